@@ -1,0 +1,50 @@
+import type { FlushMetrics, ResolvedConfig, ShardlogError, ShardStats, StatsSnapshot } from '../types'
+
+/** What the addon exports (`native/napi/`). Everything here is internal to lib/engine. */
+export interface NativeBinding {
+  /** Opens (or joins, if this process has the file open already) the log. Throws with a `code`. */
+  open(config: ResolvedConfig, onError: ((error: ShardlogError) => void) | undefined): NativeHandle
+  /** Drains the arena of a dead process into its log. Synchronous. Throws with a `code`. */
+  recover(logFilePath: string, options: { force: boolean; directIO: ResolvedConfig['directIO'] }): NativeRecovery
+}
+
+export interface NativeRecovery {
+  /** False if there was no arena. */
+  found: boolean
+  arenaPath: string | null
+  entries: number
+  blocks: number
+  bytes: number
+  /** Pid of the process that left it. */
+  ownerPid: number
+}
+
+/** One thread's view of an open log. */
+export interface NativeHandle {
+  log(text: string): boolean
+  /** The call route: used for sub-ranges, under round-robin, and whenever the lease below has no room. */
+  logBytes(bytes: Uint8Array, start?: number, end?: number): boolean
+  flush(): Promise<void>
+  flushSync(): void
+  close(): Promise<void>
+  closeSync(): void
+  stats(): StatsSnapshot
+  flushMetrics(): FlushMetrics
+  shardStats(): ShardStats[]
+  /**
+   * The direct route: JavaScript writes entries into the leased segment by itself. Null where external buffers are
+   * forbidden (Electron) or the policy is round-robin.
+   */
+  direct: DirectRoute | null
+}
+
+export interface DirectRoute {
+  /** [index into words, index into buffers, start of the segment in that buffer, end of its room for entries]. Rewritten by native calls. */
+  lease: Int32Array
+  /** The arena's control words; `words[lease[0]]` is the low half of the leased segment's word. */
+  words: Int32Array
+  /** One per set and shard. */
+  buffers: ArrayBuffer[]
+  /** [entries accepted through this route]. */
+  accepted: Float64Array
+}

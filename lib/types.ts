@@ -1,0 +1,111 @@
+/** Public types of the engine. Sizes are bytes, times are milliseconds unless a name says otherwise. */
+
+/** What `new Logger(config)` takes. Only `logFilePath` is required. */
+export interface Config {
+  /** File to append to; created with mode 0644 if missing. `%p` becomes the process id, `%%` a percent sign. */
+  logFilePath: string
+  /** Memory of all shards of both buffer sets together. Default 64 MiB. */
+  bufferSize?: number
+  /** Shards per buffer set, 1 to 256. Default 8. A shard gets bufferSize / 2 / numShards bytes and needs at least 64 KiB. */
+  numShards?: number
+  /** How often buffered entries are written even if no shard is nearly full. Default 10,000 ms; 0 turns the timer off. */
+  flushInterval?: number
+  /** How long a flush waits for a large entry that is being copied before it sends it to the next set. Default 10 ms. */
+  flushTimeout?: number
+  /** One mapping split into virtual shards rather than one allocation per shard. Always so when `crashSafe` is on. Default false. */
+  useMmap?: boolean
+  /** Where the buffers live so that a killed process loses nothing: a file beside the log, /dev/shm, or plain memory (false). Default 'file'. */
+  crashSafe?: 'file' | 'shm' | false
+  /** O_DIRECT: use it if the file system allows ('auto', default), fail if not ('required'), or never ('off'). */
+  directIO?: 'auto' | 'required' | 'off'
+  /** O_DSYNC: a flushed block is on the device, not just handed to it. Default true. */
+  dsync?: boolean
+  /** When no buffer has room: drop the entry and count it ('drop', default), or wait for the flusher ('block'). */
+  onFull?: 'drop' | 'block'
+  /** Longest wait of one call under `onFull: 'block'`; after it the entry is dropped and counted. Default 1,000 ms; Infinity is allowed. */
+  blockTimeout?: number
+  /** Each thread keeps to one shard while it has room ('affinity', default), or each entry goes to the next shard ('round-robin'). */
+  shardSelection?: 'affinity' | 'round-robin'
+  /** 'auto' (default): native where a build loads, else the JavaScript engine. 'native' and 'js' insist. */
+  engine?: 'auto' | 'native' | 'js'
+  /** Called on the event loop when a flush fails and when logging resumes after it. Never throws into the logger. */
+  onError?: (error: ShardlogError) => void
+}
+
+/** A config with every default filled in and `%p` substituted. */
+export type ResolvedConfig = Required<Omit<Config, 'onError'>> & Pick<Config, 'onError'>
+
+/** An error with a `code`: `ERR_SHARDLOG_…`; where the kernel said no, also its `errno` name and the system call. */
+export interface ShardlogError extends Error {
+  code: string
+  /** Name of the kernel's errno, `'ENOSPC'`, where there was one. */
+  errno?: string
+  /** The system call that failed, where there was one. */
+  syscall?: string
+  path?: string
+}
+
+export interface StatsSnapshot {
+  /** Calls of log and logBytes, dropped ones included. */
+  totalLogs: number
+  /** Entries not accepted, for whatever reason, and entries given up after failed writes. */
+  droppedLogs: number
+  /** Of droppedLogs: larger than a shard can hold. */
+  oversizedLogs: number
+  /** Of droppedLogs: empty entries, which the format cannot represent. */
+  emptyLogs: number
+  /** Calls that had to wait under `onFull: 'block'`. */
+  blockedLogs: number
+  /** Bytes the kernel accepted, headers, padding and trailers included. */
+  bytesWritten: number
+  /** Bytes of entries among them, without length prefixes. */
+  payloadBytes: number
+  /** Entries on the device. */
+  writtenLogs: number
+  /** Buffer sets written successfully. */
+  flushes: number
+  /** Failed attempts to write a set (each one after bounded retries). */
+  flushErrors: number
+  /** Buffer set swaps. */
+  setSwaps: number
+  /** Entries found in a dead process's arena when this logger was opened, and written to the log. */
+  recoveredLogs: number
+  /** Times the log file was opened anew because it was deleted or replaced under us. */
+  reopens: number
+  /** Producer threads attached to this file now. */
+  producers: number
+  /** Engine in force. */
+  engine: 'native' | 'js'
+  /** Crash safety in force; false with the JavaScript engine. */
+  crashSafe: 'file' | 'shm' | false
+  /** File that holds the buffers, or null. */
+  arenaPath: string | null
+  /** Whether writes bypass the page cache. */
+  directIO: boolean
+  /** Why not, in words, when `directIO` is false; null when it is true. */
+  directIOReason: string | null
+  /** Alignment of writes in bytes, as the kernel told it. */
+  ioAlignment: number
+  /** The last failure, or null. It stays after logging has resumed. */
+  lastError: ShardlogError | null
+}
+
+export interface FlushMetrics {
+  /** Flushes measured. The percentiles are over all of them, to within 3 %. */
+  count: number
+  avgFlushDurationMs: number
+  maxFlushDurationMs: number
+  p50: number
+  p90: number
+  p99: number
+  p999: number
+  lastError: ShardlogError | null
+}
+
+export interface ShardStats {
+  shardId: number
+  /** Share of the active set's shard in use, 0 to 100. */
+  utilizationPct: number
+  /** Entries written through this shard, both sets together, since the logger was opened; counted as they are flushed. */
+  writeCount: number
+}
