@@ -1,0 +1,17 @@
+'use strict'
+
+// Compiles lib/ into dist/ and writes the ESM facade beside it.
+
+const fs = require('node:fs')
+const path = require('node:path')
+const { root, run, runBin, runMain } = require('./run')
+
+function main() {
+  fs.rmSync(path.join(root, 'dist'), { recursive: true, force: true })
+  runBin('typescript', 'tsc', ['-p', 'tsconfig.json'])
+  run(process.execPath, ['scripts/esm-facade.js'])
+  const cli = path.join(root, 'dist', 'cli', 'main.js')
+  if (fs.existsSync(cli)) fs.chmodSync(cli, 0o755)
+}
+
+runMain(main)
