@@ -1,0 +1,244 @@
+#include "engine/arena.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "engine/error.h"
+#include "format/crc32c.h"
+#include "platform/clock.h"
+#include "platform/process.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23  // Linux 5.14; older kernels answer EINVAL
+#endif
+
+namespace shardlog::engine {
+namespace {
+
+[[noreturn]] void ThrowIo(const char* call, const std::string& path, int error_number) {
+  throw Error("ERR_SHARDLOG_IO",
+              std::string(call) + " of arena " + path + " failed: " + std::strerror(error_number),
+              error_number, call, path);
+}
+
+// Closes a descriptor on the way out of a failed open.
+class FdGuard {
+ public:
+  explicit FdGuard(int fd) : fd_(fd) {}
+  ~FdGuard() {
+    if (fd_ >= 0) close(fd_);
+  }
+  FdGuard(const FdGuard&) = delete;
+  FdGuard& operator=(const FdGuard&) = delete;
+  int get() const { return fd_; }
+  int Release() {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+
+ private:
+  int fd_;
+};
+
+uint32_t HeaderCrc(const ArenaHeader& header) {
+  return format::Crc32c(&header, kArenaHeaderCrcBytes);
+}
+
+// Reads and judges a header. Throws as Arena::Open does.
+Geometry CheckHeader(const ArenaHeader& header, uint64_t file_bytes, const std::string& path) {
+  if (header.magic != kArenaMagic) {
+    throw Error("ERR_SHARDLOG_ARENA_CORRUPT", path + " is not an arena", 0, "", path);
+  }
+  if (header.version != kArenaVersion) {
+    throw Error("ERR_SHARDLOG_ARENA_VERSION",
+                path + " was written by arena version " + std::to_string(header.version) +
+                    ", this is version " + std::to_string(kArenaVersion) +
+                    ": recover it with the shardlog that wrote it",
+                0, "", path);
+  }
+  if (header.header_crc != HeaderCrc(header)) {
+    throw Error("ERR_SHARDLOG_ARENA_CORRUPT", path + " has a damaged header", 0, "", path);
+  }
+  const Geometry geometry{header.num_shards, header.segments_per_shard, header.segment_bytes};
+  if (!geometry.IsSane() || header.data_offset != DataOffset(geometry) ||
+      header.total_bytes != header.data_offset + 2 * geometry.set_bytes()) {
+    throw Error("ERR_SHARDLOG_ARENA_VERSION", path + " has a geometry that this version cannot read", 0,
+                "", path);
+  }
+  if (file_bytes < header.total_bytes) {
+    throw Error("ERR_SHARDLOG_ARENA_CORRUPT",
+                path + " is truncated: " + std::to_string(file_bytes) + " of " +
+                    std::to_string(header.total_bytes) + " bytes",
+                0, "", path);
+  }
+  return geometry;
+}
+
+}  // namespace
+
+std::string FileArenaPath(const std::string& log_path) { return log_path + ".arena"; }
+
+std::string ShmArenaPath(const io::FileInfo& log) {
+  return "/dev/shm/shardlog-" + std::to_string(log.device) + "-" + std::to_string(log.inode) +
+         ".arena";
+}
+
+std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& info,
+                                     uint64_t stream) {
+  std::shared_ptr<Arena> arena(new Arena);
+  arena->geometry_ = Geometry::ForBuffer(config.buffer_bytes, config.num_shards);
+  const uint64_t total = DataOffset(arena->geometry_) + 2 * arena->geometry_.set_bytes();
+  if (config.crash_safe == CrashSafe::kOff) {
+    arena->AllocateShards(config.use_mmap);
+    arena->Initialise(config, info, stream);
+    return arena;
+  }
+  const std::string path =
+      config.crash_safe == CrashSafe::kFile ? FileArenaPath(config.path) : ShmArenaPath(info);
+  // The caller holds the log's lock, so nobody else makes this file at the same time; one that a killed process left is
+  // overwritten. The rename makes the arena appear whole or not at all.
+  const std::string temporary = path + ".new";
+  FdGuard fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (fd.get() < 0) ThrowIo("open", temporary, errno);
+  const int failed = posix_fallocate(fd.get(), 0, static_cast<off_t>(total));
+  if (failed != 0) {
+    unlink(temporary.c_str());
+    ThrowIo("fallocate", temporary, failed);
+  }
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) ThrowIo("flock", temporary, errno);
+  arena->MapFile(fd.get(), total);
+  arena->fd_ = fd.Release();
+  arena->Layout();
+  arena->Initialise(config, info, stream);
+  if (rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error_number = errno;
+    unlink(temporary.c_str());
+    ThrowIo("rename", temporary, error_number);
+  }
+  arena->path_ = path;
+  return arena;
+}
+
+std::shared_ptr<Arena> Arena::Open(const std::string& path) {
+  FdGuard fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (fd.get() < 0) {
+    if (errno == ENOENT) return nullptr;
+    ThrowIo("open", path, errno);
+  }
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) ThrowIo("flock", path, errno);
+    throw Error("ERR_SHARDLOG_LOCKED", path + " belongs to a running process", 0, "flock", path);
+  }
+  struct stat st;
+  if (fstat(fd.get(), &st) != 0) ThrowIo("fstat", path, errno);
+  ArenaHeader header;
+  const ssize_t got = pread(fd.get(), &header, sizeof header, 0);
+  if (got < 0) ThrowIo("pread", path, errno);
+  if (got != sizeof header) {
+    throw Error("ERR_SHARDLOG_ARENA_CORRUPT", path + " is too short for an arena", 0, "", path);
+  }
+  std::shared_ptr<Arena> arena(new Arena);
+  arena->geometry_ = CheckHeader(header, static_cast<uint64_t>(st.st_size), path);
+  arena->MapFile(fd.get(), header.total_bytes);
+  arena->fd_ = fd.Release();
+  arena->path_ = path;
+  arena->Layout();
+  return arena;
+}
+
+Arena::~Arena() {
+  if (separate_shards_) {
+    for (uint8_t* shard : shards_) std::free(shard);
+  }
+  if (control_ != nullptr) munmap(control_, mapped_bytes_);
+  if (fd_ >= 0) close(fd_);
+}
+
+void Arena::MapFile(int fd, uint64_t bytes) {
+  void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED) ThrowIo("mmap", path_, errno);
+  control_ = static_cast<uint8_t*>(at);
+  mapped_bytes_ = bytes;
+}
+
+void Arena::Layout() {
+  claims_ = reinterpret_cast<ClaimWord*>(control_ + ClaimWordsOffset());
+  slots_ = reinterpret_cast<SegmentSlot*>(control_ + SlotsOffset(geometry_));
+  if (separate_shards_) return;
+  for (uint32_t i = 0; i < 2 * geometry_.num_shards; i++) {
+    shards_.push_back(control_ + DataOffset(geometry_) + i * geometry_.shard_bytes());
+  }
+}
+
+void Arena::AllocateShards(bool one_mapping) {
+  separate_shards_ = !one_mapping;
+  const uint64_t bytes = DataOffset(geometry_) + (one_mapping ? 2 * geometry_.set_bytes() : 0);
+  void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) ThrowIo("mmap", "(memory)", errno);
+  control_ = static_cast<uint8_t*>(at);
+  mapped_bytes_ = bytes;
+  for (uint32_t i = 0; separate_shards_ && i < 2 * geometry_.num_shards; i++) {
+    void* shard = std::aligned_alloc(kPageBytes, geometry_.shard_bytes());
+    if (shard == nullptr) ThrowIo("aligned_alloc", "(memory)", ENOMEM);
+    shards_.push_back(static_cast<uint8_t*>(shard));
+  }
+  Layout();
+}
+
+void Arena::Initialise(const Config& config, const io::FileInfo& info, uint64_t stream) {
+  ArenaHeader& h = header();
+  const platform::ProcessIdentity self = platform::CurrentProcess();
+  h.magic = kArenaMagic;
+  h.version = kArenaVersion;
+  h.num_shards = geometry_.num_shards;
+  h.segments_per_shard = geometry_.segments_per_shard;
+  h.segment_bytes = geometry_.segment_bytes;
+  h.data_offset = DataOffset(geometry_);
+  h.total_bytes = h.data_offset + 2 * geometry_.set_bytes();
+  h.stream = stream;
+  h.created_time = platform::RealtimeNs();
+  SetLog(info);
+  h.owner_pid = self.pid;
+  h.owner_start = self.start_ticks;
+  h.boot_id = self.boot_id;
+  h.path_bytes = static_cast<uint32_t>(std::min(config.path.size(), kMaxArenaPathBytes));
+  std::memcpy(h.path, config.path.data(), h.path_bytes);
+  // [MM init] relaxed: no other thread knows of the arena yet.
+  h.journal.generation.store(kNoGeneration, std::memory_order_relaxed);
+  h.null_slot.MakeNull();
+  for (uint32_t shard = 0; shard < geometry_.num_shards; shard++) {
+    claim(0, shard).Reset(0);
+    claim(1, shard).Reset(1);
+  }
+  h.header_crc = HeaderCrc(h);
+}
+
+bool Arena::Populate(uint32_t set, uint32_t shard) const {
+  return madvise(shard_data(set, shard), geometry_.shard_bytes(), MADV_POPULATE_WRITE) == 0;
+}
+
+void Arena::SetLog(const io::FileInfo& info) {
+  header().log_device = info.device;
+  header().log_inode = info.inode;
+}
+
+int Arena::Remove() {
+  if (path_.empty()) return 0;
+  return unlink(path_.c_str()) == 0 ? 0 : -errno;
+}
+
+void Arena::AbandonAfterFork() {
+  // Zeroes are words that refuse every accept: no lease has an offset below 8. Plain memory is the child's own copy, but
+  // no flusher runs there, so it is emptied as well.
+  mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+}  // namespace shardlog::engine

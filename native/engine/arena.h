@@ -1,0 +1,97 @@
+// The memory that the shards live in, and that survives the process if it is backed by a file.
+//
+// Lifetime: shared. The log, its flusher and every JavaScript buffer that looks into the arena hold
+// it; it is unmapped when the last of them lets go.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/arena_layout.h"
+#include "engine/config.h"
+#include "engine/geometry.h"
+#include "io/file.h"
+
+namespace shardlog::engine {
+
+// Where the arena of a log lives, or would: beside it, or in /dev/shm under a name that tells the log's inode.
+std::string FileArenaPath(const std::string& log_path);
+std::string ShmArenaPath(const io::FileInfo& log);
+
+class Arena {
+ public:
+  // A new arena for the log `info`, ready for generation 0. Space is reserved up front, so that a full disk is an
+  // error here and never a SIGBUS later. Throws Error.
+  static std::shared_ptr<Arena> Create(const Config& config, const io::FileInfo& info,
+                                       uint64_t stream);
+
+  // Maps an existing arena file and takes its lock. Throws Error with code
+  //   ERR_SHARDLOG_LOCKED         its owner lives,
+  //   ERR_SHARDLOG_ARENA_VERSION  written by another version, or of a geometry this one cannot have made,
+  //   ERR_SHARDLOG_ARENA_CORRUPT  not an arena, truncated, or its header fails its CRC,
+  //   ERR_SHARDLOG_IO             the kernel said no.
+  // Null if there is no such file. Never changes the file.
+  static std::shared_ptr<Arena> Open(const std::string& path);
+
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena();
+
+  const Geometry& geometry() const { return geometry_; }
+  const std::string& path() const { return path_; }  // empty: plain memory
+
+  ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(control_); }
+  ClaimWord& claim(uint64_t generation, uint32_t shard) const {
+    return claims_[(generation & 1) * geometry_.num_shards + shard];
+  }
+  SegmentSlot& slot(uint64_t generation, uint32_t shard, uint32_t segment) const {
+    return slots_[(generation & 1) * geometry_.segments_per_set() +
+                  shard * geometry_.segments_per_shard + segment];
+  }
+  // First byte of a segment: its block header, entries from byte 8 on.
+  uint8_t* segment(uint64_t generation, uint32_t shard, uint32_t segment) const {
+    return shard_data(static_cast<uint32_t>(generation & 1), shard) +
+           uint64_t{segment} * geometry_.segment_bytes;
+  }
+  uint8_t* shard_data(uint32_t set, uint32_t shard) const {
+    return shards_[set * geometry_.num_shards + shard];
+  }
+
+  // The control part, for JavaScript.
+  uint8_t* control() const { return control_; }
+  uint64_t control_bytes() const { return DataOffset(geometry_); }
+
+  // Faults pages of a shard in ahead of use. An optimisation: false if the kernel cannot.
+  bool Populate(uint32_t set, uint32_t shard) const;
+
+  // Says which file the log is now, after it was replaced.
+  void SetLog(const io::FileInfo& info);
+
+  // Removes the file; the memory stays mapped. 0 or -errno.
+  int Remove();
+
+  // In the child of fork(): swaps the mapping for empty private memory, in which every accept fails,
+  // so that the child can never write into its parent's log. Async-signal-safe.
+  void AbandonAfterFork();
+
+ private:
+  Arena() = default;
+  void MapFile(int fd, uint64_t bytes);
+  void Layout();
+  void AllocateShards(bool one_mapping);
+  void Initialise(const Config& config, const io::FileInfo& info, uint64_t stream);
+
+  Geometry geometry_;
+  std::string path_;
+  int fd_ = -1;
+  uint8_t* control_ = nullptr;
+  uint64_t mapped_bytes_ = 0;  // from control_ on; the data too unless shards are separate
+  ClaimWord* claims_ = nullptr;
+  SegmentSlot* slots_ = nullptr;
+  std::vector<uint8_t*> shards_;
+  bool separate_shards_ = false;
+};
+
+}  // namespace shardlog::engine

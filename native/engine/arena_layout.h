@@ -1,0 +1,84 @@
+// Layout of an arena's control part. The normative text is docs/log-format.md, section 2.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/geometry.h"
+#include "engine/words.h"
+
+namespace shardlog::engine {
+
+inline constexpr uint64_t kArenaMagic = 0x414E4552414C4853;  // "SHLARENA"
+inline constexpr uint32_t kArenaVersion = 1;
+inline constexpr size_t kArenaHeaderCrcBytes = 56;  // the fields that never change
+inline constexpr uint64_t kNoGeneration = UINT64_MAX;
+inline constexpr size_t kMaxArenaPathBytes = 3072;
+
+// What the flusher was writing, so that recovery writes the same blocks to the same place.
+struct Journal {
+  std::atomic<uint64_t> generation;  // kNoGeneration: none; set last
+  uint64_t base;                     // file offset of its first block
+  uint64_t sequence;                 // trailer sequence of its first block
+  uint64_t sealed_time;              // ns
+  uint64_t limit;                    // file offset behind its last block
+};
+
+struct ArenaHeader {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t num_shards;
+  uint32_t segments_per_shard;
+  uint32_t segment_bytes;
+  uint64_t data_offset;
+  uint64_t total_bytes;
+  uint64_t stream;
+  uint64_t created_time;
+  uint64_t log_device;
+  uint64_t log_inode;
+  uint32_t owner_pid;
+  uint32_t path_bytes;
+  uint64_t owner_start;
+  std::array<uint8_t, 16> boot_id;
+  uint32_t header_crc;
+
+  // One cache line for each thing that another thread writes.
+  alignas(64) uint8_t spare_before_words[128];
+  alignas(64) std::atomic<uint64_t> active;
+  alignas(64) std::atomic<uint64_t> recycled;
+  alignas(64) Journal journal;
+  alignas(64) std::atomic<uint64_t> written;
+  alignas(64) SegmentSlot null_slot;
+  alignas(64) uint8_t spare_before_path[448];
+  char path[kMaxArenaPathBytes];
+};
+// offsetof of a type with aligned atomics is conditionally supported; every compiler we build with does.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+static_assert(offsetof(ArenaHeader, data_offset) == 24);
+static_assert(offsetof(ArenaHeader, created_time) == 48);
+static_assert(offsetof(ArenaHeader, owner_pid) == 72);
+static_assert(offsetof(ArenaHeader, boot_id) == 88);
+static_assert(offsetof(ArenaHeader, header_crc) == 104);
+static_assert(offsetof(ArenaHeader, active) == 256);
+static_assert(offsetof(ArenaHeader, recycled) == 320);
+static_assert(offsetof(ArenaHeader, journal) == 384);
+static_assert(offsetof(ArenaHeader, written) == 448);
+static_assert(offsetof(ArenaHeader, null_slot) == 512);
+static_assert(offsetof(ArenaHeader, path) == 1024);
+static_assert(offsetof(SegmentSlot, claimed_time) == 8);
+static_assert(offsetof(SegmentSlot, span) == 24);
+#pragma GCC diagnostic pop
+static_assert(sizeof(ArenaHeader) == kPageBytes);
+
+inline constexpr uint64_t ClaimWordsOffset() { return kPageBytes; }
+inline constexpr uint64_t SlotsOffset(const Geometry& g) {
+  return ClaimWordsOffset() + 2 * sizeof(ClaimWord) * g.num_shards;
+}
+inline constexpr uint64_t DataOffset(const Geometry& g) {
+  return format::AlignUp(SlotsOffset(g) + 2 * sizeof(SegmentSlot) * g.segments_per_set(), kPageBytes);
+}
+
+}  // namespace shardlog::engine

@@ -1,0 +1,32 @@
+// What the engine is opened with, already validated by lib/config.ts and checked again where memory
+// safety depends on it (Geometry).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "io/file.h"
+
+namespace shardlog::engine {
+
+enum class CrashSafe { kFile, kShm, kOff };
+enum class OnFull { kDrop, kBlock };
+enum class ShardSelection { kAffinity, kRoundRobin };
+
+inline constexpr uint64_t kNsPerMs = 1'000'000;
+
+struct Config {
+  std::string path;  // absolute
+  uint64_t buffer_bytes = 64u << 20;
+  uint32_t num_shards = 8;
+  uint64_t flush_interval_ns = 10'000 * kNsPerMs;  // 0: no timer
+  uint64_t flush_timeout_ns = 10 * kNsPerMs;
+  uint64_t block_timeout_ns = 1'000 * kNsPerMs;  // UINT64_MAX: for ever
+  bool use_mmap = false;
+  CrashSafe crash_safe = CrashSafe::kFile;
+  OnFull on_full = OnFull::kDrop;
+  ShardSelection shard_selection = ShardSelection::kAffinity;
+  io::OpenOptions io;
+};
+
+}  // namespace shardlog::engine

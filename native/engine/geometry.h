@@ -1,0 +1,36 @@
+// How a buffer is cut: two sets of shards, shards of segments.
+#pragma once
+
+#include <cstdint>
+
+namespace shardlog::engine {
+
+inline constexpr uint64_t kPageBytes = 4096;
+inline constexpr uint32_t kMaxShards = 256;
+inline constexpr uint64_t kMinShardBytes = 64u << 10;
+inline constexpr uint64_t kMaxShardBytes = 1u << 30;
+
+struct Geometry {
+  uint32_t num_shards = 0;
+  uint32_t segments_per_shard = 0;  // 16 to 1024
+  uint32_t segment_bytes = 0;       // a power of two, 4 KiB to 1 MiB
+
+  constexpr uint64_t shard_bytes() const { return uint64_t{segments_per_shard} * segment_bytes; }
+  constexpr uint64_t set_bytes() const { return shard_bytes() * num_shards; }
+  constexpr uint32_t segments_per_set() const { return num_shards * segments_per_shard; }
+
+  // A block of one entry that fills a shard: capacity - header - length prefix (DECISIONS X8).
+  uint64_t max_entry_bytes() const { return shard_bytes() - 12; }
+
+  bool operator==(const Geometry&) const = default;
+
+  // Whether the numbers are ones that ForBuffer could have made. Guards against corrupt arenas.
+  bool IsSane() const;
+
+  // Cuts `buffer_bytes`, both sets together. About 64 segments a shard: few enough that sealing a
+  // set takes microseconds, many enough that leased segments of idle threads cost little.
+  // Throws Error(ERR_SHARDLOG_CONFIG) if a shard would be too small or too large.
+  static Geometry ForBuffer(uint64_t buffer_bytes, uint32_t num_shards);
+};
+
+}  // namespace shardlog::engine

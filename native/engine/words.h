@@ -1,0 +1,174 @@
+// The two atomic words of the protocol. docs/memory-model.md is normative; this file holds the only
+// code that knows their bits.
+//
+// Invariants kept here (numbers as there):
+//   I2  only a segment's lessee moves its offset up (Accept is called by the lessee alone);
+//   I3  only the lessee clears the lessee (Release, Undo);
+//   I6  a sealed segment's offset does not change until Recycle.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "format/block.h"
+
+namespace shardlog::engine {
+
+// Value of a segment's offset word: sealed:1 | offset:31.
+struct OffsetState {
+  static constexpr uint32_t kSealedBit = 0x80000000u;
+
+  uint32_t bits = 0;
+
+  uint32_t offset() const { return bits & ~kSealedBit; }
+  bool sealed() const { return (bits & kSealedBit) != 0; }
+  // Whether the segment holds entries: the first lies behind the block header.
+  bool has_entries() const { return offset() > format::kBlockHeaderBytes; }
+};
+
+// One segment's slot in the arena, alone in its cache line. The lessee writes the times, span and
+// producer, before its first accept, and the flusher reads them after it saw an accepted entry.
+//
+// Both words are 32 bits wide because JavaScript accepts entries with Atomics.compareExchange on the
+// first of them.
+struct alignas(64) SegmentSlot {
+  // The offset as it is, for a lessee that checks whether its lease still holds: an entry may be
+  // accepted at an offset of 8 or more whose sealed bit is clear. 0 is a segment recycled under an
+  // idle lessee.
+  OffsetState Peek() const {
+    // [MM peek] relaxed: an outdated value makes the accept fail, nothing worse.
+    return {offset_.load(std::memory_order_relaxed)};
+  }
+
+  // Moves the offset over an entry that was copied to [from.offset(), to). False: sealed.
+  bool Accept(OffsetState from, uint32_t to) {
+    // [MM accept] release: publishes the entry to the flusher's seal, and to readers of the arena.
+    return offset_.compare_exchange_strong(from.bits, to, std::memory_order_release,
+                                           std::memory_order_relaxed);  // [MM accept]
+  }
+
+  // [MM lessee-read] acquire: pairs with release; the former lessee's copying is over.
+  uint32_t Lessee() const { return lessee_.load(std::memory_order_acquire); }
+
+  // Free -> leased. False if a late claimer, about to back out, holds it.
+  bool TakeLease(uint32_t producer) {
+    uint32_t nobody = 0;
+    // [MM lease] acquire: pairs with release.
+    return lessee_.compare_exchange_strong(nobody, producer, std::memory_order_acq_rel,
+                                           std::memory_order_relaxed);  // [MM lease]
+  }
+
+  // The new lessee opens a free segment for entries. False: sealed meanwhile.
+  bool Open() {
+    uint32_t expected = 0;
+    // [MM open] acquire: pairs with recycle; the flusher's reading of the segment is over.
+    return offset_.compare_exchange_strong(expected, format::kBlockHeaderBytes,
+                                           std::memory_order_acq_rel,
+                                           std::memory_order_relaxed);  // [MM open]
+  }
+
+  // The lessee closes again what it opened, having accepted nothing; a seal stays.
+  void Unopen() {
+    // [MM open] release, so that the next lessee's open finds it so.
+    offset_.fetch_and(OffsetState::kSealedBit, std::memory_order_acq_rel);
+  }
+
+  // The lessee gives the segment up: it is not copying and will not come back to it.
+  void Release() {
+    // [MM release] release: whoever leases it next finds our copying done.
+    lessee_.store(0, std::memory_order_release);
+  }
+
+  // No entry is accepted from here on. Returns the final offset.
+  OffsetState Seal() {
+    // [MM seal] acquire: the entries below the offset are visible.
+    const uint32_t before = offset_.fetch_or(OffsetState::kSealedBit, std::memory_order_acq_rel);
+    return {before & ~OffsetState::kSealedBit};
+  }
+
+  // Free again, but for its lessee, if it still has one.
+  void Recycle() {
+    // [MM recycle] release: our reading of the segment is over before it is leased again.
+    offset_.store(0, std::memory_order_release);
+  }
+
+  // A slot that refuses every accept, for producers that hold no lease.
+  void MakeNull() {
+    // [MM init] relaxed: set up before any other thread knows of it.
+    offset_.store(OffsetState::kSealedBit, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<uint32_t> offset_;
+  std::atomic<uint32_t> lessee_;  // producer id, 0: none
+
+ public:
+  uint64_t claimed_time;   // ns since the epoch
+  uint64_t released_time;  // written before the release; 0 while leased
+  uint32_t span;           // segments of this claim
+  uint32_t producer;       // who claimed it in this generation
+};
+static_assert(sizeof(SegmentSlot) == 64);
+
+// Value of a claim word: generation:32 | full_order:14 | full:1 | sealed:1 | claimed:16.
+// Width of the generation field is a parameter so that its wrap-around is a unit test.
+template <int kGenerationBits>
+struct BasicClaimState {
+  static constexpr uint64_t kClaimedMask = 0xFFFF;
+  static constexpr uint64_t kSealedBit = 1u << 16;
+  static constexpr uint64_t kFullBit = 1u << 17;
+  static constexpr int kOrderShift = 18;
+  static constexpr uint64_t kOrderMask = 0x3FFF;
+  static constexpr uint64_t kGenerationMask = (uint64_t{1} << kGenerationBits) - 1;
+
+  uint64_t bits = 0;
+
+  static BasicClaimState Fresh(uint64_t generation) {
+    return {(generation & kGenerationMask) << 32};
+  }
+  uint32_t claimed() const { return static_cast<uint32_t>(bits & kClaimedMask); }
+  bool sealed() const { return (bits & kSealedBit) != 0; }
+  bool full() const { return (bits & kFullBit) != 0; }
+  uint32_t full_order() const { return static_cast<uint32_t>(bits >> kOrderShift & kOrderMask); }
+  bool Accepts(uint64_t generation) const {
+    return bits >> 32 == (generation & kGenerationMask) && !sealed();
+  }
+  BasicClaimState WithClaimed(uint32_t claimed) const { return {(bits & ~kClaimedMask) | claimed}; }
+  BasicClaimState WithFull(uint32_t order) const {
+    return {bits | kFullBit | (order & kOrderMask) << kOrderShift};
+  }
+};
+using ClaimState = BasicClaimState<32>;
+
+// One shard's claim word, alone in its cache line.
+struct alignas(64) ClaimWord {
+  ClaimState Read() const {
+    // [MM claim-read] acquire: pairs with recycle's store; what the flusher freed may be written.
+    return {word_.load(std::memory_order_acquire)};
+  }
+
+  // False, with *from reread, if another producer or the flusher came first.
+  bool Change(ClaimState* from, ClaimState to) {
+    // [MM claim] acq_rel: keeps the draw of a full-order number between the read and this.
+    return word_.compare_exchange_strong(from->bits, to.bits, std::memory_order_acq_rel,
+                                         std::memory_order_acquire);  // [MM claim]
+  }
+
+  // No segment is claimed from here on in this generation.
+  ClaimState Seal() {
+    // [MM claim-seal] acq_rel: pairs with claim and with the second reading of acquire.
+    return {word_.fetch_or(ClaimState::kSealedBit, std::memory_order_acq_rel)};
+  }
+
+  void Reset(uint64_t generation) {
+    // [MM recycle] release: segments freed before are free for whoever reads the new generation.
+    word_.store(ClaimState::Fresh(generation).bits, std::memory_order_release);
+  }
+
+ private:
+  std::atomic<uint64_t> word_;
+};
+static_assert(sizeof(ClaimWord) == 64);
+
+}  // namespace shardlog::engine

@@ -1,0 +1,68 @@
+#include "format/block.h"
+
+#include "format/crc32c.h"
+
+namespace shardlog::format {
+
+void EncodeTrailer(uint8_t* to, const Trailer& trailer, uint32_t block_crc) {
+  Store(to, kTrailerMagic);
+  Store(to + 4, kTrailerVersion);
+  Store(to + 6, trailer.flags);
+  Store(to + 8, trailer.stream);
+  Store(to + 16, trailer.sequence);
+  Store(to + 24, trailer.first_time);
+  Store(to + 32, trailer.last_time);
+  Store(to + 40, trailer.entries);
+  Store(to + 44, trailer.generation);
+  Store(to + 48, trailer.segment);
+  Store(to + 52, trailer.producer);
+  Store(to + 56, trailer.length);
+  Store(to + kTrailerCrcOffset, Crc32c(to, kTrailerCrcOffset, block_crc));
+}
+
+bool DecodeTrailer(const uint8_t* from, Trailer* trailer) {
+  if (Load<uint32_t>(from) != kTrailerMagic) return false;
+  if (Load<uint16_t>(from + 4) != kTrailerVersion) return false;
+  trailer->flags = Load<uint16_t>(from + 6);
+  trailer->stream = Load<uint64_t>(from + 8);
+  trailer->sequence = Load<uint64_t>(from + 16);
+  trailer->first_time = Load<uint64_t>(from + 24);
+  trailer->last_time = Load<uint64_t>(from + 32);
+  trailer->entries = Load<uint32_t>(from + 40);
+  trailer->generation = Load<uint32_t>(from + 44);
+  trailer->segment = Load<uint32_t>(from + 48);
+  trailer->producer = Load<uint32_t>(from + 52);
+  trailer->length = Load<uint32_t>(from + 56);
+  return true;
+}
+
+bool TrailerMatches(const uint8_t* trailer, uint32_t block_crc) {
+  return Load<uint32_t>(trailer + kTrailerCrcOffset) ==
+         Crc32c(trailer, kTrailerCrcOffset, block_crc);
+}
+
+int64_t CountEntries(const uint8_t* entries, size_t valid) {
+  int64_t count = 0;
+  size_t at = 0;
+  while (at < valid) {
+    if (valid - at <= kEntryPrefixBytes) return -1;
+    const uint32_t length = Load<uint32_t>(entries + at);
+    at += kEntryPrefixBytes;
+    if (length == 0 || length > valid - at) return -1;
+    at += length;
+    count++;
+  }
+  return count;
+}
+
+size_t WholeEntriesPrefix(const uint8_t* entries, size_t available) {
+  size_t at = 0;
+  while (available - at > kEntryPrefixBytes) {
+    const uint32_t length = Load<uint32_t>(entries + at);
+    if (length == 0 || length > available - at - kEntryPrefixBytes) break;
+    at += kEntryPrefixBytes + length;
+  }
+  return at;
+}
+
+}  // namespace shardlog::format

@@ -1,0 +1,16 @@
+// CRC-32C (Castagnoli polynomial 0x1EDC6F41, reflected, initial value and final XOR 0xFFFFFFFF), as
+// in RFC 3720 appendix B.4.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace shardlog::format {
+
+// CRC-32C of `size` bytes, continuing from `crc`: Crc32c(b, nb, Crc32c(a, na)) is that of a then b.
+uint32_t Crc32c(const void* data, size_t size, uint32_t crc = 0);
+
+// The table-driven form that machines without a CRC instruction use; public for the tests.
+uint32_t Crc32cPortable(const void* data, size_t size, uint32_t crc = 0);
+
+}  // namespace shardlog::format

@@ -1,0 +1,186 @@
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "format/block.h"
+#include "io/file.h"
+
+namespace shardlog::io {
+namespace {
+
+constexpr size_t kUnknownAlignment = 4096;  // what ext4 and xfs need on 4K-sector devices
+
+// The part of the kernel's struct statx that tells about direct I/O. Spelt out because the C
+// libraries that older distributions ship do not know these fields yet (Linux 6.1 has them).
+struct StatxDio {
+  uint32_t mask;
+  uint8_t before[148];
+  uint32_t memory_alignment;
+  uint32_t offset_alignment;
+  uint8_t after[96];
+};
+static_assert(sizeof(StatxDio) == 256);
+constexpr uint32_t kStatxDioAlign = 0x2000;
+
+// Alignment that direct I/O on fd needs; 0 if the file system says that it has no direct I/O.
+size_t DirectAlignment(int fd) {
+  StatxDio info;
+  std::memset(&info, 0, sizeof info);
+  const long failed = syscall(SYS_statx, fd, "", AT_EMPTY_PATH, kStatxDioAlign, &info);
+  if (failed != 0 || (info.mask & kStatxDioAlign) == 0) return kUnknownAlignment;
+  const size_t needed = std::max(info.memory_alignment, info.offset_alignment);
+  if (needed == 0) return 0;
+  return format::AlignUp(std::max(needed, format::kSectorBytes), format::kSectorBytes);
+}
+
+bool LivesInMemory(int fd) {
+  struct statfs fs;
+  return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+class PosixFile final : public File {
+ public:
+  PosixFile(int fd, int buffered_fd, std::string direct_reason, size_t alignment)
+      : fd_(fd),
+        buffered_fd_(buffered_fd),
+        direct_reason_(std::move(direct_reason)),
+        alignment_(alignment) {}
+
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+
+  ~PosixFile() override {
+    close(fd_);
+    if (buffered_fd_ != fd_) close(buffered_fd_);
+  }
+
+  ssize_t Write(const iovec* parts, int count, uint64_t offset) override {
+    return Result(pwritev(fd_, parts, count, static_cast<off_t>(offset)));
+  }
+
+  ssize_t WriteBuffered(const void* data, size_t size, uint64_t offset) override {
+    return Result(pwrite(buffered_fd_, data, size, static_cast<off_t>(offset)));
+  }
+
+  ssize_t Read(void* to, size_t size, uint64_t offset) override {
+    return Result(pread(buffered_fd_, to, size, static_cast<off_t>(offset)));
+  }
+
+  int Allocate(uint64_t offset, uint64_t size) override {
+    return static_cast<int>(Result(fallocate(
+        fd_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(size))));
+  }
+
+  int Truncate(uint64_t size) override {
+    return static_cast<int>(Result(ftruncate(fd_, static_cast<off_t>(size))));
+  }
+
+  int Sync() override { return static_cast<int>(Result(fdatasync(fd_))); }
+
+  int Stat(FileInfo* info) override;
+
+  int Lock() override { return static_cast<int>(Result(flock(fd_, LOCK_EX | LOCK_NB))); }
+
+  bool direct() const override { return direct_reason_.empty(); }
+  const std::string& direct_reason() const override { return direct_reason_; }
+  size_t alignment() const override { return alignment_; }
+
+ private:
+  static ssize_t Result(ssize_t value) { return value < 0 ? -errno : value; }
+
+  const int fd_;
+  const int buffered_fd_;  // the same file through the page cache; fd_ itself if that is not direct
+  const std::string direct_reason_;
+  const size_t alignment_;
+};
+
+void CopyInfo(const struct stat& from, FileInfo* to) {
+  to->device = from.st_dev;
+  to->inode = from.st_ino;
+  to->size = static_cast<uint64_t>(from.st_size);
+  to->links = from.st_nlink;
+}
+
+int PosixFile::Stat(FileInfo* info) {
+  struct stat st;
+  if (fstat(fd_, &st) != 0) return -errno;
+  CopyInfo(st, info);
+  return 0;
+}
+
+class PosixFiles final : public FileSystem {
+ public:
+  std::unique_ptr<File> Open(const std::string& path, const OpenOptions& options, int* error,
+                             const char** call) override {
+    *call = "open";
+    const int sync_flag = options.dsync ? O_DSYNC : 0;
+    const int buffered = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | sync_flag, 0644);
+    if (buffered < 0) return Fail(error, -errno, -1);
+    struct stat st;
+    if (fstat(buffered, &st) != 0) return Fail(error, -errno, buffered);
+    if (!S_ISREG(st.st_mode)) return Fail(error, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL, buffered);
+    std::string reason;
+    size_t alignment = format::kSectorBytes;
+    const int direct = OpenDirect(path, options, buffered, sync_flag, &reason, &alignment);
+    if (direct < 0 && options.direct == DirectIo::kRequired) return Fail(error, direct, buffered);
+    *error = 0;
+    return std::make_unique<PosixFile>(direct < 0 ? buffered : direct, buffered, reason, alignment);
+  }
+
+  int StatPath(const std::string& path, FileInfo* info) override {
+    struct stat st;
+    if (stat(path.c_str(), &st) != 0) return -errno;
+    CopyInfo(st, info);
+    return 0;
+  }
+
+ private:
+  static std::unique_ptr<File> Fail(int* error, int code, int fd) {
+    if (fd >= 0) close(fd);
+    *error = code;
+    return nullptr;
+  }
+
+  // A second descriptor of the file behind `buffered`, for direct I/O; -errno with *reason in words otherwise.
+  static int OpenDirect(const std::string& path, const OpenOptions& options, int buffered,
+                        int sync_flag, std::string* reason, size_t* alignment) {
+    if (options.direct == DirectIo::kOff) {
+      *reason = "directIO is 'off'";
+      return -EINVAL;
+    }
+    if (LivesInMemory(buffered)) {
+      *reason = "the file system keeps its files in memory (tmpfs or ramfs)";
+      return -EINVAL;
+    }
+    const size_t needed = DirectAlignment(buffered);
+    if (needed == 0) {
+      *reason = "the file system says that it does not support direct I/O";
+      return -EINVAL;
+    }
+    const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC | O_DIRECT | sync_flag);
+    if (fd < 0) {
+      const int code = -errno;
+      *reason = std::string("open with O_DIRECT failed: ") + std::strerror(-code);
+      return code;
+    }
+    *alignment = needed;
+    return fd;
+  }
+};
+
+}  // namespace
+
+FileSystem& PosixFileSystem() {
+  static PosixFiles* const files = new PosixFiles;  // never destroyed: flushers may outlive statics
+  return *files;
+}
+
+}  // namespace shardlog::io
