@@ -106,8 +106,10 @@ struct alignas(64) SegmentSlot {
  public:
   uint64_t claimed_time;   // ns since the epoch
   uint64_t released_time;  // written before the release; 0 while leased
-  uint32_t span;           // segments of this claim
-  uint32_t producer;       // who claimed it in this generation
+  // Segments of this claim. Atomic because the flusher looks, before any accept, for large entries that
+  // are being copied; relaxed because it only decides whether to wait a little.
+  std::atomic<uint32_t> span;
+  uint32_t producer;  // who claimed it in this generation
 };
 static_assert(sizeof(SegmentSlot) == 64);
 

@@ -1,0 +1,142 @@
+#include "engine/append_point.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "format/block.h"
+#include "format/crc32c.h"
+
+namespace shardlog::engine {
+namespace {
+
+constexpr size_t kScanBytes = 1u << 20;
+constexpr uint64_t kLargestBlock = uint64_t{2} << 30;
+
+// Reads exactly `size` bytes. 0 or a positive errno; EIO if the file is shorter.
+int ReadFully(io::File* file, void* to, size_t size, uint64_t offset) {
+  auto* at = static_cast<uint8_t*>(to);
+  while (size > 0) {
+    const ssize_t got = file->Read(at, size, offset);
+    if (got == -EINTR) continue;
+    if (got <= 0) return got < 0 ? static_cast<int>(-got) : EIO;
+    at += got;
+    offset += static_cast<uint64_t>(got);
+    size -= static_cast<size_t>(got);
+  }
+  return 0;
+}
+
+int WriteFully(io::File* file, const void* from, size_t size, uint64_t offset) {
+  const auto* at = static_cast<const uint8_t*>(from);
+  while (size > 0) {
+    const ssize_t put = file->WriteBuffered(at, size, offset);
+    if (put == -EINTR) continue;
+    if (put <= 0) return put < 0 ? static_cast<int>(-put) : ENOSPC;
+    at += put;
+    offset += static_cast<uint64_t>(put);
+    size -= static_cast<size_t>(put);
+  }
+  return 0;
+}
+
+// Whether a block that checks ends at `end`. False also where the file cannot be read.
+bool SoundBlockEndsAt(io::File* file, uint64_t end) {
+  uint8_t raw[format::kTrailerBytes];
+  format::Trailer trailer;
+  if (end < format::kSectorBytes || ReadFully(file, raw, sizeof raw, end - sizeof raw) != 0) return false;
+  if (!format::DecodeTrailer(raw, &trailer)) return false;
+  if (trailer.length < format::kSectorBytes || trailer.length > end || trailer.length > kLargestBlock) {
+    return false;
+  }
+  std::vector<uint8_t> block(trailer.length);
+  if (ReadFully(file, block.data(), block.size(), end - block.size()) != 0) return false;
+  const format::BlockHeader header = format::DecodeHeader(block.data());
+  if (!header.IsPlausible() || format::BlockExtent(header.valid) != block.size()) return false;
+  return format::TrailerMatches(
+      raw, format::Crc32c(block.data(), format::kBlockHeaderBytes + header.valid));
+}
+
+// End of the last byte before `size` that is not in an all-zero sector, rounded up to a sector. Looks back
+// over one scan at the most: more fill than that does not come from us.
+uint64_t EndWithoutFill(io::File* file, uint64_t size) {
+  uint64_t end = format::AlignDown(size, format::kSectorBytes);
+  if (end != size) return size;
+  static constexpr uint8_t kZeroes[format::kSectorBytes] = {};
+  uint8_t sector[format::kSectorBytes];
+  const uint64_t floor = end > kScanBytes ? end - kScanBytes : 0;
+  while (end > floor) {
+    if (ReadFully(file, sector, sizeof sector, end - sizeof sector) != 0) return size;
+    if (std::memcmp(sector, kZeroes, sizeof sector) != 0) break;
+    end -= sizeof sector;
+  }
+  return end;
+}
+
+// Walks the file's blocks from its start; *torn_at is the offset of a last block that claims more bytes
+// than the file has, or `size` if there is none.
+int FindTornBlock(io::File* file, uint64_t size, uint64_t* torn_at) {
+  *torn_at = size;
+  uint64_t at = 0;
+  while (at + format::kBlockHeaderBytes <= size) {
+    uint8_t raw[format::kBlockHeaderBytes];
+    const int error = ReadFully(file, raw, sizeof raw, at);
+    if (error != 0) return error;
+    const format::BlockHeader header = format::DecodeHeader(raw);
+    if (header.IsFill() || !header.IsPlausible()) {
+      at += format::kSectorBytes;
+      continue;
+    }
+    const uint64_t next = at + format::Stride(header.valid);
+    if (next > size) {
+      *torn_at = at;
+      return 0;
+    }
+    at = next;
+  }
+  return 0;
+}
+
+// Cuts the block at `at` to the entries that are whole and zeroes what is behind them.
+int MendTornBlock(io::File* file, uint64_t at, uint64_t size) {
+  const uint64_t available = size - at - format::kBlockHeaderBytes;
+  if (available > kLargestBlock) return 0;  // not a block of ours: foreign bytes, left alone
+  std::vector<uint8_t> bytes(available);
+  int error = ReadFully(file, bytes.data(), bytes.size(), at + format::kBlockHeaderBytes);
+  if (error != 0) return error;
+  const size_t whole = format::WholeEntriesPrefix(bytes.data(), bytes.size());
+  // Nothing whole in it: it may as well be text that looks like a header. A reader gets past it by
+  // itself, as it does past all foreign bytes.
+  if (whole == 0) return 0;
+  std::memset(bytes.data() + whole, 0, bytes.size() - whole);
+  error = WriteFully(file, bytes.data() + whole, bytes.size() - whole,
+                     at + format::kBlockHeaderBytes + whole);
+  if (error != 0) return error;
+  uint8_t valid[4];
+  format::Store(valid, static_cast<uint32_t>(whole));
+  return WriteFully(file, valid, sizeof valid, at + 4);
+}
+
+}  // namespace
+
+IoStatus PrepareAppend(io::File* file, uint64_t* end) {
+  io::FileInfo info;
+  const int stat_result = file->Stat(&info);
+  if (stat_result != 0) return {-stat_result, "fstat"};
+  *end = format::AlignUp(info.size, file->alignment());
+  if (info.size == 0) return {};
+  if (!SoundBlockEndsAt(file, EndWithoutFill(file, info.size))) {
+    uint64_t torn_at = info.size;
+    int error = FindTornBlock(file, info.size, &torn_at);
+    if (error != 0) return {error, "pread"};
+    if (torn_at != info.size) error = MendTornBlock(file, torn_at, info.size);
+    if (error != 0) return {error, "pwrite"};
+  }
+  const std::vector<uint8_t> fill(*end - info.size);
+  const int error = WriteFully(file, fill.data(), fill.size(), info.size);
+  if (error != 0) return {error, "pwrite"};
+  return {};
+}
+
+}  // namespace shardlog::engine

@@ -1,0 +1,200 @@
+#include "engine/block_writer.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "format/block.h"
+#include "format/crc32c.h"
+
+namespace shardlog::engine {
+namespace {
+
+constexpr size_t kScratchBytes = 1u << 20;
+constexpr size_t kMaxPieces = 512;          // of the kernel's 1024
+constexpr size_t kMaxBatchBytes = 8u << 20;  // larger writes gain nothing
+constexpr size_t kLargestTail = 64u << 10;  // alignment + sector, for any alignment up to 32 KiB
+
+// Failures that may pass: a full disk is being cleaned, a path is being switched over.
+constexpr long kRetryPausesNs[] = {1'000'000, 5'000'000, 25'000'000};
+constexpr size_t kRetries = sizeof kRetryPausesNs / sizeof kRetryPausesNs[0];
+
+bool MayPass(int error) {
+  return error == ENOSPC || error == EIO || error == EDQUOT || error == EAGAIN || error == ENOMEM;
+}
+
+// Drops the first `bytes` of the pieces.
+void Advance(std::vector<iovec>* pieces, size_t bytes) {
+  auto piece = pieces->begin();
+  while (piece != pieces->end() && bytes >= piece->iov_len) bytes -= (piece++)->iov_len;
+  pieces->erase(pieces->begin(), piece);
+  if (bytes == 0) return;
+  pieces->front().iov_base = static_cast<uint8_t*>(pieces->front().iov_base) + bytes;
+  pieces->front().iov_len -= bytes;
+}
+
+// Padding and trailer, or carrier, behind `valid` bytes of entries. `tail` is where block offset
+// `tail_start` lies in memory; everything from the end of the entries up to `tail_end` is written.
+void BuildTail(uint8_t* tail, uint64_t tail_start, uint64_t tail_end, uint64_t valid,
+               format::Trailer trailer, uint32_t block_crc) {
+  const uint64_t data_end = format::kBlockHeaderBytes + valid;
+  std::memset(tail + (data_end - tail_start), 0, tail_end - data_end);
+  const uint64_t stride = format::Stride(valid);
+  const uint64_t extent = format::BlockExtent(valid);
+  if (extent != stride) {
+    trailer.flags |= format::kFlagCarried;
+    format::EncodeHeader(tail + (stride - tail_start),
+                         {static_cast<uint32_t>(format::kSectorBytes), 0});
+  }
+  trailer.length = static_cast<uint32_t>(extent);
+  format::EncodeTrailer(tail + (extent - format::kTrailerBytes - tail_start), trailer, block_crc);
+}
+
+}  // namespace
+
+void BlockWriter::Free::operator()(uint8_t* memory) const { std::free(memory); }
+
+BlockWriter::BlockWriter(const Geometry& geometry)
+    : geometry_(geometry),
+      scratch_(static_cast<uint8_t*>(std::aligned_alloc(kPageBytes, kScratchBytes))) {
+  if (scratch_ == nullptr) throw std::bad_alloc();
+  pieces_.reserve(kMaxPieces + 2);
+}
+
+uint64_t BlockWriter::SizeOf(const std::vector<SealedSegment>& segments, size_t alignment) {
+  uint64_t bytes = 0;
+  for (const SealedSegment& segment : segments) {
+    bytes += format::AlignUp(format::BlockExtent(segment.valid), alignment);
+  }
+  return bytes;
+}
+
+IoStatus BlockWriter::Write(io::File* file, uint64_t base, const BlockContext& context,
+                            const std::vector<SealedSegment>& segments, BlockTotals* totals,
+                            const SkipBlock& skip) {
+  file_ = file;
+  alignment_ = file->alignment();
+  offset_ = base;
+  pieces_.clear();
+  scratch_used_ = 0;
+  batch_bytes_ = 0;
+  BlockTotals sum;
+  sum.entries_of_shard.resize(geometry_.num_shards);
+  uint64_t sequence = context.sequence;
+  for (const SealedSegment& segment : segments) {
+    if (skip == nullptr || !skip(segment)) Add(segment, context, sequence, &sum);
+    sequence++;
+    if (!BatchIsFull()) continue;
+    const IoStatus status = WriteBatch();
+    if (!status.ok()) return status;
+  }
+  const IoStatus status = WriteBatch();
+  if (!status.ok()) return status;
+  sum.bytes = offset_ - base;
+  *totals = std::move(sum);
+  return {};
+}
+
+void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context, uint64_t sequence,
+                      BlockTotals* totals) {
+  uint64_t valid = segment.valid;
+  int64_t entries = format::CountEntries(segment.data + format::kBlockHeaderBytes, valid);
+  if (entries < 0) {
+    // Only memory that somebody else wrote over, or a damaged arena, looks like this.
+    valid = format::WholeEntriesPrefix(segment.data + format::kBlockHeaderBytes, valid);
+    entries = format::CountEntries(segment.data + format::kBlockHeaderBytes, valid);
+    totals->damaged++;
+    if (entries == 0) return;
+  }
+  const SegmentSlot& slot = *segment.slot;
+  // [MM counter] relaxed: published by accept, read behind the seal.
+  const uint64_t memory_bytes =
+      uint64_t{slot.span.load(std::memory_order_relaxed)} * geometry_.segment_bytes;
+  format::EncodeHeader(segment.data,
+                       {static_cast<uint32_t>(memory_bytes), static_cast<uint32_t>(valid)});
+  const uint32_t crc = format::Crc32c(segment.data, format::kBlockHeaderBytes + valid);
+
+  format::Trailer trailer;
+  trailer.flags = context.flags;
+  trailer.stream = context.stream;
+  trailer.sequence = sequence;
+  trailer.first_time = slot.claimed_time;
+  trailer.last_time = segment.leased || slot.released_time == 0 ? context.sealed_time : slot.released_time;
+  trailer.entries = static_cast<uint32_t>(entries);
+  trailer.generation = static_cast<uint32_t>(context.generation);
+  trailer.segment = segment.shard * geometry_.segments_per_shard + segment.segment;
+  trailer.producer = slot.producer;
+
+  const uint64_t end = format::AlignUp(format::BlockExtent(valid), alignment_);
+  if (!segment.leased && end <= memory_bytes) {
+    BuildTail(segment.data, 0, end, valid, trailer, crc);
+    AddPiece(segment.data, end);
+  } else {
+    // The lessee may be copying an entry behind ours: what it touches must not reach the disk.
+    const uint64_t tail_start = format::AlignDown(format::kBlockHeaderBytes + valid, alignment_);
+    uint8_t* tail = TakeScratch(end - tail_start);
+    std::memcpy(tail, segment.data + tail_start, format::kBlockHeaderBytes + valid - tail_start);
+    BuildTail(tail, tail_start, end, valid, trailer, crc);
+    if (tail_start > 0) AddPiece(segment.data, tail_start);
+    AddPiece(tail, end - tail_start);
+  }
+  totals->payload += valid - static_cast<uint64_t>(entries) * format::kEntryPrefixBytes;
+  totals->entries += static_cast<uint64_t>(entries);
+  totals->entries_of_shard[segment.shard] += static_cast<uint64_t>(entries);
+  totals->blocks++;
+}
+
+void BlockWriter::AddPiece(uint8_t* start, size_t bytes) {
+  batch_bytes_ += bytes;
+  if (!pieces_.empty()) {
+    iovec& last = pieces_.back();
+    if (static_cast<uint8_t*>(last.iov_base) + last.iov_len == start) {
+      last.iov_len += bytes;
+      return;
+    }
+  }
+  pieces_.push_back({start, bytes});
+}
+
+uint8_t* BlockWriter::TakeScratch(size_t bytes) {
+  uint8_t* memory = scratch_.get() + scratch_used_;
+  scratch_used_ += bytes;
+  return memory;
+}
+
+bool BlockWriter::BatchIsFull() const {
+  return pieces_.size() >= kMaxPieces || batch_bytes_ >= kMaxBatchBytes ||
+         scratch_used_ + kLargestTail > kScratchBytes;
+}
+
+IoStatus BlockWriter::WriteBatch() {
+  size_t failures = 0;
+  size_t empty_writes = 0;
+  while (!pieces_.empty()) {
+    const ssize_t result = file_->Write(pieces_.data(), static_cast<int>(pieces_.size()), offset_);
+    if (result > 0) {
+      // Direct I/O goes on from an aligned offset; what is cut off here is written again.
+      const size_t done = static_cast<size_t>(result);
+      const size_t whole =
+          done >= batch_bytes_ ? done : format::AlignDown(static_cast<uint64_t>(result), alignment_);
+      Advance(&pieces_, whole);
+      batch_bytes_ -= whole;
+      offset_ += whole;
+      if (whole > 0) continue;
+    }
+    if (result == -EINTR) continue;
+    const int error = result < 0 ? static_cast<int>(-result) : ENOSPC;
+    if (result >= 0 && ++empty_writes <= kRetries) continue;
+    if (!MayPass(error) || failures == kRetries) return {error, "pwritev"};
+    const timespec pause{0, kRetryPausesNs[failures++]};
+    nanosleep(&pause, nullptr);
+  }
+  scratch_used_ = 0;
+  return {};
+}
+
+}  // namespace shardlog::engine

@@ -1,0 +1,248 @@
+#include "engine/buffer_sets.h"
+
+#include <time.h>
+
+#include <algorithm>
+
+#include "format/block.h"
+#include "platform/clock.h"
+
+namespace shardlog::engine {
+namespace {
+
+constexpr uint32_t kThresholdPct = 90;
+constexpr long kLargeEntryPollNs = 50'000;
+
+}  // namespace
+
+BufferSets::BufferSets(std::shared_ptr<Arena> arena)
+    : arena_(std::move(arena)), header_(arena_->header()) {}
+
+bool BufferSets::TrySwap(uint64_t generation) {
+  if (recycled() != generation) return active() != generation;
+  uint64_t expected = generation;
+  // [MM swap] acq_rel: whoever reads the new generation finds its set free.
+  header_.active.compare_exchange_strong(expected, generation + 1, std::memory_order_acq_rel,
+                                         std::memory_order_acquire);  // [MM swap]
+  return true;
+}
+
+bool BufferSets::NearlyFull(uint64_t generation) const {
+  const Geometry& g = geometry();
+  for (uint32_t shard = 0; shard < g.num_shards; shard++) {
+    const ClaimState claim = arena_->claim(generation, shard).Read();
+    if (!claim.Accepts(generation)) continue;
+    if (claim.full() || claim.claimed() * 100 >= g.segments_per_shard * kThresholdPct) return true;
+  }
+  return false;
+}
+
+bool BufferSets::HasEntries(uint64_t generation) const {
+  for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
+    const uint32_t claimed = arena_->claim(generation, shard).Read().claimed();
+    for (uint32_t i = 0; i < claimed; i++) {
+      if (arena_->slot(generation, shard, i).Peek().has_entries()) return true;
+    }
+  }
+  return false;
+}
+
+double BufferSets::UtilizationPct(uint32_t shard) const {
+  const uint64_t generation = active();
+  const uint32_t claimed = arena_->claim(generation, shard).Read().claimed();
+  uint64_t used = 0;
+  for (uint32_t i = 0; i < claimed; i++) {
+    const OffsetState state = arena_->slot(generation, shard, i).Peek();
+    if (state.has_entries()) used += state.offset();
+  }
+  return 100.0 * static_cast<double>(used) / static_cast<double>(geometry().shard_bytes());
+}
+
+uint32_t BufferSets::SegmentsFor(uint64_t bytes) const {
+  const Geometry& g = geometry();
+  const uint64_t needed =
+      format::kBlockHeaderBytes + format::kEntryPrefixBytes + bytes + format::kTrailerBytes;
+  const uint64_t segments = (needed + g.segment_bytes - 1) / g.segment_bytes;
+  // An entry that fills a whole shard leaves no room for the trailer: a carrier block takes it.
+  return static_cast<uint32_t>(std::min<uint64_t>(segments, g.segments_per_shard));
+}
+
+ClaimResult BufferSets::Claim(uint64_t generation, uint32_t shard, uint32_t segments,
+                              uint32_t producer, Lease* lease) {
+  const Geometry& g = geometry();
+  ClaimWord& word = arena_->claim(generation, shard);
+  ClaimState seen = word.Read();
+  for (;;) {
+    if (!seen.Accepts(generation)) return ClaimResult::kStartOver;
+    if (seen.full()) return ClaimResult::kShardFull;
+    const uint32_t first = seen.claimed();
+    if (g.segments_per_shard - first < segments) {
+      const uint32_t order = NextFullOrder(generation, shard);
+      if (word.Change(&seen, seen.WithFull(order))) return ClaimResult::kShardFull;
+      continue;
+    }
+    uint32_t skip_to = 0;
+    if (!FindUnleased(generation, shard, first, segments, &skip_to)) {
+      if (word.Change(&seen, seen.WithClaimed(skip_to))) seen = seen.WithClaimed(skip_to);
+      continue;
+    }
+    if (!word.Change(&seen, seen.WithClaimed(first + segments))) continue;
+    if (!TakeRun(generation, shard, first, segments, producer)) return ClaimResult::kStartOver;
+    SegmentSlot& slot = arena_->slot(generation, shard, first);
+    // The second reading: a claimer that slept through a seal and a recycle finds out here (I4).
+    if (!word.Read().Accepts(generation)) {
+      slot.Unopen();
+      GiveRunBack(generation, shard, first, segments);
+      return ClaimResult::kStartOver;
+    }
+    slot.claimed_time = platform::RealtimeNs();
+    slot.released_time = 0;
+    slot.producer = producer;
+    // [MM counter] relaxed: only the lessee writes it; accept publishes it.
+    slot.span.store(segments, std::memory_order_relaxed);
+    const bool whole_shard = segments == g.segments_per_shard;
+    lease->slot = &slot;
+    lease->data = arena_->segment(generation, shard, first);
+    lease->limit = segments * g.segment_bytes - (whole_shard ? 0 : format::kTrailerBytes);
+    lease->span = segments;
+    lease->generation = generation;
+    lease->shard = shard;
+    lease->segment = first;
+    return ClaimResult::kLeased;
+  }
+}
+
+// The number that orders a shard behind those that were full before it. Called after the shard's own
+// claim word was read, as invariant I8 wants.
+uint32_t BufferSets::NextFullOrder(uint64_t generation, uint32_t shard) const {
+  uint32_t highest = 0;
+  for (uint32_t other = 0; other < geometry().num_shards; other++) {
+    if (other == shard) continue;
+    const ClaimState claim = arena_->claim(generation, other).Read();
+    if (claim.Accepts(generation) && claim.full()) highest = std::max(highest, claim.full_order());
+  }
+  return highest + 1;
+}
+
+// Whether nobody leases any of the segments [first, first + segments). If somebody does, *skip_to is the first
+// segment behind the last leased one.
+bool BufferSets::FindUnleased(uint64_t generation, uint32_t shard, uint32_t first,
+                              uint32_t segments, uint32_t* skip_to) const {
+  for (uint32_t i = first + segments; i-- > first;) {
+    if (arena_->slot(generation, shard, i).Lessee() == 0) continue;
+    *skip_to = i + 1;
+    return false;
+  }
+  return true;
+}
+
+// Leases every segment of a claimed run and opens the first. False, with nothing held, if the set was sealed meanwhile.
+bool BufferSets::TakeRun(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
+                         uint32_t producer) const {
+  for (uint32_t taken = 0; taken < segments; taken++) {
+    if (arena_->slot(generation, shard, first + taken).TakeLease(producer)) continue;
+    GiveRunBack(generation, shard, first, taken);
+    return false;
+  }
+  if (arena_->slot(generation, shard, first).Open()) return true;
+  GiveRunBack(generation, shard, first, segments);
+  return false;
+}
+
+void BufferSets::GiveRunBack(uint64_t generation, uint32_t shard, uint32_t first,
+                             uint32_t segments) const {
+  for (uint32_t i = 0; i < segments; i++) arena_->slot(generation, shard, first + i).Release();
+}
+
+void BufferSets::Release(Lease* lease) const {
+  if (!lease->held()) return;
+  lease->slot->released_time = platform::RealtimeNs();
+  GiveRunBack(lease->generation, lease->shard, lease->segment, lease->span);
+  lease->slot = &header_.null_slot;
+  lease->span = 0;
+  lease->limit = 0;
+}
+
+bool BufferSets::Retake(const Lease& lease, uint32_t producer) const {
+  SegmentSlot& slot = arena_->slot(lease.generation, lease.shard, lease.segment);
+  if (!slot.TakeLease(producer)) return false;
+  if (arena_->claim(lease.generation, lease.shard).Read().Accepts(lease.generation)) return true;
+  slot.Release();
+  return false;
+}
+
+std::vector<SealedSegment> BufferSets::Seal(uint64_t generation, uint64_t patience_ns) {
+  const Geometry& g = geometry();
+  const uint64_t deadline = platform::MonotonicNs() + patience_ns;
+  struct Shard {
+    uint32_t index;
+    uint32_t order;
+    uint32_t claimed;
+  };
+  std::vector<Shard> shards;
+  for (uint32_t i = 0; i < g.num_shards; i++) {
+    const ClaimState claim = arena_->claim(generation, i).Seal();
+    shards.push_back({i, claim.full() ? claim.full_order() : UINT32_MAX, claim.claimed()});
+  }
+  std::stable_sort(shards.begin(), shards.end(),
+                   [](const Shard& a, const Shard& b) { return a.order < b.order; });
+  std::vector<SealedSegment> sealed;
+  for (const Shard& shard : shards) {
+    for (uint32_t i = 0; i < shard.claimed; i++) {
+      SegmentSlot& slot = arena_->slot(generation, shard.index, i);
+      AwaitLargeEntry(slot, deadline);
+      const OffsetState state = slot.Seal();
+      if (!state.has_entries()) continue;
+      sealed.push_back({&slot, arena_->segment(generation, shard.index, i), shard.index, i,
+                        state.offset() - static_cast<uint32_t>(format::kBlockHeaderBytes),
+                        slot.Lessee() != 0});
+    }
+  }
+  return sealed;
+}
+
+void BufferSets::AwaitLargeEntry(const SegmentSlot& slot, uint64_t deadline_ns) const {
+  // [MM counter] relaxed: see SegmentSlot::span.
+  while (slot.Peek().bits == format::kBlockHeaderBytes &&
+         slot.span.load(std::memory_order_relaxed) > 1 && slot.Lessee() != 0 &&  // [MM counter]
+         platform::MonotonicNs() < deadline_ns) {
+    const timespec pause{0, kLargeEntryPollNs};
+    nanosleep(&pause, nullptr);
+  }
+}
+
+void BufferSets::MarkWritten(uint64_t generation) {
+  // [MM written-store] release: the blocks are on the device before recovery may skip them.
+  header_.written.store(generation + 1, std::memory_order_release);
+}
+
+void BufferSets::Recycle(uint64_t generation) {
+  for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
+    ClaimWord& claim = arena_->claim(generation, shard);
+    const uint32_t claimed = claim.Read().claimed();
+    for (uint32_t i = 0; i < claimed; i++) arena_->slot(generation, shard, i).Recycle();
+  }
+  for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
+    arena_->claim(generation, shard).Reset(generation + 2);
+  }
+  // [MM recycled-store] release: the set is free for whoever reads this.
+  header_.recycled.store(generation + 1, std::memory_order_release);
+}
+
+uint64_t BufferSets::CountWaiting(uint64_t generation) const {
+  uint64_t entries = 0;
+  for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
+    const uint32_t claimed = arena_->claim(generation, shard).Read().claimed();
+    for (uint32_t i = 0; i < claimed; i++) {
+      const OffsetState state = arena_->slot(generation, shard, i).Peek();
+      if (!state.has_entries()) continue;
+      const int64_t count = format::CountEntries(
+          arena_->segment(generation, shard, i) + format::kBlockHeaderBytes,
+          state.offset() - format::kBlockHeaderBytes);
+      if (count > 0) entries += static_cast<uint64_t>(count);
+    }
+  }
+  return entries;
+}
+
+}  // namespace shardlog::engine

@@ -1,0 +1,112 @@
+// The two buffer sets: claiming segments of the active one, swapping, and what the flusher does to a
+// set. Steps and invariants are those of docs/memory-model.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/arena.h"
+
+namespace shardlog::engine {
+
+// A producer's hold on one segment (or a run of them), and what it needs to write there.
+struct Lease {
+  SegmentSlot* slot = nullptr;
+  uint8_t* data = nullptr;  // the segment's first byte
+  uint32_t limit = 0;       // no entry ends behind this offset
+  uint32_t span = 0;        // segments; 0: none held, slot refuses every accept
+  uint64_t generation = 0;
+  uint32_t shard = 0;
+  uint32_t segment = 0;
+
+  bool held() const { return span != 0; }
+};
+
+enum class ClaimResult { kLeased, kShardFull, kStartOver };
+
+// A segment with entries, sealed, in the order of its block in the file (R13).
+struct SealedSegment {
+  const SegmentSlot* slot;
+  uint8_t* data;
+  uint32_t shard;
+  uint32_t segment;  // in the shard
+  uint32_t valid;    // bytes of entries
+  bool leased;       // its lessee may still scribble behind the entries
+};
+
+class BufferSets {
+ public:
+  explicit BufferSets(std::shared_ptr<Arena> arena);
+
+  const Geometry& geometry() const { return arena_->geometry(); }
+  Arena& arena() const { return *arena_; }
+  const std::shared_ptr<Arena>& shared_arena() const { return arena_; }
+
+  // [MM active-read] acquire: pairs with swap.
+  uint64_t active() const { return header_.active.load(std::memory_order_acquire); }
+  // [MM recycled-read] acquire: pairs with recycled-store.
+  uint64_t recycled() const { return header_.recycled.load(std::memory_order_acquire); }
+  // [MM written-read] acquire: pairs with written-store.
+  uint64_t written() const { return header_.written.load(std::memory_order_acquire); }
+
+  // --- any thread ---
+
+  // Moves `active` from generation on to the next if that set is free. True if `active` is no longer
+  // `generation`, whoever moved it.
+  bool TrySwap(uint64_t generation);
+
+  // Whether a shard of the generation's set has reached the fill threshold of 90 % (DECISIONS X11).
+  bool NearlyFull(uint64_t generation) const;
+
+  // Whether the generation's set holds entries. Exact once sealed, a snapshot before.
+  bool HasEntries(uint64_t generation) const;
+
+  // Used share of a shard of the active set, 0 to 100.
+  double UtilizationPct(uint32_t shard) const;
+
+  // Entries that wait in a generation's set: walks them. For stats of a recovered or live arena.
+  uint64_t CountWaiting(uint64_t generation) const;
+
+  // --- producers ---
+
+  // How many segments an entry of `bytes` payload needs for itself.
+  uint32_t SegmentsFor(uint64_t bytes) const;
+
+  // Claims `segments` of a shard for `producer`. On kLeased *lease is filled in; on kStartOver the
+  // generation is over, or about to be: read active() again.
+  ClaimResult Claim(uint64_t generation, uint32_t shard, uint32_t segments, uint32_t producer,
+                    Lease* lease);
+
+  // Gives a lease up. No-op if none is held.
+  void Release(Lease* lease) const;
+
+  // Takes a lease given up earlier back, in the same generation. False if that is not possible any more.
+  bool Retake(const Lease& lease, uint32_t producer) const;
+
+  // --- flusher, or recovery ---
+
+  // Ends a generation: no entry is accepted into it from here on. Waits up to `patience_ns` for large
+  // entries that are being copied. Returns its blocks in file order.
+  std::vector<SealedSegment> Seal(uint64_t generation, uint64_t patience_ns);
+
+  // The generation is on the device.
+  void MarkWritten(uint64_t generation);
+
+  // Makes a written generation's set free for generation + 2.
+  void Recycle(uint64_t generation);
+
+ private:
+  uint32_t NextFullOrder(uint64_t generation, uint32_t shard) const;
+  bool FindUnleased(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
+                    uint32_t* skip_to) const;
+  bool TakeRun(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
+               uint32_t producer) const;
+  void GiveRunBack(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments) const;
+  void AwaitLargeEntry(const SegmentSlot& slot, uint64_t deadline_ns) const;
+
+  std::shared_ptr<Arena> arena_;
+  ArenaHeader& header_;
+};
+
+}  // namespace shardlog::engine

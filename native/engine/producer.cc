@@ -1,0 +1,186 @@
+#include "engine/producer.h"
+
+#include <algorithm>
+
+#include "platform/clock.h"
+
+namespace shardlog::engine {
+namespace {
+
+// How many fresh generations an entry is tried in before idle leases are taken to have cut the sets up too
+// far for it. Large entries need several segments in a row, which does not come about by waiting.
+constexpr uint32_t kFreshGenerations = 64;
+constexpr uint32_t kFreshGenerationsLarge = 4;
+
+}  // namespace
+
+Producer::Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals,
+                   const Config& config, uint32_t id)
+    : leases_(config.shard_selection == ShardSelection::kAffinity ? 1 : config.num_shards),
+      sets_(std::move(sets)),
+      signals_(std::move(signals)),
+      on_full_(config.on_full),
+      block_timeout_ns_(config.block_timeout_ns),
+      id_(id),
+      home_shard_((id - 1) % config.num_shards),
+      relinquished_(leases_.size()) {
+  for (Lease& lease : leases_) lease.slot = &sets_->arena().header().null_slot;
+  PublishLease();
+}
+
+uint64_t Producer::accepted() const {
+  // Written by JavaScript as a plain aligned 8-byte store; one writer, read for people.
+  double js_accepted;
+  __atomic_load(&js_accepted_, &js_accepted, __ATOMIC_RELAXED);
+  return accepted_.Read() + static_cast<uint64_t>(js_accepted);
+}
+
+void Producer::Detach() {
+  detached_ = true;
+  for (Lease& lease : leases_) sets_->Release(&lease);
+  for (Lease& lease : relinquished_) lease = Lease{};
+  PublishLease();
+}
+
+bool Producer::Drop(Counter* reason) {
+  dropped_.Add(1);
+  if (reason != nullptr) reason->Add(1);
+  return false;
+}
+
+// The rest of Append: no lease, a sealed one, one with too little room, or an entry that cannot be.
+bool Producer::AppendSlow(Lease* lease, const void* bytes, size_t size) {
+  if (size == 0) return Drop(&empty_);
+  if (size > sets_->geometry().max_entry_bytes()) return Drop(&oversized_);
+  if (detached_ || signals_->IsClosed()) return Drop(nullptr);
+  for (;;) {
+    if (AppendToLease(lease, bytes, size)) {
+      // A run of segments is too much to keep from others until this thread logs again.
+      if (lease->span > 1) sets_->Release(lease);
+      RelinquishIfCrowded(lease);
+      PublishLease();
+      return true;
+    }
+    const Outcome outcome = Acquire(lease, size);
+    PublishLease();
+    if (outcome != Outcome::kHeld) return Drop(nullptr);
+  }
+}
+
+bool Producer::AppendToLease(Lease* lease, const void* bytes, size_t size) {
+  if (!lease->held() && !Retake(lease)) return false;
+  const OffsetState at = lease->slot->Peek();
+  const uint64_t end = uint64_t{at.offset()} + format::kEntryPrefixBytes + size;
+  if (!IsOpen(at) || end > lease->limit) return false;
+  uint8_t* entry = lease->data + at.offset();
+  format::Store(entry, static_cast<uint32_t>(size));
+  std::memcpy(entry + format::kEntryPrefixBytes, bytes, size);
+  if (!lease->slot->Accept(at, static_cast<uint32_t>(end))) return false;
+  accepted_.Add(1);
+  return true;
+}
+
+// Gets a lease with room for an entry of `size` bytes, waiting for the flusher if that is the policy.
+Producer::Outcome Producer::Acquire(Lease* lease, size_t size) {
+  sets_->Release(lease);
+  const uint32_t segments = sets_->SegmentsFor(size);
+  uint64_t deadline_ns = 0;
+  for (;;) {
+    const uint32_t epoch = signals_->progress.Epoch();
+    const Outcome outcome = ClaimSomewhere(lease, segments);
+    if (outcome != Outcome::kFull || on_full_ == OnFull::kDrop) return outcome;
+    if (deadline_ns == 0) {
+      blocked_.Add(1);
+      const uint64_t now = platform::MonotonicNs();
+      deadline_ns = block_timeout_ns_ > UINT64_MAX - now ? UINT64_MAX : now + block_timeout_ns_;
+    }
+    if (!AwaitProgress(epoch, deadline_ns)) return Outcome::kFull;
+  }
+}
+
+bool Producer::AwaitProgress(uint32_t epoch, uint64_t deadline_ns) {
+  signals_->work.Signal();
+  const uint64_t now = platform::MonotonicNs();
+  if (now >= deadline_ns) return false;
+  // Not longer than this at a time: where idle leases fill both sets no progress is ever signalled.
+  constexpr uint64_t kLongestNapNs = 100 * kNsPerMs;
+  signals_->progress.Wait(epoch, std::min(deadline_ns - now, kLongestNapNs));
+  return true;
+}
+
+// One round of *acquire* in docs/memory-model.md.
+Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
+  uint32_t fresh_left = segments > 1 ? kFreshGenerationsLarge : kFreshGenerations;
+  for (;;) {
+    if (signals_->IsClosed()) return Outcome::kClosed;
+    const uint64_t generation = sets_->active();
+    bool start_over = false;
+    if (ScanShards(generation, lease, segments, &start_over)) {
+      const ClaimState claim = sets_->arena().claim(generation, lease->shard).Read();
+      // The threshold: let the flusher have the set while there is still room in it.
+      if (claim.claimed() * 10 >= sets_->geometry().segments_per_shard * 9 &&
+          sets_->recycled() == generation && sets_->TrySwap(generation)) {
+        signals_->work.Signal();
+      }
+      return Outcome::kHeld;
+    }
+    if (start_over) continue;
+    if (sets_->TrySwap(generation)) {
+      signals_->work.Signal();
+      if (--fresh_left == 0) return Outcome::kFull;
+      continue;
+    }
+    // TrySwap says that the other set was not free; by now it may be, and swapped to by somebody else.
+    if (sets_->active() == generation) return Outcome::kFull;
+  }
+}
+
+bool Producer::ScanShards(uint64_t generation, Lease* lease, uint32_t segments, bool* start_over) {
+  const uint32_t shards = sets_->geometry().num_shards;
+  // Round-robin begins with the lease's own shard, affinity with the thread's.
+  const uint32_t first =
+      leases_.size() == 1 ? home_shard_ : static_cast<uint32_t>(lease - leases_.data());
+  for (uint32_t i = 0; i < shards; i++) {
+    const uint32_t shard = (first + i) % shards;
+    switch (sets_->Claim(generation, shard, segments, id_, lease)) {
+      case ClaimResult::kLeased:
+        return true;
+      case ClaimResult::kStartOver:
+        *start_over = true;
+        return false;
+      case ClaimResult::kShardFull:
+        break;
+    }
+  }
+  return false;
+}
+
+// Tells JavaScript where it may write. Nowhere while crowded, or under round-robin.
+void Producer::PublishLease() {
+  const Arena& arena = sets_->arena();
+  const Geometry& g = sets_->geometry();
+  const Lease& lease = leases_[0];
+  js_lease_[0] = static_cast<int32_t>(
+      (reinterpret_cast<const uint8_t*>(lease.slot) - arena.control()) / sizeof(int32_t));
+  js_lease_[1] = static_cast<int32_t>((lease.generation & 1) * g.num_shards + lease.shard);
+  js_lease_[2] = static_cast<int32_t>(lease.segment * g.segment_bytes);
+  js_lease_[3] = static_cast<int32_t>(lease.limit);
+}
+
+void Producer::RelinquishIfCrowded(Lease* lease) {
+  // [MM counter] relaxed: a policy, not a protocol.
+  if (!lease->held() || !signals_->crowded.load(std::memory_order_relaxed)) return;
+  relinquished_[static_cast<size_t>(lease - leases_.data())] = *lease;
+  sets_->Release(lease);
+}
+
+bool Producer::Retake(Lease* lease) {
+  Lease& remembered = relinquished_[static_cast<size_t>(lease - leases_.data())];
+  if (!remembered.held()) return false;
+  const bool taken = sets_->Retake(remembered, id_);
+  if (taken) *lease = remembered;
+  remembered = Lease{};
+  return taken;
+}
+
+}  // namespace shardlog::engine

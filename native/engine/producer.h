@@ -1,0 +1,158 @@
+// One thread's end of the log: where entries are accepted.
+//
+// Thread: every function but the counters runs on the producer's own thread. The object is shared by
+// that thread and the log, which reads its counters.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "engine/buffer_sets.h"
+#include "engine/config.h"
+#include "platform/event.h"
+
+namespace shardlog::engine {
+
+// What producers and the flusher tell each other, beyond the words in the arena.
+struct Signals {
+  platform::Event work;      // for the flusher: a swap, a request, the end
+  platform::Event progress;  // from the flusher: a set was written, or could not be
+  std::atomic<bool> closed{false};
+  // More threads log than the sets have segments to spare: leases are given up after each call.
+  std::atomic<bool> crowded{false};
+
+  // [MM closed] acquire: pairs with the store in Log::Close.
+  bool IsClosed() const { return closed.load(std::memory_order_acquire); }
+};
+
+// A number that one thread counts up and any thread reads.
+class Counter {
+ public:
+  void Add(uint64_t n) {
+    // [MM counter] relaxed: one writer.
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  // [MM counter] relaxed: a number for people.
+  uint64_t Read() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+class alignas(64) Producer {
+ public:
+  // `id` is not 0 and differs from every other producer's of the log.
+  Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals, const Config& config,
+           uint32_t id);
+
+  // Accepts an entry of `size` bytes. False: dropped and counted. Blocks only under OnFull::kBlock.
+  bool Append(const void* bytes, size_t size) {
+    Lease& lease = NextLease();
+    const OffsetState at = lease.slot->Peek();
+    const uint64_t end = uint64_t{at.offset()} + format::kEntryPrefixBytes + size;
+    if (IsOpen(at) && end <= lease.limit && size != 0) [[likely]] {
+      uint8_t* entry = lease.data + at.offset();
+      format::Store(entry, static_cast<uint32_t>(size));
+      std::memcpy(entry + format::kEntryPrefixBytes, bytes, size);
+      if (lease.slot->Accept(at, static_cast<uint32_t>(end))) [[likely]] {
+        accepted_.Add(1);
+        return true;
+      }
+    }
+    return AppendSlow(&lease, bytes, size);
+  }
+
+  // For callers that can write an entry's bytes only themselves, a string's encoder. Room() is where
+  // the payload goes and how much fits; Accept(size) accepts what was written there. Room is 0 if
+  // the lease is over, and Accept is false then: say the entry again through Append.
+  struct RoomFor {
+    uint8_t* payload;
+    uint32_t bytes;
+    OffsetState at;
+    Lease* lease;
+  };
+  RoomFor Room() {
+    Lease& lease = NextLease();
+    const OffsetState at = lease.slot->Peek();
+    const uint32_t start = at.offset() + static_cast<uint32_t>(format::kEntryPrefixBytes);
+    if (!IsOpen(at) || start >= lease.limit) return {nullptr, 0, at, &lease};
+    return {lease.data + start, lease.limit - start, at, &lease};
+  }
+  bool Accept(const RoomFor& room, uint32_t size) {
+    format::Store(room.payload - format::kEntryPrefixBytes, size);
+    const uint32_t end =
+        room.at.offset() + static_cast<uint32_t>(format::kEntryPrefixBytes) + size;
+    if (!room.lease->slot->Accept(room.at, end)) return false;
+    accepted_.Add(1);
+    return true;
+  }
+
+  // Counts an entry that never got here: not a string, not bytes.
+  void CountInvalid() { dropped_.Add(1); }
+
+  // The producer's thread is done with the log, or the log's handle is closed: later entries are dropped.
+  void Detach();
+
+  uint32_t id() const { return id_; }
+
+  // --- counters, any thread ---
+  uint64_t accepted() const;
+  uint64_t dropped() const { return dropped_.Read(); }
+  uint64_t oversized() const { return oversized_.Read(); }
+  uint64_t empty() const { return empty_.Read(); }
+  uint64_t blocked() const { return blocked_.Read(); }
+
+  // --- the direct route from JavaScript (lib/engine/native-binding.ts): it reads the lease and writes
+  // entries and the count itself, between native calls of the same thread ---
+  bool direct_route_allowed() const { return leases_.size() == 1; }
+  int32_t* js_lease() { return js_lease_; }
+  double* js_accepted() { return &js_accepted_; }
+
+ private:
+  static bool IsOpen(OffsetState at) { return static_cast<int32_t>(at.bits) >= 8; }
+
+  // Affinity has one lease; round-robin one per shard, taken in turn.
+  Lease& NextLease() {
+    if (leases_.size() == 1) [[likely]] return leases_[0];
+    turn_ = turn_ + 1 == leases_.size() ? 0 : turn_ + 1;
+    return leases_[turn_];
+  }
+
+  enum class Outcome { kHeld, kFull, kClosed };
+  bool AppendSlow(Lease* lease, const void* bytes, size_t size);
+  bool AppendToLease(Lease* lease, const void* bytes, size_t size);
+  bool Drop(Counter* reason);
+  Outcome Acquire(Lease* lease, size_t size);
+  Outcome ClaimSomewhere(Lease* lease, uint32_t segments);
+  bool ScanShards(uint64_t generation, Lease* lease, uint32_t segments, bool* start_over);
+  bool AwaitProgress(uint32_t epoch, uint64_t deadline_ns);
+  void PublishLease();
+  void RelinquishIfCrowded(Lease* lease);
+  bool Retake(Lease* lease);
+
+  // Read and written at every call.
+  std::vector<Lease> leases_;
+  Counter accepted_;
+  size_t turn_ = 0;
+  double js_accepted_ = 0;
+  int32_t js_lease_[4] = {};  // word index, buffer index, segment start, limit
+
+  // Cold.
+  const std::shared_ptr<BufferSets> sets_;
+  const std::shared_ptr<Signals> signals_;
+  const OnFull on_full_;
+  const uint64_t block_timeout_ns_;
+  const uint32_t id_;
+  const uint32_t home_shard_;
+  bool detached_ = false;
+  std::vector<Lease> relinquished_;  // one for each lease, while crowded
+  Counter dropped_;
+  Counter oversized_;
+  Counter empty_;
+  Counter blocked_;
+};
+
+}  // namespace shardlog::engine
