@@ -1,0 +1,44 @@
+'use strict'
+
+// Everything that can be found wrong without running the tests. Runs all steps and fails if one did.
+//
+//   node scripts/check.js [--report FILE]     FILE gets {"passed": N, "failed": N}
+
+const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const { layers, filesOf } = require('./native-sources')
+const { root, binPath } = require('./run')
+
+const node = process.execPath
+const cpp = filesOf([...layers, 'test', 'fuzz'], ['.cc', '.h'])
+const clangFormat = process.env.CLANG_FORMAT ?? 'clang-format-14'
+
+const steps = [
+  ['Biome', node, [binPath('@biomejs/biome', 'biome'), 'ci', '--colors=off', '--error-on-warnings', '.']],
+  ['TypeScript, library', node, [binPath('typescript', 'tsc'), '-p', 'tsconfig.json', '--noEmit']],
+  ['TypeScript, tests', node, [binPath('typescript', 'tsc'), '-p', 'tsconfig.check.json']],
+  ['clang-format', clangFormat, ['--dry-run', '-Werror', ...cpp]],
+  ['clang-tidy', node, ['scripts/tidy.js']],
+  ['layers', node, ['scripts/check-layers.js']],
+  ['memory order', node, ['scripts/check-memory-order.js']],
+  ['lockfiles', node, ['scripts/check-lockfiles.js']]
+]
+
+/** Runs one step; its output is shown only if it failed. */
+function passes([name, command, args]) {
+  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 })
+  const ok = result.status === 0
+  console.log(`${ok ? 'ok    ' : 'FAILED'} ${name}`)
+  if (!ok) console.log(result.error ? result.error.message : result.stdout + result.stderr)
+  return ok
+}
+
+function main() {
+  const failed = steps.filter(step => !passes(step)).length
+  const report = process.argv.indexOf('--report')
+  const counts = { passed: steps.length - failed, failed }
+  if (report > 0) fs.writeFileSync(process.argv[report + 1], JSON.stringify(counts))
+  process.exitCode = failed ? 1 : 0
+}
+
+main()
