@@ -80,7 +80,7 @@ constexpr std::array<Table, 4> kLaneShift = MakeLaneShift();
 #if defined(__x86_64__) || defined(__aarch64__)
 
 #if defined(__x86_64__)
-#define SHARDLOG_CRC_TARGET __attribute__((target("sse4.2")))
+#define SHARDLOG_CRC_TARGET __attribute__((target("sse4.2,crc32")))
 bool HasCrcInstruction() { return __builtin_cpu_supports("sse4.2"); }
 SHARDLOG_CRC_TARGET inline uint32_t Crc8(uint32_t crc, uint8_t v) { return _mm_crc32_u8(crc, v); }
 SHARDLOG_CRC_TARGET inline uint32_t Crc64(uint32_t crc, uint64_t v) {
