@@ -1,0 +1,29 @@
+'use strict'
+
+const { setImmediate: tick } = require('node:timers/promises')
+
+const NO_ROTATION = 2 ** 31 - 1
+
+const peer = {
+  name: '@vscode/spdlog',
+  package: '@vscode/spdlog',
+  kinds: ['string'],
+  note: "info(text), pattern '%v', synchronous",
+  sustainedEntries: 2_000_000,
+  async open(file) {
+    const spdlog = require('@vscode/spdlog')
+    const logger = await spdlog.createRotatingLogger('bench', file, NO_ROTATION, 1)
+    logger.setPattern('%v')
+    return {
+      target: logger,
+      method: 'info',
+      settle: () => tick(),
+      close: async () => {
+        logger.flush()
+        logger.drop()
+      }
+    }
+  }
+}
+
+module.exports = { peer }

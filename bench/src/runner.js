@@ -1,0 +1,65 @@
+'use strict'
+
+const { fork } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+const { setTimeout: sleep } = require('node:timers/promises')
+
+const CHILD = path.join(__dirname, 'child.js')
+const CASE_TIMEOUT_MS = 120_000
+/** Between two cases: time for the disk and for what the last process left to do. */
+const PAUSE_MS = 200
+
+/**
+ * Runs every case of a scenario `rounds` times, interleaved: A B C A B C …, so that a slow minute of the machine meets
+ * all of them.
+ * @returns {Promise<Record<string, object[]>>} results by case id, one per round
+ */
+async function runScenario(scenario, cases, { rounds, quick, scratch, onCase }) {
+  const results = Object.fromEntries(cases.map(({ id }) => [id, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (const entry of cases) {
+      onCase(entry.id, round)
+      results[entry.id].push(await runCase(scenario, entry, { quick, scratch }))
+      await sleep(quick ? 0 : PAUSE_MS)
+    }
+  }
+  return results
+}
+
+/** One case in a fresh process with a folder of its own, which is removed afterwards. */
+async function runCase(scenario, { id, params, execArgv = [] }, { quick, scratch }) {
+  const folder = fs.mkdtempSync(path.join(scratch, 'case-'))
+  try {
+    const message = { scenario: scenario.name, params, context: { folder, quick } }
+    return await converse(message, execArgv)
+  } catch (error) {
+    throw new Error(`${scenario.name}, ${id}: ${error.message}`, { cause: error })
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function converse(message, execArgv) {
+  return new Promise((resolve, reject) => {
+    const child = fork(CHILD, [], { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    let answer
+    const timer = setTimeout(() => {
+      answer = { error: `no result within ${CASE_TIMEOUT_MS / 1000} s` }
+      child.kill('SIGKILL')
+    }, CASE_TIMEOUT_MS)
+    child.on('message', received => {
+      answer ??= received
+    })
+    child.once('error', reject)
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer)
+      if (!answer) reject(new Error(`the process ended with ${code ?? signal} and no result`))
+      else if (answer.error) reject(new Error(answer.error))
+      else resolve(answer.result)
+    })
+    child.send(message)
+  })
+}
+
+module.exports = { runScenario, runCase }

@@ -1,0 +1,21 @@
+'use strict'
+
+/**
+ * The scenarios, in the order they run and are reported.
+ *
+ * A scenario is `{ name, title, cases, run, report }`:
+ * - `cases({ quick, peers })` lists `{ id, params, execArgv? }`;
+ * - `run(params, { folder, quick })` measures one case in a fresh process and returns JSON;
+ * - `report(results)` turns `{ [case id]: result[] }`, one result per round, into
+ *   `{ goals: Goal[], tables: {title, head, rows}[], charts: {title, caption, spec}[], notes: string[] }`.
+ *   Cases may be missing (the user chose some); what needs them is then left out.
+ * @typedef {{measure: string, goal: string, figure: string, ok: boolean}} Goal
+ */
+const names = ['burst', 'operations', 'latency', 'heap', 'sustained', 'producers', 'flusher', 'read']
+
+const find = name => {
+  if (!names.includes(name)) throw new Error(`no scenario is called '${name}'; there are ${names.join(', ')}`)
+  return require(`./${name}`)
+}
+
+module.exports = { names, find }
