@@ -4,19 +4,25 @@ import type { FlushMetrics, ResolvedConfig, ShardlogError, ShardStats, StatsSnap
 export interface NativeBinding {
   /** Opens (or joins, if this process has the file open already) the log. Throws with a `code`. */
   open(config: ResolvedConfig, onError: ((error: ShardlogError) => void) | undefined): NativeHandle
-  /** Drains the arena of a dead process into its log. Synchronous. Throws with a `code`. */
-  recover(logFilePath: string, options: { force: boolean; directIO: ResolvedConfig['directIO'] }): NativeRecovery
+  /**
+   * Drains the arenas of dead processes (beside the log, and in /dev/shm) into the log at the absolute path. One item for each that was found.
+   * With `force` also those set aside because they are of another boot. Synchronous. Throws with a `code`.
+   */
+  recover(logFilePath: string, options: { force: boolean; directIO: ResolvedConfig['directIO'] }): NativeRecovery[]
 }
 
 export interface NativeRecovery {
-  /** False if there was no arena. */
-  found: boolean
-  arenaPath: string | null
+  arenaPath: string
+  /** Pid of the process that left it. */
+  ownerPid: number
   entries: number
   blocks: number
   bytes: number
-  /** Pid of the process that left it. */
-  ownerPid: number
+  /** Segments whose content was not whole entries and was cut to those that were. */
+  damagedSegments: number
+  /** Where the arena is now if it could not be trusted, and why; else null. */
+  setAside: string | null
+  reason: string | null
 }
 
 /** One thread's view of an open log. */

@@ -50,6 +50,7 @@ struct ArenaHeader {
   alignas(64) std::atomic<uint64_t> recycled;
   alignas(64) Journal journal;
   alignas(64) std::atomic<uint64_t> written;
+  uint64_t next_sequence;  // of the first block of generation `written`
   alignas(64) SegmentSlot null_slot;
   alignas(64) uint8_t spare_before_path[448];
   char path[kMaxArenaPathBytes];

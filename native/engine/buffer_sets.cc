@@ -37,9 +37,14 @@ bool BufferSets::NearlyFull(uint64_t generation) const {
   return false;
 }
 
+// Clamped, because recovery meets arenas that something else has written over.
+uint32_t BufferSets::Claimed(uint64_t generation, uint32_t shard) const {
+  return std::min(arena_->claim(generation, shard).Read().claimed(), geometry().segments_per_shard);
+}
+
 bool BufferSets::HasEntries(uint64_t generation) const {
   for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
-    const uint32_t claimed = arena_->claim(generation, shard).Read().claimed();
+    const uint32_t claimed = Claimed(generation, shard);
     for (uint32_t i = 0; i < claimed; i++) {
       if (arena_->slot(generation, shard, i).Peek().has_entries()) return true;
     }
@@ -49,7 +54,7 @@ bool BufferSets::HasEntries(uint64_t generation) const {
 
 double BufferSets::UtilizationPct(uint32_t shard) const {
   const uint64_t generation = active();
-  const uint32_t claimed = arena_->claim(generation, shard).Read().claimed();
+  const uint32_t claimed = Claimed(generation, shard);
   uint64_t used = 0;
   for (uint32_t i = 0; i < claimed; i++) {
     const OffsetState state = arena_->slot(generation, shard, i).Peek();
@@ -182,7 +187,8 @@ std::vector<SealedSegment> BufferSets::Seal(uint64_t generation, uint64_t patien
   std::vector<Shard> shards;
   for (uint32_t i = 0; i < g.num_shards; i++) {
     const ClaimState claim = arena_->claim(generation, i).Seal();
-    shards.push_back({i, claim.full() ? claim.full_order() : UINT32_MAX, claim.claimed()});
+    shards.push_back({i, claim.full() ? claim.full_order() : UINT32_MAX,
+                      std::min(claim.claimed(), g.segments_per_shard)});
   }
   std::stable_sort(shards.begin(), shards.end(),
                    [](const Shard& a, const Shard& b) { return a.order < b.order; });
@@ -232,7 +238,7 @@ void BufferSets::Recycle(uint64_t generation) {
 uint64_t BufferSets::CountWaiting(uint64_t generation) const {
   uint64_t entries = 0;
   for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
-    const uint32_t claimed = arena_->claim(generation, shard).Read().claimed();
+    const uint32_t claimed = Claimed(generation, shard);
     for (uint32_t i = 0; i < claimed; i++) {
       const OffsetState state = arena_->slot(generation, shard, i).Peek();
       if (!state.has_entries()) continue;

@@ -97,6 +97,7 @@ class BufferSets {
   void Recycle(uint64_t generation);
 
  private:
+  uint32_t Claimed(uint64_t generation, uint32_t shard) const;
   uint32_t NextFullOrder(uint64_t generation, uint32_t shard) const;
   bool FindUnleased(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
                     uint32_t* skip_to) const;

@@ -1,0 +1,66 @@
+// Durations in buckets of at most 1/32 of their value: percentiles to within about 3 %.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdint>
+
+namespace shardlog::engine {
+
+// One thread records, any thread reads.
+class DurationHistogram {
+ public:
+  void Record(uint64_t ns) {
+    // [MM counter] relaxed, here and below: numbers for people.
+    buckets_[Bucket(ns)].fetch_add(1, std::memory_order_relaxed);
+    count_.fetch_add(1, std::memory_order_relaxed);      // [MM counter]
+    sum_ns_.fetch_add(ns, std::memory_order_relaxed);    // [MM counter]
+    if (ns > max_ns()) max_ns_.store(ns, std::memory_order_relaxed);  // [MM counter]
+  }
+
+  uint64_t count() const { return count_.load(std::memory_order_relaxed); }    // [MM counter]
+  uint64_t max_ns() const { return max_ns_.load(std::memory_order_relaxed); }  // [MM counter]
+  double average_ns() const {
+    const uint64_t n = count();
+    const uint64_t sum = sum_ns_.load(std::memory_order_relaxed);  // [MM counter]
+    return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n);
+  }
+
+  // Upper end of the bucket in which the given share (0 to 1) of the durations is reached; 0 if there are none.
+  uint64_t PercentileNs(double share) const {
+    const uint64_t n = count();
+    uint64_t seen = 0;
+    for (size_t i = 0; n > 0 && i < buckets_.size(); i++) {
+      seen += buckets_[i].load(std::memory_order_relaxed);  // [MM counter]
+      if (static_cast<double>(seen) >= share * static_cast<double>(n)) {
+        const uint64_t end = BucketEnd(i);
+        return end < max_ns() ? end : max_ns();
+      }
+    }
+    return 0;
+  }
+
+ private:
+  static constexpr int kSubBits = 5;
+
+  // Values below 32 have a bucket each; above, the five bits behind the leading one choose it.
+  static size_t Bucket(uint64_t ns) {
+    if (ns < (1u << kSubBits)) return ns;
+    const int shift = std::bit_width(ns) - 1 - kSubBits;
+    return (static_cast<size_t>(shift) + 1) << kSubBits | (ns >> shift & ((1u << kSubBits) - 1));
+  }
+  static uint64_t BucketEnd(size_t bucket) {
+    if (bucket < (1u << kSubBits)) return bucket;
+    const size_t shift = (bucket >> kSubBits) - 1;
+    const uint64_t leading = (1u << kSubBits) | (bucket & ((1u << kSubBits) - 1));
+    return ((leading + 1) << shift) - 1;
+  }
+
+  std::array<std::atomic<uint64_t>, (65 - kSubBits) << kSubBits> buckets_{};
+  std::atomic<uint64_t> count_{0};
+  std::atomic<uint64_t> sum_ns_{0};
+  std::atomic<uint64_t> max_ns_{0};
+};
+
+}  // namespace shardlog::engine

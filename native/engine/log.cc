@@ -1,0 +1,181 @@
+#include "engine/log.h"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <random>
+
+#include "engine/error.h"
+
+namespace shardlog::engine {
+namespace {
+
+uint64_t RandomStream() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+// Arenas that were set aside beside `arena_path`, oldest first.
+std::vector<std::string> AsideArenas(const std::string& arena_path) {
+  const size_t slash = arena_path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : arena_path.substr(0, slash + 1);
+  const std::string prefix = arena_path.substr(slash == std::string::npos ? 0 : slash + 1) + ".aside-";
+  std::vector<std::string> found;
+  DIR* entries = opendir(directory.c_str());
+  if (entries == nullptr) return found;
+  while (const dirent* entry = readdir(entries)) {
+    const std::string name = entry->d_name;
+    if (name.rfind(prefix, 0) == 0) found.push_back(directory + name);
+  }
+  closedir(entries);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<RecoveryReport> RecoverBeside(LogFile* file, bool force) {
+  std::vector<RecoveryReport> reports;
+  const std::string places[] = {FileArenaPath(file->path()), ShmArenaPath(file->info())};
+  for (const std::string& place : places) {
+    if (force) {
+      for (const std::string& aside : AsideArenas(place)) {
+        reports.push_back(RecoverArena(aside, file, true));
+      }
+    }
+    RecoveryReport report = RecoverArena(place, file, force);
+    if (report.found) reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+void AddCounters(const Producer& producer, LogStats* stats) {
+  stats->total_logs += producer.accepted() + producer.dropped();
+  stats->dropped_logs += producer.dropped();
+  stats->oversized_logs += producer.oversized();
+  stats->empty_logs += producer.empty();
+  stats->blocked_logs += producer.blocked();
+}
+
+}  // namespace
+
+std::shared_ptr<Log> Log::Open(const Config& config, io::FileSystem* files) {
+  auto file = std::make_unique<LogFile>(files, config.path, config.io);
+  RecoveryReport sum;
+  for (const RecoveryReport& report : RecoverBeside(file.get(), false)) {
+    sum.entries += report.entries;
+    if (report.set_aside.empty()) continue;
+    sum.set_aside = report.set_aside;
+    sum.reason = report.reason;
+  }
+  file->Prepare();
+  return std::shared_ptr<Log>(new Log(config, std::move(file), sum));
+}
+
+Log::Log(const Config& config, std::unique_ptr<LogFile> file, const RecoveryReport& recovered)
+    : config_(config),
+      sets_(std::make_shared<BufferSets>(Arena::Create(config, file->info(), RandomStream()))),
+      signals_(std::make_shared<Signals>()),
+      flusher_(std::make_unique<Flusher>(sets_, signals_, std::move(file), config)),
+      recovered_entries_(recovered.entries) {
+  if (!recovered.set_aside.empty()) {
+    flusher_->Report({"ERR_SHARDLOG_ARENA_ASIDE",
+                      "an arena of an earlier process was set aside as " + recovered.set_aside + ": " +
+                          recovered.reason,
+                      recovered.set_aside, 0, ""});
+  }
+  flusher_->Start();
+}
+
+Log::~Log() { Close(); }
+
+std::shared_ptr<Producer> Log::Attach() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  auto producer = std::make_shared<Producer>(sets_, signals_, config_, next_producer_++);
+  producers_.push_back(producer);
+  UpdateCrowded();
+  return producer;
+}
+
+void Log::Detach(const std::shared_ptr<Producer>& producer) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = std::find(producers_.begin(), producers_.end(), producer);
+  if (found == producers_.end()) return;
+  // After Close the arena may be the memory of a log that is already recovered by somebody else; releasing leases there
+  // would be harmless but pointless.
+  producer->Detach();
+  producers_.erase(found);
+  retired_.push_back(producer);
+  // Whoever only the list keeps counts no more drops.
+  std::erase_if(retired_, [this](const std::shared_ptr<Producer>& gone) {
+    if (gone.use_count() > 1) return false;
+    AddCounters(*gone, &past_);
+    return true;
+  });
+  UpdateCrowded();
+}
+
+// A thread that keeps its lease while idle keeps a segment (one per shard under round-robin) from the
+// others, so only so many may.
+void Log::UpdateCrowded() {
+  const Geometry& g = sets_->geometry();
+  const size_t leases = config_.shard_selection == ShardSelection::kAffinity ? 1 : config_.num_shards;
+  // [MM counter] relaxed: a policy, not a protocol.
+  signals_->crowded.store(producers_.size() * leases > g.segments_per_set() / 4,
+                          std::memory_order_relaxed);
+}
+
+IoStatus Log::Close() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_) return close_status_;
+  closed_ = true;
+  // [MM closed] release: a producer that reads it finds its claim words sealed soon after.
+  signals_->closed.store(true, std::memory_order_release);
+  close_status_ = flusher_->Stop();
+  if (close_status_.ok()) sets_->arena().Remove();
+  return close_status_;
+}
+
+void Log::AbandonAfterFork() {
+  signals_->closed.store(true, std::memory_order_release);  // [MM closed]
+  sets_->arena().AbandonAfterFork();
+}
+
+LogStats Log::Stats() const {
+  LogStats stats;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stats = past_;
+    for (const auto& producer : producers_) AddCounters(*producer, &stats);
+    for (const auto& producer : retired_) AddCounters(*producer, &stats);
+    stats.producers = producers_.size();
+  }
+  const FlushStats& flushed = flusher_->stats();
+  stats.dropped_logs += flushed.lost_entries.Read();
+  stats.bytes_written = flushed.bytes_written.Read();
+  stats.payload_bytes = flushed.payload_bytes.Read();
+  stats.written_logs = flushed.written_entries.Read();
+  stats.flushes = flushed.flushes.Read();
+  stats.flush_errors = flushed.flush_errors.Read();
+  stats.reopens = flushed.reopens.Read();
+  stats.set_swaps = sets_->active();
+  stats.recovered_logs = recovered_entries_;
+  stats.arena_path = sets_->arena().path();
+  stats.io = flusher_->io_mode();
+  stats.last_problem = flusher_->last_problem();
+  return stats;
+}
+
+std::vector<ShardStats> Log::Shards() const {
+  std::vector<ShardStats> shards;
+  for (uint32_t i = 0; i < config_.num_shards; i++) {
+    shards.push_back({i, sets_->UtilizationPct(i), flusher_->stats().entries_of_shard[i].Read()});
+  }
+  return shards;
+}
+
+std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOptions& options, bool force,
+                                       io::FileSystem* files) {
+  LogFile file(files, path, options);
+  return RecoverBeside(&file, force);
+}
+
+}  // namespace shardlog::engine

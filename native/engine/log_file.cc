@@ -1,0 +1,128 @@
+#include "engine/log_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "engine/append_point.h"
+#include "engine/error.h"
+#include "format/block.h"
+#include "platform/lock_holder.h"
+
+namespace shardlog::engine {
+namespace {
+
+constexpr uint64_t kReserveBytes = 64u << 20;
+
+[[noreturn]] void ThrowOpenError(const std::string& path, const io::OpenOptions& options, int error,
+                                 const char* call) {
+  if (options.direct == io::DirectIo::kRequired && error == EINVAL) {
+    throw Error("ERR_SHARDLOG_DIRECT_IO",
+                "directIO is 'required', but " + path + " is on a file system without direct I/O", error,
+                call, path);
+  }
+  throw Error("ERR_SHARDLOG_IO",
+              std::string("cannot ") + call + " " + path + ": " + std::strerror(error), error, call, path);
+}
+
+}  // namespace
+
+LogFile::LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options)
+    : files_(files), path_(std::move(path)), options_(options) {
+  int error = 0;
+  const char* call = "open";
+  file_ = files_->Open(path_, options_, &error, &call);
+  if (file_ == nullptr) ThrowOpenError(path_, options_, -error, call);
+  error = file_->Stat(&info_);
+  if (error != 0) ThrowOpenError(path_, options_, -error, "fstat");
+  error = file_->Lock();
+  if (error == 0) return;
+  if (error != -EWOULDBLOCK) ThrowOpenError(path_, options_, -error, "flock");
+  const uint32_t holder = platform::FlockHolder(info_.inode);
+  throw Error("ERR_SHARDLOG_LOCKED",
+              path_ + " is locked by " +
+                  (holder == 0 ? std::string("another process") : "pid " + std::to_string(holder)) +
+                  "; %p in logFilePath gives each process a file of its own",
+              EWOULDBLOCK, "flock", path_);
+}
+
+void LogFile::Prepare() {
+  const IoStatus status = PrepareAppend(file_.get(), &end_);
+  if (!status.ok()) ThrowOpenError(path_, options_, status.error, status.call);
+  reserved_to_ = end_;
+}
+
+IoStatus LogFile::Check(bool* reopened) {
+  *reopened = false;
+  if (file_ == nullptr) return Reopen();
+  io::FileInfo named;
+  const int error = files_->StatPath(path_, &named);
+  const bool gone = error == -ENOENT;
+  if (error != 0 && !gone) return {-error, "stat"};
+  if (gone || named.device != info_.device || named.inode != info_.inode) {
+    const IoStatus status = Reopen();
+    *reopened = status.ok();
+    return status;
+  }
+  const bool ours = named.size >= end_ && named.size <= failed_write_limit_;
+  if (named.size == end_ || ours) return {};
+  const IoStatus status = PrepareAppend(file_.get(), &end_);
+  reserved_to_ = end_;
+  return status;
+}
+
+IoStatus LogFile::Reopen() {
+  int error = 0;
+  const char* call = "open";
+  std::unique_ptr<io::File> file = files_->Open(path_, options_, &error, &call);
+  if (file == nullptr) return {-error, call};
+  io::FileInfo info;
+  error = file->Stat(&info);
+  if (error != 0) return {-error, "fstat"};
+  error = file->Lock();
+  if (error != 0) return {-error, "flock"};
+  uint64_t end = 0;
+  const IoStatus status = PrepareAppend(file.get(), &end);
+  if (!status.ok()) return status;
+  file_ = std::move(file);
+  info_ = info;
+  end_ = end;
+  reserved_to_ = end;
+  failed_write_limit_ = 0;
+  return {};
+}
+
+IoStatus LogFile::CutTo(uint64_t end) {
+  const int error = file_->Truncate(end);
+  if (error != 0) return {-error, "ftruncate"};
+  end_ = end;
+  reserved_to_ = end;
+  return {};
+}
+
+void LogFile::ReserveAhead(uint64_t bytes) {
+  if (end_ + bytes <= reserved_to_) return;
+  const uint64_t size = std::max(bytes, kReserveBytes);
+  if (file_->Allocate(end_, size) == 0) reserved_to_ = end_ + size;
+}
+
+IoStatus LogFile::FallBackToBuffered(const std::string& reason) {
+  options_.direct = io::DirectIo::kOff;
+  fallback_reason_ = reason;
+  // The lock belongs to the open file; it has to go before the same file can be locked anew.
+  file_.reset();
+  return Reopen();
+}
+
+IoStatus LogFile::Finish() {
+  if (file_ == nullptr) return {};
+  const int error = file_->Truncate(end_);
+  return error == 0 ? IoStatus{} : IoStatus{-error, "ftruncate"};
+}
+
+std::string LogFile::direct_reason() const {
+  if (!fallback_reason_.empty() || file_ == nullptr) return fallback_reason_;
+  return file_->direct_reason();
+}
+
+}  // namespace shardlog::engine

@@ -1,0 +1,69 @@
+// The log's file over its life: opened and locked, appended to, opened anew when somebody deletes or replaces
+// it, given back its unused space at the end.
+//
+// Thread: the opener, then the flusher.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/block_writer.h"
+#include "io/file.h"
+
+namespace shardlog::engine {
+
+class LogFile {
+ public:
+  // Opens (creating) and locks the file. Throws Error: ERR_SHARDLOG_LOCKED, ERR_SHARDLOG_DIRECT_IO, ERR_SHARDLOG_IO.
+  LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options);
+
+  // Finds where to append, mending a torn tail. Once, after recovery. Throws Error(ERR_SHARDLOG_IO).
+  void Prepare();
+
+  // Before each flush: notices that the path names another file now, or none, and opens that; notices
+  // that somebody appended or truncated. *reopened says which file it is now has changed.
+  IoStatus Check(bool* reopened);
+
+  // Reserves space ahead of a write of `bytes`. An optimisation: failures show in the write itself.
+  void ReserveAhead(uint64_t bytes);
+
+  // Turns direct I/O off for good, because of a write that the file system refused (EINVAL).
+  IoStatus FallBackToBuffered(const std::string& reason);
+
+  // Gives back space reserved ahead. At close.
+  IoStatus Finish();
+
+  // Null after a fall-back whose reopening failed; Check() opens it again.
+  io::File* file() const { return file_.get(); }
+  const io::FileInfo& info() const { return info_; }
+  const std::string& path() const { return path_; }
+  const io::OpenOptions& options() const { return options_; }
+  std::string direct_reason() const;
+  uint64_t end() const { return end_; }
+  // A write of `bytes` at end() is complete.
+  void Advance(uint64_t bytes) {
+    end_ += bytes;
+    failed_write_limit_ = 0;
+  }
+  // A write of up to `bytes` at end() failed half way: what it left there is ours, and will be written over.
+  void FailedWrite(uint64_t bytes) { failed_write_limit_ = end_ + bytes; }
+
+  // Cuts the file to `end`, for recovery, which writes the rest again. 0 or a positive errno.
+  IoStatus CutTo(uint64_t end);
+
+ private:
+  IoStatus Reopen();
+
+  io::FileSystem* const files_;
+  const std::string path_;
+  io::OpenOptions options_;
+  std::unique_ptr<io::File> file_;
+  io::FileInfo info_;
+  std::string fallback_reason_;
+  uint64_t end_ = 0;
+  uint64_t reserved_to_ = 0;
+  uint64_t failed_write_limit_ = 0;  // 0: the last write was complete
+};
+
+}  // namespace shardlog::engine

@@ -1,0 +1,222 @@
+#include "engine/recovery.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <set>
+#include <vector>
+
+#include "engine/append_point.h"
+#include "engine/arena.h"
+#include "engine/block_writer.h"
+#include "engine/buffer_sets.h"
+#include "engine/error.h"
+#include "format/block.h"
+#include "format/crc32c.h"
+#include "platform/clock.h"
+#include "platform/process.h"
+
+namespace shardlog::engine {
+namespace {
+
+[[noreturn]] void ThrowIo(const IoStatus& status, const std::string& path) {
+  throw Error("ERR_SHARDLOG_RECOVERY",
+              std::string("recovery into ") + path + " failed: " + status.call + ": " +
+                  std::strerror(status.error) + "; the arena is kept",
+              status.error, status.call, path);
+}
+
+void SetAside(const std::string& arena_path, const std::string& reason, RecoveryReport* report) {
+  report->set_aside = arena_path + ".aside-" + std::to_string(platform::RealtimeNs());
+  report->reason = reason;
+  if (std::rename(arena_path.c_str(), report->set_aside.c_str()) == 0) return;
+  throw Error("ERR_SHARDLOG_RECOVERY", "cannot set " + arena_path + " aside: " + std::strerror(errno),
+              errno, "rename", arena_path);
+}
+
+bool SameBoot(const ArenaHeader& header) {
+  return header.boot_id == platform::CurrentProcess().boot_id;
+}
+
+// Segments of `generation` whose blocks lie in [from, to) of the log already, whole.
+std::set<uint32_t> SegmentsInLog(io::File* file, uint64_t from, uint64_t to, uint64_t stream,
+                                 uint64_t generation) {
+  std::set<uint32_t> found;
+  uint64_t at = from;
+  while (at + format::kBlockHeaderBytes <= to) {
+    uint8_t raw[format::kBlockHeaderBytes];
+    if (file->Read(raw, sizeof raw, at) != sizeof raw) break;
+    const format::BlockHeader header = format::DecodeHeader(raw);
+    const uint64_t extent = format::BlockExtent(header.valid);
+    if (header.valid == 0 || !header.IsPlausible() || at + extent > to) {
+      at += format::kSectorBytes;
+      continue;
+    }
+    std::vector<uint8_t> block(extent);
+    if (file->Read(block.data(), extent, at) != static_cast<ssize_t>(extent)) break;
+    const uint8_t* trailer_bytes = block.data() + extent - format::kTrailerBytes;
+    const uint32_t crc = format::Crc32c(block.data(), format::kBlockHeaderBytes + header.valid);
+    format::Trailer trailer;
+    if (!format::DecodeTrailer(trailer_bytes, &trailer) ||
+        !format::TrailerMatches(trailer_bytes, crc)) {
+      at += format::kSectorBytes;
+      continue;
+    }
+    if (trailer.stream == stream && trailer.generation == static_cast<uint32_t>(generation)) {
+      found.insert(trailer.segment);
+    }
+    at += extent;
+  }
+  return found;
+}
+
+class Recovery {
+ public:
+  // `trusted`: the arena is of this boot, so its journal and `written` are as its owner left them.
+  Recovery(std::shared_ptr<Arena> arena, LogFile* log, bool trusted, RecoveryReport* report)
+      : sets_(arena), log_(log), trusted_(trusted), report_(report), writer_(arena->geometry()) {}
+
+  void Run() {
+    const uint64_t active = sets_.active();
+    for (uint64_t g = sets_.written(); g <= active; g++) Drain(g);
+  }
+
+ private:
+  ArenaHeader& header() const { return sets_.arena().header(); }
+
+  void Drain(uint64_t generation) {
+    std::vector<SealedSegment> segments = sets_.Seal(generation, 0);
+    for (SealedSegment& segment : segments) segment.leased = false;  // nobody is left to scribble
+    DropImpossible(&segments);
+    Journal& journal = header().journal;
+    // [MM journal] acquire: pairs with the store that the flusher or an earlier recovery did last.
+    const bool resumed = trusted_ && journal.generation.load(std::memory_order_acquire) == generation &&
+                         header().log_device == log_->info().device &&
+                         header().log_inode == log_->info().inode;
+    std::set<uint32_t> in_log;
+    if (resumed) in_log = Resume(generation, journal);
+    // After a power failure `written` may be behind the log: look everywhere.
+    if (!trusted_) in_log = InLog(0, generation);
+    if (!segments.empty()) WriteSegments(generation, segments, resumed, in_log);
+    sets_.MarkWritten(generation);
+  }
+
+  // Slots of a damaged arena may claim anything; what cannot be is not followed.
+  void DropImpossible(std::vector<SealedSegment>* segments) {
+    const Geometry& g = sets_.geometry();
+    const auto impossible = [&](const SealedSegment& s) {
+      // [MM counter] relaxed: nobody else runs.
+      const uint64_t span = s.slot->span.load(std::memory_order_relaxed);
+      return span == 0 || s.segment + span > g.segments_per_shard ||
+             format::kBlockHeaderBytes + uint64_t{s.valid} > span * g.segment_bytes;
+    };
+    const auto kept = std::remove_if(segments->begin(), segments->end(), impossible);
+    report_->damaged += static_cast<uint64_t>(segments->end() - kept);
+    segments->erase(kept, segments->end());
+  }
+
+  // Brings the log to where the interrupted write began. What has been appended behind that write by
+  // somebody else stays, and so do our blocks before it: their segments are returned.
+  std::set<uint32_t> Resume(uint64_t generation, const Journal& journal) {
+    const uint64_t size = LogSize();
+    if (size > journal.limit || size < journal.base) return InLog(journal.base, generation);
+    const IoStatus status = log_->CutTo(journal.base);
+    if (!status.ok()) ThrowIo(status, log_->path());
+    return {};
+  }
+
+  uint64_t LogSize() const {
+    io::FileInfo info;
+    const int error = log_->file()->Stat(&info);
+    if (error != 0) ThrowIo({-error, "fstat"}, log_->path());
+    return info.size;
+  }
+
+  std::set<uint32_t> InLog(uint64_t from, uint64_t generation) const {
+    return SegmentsInLog(log_->file(), from, LogSize(), header().stream, generation);
+  }
+
+  void WriteSegments(uint64_t generation, const std::vector<SealedSegment>& segments, bool resumed,
+                     const std::set<uint32_t>& in_log) {
+    uint64_t base = 0;
+    IoStatus status = PrepareAppend(log_->file(), &base);
+    if (!status.ok()) ThrowIo(status, log_->path());
+    Journal& journal = header().journal;
+    const uint64_t sequence = resumed ? journal.sequence : header().next_sequence;
+    const uint64_t sealed_time = resumed ? journal.sealed_time : platform::RealtimeNs();
+    // [MM journal] release: generation last, so that the fields are never taken for another one's.
+    journal.generation.store(kNoGeneration, std::memory_order_release);
+    sets_.arena().SetLog(log_->info());
+    journal.base = base;
+    journal.sequence = sequence;
+    journal.sealed_time = sealed_time;
+    journal.limit = base + BlockWriter::SizeOf(segments, log_->file()->alignment());
+    journal.generation.store(generation, std::memory_order_release);  // [MM journal]
+
+    BlockContext context;
+    context.generation = generation;
+    context.stream = header().stream;
+    context.sequence = sequence;
+    context.sealed_time = sealed_time;
+    context.flags = format::kFlagRecovered;
+    BlockTotals totals;
+    const uint32_t per_shard = sets_.geometry().segments_per_shard;
+    status = writer_.Write(log_->file(), base, context, segments, &totals,
+                           [&](const SealedSegment& s) {
+                             return in_log.count(s.shard * per_shard + s.segment) != 0;
+                           });
+    if (!status.ok()) ThrowIo(status, log_->path());
+    header().next_sequence = sequence + segments.size();
+    report_->entries += totals.entries;
+    report_->blocks += totals.blocks;
+    report_->bytes += totals.bytes;
+    report_->damaged += totals.damaged;
+  }
+
+  BufferSets sets_;
+  LogFile* const log_;
+  const bool trusted_;
+  RecoveryReport* const report_;
+  BlockWriter writer_;
+};
+
+}  // namespace
+
+RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool force) {
+  RecoveryReport report;
+  report.arena_path = arena_path;
+  std::shared_ptr<Arena> arena;
+  try {
+    arena = Arena::Open(arena_path);
+  } catch (const Error& error) {
+    const bool unreadable = error.code() == "ERR_SHARDLOG_ARENA_VERSION" ||
+                            error.code() == "ERR_SHARDLOG_ARENA_CORRUPT";
+    if (!unreadable) throw;
+    report.found = true;
+    SetAside(arena_path, error.what(), &report);
+    return report;
+  }
+  if (arena == nullptr) return report;
+  report.found = true;
+  report.owner_pid = arena->header().owner_pid;
+  const bool trusted = SameBoot(arena->header());
+  if (!trusted && !force) {
+    SetAside(arena_path, "it was left by another boot of this machine", &report);
+    return report;
+  }
+  const ArenaHeader& header = arena->header();
+  // [MM recycled-read] and its fellows: nobody else runs, the loads only read memory.
+  const uint64_t recycled = header.recycled.load(std::memory_order_acquire);
+  const uint64_t active = header.active.load(std::memory_order_acquire);  // [MM active-read]
+  if (active < recycled || active - recycled > 1) {
+    SetAside(arena_path, "its generations contradict each other", &report);
+    return report;
+  }
+  Recovery(arena, log, trusted, &report).Run();
+  const int error = arena->Remove();
+  if (error != 0 && error != -ENOENT) ThrowIo({-error, "unlink"}, arena_path);
+  return report;
+}
+
+}  // namespace shardlog::engine

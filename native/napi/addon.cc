@@ -1,0 +1,74 @@
+// The addon's exports: lib/engine/native-binding.ts NativeBinding.
+#include <napi.h>
+
+#include <memory>
+
+#include "engine/log.h"
+#include "napi/config_value.h"
+#include "napi/env_state.h"
+#include "napi/errors.h"
+#include "napi/handle.h"
+
+namespace shardlog::napi {
+namespace {
+
+Napi::Value Open(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  EnvState& state = EnvState::Of(env);
+  try {
+    const auto handle = std::make_shared<Handle>(&state, ConfigFrom(info[0].As<Napi::Object>()));
+    state.Add(handle);
+    if (info[1].IsFunction()) handle->Listen(env, info[1].As<Napi::Function>());
+    return handle->ToObject(env);
+  } catch (const engine::Error& error) {
+    throw MakeError(env, error);
+  }
+}
+
+Napi::Value RecoveryValue(Napi::Env env, const std::vector<engine::RecoveryReport>& reports) {
+  Napi::Array value = Napi::Array::New(env, reports.size());
+  for (uint32_t i = 0; i < reports.size(); i++) {
+    const engine::RecoveryReport& report = reports[i];
+    Napi::Object item = Napi::Object::New(env);
+    item.Set("arenaPath", report.arena_path);
+    item.Set("ownerPid", report.owner_pid);
+    item.Set("entries", static_cast<double>(report.entries));
+    item.Set("blocks", static_cast<double>(report.blocks));
+    item.Set("bytes", static_cast<double>(report.bytes));
+    item.Set("damagedSegments", static_cast<double>(report.damaged));
+    const bool aside = !report.set_aside.empty();
+    item.Set("setAside", aside ? Napi::String::New(env, report.set_aside) : env.Null());
+    item.Set("reason", aside ? Napi::String::New(env, report.reason) : env.Null());
+    value.Set(i, item);
+  }
+  return value;
+}
+
+Napi::Value Recover(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Napi::Object options = info[1].As<Napi::Object>();
+  io::OpenOptions open_options;
+  open_options.direct = DirectIoFrom(options.Get("directIO"));
+  try {
+    return RecoveryValue(env, engine::RecoverLog(info[0].As<Napi::String>().Utf8Value(), open_options,
+                                                 options.Get("force").ToBoolean()));
+  } catch (const engine::Error& error) {
+    throw MakeError(env, error);
+  }
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  EnvState::Install(env);
+  exports.Set("open", Napi::Function::New(env, Open, "open"));
+  exports.Set("recover", Napi::Function::New(env, Recover, "recover"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace shardlog::napi
+
+static Napi::Object InitAddon(Napi::Env env, Napi::Object exports) {
+  return shardlog::napi::Init(env, exports);
+}
+
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, InitAddon)

@@ -1,0 +1,100 @@
+#include "napi/env_state.h"
+
+#include <algorithm>
+
+#include "napi/handle.h"
+
+namespace shardlog::napi {
+namespace {
+
+// An ArrayBuffer over memory that `owner` keeps alive; an empty value where external buffers are forbidden.
+template <typename Owner>
+napi_value ExternalBuffer(napi_env env, void* memory, size_t bytes, const std::shared_ptr<Owner>& owner) {
+  auto* keeper = new std::shared_ptr<Owner>(owner);
+  napi_value buffer = nullptr;
+  const auto release = [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Owner>*>(hint); };
+  if (napi_create_external_arraybuffer(env, memory, bytes, release, keeper, &buffer) != napi_ok) {
+    delete keeper;
+    return nullptr;
+  }
+  return buffer;
+}
+
+template <typename Array, typename Owner>
+bool SetArray(const Napi::Object& to, const char* name, void* memory, size_t bytes,
+              const std::shared_ptr<Owner>& owner) {
+  const Napi::Env env = to.Env();
+  const napi_value buffer = ExternalBuffer(env, memory, bytes, owner);
+  if (buffer == nullptr) return false;
+  to.Set(name, Array::New(env, bytes / Array::New(env, 0).ElementSize(), Napi::ArrayBuffer(env, buffer), 0));
+  return true;
+}
+
+bool SetShards(const Napi::Object& to, const std::shared_ptr<engine::Arena>& arena) {
+  const Napi::Env env = to.Env();
+  const engine::Geometry& g = arena->geometry();
+  Napi::Array shards = Napi::Array::New(env, 2 * g.num_shards);
+  for (uint32_t i = 0; i < 2 * g.num_shards; i++) {
+    const napi_value buffer = ExternalBuffer(
+        env, arena->shard_data(i / g.num_shards, i % g.num_shards), g.shard_bytes(), arena);
+    if (buffer == nullptr) return false;
+    shards.Set(i, Napi::Value(env, buffer));
+  }
+  to.Set("buffers", shards);
+  return true;
+}
+
+}  // namespace
+
+void EnvState::Install(Napi::Env env) {
+  auto* state = new EnvState;
+  env.SetInstanceData<EnvState>(state);
+  napi_add_env_cleanup_hook(env, CleanUp, state);
+}
+
+EnvState& EnvState::Of(Napi::Env env) { return *env.GetInstanceData<EnvState>(); }
+
+// The environment ends: the thread is no longer in the middle of a log call, whatever ended it.
+void EnvState::CleanUp(void* data) {
+  auto* state = static_cast<EnvState*>(data);
+  while (!state->open_.empty()) {
+    const std::shared_ptr<Handle> handle = state->open_.back();
+    if (handle->Detach()) handle->Leave();
+  }
+}
+
+std::shared_ptr<engine::Producer> EnvState::Acquire(const std::shared_ptr<engine::Log>& log) {
+  Shared& shared = producers_[log.get()];
+  if (shared.handles++ == 0) shared.producer = log->Attach();
+  return shared.producer;
+}
+
+void EnvState::Release(const std::shared_ptr<engine::Log>& log) {
+  const auto found = producers_.find(log.get());
+  if (found == producers_.end() || --found->second.handles > 0) return;
+  log->Detach(found->second.producer);
+  producers_.erase(found);
+}
+
+void EnvState::Remove(const Handle* handle) {
+  std::erase_if(open_, [handle](const std::shared_ptr<Handle>& open) { return open.get() == handle; });
+}
+
+Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::Log>& log) {
+  Shared& shared = producers_[log.get()];
+  if (!shared.producer->direct_route_allowed()) return env.Null();
+  if (!shared.direct.IsEmpty()) return shared.direct.Value();
+  const std::shared_ptr<engine::Arena>& arena = log->shared_arena();
+  engine::Producer& producer = *shared.producer;
+  Napi::Object route = Napi::Object::New(env);
+  const bool made =
+      SetArray<Napi::Int32Array>(route, "lease", producer.js_lease(), 4 * sizeof(int32_t), shared.producer) &&
+      SetArray<Napi::Float64Array>(route, "accepted", producer.js_accepted(), sizeof(double), shared.producer) &&
+      SetArray<Napi::Int32Array>(route, "words", arena->control(), arena->control_bytes(), arena) &&
+      SetShards(route, arena);
+  if (!made) return env.Null();
+  shared.direct = Napi::Persistent(route);
+  return route;
+}
+
+}  // namespace shardlog::napi

@@ -1,0 +1,225 @@
+#include "napi/handle.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "engine/registry.h"
+#include "napi/env_state.h"
+#include "napi/errors.h"
+#include "napi/hot_calls.h"
+
+namespace shardlog::napi {
+namespace {
+
+using engine::IoStatus;
+
+Napi::Error WriteError(Napi::Env env, const engine::Log& log, const IoStatus& status) {
+  engine::FlushProblem problem = log.flusher().last_problem();
+  if (problem.code.empty()) {
+    problem = {"ERR_SHARDLOG_WRITE", std::string(status.call) + " failed", log.config().path, status.error,
+               status.call};
+  }
+  return MakeError(env, problem);
+}
+
+// flush() and close(): waits on a thread of the pool, then settles a promise. The loop stays alive until then.
+class WaitWorker final : public Napi::AsyncWorker {
+ public:
+  using Wait = IoStatus (*)(Handle*);
+
+  WaitWorker(Napi::Env env, std::shared_ptr<Handle> handle, Wait wait)
+      : Napi::AsyncWorker(env, "shardlog"),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        handle_(std::move(handle)),
+        wait_(wait) {}
+
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+  void Execute() override { status_ = wait_(handle_.get()); }
+  void OnOK() override {
+    if (status_.ok()) {
+      deferred_.Resolve(Env().Undefined());
+    } else {
+      deferred_.Reject(WriteError(Env(), *handle_->log(), status_).Value());
+    }
+  }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  const std::shared_ptr<Handle> handle_;
+  const Wait wait_;
+  IoStatus status_;
+};
+
+Napi::Value Wait(Napi::Env env, const std::shared_ptr<Handle>& handle, WaitWorker::Wait wait) {
+  auto* worker = new WaitWorker(env, handle, wait);
+  const Napi::Promise promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+IoStatus FlushHandle(Handle* handle) { return handle->log()->Flush(); }
+IoStatus LeaveHandle(Handle* handle) { return handle->Leave(); }
+
+const char* CrashSafeName(engine::CrashSafe mode) {
+  return mode == engine::CrashSafe::kShm ? "shm" : "file";
+}
+
+Napi::Value StatsValue(Napi::Env env, const engine::Log& log) {
+  const engine::LogStats stats = log.Stats();
+  const engine::CrashSafe crash_safe = log.config().crash_safe;
+  Napi::Object value = Napi::Object::New(env);
+  const auto number = [&](const char* name, uint64_t n) { value.Set(name, static_cast<double>(n)); };
+  number("totalLogs", stats.total_logs);
+  number("droppedLogs", stats.dropped_logs);
+  number("oversizedLogs", stats.oversized_logs);
+  number("emptyLogs", stats.empty_logs);
+  number("blockedLogs", stats.blocked_logs);
+  number("bytesWritten", stats.bytes_written);
+  number("payloadBytes", stats.payload_bytes);
+  number("writtenLogs", stats.written_logs);
+  number("flushes", stats.flushes);
+  number("flushErrors", stats.flush_errors);
+  number("setSwaps", stats.set_swaps);
+  number("recoveredLogs", stats.recovered_logs);
+  number("reopens", stats.reopens);
+  number("producers", stats.producers);
+  value.Set("engine", "native");
+  if (crash_safe == engine::CrashSafe::kOff) {
+    value.Set("crashSafe", false);
+  } else {
+    value.Set("crashSafe", CrashSafeName(crash_safe));
+  }
+  value.Set("arenaPath", stats.arena_path.empty() ? env.Null() : Napi::String::New(env, stats.arena_path));
+  value.Set("directIO", stats.io.direct);
+  value.Set("directIOReason", stats.io.direct ? env.Null() : Napi::String::New(env, stats.io.reason));
+  number("ioAlignment", stats.io.alignment);
+  value.Set("lastError", ProblemValue(env, stats.last_problem));
+  return value;
+}
+
+Napi::Value FlushMetricsValue(Napi::Env env, const engine::Log& log) {
+  const engine::DurationHistogram& durations = log.flusher().stats().durations;
+  const auto ms = [](double ns) { return ns / 1e6; };
+  const auto percentile = [&](double share) { return ms(static_cast<double>(durations.PercentileNs(share))); };
+  Napi::Object value = Napi::Object::New(env);
+  value.Set("count", static_cast<double>(durations.count()));
+  value.Set("avgFlushDurationMs", ms(durations.average_ns()));
+  value.Set("maxFlushDurationMs", ms(static_cast<double>(durations.max_ns())));
+  value.Set("p50", percentile(0.5));
+  value.Set("p90", percentile(0.9));
+  value.Set("p99", percentile(0.99));
+  value.Set("p999", percentile(0.999));
+  value.Set("lastError", ProblemValue(env, log.flusher().last_problem()));
+  return value;
+}
+
+Napi::Value ShardStatsValue(Napi::Env env, const engine::Log& log) {
+  const std::vector<engine::ShardStats> shards = log.Shards();
+  Napi::Array value = Napi::Array::New(env, shards.size());
+  for (uint32_t i = 0; i < shards.size(); i++) {
+    Napi::Object shard = Napi::Object::New(env);
+    shard.Set("shardId", shards[i].shard);
+    shard.Set("utilizationPct", shards[i].utilization_pct);
+    shard.Set("writeCount", static_cast<double>(shards[i].write_count));
+    value.Set(i, shard);
+  }
+  return value;
+}
+
+// Ties a function to the handle that is its callback data.
+void KeepAlive(const Napi::Value& function, const std::shared_ptr<Handle>& handle) {
+  auto* keeper = new std::shared_ptr<Handle>(handle);
+  const auto release = [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<Handle>*>(data); };
+  if (napi_add_finalizer(function.Env(), function, keeper, release, nullptr, nullptr) != napi_ok) {
+    delete keeper;
+    throw Napi::Error::New(function.Env());
+  }
+}
+
+}  // namespace
+
+Handle::Handle(EnvState* state, const engine::Config& config)
+    : state_(state), log_(engine::Join(config)), producer_(state->Acquire(log_)) {}
+
+Handle::~Handle() = default;
+
+bool Handle::Detach() {
+  if (detached_) return false;
+  detached_ = true;
+  if (listening_) {
+    log_->flusher().RemoveListener(this);
+    listener_.Release();
+  }
+  // A producer of its own that only drops and counts: the environment's may go on for other handles.
+  const std::shared_ptr<engine::Producer> closed = log_->Attach();
+  log_->Detach(closed);
+  producer_ = closed;
+  state_->Release(log_);
+  state_->Remove(this);
+  return true;
+}
+
+IoStatus Handle::Leave() { return engine::Leave(log_); }
+
+void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
+  listener_ = Napi::ThreadSafeFunction::New(env, listener, "shardlog", 0, 1);
+  listener_.Unref(env);
+  listening_ = true;
+  const auto deliver = [function = listener_](const engine::FlushProblem& problem) {
+    auto* copy = new engine::FlushProblem(problem);
+    const auto call = [](Napi::Env callback_env, Napi::Function callback, engine::FlushProblem* data) {
+      const std::unique_ptr<engine::FlushProblem> owned(data);
+      callback.Call({ProblemValue(callback_env, *owned)});
+    };
+    // Refused only while the environment ends, when nobody is left to tell.
+    if (function.NonBlockingCall(copy, call) != napi_ok) delete copy;
+  };
+  log_->flusher().AddListener(this, deliver);
+  const engine::FlushProblem earlier = log_->flusher().last_problem();
+  if (!earlier.code.empty()) deliver(earlier);
+}
+
+Napi::Object Handle::ToObject(Napi::Env env) {
+  const std::shared_ptr<Handle> self = shared_from_this();
+  Napi::Object object = Napi::Object::New(env);
+  for (const auto& [name, function] : {std::pair("log", CreateLog(env, this)),
+                                       std::pair("logBytes", CreateLogBytes(env, this))}) {
+    const Napi::Value value(env, function);
+    KeepAlive(value, self);
+    object.Set(name, value);
+  }
+  const auto method = [&](const char* name, auto body) {
+    object.Set(name, Napi::Function::New(
+                         env, [self, body](const Napi::CallbackInfo& info) -> Napi::Value {
+                           return body(info.Env(), self);
+                         },
+                         name));
+  };
+  method("flush", [](Napi::Env e, const std::shared_ptr<Handle>& h) { return Wait(e, h, FlushHandle); });
+  method("flushSync", [](Napi::Env e, const std::shared_ptr<Handle>& h) -> Napi::Value {
+    const IoStatus status = h->log()->Flush();
+    if (!status.ok()) throw WriteError(e, *h->log(), status);
+    return e.Undefined();
+  });
+  method("close", [](Napi::Env e, const std::shared_ptr<Handle>& h) -> Napi::Value {
+    if (h->Detach()) return Wait(e, h, LeaveHandle);
+    return Wait(e, h, [](Handle*) { return IoStatus{}; });
+  });
+  method("closeSync", [](Napi::Env e, const std::shared_ptr<Handle>& h) -> Napi::Value {
+    if (!h->Detach()) return e.Undefined();
+    const IoStatus status = h->Leave();
+    if (!status.ok()) throw WriteError(e, *h->log(), status);
+    return e.Undefined();
+  });
+  method("stats", [](Napi::Env e, const std::shared_ptr<Handle>& h) { return StatsValue(e, *h->log()); });
+  method("flushMetrics",
+         [](Napi::Env e, const std::shared_ptr<Handle>& h) { return FlushMetricsValue(e, *h->log()); });
+  method("shardStats",
+         [](Napi::Env e, const std::shared_ptr<Handle>& h) { return ShardStatsValue(e, *h->log()); });
+  object.Set("direct", state_->DirectRoute(env, log_));
+  return object;
+}
+
+}  // namespace shardlog::napi

@@ -1,0 +1,45 @@
+// One thread's open log: what a JavaScript Logger with the native engine stands on.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "engine/log.h"
+
+namespace shardlog::napi {
+
+class EnvState;
+
+// Shared by the functions of the JavaScript object, which may be taken from it and outlive it, by async work under
+// way, and by the environment until it is closed. Except where noted, for the environment's thread only.
+class Handle : public std::enable_shared_from_this<Handle> {
+ public:
+  // Joins the log. Throws engine::Error.
+  Handle(EnvState* state, const engine::Config& config);
+  ~Handle();
+
+  // The object of lib/engine/native-binding.ts NativeHandle.
+  Napi::Object ToObject(Napi::Env env);
+
+  // Delivers problems to `listener` on the environment's event loop, without keeping the loop alive.
+  void Listen(Napi::Env env, const Napi::Function& listener);
+
+  engine::Producer& producer() { return *producer_; }
+  const std::shared_ptr<engine::Log>& log() const { return log_; }
+
+  // First half of closing, on the environment's thread: later entries are dropped. False if done before.
+  bool Detach();
+  // Second half, on any thread: leaves the log, which writes everything if we are the last.
+  engine::IoStatus Leave();
+
+ private:
+  EnvState* const state_;
+  std::shared_ptr<engine::Log> log_;
+  std::shared_ptr<engine::Producer> producer_;
+  Napi::ThreadSafeFunction listener_;
+  bool listening_ = false;
+  bool detached_ = false;
+};
+
+}  // namespace shardlog::napi
