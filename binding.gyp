@@ -17,7 +17,7 @@
       '-Wl,-z,nodelete',
       '-Wl,-z,relro,-z,now',
       '-Wl,--gc-sections',
-      '-Wl,--exclude-libs,ALL'
+      '-Wl,--version-script=../native/napi/exports.map'
     ]
   }]
 }
