@@ -42,8 +42,13 @@ function readOptions(args) {
     }
   })
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number from 1; it was given '${values.rounds}'`)
-  const split = text => text?.split(',').map(part => part.trim()).filter(Boolean)
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds takes a whole number from 1; it was given '${values.rounds}'`)
+  const split = text =>
+    text
+      ?.split(',')
+      .map(part => part.trim())
+      .filter(Boolean)
   return {
     rounds,
     quick: values.quick,
@@ -69,7 +74,10 @@ async function main(args) {
   const scratch = fs.mkdtempSync(path.join(RESULTS, 'scratch-'))
   const tidy = () => fs.rmSync(scratch, { recursive: true, force: true })
   // Gigabytes must not stay behind when the user has seen enough.
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]]) {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143]
+  ]) {
     process.once(signal, () => {
       tidy()
       process.exit(code)
@@ -90,18 +98,32 @@ function list(options) {
 }
 
 async function measure(options, scratch) {
-  const run = { startedAt: new Date().toISOString(), options: { rounds: options.rounds, quick: options.quick }, machine: machine.describe(scratch), results: {} }
-  if (os.loadavg()[0] > QUIET_LOAD) console.log(`bench: the machine is busy (load ${os.loadavg()[0].toFixed(2)}); figures will be worse than they need to be`)
+  const run = {
+    startedAt: new Date().toISOString(),
+    options: { rounds: options.rounds, quick: options.quick },
+    machine: machine.describe(scratch),
+    results: {}
+  }
+  if (os.loadavg()[0] > QUIET_LOAD)
+    console.log(
+      `bench: the machine is busy (load ${os.loadavg()[0].toFixed(2)}); figures will be worse than they need to be`
+    )
   for (const peer of peers.peers) {
     if (!peers.version(peer)) console.log(`bench: ${peer.name} is not installed and is left out`)
   }
   for (const scenario of options.scenarios) {
     const started = Date.now()
     const cases = casesOf(scenario, options)
-    run.results[scenario.name] = await runScenario(scenario, cases, { ...options, scratch, onCase: progress(scenario, cases, options) })
+    run.results[scenario.name] = await runScenario(scenario, cases, {
+      ...options,
+      scratch,
+      onCase: progress(scenario, cases, options)
+    })
     clearProgress()
     const section = { title: scenario.title, report: scenario.report(run.results[scenario.name]) }
-    console.log(`${terminal.section(section)}\n  (${options.rounds} rounds of ${cases.length} cases, ${Math.round((Date.now() - started) / 1000)} s)`)
+    console.log(
+      `${terminal.section(section)}\n  (${options.rounds} rounds of ${cases.length} cases, ${Math.round((Date.now() - started) / 1000)} s)`
+    )
   }
   return run
 }
@@ -126,7 +148,11 @@ async function report(run) {
     const scenario = scenarios.find(name)
     return { name, title: scenario.title, report: scenario.report(results) }
   })
-  const summary = { ...run, goals: sections.flatMap(section => section.report.goals), tables: Object.fromEntries(sections.map(({ name, report: { tables } }) => [name, tables])) }
+  const summary = {
+    ...run,
+    goals: sections.flatMap(section => section.report.goals),
+    tables: Object.fromEntries(sections.map(({ name, report: { tables } }) => [name, tables]))
+  }
   const html = await page({ ...run, sections })
   const stamp = run.startedAt.replace(/[:.]/g, '-')
   for (const name of [stamp, 'latest']) {
@@ -135,7 +161,9 @@ async function report(run) {
   }
   console.log(`\n${terminal.bold('Goals')}\n${terminal.goalTable(summary.goals)}`)
   const short = summary.goals.filter(goal => !goal.ok).length
-  console.log(`\n${summary.goals.length - short} of ${summary.goals.length} goals reached${run.options.quick ? ' (a quick run measures little)' : ''}; ${path.join(RESULTS, 'latest.html')}`)
+  console.log(
+    `\n${summary.goals.length - short} of ${summary.goals.length} goals reached${run.options.quick ? ' (a quick run measures little)' : ''}; ${path.join(RESULTS, 'latest.html')}`
+  )
 }
 
 module.exports = { main }

@@ -10,4 +10,15 @@ function now() {
   return clock[0]
 }
 
-module.exports = { now, source: floor.clockSource }
+/** The step in which durations grow, in ns: what a single one can be off by. */
+function step() {
+  const durations = new Set()
+  for (let i = 0; i < 20_000; i++) {
+    const before = now()
+    durations.add(Math.round(now() - before))
+  }
+  const sorted = [...durations].sort((a, b) => a - b)
+  return sorted.slice(1).reduce((least, ns, i) => Math.min(least, ns - sorted[i]), Number.POSITIVE_INFINITY)
+}
+
+module.exports = { now, step, source: floor.clockSource }

@@ -42,7 +42,8 @@ function walkBlocks(fd, size, onEntry) {
       position += BLOCK_ALIGN
       continue
     }
-    if (valid > capacity - HEADER_BYTES) throw new Error(`the block at ${position} claims ${valid} of ${capacity} bytes`)
+    if (valid > capacity - HEADER_BYTES)
+      throw new Error(`the block at ${position} claims ${valid} of ${capacity} bytes`)
     need(HEADER_BYTES + valid)
     total.entries += walkEntries(window, position - start + HEADER_BYTES, valid, onEntry)
     total.blocks++

@@ -2,7 +2,8 @@
 
 const fs = require('node:fs')
 
-const statusKb = name => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1])
+const statusKb = name =>
+  Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1])
 
 /** Bytes of this process in memory now. */
 const residentBytes = () => statusKb('VmRSS') * 1024
@@ -29,7 +30,10 @@ function threadCpuNs(name) {
 /** From the scheduler's statistics, in ns; where the kernel keeps none, from stat's clock ticks, of which a second has 100. */
 function taskCpuNs(task) {
   if (fs.existsSync(`${task}/schedstat`)) return Number(fs.readFileSync(`${task}/schedstat`, 'utf8').split(' ')[0])
-  const afterName = fs.readFileSync(`${task}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
+  const afterName = fs
+    .readFileSync(`${task}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
   return (Number(afterName[11]) + Number(afterName[12])) * 1e7
 }
 

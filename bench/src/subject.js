@@ -14,7 +14,9 @@ const cli = () => path.join(root(), 'dist', 'cli', 'main.js')
 
 /** Why it cannot be measured, or null. */
 function missing() {
-  return fs.existsSync(path.join(root(), 'dist', 'index.js')) ? null : `shardlog is not built in ${root()}; run: npm run build`
+  return fs.existsSync(path.join(root(), 'dist', 'index.js'))
+    ? null
+    : `shardlog is not built in ${root()}; run: npm run build`
 }
 
 /** Opens a Logger on `file`; whatever goes wrong with a flush must end the measurement. */

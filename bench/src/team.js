@@ -26,8 +26,12 @@ async function startTeam(size, task) {
         resourceLimits: { stackSizeMb: MEMBER_STACK_MB }
       })
   )
-  const exits = members.map(member => new Promise((resolve, reject) => member.once('error', reject).once('exit', resolve)))
-  await Promise.all(members.map(member => new Promise((resolve, reject) => member.once('error', reject).once('message', resolve))))
+  const exits = members.map(
+    member => new Promise((resolve, reject) => member.once('error', reject).once('exit', resolve))
+  )
+  await Promise.all(
+    members.map(member => new Promise((resolve, reject) => member.once('error', reject).once('message', resolve)))
+  )
   return {
     work: count => work(control, times, size, count),
     end: async () => {
@@ -49,7 +53,8 @@ function work(control, times, size, count) {
   for (;;) {
     const finished = Atomics.load(control, WORD.finished)
     if (finished === size) break
-    if (Atomics.wait(control, WORD.finished, finished, WORK_LIMIT_MS) === 'timed-out') throw new Error('the worker threads did not finish')
+    if (Atomics.wait(control, WORD.finished, finished, WORK_LIMIT_MS) === 'timed-out')
+      throw new Error('the worker threads did not finish')
   }
   const starts = times.filter((_, i) => i % 2 === 0)
   const ends = times.filter((_, i) => i % 2 === 1)

@@ -34,7 +34,12 @@ const sonicBoom = {
   sustainedEntries: 2_000_000,
   async open(file, kind) {
     const SonicBoom = require('sonic-boom')
-    const boom = new SonicBoom({ dest: file, sync: false, minLength: 4096, contentMode: kind === 'bytes' ? 'buffer' : 'utf8' })
+    const boom = new SonicBoom({
+      dest: file,
+      sync: false,
+      minLength: 4096,
+      contentMode: kind === 'bytes' ? 'buffer' : 'utf8'
+    })
     await once(boom, 'ready')
     return {
       target: boom,

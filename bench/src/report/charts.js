@@ -2,21 +2,37 @@
 
 /** Vega-Lite specifications. Each takes plain rows; `html.js` renders them. */
 
-const WIDTH = 640
+const WIDTH = 900
 const BAR_STEP = 13
 /** Colours that differ in lightness too; shardlog's own is the first. */
-const PALETTE = ['#0b6e4f', '#d1495b', '#edae49', '#30638e', '#7a5195', '#8d99ae', '#00798c', '#b56576', '#3d405b']
+const PALETTE = ['#0b6e4f', '#e09f3e', '#30638e', '#d1495b', '#7a5195', '#8d99ae', '#00a6a6', '#b56576', '#3d405b', '#9c6644', '#a7c957']
 
 const CONFIG = {
   background: 'white',
   font: 'Helvetica, Arial, sans-serif',
   view: { stroke: null },
   range: { category: PALETTE },
-  axis: { labelFontSize: 11, titleFontSize: 11, titleFontWeight: 'normal', gridColor: '#e7e9ec', domainColor: '#9aa1a9', tickColor: '#9aa1a9' },
+  axis: {
+    labelFontSize: 11,
+    titleFontSize: 11,
+    titleFontWeight: 'normal',
+    gridColor: '#e7e9ec',
+    domainColor: '#9aa1a9',
+    tickColor: '#9aa1a9'
+  },
   legend: { labelFontSize: 11, title: null, labelLimit: 260, symbolStrokeWidth: 3 }
 }
 
-const base = values => ({ $schema: 'https://vega.github.io/schema/vega-lite/v5.json', config: CONFIG, data: { values } })
+/** Axis labels of the library under test stand out. */
+const OWN_BOLD = {
+  labelFontWeight: { condition: { test: "indexof(datum.value, 'shardlog') === 0", value: 'bold' }, value: 'normal' }
+}
+
+const base = values => ({
+  $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
+  config: CONFIG,
+  data: { values }
+})
 
 /** Ticks at powers of ten, written 1k, 10M. */
 const logAxis = title => ({ title, format: '~s', tickCount: 8, labelOverlap: true })
@@ -27,14 +43,19 @@ const logAxis = title => ({ title, format: '~s', tickCount: 8, labelOverlap: tru
  */
 function bars(values, { x, log = false, digits = 1, descending = false }) {
   const kinds = new Set(values.map(row => row.kind)).size
-  const order = { field: 'value', op: descending ? 'max' : 'min', order: descending ? 'descending' : 'ascending' }
+  const order = { field: 'value', op: 'max', order: descending ? 'descending' : 'ascending' }
   const least = Math.min(...values.map(row => row.value))
   const scale = log ? { type: 'log', domainMin: 10 ** Math.floor(Math.log10(least)), nice: false } : {}
-  const y = { field: 'name', type: 'nominal', sort: order, axis: { title: null, labelLimit: 220, ticks: false, domain: false } }
-  const offset = kinds > 1 ? { yOffset: { field: 'kind' } } : {}
+  const y = {
+    field: 'name',
+    type: 'nominal',
+    sort: order,
+    axis: { title: null, labelLimit: 220, ticks: false, domain: false, labelPadding: 6, ...OWN_BOLD }
+  }
+  const offset = kinds > 1 ? { yOffset: { field: 'kind', sort: null } } : {}
   const bar = {
     mark: { type: 'bar', height: { band: 0.86 } },
-    encoding: { color: { field: 'kind', legend: kinds > 1 ? { orient: 'top' } : null } }
+    encoding: { color: { field: 'kind', sort: null, legend: kinds > 1 ? { orient: 'top' } : null } }
   }
   const label = {
     mark: { type: 'text', align: 'left', dx: 4, fontSize: 10.5, color: '#333' },
@@ -42,7 +63,7 @@ function bars(values, { x, log = false, digits = 1, descending = false }) {
   }
   return {
     ...base(values),
-    width: WIDTH - 180,
+    width: WIDTH - 220,
     height: { step: kinds > 1 ? BAR_STEP : BAR_STEP * 1.7 },
     encoding: {
       y,
@@ -59,7 +80,15 @@ function bars(values, { x, log = false, digits = 1, descending = false }) {
  * @param {{name: string, nines: number, ns: number}[]} values
  */
 function percentileCurves(values) {
-  const labels = [[1, 'least'], [2, 'p50'], [10, 'p90'], [100, 'p99'], [1000, 'p99.9'], [10_000, 'p99.99'], [100_000, 'p99.999']]
+  const labels = [
+    [1, 'least'],
+    [2, 'p50'],
+    [10, 'p90'],
+    [100, 'p99'],
+    [1000, 'p99.9'],
+    [10_000, 'p99.99'],
+    [100_000, 'p99.999']
+  ]
   const labelExpr = labels.reduceRight((rest, [nines, text]) => `datum.value == ${nines} ? '${text}' : ${rest}`, "''")
   return {
     ...base(values),
@@ -90,8 +119,18 @@ function histogramAreas(values) {
     height: 180,
     mark: { type: 'area', interpolate: 'step', opacity: 0.45, line: { strokeWidth: 1.5 } },
     encoding: {
-      x: { field: 'ns', type: 'quantitative', scale: { type: 'log', domain: [1, 100_000] }, axis: logAxis('ns over the timer') },
-      y: { field: 'share', type: 'quantitative', stack: null, axis: { title: 'share of calls', format: '~%', tickCount: 4 } },
+      x: {
+        field: 'ns',
+        type: 'quantitative',
+        scale: { type: 'log', domain: [1, 100_000] },
+        axis: logAxis('ns over the timer')
+      },
+      y: {
+        field: 'share',
+        type: 'quantitative',
+        stack: null,
+        axis: { title: 'share of calls', format: '~%', tickCount: 4 }
+      },
       color: { field: 'name', sort: null, legend: { orient: 'bottom', columns: 4 } }
     }
   }
@@ -109,7 +148,12 @@ function threadLines(values) {
     height: 260,
     mark: { type: 'line', strokeWidth: 2, point: { size: 45, filled: true } },
     encoding: {
-      x: { field: 'threads', type: 'quantitative', scale: { type: 'log' }, axis: { title: 'worker threads', values: threads } },
+      x: {
+        field: 'threads',
+        type: 'quantitative',
+        scale: { type: 'log' },
+        axis: { title: 'worker threads', values: threads }
+      },
       y: { field: 'value', type: 'quantitative', scale: { domainMin: 0 }, axis: { title: 'per second', format: '~s' } },
       color: { field: 'name', sort: null, legend: { orient: 'bottom', columns: 3 } }
     }

@@ -16,7 +16,7 @@ const STYLE = `
   .ok { color: #0b6e4f; font-weight: 600 } .short { color: #b3261e; font-weight: 600 }
   .lead, figcaption, .notes { color: #555c63 } .notes { font-size: .87em; padding-left: 1.2em }
   figure { margin: 1.2em 0 1.8em } figcaption { font-size: .87em; margin: 0 0 .5em } figure b { display: block; color: #22262a; font-size: 1.15em }
-  figure svg { max-width: 100%; height: auto } nav a { margin-right: 1em; color: #0b6e4f }`
+  figure svg { max-width: 100%; height: auto; display: block } nav a { margin-right: 1em; color: #0b6e4f }`
 
 const escapeHtml = text =>
   String(text).replace(/[&<>"]/g, character => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[character])
@@ -48,7 +48,9 @@ async function section({ name, title, report }) {
   const figures = []
   for (const chart of report.charts) {
     const svg = await renderSvg(chart.spec)
-    figures.push(`<figure><figcaption><b>${escapeHtml(chart.title)}</b>${escapeHtml(chart.caption)}</figcaption>${svg}</figure>`)
+    figures.push(
+      `<figure><figcaption><b>${escapeHtml(chart.title)}</b>${escapeHtml(chart.caption)}</figcaption>${svg}</figure>`
+    )
   }
   const notes = report.notes.map(note => `<li>${escapeHtml(note)}</li>`).join('')
   return `<h2 id="${name}">${escapeHtml(title)}</h2>${figures.join('')}${report.tables.map(table).join('')}${notes && `<ul class="notes">${notes}</ul>`}`
@@ -63,8 +65,12 @@ async function page(run) {
   const sections = []
   for (const entry of run.sections) sections.push(await section(entry))
   const goals = run.sections.flatMap(entry => entry.report.goals)
-  const machine = Object.entries(run.machine).map(([name, value]) => `<tr><td>${escapeHtml(name)}</td><td style="text-align:left">${escapeHtml(value)}</td></tr>`)
-  const warning = run.options.quick ? '<p class="short">A quick run: it shows that everything works, and measures little.</p>' : ''
+  const machine = Object.entries(run.machine).map(
+    ([name, value]) => `<tr><td>${escapeHtml(name)}</td><td style="text-align:left">${escapeHtml(value)}</td></tr>`
+  )
+  const warning = run.options.quick
+    ? '<p class="short">A quick run: it shows that everything works, and measures little.</p>'
+    : ''
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>shardlog benchmarks</title><style>${STYLE}</style></head><body>
 <h1>shardlog benchmarks</h1>

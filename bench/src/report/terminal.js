@@ -10,8 +10,21 @@ const bold = text => paint('1', text)
 
 /** Thin rules only: figures should stand out, not their frames. */
 const CHARS = {
-  top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
-  left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  '
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  '
 }
 
 function layout(head, rows, aligns) {
@@ -22,7 +35,11 @@ function layout(head, rows, aligns) {
 }
 
 function table({ title, head, rows }) {
-  return `${title}\n${layout(head, rows, head.map((_, i) => (i === 0 ? 'left' : 'right')))}\n`
+  return `${title}\n${layout(
+    head,
+    rows,
+    head.map((_, i) => (i === 0 ? 'left' : 'right'))
+  )}\n`
 }
 
 function goalTable(goals) {

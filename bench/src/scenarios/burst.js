@@ -106,15 +106,32 @@ function goals(results) {
   const file = results['shardlog file']
   if (file) {
     found.push(
-      atMost(`log, ${ENTRY_BYTES}-byte ASCII string, burst`, 1.5, ratio(file, 'log', 'copyUtf8'), file, 'log', 'copyUtf8'),
-      atMost(`logBytes, ${ENTRY_BYTES}-byte Buffer, burst`, 1.1, ratio(file, 'logBytes', 'copyBuffer'), file, 'logBytes', 'copyBuffer')
+      atMost(
+        `log, ${ENTRY_BYTES}-byte ASCII string, burst`,
+        1.5,
+        ratio(file, 'log', 'copyUtf8'),
+        file,
+        'log',
+        'copyUtf8'
+      ),
+      atMost(
+        `logBytes, ${ENTRY_BYTES}-byte Buffer, burst`,
+        1.1,
+        ratio(file, 'logBytes', 'copyBuffer'),
+        file,
+        'logBytes',
+        'copyBuffer'
+      )
     )
   }
   const off = results['shardlog off']
   for (const mode of ['file', 'shm']) {
     const safe = results[`shardlog ${mode}`]
     if (!safe || !off) continue
-    for (const [call, floorName] of [['log', 'copyUtf8'], ['logBytes', 'copyBuffer']]) {
+    for (const [call, floorName] of [
+      ['log', 'copyUtf8'],
+      ['logBytes', 'copyBuffer']
+    ]) {
       // Floors of the same process take the machine's drift out of the comparison of two processes.
       const extra = ratio(safe, call, floorName) / ratio(off, call, floorName) - 1
       found.push({
@@ -129,21 +146,38 @@ function goals(results) {
 }
 
 function atMost(measure, limit, value, rounds, call, floorName) {
-  const cost = `${format(medianOf(rounds, round => round[call].median), 1)} ns over ${format(medianOf(rounds, round => round[floorName].median), 1)} ns`
+  const cost = `${format(
+    medianOf(rounds, round => round[call].median),
+    1
+  )} ns over ${format(
+    medianOf(rounds, round => round[floorName].median),
+    1
+  )} ns`
   return { measure, goal: `≤ ${limit} × the bare copy`, figure: `${format(value, 2)} × (${cost})`, ok: value <= limit }
 }
 
 function rowOf(name, rounds) {
-  const cell = (call, which) => (rounds[0][call] ? format(medianOf(rounds, round => round[call][which]), 1) : '–')
+  const cell = (call, which) =>
+    rounds[0][call]
+      ? format(
+          medianOf(rounds, round => round[call][which]),
+          1
+        )
+      : '–'
   return [name, ...['log', 'logBytes'].flatMap(call => ['median', 'mean', 'least'].map(which => cell(call, which)))]
 }
 
 function report(results) {
   const rows = Object.entries(results).map(([name, rounds]) => rowOf(name, rounds))
-  const floors = Object.values(results).filter(rounds => rounds[0].copyUtf8).flat()
+  const floors = Object.values(results)
+    .filter(rounds => rounds[0].copyUtf8)
+    .flat()
   if (floors.length > 0) {
     const floorRow = (title, text, bytes) =>
-      rowOf(title, floors.map(round => ({ log: text && round[text], logBytes: bytes && round[bytes] })))
+      rowOf(
+        title,
+        floors.map(round => ({ log: text && round[text], logBytes: bytes && round[bytes] }))
+      )
     rows.push(
       floorRow('floor: N-API copy, one place', 'copyUtf8', 'copyBuffer'),
       floorRow('floor: N-API copy, through 64 MiB', 'streamUtf8', 'streamBuffer'),
@@ -160,7 +194,9 @@ function report(results) {
       }
     ],
     charts: [chart(results, floors)],
-    notes: peers.peers.filter(peer => results[peer.name]).map(peer => `${peer.name} ${peers.version(peer)}: ${peer.note}`)
+    notes: peers.peers
+      .filter(peer => results[peer.name])
+      .map(peer => `${peer.name} ${peers.version(peer)}: ${peer.note}`)
   }
 }
 
@@ -177,7 +213,8 @@ function chart(results, floors) {
   add('floor: bare copy', floors, 'copyBuffer', 'Buffer')
   return {
     title: 'Cost of a call in a burst',
-    caption: 'Median ns per call of a 100-byte entry, log scale: less is better. Floors are N-API calls that only copy.',
+    caption:
+      'Median ns per call of a 100-byte entry, log scale: less is better. Floors are N-API calls that only copy.',
     spec: bars(values, { x: 'ns per call', log: true, digits: 0 })
   }
 }

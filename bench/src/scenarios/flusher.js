@@ -41,20 +41,40 @@ async function run({ flushInterval }, { folder, quick }) {
   const stats = logger.getStatsSnapshot()
   await logger.close()
   if (stats.droppedLogs > 0) throw new Error(`${stats.droppedLogs} entries were dropped`)
-  return { cpuPct: (cpu / elapsed) * 100, flushes: stats.flushes - before.flushes, rate: (RATE * seconds) / (elapsed / 1e9) }
+  return {
+    cpuPct: (cpu / elapsed) * 100,
+    flushes: stats.flushes - before.flushes,
+    rate: (RATE * seconds) / (elapsed / 1e9)
+  }
 }
 
 function report(results) {
-  const rows = Object.entries(results).map(([id, rounds]) => [id, format(medianOf(rounds, 'cpuPct'), 2), format(medianOf(rounds, 'flushes')), format(medianOf(rounds, 'rate'))])
+  const rows = Object.entries(results).map(([id, rounds]) => [
+    id,
+    format(medianOf(rounds, 'cpuPct'), 2),
+    format(medianOf(rounds, 'flushes')),
+    format(medianOf(rounds, 'rate'))
+  ])
   const normal = results[`every ${format(INTERVALS_MS[0])} ms`]
   const goals = []
   if (normal) {
     const share = medianOf(normal, 'cpuPct')
-    goals.push({ measure: `CPU of the flusher at ${format(RATE)} entries/s of ${ENTRY_BYTES} bytes`, goal: '≤ 5 % of a core', figure: `${format(share, 2)} %`, ok: share <= 5 })
+    goals.push({
+      measure: `CPU of the flusher at ${format(RATE)} entries/s of ${ENTRY_BYTES} bytes`,
+      goal: '≤ 5 % of a core',
+      figure: `${format(share, 2)} %`,
+      ok: share <= 5
+    })
   }
   return {
     goals,
-    tables: [{ title: `the flusher thread at ${format(RATE)} entries/s`, head: ['flushed', 'CPU, % of a core', 'flushes', 'entries/s reached'], rows }],
+    tables: [
+      {
+        title: `the flusher thread at ${format(RATE)} entries/s`,
+        head: ['flushed', 'CPU, % of a core', 'flushes', 'entries/s reached'],
+        rows
+      }
+    ],
     charts: [],
     notes: []
   }

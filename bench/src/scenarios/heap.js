@@ -89,7 +89,9 @@ function report(results) {
     goals,
     tables: [{ title: 'per million calls', head: ['', 'heap growth, bytes', 'collections, median', 'most'], rows }],
     charts: [],
-    notes: [`growth within ${READING_BYTES} bytes of the empty loop's counts as none: reading the heap's size allocates that much`]
+    notes: [
+      `growth within ${READING_BYTES} bytes of the empty loop's counts as none: reading the heap's size allocates that much`
+    ]
   }
 }
 

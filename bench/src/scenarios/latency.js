@@ -30,7 +30,10 @@ function cases({ peers: wanted }) {
       { id: `shardlog log, ${rateName(rate)}`, params: { subject: 'shardlog', method: 'log', rate } },
       { id: `shardlog logBytes, ${rateName(rate)}`, params: { subject: 'shardlog', method: 'logBytes', rate } }
     ]),
-    ...wanted.map(peer => ({ id: `${peer.name}, ${rateName(PEER_RATE)}`, params: { subject: 'peer', name: peer.name, rate: PEER_RATE } }))
+    ...wanted.map(peer => ({
+      id: `${peer.name}, ${rateName(PEER_RATE)}`,
+      params: { subject: 'peer', name: peer.name, rate: PEER_RATE }
+    }))
   ]
 }
 
@@ -42,10 +45,16 @@ async function run(params, context) {
   samples.fill(1) // Touches every page now rather than inside a timed call.
   const elapsed = await measure(open, params.rate, samples)
   const facts = await open.close()
-  const histogram = hdr.build({ lowestDiscernibleValue: 1, highestTrackableValue: 2 ** 32, numberOfSignificantValueDigits: 3 })
+  const histogram = hdr.build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: 2 ** 32,
+    numberOfSignificantValueDigits: 3
+  })
   for (const ns of samples) histogram.recordValue(Math.max(1, ns))
   return {
-    percentiles: Object.fromEntries(Object.entries(PERCENTILES).map(([name, p]) => [name, histogram.getValueAtPercentile(p)])),
+    percentiles: Object.fromEntries(
+      Object.entries(PERCENTILES).map(([name, p]) => [name, histogram.getValueAtPercentile(p)])
+    ),
     achievedRate: samples.length / (elapsed / 1e9),
     encoded: hdr.encodeIntoCompressedBase64(histogram),
     ...facts
@@ -62,7 +71,14 @@ async function openSubject({ subject: kind, method, name }, { folder }) {
   if (kind === 'shardlog') return openShardlog(file, method)
   const warmup = { bursts: 50, calls: 1000 }
   if (kind === 'empty') {
-    return { target: { nothing() {} }, method: 'nothing', value: 'x', warmup, settle: () => tick(), close: async () => ({}) }
+    return {
+      target: { nothing() {} },
+      method: 'nothing',
+      value: 'x',
+      warmup,
+      settle: () => tick(),
+      close: async () => ({})
+    }
   }
   const open = await peers.find(name).open(file, 'string')
   return { ...open, value: asciiText(), warmup, close: async () => void (await open.close()) }
@@ -123,23 +139,44 @@ function report(results) {
   for (const [id, rounds] of Object.entries(results)) {
     const rate = rateOf(id)
     const timer = timerCost(results, rate)
-    rows.push([id, ...Object.keys(PERCENTILES).map(name => format(overTimer(rounds, name, timer))), format(medianOf(rounds, 'achievedRate'))])
+    rows.push([
+      id,
+      ...Object.keys(PERCENTILES).map(name => format(overTimer(rounds, name, timer))),
+      format(medianOf(rounds, 'achievedRate'))
+    ])
     if (!id.startsWith('shardlog')) continue
     const tail = overTimer(rounds, 'p99.9', timer)
-    goals.push({ measure: `${id.replace('shardlog ', '')}, p99.9 while flushing`, goal: '≤ 1 µs', figure: `${format(tail)} ns`, ok: tail <= 1000 })
+    goals.push({
+      measure: `${id.replace('shardlog ', '')}, p99.9 while flushing`,
+      goal: '≤ 1 µs',
+      figure: `${format(tail)} ns`,
+      ok: tail <= 1000
+    })
   }
   return {
     goals,
-    tables: [{ title: 'ns of a single call over the timer’s own cost', head: ['', ...Object.keys(PERCENTILES), 'calls/s reached'], rows }],
+    tables: [
+      {
+        title: 'ns of a single call over the timer’s own cost',
+        head: ['', ...Object.keys(PERCENTILES), 'calls/s reached'],
+        rows
+      }
+    ],
     charts: charts(results),
     notes: RATES.filter(rate => Number.isFinite(timerCost(results, rate))).map(
-      rate => `the timer's own cost at ${rateName(rate)}: ${format(timerCost(results, rate))} ns (an empty function's p50)`
+      rate =>
+        `the timer's own cost at ${rateName(rate)}: ${format(timerCost(results, rate))} ns (an empty function's p50)`
     )
   }
 }
 
 function charts(results) {
-  const merged = Object.entries(results).map(([id, rounds]) => ({ id, rate: rateOf(id), histogram: merge(rounds), timer: timerCost(results, rateOf(id)) }))
+  const merged = Object.entries(results).map(([id, rounds]) => ({
+    id,
+    rate: rateOf(id),
+    histogram: merge(rounds),
+    timer: timerCost(results, rateOf(id))
+  }))
   return RATES.flatMap(rate => {
     const series = merged.filter(entry => entry.rate === rate && Number.isFinite(entry.timer))
     if (series.length === 0) return []
@@ -147,7 +184,8 @@ function charts(results) {
     return [
       {
         title: `Latency at ${rateName(rate)}`,
-        caption: 'ns over the timer’s own cost by percentile, all rounds together, both axes logarithmic: lower and flatter is better.',
+        caption:
+          'ns over the timer’s own cost by percentile, all rounds together, both axes logarithmic: lower and flatter is better.',
         spec: percentileCurves(named.flatMap(curve))
       },
       {
@@ -169,12 +207,16 @@ function merge(rounds) {
 const CURVE = [0, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.98, 99.99, 99.995, 99.998, 99.999]
 
 function curve({ name, histogram, timer }) {
-  return CURVE.map(p => ({ name, nines: 1 / (1 - p / 100), ns: Math.max(1, histogram.getValueAtPercentile(p) - timer) }))
+  return CURVE.map(p => ({
+    name,
+    nines: 1 / (1 - p / 100),
+    ns: Math.max(1, histogram.getValueAtPercentile(p) - timer)
+  }))
 }
 
-/** Twelve buckets to a decade. */
+/** Six buckets to a decade. */
 function distribution({ name, histogram, timer }) {
-  const edges = Array.from({ length: 61 }, (_, i) => 10 ** (i / 12))
+  const edges = Array.from({ length: 31 }, (_, i) => 10 ** (i / 6))
   let before = 0
   return edges.map(edge => {
     const below = countUpTo(histogram, edge + timer)

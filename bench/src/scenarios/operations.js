@@ -80,12 +80,21 @@ function report(results) {
     Object.keys(rounds[0]).map(name => [
       name,
       format(medianOf(rounds, round => round[name].perSecond)),
-      `± ${format(medianOf(rounds, round => round[name].margin), 1)} %`
+      `± ${format(
+        medianOf(rounds, round => round[name].margin),
+        1
+      )} %`
     ])
   )
   return {
     goals: [],
-    tables: [{ title: 'calls per second, the sink’s time included (benchmark 2.1.4)', head: ['', 'calls/s', 'within a run'], rows }],
+    tables: [
+      {
+        title: 'calls per second, the sink’s time included (benchmark 2.1.4)',
+        head: ['', 'calls/s', 'within a run'],
+        rows
+      }
+    ],
     charts: [],
     notes: ["shardlog: onFull 'block'; the producer waits for the disk when its buffers are full"]
   }

@@ -23,7 +23,9 @@ const WARMUP_CALLS = 5000
 
 function cases() {
   return [
-    ...['floor', 'shardlog'].flatMap(target => [1, 2].map(threads => ({ id: `${target} burst, ${threads}`, params: { task: 'burst', target, threads } }))),
+    ...['floor', 'shardlog'].flatMap(target =>
+      [1, 2].map(threads => ({ id: `${target} burst, ${threads}`, params: { task: 'burst', target, threads } }))
+    ),
     ...THREADS.map(threads => ({ id: `many, ${threads}`, params: { task: 'many', threads } }))
   ]
 }
@@ -93,14 +95,21 @@ async function runPolicy(onFull, threads, each, folder) {
   const missing = checkAll(file, threads, threads * (each + 2 * WARMUP_CALLS), stats)
   const calls = threads * each
   const dropped = stats.droppedLogs - droppedBefore
-  return { callsPerSecond: calls / seconds, keptPerSecond: (calls - dropped) / seconds, lost: missing, dropPct: (dropped / calls) * 100, peakBytes }
+  return {
+    callsPerSecond: calls / seconds,
+    keptPerSecond: (calls - dropped) / seconds,
+    lost: missing,
+    dropPct: (dropped / calls) * 100,
+    peakBytes
+  }
 }
 
 /** Entries missing from the file; throws if the counters do not account for every single call. */
 function checkAll(file, threads, calls, { totalLogs, droppedLogs }) {
   const kept = readBack(file, threads)
   if (totalLogs !== calls) throw new Error(`${calls} calls were made, ${totalLogs} counted`)
-  if (kept + droppedLogs !== calls) throw new Error(`${calls} calls, ${kept} entries in the file, ${droppedLogs} counted as dropped`)
+  if (kept + droppedLogs !== calls)
+    throw new Error(`${calls} calls, ${kept} entries in the file, ${droppedLogs} counted as dropped`)
   return calls - kept
 }
 
@@ -124,7 +133,12 @@ function goals(results) {
   if (Number.isFinite(speedup)) {
     const floor = rate('floor burst, 2') / rate('floor burst, 1')
     const aside = Number.isFinite(floor) ? ` (a bare N-API copy: ${format(floor, 2)} ×)` : ''
-    found.push({ measure: 'two producers against one, while the buffers last', goal: '≥ 1.7 ×', figure: `${format(speedup, 2)} ×${aside}`, ok: speedup >= 1.7 })
+    found.push({
+      measure: 'two producers against one, while the buffers last',
+      goal: '≥ 1.7 ×',
+      figure: `${format(speedup, 2)} ×${aside}`,
+      ok: speedup >= 1.7
+    })
   }
   for (const threads of [8, 50, 100]) {
     const rounds = results[`many, ${threads}`]
@@ -169,13 +183,30 @@ function report(results) {
   const tables = []
   if (bursts.length > 0) {
     const rows = bursts.map(([id, rounds]) => [id, format(medianOf(rounds, 'callsPerSecond') / 1e6, 2)])
-    tables.push({ title: 'million calls per second while the buffers last (logBytes; floor: N-API copy of a Buffer)', head: ['target, threads', 'million calls/s'], rows })
+    tables.push({
+      title: 'million calls per second while the buffers last (logBytes; floor: N-API copy of a Buffer)',
+      head: ['target, threads', 'million calls/s'],
+      rows
+    })
   }
   if (many.length > 0) {
-    const pick = (rounds, policy, name, digits = 0) => format(medianOf(rounds, round => round[policy][name]), digits)
+    const pick = (rounds, policy, name, digits = 0) =>
+      format(
+        medianOf(rounds, round => round[policy][name]),
+        digits
+      )
     tables.push({
       title: `${format(TOTAL_ENTRIES)} entries of 100 bytes by worker threads`,
-      head: ['threads', 'block: thousand/s', 'lost', 'memory MB', 'drop: thousand calls/s', 'kept, thousand/s', 'dropped %', 'memory MB'],
+      head: [
+        'threads',
+        'block: thousand/s',
+        'lost',
+        'memory MB',
+        'drop: thousand calls/s',
+        'kept, thousand/s',
+        'dropped %',
+        'memory MB'
+      ],
       rows: many.map(([, rounds]) => [
         format(rounds[0].threads),
         format(medianOf(rounds, round => round.block.callsPerSecond) / 1000),
@@ -193,13 +224,22 @@ function report(results) {
 
 function chart(many) {
   const values = many.flatMap(([, rounds]) => [
-    { threads: rounds[0].threads, name: "calls/s, 'block'", value: medianOf(rounds, round => round.block.callsPerSecond) },
-    { threads: rounds[0].threads, name: "calls/s, 'drop'", value: medianOf(rounds, round => round.drop.callsPerSecond) },
+    {
+      threads: rounds[0].threads,
+      name: "calls/s, 'block'",
+      value: medianOf(rounds, round => round.block.callsPerSecond)
+    },
+    {
+      threads: rounds[0].threads,
+      name: "calls/s, 'drop'",
+      value: medianOf(rounds, round => round.drop.callsPerSecond)
+    },
     { threads: rounds[0].threads, name: "kept/s, 'drop'", value: medianOf(rounds, round => round.drop.keptPerSecond) }
   ])
   return {
     title: 'Throughput against threads',
-    caption: "100-byte entries per second of all worker threads together, logging as fast as they can. Under 'block' nothing is lost.",
+    caption:
+      "100-byte entries per second of all worker threads together, logging as fast as they can. Under 'block' nothing is lost.",
     spec: threadLines(values)
   }
 }

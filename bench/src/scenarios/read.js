@@ -73,7 +73,8 @@ function cat(file, into, expected) {
     child.once('close', code => {
       if (typeof sink === 'number') fs.closeSync(sink)
       if (code !== 0) reject(new Error(`shardlog cat ended with ${code}`))
-      else if (into === 'pipe' && received !== expected) reject(new Error(`shardlog cat gave ${received} of ${expected} bytes`))
+      else if (into === 'pipe' && received !== expected)
+        reject(new Error(`shardlog cat gave ${received} of ${expected} bytes`))
       else resolve()
     })
   })
@@ -100,7 +101,12 @@ function report(results) {
     }))
   )
   const rows = Object.entries(READERS).map(([reader, title]) => [title, ...ids.map(id => format(rate(id, reader), 2))])
-  return { goals, tables: [{ title: 'GB/s from the page cache, a file of 1 GB', head: ['', ...ids], rows }], charts: [], notes: [] }
+  return {
+    goals,
+    tables: [{ title: 'GB/s from the page cache, a file of 1 GB', head: ['', ...ids], rows }],
+    charts: [],
+    notes: []
+  }
 }
 
 module.exports = { name: 'read', title: 'Reading', cases, run, report }

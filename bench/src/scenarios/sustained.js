@@ -26,9 +26,15 @@ function cases({ peers: wanted }) {
     ...RAW_CHUNKS.map(chunk => ({ id: rawId(chunk), params: { subject: 'raw', chunk } })),
     { id: 'shardlog logBytes', params: { subject: 'shardlog', method: 'logBytes', entries: ENTRIES } },
     { id: 'shardlog log', params: { subject: 'shardlog', method: 'log', entries: ENTRIES } },
-    { id: 'shardlog logBytes, js engine', params: { subject: 'shardlog', method: 'logBytes', entries: JS_ENGINE_ENTRIES, engine: 'js' } },
+    {
+      id: 'shardlog logBytes, js engine',
+      params: { subject: 'shardlog', method: 'logBytes', entries: JS_ENGINE_ENTRIES, engine: 'js' }
+    },
     ...wanted.flatMap(peer =>
-      peer.kinds.map(kind => ({ id: kind === 'bytes' ? `${peer.name} (Buffer)` : peer.name, params: { subject: 'peer', name: peer.name, kind } }))
+      peer.kinds.map(kind => ({
+        id: kind === 'bytes' ? `${peer.name} (Buffer)` : peer.name,
+        params: { subject: 'peer', name: peer.name, kind }
+      }))
     )
   ]
 }
@@ -41,7 +47,11 @@ function run(params, context) {
 }
 
 async function runRaw({ chunk }, { folder, quick }) {
-  const { bytes, seconds, direct } = floor.rawWrite(path.join(folder, 'raw.bin'), quick ? RAW_BYTES / 20 : RAW_BYTES, chunk)
+  const { bytes, seconds, direct } = floor.rawWrite(
+    path.join(folder, 'raw.bin'),
+    quick ? RAW_BYTES / 20 : RAW_BYTES,
+    chunk
+  )
   return { mbPerSecond: bytes / MB / seconds, direct }
 }
 
@@ -65,7 +75,12 @@ async function account(work) {
 async function runShardlog({ method, entries, engine }, { folder, quick }) {
   const file = path.join(folder, 'sustained.log')
   const count = quick ? entries / 20 : entries
-  const logger = subject.open(file, { onFull: 'block', blockTimeout: Infinity, engine: engine ?? 'auto', crashSafe: engine === 'js' ? false : 'file' })
+  const logger = subject.open(file, {
+    onFull: 'block',
+    blockTimeout: Infinity,
+    engine: engine ?? 'auto',
+    crashSafe: engine === 'js' ? false : 'file'
+  })
   let stats
   const figures = await account(async () => {
     logAll(logger, method, count)
@@ -73,7 +88,12 @@ async function runShardlog({ method, entries, engine }, { folder, quick }) {
     stats = logger.getStatsSnapshot()
     return count
   })
-  return { ...figures, fileMbPerSecond: stats.bytesWritten / MB / figures.seconds, lost: verify(file, stats, count, method), inForce: subject.inForce(stats) }
+  return {
+    ...figures,
+    fileMbPerSecond: stats.bytesWritten / MB / figures.seconds,
+    lost: verify(file, stats, count, method),
+    inForce: subject.inForce(stats)
+  }
 }
 
 function logAll(logger, method, count) {
@@ -87,10 +107,12 @@ function verify(file, stats, count, method) {
   let next = 0
   const { entries } = walkLog(file, (window, at, length) => {
     if (length !== ENTRY_BYTES) throw new Error(`entry ${next} has ${length} bytes`)
-    if (method === 'logBytes' && window.readUInt32LE(at) !== next) throw new Error(`entry ${next} says it is ${window.readUInt32LE(at)}`)
+    if (method === 'logBytes' && window.readUInt32LE(at) !== next)
+      throw new Error(`entry ${next} says it is ${window.readUInt32LE(at)}`)
     next++
   })
-  if (stats.droppedLogs !== count - entries) throw new Error(`${stats.droppedLogs} counted as dropped, ${count - entries} missing`)
+  if (stats.droppedLogs !== count - entries)
+    throw new Error(`${stats.droppedLogs} counted as dropped, ${count - entries} missing`)
   return count - entries
 }
 
@@ -111,7 +133,9 @@ async function runPeer({ name, kind }, { folder, quick }) {
 }
 
 function bestRaw(results) {
-  const raw = RAW_CHUNKS.filter(chunk => results[rawId(chunk)]).map(chunk => medianOf(results[rawId(chunk)], 'mbPerSecond'))
+  const raw = RAW_CHUNKS.filter(chunk => results[rawId(chunk)]).map(chunk =>
+    medianOf(results[rawId(chunk)], 'mbPerSecond')
+  )
   return raw.length > 0 ? Math.max(...raw) : Number.NaN
 }
 
@@ -131,14 +155,29 @@ function goals(results) {
     if (!rounds) continue
     const lost = Math.max(...rounds.map(round => round.lost))
     const gigabytes = (rounds[0].entries * ENTRY_BYTES) / 1e9
-    found.push({ measure: `${method}, ${format(gigabytes, 1)} GB sustained, entries lost`, goal: '0', figure: format(lost), ok: lost === 0 })
+    found.push({
+      measure: `${method}, ${format(gigabytes, 1)} GB sustained, entries lost`,
+      goal: '0',
+      figure: format(lost),
+      ok: lost === 0
+    })
     if (Number.isFinite(raw)) {
       const share = medianOf(rounds, 'fileMbPerSecond') / raw
-      found.push({ measure: `${method}, sustained, of the raw bandwidth`, goal: '≥ 70 %', figure: `${format(share * 100)} % of ${format(raw)} MB/s`, ok: share >= 0.7 })
+      found.push({
+        measure: `${method}, sustained, of the raw bandwidth`,
+        goal: '≥ 70 %',
+        figure: `${format(share * 100)} % of ${format(raw)} MB/s`,
+        ok: share >= 0.7
+      })
     }
     if (peer) {
       const times = medianOf(rounds, 'entriesPerSecond') / peer.rate
-      found.push({ measure: `${method}, sustained, against the best peer`, goal: '≥ 4 ×', figure: `${format(times, 1)} × ${peer.id}`, ok: times >= 4 })
+      found.push({
+        measure: `${method}, sustained, against the best peer`,
+        goal: '≥ 4 ×',
+        figure: `${format(times, 1)} × ${peer.id}`,
+        ok: times >= 4
+      })
     }
   }
   return found
@@ -169,7 +208,8 @@ function report(results) {
     charts: [
       {
         title: 'Sustained throughput',
-        caption: 'Entries per second until the file is complete, log scale: more is better. shardlog’s are on the device (O_DSYNC); the peers’ are in the page cache.',
+        caption:
+          'Entries per second until the file is complete, log scale: more is better. shardlog’s are on the device (O_DSYNC); the peers’ are in the page cache.',
         spec: bars(values, { x: 'entries per second', log: true, digits: 0, descending: true })
       }
     ],
