@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kScratchBytes = 1u << 20;
 constexpr size_t kMaxPieces = 512;          // of the kernel's 1024
-constexpr size_t kMaxBatchBytes = 8u << 20;  // larger writes gain nothing
+constexpr size_t kMaxBatchBytes = 32u << 20;  // larger writes gain nothing measurable
 constexpr size_t kLargestTail = 64u << 10;  // alignment + sector, for any alignment up to 32 KiB
 
 // Failures that may pass: a full disk is being cleaned, a path is being switched over.

@@ -130,7 +130,8 @@ class PosixFiles final : public FileSystem {
     std::string reason;
     size_t alignment = format::kSectorBytes;
     const int direct = OpenDirect(path, options, buffered, sync_flag, &reason, &alignment);
-    if (direct < 0 && options.direct == DirectIo::kRequired) return Fail(error, direct, buffered);
+    const bool must_fail = options.direct == DirectIo::kRequired || direct == -ESTALE;
+    if (direct < 0 && must_fail) return Fail(error, direct, buffered);
     *error = 0;
     return std::make_unique<PosixFile>(direct < 0 ? buffered : direct, buffered, reason, alignment);
   }
@@ -170,6 +171,14 @@ class PosixFiles final : public FileSystem {
       const int code = -errno;
       *reason = std::string("open with O_DIRECT failed: ") + std::strerror(-code);
       return code;
+    }
+    struct stat st;
+    struct stat direct_st;
+    if (fstat(buffered, &st) != 0 || fstat(fd, &direct_st) != 0 || st.st_ino != direct_st.st_ino) {
+      // Replaced between the two opens: the next attempt sees one file again.
+      *reason = "the file was replaced while it was being opened";
+      close(fd);
+      return -ESTALE;
     }
     *alignment = needed;
     return fd;
