@@ -1,5 +1,9 @@
 /** Public types of the engine. Sizes are bytes, times are milliseconds unless a name says otherwise. */
 
+import type { ShardlogError } from './errors'
+
+export type { ShardlogError } from './errors'
+
 /** What `new Logger(config)` takes. Only `logFilePath` is required. */
 export interface Config {
   /** File to append to; created with mode 0644 if missing. `%p` becomes the process id, `%%` a percent sign. */
@@ -34,16 +38,6 @@ export interface Config {
 
 /** A config with every default filled in and `%p` substituted. */
 export type ResolvedConfig = Required<Omit<Config, 'onError'>> & Pick<Config, 'onError'>
-
-/** An error with a `code`: `ERR_SHARDLOG_…`; where the kernel said no, also its `errno` name and the system call. */
-export interface ShardlogError extends Error {
-  code: string
-  /** Name of the kernel's errno, `'ENOSPC'`, where there was one. */
-  errno?: string
-  /** The system call that failed, where there was one. */
-  syscall?: string
-  path?: string
-}
 
 export interface StatsSnapshot {
   /** Calls of log and logBytes, dropped ones included. */

@@ -1,0 +1,107 @@
+import fs from 'node:fs'
+import {
+  alignUp,
+  BLOCK_HEADER_BYTES,
+  blockExtent,
+  blockStride,
+  crc32c,
+  decodeTrailer,
+  SECTOR_BYTES,
+  TRAILER_BYTES,
+  trailerMatches,
+  wholeEntriesPrefix
+} from '../../format'
+
+const SCAN_BYTES = 1 << 20
+const LARGEST_BLOCK = 2 ** 31
+
+/** Reads `size` bytes at `offset`; fewer only where the file ends. */
+function read(fd: number, size: number, offset: number): Buffer {
+  const bytes = Buffer.allocUnsafe(size)
+  let got = 0
+  while (got < size) {
+    const count = fs.readSync(fd, bytes, got, size - got, offset + got)
+    if (count === 0) break
+    got += count
+  }
+  return bytes.subarray(0, got)
+}
+
+function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
+  let put = 0
+  while (put < bytes.length) put += fs.writeSync(fd, bytes, put, bytes.length - put, offset + put)
+}
+
+/** Where the file ends without the zero sectors at its end; looks back over one scan at the most. */
+function endWithoutFill(fd: number, size: number): number {
+  if (size % SECTOR_BYTES !== 0) return size
+  const from = Math.max(0, size - SCAN_BYTES)
+  const tail = read(fd, size - from, from)
+  let end = tail.length
+  while (end > 0 && tail[end - 1] === 0) end--
+  return from + alignUp(end, SECTOR_BYTES)
+}
+
+/** Whether a block whose trailer checks ends at `end`. */
+function soundBlockEndsAt(fd: number, end: number): boolean {
+  if (end < SECTOR_BYTES || end % SECTOR_BYTES !== 0) return false
+  const trailer = decodeTrailer(read(fd, TRAILER_BYTES, end - TRAILER_BYTES), 0)
+  if (trailer === null || trailer.length < SECTOR_BYTES || trailer.length > Math.min(end, LARGEST_BLOCK)) return false
+  const block = read(fd, trailer.length, end - trailer.length)
+  const valid = block.readUInt32LE(4)
+  if (blockExtent(valid) !== block.length) return false
+  return trailerMatches(block, block.length - TRAILER_BYTES, crc32c(block, 0, 0, BLOCK_HEADER_BYTES + valid))
+}
+
+/** Offset of a last block that claims more bytes than the file has; undefined if there is none. */
+function findTornBlock(fd: number, size: number): number | undefined {
+  let at = 0
+  while (at + BLOCK_HEADER_BYTES <= size) {
+    const header = read(fd, BLOCK_HEADER_BYTES, at)
+    const capacity = header.readUInt32LE(0)
+    const valid = header.readUInt32LE(4)
+    const plausible = capacity >= BLOCK_HEADER_BYTES && valid <= capacity - BLOCK_HEADER_BYTES
+    const next = at + (plausible ? blockStride(valid) : SECTOR_BYTES)
+    if (plausible && next > size) return at
+    at = next
+  }
+  return undefined
+}
+
+/** Cuts the block at `at` to its whole entries and zeroes the rest, so that readers find the next block behind it. */
+function mendTornBlock(fd: number, at: number, size: number): void {
+  const available = size - at - BLOCK_HEADER_BYTES
+  if (available > LARGEST_BLOCK) return // Not a block of ours: foreign bytes, left alone.
+  const bytes = read(fd, available, at + BLOCK_HEADER_BYTES)
+  const whole = wholeEntriesPrefix(bytes, 0, bytes.length)
+  // Nothing whole in it: as likely text that looks like a header. Readers get past it as past all foreign bytes.
+  if (whole === 0) return
+  writeAll(fd, bytes.subarray(whole).fill(0), at + BLOCK_HEADER_BYTES + whole)
+  const valid = Buffer.alloc(4)
+  valid.writeUInt32LE(whole)
+  writeAll(fd, valid, at + 4)
+}
+
+/**
+ * Makes an existing file ready for appending: a torn last block is cut to its whole entries, a foreign or torn tail is
+ * filled up to a sector. Foreign bytes stay. As `native/engine/append_point.cc`.
+ *
+ * @returns the offset where the next block goes
+ */
+export function prepareAppend(file: string): number {
+  // A descriptor of its own: on Linux a write at an offset appends all the same where O_APPEND is set.
+  const fd = fs.openSync(file, 'r+')
+  try {
+    const { size } = fs.fstatSync(fd)
+    const end = alignUp(size, SECTOR_BYTES)
+    if (size === 0) return 0
+    if (!soundBlockEndsAt(fd, endWithoutFill(fd, size))) {
+      const torn = findTornBlock(fd, size)
+      if (torn !== undefined) mendTornBlock(fd, torn, size)
+    }
+    writeAll(fd, Buffer.alloc(end - size), size)
+    return end
+  } finally {
+    fs.closeSync(fd)
+  }
+}

@@ -1,0 +1,27 @@
+import fs from 'node:fs'
+import { ShardlogError } from '../../errors'
+import { lockedError } from './lock'
+import { flockHolder } from './process-identity'
+
+/** Where the native engine keeps the buffers of this log (docs/log-format.md, section 2). */
+function arenaPaths(log: string): string[] {
+  const info = fs.statSync(log, { bigint: true, throwIfNoEntry: false })
+  const beside = `${log}.arena`
+  return info === undefined ? [beside] : [beside, `/dev/shm/shardlog-${info.dev}-${info.ino}.arena`]
+}
+
+/**
+ * Refuses a log whose native engine died and left entries behind: appending now would spoil the place they belong to.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_ARENA_LEFT`; `ERR_SHARDLOG_LOCKED` if the native engine is alive
+ */
+export function checkNoArena(log: string): void {
+  const left = arenaPaths(log).find(file => fs.existsSync(file))
+  if (left === undefined) return
+  const holder = fs.existsSync(log) ? flockHolder(log) : undefined
+  if (holder !== undefined) throw lockedError(log, holder, 'native')
+  const message =
+    `entries of a dead process wait in ${left}, and the JavaScript engine cannot recover them: run \`shardlog recover\`, ` +
+    'or open the log once with the native engine'
+  throw new ShardlogError('ERR_SHARDLOG_ARENA_LEFT', message, { path: left })
+}

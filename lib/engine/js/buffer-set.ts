@@ -1,0 +1,154 @@
+import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../../format'
+import type { Geometry } from './geometry'
+
+/** A run of segments that becomes one block: entries lie at [8, offset) as they will in the file. */
+export class Run {
+  entries = 0
+  payload = 0
+  firstTime = wallClock()
+  lastTime = this.firstTime
+  /** End of the last entry, from the start of the run. */
+  offset = BLOCK_HEADER_BYTES
+
+  constructor(
+    readonly shard: Shard,
+    /** Index of its first segment in the shard. */
+    readonly segment: number,
+    readonly start: number,
+    readonly capacity: number
+  ) {}
+
+  get valid(): number {
+    return this.offset - BLOCK_HEADER_BYTES
+  }
+
+  hasRoom(payload: number): boolean {
+    return this.offset + ENTRY_PREFIX_BYTES + payload <= this.capacity
+  }
+
+  /** Accepts the entry whose payload was written behind the length's place. */
+  accept(payload: number): void {
+    const at = this.start + this.offset
+    this.shard.memory.writeUInt32LE(payload, at)
+    this.offset += ENTRY_PREFIX_BYTES + payload
+    this.entries++
+    this.payload += payload
+  }
+
+  /** Where in `shard.memory` the next payload goes. */
+  get payloadAt(): number {
+    return this.start + this.offset + ENTRY_PREFIX_BYTES
+  }
+
+  /** Ends the run's time. A clock that was set back does not turn its span around. */
+  seal(): void {
+    const now = wallClock()
+    if (now > this.lastTime) this.lastTime = now
+  }
+}
+
+function wallClock(): bigint {
+  return BigInt(Date.now()) * 1_000_000n
+}
+
+/** One shard of a set. Its memory is allocated at the first entry and kept. */
+export class Shard {
+  #memory: Buffer | undefined
+  claimed = 0
+  current: Run | undefined
+
+  constructor(
+    readonly id: number,
+    readonly geometry: Geometry
+  ) {}
+
+  get memory(): Buffer {
+    this.#memory ??= Buffer.allocUnsafeSlow(this.geometry.shardBytes)
+    return this.#memory
+  }
+
+  /** A run with room for `payload` bytes, or undefined if the shard has none. A new one is also added to `runs`. */
+  place(payload: number, runs: Run[]): Run | undefined {
+    if (this.current?.hasRoom(payload)) return this.current
+    const { segmentBytes, segmentsPerShard } = this.geometry
+    const span = Math.ceil((BLOCK_HEADER_BYTES + ENTRY_PREFIX_BYTES + payload) / segmentBytes)
+    if (this.claimed + span > segmentsPerShard) return undefined
+    this.current?.seal()
+    this.current = new Run(this, this.claimed, this.claimed * segmentBytes, span * segmentBytes)
+    this.claimed += span
+    runs.push(this.current)
+    return this.current
+  }
+
+  /** Bytes of the shard that are taken: whole segments behind it, the filled part of the present one. */
+  get usedBytes(): number {
+    if (this.current === undefined) return 0
+    return this.current.start + this.current.valid
+  }
+
+  clear(): void {
+    this.claimed = 0
+    this.current = undefined
+  }
+}
+
+/** One of the two buffer sets. `runs` is in the order in which they were claimed, which is the order in the file. */
+export class BufferSet {
+  readonly shards: Shard[]
+  runs: Run[] = []
+  generation = 0
+  #next = 0
+
+  constructor(
+    geometry: Geometry,
+    private readonly roundRobin: boolean
+  ) {
+    this.shards = Array.from({ length: geometry.numShards }, (_, id) => new Shard(id, geometry))
+  }
+
+  get isEmpty(): boolean {
+    return this.runs.length === 0
+  }
+
+  /** The run that affinity writes to now, if it has room for `payload` bytes. */
+  present(payload: number): Run | undefined {
+    if (this.roundRobin) return undefined
+    const run = this.shards[this.#next]!.current
+    return run?.hasRoom(payload) ? run : undefined
+  }
+
+  /**
+   * A run with room for `payload` bytes, or undefined if no shard has any. Affinity stays with a shard until it is full;
+   * round-robin takes the next shard for each entry and tries the others once.
+   */
+  place(payload: number): Run | undefined {
+    const { shards } = this
+    if (this.roundRobin) {
+      const first = this.#next
+      this.#next = (first + 1) % shards.length
+      for (let i = 0; i < shards.length; i++) {
+        const run = shards[(first + i) % shards.length]!.place(payload, this.runs)
+        if (run !== undefined) return run
+      }
+      return undefined
+    }
+    for (; this.#next < shards.length; this.#next++) {
+      const run = shards[this.#next]!.place(payload, this.runs)
+      if (run !== undefined) return run
+    }
+    this.#next = shards.length - 1
+    return undefined
+  }
+
+  seal(): void {
+    for (const shard of this.shards) shard.current?.seal()
+  }
+
+  /** Forgets the entries and becomes the set of a later generation. */
+  recycle(generation: number): void {
+    for (const shard of this.shards) shard.clear()
+    this.runs = []
+    this.#next = 0
+    this.generation = generation
+  }
+}

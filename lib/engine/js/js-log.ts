@@ -1,0 +1,158 @@
+import { performance } from 'node:perf_hooks'
+import { fromSystemError, type ShardlogError } from '../../errors'
+import type { ResolvedConfig } from '../../types'
+import type { Run } from './buffer-set'
+import { Buffers } from './buffers'
+import { Counters } from './counters'
+import { FlushTimes } from './flush-times'
+import { Flusher } from './flusher'
+import { type Geometry, geometryFor } from './geometry'
+import { Lock } from './lock'
+import { openLogFile } from './log-file'
+import { pause } from './pause'
+import { SetWriter } from './set-writer'
+
+const RETRY_PAUSE_MS = 10
+const MAX_BYTES_PER_UTF16_UNIT = 3
+
+/** A log opened by one thread, shared by the loggers of that thread. */
+export class JsLog {
+  readonly geometry: Geometry
+  readonly counters: Counters
+  readonly times = new FlushTimes()
+  readonly buffers: Buffers
+  readonly flusher: Flusher
+  readonly #lock: Lock
+  readonly #file
+  /** After the exit hook nobody else will flush: each entry is written before its call returns. */
+  writeThrough = false
+
+  /** @throws ShardlogError `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_IO` */
+  constructor(
+    readonly config: ResolvedConfig,
+    /** The log's path without symbolic links, by which it is locked. */
+    realPath: string,
+    report: (error: ShardlogError) => void
+  ) {
+    this.geometry = geometryFor(config)
+    this.counters = new Counters(config.numShards)
+    this.buffers = new Buffers(this.geometry, config.shardSelection === 'round-robin')
+    this.#lock = new Lock(realPath)
+    try {
+      this.#file = openLogFile(config.logFilePath, config.dsync, this.#lock.first)
+      this.#lock.checkNative()
+    } catch (error) {
+      this.#lock.release()
+      throw error
+    }
+    const writer = new SetWriter(this.#file, this.geometry.segmentsPerShard, this.counters)
+    this.flusher = new Flusher(this.buffers, writer, this.counters, this.times, config, report)
+  }
+
+  log(text: string): boolean {
+    this.counters.totalLogs++
+    if (typeof text !== 'string') return this.counters.drop()
+    const bound = text.length * MAX_BYTES_PER_UTF16_UNIT
+    // Counting a string's bytes costs about as much as writing it: only where it may not fit.
+    const run = (bound > 0 && this.buffers.active.present(bound)) || this.#roomFor(Buffer.byteLength(text))
+    if (!run) return false
+    const at = run.payloadAt
+    run.accept(run.shard.memory.write(text, at, 'utf8'))
+    return this.#accepted(run)
+  }
+
+  logBytes(bytes: Uint8Array, start?: number, end?: number): boolean {
+    this.counters.totalLogs++
+    const part = partOf(bytes, start, end)
+    if (part === undefined) return this.counters.drop()
+    const run = this.#roomFor(part.length)
+    if (run === undefined) return false
+    run.shard.memory.set(part, run.payloadAt)
+    run.accept(part.length)
+    return this.#accepted(run)
+  }
+
+  #accepted(run: Run): true {
+    if (this.writeThrough) this.#flushQuietly()
+    else if (this.buffers.isNearlyFull(run)) this.flusher.request()
+    return true
+  }
+
+  /** A run with room for a payload, by swapping, waiting or not at all, as configured. Counts the drop. */
+  #roomFor(payload: number): Run | undefined {
+    const { counters, buffers } = this
+    if (payload === 0) counters.emptyLogs++
+    else if (payload > this.geometry.maxEntryBytes) counters.oversizedLogs++
+    else {
+      const run = buffers.active.place(payload) ?? this.#swapFor(payload) ?? this.#waitFor(payload)
+      if (run !== undefined) return run
+    }
+    counters.drop()
+    return undefined
+  }
+
+  #swapFor(payload: number): Run | undefined {
+    if (this.buffers.flushing !== undefined) return undefined
+    this.flusher.swap()
+    return this.buffers.active.place(payload)
+  }
+
+  /** `onFull: 'block'`: writes the other set here and now, trying again until `blockTimeout` is over. */
+  #waitFor(payload: number): Run | undefined {
+    if (this.config.onFull !== 'block') return undefined
+    this.counters.blockedLogs++
+    const deadline = performance.now() + this.config.blockTimeout
+    while (!this.flusher.tryDrain()) {
+      const left = deadline - performance.now()
+      if (left <= 0) return undefined
+      pause(Math.min(left, RETRY_PAUSE_MS))
+    }
+    return this.buffers.active.place(payload) ?? this.#swapFor(payload)
+  }
+
+  #flushQuietly(): void {
+    try {
+      this.flusher.flushSync()
+    } catch {
+      // A log call never throws; the failure is in flushErrors and lastError.
+    }
+  }
+
+  /** The process or thread ends: writes what there is, and from now on each entry at once. */
+  atExit(): void {
+    this.writeThrough = true
+    this.#flushQuietly()
+    this.#lock.release()
+  }
+
+  /** Gives the file up. What could not be written by now is counted as dropped. */
+  shut(): void {
+    this.counters.droppedLogs += this.flusher.stop()
+    try {
+      this.#file.close()
+    } catch (error) {
+      throw fromSystemError(
+        'ERR_SHARDLOG_IO',
+        `cannot close ${this.config.logFilePath}`,
+        error,
+        this.config.logFilePath
+      )
+    } finally {
+      this.#lock.release()
+    }
+  }
+}
+
+/** The bytes meant, or undefined if the arguments are not a range of a Uint8Array. Never throws. */
+function partOf(bytes: Uint8Array, start?: number, end?: number): Uint8Array | undefined {
+  try {
+    if (!(bytes instanceof Uint8Array)) return undefined
+    if (start === undefined && end === undefined) return bytes
+    const from = start ?? 0
+    const to = end ?? bytes.length
+    const sound = Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= bytes.length
+    return sound ? bytes.subarray(from, to) : undefined
+  } catch {
+    return undefined // An object that only looks like a Uint8Array.
+  }
+}

@@ -1,0 +1,168 @@
+import fs from 'node:fs'
+import { fromSystemError, ShardlogError } from '../../errors'
+import { pause } from './pause'
+import { flockHolder, isAlive, startTimeOf } from './process-identity'
+
+const EMPTY_TRIES = 20
+const TAKE_TRIES = 10
+
+interface Owner {
+  pid: number
+  startTime: string
+}
+
+const self: Owner = { pid: process.pid, startTime: startTimeOf('self') }
+const isSelf = (owner: Owner): boolean => owner.pid === self.pid && owner.startTime === self.startTime
+
+/** Name of the file by which the JavaScript engine keeps other processes off a log. */
+export function lockPath(log: string): string {
+  return `${log}.lock`
+}
+
+function readOwner(file: string): Owner | undefined {
+  for (let i = 0; i < EMPTY_TRIES; i++) {
+    let content: string
+    try {
+      content = fs.readFileSync(file, 'latin1')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+    const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(content) ?? []
+    if (pid !== undefined && startTime !== undefined) return { pid: Number(pid), startTime }
+    pause(2) // Created but not yet filled in by its owner.
+  }
+  return { pid: 0, startTime: '0' }
+}
+
+const living = (owner: Owner): boolean => owner.pid !== 0 && isAlive(owner.pid, owner.startTime)
+
+/** Owner's pid, if a living process other than this has the log open with the JavaScript engine, or this one has. */
+export function jsLockHolder(log: string): number | undefined {
+  const owner = readOwner(lockPath(log))
+  return owner !== undefined && living(owner) ? owner.pid : undefined
+}
+
+export function lockedError(log: string, pid: number, engine: string): ShardlogError {
+  const who = pid === process.pid ? `this process (pid ${pid}), with the ${engine} engine` : `pid ${pid}`
+  const hint =
+    pid === process.pid ? 'use one engine for one log' : '%p in logFilePath gives each process a file of its own'
+  return new ShardlogError('ERR_SHARDLOG_LOCKED', `${log} is locked by ${who}; ${hint}`, { path: log })
+}
+
+/**
+ * The lock on a log: `<log>.lock` with the owner's pid and start time. The JavaScript engine cannot take the flock of the native
+ * one, but sees it in /proc/locks. All engines of one process share the lock; each holds the file open, and who is the last to
+ * close it removes it.
+ */
+export class Lock {
+  readonly #path: string
+  #fd: number
+  /** Whether no other engine of this process had the log open. */
+  readonly first: boolean
+
+  /** @throws ShardlogError `ERR_SHARDLOG_LOCKED` */
+  constructor(readonly log: string) {
+    this.#path = lockPath(log)
+    try {
+      const { fd, first } = this.#take()
+      this.#fd = fd
+      this.first = first
+    } catch (error) {
+      if (error instanceof ShardlogError) throw error
+      throw fromSystemError('ERR_SHARDLOG_IO', `cannot create ${this.#path}`, error, this.#path)
+    }
+  }
+
+  /** Refuses a log that a native engine has open. Called when the log exists. */
+  checkNative(): void {
+    const pid = flockHolder(this.log)
+    if (pid === undefined) return
+    this.release()
+    throw lockedError(this.log, pid, 'native')
+  }
+
+  release(): void {
+    if (this.#fd < 0) return
+    fs.closeSync(this.#fd)
+    this.#fd = -1
+    if (!this.#othersHold()) fs.rmSync(this.#path, { force: true })
+  }
+
+  #take(): { fd: number; first: boolean } {
+    for (let i = 0; i < TAKE_TRIES; i++) {
+      const fd = this.#create()
+      if (fd !== undefined) return { fd, first: true }
+      const owner = readOwner(this.#path)
+      if (owner === undefined) continue
+      if (isSelf(owner)) {
+        const shared = this.#join()
+        if (shared !== undefined) return { fd: shared, first: false }
+      } else if (living(owner)) {
+        throw lockedError(this.log, owner.pid, 'JavaScript')
+      } else {
+        this.#removeStale(owner)
+      }
+    }
+    throw new ShardlogError('ERR_SHARDLOG_LOCKED', `${this.#path} keeps changing hands`, { path: this.#path })
+  }
+
+  #create(): number | undefined {
+    try {
+      const fd = fs.openSync(this.#path, 'wx', 0o644)
+      fs.writeSync(fd, `${self.pid} ${self.startTime}\n`)
+      return fd
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
+      throw error
+    }
+  }
+
+  /** Opens the lock another engine of this process made; undefined if that one removed it meanwhile. */
+  #join(): number | undefined {
+    let fd: number
+    try {
+      fd = fs.openSync(this.#path, 'r')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+    const named = fs.statSync(this.#path, { throwIfNoEntry: false })
+    if (named?.ino === fs.fstatSync(fd).ino) return fd
+    fs.closeSync(fd)
+    return undefined
+  }
+
+  /** Takes a dead process's lock away; gives it back if a living one took it between the look and the move. */
+  #removeStale(dead: Owner): void {
+    const aside = `${this.#path}.${process.pid}`
+    try {
+      fs.renameSync(this.#path, aside)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      throw error
+    }
+    const moved = readOwner(aside)
+    if (moved !== undefined && moved.pid !== dead.pid && living(moved)) fs.linkSync(aside, this.#path)
+    fs.rmSync(aside, { force: true })
+  }
+
+  #othersHold(): boolean {
+    let names: string[]
+    try {
+      names = fs.readdirSync('/proc/self/fd')
+    } catch {
+      return !this.first // No /proc: who made the lock removes it.
+    }
+    const target = fs.existsSync(this.#path) ? fs.realpathSync(this.#path) : this.#path
+    return names.some(name => linkOf(name) === target)
+  }
+}
+
+function linkOf(descriptor: string): string | undefined {
+  try {
+    return fs.readlinkSync(`/proc/self/fd/${descriptor}`)
+  } catch {
+    return undefined // Closed since the directory was read.
+  }
+}

@@ -1,0 +1,57 @@
+import { asShardlogError, type ShardlogError } from '../errors'
+import type { ResolvedConfig, StatsSnapshot } from '../types'
+import { directLogBytes } from './direct-route'
+import type { Engine } from './engine'
+import { jsLockHolder, lockedError } from './js/lock'
+import { loadNative } from './load-native'
+import type { NativeHandle } from './native-binding'
+
+type OnError = (error: ShardlogError) => void
+
+/** Runs `call`; what it throws or rejects with becomes a ShardlogError. */
+function translated<T>(call: () => T): T {
+  try {
+    return call()
+  } catch (error) {
+    throw asShardlogError(error)
+  }
+}
+
+function translatedAsync(promise: Promise<void>): Promise<void> {
+  return promise.catch(error => {
+    throw asShardlogError(error)
+  })
+}
+
+function openHandle(config: ResolvedConfig): NativeHandle {
+  const { onError } = config
+  const report: OnError | undefined = onError && (error => onError(asShardlogError(error)))
+  const handle = translated(() => loadNative().open(config, report))
+  // The addon holds its flock by now, which a JavaScript engine that starts later sees.
+  const holder = jsLockHolder(config.logFilePath)
+  if (holder === undefined) return handle
+  handle.closeSync()
+  throw lockedError(config.logFilePath, holder, 'JavaScript')
+}
+
+const withLastError = <T extends { lastError: ShardlogError | null }>(value: T): T => ({
+  ...value,
+  lastError: value.lastError === null ? null : asShardlogError(value.lastError)
+})
+
+/** Opens (or joins) the log with the addon. Throws with the addon's codes, and ERR_SHARDLOG_NO_NATIVE. */
+export function openNativeEngine(config: ResolvedConfig): Engine {
+  const handle = openHandle(config)
+  return {
+    kind: 'native',
+    log: handle.log,
+    logBytes: handle.direct === null ? handle.logBytes : directLogBytes(handle, handle.direct),
+    flush: () => translatedAsync(handle.flush()),
+    flushSync: () => translated(() => handle.flushSync()),
+    close: () => translatedAsync(handle.close()),
+    closeSync: () => translated(() => handle.closeSync()),
+    stats: (): StatsSnapshot => withLastError(handle.stats()),
+    flushMetrics: () => withLastError(handle.flushMetrics()),
+    shardStats: () => handle.shardStats()
+  }
+}

@@ -1,0 +1,57 @@
+/** What an error may carry beside its message and code. */
+export interface ShardlogErrorDetails {
+  errno?: string | undefined
+  syscall?: string | undefined
+  path?: string | undefined
+  cause?: unknown
+}
+
+/** An error with a `code`: `ERR_SHARDLOG_…`; where the kernel said no, also its errno's name and the system call. */
+export class ShardlogError extends Error {
+  override readonly name = 'ShardlogError'
+  /** `'ERR_SHARDLOG_CONFIG'`, `'ERR_SHARDLOG_LOCKED'`, …; docs/api.md lists them. */
+  readonly code: string
+  /** Name of the kernel's errno, `'ENOSPC'`, where there was one. */
+  readonly errno?: string
+  /** The system call that failed, where there was one. */
+  readonly syscall?: string
+  /** The file concerned, where there is one. */
+  readonly path?: string
+
+  constructor(code: string, message: string, details: ShardlogErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    if (details.errno !== undefined) this.errno = details.errno
+    if (details.syscall !== undefined) this.syscall = details.syscall
+    if (details.path !== undefined) this.path = details.path
+  }
+}
+
+interface ErrorFields {
+  code?: unknown
+  errno?: unknown
+  syscall?: unknown
+  path?: unknown
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
+/** The same error as a ShardlogError, if it is one in all but class (the addon throws plain errors with a code). */
+export function asShardlogError(error: unknown): ShardlogError {
+  if (error instanceof ShardlogError) return error
+  if (!(error instanceof Error)) return new ShardlogError('ERR_SHARDLOG_INTERNAL', String(error), { cause: error })
+  const fields = error as ErrorFields
+  const code = text(fields.code)
+  if (code?.startsWith('ERR_SHARDLOG_')) {
+    const details = { errno: text(fields.errno), syscall: text(fields.syscall), path: text(fields.path) }
+    return new ShardlogError(code, error.message, { ...details, cause: error.cause })
+  }
+  return new ShardlogError('ERR_SHARDLOG_INTERNAL', error.message, { cause: error })
+}
+
+/** An error of `node:fs` under one of our codes. `context` says what was attempted. */
+export function fromSystemError(code: string, context: string, error: unknown, path?: string): ShardlogError {
+  const fields = error as ErrorFields & { message?: unknown }
+  const details = { errno: text(fields.code), syscall: text(fields.syscall), path: path ?? text(fields.path) }
+  return new ShardlogError(code, `${context}: ${String(fields.message ?? error)}`, { ...details, cause: error })
+}

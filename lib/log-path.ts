@@ -1,0 +1,41 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { fromSystemError, ShardlogError } from './errors'
+
+const pathError = (message: string, errno: string, file: string): ShardlogError =>
+  new ShardlogError('ERR_SHARDLOG_PATH', `option logFilePath: ${message}`, { errno, path: file })
+
+function statOf(file: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(file, { throwIfNoEntry: false })
+  } catch (error) {
+    throw fromSystemError('ERR_SHARDLOG_PATH', `option logFilePath: cannot use ${file}`, error, file)
+  }
+}
+
+function checkAccess(file: string, what: string): void {
+  try {
+    fs.accessSync(file, fs.constants.W_OK)
+  } catch (error) {
+    const context = `option logFilePath: ${what} ${file} is not writable`
+    throw fromSystemError('ERR_SHARDLOG_PATH', context, error, file)
+  }
+}
+
+/**
+ * Refuses a path that cannot become a log, with a reason a person can act on. The open that follows may still fail.
+ *
+ * @param needsDirectory whether a file has to be created beside the log (its arena).
+ * @throws ShardlogError `ERR_SHARDLOG_PATH`
+ */
+export function checkLogPath(file: string, needsDirectory: boolean): void {
+  const directory = path.dirname(file)
+  const parent = statOf(directory)
+  if (parent === undefined) throw pathError(`directory ${directory} of ${file} does not exist`, 'ENOENT', file)
+  if (!parent.isDirectory()) throw pathError(`${directory} is not a directory`, 'ENOTDIR', file)
+  const log = statOf(file)
+  if (log?.isDirectory()) throw pathError(`${file} is a directory; a file is needed`, 'EISDIR', file)
+  if (log !== undefined && !log.isFile()) throw pathError(`${file} is not a regular file`, 'EINVAL', file)
+  if (log !== undefined) checkAccess(file, 'file')
+  if (log === undefined || needsDirectory) checkAccess(directory, 'directory')
+}

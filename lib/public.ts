@@ -1,0 +1,7 @@
+/** Every public name of the package. `index.ts` hangs them on the callable default, the ESM facade exports them by name. */
+
+export { defaultConfig } from './config'
+export { ShardlogError } from './errors'
+export { Logger } from './logger'
+export type { Config, FlushMetrics, ShardStats, StatsSnapshot } from './types'
+export { version } from './version'
