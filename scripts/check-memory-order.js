@@ -9,16 +9,15 @@ const path = require('node:path')
 const { root, runMain } = require('./run')
 const { layers, filesOf } = require('./native-sources')
 
-/** Names in the first column of the table whose first column is headed `tag`. */
+/** Names in the first column of the table whose first column is headed `tag`; a row may have several. */
 function tableRows(markdown) {
   const lines = markdown.split('\n')
   const head = lines.findIndex(line => /^\|\s*tag\s*\|/.test(line))
   if (head < 0) throw new Error('docs/memory-model.md has no table whose first column is headed "tag"')
   const rows = []
   for (let index = head + 2; lines[index]?.startsWith('|'); index++) {
-    const name = /^\|\s*`([^`]+)`\s*\|/.exec(lines[index])
-    if (!name) throw new Error(`docs/memory-model.md:${index + 1}: the row does not begin with a \`tag\``)
-    rows.push(name[1])
+    const cell = lines[index].split('|')[1]
+    rows.push(...cell.split(',').map(name => name.replaceAll('`', '').trim()))
   }
   return rows
 }

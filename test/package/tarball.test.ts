@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
+import path from 'node:path'
+import { expect, inject, it } from 'vitest'
+import { inspect } from '../../scripts/inspect-addon'
+
+const files = execFileSync('tar', ['tzf', inject('tarball')], { encoding: 'utf8' })
+  .split('\n')
+  .filter(Boolean)
+  .map(name => name.replace(/^package\//, ''))
+  .sort()
+const installed = path.join(inject('app'), 'node_modules', 'shardlog')
+const manifest = JSON.parse(fs.readFileSync(path.join(installed, 'package.json'), 'utf8'))
+
+it('holds compiled JavaScript, types, addons and the documents, and nothing to compile', () => {
+  const strangers = files.filter(
+    name =>
+      !/^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/.test(name) &&
+      !/^dist\/.+\.(m?js|d\.m?ts)$/.test(name) &&
+      !/^prebuilds\/.+\.node$/.test(name)
+  )
+  expect(strangers).toEqual([])
+})
+
+it('has no .gyp file and no install script, so that no package manager tries to build it', () => {
+  expect(files.filter(name => name.endsWith('.gyp'))).toEqual([])
+  expect(manifest.gypfile).toBe(false)
+  expect(Object.keys(manifest.scripts).filter(name => /^(pre|post)?install$|^prepare$/.test(name))).toEqual([])
+})
+
+it('has one runtime dependency, node-gyp-build', () => {
+  expect(Object.keys(manifest.dependencies)).toEqual(['node-gyp-build'])
+})
+
+it('has an addon for Linux on x64 and arm64, glibc and musl', () => {
+  expect(files.filter(name => name.endsWith('.node'))).toEqual([
+    'prebuilds/linux-arm64/shardlog.glibc.node',
+    'prebuilds/linux-arm64/shardlog.musl.node',
+    'prebuilds/linux-x64/shardlog.glibc.node',
+    'prebuilds/linux-x64/shardlog.musl.node'
+  ])
+})
+
+it.each(['x64', 'arm64'].flatMap(arch => ['glibc', 'musl'].map(libc => ({ arch, libc }))))(
+  'needs no more than $libc itself on $arch, and glibc no newer than 2.28',
+  ({ arch, libc }) => {
+    const file = path.join(installed, 'prebuilds', `linux-${arch}`, `shardlog.${libc}.node`)
+    expect(() => inspect(file, { arch, libc })).not.toThrow()
+  }
+)
+
+it('names every file that package.json points at', () => {
+  const pointers = [manifest.main, manifest.types, manifest.bin.shardlog]
+  const conditions = Object.values(manifest.exports['.']) as Record<string, string>[]
+  for (const condition of conditions) pointers.push(...Object.values(condition))
+  for (const pointer of pointers) expect(files).toContain(path.posix.normalize(pointer))
+})
