@@ -14,20 +14,6 @@ namespace {
 constexpr size_t kScanBytes = 1u << 20;
 constexpr uint64_t kLargestBlock = uint64_t{2} << 30;
 
-// Reads exactly `size` bytes. 0 or a positive errno; EIO if the file is shorter.
-int ReadFully(io::File* file, void* to, size_t size, uint64_t offset) {
-  auto* at = static_cast<uint8_t*>(to);
-  while (size > 0) {
-    const ssize_t got = file->Read(at, size, offset);
-    if (got == -EINTR) continue;
-    if (got <= 0) return got < 0 ? static_cast<int>(-got) : EIO;
-    at += got;
-    offset += static_cast<uint64_t>(got);
-    size -= static_cast<size_t>(got);
-  }
-  return 0;
-}
-
 int WriteFully(io::File* file, const void* from, size_t size, uint64_t offset) {
   const auto* at = static_cast<const uint8_t*>(from);
   while (size > 0) {
@@ -119,6 +105,19 @@ int MendTornBlock(io::File* file, uint64_t at, uint64_t size) {
 }
 
 }  // namespace
+
+int ReadFully(io::File* file, void* to, size_t size, uint64_t offset) {
+  auto* at = static_cast<uint8_t*>(to);
+  while (size > 0) {
+    const ssize_t got = file->Read(at, size, offset);
+    if (got == -EINTR) continue;
+    if (got <= 0) return got < 0 ? static_cast<int>(-got) : EIO;
+    at += got;
+    offset += static_cast<uint64_t>(got);
+    size -= static_cast<size_t>(got);
+  }
+  return 0;
+}
 
 IoStatus PrepareAppend(io::File* file, uint64_t* end) {
   io::FileInfo info;

@@ -8,6 +8,9 @@
 
 namespace shardlog::engine {
 
+// Reads exactly `size` bytes. 0 or a positive errno; EIO if the file is shorter.
+int ReadFully(io::File* file, void* to, size_t size, uint64_t offset);
+
 // Finds the end of the log's last block and makes the file ready for appending there: a torn last
 // block is cut to its whole entries (so that readers do not take the next block for the rest of it), and
 // the file is filled with zeroes up to a multiple of its alignment. Foreign bytes are left as they are.

@@ -74,8 +74,7 @@ uint64_t BlockWriter::SizeOf(const std::vector<SealedSegment>& segments, size_t 
 }
 
 IoStatus BlockWriter::Write(io::File* file, uint64_t base, const BlockContext& context,
-                            const std::vector<SealedSegment>& segments, BlockTotals* totals,
-                            const SkipBlock& skip) {
+                            const std::vector<SealedSegment>& segments, BlockTotals* totals) {
   file_ = file;
   alignment_ = file->alignment();
   offset_ = base;
@@ -86,8 +85,7 @@ IoStatus BlockWriter::Write(io::File* file, uint64_t base, const BlockContext& c
   sum.entries_of_shard.resize(geometry_.num_shards);
   uint64_t sequence = context.sequence;
   for (const SealedSegment& segment : segments) {
-    if (skip == nullptr || !skip(segment)) Add(segment, context, sequence, &sum);
-    sequence++;
+    Add(segment, context, sequence++, &sum);
     if (!BatchIsFull()) continue;
     const IoStatus status = WriteBatch();
     if (!status.ok()) return status;

@@ -7,7 +7,6 @@
 #include <sys/uio.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -44,9 +43,6 @@ struct BlockTotals {
 
 class BlockWriter {
  public:
-  // Whether a block is in the file already and is to be left out.
-  using SkipBlock = std::function<bool(const SealedSegment&)>;
-
   explicit BlockWriter(const Geometry& geometry);
 
   // Bytes that the blocks take in a file whose writes are aligned to `alignment`.
@@ -55,8 +51,7 @@ class BlockWriter {
   // Writes the blocks from file offset `base` (aligned) on. On failure some of them may be in the file;
   // writing them again at the same base mends that. *totals is filled in on success only.
   IoStatus Write(io::File* file, uint64_t base, const BlockContext& context,
-                 const std::vector<SealedSegment>& segments, BlockTotals* totals,
-                 const SkipBlock& skip = nullptr);
+                 const std::vector<SealedSegment>& segments, BlockTotals* totals);
 
  private:
   struct Free {

@@ -171,7 +171,7 @@ void BufferSets::Release(Lease* lease) const {
 bool BufferSets::Retake(const Lease& lease, uint32_t producer) const {
   SegmentSlot& slot = arena_->slot(lease.generation, lease.shard, lease.segment);
   if (!slot.TakeLease(producer)) return false;
-  if (arena_->claim(lease.generation, lease.shard).Read().Accepts(lease.generation)) return true;
+  if (slot.Reopen() && arena_->claim(lease.generation, lease.shard).Read().Accepts(lease.generation)) return true;
   slot.Release();
   return false;
 }
@@ -187,6 +187,7 @@ std::vector<SealedSegment> BufferSets::Seal(uint64_t generation, uint64_t patien
   std::vector<Shard> shards;
   for (uint32_t i = 0; i < g.num_shards; i++) {
     const ClaimState claim = arena_->claim(generation, i).Seal();
+    if (!claim.IsOf(generation)) continue;  // only in an arena that something has written over
     shards.push_back({i, claim.full() ? claim.full_order() : UINT32_MAX,
                       std::min(claim.claimed(), g.segments_per_shard)});
   }

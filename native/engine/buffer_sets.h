@@ -27,7 +27,7 @@ enum class ClaimResult { kLeased, kShardFull, kStartOver };
 
 // A segment with entries, sealed, in the order of its block in the file (R13).
 struct SealedSegment {
-  const SegmentSlot* slot;
+  SegmentSlot* slot;
   uint8_t* data;
   uint32_t shard;
   uint32_t segment;  // in the shard

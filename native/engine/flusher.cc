@@ -47,9 +47,10 @@ void Flusher::Start() {
 IoStatus Flusher::Flush() {
   const uint64_t generation = sets_->active();
   const uint64_t target = sets_->HasEntries(generation) ? generation + 1 : generation;
-  // [MM counter] relaxed, here and below: a failure is told by Report's lock, this only ends the wait.
-  const uint64_t failed_before = attempts_failed_.load(std::memory_order_relaxed);
-  uint64_t seen = requested_.load(std::memory_order_relaxed);  // [MM counter]
+  // [MM event-wait] acquire: a request made after this was not wiped by the failure counted here.
+  const uint64_t failed_before = attempts_failed_.load(std::memory_order_acquire);
+  // [MM counter] relaxed: the exchange below is what the flusher sees.
+  uint64_t seen = requested_.load(std::memory_order_relaxed);
   // [MM swap] release: the flusher that reads the request sees the entries it is about.
   while (seen < target && !requested_.compare_exchange_weak(seen, target, std::memory_order_acq_rel)) {
   }
@@ -57,11 +58,15 @@ IoStatus Flusher::Flush() {
   for (;;) {
     const uint32_t epoch = signals_->progress.Epoch();
     if (sets_->written() >= target) return {};
-    if (attempts_failed_.load(std::memory_order_relaxed) != failed_before ||  // [MM counter]
-        signals_->IsClosed()) {
+    // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there.
+    if (ended_.load(std::memory_order_acquire)) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      return end_status_;
+    }
+    // [MM counter] relaxed: what failed is told under Report's lock, this only ends the wait.
+    if (attempts_failed_.load(std::memory_order_relaxed) != failed_before) {
       const FlushProblem problem = last_problem();
-      if (!problem.code.empty()) return {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
-      if (signals_->IsClosed()) return {};
+      return {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
     }
     signals_->progress.Wait(epoch, platform::kForever);
   }
@@ -94,8 +99,12 @@ void Flusher::Run() {
     signals_->work.Wait(epoch, wake_at == UINT64_MAX ? platform::kForever : wake_at - now);
   }
   const IoStatus status = WriteEverything();
-  const std::lock_guard<std::mutex> lock(mutex_);
-  end_status_ = status;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    end_status_ = status;
+  }
+  ended_.store(true, std::memory_order_release);  // [MM event-signal] release: pairs with Flush
+  signals_->progress.Signal();
 }
 
 // Touches the sets' pages before producers do, the first shards first. Gives way as soon as there is work.
@@ -140,8 +149,11 @@ IoStatus Flusher::WriteOldest() {
     retry_at_ns_ = 0;
     retry_pause_ns_ = 0;
   } else {
-    // A request is served by one attempt; the next one, or the next retry, tries again.
+    // A request is served by one attempt; the next one, or the next retry, tries again. Wiped before the failure is
+    // counted: whoever sees the count of this failure asks anew, and whoever asked before sees the count change.
     requested_.store(0, std::memory_order_relaxed);  // [MM counter]
+    // [MM event-signal] release: pairs with Flush's first load.
+    attempts_failed_.fetch_add(1, std::memory_order_release);
     retry_pause_ns_ = std::clamp(retry_pause_ns_ * 2, kFirstRetryPauseNs, kLongestRetryPauseNs);
     retry_at_ns_ = platform::MonotonicNs() + retry_pause_ns_;
   }
@@ -247,30 +259,39 @@ IoStatus Flusher::Failed(const IoStatus& status) {
     const std::lock_guard<std::mutex> lock(mutex_);
     problem_ = std::move(problem);
   }
-  // [MM counter] relaxed: see Flush.
-  attempts_failed_.fetch_add(1, std::memory_order_relaxed);
   return status;
 }
 
-// Close: every generation below the active one, then the active one itself, which nobody enters any more once
-// it is sealed, since Signals::closed was set before.
+// Close (docs/memory-model.md): every generation below the active one, then the active one and the one after it, which
+// a producer that had not yet seen Signals::closed might be swapping to. Neither is recycled, so that nobody swaps again.
 IoStatus Flusher::WriteEverything() {
+  bool last_swap_done = false;
   IoStatus status;
   for (int attempt = 0; attempt < kAttemptsAtClose; attempt++) {
     status = {};
-    while (status.ok() && sets_->recycled() < sets_->active()) {
+    while (status.ok() && !last_swap_done && sets_->recycled() < sets_->active()) {
       status = WriteGeneration(sets_->recycled(), true);
     }
-    if (status.ok()) status = WriteGeneration(sets_->active(), false);
-    if (status.ok()) break;
+    if (!status.ok()) continue;
+    last_swap_done = last_swap_done || sets_->TrySwap(sets_->active());
+    while (status.ok() && sets_->written() <= sets_->active()) {
+      status = WriteGeneration(sets_->written(), false);
+    }
+    if (status.ok()) return file_->Finish();
   }
-  if (status.ok()) return file_->Finish();
-  if (sets_->arena().path().empty()) {
-    uint64_t lost = 0;
-    for (uint64_t g = sets_->written(); g <= sets_->active(); g++) lost += sets_->CountWaiting(g);
-    stats_.lost_entries.Add(lost);
-  }
+  GiveUp();
   return status;
+}
+
+// What cannot be written waits in the arena's file for the next opening; without one it is lost, and counted. In either
+// case nothing more is accepted.
+void Flusher::GiveUp() {
+  uint64_t waiting = 0;
+  for (uint64_t g = sets_->written(); g <= sets_->active(); g++) {
+    sets_->Seal(g, 0);
+    waiting += sets_->CountWaiting(g);
+  }
+  if (sets_->arena().path().empty()) stats_.lost_entries.Add(waiting);
 }
 
 void Flusher::PublishIoMode() {

@@ -92,6 +92,7 @@ class Flusher {
   void CountSuccess(const BlockTotals& totals, uint64_t started_ns);
   IoStatus Failed(const IoStatus& status);
   IoStatus WriteEverything();
+  void GiveUp();
   void PublishIoMode();
   void Tell(const FlushProblem& problem);
 
@@ -114,6 +115,7 @@ class Flusher {
   std::atomic<uint64_t> requested_{0};  // generations below it are wanted on the device
   std::atomic<uint64_t> attempts_failed_{0};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> ended_{false};  // end_status_ is final
   FlushStats stats_;
 
   mutable std::mutex mutex_;  // guards what follows

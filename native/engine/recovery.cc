@@ -39,14 +39,19 @@ bool SameBoot(const ArenaHeader& header) {
   return header.boot_id == platform::CurrentProcess().boot_id;
 }
 
+void ReadOrThrow(LogFile* log, void* to, size_t size, uint64_t offset) {
+  const int error = ReadFully(log->file(), to, size, offset);
+  if (error != 0) ThrowIo({error, "pread"}, log->path());
+}
+
 // Segments of `generation` whose blocks lie in [from, to) of the log already, whole.
-std::set<uint32_t> SegmentsInLog(io::File* file, uint64_t from, uint64_t to, uint64_t stream,
+std::set<uint32_t> SegmentsInLog(LogFile* log, uint64_t from, uint64_t to, uint64_t stream,
                                  uint64_t generation) {
   std::set<uint32_t> found;
   uint64_t at = from;
   while (at + format::kBlockHeaderBytes <= to) {
     uint8_t raw[format::kBlockHeaderBytes];
-    if (file->Read(raw, sizeof raw, at) != sizeof raw) break;
+    ReadOrThrow(log, raw, sizeof raw, at);
     const format::BlockHeader header = format::DecodeHeader(raw);
     const uint64_t extent = format::BlockExtent(header.valid);
     if (header.valid == 0 || !header.IsPlausible() || at + extent > to) {
@@ -54,7 +59,7 @@ std::set<uint32_t> SegmentsInLog(io::File* file, uint64_t from, uint64_t to, uin
       continue;
     }
     std::vector<uint8_t> block(extent);
-    if (file->Read(block.data(), extent, at) != static_cast<ssize_t>(extent)) break;
+    ReadOrThrow(log, block.data(), extent, at);
     const uint8_t* trailer_bytes = block.data() + extent - format::kTrailerBytes;
     const uint32_t crc = format::Crc32c(block.data(), format::kBlockHeaderBytes + header.valid);
     format::Trailer trailer;
@@ -94,11 +99,11 @@ class Recovery {
     const bool resumed = trusted_ && journal.generation.load(std::memory_order_acquire) == generation &&
                          header().log_device == log_->info().device &&
                          header().log_inode == log_->info().inode;
-    std::set<uint32_t> in_log;
-    if (resumed) in_log = Resume(generation, journal);
+    uint64_t sequence = resumed ? journal.sequence : header().next_sequence;
+    const uint64_t sealed_time = resumed ? journal.sealed_time : platform::RealtimeNs();
     // After a power failure `written` may be behind the log: look everywhere.
-    if (!trusted_) in_log = InLog(0, generation);
-    if (!segments.empty()) WriteSegments(generation, segments, resumed, in_log);
+    if (resumed || !trusted_) sequence += Forget(InLog(resumed, generation), generation, &segments);
+    if (!segments.empty()) WriteSegments(generation, segments, sequence, sealed_time);
     sets_.MarkWritten(generation);
   }
 
@@ -116,14 +121,29 @@ class Recovery {
     segments->erase(kept, segments->end());
   }
 
-  // Brings the log to where the interrupted write began. What has been appended behind that write by
-  // somebody else stays, and so do our blocks before it: their segments are returned.
-  std::set<uint32_t> Resume(uint64_t generation, const Journal& journal) {
+  // Segments of the generation that are in the log already and stay there. An interrupted write with nothing behind it is
+  // cut off, to be done again; where somebody else has appended to it, what is whole of it stays.
+  std::set<uint32_t> InLog(bool resumed, uint64_t generation) {
+    const Journal& journal = header().journal;
     const uint64_t size = LogSize();
-    if (size > journal.limit || size < journal.base) return InLog(journal.base, generation);
-    const IoStatus status = log_->CutTo(journal.base);
-    if (!status.ok()) ThrowIo(status, log_->path());
-    return {};
+    if (resumed && size >= journal.base && size <= journal.limit) {
+      const IoStatus status = log_->CutTo(journal.base);
+      if (!status.ok()) ThrowIo(status, log_->path());
+      return {};
+    }
+    return SegmentsInLog(log_, resumed ? std::min(journal.base, size) : 0, size, header().stream, generation);
+  }
+
+  // Takes segments that are in the log out of the list, and out of the arena: a recovery that takes this one up
+  // after the journal has moved on must not find them any more. Returns how many there were.
+  uint64_t Forget(const std::set<uint32_t>& in_log, uint64_t generation,
+                  std::vector<SealedSegment>* segments) {
+    const uint32_t per_shard = sets_.geometry().segments_per_shard;
+    return std::erase_if(*segments, [&](const SealedSegment& s) {
+      if (in_log.count(s.shard * per_shard + s.segment) == 0) return false;
+      sets_.arena().slot(generation, s.shard, s.segment).Recycle();
+      return true;
+    });
   }
 
   uint64_t LogSize() const {
@@ -133,20 +153,16 @@ class Recovery {
     return info.size;
   }
 
-  std::set<uint32_t> InLog(uint64_t from, uint64_t generation) const {
-    return SegmentsInLog(log_->file(), from, LogSize(), header().stream, generation);
-  }
-
-  void WriteSegments(uint64_t generation, const std::vector<SealedSegment>& segments, bool resumed,
-                     const std::set<uint32_t>& in_log) {
+  void WriteSegments(uint64_t generation, const std::vector<SealedSegment>& segments,
+                     uint64_t sequence, uint64_t sealed_time) {
     uint64_t base = 0;
     IoStatus status = PrepareAppend(log_->file(), &base);
     if (!status.ok()) ThrowIo(status, log_->path());
     Journal& journal = header().journal;
-    const uint64_t sequence = resumed ? journal.sequence : header().next_sequence;
-    const uint64_t sealed_time = resumed ? journal.sealed_time : platform::RealtimeNs();
     // [MM journal] release: generation last, so that the fields are never taken for another one's.
     journal.generation.store(kNoGeneration, std::memory_order_release);
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // [MM journal]
+    header().next_sequence = sequence;
     sets_.arena().SetLog(log_->info());
     journal.base = base;
     journal.sequence = sequence;
@@ -161,11 +177,7 @@ class Recovery {
     context.sealed_time = sealed_time;
     context.flags = format::kFlagRecovered;
     BlockTotals totals;
-    const uint32_t per_shard = sets_.geometry().segments_per_shard;
-    status = writer_.Write(log_->file(), base, context, segments, &totals,
-                           [&](const SealedSegment& s) {
-                             return in_log.count(s.shard * per_shard + s.segment) != 0;
-                           });
+    status = writer_.Write(log_->file(), base, context, segments, &totals);
     if (!status.ok()) ThrowIo(status, log_->path());
     header().next_sequence = sequence + segments.size();
     report_->entries += totals.entries;
@@ -209,7 +221,9 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
   // [MM recycled-read] and its fellows: nobody else runs, the loads only read memory.
   const uint64_t recycled = header.recycled.load(std::memory_order_acquire);
   const uint64_t active = header.active.load(std::memory_order_acquire);  // [MM active-read]
-  if (active < recycled || active - recycled > 1) {
+  const uint64_t written = header.written.load(std::memory_order_acquire);  // [MM written-read]
+  // `active + 1` of both only after a close that was killed before it removed the arena.
+  if (active < recycled || active - recycled > 1 || written < recycled || written > active + 1) {
     SetAside(arena_path, "its generations contradict each other", &report);
     return report;
   }

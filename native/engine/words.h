@@ -68,6 +68,16 @@ struct alignas(64) SegmentSlot {
                                            std::memory_order_relaxed);  // [MM open]
   }
 
+  // The lessee goes on in a segment that it had given up. False: sealed or recycled meanwhile. A change that changes
+  // nothing: the flusher's seal comes before it, and is seen here, or after it, and finds the lessee.
+  bool Reopen() {
+    uint32_t expected = Peek().bits;
+    if (static_cast<int32_t>(expected) < static_cast<int32_t>(format::kBlockHeaderBytes)) return false;
+    // [MM reopen] acq_rel: pairs with seal.
+    return offset_.compare_exchange_strong(expected, expected, std::memory_order_acq_rel,
+                                           std::memory_order_relaxed);  // [MM reopen]
+  }
+
   // The lessee closes again what it opened, having accepted nothing; a seal stays.
   void Unopen() {
     // [MM open] release, so that the next lessee's open finds it so.
@@ -133,9 +143,8 @@ struct BasicClaimState {
   bool sealed() const { return (bits & kSealedBit) != 0; }
   bool full() const { return (bits & kFullBit) != 0; }
   uint32_t full_order() const { return static_cast<uint32_t>(bits >> kOrderShift & kOrderMask); }
-  bool Accepts(uint64_t generation) const {
-    return bits >> 32 == (generation & kGenerationMask) && !sealed();
-  }
+  bool IsOf(uint64_t generation) const { return bits >> 32 == (generation & kGenerationMask); }
+  bool Accepts(uint64_t generation) const { return IsOf(generation) && !sealed(); }
   BasicClaimState WithClaimed(uint32_t claimed) const { return {(bits & ~kClaimedMask) | claimed}; }
   BasicClaimState WithFull(uint32_t order) const {
     return {bits | kFullBit | (order & kOrderMask) << kOrderShift};
