@@ -4,6 +4,7 @@
 #include <cstring>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <nmmintrin.h>
 #elif defined(__aarch64__)
 #include <arm_acle.h>
@@ -43,12 +44,13 @@ uint64_t Load64(const uint8_t* from) {
   return value;
 }
 
-// What `crc` becomes after kLaneBytes zero bytes, as four table look-ups: advancing a CRC over zeros is
-// linear, so it can be tabulated per byte of the CRC.
+// What `crc` becomes after kLaneBytes zero bytes, as four table look-ups: advancing a CRC over
+// zeros is linear, so it can be tabulated per byte of the CRC.
 constexpr size_t kLaneBytes = 1024;
 
 constexpr std::array<Table, 4> MakeLaneShift() {
-  // A 32x32 bit matrix over GF(2), one column per bit, squared until it stands for kLaneBytes bytes.
+  // A 32x32 bit matrix over GF(2), one column per bit, squared until it stands for kLaneBytes
+  // bytes.
   std::array<uint32_t, 32> matrix{};
   for (uint32_t bit = 0; bit < 32; bit++) matrix[bit] = ShiftByte(1u << bit);
   for (size_t bytes = 1; bytes < kLaneBytes; bytes *= 2) {
@@ -81,7 +83,14 @@ constexpr std::array<Table, 4> kLaneShift = MakeLaneShift();
 
 #if defined(__x86_64__)
 #define SHARDLOG_CRC_TARGET __attribute__((target("sse4.2,crc32")))
-bool HasCrcInstruction() { return __builtin_cpu_supports("sse4.2"); }
+// By CPUID itself: __builtin_cpu_supports needs a runtime library that not every toolchain has.
+bool HasCrcInstruction() {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_SSE4_2) != 0;
+}
 SHARDLOG_CRC_TARGET inline uint32_t Crc8(uint32_t crc, uint8_t v) { return _mm_crc32_u8(crc, v); }
 SHARDLOG_CRC_TARGET inline uint32_t Crc64(uint32_t crc, uint64_t v) {
   return static_cast<uint32_t>(_mm_crc32_u64(crc, v));
