@@ -5,7 +5,19 @@
 const WIDTH = 900
 const BAR_STEP = 13
 /** Colours that differ in lightness too; shardlog's own is the first. */
-const PALETTE = ['#0b6e4f', '#e09f3e', '#30638e', '#d1495b', '#7a5195', '#8d99ae', '#00a6a6', '#b56576', '#3d405b', '#9c6644', '#a7c957']
+const PALETTE = [
+  '#0b6e4f',
+  '#e09f3e',
+  '#30638e',
+  '#d1495b',
+  '#7a5195',
+  '#8d99ae',
+  '#00a6a6',
+  '#b56576',
+  '#3d405b',
+  '#9c6644',
+  '#a7c957'
+]
 
 const CONFIG = {
   background: 'white',

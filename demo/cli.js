@@ -1,0 +1,33 @@
+'use strict'
+
+const { spawn } = require('node:child_process')
+const path = require('node:path')
+const { command, indented } = require('./print')
+
+const PROGRAM = path.join(__dirname, '..', 'dist', 'cli', 'main.js')
+
+/** Runs `shardlog` with the arguments and shows the call and what it prints. */
+async function cli(args) {
+  command(`shardlog ${shown(args)}`)
+  await show(spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }))
+}
+
+/** As cli, into another program: the reader that leaves early is part of the show. */
+async function cliPipeline(args, next) {
+  command(`shardlog ${shown(args)} | ${next}`)
+  const quoted = [process.execPath, PROGRAM, ...args].map(word => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
+  await show(spawn('sh', ['-c', `${quoted} | ${next}`], { stdio: ['ignore', 'pipe', 'pipe'] }))
+}
+
+const shown = args => args.map(word => (path.isAbsolute(word) ? path.basename(word) : word)).join(' ')
+
+async function show(child) {
+  const chunks = []
+  child.stdout.on('data', chunk => chunks.push(chunk))
+  child.stderr.on('data', chunk => chunks.push(chunk))
+  const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
+  indented(Buffer.concat(chunks).toString())
+  if (code !== 0) throw new Error(`the command ended with ${code}`)
+}
+
+module.exports = { cli, cliPipeline }
