@@ -70,7 +70,9 @@ int FindTornBlock(io::File* file, uint64_t size, uint64_t* torn_at) {
     const int error = ReadFully(file, raw, sizeof raw, at);
     if (error != 0) return error;
     const format::BlockHeader header = format::DecodeHeader(raw);
-    if (header.IsFill() || !header.IsPlausible()) {
+    // Memory comes in whole sectors, which text that looks like a header does not: no block has such a capacity.
+    const bool foreign = header.capacity % format::kSectorBytes != 0;
+    if (foreign || header.IsFill() || !header.IsPlausible()) {
       at += format::kSectorBytes;
       continue;
     }

@@ -104,9 +104,11 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   const std::string path =
       config.crash_safe == CrashSafe::kFile ? FileArenaPath(config.path) : ShmArenaPath(info);
   // The caller holds the log's lock, so nobody else makes this file at the same time; one that a killed process left is
-  // overwritten. The rename makes the arena appear whole or not at all.
+  // replaced. Nothing is opened that others put there: /dev/shm is everybody's. The rename makes the arena appear whole
+  // or not at all.
   const std::string temporary = path + ".new";
-  FdGuard fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  unlink(temporary.c_str());
+  FdGuard fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (fd.get() < 0) ThrowIo("open", temporary, errno);
   const int failed = posix_fallocate(fd.get(), 0, static_cast<off_t>(total));
   if (failed != 0) {
@@ -128,9 +130,10 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
 }
 
 std::shared_ptr<Arena> Arena::Open(const std::string& path) {
-  FdGuard fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  FdGuard fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (fd.get() < 0) {
-    if (errno == ENOENT) return nullptr;
+    // A name that is too long for a file is none of an arena's.
+    if (errno == ENOENT || errno == ENAMETOOLONG) return nullptr;
     ThrowIo("open", path, errno);
   }
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -233,6 +236,11 @@ void Arena::SetLog(const io::FileInfo& info) {
 int Arena::Remove() {
   if (path_.empty()) return 0;
   return unlink(path_.c_str()) == 0 ? 0 : -errno;
+}
+
+void Arena::Unlock() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
 }
 
 void Arena::AbandonAfterFork() {

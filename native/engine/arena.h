@@ -72,6 +72,9 @@ class Arena {
   // Removes the file; the memory stays mapped. 0 or -errno.
   int Remove();
 
+  // Lets the next opening of the log have the file, if it was not removed. The memory stays mapped.
+  void Unlock();
+
   // In the child of fork(): swaps the mapping for empty private memory, in which every accept fails,
   // so that the child can never write into its parent's log. Async-signal-safe.
   void AbandonAfterFork();

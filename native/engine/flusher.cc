@@ -39,7 +39,12 @@ void Flusher::Start() {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { Run(); });
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_setname_np(thread_.native_handle(), "shardlog-flush");
 }
@@ -99,6 +104,8 @@ void Flusher::Run() {
     signals_->work.Wait(epoch, wake_at == UINT64_MAX ? platform::kForever : wake_at - now);
   }
   const IoStatus status = WriteEverything();
+  // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long after the end.
+  file_->Close();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     end_status_ = status;
@@ -133,8 +140,12 @@ bool Flusher::Step(uint64_t now, uint64_t* next_tick, uint64_t* wake_at) {
     }
     if (swap) return sets_->TrySwap(active);
   }
-  if (pending) *wake_at = retry_at_ns_;
-  if (flush_interval_ns_ != 0) *wake_at = std::min(*wake_at, std::max(*next_tick, now));
+  // A tick that passes while a set waits for its retry is served after it.
+  if (pending) {
+    *wake_at = retry_at_ns_;
+  } else if (flush_interval_ns_ != 0) {
+    *wake_at = std::max(*next_tick, now);
+  }
   return false;
 }
 
@@ -273,11 +284,15 @@ IoStatus Flusher::WriteEverything() {
       status = WriteGeneration(sets_->recycled(), true);
     }
     if (!status.ok()) continue;
-    last_swap_done = last_swap_done || sets_->TrySwap(sets_->active());
+    // Of the generation just recycled: if a late producer has swapped meanwhile, that was the last swap.
+    last_swap_done = last_swap_done || sets_->TrySwap(sets_->recycled());
     while (status.ok() && sets_->written() <= sets_->active()) {
       status = WriteGeneration(sets_->written(), false);
     }
-    if (status.ok()) return file_->Finish();
+    if (status.ok()) {
+      file_->Finish();
+      return status;
+    }
   }
   GiveUp();
   return status;

@@ -131,6 +131,8 @@ IoStatus Log::Close() {
   signals_->closed.store(true, std::memory_order_release);
   close_status_ = flusher_->Stop();
   if (close_status_.ok()) sets_->arena().Remove();
+  // JavaScript's buffers may keep the arena long after; its next owner need not wait for that.
+  sets_->arena().Unlock();
   return close_status_;
 }
 

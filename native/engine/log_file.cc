@@ -111,13 +111,25 @@ IoStatus LogFile::FallBackToBuffered(const std::string& reason) {
   fallback_reason_ = reason;
   // The lock belongs to the open file; it has to go before the same file can be locked anew.
   file_.reset();
-  return Reopen();
+  const io::FileInfo before = info_;
+  const uint64_t end = end_;
+  const uint64_t limit = failed_write_limit_;
+  const IoStatus status = Reopen();
+  if (!status.ok()) return status;
+  // What the failed write left behind `end` is ours, and is written over.
+  const bool same = info_.device == before.device && info_.inode == before.inode;
+  if (same && info_.size >= end && info_.size <= limit) {
+    end_ = reserved_to_ = end;
+    failed_write_limit_ = limit;
+  }
+  return status;
 }
 
-IoStatus LogFile::Finish() {
-  if (file_ == nullptr) return {};
-  const int error = file_->Truncate(end_);
-  return error == 0 ? IoStatus{} : IoStatus{-error, "ftruncate"};
+void LogFile::Finish() {
+  io::FileInfo info;
+  if (file_ == nullptr || file_->Stat(&info) != 0 || info.size != end_) return;
+  // A failure costs some disk space until the next opening, and no data.
+  file_->Truncate(end_);
 }
 
 std::string LogFile::direct_reason() const {

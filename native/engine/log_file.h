@@ -31,10 +31,13 @@ class LogFile {
   // Turns direct I/O off for good, because of a write that the file system refused (EINVAL).
   IoStatus FallBackToBuffered(const std::string& reason);
 
-  // Gives back space reserved ahead. At close.
-  IoStatus Finish();
+  // Gives back space reserved ahead, unless somebody else has changed the file's size meanwhile. At close.
+  void Finish();
 
-  // Null after a fall-back whose reopening failed; Check() opens it again.
+  // Closes the file, which unlocks it. Nothing but path() and info() is used afterwards.
+  void Close() { file_.reset(); }
+
+  // Null after a fall-back whose reopening failed (Check() opens it again), and after Close().
   io::File* file() const { return file_.get(); }
   const io::FileInfo& info() const { return info_; }
   const std::string& path() const { return path_; }

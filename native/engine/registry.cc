@@ -55,19 +55,30 @@ void AfterForkInChild() {
   registry.mutex.unlock();
 }
 
+// The open log of the file that `path` names, or else the one that was opened as `path`: its file was moved or
+// deleted, and the flusher is going to make it anew.
+OpenLog* Find(Registry* registry, const std::string& path) {
+  io::FileInfo named;
+  if (io::PosixFileSystem().StatPath(path, &named) == 0) {
+    for (OpenLog& open : registry->logs) {
+      const io::FileInfo info = open.log->file_info();
+      if (info.device == named.device && info.inode == named.inode) return &open;
+    }
+  }
+  for (OpenLog& open : registry->logs) {
+    if (open.log->config().path == path) return &open;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::shared_ptr<Log> Join(const Config& config) {
   Registry& registry = TheRegistry();
   const std::lock_guard<std::mutex> lock(registry.mutex);
-  io::FileInfo named;
-  if (io::PosixFileSystem().StatPath(config.path, &named) == 0) {
-    for (OpenLog& open : registry.logs) {
-      const io::FileInfo info = open.log->file_info();
-      if (info.device != named.device || info.inode != named.inode) continue;
-      open.users++;
-      return open.log;
-    }
+  if (OpenLog* open = Find(&registry, config.path)) {
+    open->users++;
+    return open->log;
   }
   std::shared_ptr<Log> log = Log::Open(config);
   registry.logs.push_back({log, 1});

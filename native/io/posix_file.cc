@@ -17,6 +17,7 @@ namespace shardlog::io {
 namespace {
 
 constexpr size_t kUnknownAlignment = 4096;  // what ext4 and xfs need on 4K-sector devices
+constexpr size_t kLargestAlignment = 32u << 10;  // what BlockWriter has room for; larger ones waste more than they gain
 
 // The part of the kernel's struct statx that tells about direct I/O. Spelt out because the C
 // libraries that older distributions ship do not know these fields yet (Linux 6.1 has them).
@@ -162,8 +163,9 @@ class PosixFiles final : public FileSystem {
       return -EINVAL;
     }
     const size_t needed = DirectAlignment(buffered);
-    if (needed == 0) {
-      *reason = "the file system says that it does not support direct I/O";
+    if (needed == 0 || needed > kLargestAlignment) {
+      *reason = needed == 0 ? "the file system says that it does not support direct I/O"
+                            : "the file system supports direct I/O only in units of " + std::to_string(needed) + " bytes";
       return -EINVAL;
     }
     const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC | O_DIRECT | sync_flag);

@@ -1,7 +1,9 @@
 // The addon's exports: lib/engine/native-binding.ts NativeBinding.
 #include <napi.h>
 
+#include <exception>
 #include <memory>
+#include <string>
 
 #include "engine/log.h"
 #include "napi/config_value.h"
@@ -22,6 +24,11 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
     return handle->ToObject(env);
   } catch (const engine::Error& error) {
     throw MakeError(env, error);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    // No memory, or no thread to be had.
+    throw MakeError(env, "ERR_SHARDLOG_IO", std::string("cannot open the log: ") + error.what(), 0, "", "");
   }
 }
 
@@ -54,6 +61,10 @@ Napi::Value Recover(const Napi::CallbackInfo& info) {
                                                  options.Get("force").ToBoolean()));
   } catch (const engine::Error& error) {
     throw MakeError(env, error);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw MakeError(env, "ERR_SHARDLOG_RECOVERY", std::string("cannot recover: ") + error.what(), 0, "", "");
   }
 }
 

@@ -30,7 +30,12 @@ void ForgetException(napi_env env) {
   }
 }
 
-bool AppendEncoded(napi_env env, engine::Producer* producer, napi_value text, size_t size) {
+bool CountInvalid(Handle* handle) {
+  handle->producer().CountInvalid();
+  return false;
+}
+
+bool AppendEncoded(napi_env env, Handle* handle, napi_value text, size_t size) {
   char small[kSmallString];
   std::unique_ptr<char[]> large;
   char* buffer = small;
@@ -39,14 +44,14 @@ bool AppendEncoded(napi_env env, engine::Producer* producer, napi_value text, si
     buffer = large.get();
   }
   if (buffer == nullptr || napi_get_value_string_utf8(env, text, buffer, size + 1, &size) != napi_ok) {
-    producer->CountInvalid();
-    return false;
+    return CountInvalid(handle);
   }
-  return producer->Append(buffer, size);
+  return handle->producer().Append(buffer, size);
 }
 
-// Strings that do not fit where the lease is, and arguments that are not strings.
-bool LogSlow(napi_env env, engine::Producer* producer, napi_value text) {
+// Strings that do not fit where the lease is, and arguments that are not strings. The producer is asked for last: a
+// toString() may have closed the log.
+bool LogSlow(napi_env env, Handle* handle, napi_value text) {
   size_t size = 0;
   napi_status status = napi_get_value_string_utf8(env, text, nullptr, 0, &size);
   if (status == napi_string_expected) {
@@ -55,10 +60,9 @@ bool LogSlow(napi_env env, engine::Producer* producer, napi_value text) {
   }
   if (status != napi_ok) {
     ForgetException(env);
-    producer->CountInvalid();
-    return false;
+    return CountInvalid(handle);
   }
-  return AppendEncoded(env, producer, text, size);
+  return AppendEncoded(env, handle, text, size);
 }
 
 napi_value Log(napi_env env, napi_callback_info info) {
@@ -66,7 +70,8 @@ napi_value Log(napi_env env, napi_callback_info info) {
   napi_value text;
   void* data;
   if (napi_get_cb_info(env, info, &argc, &text, nullptr, &data) != napi_ok) return nullptr;
-  engine::Producer* producer = &static_cast<Handle*>(data)->producer();
+  auto* handle = static_cast<Handle*>(data);
+  engine::Producer* producer = &handle->producer();
   const engine::Producer::RoomFor room = producer->Room();
   if (room.bytes > kLongestCharacter) {
     size_t size = 0;
@@ -79,7 +84,7 @@ napi_value Log(napi_env env, napi_callback_info info) {
       return Boolean(env, true);
     }
   }
-  return Boolean(env, LogSlow(env, producer, text));
+  return Boolean(env, LogSlow(env, handle, text));
 }
 
 // An optional index as TypedArray.prototype.subarray takes it: negative from the end, clamped.
@@ -96,17 +101,16 @@ napi_value LogBytes(napi_env env, napi_callback_info info) {
   napi_value argv[3];
   void* data;
   if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return nullptr;
-  engine::Producer* producer = &static_cast<Handle*>(data)->producer();
+  auto* handle = static_cast<Handle*>(data);
   void* bytes = nullptr;
   size_t length = 0;
   if (napi_get_buffer_info(env, argv[0], &bytes, &length) != napi_ok) {
-    producer->CountInvalid();
-    return Boolean(env, false);
+    return Boolean(env, CountInvalid(handle));
   }
   const size_t start = argc > 1 ? IndexFrom(env, argv[1], length, 0) : 0;
   const size_t end = argc > 2 ? IndexFrom(env, argv[2], length, length) : length;
   const size_t size = end > start ? end - start : 0;
-  return Boolean(env, producer->Append(static_cast<const uint8_t*>(bytes) + start, size));
+  return Boolean(env, handle->producer().Append(static_cast<const uint8_t*>(bytes) + start, size));
 }
 
 }  // namespace
