@@ -55,3 +55,8 @@ export function fromSystemError(code: string, context: string, error: unknown, p
   const details = { errno: text(fields.code), syscall: text(fields.syscall), path: path ?? text(fields.path) }
   return new ShardlogError(code, `${context}: ${String(fields.message ?? error)}`, { ...details, cause: error })
 }
+
+/** What `onError` is told when writing works again after a failure. */
+export function resumed(path: string): ShardlogError {
+  return new ShardlogError('ERR_SHARDLOG_RESUMED', `writing ${path} works again`, { path })
+}

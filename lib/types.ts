@@ -32,7 +32,7 @@ export interface Config {
   shardSelection?: 'affinity' | 'round-robin'
   /** 'auto' (default): native where a build loads, else the JavaScript engine. 'native' and 'js' insist. */
   engine?: 'auto' | 'native' | 'js'
-  /** Called on the event loop when a flush fails and when logging resumes after it. Never throws into the logger. */
+  /** Called on the event loop when a flush fails, and with code ERR_SHARDLOG_RESUMED when writing works again. */
   onError?: (error: ShardlogError) => void
 }
 

@@ -9,8 +9,9 @@ const LIMIT = 3
 
 type LogBytes = (bytes: Uint8Array, start?: number, end?: number) => boolean
 
-/** The length that `set` goes by, whatever properties an object pretends to. */
-const lengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')!.get!
+// Constants of this module rather than imports: an import is a property read at each use, which shows in this path.
+const HEADER_BYTES: number = BLOCK_HEADER_BYTES
+const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
 
 /**
  * `logBytes` that writes the entry into the leased segment itself, without a native call: step *accept* of
@@ -34,14 +35,16 @@ export function directLogBytes(handle: NativeHandle, { lease, words, buffers, ac
     const word = lease[WORD]!
     const offset = words[word]!
     // Sealed words are negative.
-    if (offset < BLOCK_HEADER_BYTES) return false
-    const length: number = lengthOf.call(bytes)
-    const next = offset + ENTRY_PREFIX_BYTES + length
+    if (offset < HEADER_BYTES) return false
+    const { length } = bytes
+    // A subclass with a length of its own would be copied by its real one, over the end of the room.
+    if (length !== bytes.byteLength) return false
+    const next = offset + PREFIX_BYTES + length
     if (length === 0 || next > lease[LIMIT]!) return false
     if (lease[BUFFER] !== current) look(lease[BUFFER]!)
     const at = lease[START]! + offset
     view.setUint32(at, length, true)
-    target.set(bytes, at + ENTRY_PREFIX_BYTES)
+    target.set(bytes, at + PREFIX_BYTES)
     if (Atomics.compareExchange(words, word, offset, next) !== offset) return false
     accepted[0]!++
     return true

@@ -2,8 +2,8 @@ import type { FlushMetrics, ResolvedConfig, ShardlogError, ShardStats, StatsSnap
 
 /** What the addon exports (`native/napi/`). Everything here is internal to lib/engine. */
 export interface NativeBinding {
-  /** Opens (or joins, if this process has the file open already) the log. Throws with a `code`. */
-  open(config: ResolvedConfig, onError: ((error: ShardlogError) => void) | undefined): NativeHandle
+  /** Opens (or joins, if this process has the file open already) the log. Throws with a `code`. `onError(null)`: writing works again. */
+  open(config: ResolvedConfig, onError: ((error: ShardlogError | null) => void) | undefined): NativeHandle
   /**
    * Drains the arenas of dead processes (beside the log, and in /dev/shm) into the log at the absolute path. One item for each that was found.
    * With `force` also those set aside because they are of another boot. Synchronous. Throws with a `code`.

@@ -1,4 +1,4 @@
-import { asShardlogError, type ShardlogError } from '../errors'
+import { asShardlogError, resumed, type ShardlogError } from '../errors'
 import type { ResolvedConfig, StatsSnapshot } from '../types'
 import { directLogBytes } from './direct-route'
 import type { Engine } from './engine'
@@ -6,7 +6,8 @@ import { jsLockHolder, lockedError } from './js/lock'
 import { loadNative } from './load-native'
 import type { NativeHandle } from './native-binding'
 
-type OnError = (error: ShardlogError) => void
+/** What the addon calls: null says that writing works again. */
+type Report = (error: ShardlogError | null) => void
 
 /** Runs `call`; what it throws or rejects with becomes a ShardlogError. */
 function translated<T>(call: () => T): T {
@@ -24,14 +25,14 @@ function translatedAsync(promise: Promise<void>): Promise<void> {
 }
 
 function openHandle(config: ResolvedConfig): NativeHandle {
-  const { onError } = config
-  const report: OnError | undefined = onError && (error => onError(asShardlogError(error)))
+  const { onError, logFilePath } = config
+  const report: Report | undefined = onError && (error => onError(error ? asShardlogError(error) : resumed(logFilePath)))
   const handle = translated(() => loadNative().open(config, report))
   // The addon holds its flock by now, which a JavaScript engine that starts later sees.
-  const holder = jsLockHolder(config.logFilePath)
+  const holder = jsLockHolder(logFilePath)
   if (holder === undefined) return handle
   handle.closeSync()
-  throw lockedError(config.logFilePath, holder, 'JavaScript')
+  throw lockedError(logFilePath, holder, 'JavaScript')
 }
 
 const withLastError = <T extends { lastError: ShardlogError | null }>(value: T): T => ({

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { fromSystemError, ShardlogError } from '../../errors'
+import { fromSystemError, resumed, type ShardlogError } from '../../errors'
 import type { ResolvedConfig } from '../../types'
 import type { Buffers } from './buffers'
 import type { Counters } from './counters'
@@ -177,11 +177,9 @@ export class Flusher {
 
   #recovered(): void {
     if (this.#failure === undefined) return
-    const { errno } = this.#failure
     this.#failure = undefined
     this.#retryDelay = FIRST_RETRY_MS
     clearTimeout(this.#retry)
-    const message = `writing ${this.config.logFilePath} works again, after ${errno ?? 'a failure'}`
-    this.report(new ShardlogError('ERR_SHARDLOG_RESUMED', message, { path: this.config.logFilePath }))
+    this.report(resumed(this.config.logFilePath))
   }
 }

@@ -49,9 +49,10 @@ export class JsLog {
     this.flusher = new Flusher(this.buffers, writer, this.counters, this.times, config, report)
   }
 
-  log(text: string): boolean {
+  log(value: string): boolean {
     this.counters.totalLogs++
-    if (typeof text !== 'string') return this.counters.drop()
+    const text = textOf(value)
+    if (text === undefined) return this.counters.drop()
     const bound = text.length * MAX_BYTES_PER_UTF16_UNIT
     // Counting a string's bytes costs about as much as writing it: only where it may not fit.
     const run = (bound > 0 && this.buffers.active.present(bound)) || this.#roomFor(Buffer.byteLength(text))
@@ -143,16 +144,31 @@ export class JsLog {
   }
 }
 
-/** The bytes meant, or undefined if the arguments are not a range of a Uint8Array. Never throws. */
+/** What a value reads as, or undefined if it cannot be told (a symbol, an object whose toString throws). */
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  try {
+    return `${value}`
+  } catch {
+    return undefined // Counted as dropped: a log call never throws.
+  }
+}
+
+/** An optional index as `subarray` takes it: negative from the end, clamped. What is not a number counts as absent. */
+function indexOf(value: unknown, length: number, otherwise: number): number {
+  if (typeof value !== 'number') return otherwise
+  const whole = Math.trunc(value) || 0
+  return whole < 0 ? Math.max(0, length + whole) : Math.min(whole, length)
+}
+
+/** The bytes meant, or undefined if the first argument holds none. Never throws. */
 function partOf(bytes: Uint8Array, start?: number, end?: number): Uint8Array | undefined {
   try {
-    if (!(bytes instanceof Uint8Array)) return undefined
-    if (start === undefined && end === undefined) return bytes
-    const from = start ?? 0
-    const to = end ?? bytes.length
-    const sound = Number.isInteger(from) && Number.isInteger(to) && from >= 0 && from <= to && to <= bytes.length
-    return sound ? bytes.subarray(from, to) : undefined
+    if (!ArrayBuffer.isView(bytes)) return undefined
+    const from = indexOf(start, bytes.byteLength, 0)
+    const to = indexOf(end, bytes.byteLength, bytes.byteLength)
+    return new Uint8Array(bytes.buffer, bytes.byteOffset + from, Math.max(0, to - from))
   } catch {
-    return undefined // An object that only looks like a Uint8Array.
+    return undefined // Detached, or an object that only looks like bytes.
   }
 }

@@ -1,0 +1,16 @@
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import type * as names from '../../lib/public'
+
+/** The root of the repository, which is also the package's. */
+export const packageRoot = path.resolve(__dirname, '..', '..')
+
+type Shardlog = ((config: names.Config | string) => names.Logger) & typeof names
+
+/** The package as `require` sees it: the built one, so that children and workers run the same code. */
+export const shardlog = createRequire(__filename)(packageRoot) as Shardlog
+
+export const { Logger, defaultConfig, ShardlogError } = shardlog
+export type Logger = names.Logger
+export type Config = names.Config
+export type StatsSnapshot = names.StatsSnapshot

@@ -1,0 +1,186 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it, vi } from 'vitest'
+import { defaultConfig, resolveConfig } from '../../lib/config'
+import { nearestName } from '../../lib/nearest-name'
+import type { Config } from '../../lib/types'
+import { tempDir, tempLog } from '../support/temp'
+
+const KIB = 1024
+
+/** The error that a config is refused with. */
+function refusal(config: unknown): { code: string; message: string; errno?: string; path?: string } {
+  try {
+    resolveConfig(config as Config)
+  } catch (error) {
+    return error as { code: string; message: string }
+  }
+  throw new Error('the config was accepted')
+}
+
+describe('TestConfig_Validate', () => {
+  it('a valid config is accepted as it is', () => {
+    const logFilePath = tempLog()
+    const config: Config = { logFilePath, bufferSize: 8 * KIB * KIB, numShards: 4, flushInterval: 50, onFull: 'block' }
+    expect(resolveConfig(config)).toMatchObject(config)
+  })
+
+  it.each([{}, { logFilePath: '' }, { logFilePath: undefined }, { logFilePath: null }, '', undefined, null, 7, []])(
+    'a missing path is refused: %j',
+    config => {
+      const error = refusal(config)
+      expect(error.code).toBe('ERR_SHARDLOG_CONFIG')
+      expect(error.message).toContain('logFilePath is required')
+    }
+  )
+
+  it('defaults are those of the documentation', () => {
+    const logFilePath = tempLog()
+    const { logFilePath: _, ...defaults } = resolveConfig({ logFilePath })
+    expect(defaults).toEqual({
+      bufferSize: 64 * KIB * KIB,
+      numShards: 8,
+      flushInterval: 10_000,
+      flushTimeout: 10,
+      useMmap: false,
+      crashSafe: 'file',
+      directIO: 'auto',
+      dsync: true,
+      onFull: 'drop',
+      blockTimeout: 1_000,
+      shardSelection: 'affinity',
+      engine: 'auto'
+    })
+    expect(defaultConfig(logFilePath)).toEqual({ logFilePath, ...defaults })
+  })
+
+  it('a shard of less than 64 KiB is too small, and the error says what would do', () => {
+    const logFilePath = tempLog()
+    const error = refusal({ logFilePath, bufferSize: 16 * 64 * KIB - 1 })
+    expect(error.code).toBe('ERR_SHARDLOG_CONFIG')
+    expect(error.message).toContain('shard size too small')
+    expect(error.message).toContain(String(16 * 64 * KIB))
+    expect(resolveConfig({ logFilePath, bufferSize: 16 * 64 * KIB }).bufferSize).toBe(16 * 64 * KIB)
+    expect(refusal({ logFilePath, bufferSize: 0 }).message).toContain('shard size too small')
+  })
+
+  it('a shard of more than 1 GiB is too large', () => {
+    const error = refusal({ logFilePath: tempLog(), numShards: 1, bufferSize: 2 ** 32 })
+    expect(error.message).toContain('shard size too large')
+  })
+})
+
+describe('an option of a wrong type or out of range is refused with its name, its value and what is allowed', () => {
+  it.each<[keyof Config, unknown, string]>([
+    ['logFilePath', 7, 'a non-empty string'],
+    ['logFilePath', 'a\0b', 'without NUL'],
+    ['bufferSize', '64MB', 'a whole number of bytes'],
+    ['bufferSize', 1.5 * KIB * KIB + 0.5, 'a whole number of bytes'],
+    ['bufferSize', Number.NaN, 'a whole number of bytes'],
+    ['bufferSize', 2 ** 60, 'a whole number of bytes'],
+    ['numShards', 0, '1 to 256'],
+    ['numShards', 257, '1 to 256'],
+    ['numShards', 2.5, '1 to 256'],
+    ['numShards', '8', '1 to 256'],
+    ['flushInterval', -1, 'milliseconds from 0'],
+    ['flushInterval', 2 ** 31, 'milliseconds from 0'],
+    ['flushInterval', '10s', 'milliseconds from 0'],
+    ['flushTimeout', Number.NaN, 'milliseconds from 0'],
+    ['flushTimeout', Number.POSITIVE_INFINITY, 'milliseconds from 0'],
+    ['useMmap', 1, 'true or false'],
+    ['crashSafe', true, "'file', 'shm', false"],
+    ['crashSafe', 'disk', "'file', 'shm', false"],
+    ['directIO', true, "'auto', 'required', 'off'"],
+    ['dsync', 'yes', 'true or false'],
+    ['onFull', 'wait', "'drop', 'block'"],
+    ['blockTimeout', -5, 'milliseconds from 0 to Infinity'],
+    ['shardSelection', 'random', "'affinity', 'round-robin'"],
+    ['engine', 'rust', "'auto', 'native', 'js'"],
+    ['onError', 'log', 'a function'],
+    ['dsync', null, 'true or false']
+  ])('%s: %j', (name, value, allowed) => {
+    const error = refusal({ logFilePath: tempLog(), [name]: value })
+    expect(error.code).toBe('ERR_SHARDLOG_CONFIG')
+    expect(error.message).toContain(`option ${name} must be`)
+    expect(error.message).toContain(allowed)
+    expect(error.message).toContain(typeof value === 'string' ? value.split('\0')[0]! : String(value))
+  })
+
+  it('blockTimeout may be Infinity', () => {
+    expect(resolveConfig({ logFilePath: tempLog(), blockTimeout: Number.POSITIVE_INFINITY }).blockTimeout).toBe(
+      Number.POSITIVE_INFINITY
+    )
+  })
+
+  it('undefined means the default', () => {
+    expect(resolveConfig({ logFilePath: tempLog(), numShards: undefined } as unknown as Config).numShards).toBe(8)
+  })
+})
+
+describe('a misspelt option is refused', () => {
+  it.each([
+    ['flushIntervall', 'flushInterval'],
+    ['flushinterval', 'flushInterval'],
+    ['bufferSzie', 'bufferSize'],
+    ['directIo', 'directIO'],
+    ['useMMap', 'useMmap'],
+    ['logfilepath', 'logFilePath'],
+    ['numShard', 'numShards']
+  ])('%s: did you mean %s?', (given, meant) => {
+    const error = refusal({ logFilePath: tempLog(), [given]: 1 })
+    expect(error.code).toBe('ERR_SHARDLOG_CONFIG')
+    expect(error.message).toContain(given)
+    expect(error.message).toContain(`did you mean ${meant}?`)
+  })
+
+  it('one that is like none gets the list of all', () => {
+    expect(refusal({ logFilePath: tempLog(), compression: true }).message).toContain('bufferSize, numShards')
+    expect(nearestName('compression', ['bufferSize'])).toBeUndefined()
+  })
+})
+
+describe('a path that cannot be a log is refused', () => {
+  it('its directory does not exist', () => {
+    const logFilePath = path.join(tempDir(), 'missing', 'app.log')
+    const error = refusal({ logFilePath })
+    expect(error).toMatchObject({ code: 'ERR_SHARDLOG_PATH', errno: 'ENOENT', path: logFilePath })
+    expect(error.message).toContain(path.dirname(logFilePath))
+  })
+
+  it('it is a directory', () => {
+    expect(refusal({ logFilePath: tempDir() })).toMatchObject({ code: 'ERR_SHARDLOG_PATH', errno: 'EISDIR' })
+  })
+
+  it('its directory is a file', () => {
+    const file = tempLog()
+    fs.writeFileSync(file, '')
+    expect(refusal({ logFilePath: path.join(file, 'app.log') }).code).toBe('ERR_SHARDLOG_PATH')
+  })
+
+  it('it is a device', () => {
+    expect(refusal({ logFilePath: '/dev/null' })).toMatchObject({ code: 'ERR_SHARDLOG_PATH', errno: 'EINVAL' })
+  })
+
+  // The kernel's answer is stood in for: root, whom many build machines run as, may write anywhere.
+  it('its directory is not writable', () => {
+    const logFilePath = tempLog()
+    vi.spyOn(fs, 'accessSync').mockImplementation(file => {
+      throw Object.assign(new Error(`EACCES: permission denied, access '${file}'`), { code: 'EACCES' })
+    })
+    const error = refusal({ logFilePath })
+    expect(error).toMatchObject({ code: 'ERR_SHARDLOG_PATH', errno: 'EACCES' })
+    expect(error.message).toContain(`directory ${path.dirname(logFilePath)} is not writable`)
+  })
+})
+
+describe('the path', () => {
+  it('%p becomes the process id and %% a percent sign', () => {
+    const directory = tempDir()
+    const { logFilePath } = resolveConfig({ logFilePath: path.join(directory, 'a-%p-100%%-%d.log') })
+    expect(logFilePath).toBe(path.join(directory, `a-${process.pid}-100%-%d.log`))
+  })
+
+  it('comes out absolute', () => {
+    expect(resolveConfig('relative.log').logFilePath).toBe(path.resolve('relative.log'))
+  })
+})
