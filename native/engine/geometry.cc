@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint64_t kMinSegmentBytes = kPageBytes;
 constexpr uint64_t kMaxSegmentBytes = 1u << 20;
-constexpr uint64_t kSegmentsAimedAt = 64;
+constexpr uint64_t kSegmentsAimedAt = 32;
 
 }  // namespace
 

@@ -119,12 +119,12 @@ void Log::UpdateCrowded() {
   const Geometry& g = sets_->geometry();
   const size_t leases = config_.shard_selection == ShardSelection::kAffinity ? 1 : config_.num_shards;
   // [MM counter] relaxed: a policy, not a protocol.
-  signals_->crowded.store(producers_.size() * leases > g.segments_per_set() / 4,
+  signals_->crowded.store(producers_.size() * leases > g.segments_per_set() / 2,
                           std::memory_order_relaxed);
 }
 
 IoStatus Log::Close() {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const std::lock_guard<std::mutex> lock(close_mutex_);
   if (closed_) return close_status_;
   closed_ = true;
   // [MM closed] release: a producer that reads it finds its claim words sealed soon after.

@@ -2,7 +2,7 @@ import type { ResolvedConfig } from '../../types'
 
 const MIN_SEGMENT_BYTES = 4096
 const MAX_SEGMENT_BYTES = 1 << 20
-const SEGMENTS_AIMED_AT = 64
+const SEGMENTS_AIMED_AT = 32
 
 /** How the buffer is cut: two sets of shards, shards of segments. The same arithmetic as `native/engine/geometry.cc`. */
 export interface Geometry {
