@@ -92,6 +92,8 @@ class Log {
   std::vector<std::shared_ptr<Producer>> retired_;  // detached, still counting drops
   LogStats past_;                                   // of producers that are gone
   uint32_t next_producer_ = 1;
+
+  std::mutex close_mutex_;  // held while Close writes, which may take long; guards what follows
   bool closed_ = false;
   IoStatus close_status_;
 };

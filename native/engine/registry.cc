@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
 #include <mutex>
 #include <vector>
@@ -11,11 +13,12 @@ namespace {
 
 struct OpenLog {
   std::shared_ptr<Log> log;
-  size_t users;
+  size_t users;  // 0: it is being closed
 };
 
 struct Registry {
   std::mutex mutex;
+  std::condition_variable closed;  // a log was
   std::vector<OpenLog> logs;
 };
 
@@ -75,10 +78,13 @@ OpenLog* Find(Registry* registry, const std::string& path) {
 
 std::shared_ptr<Log> Join(const Config& config) {
   Registry& registry = TheRegistry();
-  const std::lock_guard<std::mutex> lock(registry.mutex);
-  if (OpenLog* open = Find(&registry, config.path)) {
-    open->users++;
-    return open->log;
+  std::unique_lock<std::mutex> lock(registry.mutex);
+  while (OpenLog* open = Find(&registry, config.path)) {
+    if (open->users > 0) {
+      open->users++;
+      return open->log;
+    }
+    registry.closed.wait(lock);
   }
   std::shared_ptr<Log> log = Log::Open(config);
   registry.logs.push_back({log, 1});
@@ -87,14 +93,17 @@ std::shared_ptr<Log> Join(const Config& config) {
 
 IoStatus Leave(const std::shared_ptr<Log>& log) {
   Registry& registry = TheRegistry();
-  const std::lock_guard<std::mutex> lock(registry.mutex);
-  for (auto open = registry.logs.begin(); open != registry.logs.end(); ++open) {
-    if (open->log != log) continue;
-    if (--open->users > 0) return {};
-    registry.logs.erase(open);
-    return log->Close();
-  }
-  return {};
+  std::unique_lock<std::mutex> lock(registry.mutex);
+  const auto is_it = [&log](const OpenLog& open) { return open.log == log; };
+  const auto open = std::find_if(registry.logs.begin(), registry.logs.end(), is_it);
+  if (open == registry.logs.end() || --open->users > 0) return {};
+  // Writing may take long; other logs, and fork(), do not wait for it.
+  lock.unlock();
+  const IoStatus status = log->Close();
+  lock.lock();
+  std::erase_if(registry.logs, is_it);
+  registry.closed.notify_all();
+  return status;
 }
 
 }  // namespace shardlog::engine

@@ -59,7 +59,9 @@ void EnvState::CleanUp(void* data) {
   auto* state = static_cast<EnvState*>(data);
   while (!state->open_.empty()) {
     const std::shared_ptr<Handle> handle = state->open_.back();
-    if (handle->Detach()) handle->Leave();
+    state->open_.pop_back();
+    handle->Detach();
+    handle->Leave();
   }
 }
 

@@ -161,7 +161,12 @@ bool Handle::Detach() {
   return true;
 }
 
-IoStatus Handle::Leave() { return engine::Leave(log_); }
+IoStatus Handle::Leave() {
+  const std::lock_guard<std::mutex> lock(leave_mutex_);
+  if (left_) return {};
+  left_ = true;
+  return engine::Leave(log_);
+}
 
 void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
   listener_ = Napi::ThreadSafeFunction::New(env, listener, "shardlog", 0, 1);
@@ -204,11 +209,11 @@ Napi::Object Handle::ToObject(Napi::Env env) {
     return e.Undefined();
   });
   method("close", [](Napi::Env e, const std::shared_ptr<Handle>& h) -> Napi::Value {
-    if (h->Detach()) return Wait(e, h, LeaveHandle);
-    return Wait(e, h, [](Handle*) { return IoStatus{}; });
+    h->Detach();
+    return Wait(e, h, LeaveHandle);
   });
   method("closeSync", [](Napi::Env e, const std::shared_ptr<Handle>& h) -> Napi::Value {
-    if (!h->Detach()) return e.Undefined();
+    h->Detach();
     const IoStatus status = h->Leave();
     if (!status.ok()) throw WriteError(e, *h->log(), status);
     return e.Undefined();

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <mutex>
 
 #include "engine/log.h"
 
@@ -30,7 +31,8 @@ class Handle : public std::enable_shared_from_this<Handle> {
 
   // First half of closing, on the environment's thread: later entries are dropped. False if done before.
   bool Detach();
-  // Second half, on any thread: leaves the log, which writes everything if we are the last.
+  // Second half, on any thread: leaves the log, which writes everything if we are the last. Later calls wait for
+  // the first and return ok.
   engine::IoStatus Leave();
 
  private:
@@ -40,6 +42,8 @@ class Handle : public std::enable_shared_from_this<Handle> {
   Napi::ThreadSafeFunction listener_;
   bool listening_ = false;
   bool detached_ = false;
+  std::mutex leave_mutex_;  // guards left_
+  bool left_ = false;
 };
 
 }  // namespace shardlog::napi
