@@ -81,6 +81,10 @@ class alignas(64) Producer {
     if (!IsOpen(at) || start >= lease.limit) return {nullptr, 0, at, &lease};
     return {lease.data + start, lease.limit - start, at, &lease};
   }
+  // The entry did not get in by Room() and is said again through Append: on the same shard.
+  void TakeTurnBack() {
+    if (leases_.size() > 1) turn_ = turn_ == 0 ? leases_.size() - 1 : turn_ - 1;
+  }
   bool Accept(const RoomFor& room, uint32_t size) {
     format::Store(room.payload - format::kEntryPrefixBytes, size);
     const uint32_t end =

@@ -84,6 +84,7 @@ napi_value Log(napi_env env, napi_callback_info info) {
       return Boolean(env, true);
     }
   }
+  producer->TakeTurnBack();
   return Boolean(env, LogSlow(env, handle, text));
 }
 
