@@ -129,15 +129,18 @@ function showFlushes({ stats, flushes }) {
   )
 }
 
+/** Shards that were used; the rest in a word. */
 function showShards({ shards }) {
+  const used = shards.filter(({ utilizationPct, writeCount }) => utilizationPct > 0 || writeCount > 0)
   table(
     ['shard', 'in use', 'entries written'],
-    shards.map(({ shardId, utilizationPct, writeCount }) => [
+    used.map(({ shardId, utilizationPct, writeCount }) => [
       String(shardId),
       `${utilizationPct.toFixed(1)} %`,
       count(writeCount)
     ])
   )
+  if (used.length < shards.length) fact('shards one producer had no need of', String(shards.length - used.length))
 }
 
 async function showCli(log) {
