@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "engine/arena_places.h"
 #include "engine/error.h"
 
 namespace shardlog::engine {
@@ -34,8 +35,7 @@ std::vector<std::string> AsideArenas(const std::string& arena_path) {
 
 std::vector<RecoveryReport> RecoverBeside(LogFile* file, bool force) {
   std::vector<RecoveryReport> reports;
-  const std::string places[] = {FileArenaPath(file->path()), ShmArenaPath(file->info())};
-  for (const std::string& place : places) {
+  for (const std::string& place : ArenaPlaces(file->path(), file->info())) {
     if (force) {
       for (const std::string& aside : AsideArenas(place)) {
         reports.push_back(RecoverArena(aside, file, true));
