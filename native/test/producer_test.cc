@@ -1,0 +1,266 @@
+// What a producer accepts, where it goes, and what it drops.
+#include "engine/producer.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/entries.h"
+#include "support/rig.h"
+
+namespace shardlog::test {
+namespace {
+
+using engine::Producer;
+
+constexpr uint32_t kShardBytes = 65536;
+
+bool Append(Producer& producer, const std::string& entry) {
+  return producer.Append(entry.data(), entry.size());
+}
+
+// --- the seed's tests ---
+
+TEST(Buffer, Write) {
+  Rig rig;
+  const auto producer = rig.NewProducer();
+  ASSERT_TRUE(Append(*producer, "Hello, World!\n"));
+  const uint8_t* segment = rig.arena().segment(0, 0, 0);
+  uint32_t length = 0;
+  std::memcpy(&length, segment + 8, 4);
+  EXPECT_EQ(length, 14u) << "the first 8 bytes are the block header's";
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(segment) + 12, 14), "Hello, World!\n");
+  EXPECT_EQ(rig.arena().slot(0, 0, 0).Peek().offset(), 8u + 4 + 14);
+}
+
+TEST(Buffer, FillAndFlush) {
+  Rig rig;
+  const auto producer = rig.NewProducer();
+  const std::string entry(1000, 'x');
+  size_t accepted = 0;
+  while (!rig.sets().NearlyFull(0)) {
+    ASSERT_TRUE(Append(*producer, entry));
+    accepted++;
+  }
+  EXPECT_GE(rig.arena().claim(0, 0).Read().claimed() * 100, 16u * 90);
+  EXPECT_EQ(rig.sets().active(), 1u) << "at 90 % of a shard the producer swaps the sets";
+  rig.FlushOldest();
+  EXPECT_EQ(rig.Log().Entries().size(), accepted);
+  EXPECT_FALSE(rig.sets().NearlyFull(1));
+}
+
+TEST(Shard, ConcurrentWrites) {
+  Rig rig;
+  constexpr int kThreads = 8;
+  constexpr uint32_t kEntries = 40;
+  std::vector<std::unique_ptr<Producer>> producers;
+  for (int i = 0; i < kThreads; i++) producers.push_back(rig.NewProducer());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; i++) {
+    threads.emplace_back([&, i] {
+      for (uint32_t n = 0; n < kEntries; n++) {
+        EXPECT_TRUE(Append(*producers[i], MakeEntry(static_cast<uint32_t>(i), n, 60)));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  rig.Flush();
+  const EntryCheck check = CheckEntries(rig.Log().Entries());
+  EXPECT_EQ(check.complaints, std::vector<std::string>{});
+  for (int i = 0; i < kThreads; i++) EXPECT_EQ(check.count.at(static_cast<uint32_t>(i)), kEntries);
+}
+
+// --- sizes ---
+
+TEST(Sizes, AnEmptyEntryIsDroppedAndCounted) {
+  Rig rig;
+  const auto producer = rig.NewProducer();
+  EXPECT_FALSE(producer->Append("", 0));
+  EXPECT_EQ(producer->empty(), 1u);
+  EXPECT_EQ(producer->dropped(), 1u);
+  ASSERT_TRUE(Append(*producer, "x"));
+  EXPECT_FALSE(producer->Append("", 0)) << "also with a lease in hand";
+  EXPECT_EQ(producer->accepted(), 1u);
+}
+
+TEST(Sizes, TheLargestEntryFillsAShardAndOneByteMoreIsOversized) {
+  Rig rig;
+  const auto producer = rig.NewProducer();
+  const std::string largest(kShardBytes - 12, 'L');
+  EXPECT_FALSE(Append(*producer, largest + "!"));
+  EXPECT_EQ(producer->oversized(), 1u);
+  EXPECT_EQ(rig.sets().active(), 0u) << "an oversized entry swaps nothing";
+  ASSERT_TRUE(Append(*producer, largest));
+  rig.Flush();
+  const PlainLog log = rig.Log();
+  ASSERT_EQ(log.blocks.size(), 1u);
+  EXPECT_EQ(log.blocks[0].valid, kShardBytes - 8);
+  EXPECT_EQ(log.blocks[0].capacity, kShardBytes);
+  EXPECT_TRUE(log.blocks[0].has_trailer) << "in a carrier";
+  EXPECT_EQ(log.blocks[0].trailer.flags & 1, 1);
+  EXPECT_EQ(log.Entries()[0], largest);
+}
+
+class EveryLength : public testing::TestWithParam<size_t> {};
+
+// Lengths around everything that is aligned: sector, sector less header, less trailer, segment, page, shard.
+TEST_P(EveryLength, IsReadBack) {
+  const size_t around = GetParam();
+  Rig rig;
+  const auto producer = rig.NewProducer();
+  std::vector<std::string> expected;
+  for (size_t size = around > 90 ? around - 90 : 1; size <= around + 20 && size <= kShardBytes - 12; size++) {
+    expected.push_back(std::string(size, static_cast<char>('a' + size % 26)));
+    ASSERT_TRUE(Append(*producer, expected.back())) << size;
+    rig.Flush();
+  }
+  EXPECT_EQ(rig.Log().Entries(), expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(AroundAlignmentEdges, EveryLength,
+                         testing::Values(1, 512, 1024, 4096, 8192, 3 * 4096, 32768, kShardBytes - 512, kShardBytes - 12));
+
+TEST(Sizes, ASegmentIsFilledToTheRoomForItsTrailer) {
+  for (uint32_t last = 1; last < 140; last++) {
+    Rig rig;
+    const auto producer = rig.NewProducer();
+    ASSERT_TRUE(Append(*producer, std::string(4096 - 64 - 12 - 150, 'a')));
+    ASSERT_TRUE(Append(*producer, std::string(last, 'b')));
+    ASSERT_TRUE(Append(*producer, "after"));
+    rig.Flush();
+    EXPECT_EQ(rig.Log().Entries().size(), 3u) << last;
+  }
+}
+
+TEST(Sizes, LargeEntriesBetweenSmallOnesKeepTheirOrder) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  Random random(5);
+  for (uint32_t n = 0; n < 300; n++) {
+    const size_t size = n % 7 == 3 ? random.Between(4000, 30000) : random.Between(20, 300);
+    const std::string entry = MakeEntry(1, n, size);
+    if (!Append(*producer, entry)) {
+      // Both sets are used up: the flusher's turn.
+      rig.FlushOldest();
+      ASSERT_TRUE(Append(*producer, entry));
+    }
+  }
+  rig.Flush();
+  const EntryCheck check = CheckEntries(rig.Log().Entries());
+  EXPECT_EQ(check.complaints, std::vector<std::string>{});
+  EXPECT_EQ(check.count.at(1), 300u);
+}
+
+// --- full sets ---
+
+TEST(Full, OneThreadUsesEveryShardOfTheActiveSetAndThenTheOtherSet) {
+  Rig rig(4);
+  const auto producer = rig.NewProducer();
+  const std::string entry(4096 - 64 - 12, 'x');  // one segment
+  size_t accepted = 0;
+  while (Append(*producer, entry)) accepted++;
+  // 15 of the first shard, which is its 90 %: swap while there is room. Then all of the other set, which nobody may swap.
+  EXPECT_EQ(accepted, 15u + 4 * 16);
+  EXPECT_EQ(producer->dropped(), 1u);
+  rig.FlushOldest();
+  EXPECT_TRUE(Append(*producer, entry)) << "a free set again";
+}
+
+TEST(Full, NothingIsDroppedWhileASetIsFree) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  for (uint32_t n = 0; n < 3000; n++) {
+    if (rig.sets().recycled() < rig.sets().active()) rig.FlushOldest();
+    ASSERT_TRUE(Append(*producer, MakeEntry(1, n, 200)));
+  }
+  EXPECT_EQ(producer->dropped(), 0u);
+}
+
+TEST(Full, IdleLeasesAreNoRoomButNoEndlessLoopEither) {
+  Rig rig;
+  std::vector<std::unique_ptr<Producer>> idle;
+  // Every segment of both sets pinned by a thread that logged once.
+  for (int set = 0; set < 2; set++) {
+    for (int i = 0; i < 16; i++) {
+      idle.push_back(rig.NewProducer());
+      ASSERT_TRUE(Append(*idle.back(), "x"));
+    }
+    rig.Flush();
+  }
+  const auto late = rig.NewProducer();
+  EXPECT_FALSE(Append(*late, "y"));
+  EXPECT_EQ(late->dropped(), 1u);
+  idle[0]->Detach();
+  idle[20]->Detach();
+  rig.Flush();
+  EXPECT_TRUE(Append(*late, "y"));
+}
+
+TEST(Full, CrowdedThreadsGiveTheirLeaseUpAfterEachCall) {
+  Rig rig;
+  rig.signals().crowded = true;
+  std::vector<std::unique_ptr<Producer>> producers;
+  for (uint32_t i = 0; i < 10; i++) producers.push_back(rig.NewProducer());
+  for (uint32_t n = 0; n < 20; n++) {
+    for (uint32_t i = 0; i < 10; i++) ASSERT_TRUE(Append(*producers[i], MakeEntry(i, n, 40)));
+    for (uint32_t s = 0; s < 10; s++) EXPECT_EQ(rig.arena().slot(0, 0, s).Lessee(), 0u);
+  }
+  EXPECT_EQ(rig.arena().claim(0, 0).Read().claimed(), 10u) << "each went on in the segment it had";
+  rig.Flush();
+  EXPECT_EQ(CheckEntries(rig.Log().Entries()).complaints, std::vector<std::string>{});
+}
+
+// --- the end ---
+
+TEST(Detach, ReleasesTheLeaseAndDropsFromThenOn) {
+  Rig rig;
+  const auto producer = rig.NewProducer();
+  ASSERT_TRUE(Append(*producer, "x"));
+  EXPECT_EQ(rig.arena().slot(0, 0, 0).Lessee(), 1u);
+  producer->Detach();
+  EXPECT_EQ(rig.arena().slot(0, 0, 0).Lessee(), 0u);
+  EXPECT_FALSE(Append(*producer, "y"));
+  EXPECT_EQ(producer->dropped(), 1u);
+}
+
+TEST(Closed, EverythingIsDroppedAndCounted) {
+  Rig rig;
+  const auto producer = rig.NewProducer();
+  rig.signals().closed = true;
+  EXPECT_FALSE(Append(*producer, "x"));
+  EXPECT_EQ(producer->dropped(), 1u);
+}
+
+TEST(Block, WaitsNoLongerThanTheTimeout) {
+  Rig rig;
+  engine::Config config = SmallConfig("unused", 1);
+  config.on_full = engine::OnFull::kBlock;
+  config.block_timeout_ns = 2'000'000;
+  auto sets = std::shared_ptr<engine::BufferSets>(&rig.sets(), [](engine::BufferSets*) {});
+  auto signals = std::shared_ptr<engine::Signals>(&rig.signals(), [](engine::Signals*) {});
+  Producer producer(sets, signals, config, 1);
+  const std::string entry(4000, 'x');
+  while (Append(producer, entry)) {
+  }
+  EXPECT_EQ(producer.blocked(), 1u);
+  EXPECT_EQ(producer.dropped(), 1u);
+}
+
+// --- the direct route ---
+
+TEST(DirectRoute, TheLeaseTellsWhereJavaScriptMayWrite) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  const auto* words = reinterpret_cast<const int32_t*>(rig.arena().control());
+  EXPECT_LT(words[producer->js_lease()[0]], 8) << "no lease yet: a word that refuses";
+  ASSERT_TRUE(Append(*producer, "x"));
+  EXPECT_EQ(words[producer->js_lease()[0]], 8 + 4 + 1);
+  EXPECT_EQ(producer->js_lease()[3], 4096 - 64);
+  rig.Flush();
+  EXPECT_LT(words[producer->js_lease()[0]], 8);
+}
+
+}  // namespace
+}  // namespace shardlog::test

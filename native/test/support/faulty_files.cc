@@ -1,0 +1,182 @@
+#include "support/faulty_files.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace shardlog::test {
+namespace {
+
+// The first `bytes` of the parts.
+std::vector<iovec> Head(const iovec* parts, int count, size_t bytes) {
+  std::vector<iovec> head;
+  for (int i = 0; i < count && bytes > 0; i++) {
+    const size_t taken = std::min(bytes, parts[i].iov_len);
+    head.push_back({parts[i].iov_base, taken});
+    bytes -= taken;
+  }
+  return head;
+}
+
+size_t Total(const iovec* parts, int count) {
+  size_t total = 0;
+  for (int i = 0; i < count; i++) total += parts[i].iov_len;
+  return total;
+}
+
+class FaultyFile final : public io::File {
+ public:
+  FaultyFile(FaultyFiles* files, std::unique_ptr<io::File> real) : files_(files), real_(std::move(real)) {}
+
+  ssize_t Write(const iovec* parts, int count, uint64_t offset) override {
+    const size_t total = Total(parts, count);
+    size_t bytes = total;
+    const int fault = files_->BeforeChange(Call::kWrite, &bytes);
+    if (fault != 0) return fault;
+    const std::vector<iovec> head = Head(parts, count, bytes);
+    if (bytes < total) return WritePart(head, offset);
+    return real_->Write(head.data(), static_cast<int>(head.size()), offset);
+  }
+
+  ssize_t WriteBuffered(const void* data, size_t size, uint64_t offset) override {
+    size_t bytes = size;
+    const int fault = files_->BeforeChange(Call::kWriteBuffered, &bytes);
+    return fault != 0 ? fault : real_->WriteBuffered(data, bytes, offset);
+  }
+
+  ssize_t Read(void* to, size_t size, uint64_t offset) override {
+    const int fault = files_->Before(Call::kRead);
+    return fault != 0 ? fault : real_->Read(to, size, offset);
+  }
+
+  int Allocate(uint64_t offset, uint64_t size) override {
+    const int fault = files_->Before(Call::kAllocate);
+    return fault != 0 ? fault : real_->Allocate(offset, size);
+  }
+
+  int Truncate(uint64_t size) override {
+    size_t nothing = 0;
+    const int fault = files_->BeforeChange(Call::kTruncate, &nothing);
+    return fault != 0 ? fault : real_->Truncate(size);
+  }
+
+  int Sync() override { return real_->Sync(); }
+
+  int Stat(io::FileInfo* info) override {
+    const int fault = files_->Before(Call::kStat);
+    return fault != 0 ? fault : real_->Stat(info);
+  }
+
+  int Lock() override {
+    const int fault = files_->Before(Call::kLock);
+    return fault != 0 ? fault : real_->Lock();
+  }
+
+  bool direct() const override { return real_->direct(); }
+  const std::string& direct_reason() const override { return real_->direct_reason(); }
+  size_t alignment() const override {
+    return files_->alignment() != 0 ? files_->alignment() : real_->alignment();
+  }
+
+ private:
+  // A length that direct I/O may not be able to do.
+  ssize_t WritePart(const std::vector<iovec>& parts, uint64_t offset) {
+    ssize_t done = 0;
+    for (const iovec& part : parts) {
+      const ssize_t put = real_->WriteBuffered(part.iov_base, part.iov_len, offset + static_cast<uint64_t>(done));
+      if (put < 0) return put;
+      done += put;
+    }
+    return done;
+  }
+
+  FaultyFiles* const files_;
+  const std::unique_ptr<io::File> real_;
+};
+
+}  // namespace
+
+void FaultyFiles::Fail(Call call, int error, int times, int skip) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  faults_[call] = {error, times, skip};
+}
+
+void FaultyFiles::WriteShort(size_t bytes, int times) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  short_bytes_ = bytes;
+  short_times_ = times;
+}
+
+void FaultyFiles::Clear() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  faults_.clear();
+  short_times_ = 0;
+  changes_left_ = -1;
+}
+
+void FaultyFiles::At(int n, size_t written_before, std::function<void()> what) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  changes_left_ = n;
+  written_before_ = written_before;
+  event_ = std::move(what);
+}
+
+int FaultyFiles::count(Call call) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = counts_.find(call);
+  return found == counts_.end() ? 0 : found->second;
+}
+
+int FaultyFiles::Before(Call call) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  counts_[call]++;
+  const auto found = faults_.find(call);
+  if (found == faults_.end() || found->second.times == 0) return 0;
+  if (found->second.skip > 0) {
+    found->second.skip--;
+    return 0;
+  }
+  found->second.times--;
+  return -found->second.error;
+}
+
+int FaultyFiles::BeforeChange(Call call, size_t* bytes) {
+  const int fault = Before(call);
+  if (fault != 0) return fault;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (short_times_ > 0 && call == Call::kWrite) {
+    short_times_--;
+    *bytes = std::min(*bytes, short_bytes_);
+  }
+  if (changes_left_ < 0) return 0;
+  if (changes_left_-- > 0) return 0;
+  if (written_before_ == 0 || call == Call::kTruncate) {
+    event_();
+  } else {
+    // The bytes first, the event at the change after them.
+    *bytes = std::min(*bytes, written_before_);
+    written_before_ = 0;
+    changes_left_ = 0;
+  }
+  return 0;
+}
+
+std::unique_ptr<io::File> FaultyFiles::Open(const std::string& path, const io::OpenOptions& options, int* error,
+                                            const char** call) {
+  const int fault = Before(Call::kOpen);
+  if (fault != 0) {
+    *error = fault;
+    *call = "open";
+    return nullptr;
+  }
+  std::unique_ptr<io::File> real = io::PosixFileSystem().Open(path, options, error, call);
+  if (real == nullptr) return nullptr;
+  return std::make_unique<FaultyFile>(this, std::move(real));
+}
+
+int FaultyFiles::StatPath(const std::string& path, io::FileInfo* info) {
+  const int fault = Before(Call::kStatPath);
+  return fault != 0 ? fault : io::PosixFileSystem().StatPath(path, info);
+}
+
+}  // namespace shardlog::test

@@ -1,0 +1,85 @@
+#include "support/rig.h"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+
+#include "platform/clock.h"
+
+namespace shardlog::test {
+
+using engine::Arena;
+using engine::BufferSets;
+using engine::Producer;
+
+engine::Config SmallConfig(const std::string& path, uint32_t shards) {
+  engine::Config config;
+  config.path = path;
+  config.num_shards = shards;
+  config.buffer_bytes = uint64_t{2} * shards * engine::kMinShardBytes;
+  config.flush_interval_ns = 0;
+  config.crash_safe = engine::CrashSafe::kOff;
+  config.io.direct = io::DirectIo::kOff;
+  config.io.dsync = false;
+  return config;
+}
+
+Rig::Rig(uint32_t shards, engine::ShardSelection selection, uint64_t first_generation)
+    : config_(SmallConfig(directory_.File("log"), shards)) {
+  config_.shard_selection = selection;
+  sets_ = std::make_shared<BufferSets>(Arena::Create(config_, io::FileInfo{}, 77));
+  signals_ = std::make_shared<engine::Signals>();
+  int error = 0;
+  const char* call = "";
+  file_ = io::PosixFileSystem().Open(config_.path, config_.io, &error, &call);
+  if (first_generation == 0) return;
+  engine::ArenaHeader& header = arena().header();
+  header.active.store(first_generation);
+  header.written.store(first_generation);
+  header.recycled.store(first_generation);
+  for (uint32_t shard = 0; shard < shards; shard++) {
+    arena().claim(first_generation, shard).Reset(first_generation);
+    arena().claim(first_generation + 1, shard).Reset(first_generation + 1);
+  }
+}
+
+std::unique_ptr<Producer> Rig::NewProducer() {
+  return std::make_unique<Producer>(sets_, signals_, config_, next_id_++);
+}
+
+void Rig::Write(uint64_t generation) {
+  const std::vector<engine::SealedSegment> sealed = sets_->Seal(generation, 0);
+  engine::BlockWriter writer(geometry());
+  engine::BlockContext context;
+  context.generation = generation;
+  context.stream = 77;
+  context.sequence = sequence_;
+  context.sealed_time = platform::RealtimeNs();
+  engine::BlockTotals totals;
+  const engine::IoStatus status = writer.Write(file_.get(), end_, context, sealed, &totals);
+  ASSERT_TRUE(status.ok()) << status.call;
+  ASSERT_EQ(totals.blocks, sealed.size());
+  end_ += totals.bytes;
+  sequence_ += sealed.size();
+}
+
+void Rig::FlushOldest() {
+  const uint64_t generation = sets_->recycled();
+  Write(generation);
+  sets_->MarkWritten(generation);
+  sets_->Recycle(generation);
+}
+
+void Rig::Flush() {
+  while (sets_->recycled() < sets_->active()) FlushOldest();
+  Swap(sets_->active());
+  FlushOldest();
+}
+
+PlainLog Rig::Log() {
+  PlainLog log = ReadPlainLog(config_.path);
+  EXPECT_EQ(log.complaints, std::vector<std::string>{});
+  return log;
+}
+
+}  // namespace shardlog::test
