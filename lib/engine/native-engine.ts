@@ -26,7 +26,8 @@ function translatedAsync(promise: Promise<void>): Promise<void> {
 
 function openHandle(config: ResolvedConfig): NativeHandle {
   const { onError, logFilePath } = config
-  const report: Report | undefined = onError && (error => onError(error ? asShardlogError(error) : resumed(logFilePath)))
+  const report: Report | undefined =
+    onError && (error => onError(error ? asShardlogError(error) : resumed(logFilePath)))
   const handle = translated(() => loadNative().open(config, report))
   // The addon holds its flock by now, which a JavaScript engine that starts later sees.
   const holder = jsLockHolder(logFilePath)

@@ -164,9 +164,16 @@ describe.each(engines)('%s engine', engine => {
       const stats = logger.getStatsSnapshot()
       console.log(JSON.stringify({ code, accepted: accepted.length, stats }))`
     const limit = 100 * 1_024
-    const result = runChild(script, { config: { ...small(logFilePath, engine), crashSafe: false }, fileSizeLimit: limit })
+    const result = runChild(script, {
+      config: { ...small(logFilePath, engine), crashSafe: false },
+      fileSizeLimit: limit
+    })
     expect(result.stderr).toBe('')
-    const { code, accepted, stats } = JSON.parse(result.stdout) as { code: string; accepted: number; stats: StatsSnapshot }
+    const { code, accepted, stats } = JSON.parse(result.stdout) as {
+      code: string
+      accepted: number
+      stats: StatsSnapshot
+    }
     expect(code).toBe('ERR_SHARDLOG_WRITE EFBIG')
     expect(stats.flushErrors).toBeGreaterThan(0)
     const texts = readTexts(logFilePath)

@@ -78,7 +78,9 @@ describe.each(engines)('%s engine and other processes', engine => {
     const config = small(`${logFilePath}.%p`, engine)
     const ours = new Logger(config)
     ours.log('ours')
-    const result = runChild(`const l = new Logger(config); l.log('theirs'); l.closeSync(); console.log(process.pid)`, { config })
+    const result = runChild(`const l = new Logger(config); l.log('theirs'); l.closeSync(); console.log(process.pid)`, {
+      config
+    })
     ours.closeSync()
     expect(readTexts(`${logFilePath}.${process.pid}`)).toEqual(['ours'])
     expect(readTexts(`${logFilePath}.${result.stdout.trim()}`)).toEqual(['theirs'])

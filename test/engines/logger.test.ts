@@ -66,7 +66,11 @@ describe.each(engines)('%s engine', engine => {
 
   it('TestLogger_BufferFillingAndSwapping: more than both sets hold, and one producer uses every shard', async () => {
     const logFilePath = tempLog()
-    const logger = new Logger({ ...small(logFilePath, engine), onFull: 'block', blockTimeout: Number.POSITIVE_INFINITY })
+    const logger = new Logger({
+      ...small(logFilePath, engine),
+      onFull: 'block',
+      blockTimeout: Number.POSITIVE_INFINITY
+    })
     const expected = Array.from({ length: 20_000 }, (_, i) => `entry ${i} ${'x'.repeat(i % 90)}`)
     for (const text of expected) expect(logger.log(text)).toBe(true)
     await logger.close()

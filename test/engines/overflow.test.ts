@@ -43,7 +43,11 @@ describe.each(engines)('%s engine', engine => {
 
   it('block: nothing is dropped, and calls that waited are counted', async () => {
     const logFilePath = tempLog()
-    const logger = new Logger({ ...small(logFilePath, engine), onFull: 'block', blockTimeout: Number.POSITIVE_INFINITY })
+    const logger = new Logger({
+      ...small(logFilePath, engine),
+      onFull: 'block',
+      blockTimeout: Number.POSITIVE_INFINITY
+    })
     const bytes = Buffer.alloc(1_000, 'b')
     for (let i = 0; i < ENTRIES; i++) expect(i % 2 ? logger.log(ENTRY) : logger.logBytes(bytes)).toBe(true)
     await logger.close()
@@ -63,7 +67,11 @@ describe.each(engines)('%s engine', engine => {
 
   it('large entries among small ones keep their order', async () => {
     const logFilePath = tempLog()
-    const logger = new Logger({ ...small(logFilePath, engine), onFull: 'block', blockTimeout: Number.POSITIVE_INFINITY })
+    const logger = new Logger({
+      ...small(logFilePath, engine),
+      onFull: 'block',
+      blockTimeout: Number.POSITIVE_INFINITY
+    })
     const expected = Array.from({ length: 300 }, (_, i) => `${i}${i % 10 === 0 ? 'L'.repeat(30_000 + 100 * i) : ''}`)
     for (const text of expected) expect(logger.log(text)).toBe(true)
     await logger.close()

@@ -8,9 +8,13 @@ function flushAll(): void {
   for (const log of open) log.atExit()
 }
 
+/** Whether 'exit' is being emitted: a listener added now would not be called any more. */
+const isExiting = (): boolean => (process as { _exiting?: boolean })._exiting === true
+
 /** Has `log` flushed when the thread ends. */
 export function flushAtExit(log: JsLog): void {
   open.add(log)
+  if (isExiting()) log.atExit()
   if (installed) return
   installed = true
   process.on('exit', flushAll)
