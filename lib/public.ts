@@ -3,5 +3,20 @@
 export { defaultConfig } from './config'
 export { ShardlogError } from './errors'
 export { Logger } from './logger'
+export type {
+  BlockInfo,
+  Damage,
+  DamageKind,
+  Entry,
+  LogEntries,
+  ReadOptions,
+  RecoverOptions,
+  RecoverReport,
+  SequenceRange,
+  VerifyOptions,
+  VerifyProgress,
+  VerifyReport
+} from './reader'
+export { readLog, recoverLog, verifyLog } from './reader'
 export type { Config, FlushMetrics, ShardStats, StatsSnapshot } from './types'
 export { version } from './version'

@@ -1,14 +1,8 @@
 import fs from 'node:fs'
+import { arenaPaths } from '../../arena/locate'
 import { ShardlogError } from '../../errors'
 import { lockedError } from './lock'
 import { flockHolder } from './process-identity'
-
-/** Where the native engine keeps the buffers of this log (docs/log-format.md, section 2). */
-function arenaPaths(log: string): string[] {
-  const info = fs.statSync(log, { bigint: true, throwIfNoEntry: false })
-  const beside = `${log}.arena`
-  return info === undefined ? [beside] : [beside, `/dev/shm/shardlog-${info.dev}-${info.ino}.arena`]
-}
 
 /**
  * Refuses a log whose native engine died and left entries behind: appending now would spoil the place they belong to.

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import { fromSystemError, ShardlogError } from '../../errors'
 import { pause } from './pause'
-import { flockHolder, isAlive, startTimeOf } from './process-identity'
+import { flockHolder, isAlive, ownStartTime } from './process-identity'
 
 const EMPTY_TRIES = 20
 const TAKE_TRIES = 10
@@ -11,7 +11,7 @@ interface Owner {
   startTime: string
 }
 
-const self: Owner = { pid: process.pid, startTime: startTimeOf('self') }
+const self: Owner = { pid: process.pid, startTime: ownStartTime() }
 const isSelf = (owner: Owner): boolean => owner.pid === self.pid && owner.startTime === self.startTime
 
 /** Name of the file by which the JavaScript engine keeps other processes off a log. */

@@ -1,14 +1,19 @@
 import fs from 'node:fs'
 
-/** Field 22 of /proc/<pid>/stat: clock ticks since boot at which the process started. '0' where there is no /proc. */
-export function startTimeOf(pid: number | 'self'): string {
+/** State and start time of a process, of /proc/<pid>/stat; undefined without /proc, or without such a process. */
+function statOf(pid: number | 'self'): { state: string; startTime: string } | undefined {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0'
+    // The command in parentheses may hold anything, so fields are counted from behind it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { state: fields[0]!, startTime: fields[19]! }
   } catch {
-    return '0' // No /proc, or no such process; isAlive asks the kernel.
+    return undefined // isAlive asks the kernel.
   }
 }
+
+/** Clock ticks since boot at which this process started. '0' where there is no /proc. */
+export const ownStartTime = (): string => statOf('self')?.startTime ?? '0'
 
 /** Whether the process `pid` that started at `startTime` still runs. */
 export function isAlive(pid: number, startTime: string): boolean {
@@ -17,8 +22,9 @@ export function isAlive(pid: number, startTime: string): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
   }
-  const now = startTimeOf(pid)
-  return now === '0' || startTime === '0' || now === startTime
+  const stat = statOf(pid)
+  if (stat === undefined) return true
+  return stat.state !== 'Z' && (startTime === '0' || stat.startTime === startTime)
 }
 
 const major = (device: bigint): bigint => ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)
