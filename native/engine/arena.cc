@@ -239,7 +239,9 @@ int Arena::Remove() {
 }
 
 void Arena::Unlock() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ < 0) return;
+  flock(fd_, LOCK_UN);  // closing does not do it: the mapping keeps the file open
+  close(fd_);
   fd_ = -1;
 }
 

@@ -59,6 +59,7 @@ class PosixFile final : public File {
   PosixFile& operator=(const PosixFile&) = delete;
 
   ~PosixFile() override {
+    flock(fd_, LOCK_UN);  // closing does not do it while a child between fork() and exec() has the descriptor, too
     close(fd_);
     if (buffered_fd_ != fd_) close(buffered_fd_);
   }
