@@ -5,16 +5,8 @@ const fs = require('node:fs')
 const statusKb = name =>
   Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(fs.readFileSync('/proc/self/status', 'utf8'))?.[1])
 
-/** Bytes of this process in memory now. */
-const residentBytes = () => statusKb('VmRSS') * 1024
-
-/** The most there were since the last resetPeak(). */
+/** The most memory this process has had, in bytes. */
 const peakResidentBytes = () => statusKb('VmHWM') * 1024
-
-/** proc(5): writing 5 to clear_refs sets the peak to the present size. */
-function resetPeak() {
-  fs.writeFileSync('/proc/self/clear_refs', '5')
-}
 
 /**
  * Nanoseconds of CPU that threads of the given name have used in this process.
@@ -37,4 +29,4 @@ function taskCpuNs(task) {
   return (Number(afterName[11]) + Number(afterName[12])) * 1e7
 }
 
-module.exports = { residentBytes, peakResidentBytes, resetPeak, threadCpuNs }
+module.exports = { peakResidentBytes, threadCpuNs }

@@ -10,7 +10,8 @@ const { index, task, control, times } = workerData
 const targets = {
   shardlog: () => [require('./subject').open(task.file, task.config), 'logBytes'],
   floor: () => [require('./floor'), 'streamBuffer'],
-  nothing: () => [{ nothing() {} }, 'nothing']
+  // The package is loaded, as in the threads that this one is compared with.
+  nothing: () => [{ nothing() {}, loaded: require('./subject').load() }, 'nothing']
 }
 
 async function main() {
