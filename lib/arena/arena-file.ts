@@ -1,0 +1,140 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { ShardlogError } from '../errors'
+import { crc32c } from '../format'
+import {
+  ARENA_CRC_BYTES,
+  ARENA_HEADER_BYTES,
+  ARENA_MAGIC,
+  ARENA_VERSION,
+  HEADER,
+  LINE_BYTES,
+  NO_GENERATION
+} from './layout'
+import type { ArenaOwner } from './owner'
+
+/** What never changes in an arena. */
+export interface ArenaGeometry {
+  numShards: number
+  segmentsPerShard: number
+  segmentBytes: number
+  dataOffset: number
+  totalBytes: number
+}
+
+/** The words that move while its process runs. */
+export interface ArenaState {
+  active: bigint
+  recycled: bigint
+  /** Generations below it are in the log as a whole. */
+  written: bigint
+  /** File offset of the first block of the generation being written now; null if none is. */
+  flushingAt: number | null
+  /** Inode of the log it belongs to; changes when the log was replaced and opened anew. */
+  logInode: bigint
+}
+
+/** An arena seen from another process, through plain reads of its file. */
+export class ArenaFile {
+  readonly stream: bigint
+  readonly createdTime: bigint
+  readonly owner: ArenaOwner
+  readonly logPath: string
+  readonly geometry: ArenaGeometry
+  readonly inode: bigint
+
+  private constructor(
+    readonly path: string,
+    private readonly fd: number
+  ) {
+    const header = this.read(0, ARENA_HEADER_BYTES)
+    this.geometry = decodeGeometry(path, header)
+    this.stream = header.readBigUInt64LE(HEADER.stream)
+    this.createdTime = header.readBigUInt64LE(HEADER.createdTime)
+    this.owner = {
+      pid: header.readUInt32LE(HEADER.ownerPid),
+      start: header.readBigUInt64LE(HEADER.ownerStart),
+      bootId: header.toString('hex', HEADER.bootId, HEADER.bootId + 16)
+    }
+    const pathBytes = Math.min(header.readUInt32LE(HEADER.pathBytes), ARENA_HEADER_BYTES - HEADER.path)
+    this.logPath = header.toString('utf8', HEADER.path, HEADER.path + pathBytes)
+    this.inode = fstatSync(fd, { bigint: true }).ino
+  }
+
+  /**
+   * Opens an arena for reading; null if there is none.
+   * @throws ShardlogError `ERR_SHARDLOG_ARENA_VERSION`, `ERR_SHARDLOG_ARENA_CORRUPT`; what the kernel said otherwise.
+   */
+  static open(path: string): ArenaFile | null {
+    let fd: number
+    try {
+      fd = openSync(path, 'r')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+      throw error
+    }
+    try {
+      return new ArenaFile(path, fd)
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
+  }
+
+  /** Reads the moving words. They are not read at one instant: whoever needs that reads them again afterwards. */
+  state(): ArenaState {
+    const words = this.read(0, 512)
+    const written = words.readBigUInt64LE(HEADER.written)
+    const generation = words.readBigUInt64LE(HEADER.journalGeneration)
+    const flushing = generation !== NO_GENERATION && generation >= written
+    return {
+      active: words.readBigUInt64LE(HEADER.active),
+      recycled: words.readBigUInt64LE(HEADER.recycled),
+      written,
+      flushingAt: flushing ? Number(words.readBigUInt64LE(HEADER.journalBase)) : null,
+      logInode: words.readBigUInt64LE(HEADER.logInode)
+    }
+  }
+
+  /** Claim words and segment slots, as they are now. */
+  readControl(): Buffer {
+    const { numShards, segmentsPerShard } = this.geometry
+    return this.read(ARENA_HEADER_BYTES, 2 * LINE_BYTES * numShards * (1 + segmentsPerShard))
+  }
+
+  /** Reads `length` bytes at `position`; shorter only if the file is. */
+  read(position: number, length: number): Buffer {
+    const bytes = Buffer.allocUnsafeSlow(length)
+    let done = 0
+    while (done < length) {
+      const count = readSync(this.fd, bytes, done, length - done, position + done)
+      if (count === 0) break
+      done += count
+    }
+    return bytes.subarray(0, done)
+  }
+
+  close(): void {
+    closeSync(this.fd)
+  }
+}
+
+function decodeGeometry(path: string, header: Buffer): ArenaGeometry {
+  const corrupt = (what: string) => new ShardlogError('ERR_SHARDLOG_ARENA_CORRUPT', `${path} ${what}`, { path })
+  if (header.length < ARENA_HEADER_BYTES || header.toString('latin1', 0, 8) !== ARENA_MAGIC) {
+    throw corrupt('is not an arena')
+  }
+  const version = header.readUInt32LE(HEADER.version)
+  if (version !== ARENA_VERSION) {
+    const message = `${path} was written by arena version ${version}; this shardlog reads version ${ARENA_VERSION}`
+    throw new ShardlogError('ERR_SHARDLOG_ARENA_VERSION', message, { path })
+  }
+  if (crc32c(header, 0, 0, ARENA_CRC_BYTES) !== header.readUInt32LE(HEADER.headerCrc))
+    throw corrupt('has a damaged header')
+  return {
+    numShards: header.readUInt32LE(HEADER.numShards),
+    segmentsPerShard: header.readUInt32LE(HEADER.segmentsPerShard),
+    segmentBytes: header.readUInt32LE(HEADER.segmentBytes),
+    dataOffset: Number(header.readBigUInt64LE(HEADER.dataOffset)),
+    totalBytes: Number(header.readBigUInt64LE(HEADER.totalBytes))
+  }
+}

@@ -1,0 +1,77 @@
+import { scanSource } from '../reader/scan-files'
+import { scanByTime } from '../reader/time-order'
+import type { ScanItem } from '../reader/types'
+import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles, UsageError } from './command'
+import { writeJson, writeLines } from './entry-output'
+import { FdWriter } from './fd-writer'
+import { openInput } from './input'
+import { sayDamage, sayWaiting } from './stderr'
+
+const HELP = `Usage: shardlog cat [options] FILE...
+
+Prints the entries of logs, one after the other: each entry as it was logged, and a newline if it has none. FILE may be - for
+standard input. Damage is reported on stderr and stepped over; the exit code is 1 then.
+
+  --json        one JSON object a line: offset, time (of the entry's block), producer, text (or base64 if not UTF-8)
+  --order ORDER 'file' (default): as the entries stand; 'time': the blocks of all files by the time they were begun
+  --salvage     print blocks whose checksum is wrong too, as far as they can be read
+  --strict      stop at the first damage
+  -h, --help    this text
+`
+
+const OPTIONS = {
+  json: { type: 'boolean' },
+  order: { type: 'string' },
+  salvage: { type: 'boolean' },
+  strict: { type: 'boolean' }
+} as const
+
+interface CatOptions {
+  json: boolean
+  byTime: boolean
+  salvage: boolean
+  strict: boolean
+}
+
+async function* batchesOf(files: string[], options: CatOptions): AsyncGenerator<ScanItem[], void> {
+  const { salvage } = options
+  if (options.byTime) {
+    yield* scanByTime(files, { salvage })
+    return
+  }
+  for (const file of files) yield* scanSource(await openInput(file), { reuse: true, salvage })
+}
+
+async function print(files: string[], options: CatOptions): Promise<number> {
+  const writer = new FdWriter(1)
+  let code = EXIT_OK
+  for await (const items of batchesOf(files, options)) {
+    let sound = items
+    for (const [i, item] of items.entries()) {
+      if (item.kind !== 'damage') continue
+      code = EXIT_FAILED
+      sayDamage(item.damage)
+      if (options.strict) {
+        sound = items.slice(0, i)
+        break
+      }
+    }
+    if (options.json) await writeJson(sound, writer, files.length > 1)
+    else await writeLines(sound, writer)
+    if (sound !== items) break
+  }
+  return code
+}
+
+async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseCommand(args, OPTIONS)
+  const { json = false, order = 'file', salvage = false, strict = false } = values
+  if (order !== 'file' && order !== 'time') throw new UsageError(`--order is 'file' or 'time', not '${order}'`)
+  const files = requireFiles(positionals)
+  if (order === 'time' && files.includes('-')) throw new UsageError('--order time needs files, not standard input')
+  let code = await print(files, { json, byTime: order === 'time', salvage, strict })
+  for (const file of files) if (file !== '-' && !sayWaiting(file)) code = EXIT_FAILED
+  return code
+}
+
+export const cat: Command = { name: 'cat', summary: 'print the entries of logs', help: HELP, run }

@@ -1,0 +1,55 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { nearestName } from '../nearest-name'
+
+export const EXIT_OK = 0
+export const EXIT_FAILED = 1
+export const EXIT_USAGE = 2
+
+export interface Command {
+  readonly name: string
+  /** One line for the list of commands. */
+  readonly summary: string
+  /** What `--help` prints. */
+  readonly help: string
+  /** @returns the exit code. */
+  run(args: string[]): Promise<number>
+}
+
+/** The command line is wrong; the message says how. */
+export class UsageError extends Error {}
+
+type Options = NonNullable<ParseArgsConfig['options']>
+/** What parseArgs makes of `T`: a string or boolean for each option given. */
+interface Parsed<T extends Options> {
+  values: { [K in keyof T]?: T[K]['type'] extends 'string' ? string : boolean }
+  positionals: string[]
+}
+
+/**
+ * Parses a command's arguments. Options not in `options` are refused by name, with a proposal where one is near.
+ * @throws UsageError
+ */
+export function parseCommand<T extends Options>(args: string[], options: T): Parsed<T> {
+  const all = { ...options, help: { type: 'boolean', short: 'h' } } as const
+  try {
+    return parseArgs({ args, options: all, allowPositionals: true, strict: true }) as Parsed<T>
+  } catch (error) {
+    throw new UsageError(explain(error as Error & { code?: string }, Object.keys(all)))
+  }
+}
+
+function explain(error: Error & { code?: string }, names: string[]): string {
+  if (error.code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION') return error.message
+  const given = /'(-[^']*)'/.exec(error.message)?.[1] ?? ''
+  const near = given.startsWith('--') ? nearestName(given.slice(2), names) : undefined
+  return `unknown option ${given}${near ? `; did you mean --${near}?` : ''}`
+}
+
+/** The files named, at least one and, unless `many`, only one. */
+export function requireFiles(positionals: string[], many = true): string[] {
+  if (positionals.length === 0) throw new UsageError('no log file given')
+  if (!many && positionals.length > 1) throw new UsageError(`one log file at a time, not ${positionals.length}`)
+  if (positionals.filter(name => name === '-').length > 1)
+    throw new UsageError('standard input (-) can be read only once')
+  return positionals
+}

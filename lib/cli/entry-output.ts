@@ -1,0 +1,82 @@
+import { isUtf8 } from 'node:buffer'
+import { ENTRY_PREFIX_BYTES } from '../format'
+import { collectEntries, type Entry } from '../reader/entry'
+import type { BlockItem, ScanItem } from '../reader/types'
+import type { FdWriter } from './fd-writer'
+
+const NEWLINE = 0x0a
+
+/** Nanoseconds since the epoch as ISO 8601 with all nine digits. */
+export function isoTime(ns: bigint): string {
+  const seconds = new Date(Number(ns / 1_000_000_000n) * 1000).toISOString().slice(0, 19)
+  return `${seconds}.${String(ns % 1_000_000_000n).padStart(9, '0')}Z`
+}
+
+/** One JSON object a line: text where the bytes are UTF-8, base64 where not. */
+export function entryJson(entry: Entry, withPath: boolean): string {
+  const { bytes, block } = entry
+  const line = {
+    ...(withPath ? { path: block.path } : {}),
+    offset: entry.offset,
+    ...(block.source === 'arena' ? { waiting: true } : {}),
+    ...(block.firstTime === undefined ? {} : { time: isoTime(block.firstTime) }),
+    ...(block.producer === undefined ? {} : { producer: block.producer }),
+    ...(isUtf8(bytes) ? { text: entry.text } : { base64: bytes.toString('base64') })
+  }
+  return `${JSON.stringify(line)}\n`
+}
+
+/** Text of one entry: itself, and a newline if it lacks one. */
+export function entryText(bytes: Buffer): Buffer {
+  return bytes.at(-1) === NEWLINE ? bytes : Buffer.concat([bytes, Buffer.from('\n')])
+}
+
+/**
+ * Turns a block's entries into lines where they lie, from index `out` on, which is not behind the block's first entry: each
+ * length prefix frees four bytes, a missing newline takes one.
+ * @returns index behind the last line.
+ */
+function packLines(item: BlockItem, from: number): number {
+  const { data, end } = item
+  let at = item.start
+  let out = from
+  while (at < end) {
+    const start = at + ENTRY_PREFIX_BYTES
+    at = start + data.readUInt32LE(at)
+    const ended = data[at - 1] === NEWLINE
+    data.copyWithin(out, start, at)
+    out += at - start
+    if (!ended) data[out++] = NEWLINE
+  }
+  return out
+}
+
+/** Writes the blocks of one batch as lines, overwriting their memory: the batch must be of a scanner of our own. */
+export async function writeLines(items: readonly ScanItem[], writer: FdWriter): Promise<void> {
+  let data: Buffer | null = null
+  let first = 0
+  let end = 0
+  for (const item of items) {
+    if (item.kind !== 'block') continue
+    if (data && (item.data !== data || item.start < end)) {
+      await writer.write(data, first, end)
+      data = null
+    }
+    if (!data) first = end = item.start
+    data = item.data
+    end = packLines(item, end)
+  }
+  if (data) await writer.write(data, first, end)
+}
+
+/** Writes the blocks of one batch as NDJSON. */
+export async function writeJson(items: readonly ScanItem[], writer: FdWriter, withPath: boolean): Promise<void> {
+  for (const item of items) {
+    if (item.kind !== 'block') continue
+    const entries: Entry[] = []
+    collectEntries(item, entries)
+    for (const entry of entries) writer.add(entryJson(entry, withPath))
+    if (writer.isFull) await writer.flush()
+  }
+  await writer.flush()
+}

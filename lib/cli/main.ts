@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+import { nearestName } from '../nearest-name'
+import { version } from '../version'
+import { cat } from './cat'
+import { type Command, EXIT_FAILED, EXIT_OK, EXIT_USAGE, UsageError } from './command'
+import { FdWriter, OutputClosed } from './fd-writer'
+import { recover } from './recover'
+import { stats } from './stats'
+import { say } from './stderr'
+import { tail } from './tail'
+import { verify } from './verify'
+
+const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats]
+
+const HELP = `Usage: shardlog COMMAND [options] FILE...
+
+${COMMANDS.map(command => `  ${command.name.padEnd(10)}${command.summary}`).join('\n')}
+
+'shardlog COMMAND --help' says more. Exit codes: 0 fine, 1 corrupt or failed, 2 wrong usage.
+  -h, --help     this text
+  --version      the version
+`
+
+async function dispatch(args: string[]): Promise<number> {
+  const out = new FdWriter(1)
+  const [name, ...rest] = args
+  if (name === undefined) throw new UsageError('no command given')
+  if (name === '--help' || name === '-h' || name === 'help') {
+    await out.write(Buffer.from(HELP))
+    return EXIT_OK
+  }
+  if (name === '--version') {
+    await out.write(Buffer.from(`${version}\n`))
+    return EXIT_OK
+  }
+  const command = COMMANDS.find(candidate => candidate.name === name)
+  if (!command) {
+    const near = nearestName(
+      name,
+      COMMANDS.map(candidate => candidate.name)
+    )
+    throw new UsageError(`unknown command ${name}${near ? `; did you mean ${near}?` : ''}`)
+  }
+  const end = rest.indexOf('--')
+  const before = end < 0 ? rest : rest.slice(0, end)
+  if (before.includes('--help') || before.includes('-h')) {
+    await out.write(Buffer.from(command.help))
+    return EXIT_OK
+  }
+  return command.run(rest)
+}
+
+async function main(): Promise<number> {
+  try {
+    return await dispatch(process.argv.slice(2))
+  } catch (error) {
+    if (error instanceof OutputClosed) return EXIT_OK
+    if (error instanceof UsageError) {
+      say(`${error.message}\nTry: shardlog --help`)
+      return EXIT_USAGE
+    }
+    say((error as Error).message)
+    return EXIT_FAILED
+  }
+}
+
+void main().then(code => {
+  process.exitCode = code
+})

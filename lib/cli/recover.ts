@@ -1,0 +1,44 @@
+import { type RecoveredArena, recoverLog } from '../reader/recover-log'
+import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles } from './command'
+import { FdWriter } from './fd-writer'
+import { humanBytes, plural } from './human'
+import { toJson } from './json'
+
+const HELP = `Usage: shardlog recover [options] FILE...
+
+Writes the entries that killed processes left in arenas (FILE.arena, or in /dev/shm) into the log, each once and in order, and
+removes the arenas. The next opening of the log does the same. FILE is the log.
+
+  --force       recover also arenas that were set aside because they are of another boot of the machine
+  --json        one JSON object a file
+  -h, --help    this text
+`
+
+const OPTIONS = { force: { type: 'boolean' }, json: { type: 'boolean' } } as const
+
+function arenaLine(file: string, arena: RecoveredArena): string {
+  const from = `process ${arena.ownerPid} left in ${arena.arenaPath}`
+  if (arena.setAside !== null) {
+    return `${file}: not recovered what ${from}: ${arena.reason ?? 'it cannot be trusted'}; it is kept as ${arena.setAside}`
+  }
+  const entries = plural(arena.entries, 'entry', 'entries')
+  const damage = arena.damagedSegments > 0 ? `; ${plural(arena.damagedSegments, 'segment')} had been damaged` : ''
+  return `${file}: recovered ${entries} (${humanBytes(arena.bytes)}) that ${from}${damage}`
+}
+
+async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseCommand(args, OPTIONS)
+  const writer = new FdWriter(1)
+  let code = EXIT_OK
+  for (const file of requireFiles(positionals)) {
+    const report = await recoverLog(file, { force: values.force ?? false })
+    const lines = report.arenas.map(arena => arenaLine(file, arena))
+    if (lines.length === 0) lines.push(`${file}: nothing to recover`)
+    writer.add(values.json ? `${toJson(report)}\n` : `${lines.join('\n')}\n`)
+    await writer.flush()
+    if (report.arenas.some(arena => arena.setAside !== null || arena.damagedSegments > 0)) code = EXIT_FAILED
+  }
+  return code
+}
+
+export const recover: Command = { name: 'recover', summary: 'write what a killed process left behind', help: HELP, run }

@@ -1,0 +1,61 @@
+import { verifySource } from '../reader/verify-log'
+import { type WaitingReport, waitingEntries } from '../reader/waiting'
+import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles } from './command'
+import { FdWriter } from './fd-writer'
+import { humanBytes, humanCount, plural } from './human'
+import { openInput } from './input'
+import { toJson } from './json'
+import { Progress } from './progress'
+import { say } from './stderr'
+import { summaryLines } from './verify'
+
+const HELP = `Usage: shardlog stats [options] FILE...
+
+Tells what logs hold, and what waits in their arenas: blocks, entries, bytes, streams (one per opening of the log), producers,
+times, and whether the process that writes is alive. Damage is counted but does not change the exit code: see verify.
+
+  --json        one JSON object a file
+  -h, --help    this text
+`
+
+function arenaLines(arena: WaitingReport | null): string[] {
+  if (!arena) return ['  arena: none']
+  const { numShards, segmentsPerShard, segmentBytes } = arena
+  return [
+    `  arena: ${arena.arenaPath}, ${humanBytes(arena.arenaBytes)}, 2 sets of ${numShards} shards of ` +
+      `${segmentsPerShard} segments of ${humanBytes(segmentBytes)}`,
+    `  waiting: ${plural(arena.entries, 'entry', 'entries')}, ${humanBytes(arena.bytes)}`,
+    `  owner: process ${arena.ownerPid}, ${arena.ownerAlive ? 'alive' : 'dead'}`,
+    `  generations: ${humanCount(arena.writtenGeneration)} written, ${humanCount(arena.activeGeneration)} active`
+  ]
+}
+
+async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseCommand(args, { json: { type: 'boolean' } })
+  const writer = new FdWriter(1)
+  let code = EXIT_OK
+  for (const file of requireFiles(positionals)) {
+    let arena: WaitingReport | null = null
+    try {
+      arena = file === '-' ? null : waitingEntries(file)
+    } catch (error) {
+      say((error as Error).message)
+      code = EXIT_FAILED
+    }
+    const progress = new Progress(`reading ${file}`)
+    const source = await openInput(file)
+    const report = await verifySource(source, { onProgress: at => progress.update(at.bytes, at.totalBytes) })
+    progress.end()
+    if (values.json) {
+      writer.add(`${toJson({ ...report, arena })}\n`)
+    } else {
+      const damage = report.ok ? [] : [`  damage: ${plural(report.damageCount, 'finding')}; see shardlog verify`]
+      const producers = `  producers: ${humanCount(report.producers)}`
+      writer.add(`${[...summaryLines(report), producers, ...damage, ...arenaLines(arena)].join('\n')}\n`)
+    }
+    await writer.flush()
+  }
+  return code
+}
+
+export const stats: Command = { name: 'stats', summary: 'tell what logs and their arenas hold', help: HELP, run }

@@ -1,0 +1,95 @@
+import { type VerifyReport, verifySource } from '../reader/verify-log'
+import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles } from './command'
+import { isoTime } from './entry-output'
+import { FdWriter } from './fd-writer'
+import { humanBytes, humanCount, plural } from './human'
+import { openInput } from './input'
+import { toJson } from './json'
+import { Progress } from './progress'
+import { sayWaiting } from './stderr'
+
+const HELP = `Usage: shardlog verify [options] FILE...
+
+Reads every block of logs and checks headers, entries, checksums, padding and sequence numbers. Changes nothing. FILE may be -
+for standard input. The exit code is 1 if anything is wrong.
+
+  --json        one JSON object a file
+  -h, --help    this text
+`
+
+/** What a person can do about each kind of damage. */
+const ADVICE: Record<string, string> = {
+  'torn-tail': 'the writer or the machine died during a write; the next opening appends behind it',
+  'bad-trailer': 'the bytes changed after they were written: check the device; cat --salvage prints what can be read',
+  'bad-header': 'a block was overwritten or lost; restore the range from a copy if there is one',
+  'bad-entry': 'a block was overwritten in part; restore the range from a copy if there is one',
+  foreign: 'another program wrote into the file: give it a file of its own',
+  'missing-trailer': 'written by another writer, or the trailer was overwritten: the content is unchecked',
+  'nonzero-padding': 'bytes between entries changed; no entry is affected',
+  'sequence-hole': 'blocks were lost or removed',
+  'sequence-repeat': 'a block was written twice or copied'
+}
+
+function streamLines(report: VerifyReport): string[] {
+  return report.streams.map(stream => {
+    const flaws = [
+      stream.holes > 0 ? plural(stream.holes, 'hole') : '',
+      stream.repetitions > 0 ? plural(stream.repetitions, 'repetition') : ''
+    ].filter(text => text !== '')
+    const range = `blocks ${stream.first} to ${stream.last}`
+    return `  stream ${stream.stream.toString(16)}: ${range}${flaws.length > 0 ? `, ${flaws.join(', ')}` : ''}`
+  })
+}
+
+function damageLines(report: VerifyReport): string[] {
+  const lines = report.damage.map(damage => {
+    const bytes = damage.length > 0 ? `, ${plural(damage.length, 'byte')}` : ''
+    return `  offset ${damage.offset}${bytes}: ${damage.kind}: ${damage.message}`
+  })
+  const unlisted = report.damageCount - report.damage.length
+  if (unlisted > 0) lines.push(`  and ${humanCount(unlisted)} more`)
+  const kinds = new Set(report.damage.map(damage => damage.kind))
+  for (const kind of kinds) if (ADVICE[kind]) lines.push(`  ${kind}: ${ADVICE[kind]}`)
+  return lines
+}
+
+/** The lines that say what a file holds; also the start of what `stats` prints. */
+export function summaryLines(report: VerifyReport): string[] {
+  const lines = [
+    `${report.path}: ${humanBytes(report.bytes)}, ${plural(report.blocks, 'block')}, ` +
+      `${plural(report.entries, 'entry', 'entries')}, ${humanBytes(report.payloadBytes)} of payload`,
+    `  checksums: ${plural(report.checkedBlocks, 'block')} right, ${humanCount(report.uncheckedBlocks)} without`
+  ]
+  if (report.firstTime !== undefined) {
+    lines.push(`  time: ${isoTime(report.firstTime)} to ${isoTime(report.lastTime ?? report.firstTime)}`)
+  }
+  if (report.recoveredBlocks > 0) lines.push(`  recovered after a crash: ${plural(report.recoveredBlocks, 'block')}`)
+  if (report.fillBytes > 0) lines.push(`  fill: ${humanBytes(report.fillBytes)}`)
+  return lines.concat(streamLines(report))
+}
+
+function reportText(report: VerifyReport): string {
+  const lines = summaryLines(report)
+  if (report.ok) lines.push('  fine')
+  else lines.push(`  DAMAGED: ${plural(report.damageCount, 'finding')}, ${humanBytes(report.damagedBytes)}`)
+  return `${lines.concat(damageLines(report)).join('\n')}\n`
+}
+
+async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseCommand(args, { json: { type: 'boolean' } })
+  const writer = new FdWriter(1)
+  let code = EXIT_OK
+  for (const file of requireFiles(positionals)) {
+    const progress = new Progress(`verifying ${file}`)
+    const source = await openInput(file)
+    const report = await verifySource(source, { onProgress: at => progress.update(at.bytes, at.totalBytes) })
+    progress.end()
+    if (!report.ok) code = EXIT_FAILED
+    writer.add(values.json ? `${toJson(report)}\n` : reportText(report))
+    await writer.flush()
+    if (file !== '-' && !sayWaiting(file)) code = EXIT_FAILED
+  }
+  return code
+}
+
+export const verify: Command = { name: 'verify', summary: 'check every block of logs', help: HELP, run }

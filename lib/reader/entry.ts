@@ -1,0 +1,49 @@
+import { ENTRY_PREFIX_BYTES } from '../format'
+import type { BlockInfo, BlockItem } from './types'
+
+/** One entry, as it was logged. */
+export class Entry {
+  constructor(
+    /** The block it stands in, with the times and the producer that the block knows. */
+    readonly block: BlockInfo,
+    private readonly data: Buffer,
+    private readonly start: number,
+    private readonly end: number,
+    /** Where its payload starts: in the log, or in the arena if `block.source` is 'arena'. */
+    readonly offset: number
+  ) {}
+
+  /** Bytes of the payload. */
+  get length(): number {
+    return this.end - this.start
+  }
+
+  /**
+   * The payload, verbatim. A view of the chunk of up to some MiB that was read: to keep one for long, copy it with
+   * `Buffer.from(entry.bytes)`, or it keeps the chunk alive.
+   */
+  get bytes(): Buffer {
+    return this.data.subarray(this.start, this.end)
+  }
+
+  /** The payload decoded as UTF-8, with no newline added or removed. */
+  get text(): string {
+    return this.data.toString('utf8', this.start, this.end)
+  }
+
+  toString(): string {
+    return this.text
+  }
+}
+
+/** Appends the entries of a block to `entries`. The scanner has checked that they decode. */
+export function collectEntries(item: BlockItem, entries: Entry[]): void {
+  const { info, data, end } = item
+  const shift = info.offset + item.skipped - item.start
+  let at = item.start
+  while (at < end) {
+    const start = at + ENTRY_PREFIX_BYTES
+    at = start + data.readUInt32LE(at)
+    entries.push(new Entry(info, data, start, at, start + shift))
+  }
+}

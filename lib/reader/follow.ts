@@ -1,0 +1,51 @@
+import { stat } from 'node:fs/promises'
+import { ChangeWaiter } from './change-waiter'
+import { readError } from './errors'
+import { LogFollower } from './log-follower'
+import { sortByTime } from './time-order'
+import type { ScanItem } from './types'
+
+export interface FollowOptions {
+  salvage: boolean
+  byTime: boolean
+  signal: AbortSignal | undefined
+}
+
+/** One round over all followers; null if none has anything. */
+async function roundOf(followers: LogFollower[], byTime: boolean): Promise<ScanItem[] | null> {
+  const rounds = await Promise.all(followers.map(follower => follower.round()))
+  if (rounds.every(items => items === null)) return null
+  const items = rounds.flatMap(found => found ?? [])
+  return byTime ? sortByTime(items) : items
+}
+
+/** Batches of all that is in the followed logs and of all that comes, until the signal fires. */
+export async function* runFollowers(
+  followers: LogFollower[],
+  options: FollowOptions
+): AsyncGenerator<ScanItem[], void> {
+  const { byTime, signal } = options
+  const paths = followers.map(follower => follower.path)
+  const waiter = new ChangeWaiter(paths, signal)
+  try {
+    while (!signal?.aborted) {
+      const items = await roundOf(followers, byTime)
+      if (items === null) await waiter.wait()
+      else if (items.length > 0) yield items
+    }
+  } finally {
+    waiter.close()
+    for (const follower of followers) await follower.close()
+  }
+}
+
+/** @throws ShardlogError `ERR_SHARDLOG_READ` if a file is missing at the start; later it may come and go. */
+export async function* followFiles(paths: readonly string[], options: FollowOptions): AsyncGenerator<ScanItem[], void> {
+  for (const path of paths) {
+    await stat(path).catch(error => {
+      throw readError(path, error)
+    })
+  }
+  const followers = paths.map(path => new LogFollower(path, { salvage: options.salvage }))
+  yield* runFollowers(followers, options)
+}

@@ -1,0 +1,7 @@
+export type { Entry } from './entry'
+export { LogEntries, readLog } from './read-log'
+export type { ReadOptions } from './read-options'
+export { type RecoveredArena, type RecoverOptions, type RecoverReport, recoverLog } from './recover-log'
+export type { SequenceRange } from './sequence-tracker'
+export type { BlockInfo, Damage, DamageKind } from './types'
+export { type VerifyOptions, type VerifyProgress, type VerifyReport, verifyLog } from './verify-log'

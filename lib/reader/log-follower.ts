@@ -1,0 +1,157 @@
+import { stat } from 'node:fs/promises'
+import type { ArenaFile, ArenaState } from '../arena/arena-file'
+import { openArenaOf } from '../arena/locate'
+import { isOwnerAlive } from '../arena/owner'
+import { takeFromArena } from './arena-items'
+import { readError } from './errors'
+import { BlockScanner } from './scanner'
+import { ShownEntries } from './shown-entries'
+import { FileSource } from './source'
+import type { ScanItem } from './types'
+
+/**
+ * Follows one log: what stands in the file, what its process still has in the arena, what is appended later; each entry
+ * once, each producer's in order; over rotation and truncation. It has no timer: somebody calls `round`.
+ */
+export class LogFollower {
+  private source: FileSource | null = null
+  private inode = 0n
+  private scanner: BlockScanner | null = null
+  private arena: ArenaFile | null = null
+  private readonly shown = new ShownEntries()
+  /** Items to be delivered before anything else is read. */
+  private queued: ScanItem[] = []
+
+  /** @param start where to begin in the file that is there first, a multiple of 512. */
+  constructor(
+    readonly path: string,
+    private readonly options: { salvage?: boolean; start?: number } = {}
+  ) {}
+
+  /** Path of the arena in use, null if there is none. */
+  get arenaPath(): string | null {
+    return this.arena?.path ?? null
+  }
+
+  /** The next items; an empty array if something changed under us, so that another round is due at once; null: nothing now. */
+  async round(): Promise<ScanItem[] | null> {
+    if (this.queued.length > 0) return this.queued.splice(0)
+    if (!this.scanner && !(await this.open(this.options.start ?? 0))) return null
+    const arena = this.refreshArena()
+    const before = arena?.state() ?? null
+    const items = await this.readFile(before)
+    if (items) return items
+    if (await this.hasMoved()) return []
+    if (!arena || !before) {
+      this.shown.forgetOthers(null)
+      return null
+    }
+    if (arena.state().written !== before.written) return []
+    this.shown.forgetOthers(arena.stream)
+    this.shown.forgetBelow(arena.stream, before.written)
+    const waiting = takeFromArena(arena, before, this.path, this.shown)
+    return waiting?.length === 0 ? null : (waiting ?? [])
+  }
+
+  /** Whether the process that writes is alive; null where no arena tells. */
+  ownerAlive(): boolean | null {
+    return this.arena ? isOwnerAlive(this.arena.owner) : null
+  }
+
+  async close(): Promise<void> {
+    this.arena?.close()
+    this.arena = null
+    await this.scanner?.close()
+    this.scanner = null
+    await this.source?.close()
+    this.source = null
+  }
+
+  private async open(start: number): Promise<boolean> {
+    try {
+      this.source = await FileSource.open(this.path)
+      this.inode = (await this.source.handle.stat({ bigint: true })).ino
+    } catch (error) {
+      // Between the two steps of a rotation there is no file; it will come.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+      throw readError(this.path, error)
+    }
+    this.scanner = new BlockScanner(this.source, { live: true, salvage: this.options.salvage ?? false, start })
+    return true
+  }
+
+  /** The arena that lies beside the log now; the one before it is given up. */
+  private refreshArena(): ArenaFile | null {
+    const found = openArenaOf(this.path)
+    if (found && this.arena && found.inode === this.arena.inode && found.stream === this.arena.stream) {
+      found.close()
+      return this.arena
+    }
+    this.arena?.close()
+    this.arena = found
+    return found
+  }
+
+  /** The file's next blocks. While a flush is writing, only those in front of it, so that nothing half-written is judged. */
+  private async readFile(before: ArenaState | null): Promise<ScanItem[] | null> {
+    const scanner = this.scanner!
+    const start = scanner.position
+    scanner.limit = this.limitOf(before)
+    const items = await scanner.next()
+    if (!items) return null
+    const after = this.arena?.state() ?? null
+    const same = before?.written === after?.written && before?.flushingAt === after?.flushingAt
+    const settled = same ? items : this.soundPart(items, start)
+    return this.shown.filter(settled)
+  }
+
+  /** Where the file must not be read yet. An arena whose log was replaced speaks of the former file. */
+  private limitOf(state: ArenaState | null): number {
+    if (!state || state.flushingAt === null || state.logInode !== this.inode) return Number.POSITIVE_INFINITY
+    return state.flushingAt
+  }
+
+  /** A flush came in between: blocks are complete if their checksum says so, anything else is looked at again. */
+  private soundPart(items: ScanItem[], start: number): ScanItem[] {
+    const unsure = items.findIndex(item => item.kind !== 'block' || !item.info.hasTrailer)
+    if (unsure < 0) return items
+    const item = items[unsure]!
+    const offset = item.kind === 'damage' ? item.damage.offset : item.kind === 'block' ? item.info.offset : item.offset
+    this.scanner!.position = unsure === 0 ? start : offset - (offset % 512)
+    return items.slice(0, unsure)
+  }
+
+  /** Notices that the file was replaced or cut short, once the old one has been read to its end. */
+  private async hasMoved(): Promise<boolean> {
+    const own = await this.source!.handle.stat({ bigint: true })
+    const there = await stat(this.path, { bigint: true }).catch(() => null)
+    const scanner = this.scanner!
+    if (there && (there.ino !== own.ino || there.dev !== own.dev)) {
+      await this.finishOld(Number(own.size))
+      return true
+    }
+    if (Number(own.size) >= scanner.position) return false
+    const message = `the file was cut to ${own.size} bytes; reading begins anew`
+    this.queued.push({ kind: 'damage', damage: { kind: 'replaced', path: this.path, offset: 0, length: 0, message } })
+    scanner.position = 0
+    return true
+  }
+
+  /** Reads what is left of a file that has been replaced, with nothing held back, and goes over to the new one. */
+  private async finishOld(size: number): Promise<void> {
+    const start = this.scanner!.position
+    await this.scanner!.close()
+    const source = this.source!
+    this.scanner = null
+    this.source = null
+    if (size > start) {
+      const rest = new BlockScanner(source, { start, salvage: this.options.salvage ?? false })
+      for (let items = await rest.next(); items; items = await rest.next()) {
+        this.queued.push(...this.shown.filter(items))
+      }
+      await rest.close()
+    }
+    await source.close()
+    await this.open(0)
+  }
+}

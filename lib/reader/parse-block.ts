@@ -1,0 +1,173 @@
+import {
+  BLOCK_HEADER_BYTES,
+  blockExtent,
+  blockStride,
+  crc32c,
+  decodeTrailer,
+  ENTRY_PREFIX_BYTES,
+  FLAG_CARRIED,
+  FLAG_RECOVERED,
+  SECTOR_BYTES,
+  TRAILER_BYTES,
+  TRAILER_MAGIC,
+  type Trailer,
+  trailerFits,
+  trailerMatches
+} from '../format'
+import type { BlockInfo, DamageKind } from './types'
+
+/** A problem of one block; `offset` counts from the block's start. */
+export interface BlockProblem {
+  kind: DamageKind
+  offset: number
+  length: number
+  message: string
+}
+
+export interface ParsedBlock {
+  info: BlockInfo
+  /** Bytes of entries that can be decoded: `valid`, or less if the block breaks R2. */
+  usable: number
+  /** Distance to what follows the block, its carrier included. */
+  extent: number
+  /** Why the block must not be delivered as it is, or null. */
+  fatal: { kind: DamageKind; message: string } | null
+  /** What else is wrong, beside the entries. */
+  notes: BlockProblem[]
+}
+
+/** Whether `[start, end)` of `bytes` is zero. */
+export function isZero(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] !== 0) return false
+  return true
+}
+
+/** 8 <= capacity and valid <= capacity - 8. */
+export function isPlausibleHeader(capacity: number, valid: number): boolean {
+  return capacity >= BLOCK_HEADER_BYTES && valid <= capacity - BLOCK_HEADER_BYTES
+}
+
+/**
+ * Looks for the trailer of the block at `at`, of which `available` bytes (stride and, if there is more, 512 for a carrier) lie
+ * in `bytes`.
+ * @returns index of the 64 bytes that have a trailer's magic, or -1.
+ */
+export function findTrailer(bytes: Buffer, at: number, valid: number, available: number): number {
+  const extent = blockExtent(valid)
+  if (extent > available) return -1
+  const trailerAt = at + extent - TRAILER_BYTES
+  return bytes.readUInt32LE(trailerAt) === TRAILER_MAGIC ? trailerAt : -1
+}
+
+/** Whether the trailer at `trailerAt` is one, belongs to the block at `at`, and vouches for it. */
+export function checkTrailer(bytes: Buffer, at: number, valid: number, trailerAt: number): Trailer | null {
+  const trailer = decodeTrailer(bytes, trailerAt)
+  if (!trailer || trailer.length !== blockExtent(valid)) return null
+  const blockCrc = crc32c(bytes, 0, at, at + BLOCK_HEADER_BYTES + valid)
+  return trailerMatches(bytes, trailerAt, blockCrc) ? trailer : null
+}
+
+/** Bytes of `bytes[start, start + available)` that are whole entries (R2). */
+export function wholeEntries(bytes: Buffer, start: number, available: number): { bytes: number; count: number } {
+  const end = start + available
+  let at = start
+  let count = 0
+  while (end - at > ENTRY_PREFIX_BYTES) {
+    const length = bytes.readUInt32LE(at)
+    if (length === 0 || length > end - at - ENTRY_PREFIX_BYTES) break
+    at += ENTRY_PREFIX_BYTES + length
+    count++
+  }
+  return { bytes: at - start, count }
+}
+
+/**
+ * Decodes the block at index `at` of `bytes`, whose header is plausible and whose stride is there.
+ * @param available bytes from `at` on: the stride, and 512 more where the source has them.
+ * @param position where the block starts in the file.
+ * @param trailersSeen whether other blocks have trailers: then what stands in a trailer's place has to be one.
+ */
+export function parseBlock(
+  path: string,
+  bytes: Buffer,
+  at: number,
+  available: number,
+  position: number,
+  trailersSeen: boolean
+): ParsedBlock {
+  const valid = bytes.readUInt32LE(at + 4)
+  const trailerAt = findTrailer(bytes, at, valid, available)
+  if (trailerAt < 0) return parsePlain(path, bytes, at, position, trailersSeen)
+  const extent = blockExtent(valid)
+  const whole = wholeEntries(bytes, at + BLOCK_HEADER_BYTES, valid)
+  const trailer = checkTrailer(bytes, at, valid, trailerAt)
+  if (!trailer) {
+    const message = `a block of ${valid} bytes that does not match its checksum`
+    const info = describePlain(path, position, valid, whole.count)
+    return { info, usable: whole.bytes, extent, fatal: { kind: 'bad-trailer', message }, notes: [] }
+  }
+  const info = describe(path, position, valid, trailer)
+  const notes = checkPadding(bytes, at, valid, trailerAt)
+  const sound = whole.bytes === valid && whole.count === info.entries
+  const message = 'a block that was written with a wrong entry length or count'
+  return { info, usable: whole.bytes, extent, fatal: sound ? null : { kind: 'bad-entry', message }, notes }
+}
+
+function parsePlain(path: string, bytes: Buffer, at: number, position: number, trailersSeen: boolean): ParsedBlock {
+  const valid = bytes.readUInt32LE(at + 4)
+  const extent = blockStride(valid)
+  const used = BLOCK_HEADER_BYTES + valid
+  const padded = !isZero(bytes, at + used, at + extent)
+  const whole = wholeEntries(bytes, at + BLOCK_HEADER_BYTES, valid)
+  const info = describePlain(path, position, valid, whole.count)
+  const block = { info, usable: whole.bytes, extent, notes: [] }
+  if (whole.bytes !== valid) {
+    return { ...block, fatal: { kind: 'bad-entry', message: 'an entry with an impossible length' } }
+  }
+  if (padded && trailersSeen && trailerFits(valid)) {
+    return { ...block, fatal: { kind: 'bad-trailer', message: 'a block whose trailer is unreadable' } }
+  }
+  const message = 'padding of a block without trailer is not zero'
+  const note: BlockProblem = { kind: 'nonzero-padding', offset: used, length: extent - used, message }
+  return { ...block, fatal: null, notes: padded ? [note] : [] }
+}
+
+function checkPadding(bytes: Buffer, at: number, valid: number, trailerAt: number): BlockProblem[] {
+  const dataEnd = at + BLOCK_HEADER_BYTES + valid
+  const stride = blockStride(valid)
+  const carried = !trailerFits(valid)
+  const paddingEnd = carried ? at + stride : trailerAt
+  let sound = isZero(bytes, dataEnd, paddingEnd)
+  if (carried) {
+    const carrier = at + stride
+    const headerSound = bytes.readUInt32LE(carrier) === SECTOR_BYTES && bytes.readUInt32LE(carrier + 4) === 0
+    sound = sound && headerSound && isZero(bytes, carrier + BLOCK_HEADER_BYTES, trailerAt)
+  }
+  const flagged = (bytes.readUInt16LE(trailerAt + 6) & FLAG_CARRIED) !== 0
+  if (sound && flagged === carried) return []
+  const message = carried ? 'padding or carrier of a block is not as written' : 'padding of a block is not zero'
+  return [{ kind: 'nonzero-padding', offset: BLOCK_HEADER_BYTES + valid, length: trailerAt - dataEnd, message }]
+}
+
+function describe(path: string, offset: number, valid: number, trailer: Trailer): BlockInfo {
+  return {
+    path,
+    offset,
+    source: 'file',
+    valid,
+    entries: trailer.entries,
+    hasTrailer: true,
+    recovered: (trailer.flags & FLAG_RECOVERED) !== 0,
+    stream: trailer.stream,
+    sequence: trailer.sequence,
+    firstTime: trailer.firstTime,
+    lastTime: trailer.lastTime,
+    generation: trailer.generation,
+    segment: trailer.segment,
+    producer: trailer.producer
+  }
+}
+
+function describePlain(path: string, offset: number, valid: number, entries: number): BlockInfo {
+  return { path, offset, source: 'file', valid, entries, hasTrailer: false, recovered: false }
+}

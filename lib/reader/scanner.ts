@@ -1,0 +1,304 @@
+import { BLOCK_HEADER_BYTES, blockExtent, blockStride, SECTOR_BYTES } from '../format'
+import { isPlausibleHeader, isZero, type ParsedBlock, parseBlock, wholeEntries } from './parse-block'
+import { Resync } from './resync'
+import { SequenceTracker } from './sequence-tracker'
+import type { Source } from './source'
+import type { BlockInfo, DamageKind, ScanItem } from './types'
+import { CHUNK_BYTES, Window } from './window'
+
+/** Blocks larger than this are looked at before memory is spent on them. */
+const LARGE_BLOCK_BYTES = 2 * CHUNK_BYTES
+const MAX_BATCH_ITEMS = 4096
+
+export interface ScannerOptions {
+  /** Where to start, a multiple of 512. Default 0. */
+  start?: number
+  /** Let chunks be overwritten by later ones: views of a batch die with the next call of `next`. */
+  reuse?: boolean
+  /** The file is growing: what looks cut off or empty at its end is not judged but tried again later. */
+  live?: boolean
+  /** Deliver blocks with a bad checksum as far as their entries decode. */
+  salvage?: boolean
+}
+
+interface Problem {
+  kind: DamageKind
+  message: string
+  /** Where the next block should start, counted from this one, if that is known. */
+  extent?: number
+}
+
+type Step = 'more' | 'end' | { need: number } | Problem
+
+/**
+ * Walks the blocks of one log from front to back, in memory that does not grow with the file (a few chunks of 4 MiB, or the
+ * largest block if that is larger). What cannot be read is reported and stepped over (D1 to D4); nothing throws but I/O.
+ */
+export class BlockScanner {
+  /** Start of the next block to be read. */
+  position: number
+  /** Whether a block with a good trailer has been seen: then all blocks should have one (R8). */
+  trailersSeen = false
+  /** Bytes from this position on are not to be read yet. */
+  limit = Number.POSITIVE_INFINITY
+  private size = 0
+  private vetted = -1
+  private items: ScanItem[] = []
+  private blocks = 0
+  private readonly window: Window
+  private readonly sequences = new SequenceTracker()
+  /** Blocks without trailer before the first one with a trailer. */
+  private plain = { first: -1, count: 0, bytes: 0 }
+
+  constructor(
+    readonly source: Source,
+    private readonly options: ScannerOptions = {}
+  ) {
+    this.position = options.start ?? 0
+    this.window = new Window(source, { reuse: options.reuse ?? false, readAhead: source.seekable && !options.live })
+  }
+
+  /** The next blocks, fill and damage, in file order; null at the end. With `live`, null only means: nothing more at present. */
+  async next(): Promise<ScanItem[] | null> {
+    this.items = []
+    this.blocks = 0
+    if (this.options.live) await this.window.reset()
+    if (this.options.live || this.position >= this.size) this.size = await this.source.size()
+    for (;;) {
+      const step = this.step()
+      if (step === 'more') {
+        if (this.items.length >= MAX_BATCH_ITEMS) return this.items
+      } else if (this.blocks > 0 && step !== 'end') {
+        return this.items
+      } else if (step === 'end') {
+        return this.finish()
+      } else if ('need' in step) {
+        await this.load(step.need)
+      } else if (!(await this.recover(step))) {
+        return this.finish()
+      }
+    }
+  }
+
+  /** Waits for a read under way. Does not close the source. */
+  async close(): Promise<void> {
+    await this.window.settle()
+  }
+
+  private get end(): number {
+    return Math.min(this.size, this.limit)
+  }
+
+  /** In a growing file, zeros at the end may be space that is reserved and not written yet. */
+  private finish(): ScanItem[] | null {
+    const last = this.items.at(-1)
+    if (this.options.live && last?.kind === 'fill') {
+      this.position = last.offset
+      this.items.pop()
+    }
+    return this.items.length > 0 ? this.items : null
+  }
+
+  /** Takes one block out of the window, without waiting for anything. */
+  private step(): Step {
+    const at = this.position
+    const rest = this.end - at
+    if (rest <= 0) return 'end'
+    const have = Math.min(rest, this.window.available(at))
+    if (have < Math.min(rest, SECTOR_BYTES)) return { need: Math.min(rest, SECTOR_BYTES) }
+    const bytes = this.window.buffer
+    const index = this.window.index(at)
+    if (have < BLOCK_HEADER_BYTES) return this.remnant(bytes, index, have)
+    const capacity = bytes.readUInt32LE(index)
+    const valid = bytes.readUInt32LE(index + 4)
+    if (capacity === 0 && valid === 0) return this.fill(bytes, index, Math.min(rest, SECTOR_BYTES))
+    if (!isPlausibleHeader(capacity, valid)) return { kind: 'bad-header', message: 'bytes that are no block header' }
+    const stride = blockStride(valid)
+    if (stride > rest) return { kind: 'torn-tail', message: 'the last block is cut off' }
+    const wanted = Math.min(rest, stride + SECTOR_BYTES)
+    if (have >= wanted) return this.block(bytes, index, wanted)
+    if (wanted > LARGE_BLOCK_BYTES && this.vetted !== at) return { kind: 'bad-header', message: '', extent: wanted }
+    return { need: wanted }
+  }
+
+  /** Loads `need` bytes; a source that turns out shorter than it said shortens the scan. */
+  private async load(need: number): Promise<void> {
+    const have = await this.window.load(this.position, need)
+    if (have < need) this.size = this.position + have
+  }
+
+  /** Fewer bytes than a header at the end of the file. */
+  private remnant(bytes: Buffer, index: number, length: number): Step {
+    if (!isZero(bytes, index, index + length)) return { kind: 'torn-tail', message: 'the last block is cut off' }
+    this.pushFill(length)
+    return 'more'
+  }
+
+  private fill(bytes: Buffer, index: number, length: number): Step {
+    if (!isZero(bytes, index + BLOCK_HEADER_BYTES, index + length)) {
+      this.report('nonzero-padding', this.position, length, 'fill that is not zero; nothing is read from it')
+      this.position += length
+    } else {
+      this.pushFill(length)
+    }
+    return 'more'
+  }
+
+  private pushFill(length: number): void {
+    const last = this.items.at(-1)
+    if (last?.kind === 'fill') last.length += length
+    else this.items.push({ kind: 'fill', offset: this.position, length })
+    this.position += length
+  }
+
+  private block(bytes: Buffer, index: number, available: number): Step {
+    const parsed = parseBlock(this.source.path, bytes, index, available, this.position, this.trailersSeen)
+    if (parsed.fatal) return { ...parsed.fatal, extent: parsed.extent }
+    this.deliver(parsed, bytes, index)
+    this.position += parsed.extent
+    return 'more'
+  }
+
+  private deliver(parsed: ParsedBlock, bytes: Buffer, index: number): void {
+    for (const note of parsed.notes) this.report(note.kind, this.position + note.offset, note.length, note.message)
+    if (parsed.info.hasTrailer) this.sawTrailer(parsed.info)
+    else this.sawPlain(parsed.info, parsed.extent)
+    const start = index + BLOCK_HEADER_BYTES
+    const end = start + parsed.usable
+    this.items.push({ kind: 'block', info: parsed.info, data: bytes, start, end, skipped: BLOCK_HEADER_BYTES })
+    this.blocks++
+  }
+
+  private sawTrailer(info: BlockInfo): void {
+    if (!this.trailersSeen && this.plain.count > 0) {
+      const { first, count, bytes } = this.plain
+      const blocks = count === 1 ? 'a block without trailer comes' : `${count} blocks without trailer come`
+      this.report('missing-trailer', first, bytes, `${blocks} before the first one with a trailer; delivered unchecked`)
+    }
+    this.trailersSeen = true
+    const found = this.sequences.add(info)
+    if (found) this.report(found.kind, info.offset, 0, found.message)
+  }
+
+  private sawPlain(info: BlockInfo, extent: number): void {
+    if (this.trailersSeen) {
+      this.report(
+        'missing-trailer',
+        info.offset,
+        extent,
+        'block without trailer among blocks with; delivered unchecked'
+      )
+      return
+    }
+    if (this.plain.count === 0) this.plain.first = info.offset
+    this.plain.count++
+    this.plain.bytes = info.offset + extent - this.plain.first
+  }
+
+  private report(kind: DamageKind, offset: number, length: number, message: string): void {
+    this.items.push({ kind: 'damage', damage: { kind, path: this.source.path, offset, length, message } })
+  }
+
+  /** Steps over what could not be read, to the next sound block. False if that has to wait for a growing file. */
+  private async recover(problem: Problem): Promise<boolean> {
+    const at = this.position
+    if (problem.message === '') return this.vet(at, problem.extent ?? 0)
+    if (this.options.live && (problem.kind === 'torn-tail' || at + (problem.extent ?? SECTOR_BYTES) >= this.end)) {
+      return false
+    }
+    const next = await this.findNext(at, problem)
+    const salvage = this.options.salvage && problem.kind === 'bad-trailer'
+    const partial = problem.kind === 'torn-tail' || (problem.kind === 'bad-entry' && !this.trailersSeen) || salvage
+    const kept = partial && (next === null || problem.kind !== 'torn-tail') ? await this.keepWhole(at) : 0
+    if (next === null && !this.source.seekable) this.size = await this.source.size()
+    const end = next ?? this.end
+    this.reportLoss(problem, at, end, kept, next !== null)
+    this.position = end
+    return true
+  }
+
+  /** Decides whether the large block at `at` is worth its memory. */
+  private async vet(at: number, wanted: number): Promise<boolean> {
+    const have = await this.window.load(at, CHUNK_BYTES)
+    const valid = this.window.buffer.readUInt32LE(this.window.index(at) + 4)
+    const resync = new Resync(this.source, this.window, this.end)
+    const promised = this.source.seekable && (await resync.promisesTrailer(at, blockExtent(valid)))
+    if (promised || (have > 0 && resync.firstEntriesDecode(at, valid))) {
+      this.vetted = at
+      return true
+    }
+    return this.recover({
+      kind: 'bad-header',
+      message: `a block header that claims ${wanted} bytes which are no entries`
+    })
+  }
+
+  /** Where to go on behind a block that cannot be read, or null if nothing sound follows. */
+  private async findNext(at: number, problem: Problem): Promise<number | null> {
+    const { source } = this
+    const window = source.seekable ? new Window(source, { reuse: true, readAhead: false }) : this.window
+    if (!source.seekable && problem.kind === 'torn-tail') return null
+    const resync = new Resync(source, window, this.end)
+    const expected = problem.extent === undefined ? -1 : at + problem.extent
+    if (expected === this.end && problem.kind !== 'bad-header') return null
+    const wanted = this.trailersSeen ? 'trailer' : 'any'
+    let found = expected > 0 ? await resync.soundAt(expected, wanted) : null
+    if (!found && (this.trailersSeen || source.seekable)) found = await resync.find(at + SECTOR_BYTES, 'trailer')
+    if (!found && !this.trailersSeen) found = await resync.find(at + SECTOR_BYTES, source.seekable ? 'plain' : 'any')
+    if (found?.hasTrailer) this.trailersSeen = true
+    return found?.position ?? null
+  }
+
+  /** Delivers the whole entries at the start of a block that is cut off or breaks off. Returns bytes kept, header included. */
+  private async keepWhole(at: number): Promise<number> {
+    const rest = this.end - at
+    // A pipe's bytes may have passed by while the next sound block was looked for.
+    if (!this.source.seekable && this.window.available(at) === 0) return 0
+    let have = await this.window.load(at, Math.min(rest, CHUNK_BYTES))
+    if (have < BLOCK_HEADER_BYTES) return 0
+    const valid = this.window.buffer.readUInt32LE(this.window.index(at) + 4)
+    const wanted = Math.min(rest, BLOCK_HEADER_BYTES + valid)
+    const resync = new Resync(this.source, this.window, this.end)
+    if (have < wanted && resync.firstEntriesDecode(at, valid)) have = await this.window.load(at, wanted)
+    const index = this.window.index(at)
+    const usable = Math.min(have, wanted) - BLOCK_HEADER_BYTES
+    const whole = wholeEntries(this.window.buffer, index + BLOCK_HEADER_BYTES, usable)
+    if (whole.count === 0) return 0
+    const { path } = this.source
+    const start = index + BLOCK_HEADER_BYTES
+    this.items.push({
+      kind: 'block',
+      info: { path, offset: at, source: 'file', valid, entries: whole.count, hasTrailer: false, recovered: false },
+      data: this.window.buffer,
+      start,
+      end: start + whole.bytes,
+      skipped: BLOCK_HEADER_BYTES
+    })
+    this.blocks++
+    return BLOCK_HEADER_BYTES + whole.bytes
+  }
+
+  private reportLoss(problem: Problem, at: number, end: number, kept: number, resumed: boolean): void {
+    const after = resumed ? `reading goes on at ${end}` : 'nothing readable follows'
+    const some = kept > 0 ? 'the whole entries before the damage are delivered' : 'nothing of it is delivered'
+    let { kind, message } = problem
+    if (kind === 'torn-tail' && resumed) {
+      kind = 'bad-header'
+      message = 'a block header that claims more bytes than the file has'
+    }
+    if (kept === 0 && (kind === 'bad-header' || kind === 'torn-tail') && this.looksLikeText(at)) {
+      kind = 'foreign'
+      message = 'text of another program'
+    }
+    this.report(kind, at + kept, end - at - kept, `${message}; ${some}, ${after}`)
+  }
+
+  private looksLikeText(at: number): boolean {
+    const have = Math.min(64, this.window.available(at), this.end - at)
+    if (have <= 0) return false
+    const index = this.window.index(at)
+    return this.window.buffer
+      .subarray(index, index + have)
+      .every(byte => (byte >= 32 && byte !== 127) || (byte >= 9 && byte <= 13))
+  }
+}

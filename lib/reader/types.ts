@@ -1,0 +1,82 @@
+/** What a block says of itself. Times are nanoseconds since the Unix epoch; what only a trailer tells is undefined without one. */
+export interface BlockInfo {
+  /** File the block was read from, or will lie in. */
+  readonly path: string
+  /** Where the block starts: in the log, or in the arena if `source` is 'arena'. */
+  readonly offset: number
+  readonly source: 'file' | 'arena'
+  /** Bytes of entries, length prefixes included. */
+  readonly valid: number
+  readonly entries: number
+  readonly hasTrailer: boolean
+  /** Written by recovery after a crash. */
+  readonly recovered: boolean
+  readonly stream?: bigint
+  readonly sequence?: bigint
+  readonly firstTime?: bigint
+  readonly lastTime?: bigint
+  readonly generation?: number
+  readonly segment?: number
+  readonly producer?: number
+}
+
+/**
+ * Kinds of damage.
+ * - `torn-tail`: the last block claims more bytes than the file has; its whole entries are delivered
+ * - `bad-trailer`: a block whose checksum, magic or version does not match; not delivered
+ * - `bad-header`, `bad-entry`: a block that cannot be decoded
+ * - `foreign`: bytes that are no block: text or data of another program
+ * - `missing-trailer`: a block without trailer in a file in which others have one; delivered
+ * - `nonzero-padding`: bytes that have to be zero are not; the block beside them is delivered
+ * - `sequence-hole`: blocks are missing from a stream; `sequence-repeat`: a block stands in the file twice
+ * - `replaced`: a followed file shrank or was replaced before it was read to its end
+ */
+export type DamageKind =
+  | 'torn-tail'
+  | 'bad-trailer'
+  | 'bad-header'
+  | 'bad-entry'
+  | 'foreign'
+  | 'missing-trailer'
+  | 'nonzero-padding'
+  | 'sequence-hole'
+  | 'sequence-repeat'
+  | 'replaced'
+
+export interface Damage {
+  readonly kind: DamageKind
+  readonly path: string
+  /** First damaged byte of the file. */
+  readonly offset: number
+  /** Damaged bytes; 0 where bytes are missing rather than wrong. */
+  readonly length: number
+  /** What is wrong and what became of the bytes, for a person. */
+  readonly message: string
+}
+
+/** Entries that lie back to back in `data[start, end)`: all of one block, or those of it not shown before. */
+export interface BlockItem {
+  readonly kind: 'block'
+  readonly info: BlockInfo
+  readonly data: Buffer
+  /** Index in `data` of the first length prefix. */
+  readonly start: number
+  /** Index in `data` behind the last payload. */
+  readonly end: number
+  /** Bytes of the block before `start`: the block's header, and entries left out. */
+  readonly skipped: number
+}
+
+export interface FillItem {
+  readonly kind: 'fill'
+  readonly offset: number
+  /** Bytes of the whole run of fill. */
+  length: number
+}
+
+export interface DamageReport {
+  readonly kind: 'damage'
+  readonly damage: Damage
+}
+
+export type ScanItem = BlockItem | FillItem | DamageReport

@@ -1,0 +1,122 @@
+import { alignUp, SECTOR_BYTES } from '../format'
+import type { Source } from './source'
+
+export const CHUNK_BYTES = 4 * 1024 * 1024
+/** Room in front of a chunk for the cut-off block before it. */
+const HEADROOM_BYTES = 512 * 1024
+
+interface ReadAhead {
+  buffer: Buffer
+  position: number
+  count: Promise<number>
+}
+
+/**
+ * The part of a source that lies in memory: a sliding window, read in large chunks, the next one while the present one is
+ * being used. Chunks are never overwritten unless `reuse` is set, so that views of them stay good.
+ */
+export class Window {
+  buffer: Buffer = Buffer.alloc(0)
+  /** Position in the file of `buffer[origin]`. */
+  start = 0
+  private origin = 0
+  private length = 0
+  private ahead: ReadAhead | null = null
+  private spare: Buffer | null = null
+
+  constructor(
+    private readonly source: Source,
+    private readonly options: { reuse: boolean; readAhead: boolean; chunkBytes?: number }
+  ) {}
+
+  /** Bytes that lie in memory from `position` on. */
+  available(position: number): number {
+    return position < this.start ? 0 : Math.max(0, this.start + this.length - position)
+  }
+
+  /** Index in `buffer` of a position that is available. */
+  index(position: number): number {
+    return this.origin + position - this.start
+  }
+
+  /**
+   * Slides the window to `position` and reads until `length` bytes are there or the source has no more. What lies before
+   * `position` is gone afterwards, and with `reuse` so are views of it.
+   * @returns bytes available from `position` on.
+   */
+  async load(position: number, length: number): Promise<number> {
+    if (this.available(position) >= length) return this.available(position)
+    if (!(await this.takeReadAhead(position))) this.slide(position, length)
+    while (this.length < length || this.length === 0) {
+      const room = this.buffer.length - this.origin - this.length
+      if (room === 0) this.slide(position, length)
+      const at = this.origin + this.length
+      const count = await this.source.read(this.buffer, at, this.buffer.length - at, this.start + this.length)
+      if (count === 0) break
+      this.length += count
+    }
+    this.readAhead()
+    return this.available(position)
+  }
+
+  /** Forgets what was read, so that a changed file is read anew. */
+  async reset(): Promise<void> {
+    await this.settle()
+    this.length = 0
+  }
+
+  /** Waits for the read under way; to be called before the source is closed. */
+  async settle(): Promise<void> {
+    const ahead = this.ahead
+    this.ahead = null
+    // The outcome of a read ahead that nobody wants any more does not matter.
+    if (ahead) await ahead.count.catch(() => 0)
+  }
+
+  private slide(position: number, length: number): void {
+    const kept = this.available(position)
+    const from = kept > 0 ? this.index(position) : 0
+    const chunk = this.options.chunkBytes ?? CHUNK_BYTES
+    const wanted = Math.max(chunk, alignUp(length, SECTOR_BYTES))
+    const inPlace = this.options.reuse && this.buffer.length >= wanted
+    const target = inPlace ? this.buffer : Buffer.allocUnsafeSlow(wanted)
+    if (kept > 0) this.buffer.copy(target, 0, from, from + kept)
+    this.buffer = target
+    this.origin = 0
+    this.start = position
+    this.length = kept
+  }
+
+  private async takeReadAhead(position: number): Promise<boolean> {
+    const ahead = this.ahead
+    if (!ahead) return false
+    this.ahead = null
+    const count = await ahead.count
+    const kept = this.available(position)
+    const fits = ahead.position === position + kept && kept <= HEADROOM_BYTES && count > 0
+    if (!fits) return false
+    if (kept > 0) {
+      const from = this.index(position)
+      this.buffer.copy(ahead.buffer, HEADROOM_BYTES - kept, from, from + kept)
+    }
+    if (this.options.reuse) this.spare = this.buffer
+    this.buffer = ahead.buffer
+    this.origin = HEADROOM_BYTES - kept
+    this.start = position
+    this.length = kept + count
+    return true
+  }
+
+  private readAhead(): void {
+    if (!this.options.readAhead || this.ahead) return
+    const size = HEADROOM_BYTES + CHUNK_BYTES
+    const spare = this.spare?.length === size ? this.spare : null
+    const buffer = spare ?? Buffer.allocUnsafeSlow(size)
+    this.spare = null
+    const position = this.start + this.length
+    const count = this.source.read(buffer, HEADROOM_BYTES, CHUNK_BYTES, position)
+    // Rejections are reported when the bytes are asked for; this keeps them from counting as unhandled until then.
+    count.catch(() => 0)
+    this.ahead = { buffer, position, count }
+  }
+}
