@@ -30,6 +30,15 @@ function pathWithoutCompiler(): string {
 /** Packs the repository and installs the tarball as a user does. */
 export function setup(project: TestProject): void {
   directory = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog package '))
+  try {
+    packAndInstall(project)
+  } catch (error) {
+    teardown()
+    throw error
+  }
+}
+
+function packAndInstall(project: TestProject): void {
   execFileSync('npm', ['pack', '--silent', '--pack-destination', directory], { cwd: root, stdio: 'inherit' })
   const name = fs.readdirSync(directory).find(file => file.endsWith('.tgz'))
   if (name === undefined) throw new Error('npm pack made no tarball')
