@@ -24,12 +24,22 @@ const steps = [
   ['lockfiles', node, ['scripts/check-lockfiles.js']]
 ]
 
+/** Most lines shown of one step. */
+const SHOWN = 80
+
+function shortened(text) {
+  const lines = text.trimEnd().split('\n')
+  return lines.length <= SHOWN
+    ? text
+    : `${lines.slice(0, SHOWN).join('\n')}\n... and ${lines.length - SHOWN} more lines`
+}
+
 /** Runs one step; its output is shown only if it failed. */
 function passes([name, command, args]) {
   const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 })
   const ok = result.status === 0
   console.log(`${ok ? 'ok    ' : 'FAILED'} ${name}`)
-  if (!ok) console.log(result.error ? result.error.message : result.stdout + result.stderr)
+  if (!ok) console.log(shortened(result.error ? result.error.message : result.stdout + result.stderr))
   return ok
 }
 
