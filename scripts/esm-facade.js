@@ -17,9 +17,10 @@ ${names.map(name => `  ${name}`).join(',\n')}
 } = shardlog
 `
 
-const TYPES = `export * from './public.js'
-declare const shardlog: typeof import('./index.js')
+const TYPES = `import shardlog from './index.js'
+
 export default shardlog
+export * from './public.js'
 `
 
 /** Names that are values: what a program can import. Types live in the declarations alone. */

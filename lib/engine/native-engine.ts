@@ -1,5 +1,6 @@
 import { asShardlogError, resumed, type ShardlogError } from '../errors'
 import type { ResolvedConfig, StatsSnapshot } from '../types'
+import { deliver } from './deliver'
 import { directLogBytes } from './direct-route'
 import type { Engine } from './engine'
 import { jsLockHolder, lockedError } from './js/lock'
@@ -27,7 +28,7 @@ function translatedAsync(promise: Promise<void>): Promise<void> {
 function openHandle(config: ResolvedConfig): NativeHandle {
   const { onError, logFilePath } = config
   const report: Report | undefined =
-    onError && (error => onError(error ? asShardlogError(error) : resumed(logFilePath)))
+    onError && (error => deliver(onError, error ? asShardlogError(error) : resumed(logFilePath)))
   const handle = translated(() => loadNative().open(config, report))
   // The addon holds its flock by now, which a JavaScript engine that starts later sees.
   const holder = jsLockHolder(logFilePath)

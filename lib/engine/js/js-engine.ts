@@ -2,12 +2,11 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fromSystemError, ShardlogError } from '../../errors'
 import type { FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../../types'
+import { deliver } from '../deliver'
 import type { Engine } from '../engine'
 import { checkNoArena } from './arena-check'
 import { flushAtExit, forgetAtExit } from './exit-hook'
 import { JsLog } from './js-log'
-
-type OnError = (error: ShardlogError) => void
 
 const IO_ALIGNMENT = 512
 const NO_DIRECT_IO = 'the JavaScript engine writes through the page cache'
@@ -24,8 +23,7 @@ const registry = new Map<string, Shared>()
 
 function report(handles: Set<JsEngine>, error: ShardlogError): void {
   for (const handle of handles) {
-    const { onError } = handle
-    if (onError !== undefined) setImmediate(() => onError(error)).unref()
+    if (handle.onError !== undefined) deliver(handle.onError, error)
   }
 }
 
@@ -57,7 +55,7 @@ class JsEngine implements Engine {
   readonly kind = 'js'
   readonly log: (text: string) => boolean
   readonly logBytes: (bytes: Uint8Array, start?: number, end?: number) => boolean
-  readonly onError: OnError | undefined
+  readonly onError: ResolvedConfig['onError']
   readonly #shared: Shared
   /** Whether entries are refused. */
   #closed = false
