@@ -39,7 +39,7 @@ async function main() {
   const { engine } = logger.getStatsSnapshot()
   await logger.close()
   const entries = []
-  for await (const entry of readLog(logFilePath)) entries.push(Buffer.from(entry.bytes ?? entry).toString())
+  for await (const entry of readLog(logFilePath)) entries.push(entry.text)
   console.log(JSON.stringify({ engine, entries, node: process.version, arch: process.arch }))
 }
 main()
