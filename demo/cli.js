@@ -6,20 +6,18 @@ const { command, indented } = require('./print')
 
 const PROGRAM = path.join(__dirname, '..', 'dist', 'cli', 'main.js')
 
-/** Runs `shardlog` with the arguments and shows the call and what it prints. */
-async function cli(args) {
-  command(`shardlog ${shown(args)}`)
-  await show(spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }))
+/** Runs `shardlog` with the arguments in a folder, and shows the call and what it prints. */
+async function cli(folder, args) {
+  command(`shardlog ${args.join(' ')}`)
+  await show(spawn(process.execPath, [PROGRAM, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] }))
 }
 
 /** As cli, into another program: the reader that leaves early is part of the show. */
-async function cliPipeline(args, next) {
-  command(`shardlog ${shown(args)} | ${next}`)
+async function cliPipeline(folder, args, next) {
+  command(`shardlog ${args.join(' ')} | ${next}`)
   const quoted = [process.execPath, PROGRAM, ...args].map(word => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
-  await show(spawn('sh', ['-c', `${quoted} | ${next}`], { stdio: ['ignore', 'pipe', 'pipe'] }))
+  await show(spawn('sh', ['-c', `${quoted} | ${next}`], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] }))
 }
-
-const shown = args => args.map(word => (path.isAbsolute(word) ? path.basename(word) : word)).join(' ')
 
 async function show(child) {
   const chunks = []

@@ -7,10 +7,6 @@
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { installDependencies } = require('./install')
-
-installDependencies()
-
 const { setTimeout: sleep } = require('node:timers/promises')
 const { startLoad } = require('./load')
 const { startService } = require('./service-process')
@@ -144,9 +140,10 @@ function showShards({ shards }) {
 }
 
 async function showCli(log) {
-  await cliPipeline(['cat', log], 'head -n 6')
-  await cli(['verify', log])
-  await cli(['stats', log])
+  const [folder, name] = [path.dirname(log), path.basename(log)]
+  await cliPipeline(folder, ['cat', name], 'head -n 6')
+  await cli(folder, ['verify', name])
+  await cli(folder, ['stats', name])
 }
 
 main().catch(error => {

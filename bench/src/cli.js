@@ -153,7 +153,13 @@ async function report(run) {
     goals: sections.flatMap(section => section.report.goals),
     tables: Object.fromEntries(sections.map(({ name, report: { tables } }) => [name, tables]))
   }
-  const html = await page({ ...run, sections })
+  const html = await page({
+    title: 'shardlog benchmarks',
+    lead: `${run.startedAt} · medians of ${run.options.rounds} interleaved rounds, every case in a process of its own`,
+    warning: run.options.quick && 'A quick run: it shows that everything works, and measures little.',
+    machine: run.machine,
+    sections
+  })
   const stamp = run.startedAt.replace(/[:.]/g, '-')
   for (const name of [stamp, 'latest']) {
     fs.writeFileSync(path.join(RESULTS, `${name}.json`), `${JSON.stringify(summary, null, 1)}\n`)

@@ -22,18 +22,6 @@ function modified(file) {
   return fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
 
-/** Installs the peers from the lock file, if they are not there or older than it. */
-function installDependencies() {
-  const lock = path.join(BENCH, 'package-lock.json')
-  const installed = path.join(BENCH, 'node_modules', '.package-lock.json')
-  if (modified(installed) > 0 && modified(installed) >= modified(lock)) return
-  console.log('bench: installing the peers')
-  const headers = nodeDirectory()
-  // Peers with native parts build against the running Node's own headers, where it has some.
-  const env = headers ? { ...process.env, npm_config_nodedir: headers } : process.env
-  run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: BENCH, env })
-}
-
 /** Builds the addon with the floors, if it is not there or older than its source. */
 function buildFloor() {
   const sources = fs.readdirSync(FLOOR).filter(name => /\.(cc|h|gyp)$/.test(name))
@@ -45,4 +33,4 @@ function buildFloor() {
   run(process.execPath, [gyp, 'rebuild', ...(headers ? [`--nodedir=${headers}`] : [])], { cwd: FLOOR })
 }
 
-module.exports = { installDependencies, buildFloor, ADDON }
+module.exports = { buildFloor }

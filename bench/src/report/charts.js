@@ -91,7 +91,7 @@ function bars(values, { x, log = false, digits = 1, descending = false }) {
  * Latency by percentile: the x axis counts nines (10 is the 90th percentile, 1,000 the 99.9th).
  * @param {{name: string, nines: number, ns: number}[]} values
  */
-function percentileCurves(values) {
+function percentileCurves(values, { y = 'ns over the timer' } = {}) {
   const labels = [
     [1, 'least'],
     [2, 'p50'],
@@ -114,7 +114,7 @@ function percentileCurves(values) {
         scale: { type: 'log', domain: [1, 100_000] },
         axis: { title: 'percentile of the calls', values: labels.map(([nines]) => nines), labelExpr }
       },
-      y: { field: 'ns', type: 'quantitative', scale: { type: 'log' }, axis: logAxis('ns over the timer') },
+      y: { field: 'ns', type: 'quantitative', scale: { type: 'log' }, axis: logAxis(y) },
       color: { field: 'name', sort: null, legend: { orient: 'bottom', columns: 4 } }
     }
   }
@@ -172,4 +172,22 @@ function threadLines(values) {
   }
 }
 
-module.exports = { bars, percentileCurves, histogramAreas, threadLines }
+/**
+ * Lines over the seconds of a run.
+ * @param {{name: string, second: number, value: number}[]} values
+ */
+function timeLines(values, { y }) {
+  return {
+    ...base(values),
+    width: WIDTH - 60,
+    height: 150,
+    mark: { type: 'line', strokeWidth: 2 },
+    encoding: {
+      x: { field: 'second', type: 'quantitative', axis: { title: 'seconds' } },
+      y: { field: 'value', type: 'quantitative', scale: { domainMin: 0 }, axis: { title: y, format: '~s' } },
+      color: { field: 'name', sort: null, legend: { orient: 'bottom' } }
+    }
+  }
+}
+
+module.exports = { timeLines, bars, percentileCurves, histogramAreas, threadLines }

@@ -33,7 +33,7 @@ const row = (cells, tag = 'td', attributes = '') =>
 
 function table({ title, head, rows }) {
   const body = rows.map(cells => row(cells, 'td', /^shardlog|^readLog/.test(cells[0]) ? ' class="own"' : ''))
-  return `<h3>${escapeHtml(title)}</h3><table>${row(head, 'th')}${body.join('')}</table>`
+  return `${title && `<h3>${escapeHtml(title)}</h3>`}<table>${head.some(Boolean) ? row(head, 'th') : ''}${body.join('')}</table>`
 }
 
 function goalTable(goals) {
@@ -58,27 +58,24 @@ async function section({ name, title, report }) {
 
 /**
  * A page that needs nothing but itself: styles and plots are inside.
- * @param {{machine: Record<string, string>, options: {rounds: number, quick: boolean}, startedAt: string,
- *          sections: {name: string, title: string, report: object}[]}} run
+ * @param {{title: string, lead: string, warning?: string, machine: Record<string, string>,
+ *          sections: {name: string, title: string, report: object}[]}} content
  */
-async function page(run) {
-  const sections = []
-  for (const entry of run.sections) sections.push(await section(entry))
-  const goals = run.sections.flatMap(entry => entry.report.goals)
-  const machine = Object.entries(run.machine).map(
+async function page({ title, lead, warning, machine, sections }) {
+  const bodies = []
+  for (const entry of sections) bodies.push(await section(entry))
+  const goals = sections.flatMap(entry => entry.report.goals)
+  const facts = Object.entries(machine).map(
     ([name, value]) => `<tr><td>${escapeHtml(name)}</td><td style="text-align:left">${escapeHtml(value)}</td></tr>`
   )
-  const warning = run.options.quick
-    ? '<p class="short">A quick run: it shows that everything works, and measures little.</p>'
-    : ''
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>shardlog benchmarks</title><style>${STYLE}</style></head><body>
-<h1>shardlog benchmarks</h1>
-<p class="lead">${escapeHtml(run.startedAt)} · medians of ${run.options.rounds} interleaved rounds, every case in a process of its own</p>${warning}
-<nav>${run.sections.map(({ name, title }) => `<a href="#${name}">${escapeHtml(title)}</a>`).join('')}</nav>
-<h2>Goals</h2>${goalTable(goals)}
-${sections.join('\n')}
-<h2>Machine</h2><table>${machine.join('')}</table>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>
+<h1>${escapeHtml(title)}</h1>
+<p class="lead">${escapeHtml(lead)}</p>${warning ? `<p class="short">${escapeHtml(warning)}</p>` : ''}
+<nav>${sections.map(({ name, title: text }) => `<a href="#${name}">${escapeHtml(text)}</a>`).join('')}</nav>
+${goals.length > 0 ? `<h2>Goals</h2>${goalTable(goals)}` : ''}
+${bodies.join('\n')}
+<h2>Machine</h2><table>${facts.join('')}</table>
 </body></html>
 `
 }

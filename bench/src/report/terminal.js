@@ -30,12 +30,12 @@ const CHARS = {
 function layout(head, rows, aligns) {
   const style = { head: [], border: [], 'padding-left': 0, 'padding-right': 0 }
   const drawn = new Table({ chars: CHARS, style, colAligns: aligns })
-  drawn.push(head.map(bold), ...rows)
+  drawn.push(...(head.some(Boolean) ? [head.map(bold)] : []), ...rows)
   return drawn.toString().replace(/ +$/gm, '')
 }
 
 function table({ title, head, rows }) {
-  return `${title}\n${layout(
+  return `${title && `${title}\n`}${layout(
     head,
     rows,
     head.map((_, i) => (i === 0 ? 'left' : 'right'))
