@@ -7,11 +7,14 @@ const path = require('node:path')
 const { root, runMain } = require('./run')
 const { layers, filesOf } = require('./native-sources')
 
-/** What each layer may include, besides itself and system headers. */
+/**
+ * What each layer may include, besides itself and system headers. format and io stand side by side; io may look at
+ * format's constants (files are aligned to the format's sectors), format knows nothing of files.
+ */
 const below = {
   platform: [],
   format: ['platform'],
-  io: ['platform'],
+  io: ['format', 'platform'],
   engine: ['format', 'io', 'platform'],
   napi: ['engine', 'format', 'io', 'platform']
 }
