@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { ShardlogError } from '../errors'
-import { crc32c } from '../format'
+import { crc32c } from '../format/crc32c'
 import {
   ARENA_CRC_BYTES,
   ARENA_HEADER_BYTES,

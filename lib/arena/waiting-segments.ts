@@ -1,4 +1,4 @@
-import { BLOCK_HEADER_BYTES } from '../format'
+import { BLOCK_HEADER_BYTES } from '../format/constants'
 import type { ArenaFile, ArenaGeometry, ArenaState } from './arena-file'
 import { CLAIM, LINE_BYTES, OFFSET_MASK, SLOT } from './layout'
 

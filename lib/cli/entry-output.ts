@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer'
-import { ENTRY_PREFIX_BYTES } from '../format'
+import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { collectEntries, type Entry } from '../reader/entry'
 import type { BlockItem, ScanItem } from '../reader/types'
 import type { FdWriter } from './fd-writer'
 
-const NEWLINE = 0x0a
+export const NEWLINE = 0x0a
 
 /** Nanoseconds since the epoch as ISO 8601 with all nine digits. */
 export function isoTime(ns: bigint): string {
@@ -24,11 +24,6 @@ export function entryJson(entry: Entry, withPath: boolean): string {
     ...(isUtf8(bytes) ? { text: entry.text } : { base64: bytes.toString('base64') })
   }
   return `${JSON.stringify(line)}\n`
-}
-
-/** Text of one entry: itself, and a newline if it lacks one. */
-export function entryText(bytes: Buffer): Buffer {
-  return bytes.at(-1) === NEWLINE ? bytes : Buffer.concat([bytes, Buffer.from('\n')])
 }
 
 /**

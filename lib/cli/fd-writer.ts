@@ -17,10 +17,14 @@ function writeOnce(fd: number, bytes: Uint8Array, start: number, end: number): P
   })
 }
 
+/** Collected output is written when it reaches this size. */
+const FULL_BYTES = 256 * 1024
+
 /** Writes to a file descriptor, waiting until the bytes are taken, so that a slow reader slows us down. */
 export class FdWriter {
   private text: string[] = []
-  private textLength = 0
+  private parts: Uint8Array[] = []
+  private collected = 0
 
   constructor(private readonly fd: number) {}
 
@@ -29,20 +33,32 @@ export class FdWriter {
     for (let at = start; at < end; ) at += await writeOnce(this.fd, bytes, at, end)
   }
 
-  /** Collects text; `isFull` says when to call `flush`. */
-  add(text: string): void {
-    this.text.push(text)
-    this.textLength += text.length
+  /** Collects text or bytes; `isFull` says when to call `flush`. The bytes must not change before. */
+  add(part: string | Uint8Array): void {
+    this.collected += part.length
+    if (typeof part === 'string') {
+      this.text.push(part)
+      return
+    }
+    this.endText()
+    this.parts.push(part)
   }
 
   get isFull(): boolean {
-    return this.textLength >= 256 * 1024
+    return this.collected >= FULL_BYTES
   }
 
   async flush(): Promise<void> {
-    const text = this.text.join('')
+    this.endText()
+    const bytes = this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts)
+    this.parts = []
+    this.collected = 0
+    await this.write(bytes)
+  }
+
+  private endText(): void {
+    if (this.text.length === 0) return
+    this.parts.push(Buffer.from(this.text.join('')))
     this.text = []
-    this.textLength = 0
-    if (text !== '') await this.write(Buffer.from(text))
   }
 }

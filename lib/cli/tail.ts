@@ -5,7 +5,7 @@ import { scanSource } from '../reader/scan-files'
 import { tailStart } from '../reader/tail-start'
 import type { ScanItem } from '../reader/types'
 import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles, UsageError } from './command'
-import { entryJson, entryText } from './entry-output'
+import { entryJson, NEWLINE } from './entry-output'
 import { FdWriter } from './fd-writer'
 import { openInput } from './input'
 import { sayDamage, sayWaiting } from './stderr'
@@ -63,20 +63,21 @@ class Printer {
   async print(entries: readonly Entry[]): Promise<void> {
     for (const entry of entries) {
       if (this.json) this.writer.add(entryJson(entry, this.many))
-      else await this.printText(entry)
+      else this.addText(entry)
       if (this.writer.isFull) await this.writer.flush()
     }
     await this.writer.flush()
   }
 
-  private async printText(entry: Entry): Promise<void> {
+  private addText(entry: Entry): void {
     if (this.many && this.heading !== entry.block.path) {
       this.heading = entry.block.path
       this.writer.add(`${this.printed ? '\n' : ''}==> ${this.heading} <==\n`)
     }
     this.printed = true
-    await this.writer.flush()
-    await this.writer.write(entryText(entry.bytes))
+    const { bytes } = entry
+    this.writer.add(bytes)
+    if (bytes.at(-1) !== NEWLINE) this.writer.add('\n')
   }
 }
 

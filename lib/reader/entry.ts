@@ -1,4 +1,4 @@
-import { ENTRY_PREFIX_BYTES } from '../format'
+import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import type { BlockInfo, BlockItem } from './types'
 
 /** One entry, as it was logged. */

@@ -2,18 +2,16 @@ import {
   BLOCK_HEADER_BYTES,
   blockExtent,
   blockStride,
-  crc32c,
-  decodeTrailer,
   ENTRY_PREFIX_BYTES,
   FLAG_CARRIED,
   FLAG_RECOVERED,
   SECTOR_BYTES,
   TRAILER_BYTES,
   TRAILER_MAGIC,
-  type Trailer,
-  trailerFits,
-  trailerMatches
-} from '../format'
+  trailerFits
+} from '../format/constants'
+import { crc32c } from '../format/crc32c'
+import { decodeTrailer, type Trailer, trailerMatches } from '../format/trailer'
 import type { BlockInfo, DamageKind } from './types'
 
 /** A problem of one block; `offset` counts from the block's start. */
@@ -69,12 +67,13 @@ export function checkTrailer(bytes: Buffer, at: number, valid: number, trailerAt
 
 /** Bytes of `bytes[start, start + available)` that are whole entries (R2). */
 export function wholeEntries(bytes: Buffer, start: number, available: number): { bytes: number; count: number } {
-  const end = start + available
+  const last = start + available - ENTRY_PREFIX_BYTES
   let at = start
   let count = 0
-  while (end - at > ENTRY_PREFIX_BYTES) {
-    const length = bytes.readUInt32LE(at)
-    if (length === 0 || length > end - at - ENTRY_PREFIX_BYTES) break
+  while (at < last) {
+    // Four byte loads are several times faster here than readUInt32LE.
+    const length = (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+    if (length === 0 || length > last - at) break
     at += ENTRY_PREFIX_BYTES + length
     count++
   }

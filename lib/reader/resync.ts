@@ -2,11 +2,11 @@ import {
   BLOCK_HEADER_BYTES,
   blockExtent,
   blockStride,
-  decodeTrailer,
   ENTRY_PREFIX_BYTES,
   SECTOR_BYTES,
   TRAILER_BYTES
-} from '../format'
+} from '../format/constants'
+import { decodeTrailer } from '../format/trailer'
 import { checkTrailer, findTrailer, isPlausibleHeader, wholeEntries } from './parse-block'
 import type { Source } from './source'
 import type { Window } from './window'

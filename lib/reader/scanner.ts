@@ -1,4 +1,4 @@
-import { BLOCK_HEADER_BYTES, blockExtent, blockStride, SECTOR_BYTES } from '../format'
+import { BLOCK_HEADER_BYTES, blockExtent, blockStride, SECTOR_BYTES } from '../format/constants'
 import { isPlausibleHeader, isZero, type ParsedBlock, parseBlock, wholeEntries } from './parse-block'
 import { Resync } from './resync'
 import { SequenceTracker } from './sequence-tracker'

@@ -1,4 +1,4 @@
-import { BLOCK_HEADER_BYTES } from '../format'
+import { BLOCK_HEADER_BYTES } from '../format/constants'
 import type { BlockItem, ScanItem } from './types'
 
 /**

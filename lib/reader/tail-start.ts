@@ -1,4 +1,5 @@
-import { decodeTrailer, SECTOR_BYTES, TRAILER_BYTES } from '../format'
+import { SECTOR_BYTES, TRAILER_BYTES } from '../format/constants'
+import { decodeTrailer } from '../format/trailer'
 import { isZero } from './parse-block'
 import type { Source } from './source'
 

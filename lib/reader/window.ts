@@ -1,4 +1,4 @@
-import { alignUp, SECTOR_BYTES } from '../format'
+import { alignUp, SECTOR_BYTES } from '../format/constants'
 import type { Source } from './source'
 
 export const CHUNK_BYTES = 4 * 1024 * 1024

@@ -107,7 +107,7 @@ class Reader:
             if count is None:
                 return
             self.blocks += 1
-            at += self.read_trailer(at, capacity, valid, count)
+            at += self.read_trailer(at, valid, count)
         if self.trailers and self.without_trailer:
             for where in self.without_trailer:
                 self.problem(where, 'block without trailer among blocks with')
@@ -129,7 +129,7 @@ class Reader:
             here += 4 + length
         return count
 
-    def read_trailer(self, at, capacity, valid, count):
+    def read_trailer(self, at, valid, count):
         """Checks padding and trailer; returns the distance to what follows."""
         used, stride = 8 + valid, up(8 + valid)
         carried = stride - used < 64
@@ -149,7 +149,7 @@ class Reader:
         elif not self.zero(at + used, there):
             self.problem(at + used, 'padding is not zero')
         fields = struct.unpack_from('<IHHQQQQIIIIII', self.data, there)
-        _, version, flags, stream, sequence, first, last, entries, generation, segment, producer, said, crc = fields
+        _, version, flags, stream, sequence, _, _, entries, generation, segment, producer, said, crc = fields
         if version != 1:
             self.problem(there, f'trailer version {version}')
         if bool(flags & 1) != carried or flags & ~7:
@@ -158,8 +158,6 @@ class Reader:
             self.problem(there, f'trailer says {entries} entries, the block has {count}')
         if said != length:
             self.problem(there, f'trailer says length {said}, it is {length}')
-        if first > last:
-            self.problem(there, 'block ends before it begins')
         if producer == 0:
             self.problem(there, 'producer 0')
         if self.check_crc and crc32c(self.data[at:at + used] + self.data[there:there + 60]) != crc:
