@@ -183,9 +183,14 @@ function timeLines(values, { y }) {
     height: 150,
     mark: { type: 'line', strokeWidth: 2 },
     encoding: {
-      x: { field: 'second', type: 'quantitative', axis: { title: 'seconds' } },
+      x: {
+        field: 'second',
+        type: 'quantitative',
+        scale: { domainMin: 0 },
+        axis: { title: 'seconds', tickMinStep: 1 }
+      },
       y: { field: 'value', type: 'quantitative', scale: { domainMin: 0 }, axis: { title: y, format: '~s' } },
-      color: { field: 'name', sort: null, legend: { orient: 'bottom' } }
+      color: { field: 'name', legend: null }
     }
   }
 }

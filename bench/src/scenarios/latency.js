@@ -63,7 +63,7 @@ async function run(params, context) {
 
 function secondsFor({ subject: kind }, { quick }) {
   if (quick) return 0.3
-  return kind === 'peer' ? 3 : 5
+  return kind === 'peer' ? 2 : 5
 }
 
 async function openSubject({ subject: kind, method, name }, { folder }) {

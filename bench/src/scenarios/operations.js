@@ -19,7 +19,7 @@ function cases({ peers: wanted }) {
 }
 
 async function run(params, { folder, quick }) {
-  const options = { maxTime: quick ? 0.1 : 0.5, minSamples: 5 }
+  const options = { maxTime: quick ? 0.1 : 0.3, minSamples: 5 }
   return params.subject === 'shardlog' ? runShardlog(folder, options) : runPeer(params, folder, options)
 }
 
