@@ -1,6 +1,20 @@
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format'
 import type { DirectRoute, NativeHandle } from './native-binding'
 
+const BUFFER_PROTOTYPE: object = Buffer.prototype
+const BYTES_PROTOTYPE: object = Uint8Array.prototype
+
+/**
+ * Whether `bytes` is a Uint8Array or Buffer whose `length` is the true one: a subclass may have a length of its own, but would
+ * be copied by the true one, over the end of the room. These two tests cost nothing in optimised code; comparing `length`
+ * with `byteLength` costs 10 ns.
+ */
+function isPlain(bytes: Uint8Array): boolean {
+  if (!ArrayBuffer.isView(bytes)) return false
+  const prototype = Object.getPrototypeOf(bytes)
+  return prototype === BUFFER_PROTOTYPE || prototype === BYTES_PROTOTYPE
+}
+
 /** Places in `DirectRoute.lease`. */
 const WORD = 0
 const BUFFER = 1
@@ -37,8 +51,6 @@ export function directLogBytes(handle: NativeHandle, { lease, words, buffers, ac
     // Sealed words are negative.
     if (offset < HEADER_BYTES) return false
     const { length } = bytes
-    // A subclass with a length of its own would be copied by its real one, over the end of the room.
-    if (length !== bytes.byteLength) return false
     const next = offset + PREFIX_BYTES + length
     if (length === 0 || next > lease[LIMIT]!) return false
     if (lease[BUFFER] !== current) look(lease[BUFFER]!)
@@ -51,11 +63,7 @@ export function directLogBytes(handle: NativeHandle, { lease, words, buffers, ac
   }
 
   return (bytes, start, end) => {
-    try {
-      if (start === undefined && end === undefined && bytes instanceof Uint8Array && accept(bytes)) return true
-    } catch {
-      // An object that only looks like a Uint8Array: the call route counts it as dropped.
-    }
+    if (start === undefined && end === undefined && isPlain(bytes) && accept(bytes)) return true
     return call(bytes, start, end)
   }
 }

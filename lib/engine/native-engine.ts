@@ -25,16 +25,25 @@ function translatedAsync(promise: Promise<void>): Promise<void> {
   })
 }
 
+function refuseIfHeldByJs(log: string): void {
+  const holder = jsLockHolder(log)
+  if (holder !== undefined) throw lockedError(log, holder, 'JavaScript')
+}
+
 function openHandle(config: ResolvedConfig): NativeHandle {
   const { onError, logFilePath } = config
   const report: Report | undefined =
     onError && (error => deliver(onError, error ? asShardlogError(error) : resumed(logFilePath)))
+  refuseIfHeldByJs(logFilePath)
   const handle = translated(() => loadNative().open(config, report))
-  // The addon holds its flock by now, which a JavaScript engine that starts later sees.
-  const holder = jsLockHolder(logFilePath)
-  if (holder === undefined) return handle
-  handle.closeSync()
-  throw lockedError(logFilePath, holder, 'JavaScript')
+  // Again now that the addon holds its flock, which a JavaScript engine that starts later sees.
+  try {
+    refuseIfHeldByJs(logFilePath)
+  } catch (error) {
+    handle.closeSync()
+    throw error
+  }
+  return handle
 }
 
 const withLastError = <T extends { lastError: ShardlogError | null }>(value: T): T => ({

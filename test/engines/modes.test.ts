@@ -94,7 +94,7 @@ describe('the JavaScript engine', () => {
   })
 
   it('takes over the lock of a dead process, and one that was never filled in', () => {
-    for (const content of ['999999999 1\n', '', 'not a lock']) {
+    for (const content of ['999999999 1 ready    \n', '999999999 1 preparing\n', '', 'not a lock']) {
       const logFilePath = tempLog()
       fs.writeFileSync(`${logFilePath}.lock`, content)
       const logger = new Logger({ logFilePath, engine: 'js' })

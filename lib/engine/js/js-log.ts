@@ -39,8 +39,9 @@ export class JsLog {
     this.buffers = new Buffers(this.geometry, config.shardSelection === 'round-robin')
     this.#lock = new Lock(realPath)
     try {
-      this.#file = openLogFile(config.logFilePath, config.dsync, this.#lock.first)
       this.#lock.checkNative()
+      this.#file = openLogFile(config.logFilePath, config.dsync, this.#lock.first)
+      this.#lock.ready()
     } catch (error) {
       this.#lock.release()
       throw error

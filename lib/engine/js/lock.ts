@@ -4,14 +4,19 @@ import { pause } from './pause'
 import { flockHolder, isAlive, ownStartTime } from './process-identity'
 
 const EMPTY_TRIES = 20
+/** How long an engine waits for another of its process to make the log ready; longer only if that one was terminated meanwhile. */
+const PREPARE_TRIES = 2_500
+const TRY_MS = 2
 const TAKE_TRIES = 10
 
 interface Owner {
   pid: number
   startTime: string
+  /** Whether the log's tail is still being mended, so that nobody may append. */
+  preparing: boolean
 }
 
-const self: Owner = { pid: process.pid, startTime: ownStartTime() }
+const self: Owner = { pid: process.pid, startTime: ownStartTime(), preparing: false }
 const isSelf = (owner: Owner): boolean => owner.pid === self.pid && owner.startTime === self.startTime
 
 /** Name of the file by which the JavaScript engine keeps other processes off a log. */
@@ -28,12 +33,18 @@ function readOwner(file: string): Owner | undefined {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
     }
-    const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(content) ?? []
-    if (pid !== undefined && startTime !== undefined) return { pid: Number(pid), startTime }
-    pause(2) // Created but not yet filled in by its owner.
+    const [, pid, startTime, state] = /^(\d+) (\d+) (preparing|ready) *\n$/.exec(content) ?? []
+    if (pid !== undefined && startTime !== undefined) {
+      return { pid: Number(pid), startTime, preparing: state === 'preparing' }
+    }
+    pause(TRY_MS) // Created but not yet filled in by its owner.
   }
-  return { pid: 0, startTime: '0' }
+  return { pid: 0, startTime: '0', preparing: false }
 }
+
+/** Same length in both states, so that one write turns the first into the second. */
+const lockLine = (preparing: boolean): string =>
+  `${self.pid} ${self.startTime} ${(preparing ? 'preparing' : 'ready').padEnd(9)}\n`
 
 const living = (owner: Owner): boolean => owner.pid !== 0 && isAlive(owner.pid, owner.startTime)
 
@@ -74,12 +85,16 @@ export class Lock {
     }
   }
 
-  /** Refuses a log that a native engine has open. Called when the log exists. */
+  /** Refuses a log that a native engine has open. One that opens later sees this lock. */
   checkNative(): void {
-    const pid = flockHolder(this.log)
+    const pid = fs.existsSync(this.log) ? flockHolder(this.log) : undefined
     if (pid === undefined) return
-    this.release()
     throw lockedError(this.log, pid, 'native')
+  }
+
+  /** The first engine has made the log ready: others of the process may append. */
+  ready(): void {
+    if (this.first) fs.writeSync(this.#fd, lockLine(false), 0)
   }
 
   release(): void {
@@ -96,6 +111,7 @@ export class Lock {
       const owner = readOwner(this.#path)
       if (owner === undefined) continue
       if (isSelf(owner)) {
+        this.#awaitReady()
         const shared = this.#join()
         if (shared !== undefined) return { fd: shared, first: false }
       } else if (living(owner)) {
@@ -110,12 +126,16 @@ export class Lock {
   #create(): number | undefined {
     try {
       const fd = fs.openSync(this.#path, 'wx', 0o644)
-      fs.writeSync(fd, `${self.pid} ${self.startTime}\n`)
+      fs.writeSync(fd, lockLine(true), 0)
       return fd
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
       throw error
     }
+  }
+
+  #awaitReady(): void {
+    for (let i = 0; i < PREPARE_TRIES && readOwner(this.#path)?.preparing; i++) pause(TRY_MS)
   }
 
   /** Opens the lock another engine of this process made; undefined if that one removed it meanwhile. */
