@@ -1,0 +1,149 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import { afterEach, describe, expect, it } from 'vitest'
+import { ArenaFile } from '../../lib/arena/arena-file'
+import { readLog } from '../../lib/reader'
+import { waitingEntries } from '../../lib/reader/waiting'
+import { prelude } from '../support/child'
+import { Logger } from '../support/shardlog'
+import { tempLog } from '../support/temp'
+
+const stop: AbortController[] = []
+const native = { engine: 'native', flushInterval: 0, dsync: false } as const
+
+afterEach(() => {
+  for (const controller of stop.splice(0)) controller.abort()
+})
+
+/** Collects a followed log's entries; `enough` resolves when there are as many. */
+function collect(file: string) {
+  const controller = new AbortController()
+  stop.push(controller)
+  const texts: string[] = []
+  const sources = new Set<string>()
+  let wake = () => {}
+  const done = (async () => {
+    for await (const entry of readLog(file, { follow: true, strict: true, signal: controller.signal })) {
+      texts.push(entry.text)
+      sources.add(entry.block.source)
+      wake()
+    }
+  })()
+  const enough = async (count: number) => {
+    while (texts.length < count) {
+      await new Promise<void>(resolve => {
+        wake = resolve
+      })
+    }
+  }
+  return { texts, sources, done, enough }
+}
+
+describe('an arena beside the log', () => {
+  it.each(['file', 'shm'] as const)(
+    'shows its entries at once, and each only once when they are written (%s)',
+    async crashSafe => {
+      const file = tempLog()
+      const logger = new Logger({ logFilePath: file, ...native, crashSafe })
+      logger.log('first')
+      const { texts, sources, enough } = collect(file)
+      await enough(1)
+      expect(fs.statSync(file).size).toBe(0)
+      expect([...sources]).toEqual(['arena'])
+      logger.log('second')
+      await enough(2)
+      await logger.flush()
+      logger.log('third')
+      await enough(3)
+      await logger.close()
+      const again = new Logger({ logFilePath: file, ...native, crashSafe })
+      again.log('fourth')
+      await enough(4)
+      await again.close()
+      expect(texts).toEqual(['first', 'second', 'third', 'fourth'])
+    }
+  )
+
+  it('is followed through many flushes without a loss, a repetition or a change of order', async () => {
+    const file = tempLog()
+    const config = {
+      logFilePath: file,
+      ...native,
+      bufferSize: 1 << 20,
+      numShards: 2,
+      flushInterval: 3,
+      onFull: 'block'
+    }
+    const script = `
+      const logger = new Logger({ ...config, blockTimeout: Infinity })
+      let i = 0
+      const go = () => {
+        for (let n = 0; n < 500; n++) logger.log('entry ' + i++ + ' ' + 'x'.repeat(i % 200))
+        if (i < 60000) setTimeout(go, i % 3)
+        else logger.close()
+      }
+      go()`
+    fs.writeFileSync(file, '')
+    const { texts, sources, enough } = collect(file)
+    const child = spawn(process.execPath, ['-e', prelude(config) + script], { stdio: 'inherit' })
+    const [code] = await once(child, 'exit')
+    expect(code).toBe(0)
+    await enough(60_000)
+    expect(texts.findIndex((text, i) => !text.startsWith(`entry ${i} `))).toBe(-1)
+    expect(sources.has('file')).toBe(true)
+  })
+
+  it('of a killed process is counted, shown, recovered, and not shown again', async () => {
+    const file = tempLog()
+    const config = { logFilePath: file, ...native }
+    const script = `
+      const logger = new Logger(config)
+      for (let i = 0; i < 100; i++) logger.log('entry ' + i)
+      process.kill(process.pid, 'SIGKILL')`
+    const child = spawn(process.execPath, ['-e', prelude(config) + script], { stdio: 'inherit' })
+    await once(child, 'exit')
+    const waiting = waitingEntries(file)
+    expect(waiting).toMatchObject({ entries: 100, ownerAlive: false, ownerPid: child.pid })
+    const { texts, enough } = collect(file)
+    await enough(100)
+    const logger = new Logger({ logFilePath: file, ...native })
+    logger.log('next')
+    await enough(101)
+    await logger.close()
+    expect(texts).toEqual([...Array.from({ length: 100 }, (_, i) => `entry ${i}`), 'next'])
+    expect(waitingEntries(file)).toBeNull()
+  })
+
+  it('tells its owner, its log and its geometry', async () => {
+    const file = tempLog()
+    const logger = new Logger({ logFilePath: file, ...native, numShards: 4, bufferSize: 2 << 20 })
+    logger.log('a')
+    const arena = ArenaFile.open(`${file}.arena`)
+    expect(arena).not.toBeNull()
+    expect(arena?.owner.pid).toBe(process.pid)
+    expect(arena?.logPath).toBe(file)
+    expect(arena?.geometry.numShards).toBe(4)
+    expect(waitingEntries(file)).toMatchObject({ entries: 1, bytes: 1, ownerAlive: true })
+    arena?.close()
+    await logger.close()
+  })
+
+  it('that is none, damaged or of another version is told apart', async () => {
+    const file = tempLog()
+    const logger = new Logger({ logFilePath: file, ...native })
+    const bytes = fs.readFileSync(`${file}.arena`)
+    await logger.close()
+    const path = `${file}.other`
+    expect(ArenaFile.open(path)).toBeNull()
+    fs.writeFileSync(path, 'something else')
+    expect(() => ArenaFile.open(path)).toThrow(expect.objectContaining({ code: 'ERR_SHARDLOG_ARENA_CORRUPT' }))
+    bytes.writeUInt32LE(2, 8)
+    fs.writeFileSync(path, bytes.subarray(0, 4096))
+    expect(() => ArenaFile.open(path)).toThrow(expect.objectContaining({ code: 'ERR_SHARDLOG_ARENA_VERSION' }))
+    bytes.writeUInt32LE(1, 8)
+    bytes[20]! ^= 1
+    fs.writeFileSync(path, bytes.subarray(0, 4096))
+    expect(() => ArenaFile.open(path)).toThrow(expect.objectContaining({ code: 'ERR_SHARDLOG_ARENA_CORRUPT' }))
+  })
+})
