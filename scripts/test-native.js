@@ -16,7 +16,7 @@ const builds = {
 }
 
 /** Longest time of one test, in seconds. */
-const TIMEOUT = 300
+const TIMEOUT = 120
 
 function testBuild(name) {
   const { sanitize, env } = builds[name]
