@@ -1,4 +1,5 @@
-// Claiming, swapping, sealing and recycling, one interleaving at a time (docs/memory-model.md, Steps).
+// Claiming, swapping, sealing and recycling, one interleaving at a time (docs/memory-model.md,
+// Steps).
 #include "engine/buffer_sets.h"
 
 #include <gtest/gtest.h>
@@ -29,7 +30,8 @@ bool Put(const Lease& lease, const std::string& entry) {
   return lease.slot->Accept(at, at.offset() + 4 + size);
 }
 
-Lease MustClaim(Rig& rig, uint64_t generation, uint32_t shard, uint32_t segments, uint32_t producer) {
+Lease MustClaim(Rig& rig, uint64_t generation, uint32_t shard, uint32_t segments,
+                uint32_t producer) {
   Lease lease;
   EXPECT_EQ(rig.sets().Claim(generation, shard, segments, producer, &lease), ClaimResult::kLeased);
   return lease;
@@ -98,7 +100,8 @@ TEST(FullOrder, BlocksAreFullShardsByNumberThenTheOthersByIndex) {
   leases.push_back(MustClaim(rig, 0, 0, 1, 4));
   for (const Lease& lease : leases) ASSERT_TRUE(Put(lease, "x"));
   std::vector<uint32_t> shards;
-  for (const engine::SealedSegment& segment : rig.sets().Seal(0, 0)) shards.push_back(segment.shard);
+  for (const engine::SealedSegment& segment : rig.sets().Seal(0, 0))
+    shards.push_back(segment.shard);
   EXPECT_EQ(shards, (std::vector<uint32_t>{3, 1, 0, 2}));
 }
 

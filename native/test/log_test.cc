@@ -1,4 +1,5 @@
-// The whole engine under threads: every accepted entry is in the file once, whole, and in its thread's order.
+// The whole engine under threads: every accepted entry is in the file once, whole, and in its
+// thread's order.
 #include "engine/log.h"
 
 #include <gtest/gtest.h>
@@ -125,8 +126,8 @@ struct Mix {
 
 class Stress : public testing::TestWithParam<Mix> {};
 
-// Small buffers, so that swaps, flushes and recycles are constant; some entries larger than a segment; flushes asked for
-// meanwhile.
+// Small buffers, so that swaps, flushes and recycles are constant; some entries larger than a
+// segment; flushes asked for meanwhile.
 TEST_P(Stress, ExactlyOnceAndInOrder) {
   const Mix mix = GetParam();
   TempDir directory;
@@ -143,8 +144,10 @@ TEST_P(Stress, ExactlyOnceAndInOrder) {
       const auto producer = log->Attach();
       Random random(static_cast<uint64_t>(t) + 1);
       for (uint32_t i = 0; i < 1500 * kScale; i++) {
-        const size_t size = random.Next() % 100 == 0 ? random.Between(4000, 20000) : random.Between(20, 260);
-        const std::string entry = MakeEntry(static_cast<uint32_t>(t), accepted[static_cast<size_t>(t)], size);
+        const size_t size =
+            random.Next() % 100 == 0 ? random.Between(4000, 20000) : random.Between(20, 260);
+        const std::string entry =
+            MakeEntry(static_cast<uint32_t>(t), accepted[static_cast<size_t>(t)], size);
         const bool taken = producer->Append(entry.data(), entry.size());
         if (taken) accepted[static_cast<size_t>(t)]++;
         if (mix.on_full == engine::OnFull::kBlock) EXPECT_TRUE(taken);
@@ -165,10 +168,11 @@ TEST_P(Stress, ExactlyOnceAndInOrder) {
   EXPECT_EQ(stats.total_logs, stats.written_logs + stats.dropped_logs);
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, Stress,
-                         testing::Values(Mix{2, 1, engine::OnFull::kBlock}, Mix{4, 2, engine::OnFull::kBlock},
-                                         Mix{8, 2, engine::OnFull::kBlock}, Mix{16, 4, engine::OnFull::kBlock},
-                                         Mix{4, 1, engine::OnFull::kDrop}, Mix{16, 1, engine::OnFull::kBlock}));
+INSTANTIATE_TEST_SUITE_P(
+    Threads, Stress,
+    testing::Values(Mix{2, 1, engine::OnFull::kBlock}, Mix{4, 2, engine::OnFull::kBlock},
+                    Mix{8, 2, engine::OnFull::kBlock}, Mix{16, 4, engine::OnFull::kBlock},
+                    Mix{4, 1, engine::OnFull::kDrop}, Mix{16, 1, engine::OnFull::kBlock}));
 
 TEST(Stress, RoundRobinLosesAndRepeatsNothing) {
   TempDir directory;
@@ -200,7 +204,8 @@ TEST(Stress, RoundRobinLosesAndRepeatsNothing) {
   for (uint32_t t = 0; t < 4; t++) EXPECT_EQ(check.count.at(t), kEntries);
 }
 
-// What lib/engine/direct-route.ts does, on the same words: a producer that copies and accepts without the engine's help.
+// What lib/engine/direct-route.ts does, on the same words: a producer that copies and accepts
+// without the engine's help.
 bool AppendDirectly(Log& log, Producer& producer, const std::string& entry) {
   int32_t* lease = producer.js_lease();
   auto* word = reinterpret_cast<int32_t*>(log.arena().control()) + lease[0];
@@ -213,8 +218,8 @@ bool AppendDirectly(Log& log, Producer& producer, const std::string& entry) {
     uint8_t* at = log.arena().shard_data(index / shards, index % shards) + lease[2] + offset;
     std::memcpy(at, &size, 4);
     std::memcpy(at + 4, entry.data(), size);
-    if (__atomic_compare_exchange_n(word, &offset, static_cast<int32_t>(end), false, __ATOMIC_SEQ_CST,
-                                    __ATOMIC_RELAXED)) {
+    if (__atomic_compare_exchange_n(word, &offset, static_cast<int32_t>(end), false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
       *producer.js_accepted() += 1;
       return true;
     }
@@ -236,7 +241,8 @@ TEST(Stress, TheDirectRouteAndTheCallRouteMix) {
       for (uint32_t i = 0; i < 2000 * kScale; i++) {
         const std::string entry = MakeEntry(t, i, 20 + (i * 7) % 180);
         const bool direct = i % 3 != 0;
-        ASSERT_TRUE(direct ? AppendDirectly(*log, *producer, entry) : producer->Append(entry.data(), entry.size()));
+        ASSERT_TRUE(direct ? AppendDirectly(*log, *producer, entry)
+                           : producer->Append(entry.data(), entry.size()));
         accepted[t]++;
       }
       log->Detach(producer);
@@ -257,20 +263,22 @@ TEST(Close, WhileProducersLog) {
     const auto log = Log::Open(config);
     std::vector<uint32_t> accepted(6);
     std::atomic<uint32_t> total{0};
+    std::atomic<bool> closed{false};
     std::vector<std::thread> threads;
     for (uint32_t t = 0; t < 6; t++) {
       threads.emplace_back([&, t] {
         const auto producer = log->Attach();
-        int refused = 0;
-        while (refused < 200) {
+        int refused_after_close = 0;
+        while (refused_after_close < 50) {
+          const bool closed_before = closed;
           const std::string entry = MakeEntry(t, accepted[t], 20 + accepted[t] % 300);
           const bool taken = t % 2 == 0 ? AppendDirectly(*log, *producer, entry)
                                         : producer->Append(entry.data(), entry.size());
           if (taken) {
             accepted[t]++;
             total++;
-          } else {
-            refused++;
+          } else if (closed_before) {
+            refused_after_close++;
           }
         }
         log->Detach(producer);
@@ -278,6 +286,7 @@ TEST(Close, WhileProducersLog) {
     }
     while (total < 500u * static_cast<uint32_t>(round)) std::this_thread::yield();
     EXPECT_TRUE(log->Close().ok());
+    closed = true;
     for (std::thread& thread : threads) thread.join();
     ExpectExactlyOnce(directory.File("log"), accepted);
   }

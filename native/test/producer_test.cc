@@ -105,13 +105,15 @@ TEST(Sizes, TheLargestEntryFillsAShardAndOneByteMoreIsOversized) {
 
 class EveryLength : public testing::TestWithParam<size_t> {};
 
-// Lengths around everything that is aligned: sector, sector less header, less trailer, segment, page, shard.
+// Lengths around everything that is aligned: sector, sector less header, less trailer, segment,
+// page, shard.
 TEST_P(EveryLength, IsReadBack) {
   const size_t around = GetParam();
   Rig rig;
   const auto producer = rig.NewProducer();
   std::vector<std::string> expected;
-  for (size_t size = around > 90 ? around - 90 : 1; size <= around + 20 && size <= kShardBytes - 12; size++) {
+  for (size_t size = around > 90 ? around - 90 : 1; size <= around + 20 && size <= kShardBytes - 12;
+       size++) {
     expected.push_back(std::string(size, static_cast<char>('a' + size % 26)));
     ASSERT_TRUE(Append(*producer, expected.back())) << size;
     rig.Flush();
@@ -120,7 +122,8 @@ TEST_P(EveryLength, IsReadBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AroundAlignmentEdges, EveryLength,
-                         testing::Values(1, 512, 1024, 4096, 8192, 3 * 4096, 32768, kShardBytes - 512, kShardBytes - 12));
+                         testing::Values(1, 512, 1024, 4096, 8192, 3 * 4096, 32768,
+                                         kShardBytes - 512, kShardBytes - 12));
 
 TEST(Sizes, ASegmentIsFilledToTheRoomForItsTrailer) {
   for (uint32_t last = 1; last < 140; last++) {
@@ -161,7 +164,8 @@ TEST(Full, OneThreadUsesEveryShardOfTheActiveSetAndThenTheOtherSet) {
   const std::string entry(4096 - 64 - 12, 'x');  // one segment
   size_t accepted = 0;
   while (Append(*producer, entry)) accepted++;
-  // 15 of the first shard, which is its 90 %: swap while there is room. Then all of the other set, which nobody may swap.
+  // 15 of the first shard, which is its 90 %: swap while there is room. Then all of the other set,
+  // which nobody may swap.
   EXPECT_EQ(accepted, 15u + 4 * 16);
   EXPECT_EQ(producer->dropped(), 1u);
   rig.FlushOldest();

@@ -118,7 +118,8 @@ TEST(ClaimWordBits, FieldsDoNotRunIntoEachOther) {
   EXPECT_TRUE(state.full());
   EXPECT_FALSE(state.sealed());
   EXPECT_EQ(state.bits >> 32, 0x23456789u);
-  EXPECT_EQ(state.WithFull(0x4000).bits >> 32, 0x23456789u) << "an order too large stays in its field";
+  EXPECT_EQ(state.WithFull(0x4000).bits >> 32, 0x23456789u)
+      << "an order too large stays in its field";
   EXPECT_EQ(state.WithClaimed(3).claimed(), 3u);
 }
 

@@ -30,8 +30,9 @@ EntryCheck CheckEntries(const std::vector<std::string>& entries) {
     }
     uint32_t& expected = check.count[producer];
     if (number != expected) {
-      check.complaints.push_back("producer " + std::to_string(producer) + ": " + std::to_string(number) +
-                                 " where " + std::to_string(expected) + " was due");
+      check.complaints.push_back("producer " + std::to_string(producer) + ": " +
+                                 std::to_string(number) + " where " + std::to_string(expected) +
+                                 " was due");
     }
     expected = std::max(expected, number + 1);
   }

@@ -12,7 +12,7 @@ namespace shardlog::test {
 std::string MakeEntry(uint32_t producer, uint32_t number, size_t size);
 
 struct EntryCheck {
-  std::map<uint32_t, uint32_t> count;    // entries of each producer
+  std::map<uint32_t, uint32_t> count;   // entries of each producer
   std::vector<std::string> complaints;  // torn, twice, missing, out of order
 };
 

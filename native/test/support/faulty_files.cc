@@ -26,7 +26,8 @@ size_t Total(const iovec* parts, int count) {
 
 class FaultyFile final : public io::File {
  public:
-  FaultyFile(FaultyFiles* files, std::unique_ptr<io::File> real) : files_(files), real_(std::move(real)) {}
+  FaultyFile(FaultyFiles* files, std::unique_ptr<io::File> real)
+      : files_(files), real_(std::move(real)) {}
 
   ssize_t Write(const iovec* parts, int count, uint64_t offset) override {
     const size_t total = Total(parts, count);
@@ -83,7 +84,8 @@ class FaultyFile final : public io::File {
   ssize_t WritePart(const std::vector<iovec>& parts, uint64_t offset) {
     ssize_t done = 0;
     for (const iovec& part : parts) {
-      const ssize_t put = real_->WriteBuffered(part.iov_base, part.iov_len, offset + static_cast<uint64_t>(done));
+      const ssize_t put =
+          real_->WriteBuffered(part.iov_base, part.iov_len, offset + static_cast<uint64_t>(done));
       if (put < 0) return put;
       done += put;
     }
@@ -161,8 +163,8 @@ int FaultyFiles::BeforeChange(Call call, size_t* bytes) {
   return 0;
 }
 
-std::unique_ptr<io::File> FaultyFiles::Open(const std::string& path, const io::OpenOptions& options, int* error,
-                                            const char** call) {
+std::unique_ptr<io::File> FaultyFiles::Open(const std::string& path, const io::OpenOptions& options,
+                                            int* error, const char** call) {
   const int fault = Before(Call::kOpen);
   if (fault != 0) {
     *error = fault;

@@ -1,5 +1,5 @@
-// The operating system's files behind a switchboard: any call can be made to fail, to do half of its work, or to be the
-// moment at which the process dies.
+// The operating system's files behind a switchboard: any call can be made to fail, to do half of
+// its work, or to be the moment at which the process dies.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,17 @@
 
 namespace shardlog::test {
 
-enum class Call { kOpen, kLock, kWrite, kWriteBuffered, kRead, kAllocate, kTruncate, kStat, kStatPath };
+enum class Call {
+  kOpen,
+  kLock,
+  kWrite,
+  kWriteBuffered,
+  kRead,
+  kAllocate,
+  kTruncate,
+  kStat,
+  kStatPath
+};
 
 // Thrown in place of a call: stands for the death of the process at that moment.
 struct Killed {};
@@ -28,16 +38,16 @@ class FaultyFiles final : public io::FileSystem {
   // All is well again.
   void Clear();
 
-  // What happens instead of the `n`th call from now of a kind that changes the file (write, truncate), counting from 0.
-  // Of a write, `written_before` bytes reach the file first.
+  // What happens instead of the `n`th call from now of a kind that changes the file (write,
+  // truncate), counting from 0. Of a write, `written_before` bytes reach the file first.
   void At(int n, size_t written_before, std::function<void()> what);
 
   int count(Call call) const;
   // Makes Stat report this alignment and buffered I/O; 0: what the kernel says.
   void SetAlignment(size_t alignment) { alignment_ = alignment; }
 
-  std::unique_ptr<io::File> Open(const std::string& path, const io::OpenOptions& options, int* error,
-                                 const char** call) override;
+  std::unique_ptr<io::File> Open(const std::string& path, const io::OpenOptions& options,
+                                 int* error, const char** call) override;
   int StatPath(const std::string& path, io::FileInfo* info) override;
 
   // --- for the files ---

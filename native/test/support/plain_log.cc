@@ -11,7 +11,8 @@ namespace {
 
 uint64_t Number(const std::string& from, uint64_t at, int bytes) {
   uint64_t value = 0;
-  for (int i = bytes; i-- > 0;) value = value << 8 | static_cast<uint8_t>(from.at(at + static_cast<uint64_t>(i)));
+  for (int i = bytes; i-- > 0;)
+    value = value << 8 | static_cast<uint8_t>(from.at(at + static_cast<uint64_t>(i)));
   return value;
 }
 
@@ -44,7 +45,8 @@ class Reader {
       Complain(at, "a carrier without its block");
       return at + 512;
     }
-    PlainBlock block{at, static_cast<uint32_t>(capacity), static_cast<uint32_t>(valid), false, {}, {}};
+    PlainBlock block{at, static_cast<uint32_t>(capacity), static_cast<uint32_t>(valid), false, {},
+                     {}};
     ReadEntries(&block);
     const uint64_t next = ReadTrailer(&block, stride);
     log_.blocks.push_back(std::move(block));
@@ -70,7 +72,8 @@ class Reader {
     uint64_t end = next;
     const bool carried = stride - 8 - block->valid < 64;
     if (carried) {
-      if (next + 512 > bytes_.size() || Number(bytes_, next, 4) != 512 || Number(bytes_, next + 4, 4) != 0) {
+      if (next + 512 > bytes_.size() || Number(bytes_, next, 4) != 512 ||
+          Number(bytes_, next + 4, 4) != 0) {
         return next;
       }
       end = next += 512;
@@ -97,7 +100,8 @@ class Reader {
     if (Number(bytes_, t + 56, 4) != end - block->offset) Complain(t, "trailer length");
     if (trailer.entries != block->entries.size()) Complain(t, "trailer's number of entries");
     if (trailer.first_time > trailer.last_time) Complain(t, "trailer's times");
-    const std::string covered = bytes_.substr(block->offset, 8 + block->valid) + bytes_.substr(t, 60);
+    const std::string covered =
+        bytes_.substr(block->offset, 8 + block->valid) + bytes_.substr(t, 60);
     if (Number(bytes_, t + 60, 4) != PlainCrc32c(covered)) Complain(t, "CRC");
     return next;
   }
@@ -127,7 +131,8 @@ class Reader {
 
 std::vector<std::string> PlainLog::Entries() const {
   std::vector<std::string> all;
-  for (const PlainBlock& block : blocks) all.insert(all.end(), block.entries.begin(), block.entries.end());
+  for (const PlainBlock& block : blocks)
+    all.insert(all.end(), block.entries.begin(), block.entries.end());
   return all;
 }
 

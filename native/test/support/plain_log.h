@@ -1,4 +1,5 @@
-// Reads a log by the words of docs/log-format.md alone: no code of the engine is used, not even its constants.
+// Reads a log by the words of docs/log-format.md alone: no code of the engine is used, not even its
+// constants.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,7 @@ struct PlainBlock {
 };
 
 struct PlainLog {
-  std::vector<PlainBlock> blocks;      // carriers and fill are not among them
+  std::vector<PlainBlock> blocks;       // carriers and fill are not among them
   std::vector<std::string> complaints;  // what broke a rule, with its offset
 
   std::vector<std::string> Entries() const;

@@ -1,4 +1,5 @@
-// Buffer sets and producers without a flusher: the test itself decides when a set is sealed, written and recycled.
+// Buffer sets and producers without a flusher: the test itself decides when a set is sealed,
+// written and recycled.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,8 @@ engine::Config SmallConfig(const std::string& path, uint32_t shards);
 
 class Rig {
  public:
-  explicit Rig(uint32_t shards = 1, engine::ShardSelection selection = engine::ShardSelection::kAffinity,
+  explicit Rig(uint32_t shards = 1,
+               engine::ShardSelection selection = engine::ShardSelection::kAffinity,
                uint64_t first_generation = 0);
 
   engine::BufferSets& sets() { return *sets_; }

@@ -1,0 +1,410 @@
+// What a dead process left is drained into its log: once, whole, in order, also if the draining
+// dies half way (docs/log-format.md, R12 to R15).
+#include "engine/recovery.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/arena.h"
+#include "engine/error.h"
+#include "engine/log.h"
+#include "format/crc32c.h"
+#include "support/child.h"
+#include "support/entries.h"
+#include "support/faulty_files.h"
+#include "support/rig.h"
+
+namespace shardlog::test {
+namespace {
+
+using engine::Config;
+using engine::Log;
+using engine::RecoveryReport;
+
+class Recovery : public testing::Test {
+ protected:
+  Config ArenaConfig(uint32_t shards = 1) const {
+    Config config = SmallConfig(path(), shards);
+    config.crash_safe = engine::CrashSafe::kFile;
+    return config;
+  }
+  std::string path() const { return directory_.File("log"); }
+  std::string arena() const { return directory_.File("log.arena"); }
+
+  std::vector<RecoveryReport> Recover(io::FileSystem* files = &io::PosixFileSystem(),
+                                      bool force = false) {
+    return engine::RecoverLog(path(), SmallConfig("", 1).io, force, files);
+  }
+
+  // One producer that logs `count` entries of mixed sizes, flushing now and then. counters_[0]:
+  // accepted.
+  void LogSome(Log& log, uint32_t count) {
+    const auto producer = log.Attach();
+    Random random(3);
+    for (uint32_t i = 0; i < count; i++) {
+      const size_t size = i % 23 == 7 ? random.Between(5000, 15000) : random.Between(20, 900);
+      const std::string entry = MakeEntry(0, i, size);
+      while (!producer->Append(entry.data(), entry.size())) std::this_thread::yield();
+      counters_[0] = i + 1;
+      if (i % 17 == 5) log.Flush();
+    }
+  }
+
+  // Every entry whose acceptance was told, and at most one more, which was accepted but not told.
+  void ExpectEverything() {
+    const PlainLog log = ReadPlainLog(path());
+    EXPECT_EQ(log.complaints, std::vector<std::string>{});
+    EntryCheck check = CheckEntries(log.Entries());
+    EXPECT_EQ(check.complaints, std::vector<std::string>{});
+    EXPECT_GE(check.count[0], counters_[0]);
+    EXPECT_LE(check.count[0], counters_[0] + 1);
+  }
+
+  TempDir directory_;
+  SharedCounters counters_;
+};
+
+TEST_F(Recovery, WithoutAnArenaThereIsNothingToDo) {
+  WriteFile(path(), "");
+  EXPECT_TRUE(Recover().empty());
+}
+
+TEST_F(Recovery, DrainsWhatWasNeverFlushed) {
+  ASSERT_TRUE(LiveAndDie([&] {
+    const auto log = Log::Open(ArenaConfig(2));
+    const auto producer = log->Attach();
+    for (uint32_t i = 0; i < 100; i++) {
+      const std::string entry = MakeEntry(0, i, 50);
+      producer->Append(entry.data(), entry.size());
+      counters_[0] = i + 1;
+    }
+    Die();
+  }));
+  ASSERT_TRUE(Exists(arena()));
+  const std::vector<RecoveryReport> reports = Recover();
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].entries, 100u);
+  ExpectEverything();
+  EXPECT_EQ(ReadPlainLog(path()).blocks[0].trailer.flags & 2, 2) << "RECOVERED";
+  EXPECT_FALSE(Exists(arena()));
+  EXPECT_TRUE(Recover().empty()) << "a second recovery finds nothing";
+  ExpectEverything();
+}
+
+TEST_F(Recovery, HappensAtTheNextOpening) {
+  ASSERT_TRUE(LiveAndDie([&] {
+    const auto log = Log::Open(ArenaConfig());
+    LogSome(*log, 50);
+    Die();
+  }));
+  const auto log = Log::Open(ArenaConfig());
+  EXPECT_GT(log->Stats().recovered_logs, 0u);
+  EXPECT_TRUE(log->Close().ok());
+  ExpectEverything();
+}
+
+// The process dies at its nth write, having written some bytes of it; then recovery dies at its
+// first change of the file, at its second, and so on, each time having written some bytes.
+class KilledAtEveryStep : public Recovery, public testing::WithParamInterface<size_t> {};
+
+TEST_P(KilledAtEveryStep, NothingIsLostOrRepeated) {
+  const size_t written = GetParam();
+  for (int death = 0; death < 9; death += 2) {
+    SCOPED_TRACE(death);
+    std::remove(path().c_str());
+    counters_[0] = 0;
+    ASSERT_TRUE(LiveAndDie([&] {
+      FaultyFiles files;
+      files.At(death, written, Die);
+      const auto log = Log::Open(ArenaConfig(), &files);
+      LogSome(*log, 150);
+      Die();
+    }));
+    for (int death_of_recovery = 0; death_of_recovery < 40; death_of_recovery++) {
+      FaultyFiles files;
+      files.At(death_of_recovery, written, [] { throw Killed{}; });
+      try {
+        Recover(&files);
+        break;
+      } catch (const Killed&) {
+        ASSERT_TRUE(Exists(arena())) << "an unfinished recovery keeps the arena";
+      }
+    }
+    EXPECT_FALSE(Exists(arena()));
+    ExpectEverything();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(BytesOfTheLastWrite, KilledAtEveryStep,
+                         testing::Values(0, 1, 512, 700, 4096, 12000));
+
+// Somebody else appends behind a half-written generation: those bytes stay, and our blocks come
+// once.
+TEST_F(Recovery, LeavesWhatOthersAppendedAlone) {
+  for (int death = 0; death < 6; death++) {
+    SCOPED_TRACE(death);
+    std::remove(path().c_str());
+    counters_[0] = 0;
+    ASSERT_TRUE(LiveAndDie([&] {
+      FaultyFiles files;
+      files.At(death, 12000, Die);
+      const auto log = Log::Open(ArenaConfig(), &files);
+      LogSome(*log, 150);
+      Die();
+    }));
+    std::string foreign;
+    for (int i = 0; i < 3000; i++)
+      foreign += "a line of another program " + std::to_string(i) + "\n";
+    std::ofstream(path(), std::ios::app | std::ios::binary) << foreign;
+    for (int death_of_recovery = 0; death_of_recovery < 40; death_of_recovery++) {
+      FaultyFiles files;
+      files.At(death_of_recovery, 9000, [] { throw Killed{}; });
+      try {
+        Recover(&files);
+        break;
+      } catch (const Killed&) {
+      }
+    }
+    EXPECT_NE(ReadFile(path()).find(foreign), std::string::npos);
+    const PlainLog log = ReadPlainLog(path());
+    std::vector<std::string> entries;
+    // Blocks that a kill tore are in the log twice: cut, without a trailer, and whole. Readers
+    // report the former.
+    for (const PlainBlock& block : log.blocks) {
+      if (block.has_trailer)
+        entries.insert(entries.end(), block.entries.begin(), block.entries.end());
+    }
+    EntryCheck check = CheckEntries(entries);
+    EXPECT_EQ(check.complaints, std::vector<std::string>{});
+    EXPECT_GE(check.count[0], counters_[0]);
+  }
+}
+
+TEST_F(Recovery, AppendsToAReplacedLog) {
+  ASSERT_TRUE(LiveAndDie([&] {
+    const auto log = Log::Open(ArenaConfig());
+    const auto producer = log->Attach();
+    producer->Append("before", 6);
+    log->Flush();
+    producer->Append("after", 5);
+    Die();
+  }));
+  WriteFile(directory_.File("new"), "");
+  std::rename(directory_.File("new").c_str(), path().c_str());
+  Recover();
+  EXPECT_EQ(ReadPlainLog(path()).Entries(), std::vector<std::string>{"after"});
+}
+
+TEST_F(Recovery, OfALogThatWasTruncatedMeanwhileAppends) {
+  ASSERT_TRUE(LiveAndDie([&] {
+    FaultyFiles files;
+    files.At(6, 700, Die);
+    const auto log = Log::Open(ArenaConfig(), &files);
+    LogSome(*log, 150);
+    Die();
+  }));
+  WriteFile(path(), "");
+  Recover();
+  EXPECT_EQ(ReadPlainLog(path()).complaints.size(), 1u)
+      << "the sequence goes on; nothing else is wrong";
+  EXPECT_FALSE(Exists(arena()));
+}
+
+// A kill in the middle of the recycle: some segments of a written generation are empty already.
+TEST_F(Recovery, AHalfRecycledSetIsNotWrittenAgain) {
+  for (uint32_t cleared = 0; cleared <= 5; cleared++) {
+    SCOPED_TRACE(cleared);
+    std::remove(path().c_str());
+    {
+      const Config config = ArenaConfig();
+      engine::LogFile file(&io::PosixFileSystem(), path(), config.io);
+      auto sets =
+          std::make_shared<engine::BufferSets>(engine::Arena::Create(config, file.info(), 5));
+      auto signals = std::make_shared<engine::Signals>();
+      std::vector<std::unique_ptr<engine::Producer>> producers;
+      for (uint32_t p = 0; p < 4; p++) {
+        producers.push_back(std::make_unique<engine::Producer>(sets, signals, config, p + 1));
+        producers.back()->Append("old", 3);
+      }
+      sets->TrySwap(0);
+      sets->Seal(0, 0);
+      sets->MarkWritten(0);
+      for (uint32_t i = 0; i < std::min(cleared, 4u); i++) sets->arena().slot(0, 0, i).Recycle();
+      if (cleared == 5) sets->arena().claim(0, 0).Reset(2);
+      producers[0]->Append("new", 3);
+    }
+    Recover();
+    EXPECT_EQ(ReadPlainLog(path()).Entries(), std::vector<std::string>{"new"});
+  }
+}
+
+TEST_F(Recovery, FailsAndKeepsTheArenaIfTheKernelSaysNo) {
+  ASSERT_TRUE(LiveAndDie([&] {
+    const auto log = Log::Open(ArenaConfig());
+    LogSome(*log, 60);
+    Die();
+  }));
+  const std::pair<Call, int> faults[] = {{Call::kWrite, ENOSPC},
+                                         {Call::kWrite, EROFS},
+                                         {Call::kWrite, EFBIG},
+                                         {Call::kStat, EIO},
+                                         {Call::kWrite, EIO}};
+  for (const auto& [call, error] : faults) {
+    FaultyFiles files;
+    files.Fail(call, error, FaultyFiles::kForEver, call == Call::kStat ? 1 : 0);
+    try {
+      Recover(&files);
+      ADD_FAILURE() << "no error for " << error;
+    } catch (const engine::Error& failure) {
+      EXPECT_EQ(failure.code(), "ERR_SHARDLOG_RECOVERY");
+      EXPECT_EQ(failure.error_number(), error);
+    }
+    EXPECT_TRUE(Exists(arena()));
+  }
+  Recover();
+  ExpectEverything();
+}
+
+TEST_F(Recovery, OfALivingProcessIsRefused) {
+  const auto log = Log::Open(ArenaConfig());
+  try {
+    Recover();
+    FAIL() << "recovered under a living process";
+  } catch (const engine::Error& error) {
+    EXPECT_EQ(error.code(), "ERR_SHARDLOG_LOCKED");
+  }
+  EXPECT_TRUE(Exists(arena()));
+  const auto producer = log->Attach();
+  EXPECT_TRUE(producer->Append("alive", 5));
+  EXPECT_TRUE(log->Close().ok());
+}
+
+TEST_F(Recovery, ALivingOwnersArenaIsRefusedAlsoIfItsLogWasReplaced) {
+  const auto log = Log::Open(ArenaConfig());
+  std::rename(path().c_str(), directory_.File("moved").c_str());
+  try {
+    Recover();
+    FAIL() << "recovered under a living process";
+  } catch (const engine::Error& error) {
+    EXPECT_EQ(error.code(), "ERR_SHARDLOG_LOCKED");
+  }
+}
+
+// --- arenas that cannot be trusted ---
+
+struct Damage {
+  const char* name;
+  size_t offset;
+  uint32_t value;
+  bool fix_crc;
+};
+
+class Untrusted : public Recovery, public testing::WithParamInterface<Damage> {};
+
+TEST_P(Untrusted, ArenaIsSetAsideAndNotDestroyed) {
+  ASSERT_TRUE(LiveAndDie([&] {
+    const auto log = Log::Open(ArenaConfig());
+    LogSome(*log, 20);
+    Die();
+  }));
+  std::string bytes = ReadFile(arena());
+  const Damage damage = GetParam();
+  bytes.replace(damage.offset, 4, reinterpret_cast<const char*>(&damage.value), 4);
+  if (damage.fix_crc) {
+    const uint32_t crc = format::Crc32c(bytes.data(), 56);
+    bytes.replace(104, 4, reinterpret_cast<const char*>(&crc), 4);
+  }
+  WriteFile(arena(), bytes);
+  const std::string before = ReadFile(path());
+  const std::vector<RecoveryReport> reports = Recover();
+  ASSERT_EQ(reports.size(), 1u);
+  ASSERT_FALSE(reports[0].set_aside.empty());
+  EXPECT_NE(reports[0].reason, "");
+  EXPECT_FALSE(Exists(arena()));
+  EXPECT_EQ(ReadFile(reports[0].set_aside), bytes);
+  EXPECT_EQ(ReadFile(path()), before);
+  const auto log = Log::Open(ArenaConfig());
+  EXPECT_TRUE(log->Close().ok()) << "logging goes on";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Because, Untrusted,
+    testing::Values(Damage{"Magic", 0, 0x12345678, false}, Damage{"Version", 8, 2, true},
+                    Damage{"VersionOfADamagedHeader", 8, 7, false}, Damage{"Crc", 104, 1, false},
+                    Damage{"NumShards", 12, 300, true},
+                    Damage{"SegmentsPerShard", 16, 0xFFFFFFFF, true},
+                    Damage{"SegmentBytes", 20, 5000, true}, Damage{"DataOffset", 24, 4096, true},
+                    Damage{"TotalBytes", 32, 1 << 20, true},
+                    Damage{"AnotherBoot", 88, 0xABABABAB, false},
+                    Damage{"Active", 256, 1000, false}, Damage{"Recycled", 320, 1000, false},
+                    Damage{"Written", 448, 1000, false}, Damage{"WrittenHigh", 452, 1000, false}),
+    [](const testing::TestParamInfo<Damage>& info) { return info.param.name; });
+
+TEST_F(Recovery, ATruncatedArenaIsSetAside) {
+  ASSERT_TRUE(LiveAndDie([&] {
+    const auto log = Log::Open(ArenaConfig());
+    LogSome(*log, 20);
+    Die();
+  }));
+  const std::string bytes = ReadFile(arena());
+  for (const size_t size : {size_t{0}, size_t{100}, size_t{4096}, bytes.size() - 1}) {
+    WriteFile(arena(), bytes.substr(0, size));
+    const std::vector<RecoveryReport> reports = Recover();
+    ASSERT_EQ(reports.size(), 1u);
+    EXPECT_FALSE(reports[0].set_aside.empty());
+  }
+  EXPECT_EQ(CountFiles(directory_.path(), ".aside-"), 4);
+}
+
+TEST_F(Recovery, ByForceTakesTheArenaOfAnotherBootAndRepeatsNothing) {
+  ASSERT_TRUE(LiveAndDie([&] {
+    const auto log = Log::Open(ArenaConfig());
+    LogSome(*log, 60);
+    Die();
+  }));
+  std::string bytes = ReadFile(arena());
+  bytes[88] = static_cast<char>(bytes[88] + 1);
+  WriteFile(arena(), bytes);
+  Recover();
+  EXPECT_EQ(CountFiles(directory_.path(), ".aside-"), 1);
+  Recover(&io::PosixFileSystem(), true);
+  EXPECT_EQ(CountFiles(directory_.path(), ".aside-"), 0);
+  ExpectEverything();
+}
+
+// Words of the arena overwritten at random: no crash, no hang, and the log stays readable.
+TEST_F(Recovery, SurvivesRandomDamageOfTheArena) {
+  ASSERT_TRUE(LiveAndDie([&] {
+    const auto log = Log::Open(ArenaConfig(2));
+    LogSome(*log, 100);
+    Die();
+  }));
+  const std::string bytes = ReadFile(arena());
+  Random random(11);
+  for (int round = 0; round < 200; round++) {
+    std::string damaged = bytes;
+    for (uint64_t i = random.Between(1, 30); i > 0; i--) {
+      const size_t limit =
+          random.Next() % 2 == 0 ? 4096 + 2 * 64 * 2 + 2 * 64 * 32 : damaged.size();
+      damaged[random.Between(107, limit - 1)] = static_cast<char>(random.Next());
+    }
+    WriteFile(arena(), damaged);
+    Recover();
+    EXPECT_FALSE(Exists(arena()));
+  }
+  const PlainLog log = ReadPlainLog(path());
+  // Numbers and times are what the arena said; the blocks are sound.
+  for (const std::string& complaint : log.complaints) {
+    const bool of_numbers = complaint.find("sequence") != std::string::npos ||
+                            complaint.find("times") != std::string::npos;
+    EXPECT_TRUE(of_numbers) << complaint;
+  }
+}
+
+}  // namespace
+}  // namespace shardlog::test
