@@ -41,6 +41,7 @@ const steps = {
   asan: junit,
   tsan: junit,
   model: printed,
+  fuzz: printed,
   prebuilds: whole,
   package: vitest
 }
