@@ -102,7 +102,8 @@ async function measure(options, scratch) {
     startedAt: new Date().toISOString(),
     options: { rounds: options.rounds, quick: options.quick },
     machine: machine.describe(scratch),
-    results: {}
+    results: {},
+    failures: []
   }
   if (os.loadavg()[0] > QUIET_LOAD)
     console.log(
@@ -117,7 +118,12 @@ async function measure(options, scratch) {
     run.results[scenario.name] = await runScenario(scenario, cases, {
       ...options,
       scratch,
-      onCase: progress(scenario, cases, options)
+      onCase: progress(scenario, cases, options),
+      onFailure: error => {
+        clearProgress()
+        console.error(`bench: ${error.message}`)
+        run.failures.push(error.message)
+      }
     })
     clearProgress()
     const section = { title: scenario.title, report: scenario.report(run.results[scenario.name]) }
@@ -156,7 +162,7 @@ async function report(run) {
   const html = await page({
     title: 'shardlog benchmarks',
     lead: `${run.startedAt} · medians of ${run.options.rounds} interleaved rounds, every case in a process of its own`,
-    warning: run.options.quick && 'A quick run: it shows that everything works, and measures little.',
+    warning: warningOf(run),
     machine: run.machine,
     sections
   })
@@ -170,6 +176,14 @@ async function report(run) {
   console.log(
     `\n${summary.goals.length - short} of ${summary.goals.length} goals reached${run.options.quick ? ' (a quick run measures little)' : ''}; ${path.join(RESULTS, 'latest.html')}`
   )
+  if (run.failures.length === 0) return
+  console.error(`bench: ${run.failures.length} measurements failed, see above`)
+  process.exitCode = 1
+}
+
+function warningOf({ options, failures }) {
+  const quick = options.quick ? ['A quick run: it shows that everything works, and measures little.'] : []
+  return [...quick, ...failures.map(failure => `Failed: ${failure.split('\n')[0]}`)].join(' ')
 }
 
 module.exports = { main }

@@ -12,19 +12,23 @@ const PAUSE_MS = 200
 
 /**
  * Runs every case of a scenario `rounds` times, interleaved: A B C A B C …, so that a slow minute of the machine meets
- * all of them.
- * @returns {Promise<Record<string, object[]>>} results by case id, one per round
+ * all of them. A case that fails is told to `onFailure` and lacks that round; the others go on.
+ * @returns {Promise<Record<string, object[]>>} results by case id, one per round, without the cases that have none
  */
-async function runScenario(scenario, cases, { rounds, quick, scratch, onCase }) {
+async function runScenario(scenario, cases, { rounds, quick, scratch, onCase, onFailure }) {
   const results = Object.fromEntries(cases.map(({ id }) => [id, []]))
   for (let round = 0; round < rounds; round++) {
     for (const entry of cases) {
       onCase(entry.id, round)
-      results[entry.id].push(await runCase(scenario, entry, { quick, scratch }))
+      try {
+        results[entry.id].push(await runCase(scenario, entry, { quick, scratch }))
+      } catch (error) {
+        onFailure(error)
+      }
       await sleep(quick ? 0 : PAUSE_MS)
     }
   }
-  return results
+  return Object.fromEntries(Object.entries(results).filter(([, list]) => list.length > 0))
 }
 
 /** One case in a fresh process with a folder of its own, which is removed afterwards. */

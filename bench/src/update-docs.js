@@ -42,6 +42,7 @@ const capital = text => text[0].toUpperCase() + text.slice(1)
 function main(file = LATEST) {
   const run = JSON.parse(fs.readFileSync(file, 'utf8'))
   if (run.options.quick) throw new Error(`${file} is of a quick run, whose figures mean little`)
+  if (run.failures.length > 0) throw new Error(`${file} lacks what failed: ${run.failures.join('; ')}`)
   const page = fs.readFileSync(DOCS, 'utf8')
   const begin = page.indexOf(BEGIN)
   const end = page.indexOf(END)
