@@ -9,6 +9,8 @@ export interface NativeBinding {
    * With `force` also those set aside because they are of another boot. Synchronous. Throws with a `code`.
    */
   recover(logFilePath: string, options: { force: boolean; directIO: ResolvedConfig['directIO'] }): NativeRecovery[]
+  /** CRC-32C of `bytes[start, end)`, going on from `seed`. Throws a RangeError for a range outside of `bytes`. */
+  crc32c(bytes: Uint8Array, seed: number, start: number, end: number): number
 }
 
 export interface NativeRecovery {

@@ -10,8 +10,8 @@ import {
   TRAILER_MAGIC,
   trailerFits
 } from '../format/constants'
-import { crc32c } from '../format/crc32c'
 import { decodeTrailer, type Trailer, trailerMatches } from '../format/trailer'
+import { checksum } from './checksum'
 import type { BlockInfo, DamageKind } from './types'
 
 /** A problem of one block; `offset` counts from the block's start. */
@@ -61,7 +61,7 @@ export function findTrailer(bytes: Buffer, at: number, valid: number, available:
 export function checkTrailer(bytes: Buffer, at: number, valid: number, trailerAt: number): Trailer | null {
   const trailer = decodeTrailer(bytes, trailerAt)
   if (!trailer || trailer.length !== blockExtent(valid)) return null
-  const blockCrc = crc32c(bytes, 0, at, at + BLOCK_HEADER_BYTES + valid)
+  const blockCrc = checksum(bytes, 0, at, at + BLOCK_HEADER_BYTES + valid)
   return trailerMatches(bytes, trailerAt, blockCrc) ? trailer : null
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/log.h"
+#include "format/crc32c.h"
 #include "napi/config_value.h"
 #include "napi/env_state.h"
 #include "napi/errors.h"
@@ -68,10 +69,24 @@ Napi::Value Recover(const Napi::CallbackInfo& info) {
   }
 }
 
+// crc32c(bytes, seed, start, end); the readers give ranges that lie in `bytes`.
+Napi::Value Checksum(const Napi::CallbackInfo& info) {
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  const auto seed = info[1].As<Napi::Number>().Uint32Value();
+  const int64_t start = info[2].As<Napi::Number>().Int64Value();
+  const int64_t end = info[3].As<Napi::Number>().Int64Value();
+  if (start < 0 || end < start || static_cast<uint64_t>(end) > bytes.ByteLength()) {
+    throw Napi::RangeError::New(info.Env(), "range outside the bytes");
+  }
+  const uint32_t crc = format::Crc32c(bytes.Data() + start, static_cast<size_t>(end - start), seed);
+  return Napi::Number::New(info.Env(), crc);
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   EnvState::Install(env);
   exports.Set("open", Napi::Function::New(env, Open, "open"));
   exports.Set("recover", Napi::Function::New(env, Recover, "recover"));
+  exports.Set("crc32c", Napi::Function::New(env, Checksum, "crc32c"));
   return exports;
 }
 
