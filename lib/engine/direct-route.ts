@@ -35,12 +35,15 @@ const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
 export function directLogBytes(handle: NativeHandle, { lease, words, buffers, accepted }: DirectRoute): LogBytes {
   const call = handle.logBytes
   let current = -1
-  let target = new Uint8Array(0)
-  let view = new DataView(target.buffer)
+  let target: Uint8Array = new Uint8Array(0)
+  let view: DataView = new DataView(target.buffer)
+  // Kept, once made: a logger in its stride makes no garbage, not even one view per shard it fills.
+  const targets: Uint8Array[] = []
+  const views: DataView[] = []
 
   function look(buffer: number): void {
-    target = new Uint8Array(buffers[buffer]!)
-    view = new DataView(buffers[buffer]!)
+    target = targets[buffer] ??= new Uint8Array(buffers[buffer]!)
+    view = views[buffer] ??= new DataView(buffers[buffer]!)
     current = buffer
   }
 
