@@ -307,6 +307,7 @@ void Flusher::GiveUp() {
     waiting += sets_->CountWaiting(g);
   }
   if (sets_->arena().path().empty()) stats_.lost_entries.Add(waiting);
+  file_->Finish();
 }
 
 void Flusher::PublishIoMode() {

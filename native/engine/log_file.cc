@@ -127,7 +127,9 @@ IoStatus LogFile::FallBackToBuffered(const std::string& reason) {
 
 void LogFile::Finish() {
   io::FileInfo info;
-  if (file_ == nullptr || file_->Stat(&info) != 0 || info.size != end_) return;
+  if (file_ == nullptr || file_->Stat(&info) != 0) return;
+  const bool ours = info.size >= end_ && info.size <= failed_write_limit_;
+  if (info.size != end_ && !ours) return;
   // A failure costs some disk space until the next opening, and no data.
   file_->Truncate(end_);
 }

@@ -31,7 +31,8 @@ class LogFile {
   // Turns direct I/O off for good, because of a write that the file system refused (EINVAL).
   IoStatus FallBackToBuffered(const std::string& reason);
 
-  // Gives back space reserved ahead, unless somebody else has changed the file's size meanwhile. At close.
+  // Gives back space reserved ahead and takes away what a failed write left, unless somebody else has changed the
+  // file's size meanwhile. At close.
   void Finish();
 
   // Closes the file, which unlocks it. Nothing but path() and info() is used afterwards.
