@@ -17,10 +17,15 @@ function readProc(path: string): string | null {
   }
 }
 
+/** Whether the machine has been running since the arena was made; also where that cannot be told. */
+export function isOfThisBoot(owner: ArenaOwner): boolean {
+  const boot = readProc('/proc/sys/kernel/random/boot_id')
+  return boot === null || boot.replaceAll('-', '').trim() === owner.bootId
+}
+
 /** Whether the process that made an arena is still running. */
 export function isOwnerAlive(owner: ArenaOwner): boolean {
-  const boot = readProc('/proc/sys/kernel/random/boot_id')
-  if (boot !== null && boot.replaceAll('-', '').trim() !== owner.bootId) return false
+  if (!isOfThisBoot(owner)) return false
   const stat = readProc(`/proc/${owner.pid}/stat`)
   if (stat === null) return false
   // The command name in parentheses may hold anything, so fields are counted from behind it; the state is field 3.

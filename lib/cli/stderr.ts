@@ -13,7 +13,10 @@ export function sayDamage(damage: Damage): void {
   say(`${damage.path}: offset ${damage.offset}${bytes}: ${damage.kind}: ${damage.message}`)
 }
 
-/** Says so if entries of a log wait in an arena, and what to do. Returns false if the arena cannot be read. */
+/**
+ * Says so if entries of a log wait in an arena, and what to do. Returns false if the arena cannot be read; that others may not
+ * read it is as it should be.
+ */
 export function sayWaiting(path: string): boolean {
   try {
     const waiting = waitingEntries(path)
@@ -25,6 +28,6 @@ export function sayWaiting(path: string): boolean {
     return true
   } catch (error) {
     say(`${path}: ${(error as Error).message}`)
-    return false
+    return (error as NodeJS.ErrnoException).code === 'EACCES'
   }
 }

@@ -129,7 +129,7 @@ async function follow(files: string[], lines: number, printer: Printer): Promise
   const followers: LogFollower[] = []
   for (const file of files) followers.push(await startFollowing(file, lines, printer))
   for (const follower of followers) {
-    if (follower.ownerAlive() === false) sayWaiting(follower.path)
+    if (follower.ownerAlive() === false || follower.arenaError) sayWaiting(follower.path)
   }
   for await (const items of runFollowers(followers, { byTime: false, salvage: false, signal: stop.signal })) {
     reportDamage(items)

@@ -19,6 +19,8 @@ export class LogFollower {
   private scanner: BlockScanner | null = null
   private arena: ArenaFile | null = null
   private readonly shown = new ShownEntries()
+  /** Why the arena beside the log cannot be read; null if it can, or there is none. */
+  arenaError: Error | null = null
   /** Items to be delivered before anything else is read. */
   private queued: ScanItem[] = []
 
@@ -27,11 +29,6 @@ export class LogFollower {
     readonly path: string,
     private readonly options: { salvage?: boolean; start?: number } = {}
   ) {}
-
-  /** Path of the arena in use, null if there is none. */
-  get arenaPath(): string | null {
-    return this.arena?.path ?? null
-  }
 
   /** The next items; an empty array if something changed under us, so that another round is due at once; null: nothing now. */
   async round(): Promise<ScanItem[] | null> {
@@ -82,7 +79,7 @@ export class LogFollower {
 
   /** The arena that lies beside the log now; the one before it is given up. */
   private refreshArena(): ArenaFile | null {
-    const found = openArenaOf(this.path)
+    const found = this.findArena()
     if (found && this.arena && found.inode === this.arena.inode && found.stream === this.arena.stream) {
       found.close()
       return this.arena
@@ -90,6 +87,17 @@ export class LogFollower {
     this.arena?.close()
     this.arena = found
     return found
+  }
+
+  /** An arena that may not or cannot be read is as good as none: what is in it shows when it is written. */
+  private findArena(): ArenaFile | null {
+    try {
+      this.arenaError = null
+      return openArenaOf(this.path)
+    } catch (error) {
+      this.arenaError = error as Error
+      return null
+    }
   }
 
   /** The file's next blocks. While a flush is writing, only those in front of it, so that nothing half-written is judged. */

@@ -2,12 +2,14 @@ import { readError } from './errors'
 import { openSource } from './open-source'
 import { BlockScanner, type ScannerOptions } from './scanner'
 import type { Source } from './source'
+import { stableEnd } from './stable-end'
 import type { ScanItem } from './types'
 
 /** Batches of one source, in file order; closes it at the end. */
 export async function* scanSource(source: Source, options: ScannerOptions = {}): AsyncGenerator<ScanItem[], void> {
   const scanner = new BlockScanner(source, options)
   try {
+    scanner.limit = await stableEnd(source)
     for (let items = await scanner.next(); items !== null; items = await scanner.next()) yield items
   } catch (error) {
     throw readError(source.path, error)

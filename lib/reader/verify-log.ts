@@ -4,6 +4,7 @@ import { checkNames } from './read-options'
 import { BlockScanner } from './scanner'
 import { type SequenceRange, SequenceTracker } from './sequence-tracker'
 import type { Source } from './source'
+import { stableEnd } from './stable-end'
 import type { Damage, ScanItem } from './types'
 
 /** More damage than this is counted, not listed, so that a report on a ruined file stays readable. */
@@ -26,7 +27,7 @@ export interface VerifyReport {
   path: string
   /** No damage of any kind. */
   ok: boolean
-  /** Size of the file. */
+  /** Bytes read: the size of the file, or less while a process is writing at its end. */
   bytes: number
   blocks: number
   entries: number
@@ -124,7 +125,8 @@ export async function verifySource(source: Source, options: VerifyOptions = {}):
   const scanner = new BlockScanner(source, { reuse: true })
   const builder = new ReportBuilder(source.path)
   try {
-    const totalBytes = await source.size()
+    scanner.limit = await stableEnd(source)
+    const totalBytes = Math.min(await source.size(), scanner.limit)
     for (let items = await scanner.next(); items !== null; items = await scanner.next()) {
       for (const item of items) {
         if (options.strict && item.kind === 'damage') throw damageError(item.damage)

@@ -1,6 +1,6 @@
 import { openArenaOf } from '../arena/locate'
 import { isOwnerAlive } from '../arena/owner'
-import { asShardlogError } from '../errors'
+import { fromSystemError } from '../errors'
 import { takeFromArena } from './arena-items'
 import { ShownEntries } from './shown-entries'
 
@@ -63,7 +63,7 @@ export function waitingEntries(logPath: string): WaitingReport | null {
       writtenGeneration: state.written
     }
   } catch (error) {
-    throw asShardlogError(error)
+    throw fromSystemError('ERR_SHARDLOG_READ', `cannot read ${arena.path}`, error, arena.path)
   } finally {
     arena.close()
   }

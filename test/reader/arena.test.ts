@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ArenaFile } from '../../lib/arena/arena-file'
-import { readLog } from '../../lib/reader'
+import { readLog, verifyLog } from '../../lib/reader'
 import { waitingEntries } from '../../lib/reader/waiting'
 import { prelude } from '../support/child'
 import { Logger } from '../support/shardlog'
@@ -127,6 +127,30 @@ describe('an arena beside the log', () => {
     expect(waitingEntries(file)).toMatchObject({ entries: 1, bytes: 1, ownerAlive: true })
     arena?.close()
     await logger.close()
+  })
+
+  it('keeps readers from what a flush is just writing', async () => {
+    const file = tempLog()
+    const logger = new Logger({ logFilePath: file, ...native })
+    logger.log('first')
+    await logger.flush()
+    const base = fs.statSync(file).size
+    logger.log('second')
+    await logger.flush()
+    const arena = fs.readFileSync(`${file}.arena`)
+    await logger.close()
+    // As it was in the middle of the second flush: generation 1 is being written at `base`.
+    arena.writeBigUInt64LE(1n, 448)
+    arena.writeBigUInt64LE(1n, 384)
+    arena.writeBigUInt64LE(BigInt(base), 392)
+    fs.writeFileSync(`${file}.arena`, arena)
+    fs.truncateSync(file, base + 100)
+    const texts: string[] = []
+    for await (const entry of readLog(file, { strict: true })) texts.push(entry.text)
+    expect(texts).toEqual(['first'])
+    expect(await verifyLog(file)).toMatchObject({ ok: true, bytes: base })
+    fs.rmSync(`${file}.arena`)
+    expect((await verifyLog(file)).ok).toBe(false)
   })
 
   it('that is none, damaged or of another version is told apart', async () => {
