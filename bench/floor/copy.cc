@@ -9,7 +9,8 @@ namespace floor_addon {
 namespace {
 
 constexpr size_t kFixedBytes = 64 * 1024;
-// As much as a default logger's two buffer sets, so that a streaming copy meets the same caches and pages.
+// As much as a default logger's two buffer sets, so that a streaming copy meets the same caches and
+// pages.
 constexpr size_t kStreamBytes = 64 * 1024 * 1024;
 
 // Worker threads load the addon too: memory of their own each, or they would share cache lines.

@@ -51,17 +51,25 @@ int Open(const std::string& path, Raw* raw) {
 Raw Write(const std::string& path, uint64_t total, size_t chunk) {
   Raw raw;
   void* memory = nullptr;
-  if (posix_memalign(&memory, 4096, chunk) != 0) return raw.failed = "posix_memalign", raw;
+  if (posix_memalign(&memory, 4096, chunk) != 0) {
+    raw.failed = "posix_memalign";
+    return raw;
+  }
   std::memset(memory, 'r', chunk);
   const int fd = Open(path, &raw);
-  if (fd < 0) return free(memory), raw.failed = "open", raw;
+  if (fd < 0) {
+    raw.failed = "open";
+    free(memory);
+    return raw;
+  }
   if (const int error = posix_fallocate(fd, 0, static_cast<off_t>(total)); error != 0) {
     errno = error;
     raw.failed = "posix_fallocate";
   }
   const double start = Seconds();
   for (uint64_t offset = 0; raw.failed == nullptr && offset < total; offset += chunk) {
-    if (!WriteAll(fd, static_cast<const char*>(memory), chunk, static_cast<off_t>(offset))) raw.failed = "pwrite";
+    if (!WriteAll(fd, static_cast<const char*>(memory), chunk, static_cast<off_t>(offset)))
+      raw.failed = "pwrite";
   }
   raw.seconds = Seconds() - start;
   close(fd);
@@ -81,17 +89,21 @@ napi_value RawWrite(napi_env env, napi_callback_info info) {
   char path[4096];
   double total = 0, chunk = 0;
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
-  if (count != 3 || napi_get_value_string_utf8(env, arguments[0], path, sizeof path, nullptr) != napi_ok ||
+  if (count != 3 ||
+      napi_get_value_string_utf8(env, arguments[0], path, sizeof path, nullptr) != napi_ok ||
       napi_get_value_double(env, arguments[1], &total) != napi_ok ||
-      napi_get_value_double(env, arguments[2], &chunk) != napi_ok || chunk < 4096 || total < chunk) {
-    napi_throw_type_error(env, nullptr, "rawWrite(path, totalBytes, chunkBytes): chunkBytes from 4096 to totalBytes");
+      napi_get_value_double(env, arguments[2], &chunk) != napi_ok || chunk < 4096 ||
+      total < chunk) {
+    napi_throw_type_error(
+        env, nullptr, "rawWrite(path, totalBytes, chunkBytes): chunkBytes from 4096 to totalBytes");
     return nullptr;
   }
   const size_t chunk_bytes = static_cast<size_t>(chunk) / 4096 * 4096;
   const uint64_t whole = static_cast<uint64_t>(total) / chunk_bytes * chunk_bytes;
   const Raw raw = Write(path, whole, chunk_bytes);
   if (raw.failed != nullptr) {
-    napi_throw_error(env, raw.failed, (std::string(raw.failed) + ": " + std::strerror(errno)).c_str());
+    napi_throw_error(env, raw.failed,
+                     (std::string(raw.failed) + ": " + std::strerror(errno)).c_str());
     return nullptr;
   }
   napi_value result, direct;
@@ -105,6 +117,8 @@ napi_value RawWrite(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
-void AddRawWrite(napi_env env, napi_value exports) { AddFunction(env, exports, "rawWrite", RawWrite); }
+void AddRawWrite(napi_env env, napi_value exports) {
+  AddFunction(env, exports, "rawWrite", RawWrite);
+}
 
 }  // namespace floor_addon
