@@ -32,7 +32,7 @@ const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
  * docs/memory-model.md. The compare-and-swap is sequentially consistent and so orders the entry's bytes before the offset
  * that publishes them, on every architecture. Whatever is not a plain whole Uint8Array that fits takes the call route.
  */
-export function directLogBytes(handle: NativeHandle, { lease, words, buffers, accepted }: DirectRoute): LogBytes {
+export function directLogBytes(handle: NativeHandle, { lease, words, buffer: bufferOf, accepted }: DirectRoute): LogBytes {
   const call = handle.logBytes
   let current = -1
   let target: Uint8Array = new Uint8Array(0)
@@ -42,8 +42,8 @@ export function directLogBytes(handle: NativeHandle, { lease, words, buffers, ac
   const views: DataView[] = []
 
   function look(buffer: number): void {
-    target = targets[buffer] ??= new Uint8Array(buffers[buffer]!)
-    view = views[buffer] ??= new DataView(buffers[buffer]!)
+    target = targets[buffer] ??= new Uint8Array(bufferOf(buffer))
+    view = views[buffer] ??= new DataView(target.buffer)
     current = buffer
   }
 

@@ -47,12 +47,12 @@ export interface NativeHandle {
 }
 
 export interface DirectRoute {
-  /** [index into words, index into buffers, start of the segment in that buffer, end of its room for entries]. Rewritten by native calls. */
+  /** [index into words, index of the buffer, start of the segment in that buffer, end of its room for entries]. Rewritten by native calls. */
   lease: Int32Array
   /** The arena's control words; `words[lease[0]]` is the low half of the leased segment's word. */
   words: Int32Array
-  /** One per set and shard. */
-  buffers: ArrayBuffer[]
+  /** The memory of one shard of one set. Makes a new ArrayBuffer at each call. */
+  buffer(index: number): ArrayBuffer
   /** [entries accepted through this route]. */
   accepted: Float64Array
 }

@@ -30,18 +30,19 @@ bool SetArray(const Napi::Object& to, const char* name, void* memory, size_t byt
   return true;
 }
 
-bool SetShards(const Napi::Object& to, const std::shared_ptr<engine::Arena>& arena) {
-  const Napi::Env env = to.Env();
-  const engine::Geometry& g = arena->geometry();
-  Napi::Array shards = Napi::Array::New(env, 2 * g.num_shards);
-  for (uint32_t i = 0; i < 2 * g.num_shards; i++) {
-    const napi_value buffer = ExternalBuffer(
-        env, arena->shard_data(i / g.num_shards, i % g.num_shards), g.shard_bytes(), arena);
-    if (buffer == nullptr) return false;
-    shards.Set(i, Napi::Value(env, buffer));
-  }
-  to.Set("buffers", shards);
-  return true;
+// buffer(i): the ArrayBuffer over shard i, made when it is asked for. A thread writes to a few of the shards, and V8
+// takes what each buffer spans for memory that the thread itself has allocated.
+Napi::Value ShardBufferFunction(Napi::Env env, const std::shared_ptr<engine::Arena>& arena) {
+  return Napi::Function::New(
+      env,
+      [arena](const Napi::CallbackInfo& info) -> Napi::Value {
+        const engine::Geometry& g = arena->geometry();
+        const uint32_t i = info[0].As<Napi::Number>().Uint32Value();
+        if (i >= 2 * g.num_shards) return info.Env().Undefined();
+        uint8_t* shard = arena->shard_data(i / g.num_shards, i % g.num_shards);
+        return Napi::Value(info.Env(), ExternalBuffer(info.Env(), shard, g.shard_bytes(), arena));
+      },
+      "buffer");
 }
 
 }  // namespace
@@ -92,9 +93,9 @@ Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::L
   const bool made =
       SetArray<Napi::Int32Array>(route, "lease", producer.js_lease(), 4 * sizeof(int32_t), shared.producer) &&
       SetArray<Napi::Float64Array>(route, "accepted", producer.js_accepted(), sizeof(double), shared.producer) &&
-      SetArray<Napi::Int32Array>(route, "words", arena->control(), arena->control_bytes(), arena) &&
-      SetShards(route, arena);
+      SetArray<Napi::Int32Array>(route, "words", arena->control(), arena->control_bytes(), arena);
   if (!made) return env.Null();
+  route.Set("buffer", ShardBufferFunction(env, arena));
   shared.direct = Napi::Persistent(route);
   return route;
 }
