@@ -1,13 +1,13 @@
 'use strict'
 
 /**
- * Puts the figures of a run into docs/benchmarks.md, between its two markers:
+ * Puts the figures of a run into docs/benchmarks.md and a choice of them into README.md, between their markers:
  * `node bench/src/update-docs.js [bench/results/latest.json]`. A quick run is refused.
  */
 const fs = require('node:fs')
 const path = require('node:path')
 
-const DOCS = path.join(__dirname, '..', '..', 'docs', 'benchmarks.md')
+const ROOT = path.join(__dirname, '..', '..')
 const LATEST = path.join(__dirname, '..', 'results', 'latest.json')
 const BEGIN = '<!-- figures: begin (bench/src/update-docs.js) -->'
 const END = '<!-- figures: end -->'
@@ -25,30 +25,48 @@ function goals(run) {
   return [row(['measure', 'goal', 'figure', '']), '| --- | --- | --- | --- |', ...rows.map(row)].join('\n')
 }
 
-/** The generated part of the page. */
-function figures(run) {
+const capital = text => text[0].toUpperCase() + text.slice(1)
+
+function section(run, name, heading) {
   const scenarios = require('./scenarios')
-  const machine = Object.entries(run.machine).map(([name, value]) => `${name}: ${value}`)
-  const sections = Object.entries(run.tables).map(([name, tables]) => {
-    const parts = tables.map(({ title, head, rows }) => `${capital(title)}:\n\n${markdownTable(head, rows)}`)
-    return `### ${scenarios.find(name).title}\n\n${parts.join('\n\n')}`
-  })
-  const when = `Run of ${run.startedAt.slice(0, 10)}, medians of ${run.options.rounds} interleaved rounds. ${machine.join('; ')}.`
-  return `${when}\n\n### Goals\n\n${goals(run)}\n\n${sections.join('\n\n')}`
+  const parts = run.tables[name].map(({ title, head, rows }) => `${capital(title)}:\n\n${markdownTable(head, rows)}`)
+  return `${heading} ${scenarios.find(name).title}\n\n${parts.join('\n\n')}`
 }
 
-const capital = text => text[0].toUpperCase() + text.slice(1)
+function provenance(run) {
+  const machine = Object.entries(run.machine).map(([name, value]) => `${name}: ${value}`)
+  return `Run of ${run.startedAt.slice(0, 10)}, medians of ${run.options.rounds} interleaved rounds. ${machine.join('; ')}.`
+}
+
+/** The generated part of the page on benchmarks: everything. */
+function figures(run) {
+  const sections = Object.keys(run.tables).map(name => section(run, name, '###'))
+  return `${provenance(run)}\n\n### Goals\n\n${goals(run)}\n\n${sections.join('\n\n')}`
+}
+
+/** The generated part of README.md: the goals, and the two tables with the most peers in them. */
+function summary(run) {
+  const sections = ['burst', 'sustained'].map(name => section(run, name, '###'))
+  const all = 'All of it, with percentiles, threads and memory: [docs/benchmarks.md](docs/benchmarks.md).'
+  return `${provenance(run)} Command: \`npm run bench\`.\n\n${goals(run)}\n\n${sections.join('\n\n')}\n\n${all}`
+}
+
+function fillIn(name, text) {
+  const file = path.join(ROOT, name)
+  const page = fs.readFileSync(file, 'utf8')
+  const begin = page.indexOf(BEGIN)
+  const end = page.indexOf(END)
+  if (begin < 0 || end < begin) throw new Error(`${name} lacks its markers`)
+  fs.writeFileSync(file, `${page.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${page.slice(end)}`)
+}
 
 function main(file = LATEST) {
   const run = JSON.parse(fs.readFileSync(file, 'utf8'))
   if (run.options.quick) throw new Error(`${file} is of a quick run, whose figures mean little`)
   if (run.failures.length > 0) throw new Error(`${file} lacks what failed: ${run.failures.join('; ')}`)
-  const page = fs.readFileSync(DOCS, 'utf8')
-  const begin = page.indexOf(BEGIN)
-  const end = page.indexOf(END)
-  if (begin < 0 || end < begin) throw new Error(`${DOCS} lacks its markers`)
-  fs.writeFileSync(DOCS, `${page.slice(0, begin + BEGIN.length)}\n\n${figures(run)}\n\n${page.slice(end)}`)
-  console.log(`${path.relative(process.cwd(), DOCS)} holds the figures of ${run.startedAt}`)
+  fillIn('docs/benchmarks.md', figures(run))
+  fillIn('README.md', summary(run))
+  console.log(`docs/benchmarks.md and README.md hold the figures of ${run.startedAt}`)
 }
 
 if (require.main === module) {
