@@ -31,9 +31,12 @@ int WriteFully(io::File* file, const void* from, size_t size, uint64_t offset) {
 bool SoundBlockEndsAt(io::File* file, uint64_t end) {
   uint8_t raw[format::kTrailerBytes];
   format::Trailer trailer;
-  if (end < format::kSectorBytes || ReadFully(file, raw, sizeof raw, end - sizeof raw) != 0) return false;
+  if (end < format::kSectorBytes || end % format::kSectorBytes != 0 ||
+      ReadFully(file, raw, sizeof raw, end - sizeof raw) != 0)
+    return false;
   if (!format::DecodeTrailer(raw, &trailer)) return false;
-  if (trailer.length < format::kSectorBytes || trailer.length > end || trailer.length > kLargestBlock) {
+  if (trailer.length < format::kSectorBytes || trailer.length > end ||
+      trailer.length > kLargestBlock) {
     return false;
   }
   std::vector<uint8_t> block(trailer.length);
@@ -44,8 +47,8 @@ bool SoundBlockEndsAt(io::File* file, uint64_t end) {
       raw, format::Crc32c(block.data(), format::kBlockHeaderBytes + header.valid));
 }
 
-// End of the last byte before `size` that is not in an all-zero sector, rounded up to a sector. Looks back
-// over one scan at the most: more fill than that does not come from us.
+// End of the last byte before `size` that is not in an all-zero sector, rounded up to a sector.
+// Looks back over one scan at the most: more fill than that does not come from us.
 uint64_t EndWithoutFill(io::File* file, uint64_t size) {
   uint64_t end = format::AlignDown(size, format::kSectorBytes);
   if (end != size) return size;
@@ -60,9 +63,9 @@ uint64_t EndWithoutFill(io::File* file, uint64_t size) {
   return end;
 }
 
-// Walks the file's blocks from its start; *torn_at is the offset of a last block that claims more bytes
-// than the file has, or `size` if there is none.
-int FindTornBlock(io::File* file, uint64_t size, uint64_t* torn_at) {
+// Walks the file's blocks from its start; *torn_at is the offset of a last block that claims more
+// bytes (*valid of entries) than the file has, or `size` if there is none.
+int FindTornBlock(io::File* file, uint64_t size, uint64_t* torn_at, uint32_t* valid) {
   *torn_at = size;
   uint64_t at = 0;
   while (at + format::kBlockHeaderBytes <= size) {
@@ -70,8 +73,10 @@ int FindTornBlock(io::File* file, uint64_t size, uint64_t* torn_at) {
     const int error = ReadFully(file, raw, sizeof raw, at);
     if (error != 0) return error;
     const format::BlockHeader header = format::DecodeHeader(raw);
-    // Memory comes in whole sectors, which text that looks like a header does not: no block has such a capacity.
-    const bool foreign = header.capacity % format::kSectorBytes != 0;
+    // Memory comes in whole sectors, which text that looks like a header does not: no block has
+    // such a capacity.
+    const bool foreign =
+        header.capacity % format::kSectorBytes != 0 || header.capacity > kMaxShardBytes;
     if (foreign || header.IsFill() || !header.IsPlausible()) {
       at += format::kSectorBytes;
       continue;
@@ -79,6 +84,7 @@ int FindTornBlock(io::File* file, uint64_t size, uint64_t* torn_at) {
     const uint64_t next = at + format::Stride(header.valid);
     if (next > size) {
       *torn_at = at;
+      *valid = header.valid;
       return 0;
     }
     at = next;
@@ -86,24 +92,34 @@ int FindTornBlock(io::File* file, uint64_t size, uint64_t* torn_at) {
   return 0;
 }
 
-// Cuts the block at `at` to the entries that are whole and zeroes what is behind them.
-int MendTornBlock(io::File* file, uint64_t at, uint64_t size) {
+// Whether bytes of which no entry is whole begin as the entries of a block do.
+bool BeginsLikeAnEntry(const std::vector<uint8_t>& bytes, uint32_t valid) {
+  if (bytes.size() < format::kEntryPrefixBytes) return true;
+  const uint32_t length = format::Load<uint32_t>(bytes.data());
+  return length != 0 && uint64_t{length} + format::kEntryPrefixBytes <= valid;
+}
+
+// Cuts the block at `at` to the entries that are whole and zeroes what is behind them; all of it,
+// if none is: left as it is, the block would swallow those that are appended behind it.
+int MendTornBlock(io::File* file, uint64_t at, uint32_t valid, uint64_t size) {
   const uint64_t available = size - at - format::kBlockHeaderBytes;
   if (available > kLargestBlock) return 0;  // not a block of ours: foreign bytes, left alone
   std::vector<uint8_t> bytes(available);
   int error = ReadFully(file, bytes.data(), bytes.size(), at + format::kBlockHeaderBytes);
   if (error != 0) return error;
   const size_t whole = format::WholeEntriesPrefix(bytes.data(), bytes.size());
-  // Nothing whole in it: it may as well be text that looks like a header. A reader gets past it by
-  // itself, as it does past all foreign bytes.
-  if (whole == 0) return 0;
-  std::memset(bytes.data() + whole, 0, bytes.size() - whole);
-  error = WriteFully(file, bytes.data() + whole, bytes.size() - whole,
-                     at + format::kBlockHeaderBytes + whole);
-  if (error != 0) return error;
-  uint8_t valid[4];
-  format::Store(valid, static_cast<uint32_t>(whole));
-  return WriteFully(file, valid, sizeof valid, at + 4);
+  uint8_t header[format::kBlockHeaderBytes] = {};
+  if (whole != 0) {
+    error = ReadFully(file, header, sizeof header, at);
+    if (error != 0) return error;
+    format::Store(header + 4, static_cast<uint32_t>(whole));
+  } else if (!BeginsLikeAnEntry(bytes, valid)) {
+    return 0;  // foreign bytes that happen to look like a header
+  }
+  std::fill(bytes.begin() + static_cast<ptrdiff_t>(whole), bytes.end(), uint8_t{0});
+  // The header last: until then the block is torn, and is mended again.
+  error = WriteFully(file, bytes.data() + whole, bytes.size() - whole, at + sizeof header + whole);
+  return error != 0 ? error : WriteFully(file, header, sizeof header, at);
 }
 
 }  // namespace
@@ -129,9 +145,10 @@ IoStatus PrepareAppend(io::File* file, uint64_t* end) {
   if (info.size == 0) return {};
   if (!SoundBlockEndsAt(file, EndWithoutFill(file, info.size))) {
     uint64_t torn_at = info.size;
-    int error = FindTornBlock(file, info.size, &torn_at);
+    uint32_t valid = 0;
+    int error = FindTornBlock(file, info.size, &torn_at, &valid);
     if (error != 0) return {error, "pread"};
-    if (torn_at != info.size) error = MendTornBlock(file, torn_at, info.size);
+    if (torn_at != info.size) error = MendTornBlock(file, torn_at, valid, info.size);
     if (error != 0) return {error, "pwrite"};
   }
   const std::vector<uint8_t> fill(*end - info.size);

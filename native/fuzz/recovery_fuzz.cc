@@ -6,8 +6,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -36,6 +34,14 @@ std::string Directory() {
   return directory;
 }
 
+std::vector<uint8_t> ReadAll(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY);
+  std::vector<uint8_t> bytes(static_cast<size_t>(fd < 0 ? 0 : lseek(fd, 0, SEEK_END)));
+  if (fd < 0 || pread(fd, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+  close(fd);
+  return bytes;
+}
+
 // An arena that a process left with entries in both sets: generation 0 half written, generation 1
 // active.
 std::vector<uint8_t> SoundArena() {
@@ -60,8 +66,7 @@ std::vector<uint8_t> SoundArena() {
     journal.generation.store(0);
     for (int i = 0; i < 20; i++) first.Append(entry.data(), entry.size());
   }
-  std::ifstream in(config.path + ".arena", std::ios::binary);
-  std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const std::vector<uint8_t> bytes = ReadAll(config.path + ".arena");
   unlink((config.path + ".arena").c_str());
   return bytes;
 }
@@ -104,10 +109,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const engine::RecoveryReport report = engine::RecoverArena(path, &log, (options & 2) != 0);
     if (Exists(path)) std::abort();
     if (!report.set_aside.empty()) {
-      std::ifstream in(report.set_aside, std::ios::binary);
-      const std::vector<uint8_t> kept{std::istreambuf_iterator<char>(in),
-                                      std::istreambuf_iterator<char>()};
-      if (kept != arena) std::abort();
+      if (ReadAll(report.set_aside) != arena) std::abort();
       unlink(report.set_aside.c_str());
     }
   } catch (const engine::Error&) {

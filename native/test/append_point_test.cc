@@ -1,0 +1,84 @@
+// Appending to files that somebody else wrote, or that a kill tore (docs/log-format.md, R6, D1,
+// D4).
+#include "engine/append_point.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "engine/log.h"
+#include "support/rig.h"
+
+namespace shardlog::test {
+namespace {
+
+class AppendTo : public testing::Test {
+ protected:
+  std::string path() const { return directory_.File("log"); }
+
+  // A log of one block with these entries, as the engine writes it.
+  std::string Block(const std::vector<std::string>& entries) {
+    const std::string other = directory_.File("other");
+    std::remove(other.c_str());
+    const auto log = engine::Log::Open(SmallConfig(other, 1));
+    const auto producer = log->Attach();
+    for (const std::string& entry : entries) producer->Append(entry.data(), entry.size());
+    EXPECT_TRUE(log->Close().ok());
+    return ReadFile(other);
+  }
+
+  void Append(const std::string& entry) {
+    const auto log = engine::Log::Open(SmallConfig(path(), 1));
+    const auto producer = log->Attach();
+    ASSERT_TRUE(producer->Append(entry.data(), entry.size()));
+    ASSERT_TRUE(log->Close().ok());
+  }
+
+  TempDir directory_;
+};
+
+TEST_F(AppendTo, ATornBlockIsCutToItsWholeEntries) {
+  const std::string block =
+      Block({std::string(400, 'a'), std::string(400, 'b'), std::string(400, 'c')});
+  for (size_t size = 8; size < block.size(); size += 37) {
+    WriteFile(path(), block.substr(0, size));
+    Append("next");
+    const PlainLog log = ReadPlainLog(path());
+    EXPECT_EQ(log.complaints, std::vector<std::string>{}) << size;
+    std::vector<std::string> expected;
+    if (size >= 8 + 404) expected.push_back(std::string(400, 'a'));
+    if (size >= 8 + 808) expected.push_back(std::string(400, 'b'));
+    if (size >= 8 + 1212) expected.push_back(std::string(400, 'c'));
+    expected.push_back("next");
+    EXPECT_EQ(log.Entries(), expected) << size;
+  }
+}
+
+TEST_F(AppendTo, ATornBlockBehindSoundOnesLeavesThemAlone) {
+  const std::string sound = Block({"one", "two"});
+  WriteFile(path(), sound + Block({std::string(3000, 'x')}).substr(0, 1700));
+  Append("next");
+  EXPECT_EQ(ReadFile(path()).substr(0, sound.size()), sound);
+  EXPECT_EQ(ReadPlainLog(path()).Entries(), (std::vector<std::string>{"one", "two", "next"}));
+}
+
+TEST_F(AppendTo, TextStaysAsItIs) {
+  std::string text;
+  for (int i = 0; i < 100; i++) text += "line " + std::to_string(i) + " of somebody else\n";
+  WriteFile(path(), text);
+  Append("next");
+  EXPECT_EQ(ReadFile(path()).substr(0, text.size()), text);
+  EXPECT_EQ(ReadPlainLog(path()).Entries(), std::vector<std::string>{"next"});
+}
+
+TEST_F(AppendTo, AFileOfOtherSectorsIsFilledUpWithZeroes) {
+  const std::string block = Block({"one"});
+  WriteFile(path(), block + std::string(100, '\0'));
+  Append("next");
+  EXPECT_EQ(ReadPlainLog(path()).Entries(), (std::vector<std::string>{"one", "next"}));
+  EXPECT_EQ(ReadFile(path()).size() % 512, 0u);
+}
+
+}  // namespace
+}  // namespace shardlog::test
