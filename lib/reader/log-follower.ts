@@ -2,12 +2,13 @@ import { stat } from 'node:fs/promises'
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
 import { openArenaOf } from '../arena/locate'
 import { isOwnerAlive } from '../arena/owner'
+import { SECTOR_BYTES } from '../format/constants'
 import { takeFromArena } from './arena-items'
 import { readError } from './errors'
 import { BlockScanner } from './scanner'
 import { ShownEntries } from './shown-entries'
 import { FileSource } from './source'
-import type { ScanItem } from './types'
+import type { BlockItem, ScanItem } from './types'
 
 /**
  * Follows one log: what stands in the file, what its process still has in the arena, what is appended later; each entry
@@ -109,7 +110,7 @@ export class LogFollower {
     if (!items) return null
     const after = this.arena?.state() ?? null
     const same = before?.written === after?.written && before?.flushingAt === after?.flushingAt
-    const settled = same ? items : this.soundPart(items, start)
+    const settled = same ? items : this.settledPart(items, start, this.limitOf(after))
     return this.shown.filter(settled)
   }
 
@@ -119,14 +120,22 @@ export class LogFollower {
     return state.flushingAt
   }
 
-  /** A flush came in between: blocks are complete if their checksum says so, anything else is looked at again. */
-  private soundPart(items: ScanItem[], start: number): ScanItem[] {
-    const unsure = items.findIndex(item => item.kind !== 'block' || !item.info.hasTrailer)
-    if (unsure < 0) return items
-    const item = items[unsure]!
-    const offset = item.kind === 'damage' ? item.damage.offset : item.kind === 'block' ? item.info.offset : item.offset
-    this.scanner!.position = unsure === 0 ? start : offset - (offset % 512)
-    return items.slice(0, unsure)
+  /**
+   * A flush came in between. Blocks are complete if their checksum says so, anything else is looked at again; and what lies
+   * behind `limit` is being written now: it is still shown from the arena, and a recovery would cut it off.
+   */
+  private settledPart(items: ScanItem[], start: number, limit: number): ScanItem[] {
+    const kept: BlockItem[] = []
+    for (const item of items) {
+      if (item.kind !== 'block' || !item.info.hasTrailer || item.info.offset >= limit) {
+        const offset =
+          item.kind === 'damage' ? item.damage.offset : item.kind === 'block' ? item.info.offset : item.offset
+        this.scanner!.rewind(kept.length === 0 ? start : offset - (offset % SECTOR_BYTES), kept)
+        break
+      }
+      kept.push(item)
+    }
+    return kept
   }
 
   /** Notices that the file was replaced or cut short, once the old one has been read to its end. */

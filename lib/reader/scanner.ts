@@ -3,7 +3,7 @@ import { isPlausibleHeader, isZero, type ParsedBlock, parseBlock, wholeEntries }
 import { Resync } from './resync'
 import { SequenceTracker } from './sequence-tracker'
 import type { Source } from './source'
-import type { BlockInfo, DamageKind, ScanItem } from './types'
+import type { BlockInfo, BlockItem, DamageKind, ScanItem } from './types'
 import { CHUNK_BYTES, Window } from './window'
 
 /** Blocks larger than this are looked at before memory is spent on them. */
@@ -46,7 +46,9 @@ export class BlockScanner {
   private items: ScanItem[] = []
   private blocks = 0
   private readonly window: Window
-  private readonly sequences = new SequenceTracker()
+  private sequences = new SequenceTracker()
+  /** As the sequences were before the last call of `next`; only kept in a growing file. */
+  private sequencesBefore: SequenceTracker | null = null
   /** Blocks without trailer before the first one with a trailer. */
   private plain = { first: -1, count: 0, bytes: 0 }
 
@@ -62,7 +64,10 @@ export class BlockScanner {
   async next(): Promise<ScanItem[] | null> {
     this.items = []
     this.blocks = 0
-    if (this.options.live) await this.window.reset()
+    if (this.options.live) {
+      await this.window.reset()
+      this.sequencesBefore = this.sequences.clone()
+    }
     if (this.options.live || this.position >= this.size) this.size = await this.source.size()
     for (;;) {
       const step = this.step()
@@ -78,6 +83,13 @@ export class BlockScanner {
         return this.finish()
       }
     }
+  }
+
+  /** Takes back what the last call of `next` gave, but for the blocks `kept` from its start; `position` is to be read next. */
+  rewind(position: number, kept: readonly BlockItem[]): void {
+    this.position = position
+    if (this.sequencesBefore) this.sequences = this.sequencesBefore
+    for (const { info } of kept) this.sequences.add(info)
   }
 
   /** Waits for a read under way. Does not close the source. */

@@ -13,6 +13,12 @@ export interface SequenceRange {
 export class SequenceTracker {
   readonly streams = new Map<bigint, SequenceRange>()
 
+  clone(): SequenceTracker {
+    const copy = new SequenceTracker()
+    for (const [stream, range] of this.streams) copy.streams.set(stream, { ...range })
+    return copy
+  }
+
   /** Takes the next block in file order; returns what is wrong with its place, or null. */
   add(info: BlockInfo): { kind: DamageKind; message: string } | null {
     const { stream, sequence } = info

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ArenaFile } from '../../lib/arena/arena-file'
-import { readLog, verifyLog } from '../../lib/reader'
+import { readLog, recoverLog, verifyLog } from '../../lib/reader'
 import { waitingEntries } from '../../lib/reader/waiting'
 import { prelude } from '../support/child'
 import { Logger } from '../support/shardlog'
@@ -113,6 +113,35 @@ describe('an arena beside the log', () => {
     await logger.close()
     expect(texts).toEqual([...Array.from({ length: 100 }, (_, i) => `entry ${i}`), 'next'])
     expect(waitingEntries(file)).toBeNull()
+  })
+
+  it('is followed over kills in the middle of flushes and the recoveries after them', async () => {
+    const file = tempLog()
+    fs.writeFileSync(file, '')
+    const { texts, enough } = collect(file)
+    const script = `
+      const { name, ...own } = config
+      const logger = new Logger({ ...own, blockTimeout: Infinity })
+      let i = 0
+      const go = () => {
+        for (let n = 0; n < 500; n++) logger.log(name + ' ' + i++ + ' ' + 'x'.repeat(i % 150))
+        if (i === 15000) console.log('enough')
+        setTimeout(go, i % 3)
+      }
+      go()`
+    const base = { logFilePath: file, ...native, bufferSize: 1 << 20, numShards: 2, flushInterval: 5, onFull: 'block' }
+    for (const name of ['a', 'b', 'c']) {
+      const child = spawn(process.execPath, ['-e', prelude({ ...base, name }) + script])
+      child.stdout.once('data', () => child.kill('SIGKILL'))
+      const [, signal] = await once(child, 'exit')
+      expect(signal).toBe('SIGKILL')
+    }
+    await recoverLog(file)
+    const expected: string[] = []
+    for await (const entry of readLog(file, { strict: true })) expected.push(entry.text)
+    await enough(expected.length)
+    expect(expected.length).toBeGreaterThanOrEqual(45_000)
+    expect(texts.findIndex((text, i) => text !== expected[i])).toBe(-1)
   })
 
   it('tells its owner, its log and its geometry', async () => {
