@@ -32,7 +32,10 @@ const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
  * docs/memory-model.md. The compare-and-swap is sequentially consistent and so orders the entry's bytes before the offset
  * that publishes them, on every architecture. Whatever is not a plain whole Uint8Array that fits takes the call route.
  */
-export function directLogBytes(handle: NativeHandle, { lease, words, buffer: bufferOf, accepted }: DirectRoute): LogBytes {
+export function directLogBytes(
+  handle: NativeHandle,
+  { lease, words, buffer: bufferOf, accepted }: DirectRoute
+): LogBytes {
   const call = handle.logBytes
   let current = -1
   let target: Uint8Array = new Uint8Array(0)

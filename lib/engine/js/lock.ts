@@ -7,16 +7,17 @@ const EMPTY_TRIES = 20
 /** How long an engine waits for another of its process to make the log ready; longer only if that one was terminated meanwhile. */
 const PREPARE_TRIES = 2_500
 const TRY_MS = 2
+const CLOSE_PAUSE_MS = 5
 const TAKE_TRIES = 10
 
 interface Owner {
   pid: number
   startTime: string
-  /** Whether the log's tail is still being mended, so that nobody may append. */
-  preparing: boolean
+  /** Whether the log's tail is still being mended, or the lock about to be removed: nobody may join now. */
+  busy: boolean
 }
 
-const self: Owner = { pid: process.pid, startTime: ownStartTime(), preparing: false }
+const self: Owner = { pid: process.pid, startTime: ownStartTime(), busy: false }
 const isSelf = (owner: Owner): boolean => owner.pid === self.pid && owner.startTime === self.startTime
 
 /** Name of the file by which the JavaScript engine keeps other processes off a log. */
@@ -33,18 +34,18 @@ function readOwner(file: string): Owner | undefined {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
     }
-    const [, pid, startTime, state] = /^(\d+) (\d+) (preparing|ready) *\n$/.exec(content) ?? []
+    const [, pid, startTime, state] = /^(\d+) (\d+) (preparing|ready|closing) *\n$/.exec(content) ?? []
     if (pid !== undefined && startTime !== undefined) {
-      return { pid: Number(pid), startTime, preparing: state === 'preparing' }
+      return { pid: Number(pid), startTime, busy: state !== 'ready' }
     }
     pause(TRY_MS) // Created but not yet filled in by its owner.
   }
-  return { pid: 0, startTime: '0', preparing: false }
+  return { pid: 0, startTime: '0', busy: false }
 }
 
-/** Same length in both states, so that one write turns the first into the second. */
-const lockLine = (preparing: boolean): string =>
-  `${self.pid} ${self.startTime} ${(preparing ? 'preparing' : 'ready').padEnd(9)}\n`
+/** Same length in all states, so that one write turns one into another. */
+const lockLine = (state: 'preparing' | 'ready' | 'closing'): string =>
+  `${self.pid} ${self.startTime} ${state.padEnd(9)}\n`
 
 const living = (owner: Owner): boolean => owner.pid !== 0 && isAlive(owner.pid, owner.startTime)
 
@@ -94,14 +95,30 @@ export class Lock {
 
   /** The first engine has made the log ready: others of the process may append. */
   ready(): void {
-    if (this.first) fs.writeSync(this.#fd, lockLine(false), 0)
+    if (this.first) fs.writeSync(this.#fd, lockLine('ready'), 0)
   }
 
   release(): void {
     if (this.#fd < 0) return
+    // Twice: two that close at once see each other the first time.
+    if (!this.#removeIfLast()) {
+      pause(Math.random() * CLOSE_PAUSE_MS)
+      this.#removeIfLast()
+    }
     fs.closeSync(this.#fd)
     this.#fd = -1
-    if (!this.#othersHold()) fs.rmSync(this.#path, { force: true })
+  }
+
+  /**
+   * Removes the lock unless another engine of the process holds it. One that joins opens the file first and reads its
+   * state then; here the state is written first and the holders are looked at then: one of the two sees the other.
+   */
+  #removeIfLast(): boolean {
+    fs.writeSync(this.#fd, lockLine('closing'), 0)
+    const last = !this.#othersHold()
+    if (last) fs.rmSync(this.#path, { force: true })
+    else fs.writeSync(this.#fd, lockLine('ready'), 0)
+    return last
   }
 
   #take(): { fd: number; first: boolean } {
@@ -111,8 +128,7 @@ export class Lock {
       const owner = readOwner(this.#path)
       if (owner === undefined) continue
       if (isSelf(owner)) {
-        this.#awaitReady()
-        const shared = this.#join()
+        const shared = this.#awaitReady() ? this.#join() : this.#removeStale(owner)
         if (shared !== undefined) return { fd: shared, first: false }
       } else if (living(owner)) {
         throw lockedError(this.log, owner.pid, 'JavaScript')
@@ -126,7 +142,7 @@ export class Lock {
   #create(): number | undefined {
     try {
       const fd = fs.openSync(this.#path, 'wx', 0o644)
-      fs.writeSync(fd, lockLine(true), 0)
+      fs.writeSync(fd, lockLine('preparing'), 0)
       return fd
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
@@ -134,37 +150,43 @@ export class Lock {
     }
   }
 
-  #awaitReady(): void {
-    for (let i = 0; i < PREPARE_TRIES && readOwner(this.#path)?.preparing; i++) pause(TRY_MS)
+  /** False if a thread of this process was ended in the middle of making or removing the lock. */
+  #awaitReady(): boolean {
+    for (let i = 0; i < PREPARE_TRIES; i++) {
+      if (!readOwner(this.#path)?.busy) return true
+      pause(TRY_MS)
+    }
+    return false
   }
 
   /** Opens the lock another engine of this process made; undefined if that one removed it meanwhile. */
   #join(): number | undefined {
     let fd: number
     try {
-      fd = fs.openSync(this.#path, 'r')
+      fd = fs.openSync(this.#path, 'r+')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
     }
     const named = fs.statSync(this.#path, { throwIfNoEntry: false })
-    if (named?.ino === fs.fstatSync(fd).ino) return fd
+    if (named?.ino === fs.fstatSync(fd).ino && readOwner(this.#path)?.busy === false) return fd
     fs.closeSync(fd)
     return undefined
   }
 
   /** Takes a dead process's lock away; gives it back if a living one took it between the look and the move. */
-  #removeStale(dead: Owner): void {
+  #removeStale(dead: Owner): undefined {
     const aside = `${this.#path}.${process.pid}`
     try {
       fs.renameSync(this.#path, aside)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw error
     }
     const moved = readOwner(aside)
     if (moved !== undefined && moved.pid !== dead.pid && living(moved)) fs.linkSync(aside, this.#path)
     fs.rmSync(aside, { force: true })
+    return undefined
   }
 
   #othersHold(): boolean {
@@ -174,8 +196,7 @@ export class Lock {
     } catch {
       return !this.first // No /proc: who made the lock removes it.
     }
-    const target = fs.existsSync(this.#path) ? fs.realpathSync(this.#path) : this.#path
-    return names.some(name => linkOf(name) === target)
+    return names.some(name => Number(name) !== this.#fd && linkOf(name) === this.#path)
   }
 }
 
