@@ -10,6 +10,7 @@ export type {
   Entry,
   LogEntries,
   ReadOptions,
+  RecoveredArena,
   RecoverOptions,
   RecoverReport,
   SequenceRange,
