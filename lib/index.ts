@@ -28,6 +28,7 @@ namespace shardlog {
   export type FlushMetrics = names.FlushMetrics
   export type LogEntries = names.LogEntries
   export type ReadOptions = names.ReadOptions
+  export type RecoveredArena = names.RecoveredArena
   export type RecoverOptions = names.RecoverOptions
   export type RecoverReport = names.RecoverReport
   export type SequenceRange = names.SequenceRange
