@@ -12,9 +12,9 @@ namespace shardlog::engine {
 int ReadFully(io::File* file, void* to, size_t size, uint64_t offset);
 
 // Finds the end of the log's last block and makes the file ready for appending there: a torn last
-// block is cut to its whole entries (so that readers do not take the next block for the rest of it), and
-// the file is filled with zeroes up to a multiple of its alignment. Foreign bytes are left as they are.
-// On success *end is that offset, the file's size.
+// block is cut to its whole entries (so that readers do not take the next block for the rest of
+// it), and the file is filled with zeroes up to a multiple of its alignment. Foreign bytes are left
+// as they are. On success *end is that offset, the file's size.
 IoStatus PrepareAppend(io::File* file, uint64_t* end);
 
 }  // namespace shardlog::engine

@@ -70,8 +70,8 @@ Geometry CheckHeader(const ArenaHeader& header, uint64_t file_bytes, const std::
   const Geometry geometry{header.num_shards, header.segments_per_shard, header.segment_bytes};
   if (!geometry.IsSane() || header.data_offset != DataOffset(geometry) ||
       header.total_bytes != header.data_offset + 2 * geometry.set_bytes()) {
-    throw Error("ERR_SHARDLOG_ARENA_VERSION", path + " has a geometry that this version cannot read", 0,
-                "", path);
+    throw Error("ERR_SHARDLOG_ARENA_VERSION",
+                path + " has a geometry that this version cannot read", 0, "", path);
   }
   if (file_bytes < header.total_bytes) {
     throw Error("ERR_SHARDLOG_ARENA_CORRUPT",
@@ -103,9 +103,9 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   }
   const std::string path =
       config.crash_safe == CrashSafe::kFile ? FileArenaPath(config.path) : ShmArenaPath(info);
-  // The caller holds the log's lock, so nobody else makes this file at the same time; one that a killed process left is
-  // replaced. Nothing is opened that others put there: /dev/shm is everybody's. The rename makes the arena appear whole
-  // or not at all.
+  // The caller holds the log's lock, so nobody else makes this file at the same time; one that a
+  // killed process left is replaced. Nothing is opened that others put there: /dev/shm is
+  // everybody's. The rename makes the arena appear whole or not at all.
   const std::string temporary = path + ".new";
   unlink(temporary.c_str());
   FdGuard fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -246,9 +246,10 @@ void Arena::Unlock() {
 }
 
 void Arena::AbandonAfterFork() {
-  // Zeroes are words that refuse every accept: no lease has an offset below 8. Plain memory is the child's own copy, but
-  // no flusher runs there, so it is emptied as well.
-  mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  // Zeroes are words that refuse every accept: no lease has an offset below 8. Plain memory is the
+  // child's own copy, but no flusher runs there, so it is emptied as well.
+  mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+       0);
 }
 
 }  // namespace shardlog::engine

@@ -16,21 +16,22 @@
 
 namespace shardlog::engine {
 
-// Where the arena of a log lives, or would: beside it, or in /dev/shm under a name that tells the log's inode.
+// Where the arena of a log lives, or would: beside it, or in /dev/shm under a name that tells the
+// log's inode.
 std::string FileArenaPath(const std::string& log_path);
 std::string ShmArenaPath(const io::FileInfo& log);
 
 class Arena {
  public:
-  // A new arena for the log `info`, ready for generation 0. Space is reserved up front, so that a full disk is an
-  // error here and never a SIGBUS later. Throws Error.
+  // A new arena for the log `info`, ready for generation 0. Space is reserved up front, so that a
+  // full disk is an error here and never a SIGBUS later. Throws Error.
   static std::shared_ptr<Arena> Create(const Config& config, const io::FileInfo& info,
                                        uint64_t stream);
 
   // Maps an existing arena file and takes its lock. Throws Error with code
   //   ERR_SHARDLOG_LOCKED         its owner lives,
-  //   ERR_SHARDLOG_ARENA_VERSION  written by another version, or of a geometry this one cannot have made,
-  //   ERR_SHARDLOG_ARENA_CORRUPT  not an arena, truncated, or its header fails its CRC,
+  //   ERR_SHARDLOG_ARENA_VERSION  written by another version, or of a geometry this one cannot have
+  //   made, ERR_SHARDLOG_ARENA_CORRUPT  not an arena, truncated, or its header fails its CRC,
   //   ERR_SHARDLOG_IO             the kernel said no.
   // Null if there is no such file. Never changes the file.
   static std::shared_ptr<Arena> Open(const std::string& path);
@@ -75,8 +76,8 @@ class Arena {
   // Lets the next opening of the log have the file, if it was not removed. The memory stays mapped.
   void Unlock();
 
-  // In the child of fork(): swaps the mapping for empty private memory, in which every accept fails,
-  // so that the child can never write into its parent's log. Async-signal-safe.
+  // In the child of fork(): swaps the mapping for empty private memory, in which every accept
+  // fails, so that the child can never write into its parent's log. Async-signal-safe.
   void AbandonAfterFork();
 
  private:

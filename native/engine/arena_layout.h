@@ -55,7 +55,8 @@ struct ArenaHeader {
   alignas(64) uint8_t spare_before_path[448];
   char path[kMaxArenaPathBytes];
 };
-// offsetof of a type with aligned atomics is conditionally supported; every compiler we build with does.
+// offsetof of a type with aligned atomics is conditionally supported; every compiler we build with
+// does.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
 static_assert(offsetof(ArenaHeader, data_offset) == 24);
@@ -79,7 +80,8 @@ inline constexpr uint64_t SlotsOffset(const Geometry& g) {
   return ClaimWordsOffset() + 2 * sizeof(ClaimWord) * g.num_shards;
 }
 inline constexpr uint64_t DataOffset(const Geometry& g) {
-  return format::AlignUp(SlotsOffset(g) + 2 * sizeof(SegmentSlot) * g.segments_per_set(), kPageBytes);
+  return format::AlignUp(SlotsOffset(g) + 2 * sizeof(SegmentSlot) * g.segments_per_set(),
+                         kPageBytes);
 }
 
 }  // namespace shardlog::engine

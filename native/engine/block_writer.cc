@@ -15,9 +15,9 @@ namespace shardlog::engine {
 namespace {
 
 constexpr size_t kScratchBytes = 1u << 20;
-constexpr size_t kMaxPieces = 512;          // of the kernel's 1024
+constexpr size_t kMaxPieces = 512;            // of the kernel's 1024
 constexpr size_t kMaxBatchBytes = 32u << 20;  // larger writes gain nothing measurable
-constexpr size_t kLargestTail = 64u << 10;  // alignment + sector, for any alignment up to 32 KiB
+constexpr size_t kLargestTail = 64u << 10;    // alignment + sector, for any alignment up to 32 KiB
 
 // Failures that may pass: a full disk is being cleaned, a path is being switched over.
 constexpr long kRetryPausesNs[] = {1'000'000, 5'000'000, 25'000'000};
@@ -121,7 +121,8 @@ void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
   trailer.stream = context.stream;
   trailer.sequence = sequence;
   trailer.first_time = slot.claimed_time;
-  trailer.last_time = segment.leased || slot.released_time == 0 ? context.sealed_time : slot.released_time;
+  trailer.last_time =
+      segment.leased || slot.released_time == 0 ? context.sealed_time : slot.released_time;
   trailer.entries = static_cast<uint32_t>(entries);
   trailer.generation = static_cast<uint32_t>(context.generation);
   trailer.segment = segment.shard * geometry_.segments_per_shard + segment.segment;
@@ -177,8 +178,9 @@ IoStatus BlockWriter::WriteBatch() {
     if (result > 0) {
       // Direct I/O goes on from an aligned offset; what is cut off here is written again.
       const size_t done = static_cast<size_t>(result);
-      const size_t whole =
-          done >= batch_bytes_ ? done : format::AlignDown(static_cast<uint64_t>(result), alignment_);
+      const size_t whole = done >= batch_bytes_
+                               ? done
+                               : format::AlignDown(static_cast<uint64_t>(result), alignment_);
       Advance(&pieces_, whole);
       batch_bytes_ -= whole;
       offset_ += whole;

@@ -48,8 +48,8 @@ class BlockWriter {
   // Bytes that the blocks take in a file whose writes are aligned to `alignment`.
   static uint64_t SizeOf(const std::vector<SealedSegment>& segments, size_t alignment);
 
-  // Writes the blocks from file offset `base` (aligned) on. On failure some of them may be in the file;
-  // writing them again at the same base mends that. *totals is filled in on success only.
+  // Writes the blocks from file offset `base` (aligned) on. On failure some of them may be in the
+  // file; writing them again at the same base mends that. *totals is filled in on success only.
   IoStatus Write(io::File* file, uint64_t base, const BlockContext& context,
                  const std::vector<SealedSegment>& segments, BlockTotals* totals);
 

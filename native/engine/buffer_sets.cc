@@ -117,8 +117,8 @@ ClaimResult BufferSets::Claim(uint64_t generation, uint32_t shard, uint32_t segm
   }
 }
 
-// The number that orders a shard behind those that were full before it. Called after the shard's own
-// claim word was read, as invariant I8 wants.
+// The number that orders a shard behind those that were full before it. Called after the shard's
+// own claim word was read, as invariant I8 wants.
 uint32_t BufferSets::NextFullOrder(uint64_t generation, uint32_t shard) const {
   uint32_t highest = 0;
   for (uint32_t other = 0; other < geometry().num_shards; other++) {
@@ -129,8 +129,8 @@ uint32_t BufferSets::NextFullOrder(uint64_t generation, uint32_t shard) const {
   return highest + 1;
 }
 
-// Whether nobody leases any of the segments [first, first + segments). If somebody does, *skip_to is the first
-// segment behind the last leased one.
+// Whether nobody leases any of the segments [first, first + segments). If somebody does, *skip_to
+// is the first segment behind the last leased one.
 bool BufferSets::FindUnleased(uint64_t generation, uint32_t shard, uint32_t first,
                               uint32_t segments, uint32_t* skip_to) const {
   for (uint32_t i = first + segments; i-- > first;) {
@@ -141,7 +141,8 @@ bool BufferSets::FindUnleased(uint64_t generation, uint32_t shard, uint32_t firs
   return true;
 }
 
-// Leases every segment of a claimed run and opens the first. False, with nothing held, if the set was sealed meanwhile.
+// Leases every segment of a claimed run and opens the first. False, with nothing held, if the set
+// was sealed meanwhile.
 bool BufferSets::TakeRun(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
                          uint32_t producer) const {
   for (uint32_t taken = 0; taken < segments; taken++) {
@@ -171,7 +172,9 @@ void BufferSets::Release(Lease* lease) const {
 bool BufferSets::Retake(const Lease& lease, uint32_t producer) const {
   SegmentSlot& slot = arena_->slot(lease.generation, lease.shard, lease.segment);
   if (!slot.TakeLease(producer)) return false;
-  if (slot.Reopen() && arena_->claim(lease.generation, lease.shard).Read().Accepts(lease.generation)) return true;
+  if (slot.Reopen() &&
+      arena_->claim(lease.generation, lease.shard).Read().Accepts(lease.generation))
+    return true;
   slot.Release();
   return false;
 }
@@ -243,9 +246,9 @@ uint64_t BufferSets::CountWaiting(uint64_t generation) const {
     for (uint32_t i = 0; i < claimed; i++) {
       const OffsetState state = arena_->slot(generation, shard, i).Peek();
       if (!state.has_entries()) continue;
-      const int64_t count = format::CountEntries(
-          arena_->segment(generation, shard, i) + format::kBlockHeaderBytes,
-          state.offset() - format::kBlockHeaderBytes);
+      const int64_t count =
+          format::CountEntries(arena_->segment(generation, shard, i) + format::kBlockHeaderBytes,
+                               state.offset() - format::kBlockHeaderBytes);
       if (count > 0) entries += static_cast<uint64_t>(count);
     }
   }

@@ -1,5 +1,5 @@
-// The two buffer sets: claiming segments of the active one, swapping, and what the flusher does to a
-// set. Steps and invariants are those of docs/memory-model.md.
+// The two buffer sets: claiming segments of the active one, swapping, and what the flusher does to
+// a set. Steps and invariants are those of docs/memory-model.md.
 #pragma once
 
 #include <cstdint>
@@ -52,8 +52,8 @@ class BufferSets {
 
   // --- any thread ---
 
-  // Moves `active` from generation on to the next if that set is free. True if `active` is no longer
-  // `generation`, whoever moved it.
+  // Moves `active` from generation on to the next if that set is free. True if `active` is no
+  // longer `generation`, whoever moved it.
   bool TrySwap(uint64_t generation);
 
   // Whether a shard of the generation's set has reached the fill threshold of 90 % (DECISIONS X11).
@@ -81,13 +81,14 @@ class BufferSets {
   // Gives a lease up. No-op if none is held.
   void Release(Lease* lease) const;
 
-  // Takes a lease given up earlier back, in the same generation. False if that is not possible any more.
+  // Takes a lease given up earlier back, in the same generation. False if that is not possible any
+  // more.
   bool Retake(const Lease& lease, uint32_t producer) const;
 
   // --- flusher, or recovery ---
 
-  // Ends a generation: no entry is accepted into it from here on. Waits up to `patience_ns` for large
-  // entries that are being copied. Returns its blocks in file order.
+  // Ends a generation: no entry is accepted into it from here on. Waits up to `patience_ns` for
+  // large entries that are being copied. Returns its blocks in file order.
   std::vector<SealedSegment> Seal(uint64_t generation, uint64_t patience_ns);
 
   // The generation is on the device.

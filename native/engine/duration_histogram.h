@@ -14,8 +14,8 @@ class DurationHistogram {
   void Record(uint64_t ns) {
     // [MM counter] relaxed, here and below: numbers for people.
     buckets_[Bucket(ns)].fetch_add(1, std::memory_order_relaxed);
-    count_.fetch_add(1, std::memory_order_relaxed);      // [MM counter]
-    sum_ns_.fetch_add(ns, std::memory_order_relaxed);    // [MM counter]
+    count_.fetch_add(1, std::memory_order_relaxed);                   // [MM counter]
+    sum_ns_.fetch_add(ns, std::memory_order_relaxed);                 // [MM counter]
     if (ns > max_ns()) max_ns_.store(ns, std::memory_order_relaxed);  // [MM counter]
   }
 
@@ -27,7 +27,8 @@ class DurationHistogram {
     return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n);
   }
 
-  // Upper end of the bucket in which the given share (0 to 1) of the durations is reached; 0 if there are none.
+  // Upper end of the bucket in which the given share (0 to 1) of the durations is reached; 0 if
+  // there are none.
   uint64_t PercentileNs(double share) const {
     const uint64_t n = count();
     uint64_t seen = 0;

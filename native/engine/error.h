@@ -1,5 +1,5 @@
-// Errors of the engine as exceptions with a code. Thrown only by calls that open, recover or set up;
-// what producers and the flusher do reports failures by value.
+// Errors of the engine as exceptions with a code. Thrown only by calls that open, recover or set
+// up; what producers and the flusher do reports failures by value.
 #pragma once
 
 #include <stdexcept>

@@ -34,7 +34,8 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
 Flusher::~Flusher() { Stop(); }
 
 void Flusher::Start() {
-  // The thread must take none of the process's signals: the host's handlers belong on the host's threads.
+  // The thread must take none of the process's signals: the host's handlers belong on the host's
+  // threads.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -57,7 +58,8 @@ IoStatus Flusher::Flush() {
   // [MM counter] relaxed: the exchange below is what the flusher sees.
   uint64_t seen = requested_.load(std::memory_order_relaxed);
   // [MM swap] release: the flusher that reads the request sees the entries it is about.
-  while (seen < target && !requested_.compare_exchange_weak(seen, target, std::memory_order_acq_rel)) {
+  while (seen < target &&
+         !requested_.compare_exchange_weak(seen, target, std::memory_order_acq_rel)) {
   }
   if (sets_->written() < target) signals_->work.Signal();
   for (;;) {
@@ -104,7 +106,8 @@ void Flusher::Run() {
     signals_->work.Wait(epoch, wake_at == UINT64_MAX ? platform::kForever : wake_at - now);
   }
   const IoStatus status = WriteEverything();
-  // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long after the end.
+  // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long
+  // after the end.
   file_->Close();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -114,7 +117,8 @@ void Flusher::Run() {
   signals_->progress.Signal();
 }
 
-// Touches the sets' pages before producers do, the first shards first. Gives way as soon as there is work.
+// Touches the sets' pages before producers do, the first shards first. Gives way as soon as there
+// is work.
 void Flusher::PopulateArena() {
   const uint32_t at_start = signals_->work.Epoch();
   for (uint32_t shard = 0; shard < sets_->geometry().num_shards; shard++) {
@@ -160,8 +164,9 @@ IoStatus Flusher::WriteOldest() {
     retry_at_ns_ = 0;
     retry_pause_ns_ = 0;
   } else {
-    // A request is served by one attempt; the next one, or the next retry, tries again. Wiped before the failure is
-    // counted: whoever sees the count of this failure asks anew, and whoever asked before sees the count change.
+    // A request is served by one attempt; the next one, or the next retry, tries again. Wiped
+    // before the failure is counted: whoever sees the count of this failure asks anew, and whoever
+    // asked before sees the count change.
     requested_.store(0, std::memory_order_relaxed);  // [MM counter]
     // [MM event-signal] release: pairs with Flush's first load.
     attempts_failed_.fetch_add(1, std::memory_order_release);
@@ -215,13 +220,15 @@ IoStatus Flusher::WriteSealed(uint64_t generation, BlockTotals* totals) {
     return status;
   }
   file_->FailedWrite(size);
-  if (status.error != EINVAL || direct_ != io::DirectIo::kAuto || !file_->file()->direct()) return status;
+  if (status.error != EINVAL || direct_ != io::DirectIo::kAuto || !file_->file()->direct())
+    return status;
   status = file_->FallBackToBuffered("the file system refused a direct write (EINVAL)");
   PublishIoMode();
   return status.ok() ? WriteSealed(generation, totals) : status;
 }
 
-// Says where the generation is going to be written, so that recovery repeats the write instead of adding to it.
+// Says where the generation is going to be written, so that recovery repeats the write instead of
+// adding to it.
 void Flusher::StoreJournal(uint64_t generation, uint64_t size) {
   ArenaHeader& header = sets_->arena().header();
   Journal& journal = header.journal;
@@ -247,7 +254,8 @@ void Flusher::CountSuccess(const BlockTotals& totals, uint64_t started_ns) {
   stats_.durations.Record(platform::MonotonicNs() - started_ns);
   if (totals.damaged != 0) {
     Report({"ERR_SHARDLOG_DAMAGED",
-            std::to_string(totals.damaged) + " segments of the buffers held something else than entries",
+            std::to_string(totals.damaged) +
+                " segments of the buffers held something else than entries",
             file_->path(), 0, ""});
   }
   if (!failing_) return;
@@ -273,8 +281,9 @@ IoStatus Flusher::Failed(const IoStatus& status) {
   return status;
 }
 
-// Close (docs/memory-model.md): every generation below the active one, then the active one and the one after it, which
-// a producer that had not yet seen Signals::closed might be swapping to. Neither is recycled, so that nobody swaps again.
+// Close (docs/memory-model.md): every generation below the active one, then the active one and the
+// one after it, which a producer that had not yet seen Signals::closed might be swapping to.
+// Neither is recycled, so that nobody swaps again.
 IoStatus Flusher::WriteEverything() {
   bool last_swap_done = false;
   IoStatus status;
@@ -284,7 +293,8 @@ IoStatus Flusher::WriteEverything() {
       status = WriteGeneration(sets_->recycled(), true);
     }
     if (!status.ok()) continue;
-    // Of the generation just recycled: if a late producer has swapped meanwhile, that was the last swap.
+    // Of the generation just recycled: if a late producer has swapped meanwhile, that was the last
+    // swap.
     last_swap_done = last_swap_done || sets_->TrySwap(sets_->recycled());
     while (status.ok() && sets_->written() <= sets_->active()) {
       status = WriteGeneration(sets_->written(), false);
@@ -298,8 +308,8 @@ IoStatus Flusher::WriteEverything() {
   return status;
 }
 
-// What cannot be written waits in the arena's file for the next opening; without one it is lost, and counted. In either
-// case nothing more is accepted.
+// What cannot be written waits in the arena's file for the next opening; without one it is lost,
+// and counted. In either case nothing more is accepted.
 void Flusher::GiveUp() {
   uint64_t waiting = 0;
   for (uint64_t g = sets_->written(); g <= sets_->active(); g++) {

@@ -61,10 +61,12 @@ class Flusher {
 
   void Start();
 
-  // Any thread: asks for everything accepted so far to be written, and waits. A failed attempt ends the wait.
+  // Any thread: asks for everything accepted so far to be written, and waits. A failed attempt ends
+  // the wait.
   IoStatus Flush();
 
-  // Writes everything and ends the thread. Signals::closed is set already. Ok if nothing was left unwritten.
+  // Writes everything and ends the thread. Signals::closed is set already. Ok if nothing was left
+  // unwritten.
   IoStatus Stop();
 
   const FlushStats& stats() const { return stats_; }
@@ -72,9 +74,10 @@ class Flusher {
   FlushProblem last_problem() const;
   // What is said here shows in last_problem and is told to the callback.
   void Report(const FlushProblem& problem);
-  // Listeners are called on the flusher's thread, one after the other, under a lock that Remove takes too: once
-  // RemoveListener has returned, the listener is not running and will not run. A problem with an empty code means
-  // that writing has succeeded again. `key` identifies the listener.
+  // Listeners are called on the flusher's thread, one after the other, under a lock that Remove
+  // takes too: once RemoveListener has returned, the listener is not running and will not run. A
+  // problem with an empty code means that writing has succeeded again. `key` identifies the
+  // listener.
   void AddListener(const void* key, ProblemCallback listener);
   void RemoveListener(const void* key);
   // Which file the log is now.

@@ -24,14 +24,16 @@ bool Geometry::IsSane() const {
 
 Geometry Geometry::ForBuffer(uint64_t buffer_bytes, uint32_t num_shards) {
   if (num_shards < 1 || num_shards > kMaxShards) {
-    throw Error("ERR_SHARDLOG_CONFIG", "numShards must be 1 to 256, got " + std::to_string(num_shards));
+    throw Error("ERR_SHARDLOG_CONFIG",
+                "numShards must be 1 to 256, got " + std::to_string(num_shards));
   }
   const uint64_t shard_bytes = buffer_bytes / 2 / num_shards;
   if (shard_bytes < kMinShardBytes || shard_bytes > kMaxShardBytes) {
-    throw Error("ERR_SHARDLOG_CONFIG",
-                std::string("shard size too ") + (shard_bytes < kMinShardBytes ? "small" : "large") +
-                    ": bufferSize / 2 / numShards is " + std::to_string(shard_bytes) +
-                    " bytes, allowed are 64 KiB to 1 GiB");
+    throw Error("ERR_SHARDLOG_CONFIG", std::string("shard size too ") +
+                                           (shard_bytes < kMinShardBytes ? "small" : "large") +
+                                           ": bufferSize / 2 / numShards is " +
+                                           std::to_string(shard_bytes) +
+                                           " bytes, allowed are 64 KiB to 1 GiB");
   }
   Geometry geometry;
   geometry.num_shards = num_shards;

@@ -27,10 +27,10 @@ struct Geometry {
   // Whether the numbers are ones that ForBuffer could have made. Guards against corrupt arenas.
   bool IsSane() const;
 
-  // Cuts `buffer_bytes`, both sets together. About 32 segments a shard: few enough that leasing the next one
-  // is rare (once in 1,200 entries of 100 bytes, by default) and that sealing a
-  // set takes microseconds, many enough that leased segments of idle threads cost little.
-  // Throws Error(ERR_SHARDLOG_CONFIG) if a shard would be too small or too large.
+  // Cuts `buffer_bytes`, both sets together. About 32 segments a shard: few enough that leasing the
+  // next one is rare (once in 1,200 entries of 100 bytes, by default) and that sealing a set takes
+  // microseconds, many enough that leased segments of idle threads cost little. Throws
+  // Error(ERR_SHARDLOG_CONFIG) if a shard would be too small or too large.
   static Geometry ForBuffer(uint64_t buffer_bytes, uint32_t num_shards);
 };
 

@@ -20,7 +20,8 @@ uint64_t RandomStream() {
 std::vector<std::string> AsideArenas(const std::string& arena_path) {
   const size_t slash = arena_path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : arena_path.substr(0, slash + 1);
-  const std::string prefix = arena_path.substr(slash == std::string::npos ? 0 : slash + 1) + ".aside-";
+  const std::string prefix =
+      arena_path.substr(slash == std::string::npos ? 0 : slash + 1) + ".aside-";
   std::vector<std::string> found;
   DIR* entries = opendir(directory.c_str());
   if (entries == nullptr) return found;
@@ -78,8 +79,8 @@ Log::Log(const Config& config, std::unique_ptr<LogFile> file, const RecoveryRepo
       recovered_entries_(recovered.entries) {
   if (!recovered.set_aside.empty()) {
     flusher_->Report({"ERR_SHARDLOG_ARENA_ASIDE",
-                      "an arena of an earlier process was set aside as " + recovered.set_aside + ": " +
-                          recovered.reason,
+                      "an arena of an earlier process was set aside as " + recovered.set_aside +
+                          ": " + recovered.reason,
                       recovered.set_aside, 0, ""});
   }
   flusher_->Start();
@@ -99,8 +100,8 @@ void Log::Detach(const std::shared_ptr<Producer>& producer) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = std::find(producers_.begin(), producers_.end(), producer);
   if (found == producers_.end()) return;
-  // After Close the arena may be the memory of a log that is already recovered by somebody else; releasing leases there
-  // would be harmless but pointless.
+  // After Close the arena may be the memory of a log that is already recovered by somebody else;
+  // releasing leases there would be harmless but pointless.
   producer->Detach();
   producers_.erase(found);
   retired_.push_back(producer);
@@ -113,11 +114,12 @@ void Log::Detach(const std::shared_ptr<Producer>& producer) {
   UpdateCrowded();
 }
 
-// A thread that keeps its lease while idle keeps a segment (one per shard under round-robin) from the
-// others, so only so many may.
+// A thread that keeps its lease while idle keeps a segment (one per shard under round-robin) from
+// the others, so only so many may.
 void Log::UpdateCrowded() {
   const Geometry& g = sets_->geometry();
-  const size_t leases = config_.shard_selection == ShardSelection::kAffinity ? 1 : config_.num_shards;
+  const size_t leases =
+      config_.shard_selection == ShardSelection::kAffinity ? 1 : config_.num_shards;
   // [MM counter] relaxed: a policy, not a protocol.
   signals_->crowded.store(producers_.size() * leases > g.segments_per_set() / 2,
                           std::memory_order_relaxed);
@@ -174,8 +176,8 @@ std::vector<ShardStats> Log::Shards() const {
   return shards;
 }
 
-std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOptions& options, bool force,
-                                       io::FileSystem* files) {
+std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOptions& options,
+                                       bool force, io::FileSystem* files) {
   LogFile file(files, path, options);
   return RecoverBeside(&file, force);
 }

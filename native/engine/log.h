@@ -46,9 +46,10 @@ struct ShardStats {
 
 class Log {
  public:
-  // Opens and locks the file, recovers what a dead process left, makes the arena, starts the flusher.
-  // Throws Error. `files` outlives the log.
-  static std::shared_ptr<Log> Open(const Config& config, io::FileSystem* files = &io::PosixFileSystem());
+  // Opens and locks the file, recovers what a dead process left, makes the arena, starts the
+  // flusher. Throws Error. `files` outlives the log.
+  static std::shared_ptr<Log> Open(const Config& config,
+                                   io::FileSystem* files = &io::PosixFileSystem());
 
   ~Log();
   Log(const Log&) = delete;
@@ -61,8 +62,9 @@ class Log {
   // Waits until everything accepted before the call is on the device.
   IoStatus Flush() { return flusher_->Flush(); }
 
-  // Drops from now on, writes everything, removes the arena. Idempotent. What could not be written stays in the
-  // arena, if there is a file behind it, for the next opening; otherwise it is counted as dropped.
+  // Drops from now on, writes everything, removes the arena. Idempotent. What could not be written
+  // stays in the arena, if there is a file behind it, for the next opening; otherwise it is counted
+  // as dropped.
   IoStatus Close();
 
   // In the child of fork(): never touches the file or the arena again.
@@ -98,8 +100,9 @@ class Log {
   IoStatus close_status_;
 };
 
-// Drains whatever dead processes left of the log at `path`, without opening it for logging. Throws Error.
-std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOptions& options, bool force,
-                                       io::FileSystem* files = &io::PosixFileSystem());
+// Drains whatever dead processes left of the log at `path`, without opening it for logging. Throws
+// Error.
+std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOptions& options,
+                                       bool force, io::FileSystem* files = &io::PosixFileSystem());
 
 }  // namespace shardlog::engine

@@ -18,11 +18,12 @@ constexpr uint64_t kReserveBytes = 64u << 20;
                                  const char* call) {
   if (options.direct == io::DirectIo::kRequired && error == EINVAL) {
     throw Error("ERR_SHARDLOG_DIRECT_IO",
-                "directIO is 'required', but " + path + " is on a file system without direct I/O", error,
-                call, path);
+                "directIO is 'required', but " + path + " is on a file system without direct I/O",
+                error, call, path);
   }
   throw Error("ERR_SHARDLOG_IO",
-              std::string("cannot ") + call + " " + path + ": " + std::strerror(error), error, call, path);
+              std::string("cannot ") + call + " " + path + ": " + std::strerror(error), error, call,
+              path);
 }
 
 }  // namespace

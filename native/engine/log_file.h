@@ -1,5 +1,5 @@
-// The log's file over its life: opened and locked, appended to, opened anew when somebody deletes or replaces
-// it, given back its unused space at the end.
+// The log's file over its life: opened and locked, appended to, opened anew when somebody deletes
+// or replaces it, given back its unused space at the end.
 //
 // Thread: the opener, then the flusher.
 #pragma once
@@ -15,14 +15,16 @@ namespace shardlog::engine {
 
 class LogFile {
  public:
-  // Opens (creating) and locks the file. Throws Error: ERR_SHARDLOG_LOCKED, ERR_SHARDLOG_DIRECT_IO, ERR_SHARDLOG_IO.
+  // Opens (creating) and locks the file. Throws Error: ERR_SHARDLOG_LOCKED, ERR_SHARDLOG_DIRECT_IO,
+  // ERR_SHARDLOG_IO.
   LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options);
 
-  // Finds where to append, mending a torn tail. Once, after recovery. Throws Error(ERR_SHARDLOG_IO).
+  // Finds where to append, mending a torn tail. Once, after recovery. Throws
+  // Error(ERR_SHARDLOG_IO).
   void Prepare();
 
-  // Before each flush: notices that the path names another file now, or none, and opens that; notices
-  // that somebody appended or truncated. *reopened says which file it is now has changed.
+  // Before each flush: notices that the path names another file now, or none, and opens that;
+  // notices that somebody appended or truncated. *reopened says which file it is now has changed.
   IoStatus Check(bool* reopened);
 
   // Reserves space ahead of a write of `bytes`. An optimisation: failures show in the write itself.
@@ -31,8 +33,8 @@ class LogFile {
   // Turns direct I/O off for good, because of a write that the file system refused (EINVAL).
   IoStatus FallBackToBuffered(const std::string& reason);
 
-  // Gives back space reserved ahead and takes away what a failed write left, unless somebody else has changed the
-  // file's size meanwhile. At close.
+  // Gives back space reserved ahead and takes away what a failed write left, unless somebody else
+  // has changed the file's size meanwhile. At close.
   void Finish();
 
   // Closes the file, which unlocks it. Nothing but path() and info() is used afterwards.
@@ -50,7 +52,8 @@ class LogFile {
     end_ += bytes;
     failed_write_limit_ = 0;
   }
-  // A write of up to `bytes` at end() failed half way: what it left there is ours, and will be written over.
+  // A write of up to `bytes` at end() failed half way: what it left there is ours, and will be
+  // written over.
   void FailedWrite(uint64_t bytes) { failed_write_limit_ = end_ + bytes; }
 
   // Cuts the file to `end`, for recovery, which writes the rest again. 0 or a positive errno.

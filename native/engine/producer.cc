@@ -7,8 +7,9 @@
 namespace shardlog::engine {
 namespace {
 
-// How many fresh generations an entry is tried in before idle leases are taken to have cut the sets up too
-// far for it. Large entries need several segments in a row, which does not come about by waiting.
+// How many fresh generations an entry is tried in before idle leases are taken to have cut the sets
+// up too far for it. Large entries need several segments in a row, which does not come about by
+// waiting.
 constexpr uint32_t kFreshGenerations = 64;
 constexpr uint32_t kFreshGenerationsLarge = 4;
 
@@ -80,7 +81,8 @@ bool Producer::AppendToLease(Lease* lease, const void* bytes, size_t size) {
   return true;
 }
 
-// Gets a lease with room for an entry of `size` bytes, waiting for the flusher if that is the policy.
+// Gets a lease with room for an entry of `size` bytes, waiting for the flusher if that is the
+// policy.
 Producer::Outcome Producer::Acquire(Lease* lease, size_t size) {
   sets_->Release(lease);
   const uint32_t segments = sets_->SegmentsFor(size);
@@ -130,7 +132,8 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
       if (--fresh_left == 0) return Outcome::kFull;
       continue;
     }
-    // TrySwap says that the other set was not free; by now it may be, and swapped to by somebody else.
+    // TrySwap says that the other set was not free; by now it may be, and swapped to by somebody
+    // else.
     if (sets_->active() == generation) return Outcome::kFull;
   }
 }

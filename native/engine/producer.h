@@ -1,7 +1,7 @@
 // One thread's end of the log: where entries are accepted.
 //
-// Thread: every function but the counters runs on the producer's own thread. The object is shared by
-// that thread and the log, which reads its counters.
+// Thread: every function but the counters runs on the producer's own thread. The object is shared
+// by that thread and the log, which reads its counters.
 #pragma once
 
 #include <atomic>
@@ -65,9 +65,9 @@ class alignas(64) Producer {
     return AppendSlow(&lease, bytes, size);
   }
 
-  // For callers that can write an entry's bytes only themselves, a string's encoder. Room() is where
-  // the payload goes and how much fits; Accept(size) accepts what was written there. Room is 0 if
-  // the lease is over, and Accept is false then: say the entry again through Append.
+  // For callers that can write an entry's bytes only themselves, a string's encoder. Room() is
+  // where the payload goes and how much fits; Accept(size) accepts what was written there. Room is
+  // 0 if the lease is over, and Accept is false then: say the entry again through Append.
   struct RoomFor {
     uint8_t* payload;
     uint32_t bytes;
@@ -87,8 +87,7 @@ class alignas(64) Producer {
   }
   bool Accept(const RoomFor& room, uint32_t size) {
     format::Store(room.payload - format::kEntryPrefixBytes, size);
-    const uint32_t end =
-        room.at.offset() + static_cast<uint32_t>(format::kEntryPrefixBytes) + size;
+    const uint32_t end = room.at.offset() + static_cast<uint32_t>(format::kEntryPrefixBytes) + size;
     if (!room.lease->slot->Accept(room.at, end)) return false;
     accepted_.Add(1);
     return true;
@@ -97,7 +96,8 @@ class alignas(64) Producer {
   // Counts an entry that never got here: not a string, not bytes.
   void CountInvalid() { dropped_.Add(1); }
 
-  // The producer's thread is done with the log, or the log's handle is closed: later entries are dropped.
+  // The producer's thread is done with the log, or the log's handle is closed: later entries are
+  // dropped.
   void Detach();
 
   uint32_t id() const { return id_; }
@@ -109,8 +109,8 @@ class alignas(64) Producer {
   uint64_t empty() const { return empty_.Read(); }
   uint64_t blocked() const { return blocked_.Read(); }
 
-  // --- the direct route from JavaScript (lib/engine/native-binding.ts): it reads the lease and writes
-  // entries and the count itself, between native calls of the same thread ---
+  // --- the direct route from JavaScript (lib/engine/native-binding.ts): it reads the lease and
+  // writes entries and the count itself, between native calls of the same thread ---
   bool direct_route_allowed() const { return leases_.size() == 1; }
   int32_t* js_lease() { return js_lease_; }
   double* js_accepted() { return &js_accepted_; }
@@ -120,7 +120,8 @@ class alignas(64) Producer {
 
   // Affinity has one lease; round-robin one per shard, taken in turn.
   Lease& NextLease() {
-    if (leases_.size() == 1) [[likely]] return leases_[0];
+    if (leases_.size() == 1) [[likely]]
+      return leases_[0];
     turn_ = turn_ + 1 == leases_.size() ? 0 : turn_ + 1;
     return leases_[turn_];
   }

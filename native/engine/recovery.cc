@@ -31,8 +31,9 @@ void SetAside(const std::string& arena_path, const std::string& reason, Recovery
   report->set_aside = arena_path + ".aside-" + std::to_string(platform::RealtimeNs());
   report->reason = reason;
   if (std::rename(arena_path.c_str(), report->set_aside.c_str()) == 0) return;
-  throw Error("ERR_SHARDLOG_RECOVERY", "cannot set " + arena_path + " aside: " + std::strerror(errno),
-              errno, "rename", arena_path);
+  throw Error("ERR_SHARDLOG_RECOVERY",
+              "cannot set " + arena_path + " aside: " + std::strerror(errno), errno, "rename",
+              arena_path);
 }
 
 bool SameBoot(const ArenaHeader& header) {
@@ -96,9 +97,9 @@ class Recovery {
     DropImpossible(&segments);
     Journal& journal = header().journal;
     // [MM journal] acquire: pairs with the store that the flusher or an earlier recovery did last.
-    const bool resumed = trusted_ && journal.generation.load(std::memory_order_acquire) == generation &&
-                         header().log_device == log_->info().device &&
-                         header().log_inode == log_->info().inode;
+    const bool resumed =
+        trusted_ && journal.generation.load(std::memory_order_acquire) == generation &&
+        header().log_device == log_->info().device && header().log_inode == log_->info().inode;
     uint64_t sequence = resumed ? journal.sequence : header().next_sequence;
     const uint64_t sealed_time = resumed ? journal.sealed_time : platform::RealtimeNs();
     // After a power failure `written` may be behind the log: look everywhere.
@@ -121,8 +122,9 @@ class Recovery {
     segments->erase(kept, segments->end());
   }
 
-  // Segments of the generation that are in the log already and stay there. An interrupted write with nothing behind it is
-  // cut off, to be done again; where somebody else has appended to it, what is whole of it stays.
+  // Segments of the generation that are in the log already and stay there. An interrupted write
+  // with nothing behind it is cut off, to be done again; where somebody else has appended to it,
+  // what is whole of it stays.
   std::set<uint32_t> InLog(bool resumed, uint64_t generation) {
     const Journal& journal = header().journal;
     const uint64_t size = LogSize();
@@ -131,11 +133,13 @@ class Recovery {
       if (!status.ok()) ThrowIo(status, log_->path());
       return {};
     }
-    return SegmentsInLog(log_, resumed ? std::min(journal.base, size) : 0, size, header().stream, generation);
+    return SegmentsInLog(log_, resumed ? std::min(journal.base, size) : 0, size, header().stream,
+                         generation);
   }
 
-  // Takes segments that are in the log out of the list, and out of the arena: a recovery that takes this one up
-  // after the journal has moved on must not find them any more. Returns how many there were.
+  // Takes segments that are in the log out of the list, and out of the arena: a recovery that takes
+  // this one up after the journal has moved on must not find them any more. Returns how many there
+  // were.
   uint64_t Forget(const std::set<uint32_t>& in_log, uint64_t generation,
                   std::vector<SealedSegment>* segments) {
     const uint32_t per_shard = sets_.geometry().segments_per_shard;
@@ -220,7 +224,7 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
   const ArenaHeader& header = arena->header();
   // [MM recycled-read] and its fellows: nobody else runs, the loads only read memory.
   const uint64_t recycled = header.recycled.load(std::memory_order_acquire);
-  const uint64_t active = header.active.load(std::memory_order_acquire);  // [MM active-read]
+  const uint64_t active = header.active.load(std::memory_order_acquire);    // [MM active-read]
   const uint64_t written = header.written.load(std::memory_order_acquire);  // [MM written-read]
   // `active + 1` of both only after a close that was killed before it removed the arena.
   if (active < recycled || active - recycled > 1 || written < recycled || written > active + 1) {

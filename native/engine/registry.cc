@@ -58,8 +58,8 @@ void AfterForkInChild() {
   registry.mutex.unlock();
 }
 
-// The open log of the file that `path` names, or else the one that was opened as `path`: its file was moved or
-// deleted, and the flusher is going to make it anew.
+// The open log of the file that `path` names, or else the one that was opened as `path`: its file
+// was moved or deleted, and the flusher is going to make it anew.
 OpenLog* Find(Registry* registry, const std::string& path) {
   io::FileInfo named;
   if (io::PosixFileSystem().StatPath(path, &named) == 0) {

@@ -10,9 +10,9 @@
 
 namespace shardlog::engine {
 
-// The log at config.path, joined if this process has that file open already (under any name), opened
-// otherwise. A log that is joined keeps the options of its first opener. Each call must be matched by
-// one of Leave. Throws Error as Log::Open does.
+// The log at config.path, joined if this process has that file open already (under any name),
+// opened otherwise. A log that is joined keeps the options of its first opener. Each call must be
+// matched by one of Leave. Throws Error as Log::Open does.
 std::shared_ptr<Log> Join(const Config& config);
 
 // The last to leave closes the log, and is told how that went; others get ok.

@@ -30,8 +30,8 @@ struct OffsetState {
 // One segment's slot in the arena, alone in its cache line. The lessee writes the times, span and
 // producer, before its first accept, and the flusher reads them after it saw an accepted entry.
 //
-// Both words are 32 bits wide because JavaScript accepts entries with Atomics.compareExchange on the
-// first of them.
+// Both words are 32 bits wide because JavaScript accepts entries with Atomics.compareExchange on
+// the first of them.
 struct alignas(64) SegmentSlot {
   // The offset as it is, for a lessee that checks whether its lease still holds: an entry may be
   // accepted at an offset of 8 or more whose sealed bit is clear. 0 is a segment recycled under an
@@ -68,11 +68,13 @@ struct alignas(64) SegmentSlot {
                                            std::memory_order_relaxed);  // [MM open]
   }
 
-  // The lessee goes on in a segment that it had given up. False: sealed or recycled meanwhile. A change that changes
-  // nothing: the flusher's seal comes before it, and is seen here, or after it, and finds the lessee.
+  // The lessee goes on in a segment that it had given up. False: sealed or recycled meanwhile. A
+  // change that changes nothing: the flusher's seal comes before it, and is seen here, or after it,
+  // and finds the lessee.
   bool Reopen() {
     uint32_t expected = Peek().bits;
-    if (static_cast<int32_t>(expected) < static_cast<int32_t>(format::kBlockHeaderBytes)) return false;
+    if (static_cast<int32_t>(expected) < static_cast<int32_t>(format::kBlockHeaderBytes))
+      return false;
     // [MM reopen] acq_rel: pairs with seal.
     return offset_.compare_exchange_strong(expected, expected, std::memory_order_acq_rel,
                                            std::memory_order_relaxed);  // [MM reopen]
@@ -116,8 +118,8 @@ struct alignas(64) SegmentSlot {
  public:
   uint64_t claimed_time;   // ns since the epoch
   uint64_t released_time;  // written before the release; 0 while leased
-  // Segments of this claim. Atomic because the flusher looks, before any accept, for large entries that
-  // are being copied; relaxed because it only decides whether to wait a little.
+  // Segments of this claim. Atomic because the flusher looks, before any accept, for large entries
+  // that are being copied; relaxed because it only decides whether to wait a little.
   std::atomic<uint32_t> span;
   uint32_t producer;  // who claimed it in this generation
 };

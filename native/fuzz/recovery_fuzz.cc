@@ -37,7 +37,8 @@ std::string Directory() {
 std::vector<uint8_t> ReadAll(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY);
   std::vector<uint8_t> bytes(static_cast<size_t>(fd < 0 ? 0 : lseek(fd, 0, SEEK_END)));
-  if (fd < 0 || pread(fd, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+  if (fd < 0 || pread(fd, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+    std::abort();
   close(fd);
   return bytes;
 }

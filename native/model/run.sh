@@ -43,7 +43,7 @@ check() {
     printf 'FAILED %-26s does not build: %s\n' "$name" "$(tail -1 build.log)"
     return
   fi
-  out=$(timeout 150 nice ./pan -m100000 2>&1)
+  out=$(timeout 400 ./pan -m100000 2>&1)
   # An error is one that the assertions found: a search cut short by a limit is neither sound nor broken.
   if grep -q 'errors: 0' <<<"$out" && ! grep -qE 'not completed|max search depth|out of memory' <<<"$out"; then
     found=sound
