@@ -55,6 +55,16 @@ describe.each(engines)('%s engine', engine => {
     expect(between).toEqual(between.map((_, i) => `entry ${i} of the torn block`))
   })
 
+  it('D1: a torn last block without one whole entry becomes fill, and does not swallow the next block', () => {
+    const logFilePath = tempLog()
+    append(logFilePath, 'first')
+    const torn = fs.statSync(logFilePath).size
+    append(logFilePath, 'x'.repeat(3_000))
+    fs.truncateSync(logFilePath, torn + 1_000)
+    append(logFilePath, 'next')
+    expect(readTexts(logFilePath)).toEqual(['first', 'next'])
+  })
+
   it('an empty file and a file of fill are appended to', () => {
     const logFilePath = tempLog()
     fs.writeFileSync(logFilePath, '')

@@ -6,6 +6,7 @@ import {
   blockStride,
   crc32c,
   decodeTrailer,
+  ENTRY_PREFIX_BYTES,
   SECTOR_BYTES,
   TRAILER_BYTES,
   trailerMatches,
@@ -14,6 +15,7 @@ import {
 
 const SCAN_BYTES = 1 << 20
 const LARGEST_BLOCK = 2 ** 31
+const LARGEST_CAPACITY = 2 ** 30
 
 /** Reads `size` bytes at `offset`; fewer only where the file ends. */
 function read(fd: number, size: number, offset: number): Buffer {
@@ -60,7 +62,9 @@ function findTornBlock(fd: number, size: number): number | undefined {
     const header = read(fd, BLOCK_HEADER_BYTES, at)
     const capacity = header.readUInt32LE(0)
     const valid = header.readUInt32LE(4)
-    const plausible = capacity >= BLOCK_HEADER_BYTES && valid <= capacity - BLOCK_HEADER_BYTES
+    // Memory comes in whole sectors, which text that looks like a header does not: no block has such a capacity.
+    const ours = capacity % SECTOR_BYTES === 0 && capacity <= LARGEST_CAPACITY
+    const plausible = ours && capacity >= BLOCK_HEADER_BYTES && valid <= capacity - BLOCK_HEADER_BYTES
     const next = at + (plausible ? blockStride(valid) : SECTOR_BYTES)
     if (plausible && next > size) return at
     at = next
@@ -68,18 +72,29 @@ function findTornBlock(fd: number, size: number): number | undefined {
   return undefined
 }
 
-/** Cuts the block at `at` to its whole entries and zeroes the rest, so that readers find the next block behind it. */
+/** Whether bytes of which no entry is whole begin as the entries of a block with `valid` bytes do. */
+function beginsLikeAnEntry(bytes: Buffer, valid: number): boolean {
+  if (bytes.length < ENTRY_PREFIX_BYTES) return true
+  const length = bytes.readUInt32LE(0)
+  return length !== 0 && length + ENTRY_PREFIX_BYTES <= valid
+}
+
+/**
+ * Cuts the block at `at` to its whole entries and zeroes the rest; all of it, if none is whole: left as it is, the block would
+ * swallow those that are appended behind it.
+ */
 function mendTornBlock(fd: number, at: number, size: number): void {
   const available = size - at - BLOCK_HEADER_BYTES
   if (available > LARGEST_BLOCK) return // Not a block of ours: foreign bytes, left alone.
+  const header = read(fd, BLOCK_HEADER_BYTES, at)
   const bytes = read(fd, available, at + BLOCK_HEADER_BYTES)
   const whole = wholeEntriesPrefix(bytes, 0, bytes.length)
-  // Nothing whole in it: as likely text that looks like a header. Readers get past it as past all foreign bytes.
-  if (whole === 0) return
+  if (whole === 0 && !beginsLikeAnEntry(bytes, header.readUInt32LE(4))) return // Text that happens to look like a header.
+  if (whole === 0) header.fill(0)
+  else header.writeUInt32LE(whole, 4)
+  // The header last: until then the block is torn, and is mended again.
   writeAll(fd, bytes.subarray(whole).fill(0), at + BLOCK_HEADER_BYTES + whole)
-  const valid = Buffer.alloc(4)
-  valid.writeUInt32LE(whole)
-  writeAll(fd, valid, at + 4)
+  writeAll(fd, header, at)
 }
 
 /**
