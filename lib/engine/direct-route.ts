@@ -23,6 +23,12 @@ const LIMIT = 3
 
 type LogBytes = (bytes: Uint8Array, start?: number, end?: number) => boolean
 
+export interface ClosableLogBytes {
+  logBytes: LogBytes
+  /** From now on everything takes the call route, which drops once the handle is closed. */
+  close(): void
+}
+
 // Constants of this module rather than imports: an import is a property read at each use, which shows in this path.
 const HEADER_BYTES: number = BLOCK_HEADER_BYTES
 const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
@@ -35,7 +41,9 @@ const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
 export function directLogBytes(
   handle: NativeHandle,
   { lease, words, buffer: bufferOf, accepted }: DirectRoute
-): LogBytes {
+): ClosableLogBytes {
+  // The lease is the thread's: another Logger of the same file may go on under it when this one is closed.
+  let open = true
   const call = handle.logBytes
   let current = -1
   let target: Uint8Array = new Uint8Array(0)
@@ -68,8 +76,13 @@ export function directLogBytes(
     return true
   }
 
-  return (bytes, start, end) => {
-    if (start === undefined && end === undefined && isPlain(bytes) && accept(bytes)) return true
-    return call(bytes, start, end)
+  return {
+    logBytes: (bytes, start, end) => {
+      if (open && start === undefined && end === undefined && isPlain(bytes) && accept(bytes)) return true
+      return call(bytes, start, end)
+    },
+    close: () => {
+      open = false
+    }
   }
 }

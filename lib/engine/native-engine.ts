@@ -1,7 +1,7 @@
 import { asShardlogError, resumed, type ShardlogError } from '../errors'
 import type { ResolvedConfig, StatsSnapshot } from '../types'
 import { deliver } from './deliver'
-import { directLogBytes } from './direct-route'
+import { type ClosableLogBytes, directLogBytes } from './direct-route'
 import type { Engine } from './engine'
 import { jsLockHolder, lockedError } from './js/lock'
 import { loadNative } from './load-native'
@@ -51,17 +51,30 @@ const withLastError = <T extends { lastError: ShardlogError | null }>(value: T):
   lastError: value.lastError === null ? null : asShardlogError(value.lastError)
 })
 
+/** The fastest `logBytes` there is, and how to take it from a logger that closes. */
+function openLogBytes(handle: NativeHandle): ClosableLogBytes {
+  if (handle.direct !== null) return directLogBytes(handle, handle.direct)
+  return { logBytes: handle.logBytes, close: () => undefined }
+}
+
 /** Opens (or joins) the log with the addon. Throws with the addon's codes, and ERR_SHARDLOG_NO_NATIVE. */
 export function openNativeEngine(config: ResolvedConfig): Engine {
   const handle = openHandle(config)
+  const bytes = openLogBytes(handle)
   return {
     kind: 'native',
     log: handle.log,
-    logBytes: handle.direct === null ? handle.logBytes : directLogBytes(handle, handle.direct),
+    logBytes: bytes.logBytes,
     flush: () => translatedAsync(handle.flush()),
     flushSync: () => translated(() => handle.flushSync()),
-    close: () => translatedAsync(handle.close()),
-    closeSync: () => translated(() => handle.closeSync()),
+    close: () => {
+      bytes.close()
+      return translatedAsync(handle.close())
+    },
+    closeSync: () => {
+      bytes.close()
+      translated(() => handle.closeSync())
+    },
     stats: (): StatsSnapshot => withLastError(handle.stats()),
     flushMetrics: () => withLastError(handle.flushMetrics()),
     shardStats: () => handle.shardStats()

@@ -349,6 +349,7 @@ describe.each(engines)('%s engine', engine => {
     await first.close()
     expect(first.log('no')).toBe(false)
     expect(second.log('3')).toBe(true)
+    expect(first.logBytes(Buffer.from('no'))).toBe(false)
     await second.close()
     expect(readTexts(logFilePath)).toEqual(['1', '2', '3'])
   })

@@ -22,7 +22,7 @@ function route(offset = 8, limit = 128) {
       return false
     }
   } as unknown as NativeHandle
-  return { direct, calls, logBytes: directLogBytes(handle, direct), buffers, bytes: new Uint8Array(buffers[1]!) }
+  return { direct, calls, ...directLogBytes(handle, direct), buffers, bytes: new Uint8Array(buffers[1]!) }
 }
 
 describe('accept, from JavaScript', () => {
