@@ -63,16 +63,44 @@ uint64_t EndWithoutFill(io::File* file, uint64_t size) {
   return end;
 }
 
-// Walks the file's blocks from its start; *torn_at is the offset of a last block that claims more
+// Reads block headers in ascending order: ahead where they lie close together, which in text is every
+// sector, and a page where blocks are skipped.
+class HeaderReader {
+ public:
+  HeaderReader(io::File* file, uint64_t size) : file_(file), size_(size), bytes_(kScanBytes) {}
+
+  // The header at `at`, a multiple of the sector with eight bytes of the file behind it. 0 or a
+  // positive errno.
+  int Read(uint64_t at, format::BlockHeader* header) {
+    if (at < start_ || at + format::kBlockHeaderBytes > end_) {
+      const bool goes_on = at == end_;
+      const uint64_t wanted = goes_on ? kScanBytes : kPageBytes;
+      start_ = at;
+      end_ = std::min(at + wanted, size_);
+      const int error = ReadFully(file_, bytes_.data(), end_ - start_, start_);
+      if (error != 0) return error;
+    }
+    *header = format::DecodeHeader(bytes_.data() + (at - start_));
+    return 0;
+  }
+
+ private:
+  io::File* const file_;
+  const uint64_t size_;
+  std::vector<uint8_t> bytes_;
+  uint64_t start_ = 0;  // what of the file is in bytes_
+  uint64_t end_ = 0;
+};
+
+// Walks the file's blocks from `at` on; *torn_at is the offset of a last block that claims more
 // bytes (*valid of entries) than the file has, or `size` if there is none.
-int FindTornBlock(io::File* file, uint64_t size, uint64_t* torn_at, uint32_t* valid) {
+int FindTornBlock(io::File* file, uint64_t at, uint64_t size, uint64_t* torn_at, uint32_t* valid) {
   *torn_at = size;
-  uint64_t at = 0;
+  HeaderReader headers(file, size);
   while (at + format::kBlockHeaderBytes <= size) {
-    uint8_t raw[format::kBlockHeaderBytes];
-    const int error = ReadFully(file, raw, sizeof raw, at);
+    format::BlockHeader header;
+    const int error = headers.Read(at, &header);
     if (error != 0) return error;
-    const format::BlockHeader header = format::DecodeHeader(raw);
     // Memory comes in whole sectors, which text that looks like a header does not: no block has
     // such a capacity.
     const bool foreign =
@@ -137,7 +165,7 @@ int ReadFully(io::File* file, void* to, size_t size, uint64_t offset) {
   return 0;
 }
 
-IoStatus PrepareAppend(io::File* file, uint64_t* end) {
+IoStatus PrepareAppend(io::File* file, uint64_t* end, uint64_t from) {
   io::FileInfo info;
   const int stat_result = file->Stat(&info);
   if (stat_result != 0) return {-stat_result, "fstat"};
@@ -146,7 +174,7 @@ IoStatus PrepareAppend(io::File* file, uint64_t* end) {
   if (!SoundBlockEndsAt(file, EndWithoutFill(file, info.size))) {
     uint64_t torn_at = info.size;
     uint32_t valid = 0;
-    int error = FindTornBlock(file, info.size, &torn_at, &valid);
+    int error = FindTornBlock(file, from, info.size, &torn_at, &valid);
     if (error != 0) return {error, "pread"};
     if (torn_at != info.size) error = MendTornBlock(file, torn_at, valid, info.size);
     if (error != 0) return {error, "pwrite"};

@@ -15,6 +15,7 @@ int ReadFully(io::File* file, void* to, size_t size, uint64_t offset);
 // block is cut to its whole entries (so that readers do not take the next block for the rest of
 // it), and the file is filled with zeroes up to a multiple of its alignment. Foreign bytes are left
 // as they are. On success *end is that offset, the file's size.
-IoStatus PrepareAppend(io::File* file, uint64_t* end);
+// `from` is an offset at which a block begins, or would: what lies before it is known to be whole.
+IoStatus PrepareAppend(io::File* file, uint64_t* end, uint64_t from = 0);
 
 }  // namespace shardlog::engine

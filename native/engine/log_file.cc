@@ -67,7 +67,8 @@ IoStatus LogFile::Check(bool* reopened) {
   }
   const bool ours = named.size >= end_ && named.size <= failed_write_limit_;
   if (named.size == end_ || ours) return {};
-  const IoStatus status = PrepareAppend(file_.get(), &end_);
+  // Up to end_ the file is ours, unless somebody cut it.
+  const IoStatus status = PrepareAppend(file_.get(), &end_, named.size < end_ ? 0 : end_);
   reserved_to_ = end_;
   return status;
 }
