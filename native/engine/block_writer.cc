@@ -88,13 +88,38 @@ IoStatus BlockWriter::Write(io::File* file, uint64_t base, const BlockContext& c
     Add(segment, context, sequence++, &sum);
     if (!BatchIsFull()) continue;
     const IoStatus status = WriteBatch();
-    if (!status.ok()) return status;
+    if (status.ok()) continue;
+    *totals = CountWhole(base, segments);
+    return status;
   }
   const IoStatus status = WriteBatch();
-  if (!status.ok()) return status;
+  if (!status.ok()) {
+    *totals = CountWhole(base, segments);
+    return status;
+  }
   sum.bytes = offset_ - base;
   *totals = std::move(sum);
   return {};
+}
+
+// After a failure: the blocks that end before the offset which the file has got to.
+BlockTotals BlockWriter::CountWhole(uint64_t base, const std::vector<SealedSegment>& segments) const {
+  BlockTotals sum;
+  sum.entries_of_shard.resize(geometry_.num_shards);
+  for (const SealedSegment& segment : segments) {
+    const uint8_t* data = segment.data + format::kBlockHeaderBytes;
+    const uint64_t valid = format::WholeEntriesPrefix(data, segment.valid);
+    if (valid == 0) continue;
+    const uint64_t bytes = format::AlignUp(format::BlockExtent(valid), alignment_);
+    if (base + sum.bytes + bytes > offset_) break;
+    const auto entries = static_cast<uint64_t>(format::CountEntries(data, valid));
+    sum.bytes += bytes;
+    sum.payload += valid - entries * format::kEntryPrefixBytes;
+    sum.entries += entries;
+    sum.entries_of_shard[segment.shard] += entries;
+    sum.blocks++;
+  }
+  return sum;
 }
 
 void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context, uint64_t sequence,

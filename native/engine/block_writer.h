@@ -49,7 +49,7 @@ class BlockWriter {
   static uint64_t SizeOf(const std::vector<SealedSegment>& segments, size_t alignment);
 
   // Writes the blocks from file offset `base` (aligned) on. On failure some of them may be in the
-  // file; writing them again at the same base mends that. *totals is filled in on success only.
+  // file; writing them again at the same base mends that, and *totals tells those that are whole.
   IoStatus Write(io::File* file, uint64_t base, const BlockContext& context,
                  const std::vector<SealedSegment>& segments, BlockTotals* totals);
 
@@ -58,6 +58,7 @@ class BlockWriter {
     void operator()(uint8_t* memory) const;
   };
 
+  BlockTotals CountWhole(uint64_t base, const std::vector<SealedSegment>& segments) const;
   void Add(const SealedSegment& segment, const BlockContext& context, uint64_t sequence,
            BlockTotals* totals);
   void AddPiece(uint8_t* start, size_t bytes);

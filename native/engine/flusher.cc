@@ -207,6 +207,7 @@ IoStatus Flusher::WriteSealed(uint64_t generation, BlockTotals* totals) {
   }
   if (!status.ok()) return status;
   const uint64_t size = BlockWriter::SizeOf(sealed_, file_->file()->alignment());
+  partial_ = {};
   StoreJournal(generation, size);
   file_->ReserveAhead(size);
   BlockContext context;
@@ -219,6 +220,7 @@ IoStatus Flusher::WriteSealed(uint64_t generation, BlockTotals* totals) {
     file_->Advance(totals->bytes);
     return status;
   }
+  partial_ = *totals;
   file_->FailedWrite(size);
   if (status.error != EINVAL || direct_ != io::DirectIo::kAuto || !file_->file()->direct())
     return status;
@@ -243,13 +245,17 @@ void Flusher::StoreJournal(uint64_t generation, uint64_t size) {
   journal.generation.store(generation, std::memory_order_release);  // [MM journal]
 }
 
-void Flusher::CountSuccess(const BlockTotals& totals, uint64_t started_ns) {
+void Flusher::CountWritten(const BlockTotals& totals) {
   stats_.bytes_written.Add(totals.bytes);
   stats_.payload_bytes.Add(totals.payload);
   stats_.written_entries.Add(totals.entries);
   for (size_t i = 0; i < totals.entries_of_shard.size(); i++) {
     stats_.entries_of_shard[i].Add(totals.entries_of_shard[i]);
   }
+}
+
+void Flusher::CountSuccess(const BlockTotals& totals, uint64_t started_ns) {
+  CountWritten(totals);
   stats_.flushes.Add(1);
   stats_.durations.Record(platform::MonotonicNs() - started_ns);
   if (totals.damaged != 0) {
@@ -316,7 +322,13 @@ void Flusher::GiveUp() {
     sets_->Seal(g, 0);
     waiting += sets_->CountWaiting(g);
   }
-  if (sets_->arena().path().empty()) stats_.lost_entries.Add(waiting);
+  if (sets_->arena().path().empty()) {
+    // The blocks that the last attempt got into the file whole stay there; with an arena, recovery
+    // writes them again.
+    CountWritten(partial_);
+    file_->KeepOfFailedWrite(partial_.bytes);
+    stats_.lost_entries.Add(waiting - std::min(waiting, partial_.entries));
+  }
   file_->Finish();
 }
 
@@ -341,6 +353,12 @@ io::FileInfo Flusher::file_info() const {
 FlushProblem Flusher::last_problem() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return problem_;
+}
+
+FlushProblem Flusher::present_problem() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const bool lasts = failing_ || problem_.code == "ERR_SHARDLOG_ARENA_ASIDE";
+  return lasts ? problem_ : FlushProblem{};
 }
 
 void Flusher::Report(const FlushProblem& problem) {

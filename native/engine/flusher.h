@@ -72,6 +72,8 @@ class Flusher {
   const FlushStats& stats() const { return stats_; }
   IoMode io_mode() const;
   FlushProblem last_problem() const;
+  // The problem that somebody who listens from now on has to know: one that lasts. An empty code means none.
+  FlushProblem present_problem() const;
   // What is said here shows in last_problem and is told to the callback.
   void Report(const FlushProblem& problem);
   // Listeners are called on the flusher's thread, one after the other, under a lock that Remove
@@ -92,6 +94,7 @@ class Flusher {
   IoStatus WriteGeneration(uint64_t generation, bool recycle);
   IoStatus WriteSealed(uint64_t generation, BlockTotals* totals);
   void StoreJournal(uint64_t generation, uint64_t size);
+  void CountWritten(const BlockTotals& totals);
   void CountSuccess(const BlockTotals& totals, uint64_t started_ns);
   IoStatus Failed(const IoStatus& status);
   IoStatus WriteEverything();
@@ -111,9 +114,10 @@ class Flusher {
   std::vector<SealedSegment> sealed_;
   uint64_t sealed_generation_ = kNoGeneration;
   uint64_t sealed_time_ = 0;
+  BlockTotals partial_;  // whole blocks that the last write, which failed, has left in the file
   uint64_t retry_at_ns_ = 0;
   uint64_t retry_pause_ns_ = 0;
-  bool failing_ = false;
+  std::atomic<bool> failing_{false};  // the flusher's; any thread reads it
 
   std::atomic<uint64_t> requested_{0};  // generations below it are wanted on the device
   std::atomic<uint64_t> attempts_failed_{0};

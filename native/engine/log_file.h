@@ -56,6 +56,9 @@ class LogFile {
   // written over.
   void FailedWrite(uint64_t bytes) { failed_write_limit_ = end_ + bytes; }
 
+  // The first `bytes` of what a failed write left are whole blocks, and stay.
+  void KeepOfFailedWrite(uint64_t bytes) { end_ += bytes; }
+
   // Cuts the file to `end`, for recovery, which writes the rest again. 0 or a positive errno.
   IoStatus CutTo(uint64_t end);
 

@@ -182,8 +182,8 @@ void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
     if (function.NonBlockingCall(copy, call) != napi_ok) delete copy;
   };
   log_->flusher().AddListener(this, deliver);
-  const engine::FlushProblem earlier = log_->flusher().last_problem();
-  if (!earlier.code.empty()) deliver(earlier);
+  const engine::FlushProblem present = log_->flusher().present_problem();
+  if (!present.code.empty()) deliver(present);
 }
 
 Napi::Object Handle::ToObject(Napi::Env env) {
