@@ -63,8 +63,8 @@ uint64_t EndWithoutFill(io::File* file, uint64_t size) {
   return end;
 }
 
-// Reads block headers in ascending order: ahead where they lie close together, which in text is every
-// sector, and a page where blocks are skipped.
+// Reads block headers in ascending order: ahead where they lie close together, which in text is
+// every sector, and a page where blocks are skipped.
 class HeaderReader {
  public:
   HeaderReader(io::File* file, uint64_t size) : file_(file), size_(size), bytes_(kScanBytes) {}

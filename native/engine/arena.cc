@@ -248,8 +248,10 @@ void Arena::Unlock() {
 void Arena::AbandonAfterFork() {
   // Zeroes are words that refuse every accept: no lease has an offset below 8. Plain memory is the
   // child's own copy, but no flusher runs there, so it is emptied as well.
-  mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-       0);
+  const void* emptied = mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  // Without memory for that, a write has to trap: it would go into the parent's log.
+  if (emptied == MAP_FAILED) mprotect(control_, mapped_bytes_, PROT_NONE);
 }
 
 }  // namespace shardlog::engine

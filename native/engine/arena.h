@@ -49,7 +49,7 @@ class Arena {
   }
   SegmentSlot& slot(uint64_t generation, uint32_t shard, uint32_t segment) const {
     return slots_[(generation & 1) * geometry_.segments_per_set() +
-                  shard * geometry_.segments_per_shard + segment];
+                  uint64_t{shard} * geometry_.segments_per_shard + segment];
   }
   // First byte of a segment: its block header, entries from byte 8 on.
   uint8_t* segment(uint64_t generation, uint32_t shard, uint32_t segment) const {

@@ -103,7 +103,8 @@ IoStatus BlockWriter::Write(io::File* file, uint64_t base, const BlockContext& c
 }
 
 // After a failure: the blocks that end before the offset which the file has got to.
-BlockTotals BlockWriter::CountWhole(uint64_t base, const std::vector<SealedSegment>& segments) const {
+BlockTotals BlockWriter::CountWhole(uint64_t base,
+                                    const std::vector<SealedSegment>& segments) const {
   BlockTotals sum;
   sum.entries_of_shard.resize(geometry_.num_shards);
   for (const SealedSegment& segment : segments) {

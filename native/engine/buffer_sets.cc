@@ -108,7 +108,8 @@ ClaimResult BufferSets::Claim(uint64_t generation, uint32_t shard, uint32_t segm
     const bool whole_shard = segments == g.segments_per_shard;
     lease->slot = &slot;
     lease->data = arena_->segment(generation, shard, first);
-    lease->limit = segments * g.segment_bytes - (whole_shard ? 0 : format::kTrailerBytes);
+    lease->limit = segments * g.segment_bytes -
+                   (whole_shard ? 0 : static_cast<uint32_t>(format::kTrailerBytes));
     lease->span = segments;
     lease->generation = generation;
     lease->shard = shard;

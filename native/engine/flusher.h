@@ -72,7 +72,8 @@ class Flusher {
   const FlushStats& stats() const { return stats_; }
   IoMode io_mode() const;
   FlushProblem last_problem() const;
-  // The problem that somebody who listens from now on has to know: one that lasts. An empty code means none.
+  // The problem that somebody who listens from now on has to know: one that lasts. An empty code
+  // means none.
   FlushProblem present_problem() const;
   // What is said here shows in last_problem and is told to the callback.
   void Report(const FlushProblem& problem);

@@ -1,8 +1,10 @@
 #include "engine/log.h"
 
 #include <dirent.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <random>
 
 #include "engine/arena_places.h"
@@ -178,8 +180,15 @@ std::vector<ShardStats> Log::Shards() const {
 
 std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOptions& options,
                                        bool force, io::FileSystem* files) {
+  io::FileInfo named;
+  const bool is_new = files->StatPath(path, &named) == -ENOENT;
   LogFile file(files, path, options);
-  return RecoverBeside(&file, force);
+  std::vector<RecoveryReport> reports = RecoverBeside(&file, force);
+  if (!is_new || !reports.empty()) return reports;
+  // A mistyped path: the file that looking for arenas has made is of no use to anybody.
+  unlink(path.c_str());
+  throw Error("ERR_SHARDLOG_IO", "there is no log " + path + ", and no arena of one", ENOENT,
+              "open", path);
 }
 
 }  // namespace shardlog::engine

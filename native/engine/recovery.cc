@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "engine/append_point.h"
@@ -81,7 +82,11 @@ class Recovery {
  public:
   // `trusted`: the arena is of this boot, so its journal and `written` are as its owner left them.
   Recovery(std::shared_ptr<Arena> arena, LogFile* log, bool trusted, RecoveryReport* report)
-      : sets_(arena), log_(log), trusted_(trusted), report_(report), writer_(arena->geometry()) {}
+      : sets_(std::move(arena)),
+        log_(log),
+        trusted_(trusted),
+        report_(report),
+        writer_(sets_.geometry()) {}
 
   void Run() {
     const uint64_t active = sets_.active();

@@ -1,6 +1,6 @@
 // Constants and byte layouts of a log file. The normative text is docs/log-format.md, section 1;
-// rule numbers (R1 ...) are its. Everything is little-endian and goes through the functions below, so
-// that no struct's padding or byte order leaks into a file.
+// rule numbers (R1 ...) are its. Everything is little-endian and goes through the functions below,
+// so that no struct's padding or byte order leaks into a file.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,10 @@
 
 namespace shardlog::format {
 
-inline constexpr size_t kSectorBytes = 512;       // R1: blocks start at multiples of this
-inline constexpr size_t kBlockHeaderBytes = 8;    // capacity, valid
-inline constexpr size_t kEntryPrefixBytes = 4;    // R2: length
-inline constexpr size_t kTrailerBytes = 64;       // section 1.2
+inline constexpr size_t kSectorBytes = 512;            // R1: blocks start at multiples of this
+inline constexpr size_t kBlockHeaderBytes = 8;         // capacity, valid
+inline constexpr size_t kEntryPrefixBytes = 4;         // R2: length
+inline constexpr size_t kTrailerBytes = 64;            // section 1.2
 inline constexpr uint32_t kTrailerMagic = 0x544C4853;  // "SHLT"
 inline constexpr uint16_t kTrailerVersion = 1;
 inline constexpr size_t kTrailerCrcOffset = 60;
@@ -93,10 +93,12 @@ struct Trailer {
 // Writes the 64 bytes at `to`. `block_crc` is the CRC-32C of the block's first 8 + valid bytes.
 void EncodeTrailer(uint8_t* to, const Trailer& trailer, uint32_t block_crc);
 
-// Reads 64 bytes. False if magic or version are not those of a trailer; the CRC is not checked here.
+// Reads 64 bytes. False if magic or version are not those of a trailer; the CRC is not checked
+// here.
 bool DecodeTrailer(const uint8_t* from, Trailer* trailer);
 
-// Whether the trailer at `trailer` vouches for a block whose first 8 + valid bytes have `block_crc`.
+// Whether the trailer at `trailer` vouches for a block whose first 8 + valid bytes have
+// `block_crc`.
 bool TrailerMatches(const uint8_t* trailer, uint32_t block_crc);
 
 // Number of entries in [entries, entries + valid), or -1 if they break R2.

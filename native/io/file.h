@@ -1,5 +1,5 @@
-// The file layer behind which tests inject faults. Calls return 0 or a byte count, or -errno; no call
-// throws, and none retries: policy is the caller's.
+// The file layer behind which tests inject faults. Calls return 0 or a byte count, or -errno; no
+// call throws, and none retries: policy is the caller's.
 #pragma once
 
 #include <sys/types.h>
@@ -34,7 +34,8 @@ class File {
   // Bytes written at `offset`, possibly fewer than asked. With direct() every length, address and
   // offset is a multiple of alignment().
   virtual ssize_t Write(const iovec* parts, int count, uint64_t offset) = 0;
-  // The same through the page cache, for lengths that direct I/O cannot do: repairs of a file's tail.
+  // The same through the page cache, for lengths that direct I/O cannot do: repairs of a file's
+  // tail.
   virtual ssize_t WriteBuffered(const void* data, size_t size, uint64_t offset) = 0;
   virtual ssize_t Read(void* to, size_t size, uint64_t offset) = 0;
   // Reserves blocks for [offset, offset + size) without changing the file's size.
@@ -54,9 +55,10 @@ class File {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
-  // Opens `path`, creating it with mode 0644. Null and *error = -errno on failure; *call names the system call.
-  virtual std::unique_ptr<File> Open(const std::string& path, const OpenOptions& options, int* error,
-                                     const char** call) = 0;
+  // Opens `path`, creating it with mode 0644. Null and *error = -errno on failure; *call names the
+  // system call.
+  virtual std::unique_ptr<File> Open(const std::string& path, const OpenOptions& options,
+                                     int* error, const char** call) = 0;
   // What the path names now. 0 or -errno.
   virtual int StatPath(const std::string& path, FileInfo* info) = 0;
 };

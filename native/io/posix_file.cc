@@ -17,7 +17,8 @@ namespace shardlog::io {
 namespace {
 
 constexpr size_t kUnknownAlignment = 4096;  // what ext4 and xfs need on 4K-sector devices
-constexpr size_t kLargestAlignment = 32u << 10;  // what BlockWriter has room for; larger ones waste more than they gain
+constexpr size_t kLargestAlignment =
+    32u << 10;  // what BlockWriter has room for; larger ones waste more than they gain
 
 // The part of the kernel's struct statx that tells about direct I/O. Spelt out because the C
 // libraries that older distributions ship do not know these fields yet (Linux 6.1 has them).
@@ -59,7 +60,8 @@ class PosixFile final : public File {
   PosixFile& operator=(const PosixFile&) = delete;
 
   ~PosixFile() override {
-    flock(fd_, LOCK_UN);  // closing does not do it while a child between fork() and exec() has the descriptor, too
+    flock(fd_, LOCK_UN);  // closing does not do it while a child between fork() and exec() has the
+                          // descriptor, too
     close(fd_);
     if (buffered_fd_ != fd_) close(buffered_fd_);
   }
@@ -77,8 +79,8 @@ class PosixFile final : public File {
   }
 
   int Allocate(uint64_t offset, uint64_t size) override {
-    return static_cast<int>(Result(fallocate(
-        fd_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(size))));
+    return static_cast<int>(Result(
+        fallocate(fd_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(size))));
   }
 
   int Truncate(uint64_t size) override {
@@ -152,7 +154,8 @@ class PosixFiles final : public FileSystem {
     return nullptr;
   }
 
-  // A second descriptor of the file behind `buffered`, for direct I/O; -errno with *reason in words otherwise.
+  // A second descriptor of the file behind `buffered`, for direct I/O; -errno with *reason in words
+  // otherwise.
   static int OpenDirect(const std::string& path, const OpenOptions& options, int buffered,
                         int sync_flag, std::string* reason, size_t* alignment) {
     if (options.direct == DirectIo::kOff) {
@@ -166,7 +169,8 @@ class PosixFiles final : public FileSystem {
     const size_t needed = DirectAlignment(buffered);
     if (needed == 0 || needed > kLargestAlignment) {
       *reason = needed == 0 ? "the file system says that it does not support direct I/O"
-                            : "the file system supports direct I/O only in units of " + std::to_string(needed) + " bytes";
+                            : "the file system supports direct I/O only in units of " +
+                                  std::to_string(needed) + " bytes";
       return -EINVAL;
     }
     const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC | O_DIRECT | sync_flag);

@@ -29,7 +29,8 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
     throw;
   } catch (const std::exception& error) {
     // No memory, or no thread to be had.
-    throw MakeError(env, "ERR_SHARDLOG_IO", std::string("cannot open the log: ") + error.what(), 0, "", "");
+    throw MakeError(env, "ERR_SHARDLOG_IO", std::string("cannot open the log: ") + error.what(), 0,
+                    "", "");
   }
 }
 
@@ -58,14 +59,15 @@ Napi::Value Recover(const Napi::CallbackInfo& info) {
   io::OpenOptions open_options;
   open_options.direct = DirectIoFrom(options.Get("directIO"));
   try {
-    return RecoveryValue(env, engine::RecoverLog(info[0].As<Napi::String>().Utf8Value(), open_options,
-                                                 options.Get("force").ToBoolean()));
+    return RecoveryValue(env, engine::RecoverLog(info[0].As<Napi::String>().Utf8Value(),
+                                                 open_options, options.Get("force").ToBoolean()));
   } catch (const engine::Error& error) {
     throw MakeError(env, error);
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw MakeError(env, "ERR_SHARDLOG_RECOVERY", std::string("cannot recover: ") + error.what(), 0, "", "");
+    throw MakeError(env, "ERR_SHARDLOG_RECOVERY", std::string("cannot recover: ") + error.what(), 0,
+                    "", "");
   }
 }
 

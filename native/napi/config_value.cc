@@ -49,7 +49,8 @@ engine::Config ConfigFrom(const Napi::Object& value) {
   config.block_timeout_ns = MillisecondsAsNs(value, "blockTimeout");
   config.use_mmap = value.Get("useMmap").ToBoolean();
   config.crash_safe = CrashSafeFrom(value.Get("crashSafe"));
-  config.on_full = Text(value, "onFull") == "block" ? engine::OnFull::kBlock : engine::OnFull::kDrop;
+  config.on_full =
+      Text(value, "onFull") == "block" ? engine::OnFull::kBlock : engine::OnFull::kDrop;
   config.shard_selection = Text(value, "shardSelection") == "round-robin"
                                ? engine::ShardSelection::kRoundRobin
                                : engine::ShardSelection::kAffinity;

@@ -7,7 +7,8 @@
 
 namespace shardlog::napi {
 
-// Expects what lib/config.ts resolves to. Throws Napi::TypeError for anything else, which is a mistake of ours.
+// Expects what lib/config.ts resolves to. Throws Napi::TypeError for anything else, which is a
+// mistake of ours.
 engine::Config ConfigFrom(const Napi::Object& value);
 
 io::DirectIo DirectIoFrom(const Napi::Value& value);

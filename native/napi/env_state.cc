@@ -7,12 +7,16 @@
 namespace shardlog::napi {
 namespace {
 
-// An ArrayBuffer over memory that `owner` keeps alive; an empty value where external buffers are forbidden.
+// An ArrayBuffer over memory that `owner` keeps alive; an empty value where external buffers are
+// forbidden.
 template <typename Owner>
-napi_value ExternalBuffer(napi_env env, void* memory, size_t bytes, const std::shared_ptr<Owner>& owner) {
+napi_value ExternalBuffer(napi_env env, void* memory, size_t bytes,
+                          const std::shared_ptr<Owner>& owner) {
   auto* keeper = new std::shared_ptr<Owner>(owner);
   napi_value buffer = nullptr;
-  const auto release = [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<Owner>*>(hint); };
+  const auto release = [](napi_env, void*, void* hint) {
+    delete static_cast<std::shared_ptr<Owner>*>(hint);
+  };
   if (napi_create_external_arraybuffer(env, memory, bytes, release, keeper, &buffer) != napi_ok) {
     delete keeper;
     return nullptr;
@@ -26,12 +30,13 @@ bool SetArray(const Napi::Object& to, const char* name, void* memory, size_t byt
   const Napi::Env env = to.Env();
   const napi_value buffer = ExternalBuffer(env, memory, bytes, owner);
   if (buffer == nullptr) return false;
-  to.Set(name, Array::New(env, bytes / Array::New(env, 0).ElementSize(), Napi::ArrayBuffer(env, buffer), 0));
+  to.Set(name, Array::New(env, bytes / Array::New(env, 0).ElementSize(),
+                          Napi::ArrayBuffer(env, buffer), 0));
   return true;
 }
 
-// buffer(i): the ArrayBuffer over shard i, made when it is asked for. A thread writes to a few of the shards, and V8
-// takes what each buffer spans for memory that the thread itself has allocated.
+// buffer(i): the ArrayBuffer over shard i, made when it is asked for. A thread writes to a few of
+// the shards, and V8 takes what each buffer spans for memory that the thread itself has allocated.
 Napi::Value ShardBufferFunction(Napi::Env env, const std::shared_ptr<engine::Arena>& arena) {
   return Napi::Function::New(
       env,
@@ -80,7 +85,8 @@ void EnvState::Release(const std::shared_ptr<engine::Log>& log) {
 }
 
 void EnvState::Remove(const Handle* handle) {
-  std::erase_if(open_, [handle](const std::shared_ptr<Handle>& open) { return open.get() == handle; });
+  std::erase_if(open_,
+                [handle](const std::shared_ptr<Handle>& open) { return open.get() == handle; });
 }
 
 Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::Log>& log) {
@@ -91,8 +97,10 @@ Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::L
   engine::Producer& producer = *shared.producer;
   Napi::Object route = Napi::Object::New(env);
   const bool made =
-      SetArray<Napi::Int32Array>(route, "lease", producer.js_lease(), 4 * sizeof(int32_t), shared.producer) &&
-      SetArray<Napi::Float64Array>(route, "accepted", producer.js_accepted(), sizeof(double), shared.producer) &&
+      SetArray<Napi::Int32Array>(route, "lease", producer.js_lease(), 4 * sizeof(int32_t),
+                                 shared.producer) &&
+      SetArray<Napi::Float64Array>(route, "accepted", producer.js_accepted(), sizeof(double),
+                                   shared.producer) &&
       SetArray<Napi::Int32Array>(route, "words", arena->control(), arena->control_bytes(), arena);
   if (!made) return env.Null();
   route.Set("buffer", ShardBufferFunction(env, arena));

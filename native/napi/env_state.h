@@ -1,4 +1,5 @@
-// What the addon keeps for each environment (main thread or worker). Nothing here is shared between threads.
+// What the addon keeps for each environment (main thread or worker). Nothing here is shared between
+// threads.
 #pragma once
 
 #include <napi.h>
@@ -15,18 +16,21 @@ class Handle;
 
 class EnvState {
  public:
-  // Made when the addon is loaded into the environment; closes what is open when the environment ends.
+  // Made when the addon is loaded into the environment; closes what is open when the environment
+  // ends.
   static EnvState& Of(Napi::Env env);
   static void Install(Napi::Env env);
 
-  // The environment's one producer for a log: all its handles share it, so that its entries keep their order.
+  // The environment's one producer for a log: all its handles share it, so that its entries keep
+  // their order.
   std::shared_ptr<engine::Producer> Acquire(const std::shared_ptr<engine::Log>& log);
   void Release(const std::shared_ptr<engine::Log>& log);
 
   void Add(const std::shared_ptr<Handle>& handle) { open_.push_back(handle); }
   void Remove(const Handle* handle);
 
-  // The buffers of lib/engine/native-binding.ts DirectRoute for the log, made once; null where not allowed.
+  // The buffers of lib/engine/native-binding.ts DirectRoute for the log, made once; null where not
+  // allowed.
   Napi::Value DirectRoute(Napi::Env env, const std::shared_ptr<engine::Log>& log);
 
  private:

@@ -20,7 +20,8 @@ Napi::Error MakeError(Napi::Env env, const std::string& code, const std::string&
 }
 
 Napi::Error MakeError(Napi::Env env, const engine::Error& error) {
-  return MakeError(env, error.code(), error.what(), error.error_number(), error.call(), error.path());
+  return MakeError(env, error.code(), error.what(), error.error_number(), error.call(),
+                   error.path());
 }
 
 Napi::Error MakeError(Napi::Env env, const engine::FlushProblem& problem) {

@@ -8,7 +8,8 @@
 
 namespace shardlog::napi {
 
-// An Error with code and, where the kernel said no, errno (its name) and syscall; path where one is known.
+// An Error with code and, where the kernel said no, errno (its name) and syscall; path where one is
+// known.
 Napi::Error MakeError(Napi::Env env, const std::string& code, const std::string& message,
                       int error_number, const std::string& call, const std::string& path);
 

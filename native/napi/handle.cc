@@ -17,13 +17,14 @@ using engine::IoStatus;
 Napi::Error WriteError(Napi::Env env, const engine::Log& log, const IoStatus& status) {
   engine::FlushProblem problem = log.flusher().last_problem();
   if (problem.code.empty()) {
-    problem = {"ERR_SHARDLOG_WRITE", std::string(status.call) + " failed", log.config().path, status.error,
-               status.call};
+    problem = {"ERR_SHARDLOG_WRITE", std::string(status.call) + " failed", log.config().path,
+               status.error, status.call};
   }
   return MakeError(env, problem);
 }
 
-// flush() and close(): waits on a thread of the pool, then settles a promise. The loop stays alive until then.
+// flush() and close(): waits on a thread of the pool, then settles a promise. The loop stays alive
+// until then.
 class WaitWorker final : public Napi::AsyncWorker {
  public:
   using Wait = IoStatus (*)(Handle*);
@@ -70,7 +71,9 @@ Napi::Value StatsValue(Napi::Env env, const engine::Log& log) {
   const engine::LogStats stats = log.Stats();
   const engine::CrashSafe crash_safe = log.config().crash_safe;
   Napi::Object value = Napi::Object::New(env);
-  const auto number = [&](const char* name, uint64_t n) { value.Set(name, static_cast<double>(n)); };
+  const auto number = [&](const char* name, uint64_t n) {
+    value.Set(name, static_cast<double>(n));
+  };
   number("totalLogs", stats.total_logs);
   number("droppedLogs", stats.dropped_logs);
   number("oversizedLogs", stats.oversized_logs);
@@ -91,9 +94,11 @@ Napi::Value StatsValue(Napi::Env env, const engine::Log& log) {
   } else {
     value.Set("crashSafe", CrashSafeName(crash_safe));
   }
-  value.Set("arenaPath", stats.arena_path.empty() ? env.Null() : Napi::String::New(env, stats.arena_path));
+  value.Set("arenaPath",
+            stats.arena_path.empty() ? env.Null() : Napi::String::New(env, stats.arena_path));
   value.Set("directIO", stats.io.direct);
-  value.Set("directIOReason", stats.io.direct ? env.Null() : Napi::String::New(env, stats.io.reason));
+  value.Set("directIOReason",
+            stats.io.direct ? env.Null() : Napi::String::New(env, stats.io.reason));
   number("ioAlignment", stats.io.alignment);
   value.Set("lastError", ProblemValue(env, stats.last_problem));
   return value;
@@ -102,7 +107,9 @@ Napi::Value StatsValue(Napi::Env env, const engine::Log& log) {
 Napi::Value FlushMetricsValue(Napi::Env env, const engine::Log& log) {
   const engine::DurationHistogram& durations = log.flusher().stats().durations;
   const auto ms = [](double ns) { return ns / 1e6; };
-  const auto percentile = [&](double share) { return ms(static_cast<double>(durations.PercentileNs(share))); };
+  const auto percentile = [&](double share) {
+    return ms(static_cast<double>(durations.PercentileNs(share)));
+  };
   Napi::Object value = Napi::Object::New(env);
   value.Set("count", static_cast<double>(durations.count()));
   value.Set("avgFlushDurationMs", ms(durations.average_ns()));
@@ -131,7 +138,9 @@ Napi::Value ShardStatsValue(Napi::Env env, const engine::Log& log) {
 // Ties a function to the handle that is its callback data.
 void KeepAlive(const Napi::Value& function, const std::shared_ptr<Handle>& handle) {
   auto* keeper = new std::shared_ptr<Handle>(handle);
-  const auto release = [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<Handle>*>(data); };
+  const auto release = [](napi_env, void* data, void*) {
+    delete static_cast<std::shared_ptr<Handle>*>(data);
+  };
   if (napi_add_finalizer(function.Env(), function, keeper, release, nullptr, nullptr) != napi_ok) {
     delete keeper;
     throw Napi::Error::New(function.Env());
@@ -152,7 +161,8 @@ bool Handle::Detach() {
     log_->flusher().RemoveListener(this);
     listener_.Release();
   }
-  // A producer of its own that only drops and counts: the environment's may go on for other handles.
+  // A producer of its own that only drops and counts: the environment's may go on for other
+  // handles.
   const std::shared_ptr<engine::Producer> closed = log_->Attach();
   log_->Detach(closed);
   producer_ = closed;
@@ -174,7 +184,8 @@ void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
   listening_ = true;
   const auto deliver = [function = listener_](const engine::FlushProblem& problem) {
     auto* copy = new engine::FlushProblem(problem);
-    const auto call = [](Napi::Env callback_env, Napi::Function callback, engine::FlushProblem* data) {
+    const auto call = [](Napi::Env callback_env, Napi::Function callback,
+                         engine::FlushProblem* data) {
       const std::unique_ptr<engine::FlushProblem> owned(data);
       callback.Call({ProblemValue(callback_env, *owned)});
     };
@@ -189,20 +200,22 @@ void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
 Napi::Object Handle::ToObject(Napi::Env env) {
   const std::shared_ptr<Handle> self = shared_from_this();
   Napi::Object object = Napi::Object::New(env);
-  for (const auto& [name, function] : {std::pair("log", CreateLog(env, this)),
-                                       std::pair("logBytes", CreateLogBytes(env, this))}) {
+  for (const auto& [name, function] :
+       {std::pair("log", CreateLog(env, this)), std::pair("logBytes", CreateLogBytes(env, this))}) {
     const Napi::Value value(env, function);
     KeepAlive(value, self);
     object.Set(name, value);
   }
   const auto method = [&](const char* name, auto body) {
     object.Set(name, Napi::Function::New(
-                         env, [self, body](const Napi::CallbackInfo& info) -> Napi::Value {
+                         env,
+                         [self, body](const Napi::CallbackInfo& info) -> Napi::Value {
                            return body(info.Env(), self);
                          },
                          name));
   };
-  method("flush", [](Napi::Env e, const std::shared_ptr<Handle>& h) { return Wait(e, h, FlushHandle); });
+  method("flush",
+         [](Napi::Env e, const std::shared_ptr<Handle>& h) { return Wait(e, h, FlushHandle); });
   method("flushSync", [](Napi::Env e, const std::shared_ptr<Handle>& h) -> Napi::Value {
     const IoStatus status = h->log()->Flush();
     if (!status.ok()) throw WriteError(e, *h->log(), status);
@@ -218,11 +231,14 @@ Napi::Object Handle::ToObject(Napi::Env env) {
     if (!status.ok()) throw WriteError(e, *h->log(), status);
     return e.Undefined();
   });
-  method("stats", [](Napi::Env e, const std::shared_ptr<Handle>& h) { return StatsValue(e, *h->log()); });
-  method("flushMetrics",
-         [](Napi::Env e, const std::shared_ptr<Handle>& h) { return FlushMetricsValue(e, *h->log()); });
-  method("shardStats",
-         [](Napi::Env e, const std::shared_ptr<Handle>& h) { return ShardStatsValue(e, *h->log()); });
+  method("stats",
+         [](Napi::Env e, const std::shared_ptr<Handle>& h) { return StatsValue(e, *h->log()); });
+  method("flushMetrics", [](Napi::Env e, const std::shared_ptr<Handle>& h) {
+    return FlushMetricsValue(e, *h->log());
+  });
+  method("shardStats", [](Napi::Env e, const std::shared_ptr<Handle>& h) {
+    return ShardStatsValue(e, *h->log());
+  });
   object.Set("direct", state_->DirectRoute(env, log_));
   return object;
 }

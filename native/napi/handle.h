@@ -12,8 +12,9 @@ namespace shardlog::napi {
 
 class EnvState;
 
-// Shared by the functions of the JavaScript object, which may be taken from it and outlive it, by async work under
-// way, and by the environment until it is closed. Except where noted, for the environment's thread only.
+// Shared by the functions of the JavaScript object, which may be taken from it and outlive it, by
+// async work under way, and by the environment until it is closed. Except where noted, for the
+// environment's thread only.
 class Handle : public std::enable_shared_from_this<Handle> {
  public:
   // Joins the log. Throws engine::Error.
@@ -23,16 +24,18 @@ class Handle : public std::enable_shared_from_this<Handle> {
   // The object of lib/engine/native-binding.ts NativeHandle.
   Napi::Object ToObject(Napi::Env env);
 
-  // Delivers problems to `listener` on the environment's event loop, without keeping the loop alive.
+  // Delivers problems to `listener` on the environment's event loop, without keeping the loop
+  // alive.
   void Listen(Napi::Env env, const Napi::Function& listener);
 
   engine::Producer& producer() { return *producer_; }
   const std::shared_ptr<engine::Log>& log() const { return log_; }
 
-  // First half of closing, on the environment's thread: later entries are dropped. False if done before.
+  // First half of closing, on the environment's thread: later entries are dropped. False if done
+  // before.
   bool Detach();
-  // Second half, on any thread: leaves the log, which writes everything if we are the last. Later calls wait for
-  // the first and return ok.
+  // Second half, on any thread: leaves the log, which writes everything if we are the last. Later
+  // calls wait for the first and return ok.
   engine::IoStatus Leave();
 
  private:

@@ -10,15 +10,16 @@
 namespace shardlog::napi {
 namespace {
 
-// A character's UTF-8 bytes at the most. An encoder that stops because the next character does not fit leaves
-// fewer bytes than this.
+// A character's UTF-8 bytes at the most. An encoder that stops because the next character does not
+// fit leaves fewer bytes than this.
 constexpr size_t kLongestCharacter = 4;
 constexpr size_t kSmallString = 4096;
 
 napi_value Boolean(napi_env env, bool value) {
   napi_value result = nullptr;
   napi_get_boolean(env, value, &result);
-  return result;  // null, which JavaScript sees as undefined, while the environment is being torn down
+  return result;  // null, which JavaScript sees as undefined, while the environment is being torn
+                  // down
 }
 
 // Drops whatever was thrown while an argument was converted: a log call does not throw.
@@ -43,14 +44,15 @@ bool AppendEncoded(napi_env env, Handle* handle, napi_value text, size_t size) {
     large.reset(new (std::nothrow) char[size + 1]);
     buffer = large.get();
   }
-  if (buffer == nullptr || napi_get_value_string_utf8(env, text, buffer, size + 1, &size) != napi_ok) {
+  if (buffer == nullptr ||
+      napi_get_value_string_utf8(env, text, buffer, size + 1, &size) != napi_ok) {
     return CountInvalid(handle);
   }
   return handle->producer().Append(buffer, size);
 }
 
-// Strings that do not fit where the lease is, and arguments that are not strings. The producer is asked for last: a
-// toString() may have closed the log.
+// Strings that do not fit where the lease is, and arguments that are not strings. The producer is
+// asked for last: a toString() may have closed the log.
 bool LogSlow(napi_env env, Handle* handle, napi_value text) {
   size_t size = 0;
   napi_status status = napi_get_value_string_utf8(env, text, nullptr, 0, &size);
@@ -75,7 +77,8 @@ napi_value Log(napi_env env, napi_callback_info info) {
   const engine::Producer::RoomFor room = producer->Room();
   if (room.bytes > kLongestCharacter) {
     size_t size = 0;
-    // One byte more than the room: the encoder ends with a NUL, and behind the limit there is space for it.
+    // One byte more than the room: the encoder ends with a NUL, and behind the limit there is space
+    // for it.
     const napi_status status = napi_get_value_string_utf8(
         env, text, reinterpret_cast<char*>(room.payload), size_t{room.bytes} + 1, &size);
     const bool whole = size + kLongestCharacter <= room.bytes;

@@ -46,7 +46,8 @@ uint64_t ProcessStartTicks(uint32_t pid) {
   char path[64];
   std::snprintf(path, sizeof path, "/proc/%u/stat", pid);
   const std::string stat = ReadSmallFile(path);
-  // The command name (field 2) may hold spaces and parentheses; fields are counted from its last ')'.
+  // The command name (field 2) may hold spaces and parentheses; fields are counted from its last
+  // ')'.
   const size_t name_end = stat.rfind(')');
   if (name_end == std::string::npos || name_end + 2 >= stat.size()) return 0;
   const char state = stat[name_end + 2];

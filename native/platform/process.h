@@ -17,7 +17,8 @@ struct ProcessIdentity {
 // The calling process.
 ProcessIdentity CurrentProcess();
 
-// Start time of pid in clock ticks since boot, or 0 if there is no such process (or it is a zombie).
+// Start time of pid in clock ticks since boot, or 0 if there is no such process (or it is a
+// zombie).
 uint64_t ProcessStartTicks(uint32_t pid);
 
 // True if the process that `identity` describes is running now, on this boot of this machine.
