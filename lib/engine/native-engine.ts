@@ -1,5 +1,6 @@
 import { asShardlogError, resumed, type ShardlogError } from '../errors'
 import type { ResolvedConfig, StatsSnapshot } from '../types'
+import { coalesced } from './coalesced'
 import { deliver } from './deliver'
 import { type ClosableLogBytes, directLogBytes } from './direct-route'
 import type { Engine } from './engine'
@@ -65,7 +66,7 @@ export function openNativeEngine(config: ResolvedConfig): Engine {
     kind: 'native',
     log: handle.log,
     logBytes: bytes.logBytes,
-    flush: () => translatedAsync(handle.flush()),
+    flush: coalesced(() => translatedAsync(handle.flush())),
     flushSync: () => translated(() => handle.flushSync()),
     close: () => {
       bytes.close()

@@ -1,0 +1,35 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { arenaPaths, openArenaOf } from '../../lib/arena/locate'
+import { Logger } from '../support/shardlog'
+import { tempLog } from '../support/temp'
+
+const native = { engine: 'native', flushInterval: 0, bufferSize: 1 << 20, numShards: 2 } as const
+
+describe('where an arena lies', () => {
+  it('beside the log', () => {
+    const logFilePath = tempLog()
+    const logger = new Logger({ ...native, logFilePath })
+    expect(openArenaOf(logFilePath)?.path).toBe(`${logFilePath}.arena`)
+    logger.closeSync()
+    expect(openArenaOf(logFilePath)).toBeNull()
+  })
+
+  it('in /dev/shm, found by path once the log has been replaced', () => {
+    const logFilePath = tempLog()
+    const logger = new Logger({ ...native, logFilePath, crashSafe: 'shm' })
+    const { arenaPath } = logger.getStatsSnapshot()
+    expect(arenaPath?.startsWith('/dev/shm/')).toBe(true)
+    expect(openArenaOf(logFilePath)?.path).toBe(arenaPath)
+    fs.renameSync(logFilePath, `${logFilePath}.1`)
+    fs.writeFileSync(logFilePath, '')
+    expect(openArenaOf(logFilePath)?.path).toBe(arenaPath)
+    logger.closeSync()
+  })
+
+  it('no log: beside it only', () => {
+    const missing = path.join(path.dirname(tempLog()), 'missing.log')
+    expect(arenaPaths(missing)).toEqual([`${missing}.arena`])
+  })
+})
