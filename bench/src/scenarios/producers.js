@@ -8,18 +8,22 @@ const { startTeam } = require('../team')
 /** Two producers' entries of one burst fit the active set: 2 x 120,000 x 104 bytes = 25 MB of 32 MiB. */
 const BURST_ENTRIES = 120_000
 
+/** So large that the burst fills no shard to its threshold: the flusher, a third thread on two cores, sleeps. */
+const LARGE_BUFFER = 512 << 20
+
 function cases() {
-  return ['floor', 'shardlog'].flatMap(target =>
-    [1, 2].map(threads => ({ id: idOf(target, threads), params: { target, threads } }))
+  const kinds = [['floor'], ['shardlog'], ['shardlog, 512 MiB', LARGE_BUFFER]]
+  return kinds.flatMap(([name, bufferSize]) =>
+    [1, 2].map(threads => ({ id: idOf(name, threads), params: { target: name.split(',')[0], threads, bufferSize } }))
   )
 }
 
 const idOf = (target, threads) => `${target}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
 
 /** Calls per second of all threads together, from the first one's start to the last one's end, while the buffers have room. */
-async function run({ target, threads }, { folder, quick }) {
+async function run({ target, threads, bufferSize }, { folder, quick }) {
   const file = path.join(folder, 'burst.log')
-  const config = { flushInterval: 0 }
+  const config = { flushInterval: 0, ...(bufferSize && { bufferSize }) }
   // Opened here too: this thread flushes between the bursts.
   const logger = target === 'shardlog' ? subject.open(file, config) : undefined
   const team = await startTeam(threads, { target, file, config })
