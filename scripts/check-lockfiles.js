@@ -1,17 +1,31 @@
 'use strict'
 
-// A lockfile must work with any registry, so it names none: integrity hashes only.
+// A lockfile must work with any registry, so it names no host at all: integrity hashes only.
+//
+//   node scripts/check-lockfiles.js [--fix]     takes the hosts out: download addresses and funding pages
 
 const { root, output, runMain } = require('./run')
 const fs = require('node:fs')
 const path = require('node:path')
 
+function withoutHosts(text) {
+  const lock = JSON.parse(text)
+  for (const entry of Object.values(lock.packages)) {
+    delete entry.resolved
+    delete entry.funding
+  }
+  return `${JSON.stringify(lock, null, 2)}\n`
+}
+
 function main() {
-  const files = output('git', ['ls-files', '*package-lock.json']).split('\n').filter(Boolean)
-  const bad = files.filter(file => fs.readFileSync(path.join(root, file), 'utf8').includes('"resolved"'))
-  if (bad.length)
-    throw new Error(`${bad.join(', ')}: has "resolved" lines; run npm with omit-lockfile-registry-resolved`)
-  console.log(`${files.length} lockfiles name no registry`)
+  const names = output('git', ['ls-files', '*package-lock.json']).split('\n').filter(Boolean)
+  const files = names.map(name => path.join(root, name))
+  if (process.argv.includes('--fix')) {
+    for (const file of files) fs.writeFileSync(file, withoutHosts(fs.readFileSync(file, 'utf8')))
+  }
+  const bad = names.filter((_, i) => fs.readFileSync(files[i], 'utf8').includes('://'))
+  if (bad.length) throw new Error(`${bad.join(', ')}: names a host; node scripts/check-lockfiles.js --fix takes it out`)
+  console.log(`${names.length} lockfiles name no host`)
 }
 
 runMain(main)
