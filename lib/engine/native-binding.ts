@@ -47,12 +47,13 @@ export interface NativeHandle {
 }
 
 export interface DirectRoute {
-  /** [index into words, index of the buffer, start of the segment in that buffer, end of its room for entries]. Rewritten by native calls. */
+  /**
+   * [index into words, index of the buffer, start of the segment in that buffer, end of its room for entries], rewritten by
+   * native calls, and at 4 the entries accepted through this route, modulo 2^32, which JavaScript counts.
+   */
   lease: Int32Array
   /** The arena's control words; `words[lease[0]]` is the low half of the leased segment's word. */
   words: Int32Array
   /** The memory of one shard of one set. Makes a new ArrayBuffer at each call. */
   buffer(index: number): ArrayBuffer
-  /** [entries accepted through this route]. */
-  accepted: Float64Array
 }

@@ -112,8 +112,8 @@ class alignas(64) Producer {
   // --- the direct route from JavaScript (lib/engine/native-binding.ts): it reads the lease and
   // writes entries and the count itself, between native calls of the same thread ---
   bool direct_route_allowed() const { return leases_.size() == 1; }
-  int32_t* js_lease() { return js_lease_; }
-  double* js_accepted() { return &js_accepted_; }
+  static constexpr size_t kJsWords = 5;
+  int32_t* js_words() { return js_words_; }
 
  private:
   static bool IsOpen(OffsetState at) { return static_cast<int32_t>(at.bits) >= 8; }
@@ -135,6 +135,7 @@ class alignas(64) Producer {
   bool ScanShards(uint64_t generation, Lease* lease, uint32_t segments, bool* start_over);
   bool AwaitProgress(uint32_t epoch, uint64_t deadline_ns);
   void PublishLease();
+  uint64_t JsAccepted() const;
   void RelinquishIfCrowded(Lease* lease);
   bool Retake(Lease* lease);
 
@@ -142,8 +143,10 @@ class alignas(64) Producer {
   std::vector<Lease> leases_;
   Counter accepted_;
   size_t turn_ = 0;
-  double js_accepted_ = 0;
-  int32_t js_lease_[4] = {};  // word index, buffer index, segment start, limit
+  // Word index, buffer index, segment start, limit, entries accepted by JavaScript modulo 2^32.
+  int32_t js_words_[kJsWords] = {};
+  // Entries accepted by JavaScript up to the last native call. 2^32 more do not fit into a lease.
+  Counter js_accepted_;
 
   // Cold.
   const std::shared_ptr<BufferSets> sets_;

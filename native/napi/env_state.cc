@@ -97,10 +97,8 @@ Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::L
   engine::Producer& producer = *shared.producer;
   Napi::Object route = Napi::Object::New(env);
   const bool made =
-      SetArray<Napi::Int32Array>(route, "lease", producer.js_lease(), 4 * sizeof(int32_t),
-                                 shared.producer) &&
-      SetArray<Napi::Float64Array>(route, "accepted", producer.js_accepted(), sizeof(double),
-                                   shared.producer) &&
+      SetArray<Napi::Int32Array>(route, "lease", producer.js_words(),
+                                 engine::Producer::kJsWords * sizeof(int32_t), shared.producer) &&
       SetArray<Napi::Int32Array>(route, "words", arena->control(), arena->control_bytes(), arena);
   if (!made) return env.Null();
   route.Set("buffer", ShardBufferFunction(env, arena));

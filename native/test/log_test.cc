@@ -207,7 +207,7 @@ TEST(Stress, RoundRobinLosesAndRepeatsNothing) {
 // What lib/engine/direct-route.ts does, on the same words: a producer that copies and accepts
 // without the engine's help.
 bool AppendDirectly(Log& log, Producer& producer, const std::string& entry) {
-  int32_t* lease = producer.js_lease();
+  int32_t* lease = producer.js_words();
   auto* word = reinterpret_cast<int32_t*>(log.arena().control()) + lease[0];
   int32_t offset = __atomic_load_n(word, __ATOMIC_RELAXED);
   const uint32_t size = static_cast<uint32_t>(entry.size());
@@ -220,7 +220,8 @@ bool AppendDirectly(Log& log, Producer& producer, const std::string& entry) {
     std::memcpy(at + 4, entry.data(), size);
     if (__atomic_compare_exchange_n(word, &offset, static_cast<int32_t>(end), false,
                                     __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-      *producer.js_accepted() += 1;
+      const uint32_t counted = static_cast<uint32_t>(lease[4]);
+      __atomic_store_n(&lease[4], static_cast<int32_t>(counted + 1), __ATOMIC_RELAXED);
       return true;
     }
   }

@@ -10,10 +10,9 @@ function route(offset = 8, limit = 128) {
   const calls: unknown[][] = []
   const buffers = [new ArrayBuffer(256), new ArrayBuffer(256)]
   const direct: DirectRoute = {
-    lease: new Int32Array([WORD, 1, 64, limit]),
+    lease: new Int32Array([WORD, 1, 64, limit, 0]),
     words: new Int32Array(8),
-    buffer: index => buffers[index]!,
-    accepted: new Float64Array(1)
+    buffer: index => buffers[index]!
   }
   direct.words[WORD] = offset
   const handle = {
@@ -32,7 +31,7 @@ describe('accept, from JavaScript', () => {
     expect(logBytes(new Uint8Array([7]))).toBe(true)
     expect(direct.words[WORD]).toBe(8 + 7 + 5)
     expect([...bytes.subarray(72, 84)]).toEqual([3, 0, 0, 0, 97, 98, 99, 1, 0, 0, 0, 7])
-    expect(direct.accepted[0]).toBe(2)
+    expect(direct.lease[4]).toBe(2)
     expect(calls).toEqual([])
     expect(bytes.every((byte, i) => (i >= 72 && i < 84) || byte === 0)).toBe(true)
   })
@@ -54,7 +53,7 @@ describe('accept, from JavaScript', () => {
     const { direct, logBytes, calls, bytes } = route(word)
     expect(logBytes(Buffer.from('abc'))).toBe(false)
     expect(calls).toHaveLength(1)
-    expect(direct.accepted[0]).toBe(0)
+    expect(direct.lease[4]).toBe(0)
     expect(bytes.every(byte => byte === 0)).toBe(true)
   })
 
@@ -73,7 +72,7 @@ describe('accept, from JavaScript', () => {
     }
     expect(calls).toHaveLength(1)
     expect(direct.words[WORD]! & 0x7fffffff).toBe(8)
-    expect(direct.accepted[0]).toBe(0)
+    expect(direct.lease[4]).toBe(0)
     expect(bytes[72]).toBe(3)
   })
 
