@@ -88,6 +88,7 @@ IoStatus Flusher::Stop() {
   stopping_.store(true, std::memory_order_release);
   signals_->work.Signal();
   thread_.join();
+  signals_->room.Signal();
   signals_->progress.Signal();
   const std::lock_guard<std::mutex> lock(mutex_);
   return end_status_;
@@ -114,6 +115,7 @@ void Flusher::Run() {
     end_status_ = status;
   }
   ended_.store(true, std::memory_order_release);  // [MM event-signal] release: pairs with Flush
+  signals_->room.Signal();
   signals_->progress.Signal();
 }
 
@@ -163,6 +165,7 @@ IoStatus Flusher::WriteOldest() {
   if (status.ok()) {
     retry_at_ns_ = 0;
     retry_pause_ns_ = 0;
+    signals_->room.SignalOne();
   } else {
     // A request is served by one attempt; the next one, or the next retry, tries again. Wiped
     // before the failure is counted: whoever sees the count of this failure asks anew, and whoever

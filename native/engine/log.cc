@@ -116,6 +116,19 @@ void Log::Detach(const std::shared_ptr<Producer>& producer) {
   UpdateCrowded();
 }
 
+std::shared_ptr<Producer> Log::AttachDropping() {
+  auto producer = std::make_shared<Producer>(sets_, signals_, config_, Producer::kNobody);
+  producer->Detach();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  retired_.push_back(producer);
+  return producer;
+}
+
+size_t Log::producers() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return producers_.size();
+}
+
 // A thread that keeps its lease while idle keeps a segment (one per shard under round-robin) from
 // the others, so only so many may.
 void Log::UpdateCrowded() {

@@ -59,6 +59,12 @@ class Log {
   std::shared_ptr<Producer> Attach();
   void Detach(const std::shared_ptr<Producer>& producer);
 
+  // A producer that drops and counts everything, for a handle that is closed.
+  std::shared_ptr<Producer> AttachDropping();
+
+  // Producers attached now.
+  size_t producers() const;
+
   // Waits until everything accepted before the call is on the device.
   IoStatus Flush() { return flusher_->Flush(); }
 

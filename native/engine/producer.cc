@@ -92,8 +92,11 @@ Producer::Outcome Producer::Acquire(Lease* lease, size_t size) {
   const uint32_t segments = sets_->SegmentsFor(size);
   uint64_t deadline_ns = 0;
   for (;;) {
-    const uint32_t epoch = signals_->progress.Epoch();
+    const uint32_t epoch = signals_->room.Epoch();
     const Outcome outcome = ClaimSomewhere(lease, segments);
+    // The flusher wakes one waiter, and each that finds room the next: all at once would take the
+    // flusher's time slice from it. Who needs many segments may find no room where others do.
+    if (deadline_ns != 0 && (outcome != Outcome::kFull || segments > 1)) signals_->room.PassOn();
     if (outcome != Outcome::kFull || on_full_ == OnFull::kDrop) return outcome;
     if (deadline_ns == 0) {
       blocked_.Add(1);
@@ -110,7 +113,7 @@ bool Producer::AwaitProgress(uint32_t epoch, uint64_t deadline_ns) {
   if (now >= deadline_ns) return false;
   // Not longer than this at a time: where idle leases fill both sets no progress is ever signalled.
   constexpr uint64_t kLongestNapNs = 100 * kNsPerMs;
-  signals_->progress.Wait(epoch, std::min(deadline_ns - now, kLongestNapNs));
+  signals_->room.Wait(epoch, std::min(deadline_ns - now, kLongestNapNs));
   return true;
 }
 

@@ -19,7 +19,8 @@ namespace shardlog::engine {
 // What producers and the flusher tell each other, beyond the words in the arena.
 struct Signals {
   platform::Event work;      // for the flusher: a swap, a request, the end
-  platform::Event progress;  // from the flusher: a set was written, or could not be
+  platform::Event progress;  // from the flusher, for flush(): a set was written, or could not be
+  platform::Event room;      // from the flusher, for producers: a set is free
   std::atomic<bool> closed{false};
   // More threads log than the sets have segments to spare: leases are given up after each call.
   std::atomic<bool> crowded{false};
@@ -44,7 +45,10 @@ class Counter {
 
 class alignas(64) Producer {
  public:
-  // `id` is not 0 and differs from every other producer's of the log.
+  // Id of a producer that never leases anything.
+  static constexpr uint32_t kNobody = 0;
+
+  // `id` differs from every other producer's of the log.
   Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals, const Config& config,
            uint32_t id);
 

@@ -1,11 +1,20 @@
 #include "napi/env_state.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "napi/handle.h"
 
 namespace shardlog::napi {
 namespace {
+
+// Threads of one log that may have the direct route. It is some 10 ns a call faster than the call
+// route, but V8 compiles it anew in each thread, at half a megabyte; threads that share cores have
+// no use for it.
+size_t MostDirectThreads() {
+  constexpr size_t kAlways = 16;
+  return std::max<size_t>(kAlways, 2 * std::thread::hardware_concurrency());
+}
 
 // An ArrayBuffer over memory that `owner` keeps alive; an empty value where external buffers are
 // forbidden.
@@ -93,6 +102,7 @@ Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::L
   Shared& shared = producers_[log.get()];
   if (!shared.producer->direct_route_allowed()) return env.Null();
   if (!shared.direct.IsEmpty()) return shared.direct.Value();
+  if (log->producers() > MostDirectThreads()) return env.Null();
   const std::shared_ptr<engine::Arena>& arena = log->shared_arena();
   engine::Producer& producer = *shared.producer;
   Napi::Object route = Napi::Object::New(env);

@@ -161,11 +161,8 @@ bool Handle::Detach() {
     log_->flusher().RemoveListener(this);
     listener_.Release();
   }
-  // A producer of its own that only drops and counts: the environment's may go on for other
-  // handles.
-  const std::shared_ptr<engine::Producer> closed = log_->Attach();
-  log_->Detach(closed);
-  producer_ = closed;
+  // The environment's producer may go on for other handles.
+  producer_ = log_->AttachDropping();
   state_->Release(log_);
   state_->Remove(this);
   return true;

@@ -23,6 +23,15 @@ class Event {
     FutexWakeAll(&epoch_);
   }
 
+  // Signal for one of the waiters, which is to say it to the next with PassOn.
+  void SignalOne() {
+    // [MM event-signal] pairs with event-wait.
+    epoch_.fetch_add(1, std::memory_order_release);
+    FutexWake(&epoch_, 1);
+  }
+
+  void PassOn() const { FutexWake(&epoch_, 1); }
+
  private:
   std::atomic<uint32_t> epoch_{0};
 };

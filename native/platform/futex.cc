@@ -21,8 +21,10 @@ void FutexWait(const std::atomic<uint32_t>* word, uint32_t expected, uint64_t ti
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, limit_ptr, nullptr, 0);
 }
 
-void FutexWakeAll(const std::atomic<uint32_t>* word) {
-  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+void FutexWake(const std::atomic<uint32_t>* word, int waiters) {
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, waiters, nullptr, nullptr, 0);
 }
+
+void FutexWakeAll(const std::atomic<uint32_t>* word) { FutexWake(word, INT_MAX); }
 
 }  // namespace shardlog::platform

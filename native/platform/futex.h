@@ -13,6 +13,8 @@ inline constexpr uint64_t kForever = UINT64_MAX;
 void FutexWait(const std::atomic<uint32_t>* word, uint32_t expected, uint64_t timeout_ns);
 
 // Wakes every thread sleeping on word.
+// At most `waiters` of them, the longest waiting first.
+void FutexWake(const std::atomic<uint32_t>* word, int waiters);
 void FutexWakeAll(const std::atomic<uint32_t>* word);
 
 }  // namespace shardlog::platform

@@ -258,12 +258,28 @@ TEST(DirectRoute, TheLeaseTellsWhereJavaScriptMayWrite) {
   Rig rig(2);
   const auto producer = rig.NewProducer();
   const auto* words = reinterpret_cast<const int32_t*>(rig.arena().control());
-  EXPECT_LT(words[producer->js_lease()[0]], 8) << "no lease yet: a word that refuses";
+  EXPECT_LT(words[producer->js_words()[0]], 8) << "no lease yet: a word that refuses";
   ASSERT_TRUE(Append(*producer, "x"));
-  EXPECT_EQ(words[producer->js_lease()[0]], 8 + 4 + 1);
-  EXPECT_EQ(producer->js_lease()[3], 4096 - 64);
+  EXPECT_EQ(words[producer->js_words()[0]], 8 + 4 + 1);
+  EXPECT_EQ(producer->js_words()[3], 4096 - 64);
   rig.Flush();
-  EXPECT_LT(words[producer->js_lease()[0]], 8);
+  EXPECT_LT(words[producer->js_words()[0]], 8);
+}
+
+TEST(DirectRoute, JavaScriptsCountMayPassItsThirtyTwoBits) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  uint64_t direct = 0;
+  for (uint64_t calls = 1; calls <= 5; calls++) {
+    constexpr uint32_t kStep = 0x7000'0000;
+    direct += kStep;
+    producer->js_words()[4] = static_cast<int32_t>(static_cast<uint32_t>(direct));
+    EXPECT_EQ(producer->accepted(), direct + calls - 1);
+    // Makes the next call look for a lease, which is when the count is taken over.
+    rig.Flush();
+    ASSERT_TRUE(Append(*producer, "x"));
+    EXPECT_EQ(producer->accepted(), direct + calls);
+  }
 }
 
 }  // namespace
