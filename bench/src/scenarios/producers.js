@@ -10,9 +10,10 @@ const BURST_ENTRIES = 120_000
 
 /** So large that the burst fills no shard to its threshold: the flusher, a third thread on two cores, sleeps. */
 const LARGE_BUFFER = 512 << 20
+const LASTING = 'shardlog, 512 MiB'
 
 function cases() {
-  const kinds = [['floor'], ['shardlog'], ['shardlog, 512 MiB', LARGE_BUFFER]]
+  const kinds = [['floor'], ['shardlog'], [LASTING, LARGE_BUFFER]]
   return kinds.flatMap(([name, bufferSize]) =>
     [1, 2].map(threads => ({ id: idOf(name, threads), params: { target: name.split(',')[0], threads, bufferSize } }))
   )
@@ -45,12 +46,13 @@ function report(results) {
   const rate = (target, threads) => medianOf(results[idOf(target, threads)] ?? [], 'callsPerSecond')
   const speedup = target => rate(target, 2) / rate(target, 1)
   const goals = []
-  if (Number.isFinite(speedup('shardlog'))) {
+  const lasting = speedup(LASTING)
+  if (Number.isFinite(lasting)) {
     goals.push({
       measure: 'two producers against one, while the buffers last',
       goal: '≥ 1.7 ×',
-      figure: `${format(speedup('shardlog'), 2)} × (a bare N-API copy: ${format(speedup('floor'), 2)} ×)`,
-      ok: speedup('shardlog') >= 1.7
+      figure: `${format(lasting, 2)} × (64 MiB, the flusher at work: ${format(speedup('shardlog'), 2)} ×; a bare N-API copy: ${format(speedup('floor'), 2)} ×)`,
+      ok: lasting >= 1.7
     })
   }
   const rows = Object.entries(results).map(([id, rounds]) => [id, format(medianOf(rounds, 'callsPerSecond') / 1e6, 2)])

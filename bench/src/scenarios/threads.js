@@ -16,9 +16,10 @@ const BUFFER_BYTES = 64 * MIB
 const EXTRA_BYTES = 32 * MIB
 const THREADS = [2, 4, 8, 50, 100]
 const GOAL_THREADS = [8, 50, 100]
-const TOTAL_ENTRIES = 4_000_000
-/** Each thread compiles its own code; twice this many calls are enough. */
-const WARMUP_CALLS = 5000
+/** Much more than the buffers hold: the figures are those of threads that share a full logger. */
+const TOTAL_ENTRIES = 20_000_000
+/** Calls of each thread, twice, before it counts: every thread's code is compiled anew, and in a queue with the others'. */
+const WARMUP_CALLS = 50_000
 /** 'idle' calls an empty function, with shardlog loaded: what is left of the memory is Node's own. */
 const TASKS = ['idle', 'block', 'drop']
 
