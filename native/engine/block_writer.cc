@@ -37,6 +37,26 @@ void Advance(std::vector<iovec>* pieces, size_t bytes) {
   pieces->front().iov_len -= bytes;
 }
 
+struct Whole {
+  uint32_t valid;
+  uint64_t entries;
+};
+
+// What of the segment is whole entries: all, but for memory that somebody else wrote over and for
+// damaged arenas.
+Whole WholeOf(const SealedSegment& segment) {
+  const uint8_t* data = segment.data + format::kBlockHeaderBytes;
+  const int64_t entries = format::CountEntries(data, segment.valid);
+  if (entries >= 0) return {segment.valid, static_cast<uint64_t>(entries)};
+  const size_t valid = format::WholeEntriesPrefix(data, segment.valid);
+  return {static_cast<uint32_t>(valid), static_cast<uint64_t>(format::CountEntries(data, valid))};
+}
+
+uint64_t MemoryBytes(const SealedSegment& segment, const Geometry& geometry) {
+  // [MM counter] relaxed: published by accept, read behind the seal.
+  return uint64_t{segment.slot->span.load(std::memory_order_relaxed)} * geometry.segment_bytes;
+}
+
 // Padding and trailer, or carrier, behind `valid` bytes of entries. `tail` is where block offset
 // `tail_start` lies in memory; everything from the end of the entries up to `tail_end` is written.
 void BuildTail(uint8_t* tail, uint64_t tail_start, uint64_t tail_end, uint64_t valid,
@@ -108,12 +128,10 @@ BlockTotals BlockWriter::CountWhole(uint64_t base,
   BlockTotals sum;
   sum.entries_of_shard.resize(geometry_.num_shards);
   for (const SealedSegment& segment : segments) {
-    const uint8_t* data = segment.data + format::kBlockHeaderBytes;
-    const uint64_t valid = format::WholeEntriesPrefix(data, segment.valid);
+    const auto [valid, entries] = WholeOf(segment);
     if (valid == 0) continue;
     const uint64_t bytes = format::AlignUp(format::BlockExtent(valid), alignment_);
     if (base + sum.bytes + bytes > offset_) break;
-    const auto entries = static_cast<uint64_t>(format::CountEntries(data, valid));
     sum.bytes += bytes;
     sum.payload += valid - entries * format::kEntryPrefixBytes;
     sum.entries += entries;
@@ -123,23 +141,18 @@ BlockTotals BlockWriter::CountWhole(uint64_t base,
   return sum;
 }
 
+format::BlockHeader BlockWriter::HeaderOf(const SealedSegment& segment) const {
+  return {static_cast<uint32_t>(MemoryBytes(segment, geometry_)), WholeOf(segment).valid};
+}
+
 void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context, uint64_t sequence,
                       BlockTotals* totals) {
-  uint64_t valid = segment.valid;
-  int64_t entries = format::CountEntries(segment.data + format::kBlockHeaderBytes, valid);
-  if (entries < 0) {
-    // Only memory that somebody else wrote over, or a damaged arena, looks like this.
-    valid = format::WholeEntriesPrefix(segment.data + format::kBlockHeaderBytes, valid);
-    entries = format::CountEntries(segment.data + format::kBlockHeaderBytes, valid);
-    totals->damaged++;
-    if (entries == 0) return;
-  }
+  const auto [valid, entries] = WholeOf(segment);
+  if (valid != segment.valid) totals->damaged++;
+  if (valid == 0) return;
   const SegmentSlot& slot = *segment.slot;
-  // [MM counter] relaxed: published by accept, read behind the seal.
-  const uint64_t memory_bytes =
-      uint64_t{slot.span.load(std::memory_order_relaxed)} * geometry_.segment_bytes;
-  format::EncodeHeader(segment.data,
-                       {static_cast<uint32_t>(memory_bytes), static_cast<uint32_t>(valid)});
+  const uint64_t memory_bytes = MemoryBytes(segment, geometry_);
+  format::EncodeHeader(segment.data, {static_cast<uint32_t>(memory_bytes), valid});
   const uint32_t crc = format::Crc32c(segment.data, format::kBlockHeaderBytes + valid);
 
   format::Trailer trailer;
@@ -167,9 +180,9 @@ void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
     if (tail_start > 0) AddPiece(segment.data, tail_start);
     AddPiece(tail, end - tail_start);
   }
-  totals->payload += valid - static_cast<uint64_t>(entries) * format::kEntryPrefixBytes;
-  totals->entries += static_cast<uint64_t>(entries);
-  totals->entries_of_shard[segment.shard] += static_cast<uint64_t>(entries);
+  totals->payload += valid - entries * format::kEntryPrefixBytes;
+  totals->entries += entries;
+  totals->entries_of_shard[segment.shard] += entries;
   totals->blocks++;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/buffer_sets.h"
+#include "format/block.h"
 #include "io/file.h"
 
 namespace shardlog::engine {
@@ -47,6 +48,9 @@ class BlockWriter {
 
   // Bytes that the blocks take in a file whose writes are aligned to `alignment`.
   static uint64_t SizeOf(const std::vector<SealedSegment>& segments, size_t alignment);
+
+  // The header of the segment's block; valid is 0 if there is nothing whole in it, and no block.
+  format::BlockHeader HeaderOf(const SealedSegment& segment) const;
 
   // Writes the blocks from file offset `base` (aligned) on. On failure some of them may be in the
   // file; writing them again at the same base mends that, and *totals tells those that are whole.

@@ -108,7 +108,9 @@ class Recovery {
     uint64_t sequence = resumed ? journal.sequence : header().next_sequence;
     const uint64_t sealed_time = resumed ? journal.sealed_time : platform::RealtimeNs();
     // After a power failure `written` may be behind the log: look everywhere.
-    if (resumed || !trusted_) sequence += Forget(InLog(resumed, generation), generation, &segments);
+    if (resumed || !trusted_) {
+      sequence += Forget(InLog(resumed, generation, segments), generation, &segments);
+    }
     if (!segments.empty()) WriteSegments(generation, segments, sequence, sealed_time);
     sets_.MarkWritten(generation);
   }
@@ -128,18 +130,39 @@ class Recovery {
   }
 
   // Segments of the generation that are in the log already and stay there. An interrupted write
-  // with nothing behind it is cut off, to be done again; where somebody else has appended to it,
-  // what is whole of it stays.
-  std::set<uint32_t> InLog(bool resumed, uint64_t generation) {
+  // with nothing behind it is cut off, to be done again; where somebody else has appended to it, or
+  // the bytes are not ours at all, what is whole of it stays.
+  std::set<uint32_t> InLog(bool resumed, uint64_t generation,
+                           const std::vector<SealedSegment>& segments) {
     const Journal& journal = header().journal;
     const uint64_t size = LogSize();
-    if (resumed && size >= journal.base && size <= journal.limit) {
+    if (resumed && size >= journal.base && size <= journal.limit &&
+        BeginsAsOurs(journal.base, size, segments)) {
       const IoStatus status = log_->CutTo(journal.base);
       if (!status.ok()) ThrowIo(status, log_->path());
       return {};
     }
     return SegmentsInLog(log_, resumed ? std::min(journal.base, size) : 0, size, header().stream,
                          generation);
+  }
+
+  // Whether what the log has from `base` on may be what the interrupted write has left there: the
+  // header of its first block, as far as the file goes, or space it never came to fill. File
+  // systems give the inode of a deleted log to the next file, which may be anybody's.
+  bool BeginsAsOurs(uint64_t base, uint64_t size, const std::vector<SealedSegment>& segments) {
+    uint8_t there[format::kBlockHeaderBytes] = {};
+    const size_t bytes = std::min<uint64_t>(size - base, sizeof there);
+    ReadOrThrow(log_, there, bytes, base);
+    static constexpr uint8_t kZeroes[format::kBlockHeaderBytes] = {};
+    if (std::memcmp(there, kZeroes, bytes) == 0) return true;
+    for (const SealedSegment& segment : segments) {
+      const format::BlockHeader header = writer_.HeaderOf(segment);
+      if (header.valid == 0) continue;  // nothing whole in it: not written
+      uint8_t ours[format::kBlockHeaderBytes];
+      format::EncodeHeader(ours, header);
+      return std::memcmp(there, ours, bytes) == 0;
+    }
+    return false;
   }
 
   // Takes segments that are in the log out of the list, and out of the arena: a recovery that takes

@@ -215,6 +215,30 @@ TEST_F(Recovery, OfALogThatWasTruncatedMeanwhileAppends) {
   EXPECT_FALSE(Exists(arena()));
 }
 
+// File systems give a deleted file's inode to the next one: device, inode and size say that it is
+// our half-written log, the bytes say that it is not.
+TEST_F(Recovery, CutsNothingOffAFileThatIsNotOursWhateverItsInode) {
+  std::string block("\0\x10\0\0\x09\0\0\0\x05\0\0\0other", 17);
+  block.resize(512);
+  for (const std::string& foreign : {std::string(600, 'f'), std::string(3, 'f'), block}) {
+    SCOPED_TRACE(foreign.size());
+    std::remove(path().c_str());
+    ASSERT_TRUE(LiveAndDie([&] {
+      FaultyFiles files;
+      files.At(0, 700, Die);
+      const auto log = Log::Open(ArenaConfig(), &files);
+      const auto producer = log->Attach();
+      for (int i = 0; i < 3; i++) producer->Append(std::string(300, 'x').data(), 300);
+      log->Flush();
+    }));
+    ASSERT_EQ(ReadFile(path()).size(), 700u);
+    WriteFile(path(), foreign);  // the same inode, and a size that the interrupted write had, too
+    EXPECT_EQ(Recover().at(0).entries, 3u);
+    EXPECT_EQ(ReadFile(path()).substr(0, foreign.size()), foreign);
+    EXPECT_EQ(ReadPlainLog(path()).Entries().size(), foreign == block ? 4u : 3u);
+  }
+}
+
 // A kill in the middle of the recycle: some segments of a written generation are empty already.
 TEST_F(Recovery, AHalfRecycledSetIsNotWrittenAgain) {
   for (uint32_t cleared = 0; cleared <= 5; cleared++) {
