@@ -22,6 +22,8 @@
 namespace shardlog::engine {
 namespace {
 
+constexpr char kShmDirectory[] = "/dev/shm/";
+
 [[noreturn]] void ThrowIo(const char* call, const std::string& path, int error_number) {
   throw Error("ERR_SHARDLOG_IO",
               std::string(call) + " of arena " + path + " failed: " + std::strerror(error_number),
@@ -50,6 +52,23 @@ class FdGuard {
 
 uint32_t HeaderCrc(const ArenaHeader& header) {
   return format::Crc32c(&header, kArenaHeaderCrcBytes);
+}
+
+// Whatever is at `path` in /dev/shm and another user's is not looked into. `st`: what is there.
+void CheckOwner(const std::string& path, const struct stat& st, const io::FileInfo& log) {
+  if (path.rfind(kShmDirectory, 0) != 0 || IsTrustedOwner(st.st_uid, log)) return;
+  throw Error("ERR_SHARDLOG_ARENA_OWNER",
+              path + " belongs to user " + std::to_string(st.st_uid) +
+                  ", who is neither the caller nor the owner of the log",
+              0, "", path);
+}
+
+// For a call that a file which others have put in the way made fail, or anything else.
+[[noreturn]] void ThrowIoOrOwner(const char* call, const std::string& path, int error_number,
+                                 const io::FileInfo& log) {
+  struct stat st;
+  if (lstat(path.c_str(), &st) == 0) CheckOwner(path, st, log);
+  ThrowIo(call, path, error_number);
 }
 
 // Reads and judges a header. Throws as Arena::Open does.
@@ -87,8 +106,12 @@ Geometry CheckHeader(const ArenaHeader& header, uint64_t file_bytes, const std::
 std::string FileArenaPath(const std::string& log_path) { return log_path + ".arena"; }
 
 std::string ShmArenaPath(const io::FileInfo& log) {
-  return "/dev/shm/shardlog-" + std::to_string(log.device) + "-" + std::to_string(log.inode) +
-         ".arena";
+  return std::string(kShmDirectory) + "shardlog-" + std::to_string(log.device) + "-" +
+         std::to_string(log.inode) + ".arena";
+}
+
+bool IsTrustedOwner(uint32_t owner, const io::FileInfo& log) {
+  return owner == geteuid() || owner == log.owner;
 }
 
 std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& info,
@@ -109,7 +132,7 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   const std::string temporary = path + ".new";
   unlink(temporary.c_str());
   FdGuard fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (fd.get() < 0) ThrowIo("open", temporary, errno);
+  if (fd.get() < 0) ThrowIoOrOwner("open", temporary, errno, info);
   const int failed = posix_fallocate(fd.get(), 0, static_cast<off_t>(total));
   if (failed != 0) {
     unlink(temporary.c_str());
@@ -123,25 +146,26 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   if (rename(temporary.c_str(), path.c_str()) != 0) {
     const int error_number = errno;
     unlink(temporary.c_str());
-    ThrowIo("rename", temporary, error_number);
+    ThrowIoOrOwner("rename", path, error_number, info);
   }
   arena->path_ = path;
   return arena;
 }
 
-std::shared_ptr<Arena> Arena::Open(const std::string& path) {
+std::shared_ptr<Arena> Arena::Open(const std::string& path, const io::FileInfo& log) {
   FdGuard fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (fd.get() < 0) {
     // A name that is too long for a file is none of an arena's.
     if (errno == ENOENT || errno == ENAMETOOLONG) return nullptr;
-    ThrowIo("open", path, errno);
+    ThrowIoOrOwner("open", path, errno, log);
   }
+  struct stat st;
+  if (fstat(fd.get(), &st) != 0) ThrowIo("fstat", path, errno);
+  CheckOwner(path, st, log);
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) ThrowIo("flock", path, errno);
     throw Error("ERR_SHARDLOG_LOCKED", path + " belongs to a running process", 0, "flock", path);
   }
-  struct stat st;
-  if (fstat(fd.get(), &st) != 0) ThrowIo("fstat", path, errno);
   ArenaHeader header;
   const ssize_t got = pread(fd.get(), &header, sizeof header, 0);
   if (got < 0) ThrowIo("pread", path, errno);

@@ -21,6 +21,10 @@ namespace shardlog::engine {
 std::string FileArenaPath(const std::string& log_path);
 std::string ShmArenaPath(const io::FileInfo& log);
 
+// Whether a file in /dev/shm that belongs to user `owner` may be an arena of `log`: everybody can
+// make files there, so it has to be ours, or the user's whom the log itself belongs to.
+bool IsTrustedOwner(uint32_t owner, const io::FileInfo& log);
+
 class Arena {
  public:
   // A new arena for the log `info`, ready for generation 0. Space is reserved up front, so that a
@@ -28,13 +32,14 @@ class Arena {
   static std::shared_ptr<Arena> Create(const Config& config, const io::FileInfo& info,
                                        uint64_t stream);
 
-  // Maps an existing arena file and takes its lock. Throws Error with code
+  // Maps an existing arena file of `log` and takes its lock. Throws Error with code
   //   ERR_SHARDLOG_LOCKED         its owner lives,
+  //   ERR_SHARDLOG_ARENA_OWNER    it lies in /dev/shm and belongs to a user who is not trusted,
   //   ERR_SHARDLOG_ARENA_VERSION  written by another version, or of a geometry this one cannot have
   //   made, ERR_SHARDLOG_ARENA_CORRUPT  not an arena, truncated, or its header fails its CRC,
   //   ERR_SHARDLOG_IO             the kernel said no.
   // Null if there is no such file. Never changes the file.
-  static std::shared_ptr<Arena> Open(const std::string& path);
+  static std::shared_ptr<Arena> Open(const std::string& path, const io::FileInfo& log);
 
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;

@@ -25,18 +25,17 @@ bool IsArenaName(const std::string& name) {
 }
 
 // Whether the file is an arena of ours whose log was opened as `log_path` on the same device (other
-// containers may have the path, too). /dev/shm is everybody's: what belongs to another user, or
-// cannot be read, is none.
-bool IsArenaOf(const std::string& path, const std::string& log_path, uint64_t device) {
+// containers may have the path, too). What belongs to another user, or cannot be read, is none.
+bool IsArenaOf(const std::string& path, const std::string& log_path, const io::FileInfo& log) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0) return false;
   struct stat st;
   const auto header = std::make_unique<ArenaHeader>();
   const bool read =
-      fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+      fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && IsTrustedOwner(st.st_uid, log) &&
       pread(fd, header.get(), sizeof *header, 0) == static_cast<ssize_t>(sizeof *header);
   close(fd);
-  return read && header->magic == kArenaMagic && header->log_device == device &&
+  return read && header->magic == kArenaMagic && header->log_device == log.device &&
          header->path_bytes == log_path.size() && header->path_bytes < kMaxArenaPathBytes &&
          std::equal(log_path.begin(), log_path.end(), header->path);
 }
@@ -50,7 +49,7 @@ std::vector<std::string> ArenaPlaces(const std::string& log_path, const io::File
   while (const dirent* entry = readdir(directory.get())) {
     const std::string name = entry->d_name;
     const std::string path = kShmDirectory + name;
-    if (IsArenaName(name) && path != places[1] && IsArenaOf(path, log_path, info.device)) {
+    if (IsArenaName(name) && path != places[1] && IsArenaOf(path, log_path, info)) {
       places.push_back(path);
     }
   }

@@ -81,8 +81,8 @@ Log::Log(const Config& config, std::unique_ptr<LogFile> file, const RecoveryRepo
       recovered_entries_(recovered.entries) {
   if (!recovered.set_aside.empty()) {
     flusher_->Report({"ERR_SHARDLOG_ARENA_ASIDE",
-                      "an arena of an earlier process was set aside as " + recovered.set_aside +
-                          ": " + recovered.reason,
+                      "an arena was not recovered and is kept as " + recovered.set_aside + ": " +
+                          recovered.reason,
                       recovered.set_aside, 0, ""});
   }
   flusher_->Start();

@@ -232,8 +232,14 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
   report.arena_path = arena_path;
   std::shared_ptr<Arena> arena;
   try {
-    arena = Arena::Open(arena_path);
+    arena = Arena::Open(arena_path, log->info());
   } catch (const Error& error) {
+    if (error.code() == "ERR_SHARDLOG_ARENA_OWNER") {
+      report.found = true;
+      report.set_aside = arena_path;
+      report.reason = error.what();
+      return report;
+    }
     const bool unreadable = error.code() == "ERR_SHARDLOG_ARENA_VERSION" ||
                             error.code() == "ERR_SHARDLOG_ARENA_CORRUPT";
     if (!unreadable) throw;

@@ -14,7 +14,7 @@ struct RecoveryReport {
   bool found = false;      // an arena was there
   std::string arena_path;  // where it is, or was
   std::string set_aside;   // where it is now, if it was not recovered; empty otherwise
-  std::string reason;      // why it was set aside
+  std::string reason;      // why it was not
   uint32_t owner_pid = 0;
   uint64_t entries = 0;
   uint64_t blocks = 0;
@@ -24,7 +24,8 @@ struct RecoveryReport {
 
 // Drains the arena at `arena_path` into `log`, which is open and locked, and removes it. An arena
 // that cannot be trusted (another boot, unless `force`; another version; damage) is renamed to
-// `<arena>.aside-<time>`, never destroyed. Throws Error if its owner lives (ERR_SHARDLOG_LOCKED),
+// `<arena>.aside-<time>`, never destroyed. One of another user's in /dev/shm is reported and left
+// where it is. Throws Error if its owner lives (ERR_SHARDLOG_LOCKED),
 // or if the kernel fails it, in which case the arena stays and may be recovered later.
 RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool force);
 

@@ -17,6 +17,7 @@ struct FileInfo {
   uint64_t inode = 0;
   uint64_t size = 0;
   uint64_t links = 0;
+  uint32_t owner = 0;  // user id
 };
 
 enum class DirectIo { kAuto, kRequired, kOff };

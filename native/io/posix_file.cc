@@ -111,6 +111,7 @@ void CopyInfo(const struct stat& from, FileInfo* to) {
   to->inode = from.st_ino;
   to->size = static_cast<uint64_t>(from.st_size);
   to->links = from.st_nlink;
+  to->owner = from.st_uid;
 }
 
 int PosixFile::Stat(FileInfo* info) {
