@@ -1,6 +1,6 @@
 // Process-wide state, and the only place that has any: the open logs, by file.
 //
-// Thread: any; every function locks.
+// Thread: any.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,9 @@ namespace shardlog::engine {
 
 // The log at config.path, joined if this process has that file open already (under any name),
 // opened otherwise. A log that is joined keeps the options of its first opener. Each call must be
-// matched by one of Leave. Throws Error as Log::Open does.
-std::shared_ptr<Log> Join(const Config& config);
+// matched by one of Leave. Waits while another thread opens or closes the same file, not for those
+// of other files. Throws Error as Log::Open does. `files` outlives the log.
+std::shared_ptr<Log> Join(const Config& config, io::FileSystem* files = &io::PosixFileSystem());
 
 // The last to leave closes the log, and is told how that went; others get ok.
 IoStatus Leave(const std::shared_ptr<Log>& log);

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "engine/error.h"
-#include "engine/registry.h"
 #include "support/entries.h"
 #include "support/rig.h"
 
@@ -330,18 +329,6 @@ TEST(Flush, OfManyThreadsAtOnceAndWhileClosingEnds) {
 }
 
 // --- more than one log ---
-
-TEST(Registry, OneFileIsOneLogUnderAnyName) {
-  TempDir directory;
-  const auto first = engine::Join(SmallConfig(directory.File("log"), 1));
-  const auto second = engine::Join(SmallConfig(directory.path() + "/./log", 1));
-  EXPECT_EQ(first, second);
-  EXPECT_TRUE(engine::Leave(first).ok());
-  const auto producer = second->Attach();
-  EXPECT_TRUE(producer->Append("still open", 10));
-  EXPECT_TRUE(engine::Leave(second).ok());
-  EXPECT_EQ(ReadPlainLog(directory.File("log")).Entries(), std::vector<std::string>{"still open"});
-}
 
 TEST(Lock, ASecondLogOfTheSameFileIsRefused) {
   TempDir directory;
