@@ -49,7 +49,8 @@ export interface NativeHandle {
 export interface DirectRoute {
   /**
    * [index into words, index of the buffer, start of the segment in that buffer, end of its room for entries], rewritten by
-   * native calls, and at 4 the entries accepted through this route, modulo 2^32, which JavaScript counts.
+   * native calls; at 4 the entries accepted through this route, modulo 2^32, which JavaScript counts; at 5 a number that changes with the
+   * lease, rewritten by native calls.
    */
   lease: Int32Array
   /** The arena's control words; `words[lease[0]]` is the low half of the leased segment's word. */

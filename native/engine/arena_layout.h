@@ -43,6 +43,8 @@ struct ArenaHeader {
   uint64_t owner_start;
   std::array<uint8_t, 16> boot_id;
   uint32_t header_crc;
+  uint32_t spare_before_content;
+  uint32_t content;  // what entries are, a Content
 
   // One cache line for each thing that another thread writes.
   alignas(64) uint8_t spare_before_words[128];
@@ -64,6 +66,7 @@ static_assert(offsetof(ArenaHeader, created_time) == 48);
 static_assert(offsetof(ArenaHeader, owner_pid) == 72);
 static_assert(offsetof(ArenaHeader, boot_id) == 88);
 static_assert(offsetof(ArenaHeader, header_crc) == 104);
+static_assert(offsetof(ArenaHeader, content) == 112);
 static_assert(offsetof(ArenaHeader, active) == 256);
 static_assert(offsetof(ArenaHeader, recycled) == 320);
 static_assert(offsetof(ArenaHeader, journal) == 384);

@@ -170,8 +170,14 @@ void Producer::PublishLease() {
   const Arena& arena = sets_->arena();
   const Geometry& g = sets_->geometry();
   const Lease& lease = leases_[0];
-  js_words_[0] = static_cast<int32_t>(
+  const auto word = static_cast<int32_t>(
       (reinterpret_cast<const uint8_t*>(lease.slot) - arena.control()) / sizeof(int32_t));
+  // Another segment, or the same one in another generation: nothing is defined in it yet.
+  if (word != js_words_[0] || lease.generation != js_generation_) {
+    js_words_[5] = static_cast<int32_t>(static_cast<uint32_t>(js_words_[5]) + 1);
+  }
+  js_generation_ = lease.generation;
+  js_words_[0] = word;
   js_words_[1] = static_cast<int32_t>((lease.generation & 1) * g.num_shards + lease.shard);
   js_words_[2] = static_cast<int32_t>(lease.segment * g.segment_bytes);
   js_words_[3] = static_cast<int32_t>(lease.limit);

@@ -116,7 +116,7 @@ class alignas(64) Producer {
   // --- the direct route from JavaScript (lib/engine/native-binding.ts): it reads the lease and
   // writes entries and the count itself, between native calls of the same thread ---
   bool direct_route_allowed() const { return leases_.size() == 1; }
-  static constexpr size_t kJsWords = 5;
+  static constexpr size_t kJsWords = 6;
   int32_t* js_words() { return js_words_; }
 
  private:
@@ -147,10 +147,12 @@ class alignas(64) Producer {
   std::vector<Lease> leases_;
   Counter accepted_;
   size_t turn_ = 0;
-  // Word index, buffer index, segment start, limit, entries accepted by JavaScript modulo 2^32.
+  // Word index, buffer index, segment start, limit, entries accepted by JavaScript modulo 2^32,
+  // number of the lease.
   int32_t js_words_[kJsWords] = {};
   // Entries accepted by JavaScript up to the last native call. 2^32 more do not fit into a lease.
   Counter js_accepted_;
+  uint64_t js_generation_ = UINT64_MAX;  // of the lease that js_words_ tell
 
   // Cold.
   const std::shared_ptr<BufferSets> sets_;

@@ -262,6 +262,11 @@ TEST(DirectRoute, TheLeaseTellsWhereJavaScriptMayWrite) {
   ASSERT_TRUE(Append(*producer, "x"));
   EXPECT_EQ(words[producer->js_words()[0]], 8 + 4 + 1);
   EXPECT_EQ(producer->js_words()[3], 4096 - 64);
+  const int32_t lease = producer->js_words()[5];
+  ASSERT_TRUE(Append(*producer, std::string(3000, 'x')));
+  EXPECT_EQ(producer->js_words()[5], lease) << "the same lease";
+  ASSERT_TRUE(Append(*producer, std::string(3000, 'x')));
+  EXPECT_NE(producer->js_words()[5], lease) << "the next segment";
   rig.Flush();
   EXPECT_LT(words[producer->js_words()[0]], 8);
 }
