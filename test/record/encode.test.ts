@@ -1,0 +1,196 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { defineString } from '../../lib/record/definition'
+import { type LineStyle, recordEncoder } from '../../lib/record/encode'
+import { MessageCache } from '../../lib/record/message-cache'
+import { renderSegment } from '../../lib/record/render'
+import { ShapeTree } from '../../lib/record/shape-tree'
+import { TIME_MS, TIME_TEXT } from '../../lib/record/wire'
+import { FakeLog } from '../support/fake-log'
+
+type Fields = Record<string, unknown>
+
+/** A style whose lines are made by JSON.stringify alone. */
+function style(overrides: Partial<LineStyle> = {}): LineStyle {
+  const bindings = ',"pid":71'
+  return {
+    head: defineString('{"level":30'),
+    bindings: defineString(bindings),
+    timeForm: TIME_MS,
+    shapes: new ShapeTree(() => null),
+    messages: new MessageCache(',"msg":'),
+    messageKey: defineString(',"msg":'),
+    stringify: value => (typeof value === 'bigint' ? String(value) : JSON.stringify(value)),
+    line: (time, timeText, fields, message) => {
+      const texts = Object.entries(fields ?? {}).map(([key, value]) => {
+        const json = typeof value === 'function' ? undefined : JSON.stringify(value)
+        return json === undefined ? '' : `,${JSON.stringify(key)}:${json}`
+      })
+      const tail = message === undefined ? '' : `,"msg":${JSON.stringify(message)}`
+      return `{"level":30${timeText === '' ? `,"time":${time}` : timeText}${bindings}${texts.join('')}${tail}}\n`
+    },
+    ...overrides
+  }
+}
+
+function lines(log: FakeLog): string[] {
+  log.seal()
+  return log.segments.flatMap(segment => {
+    const { lines: rendered, damaged } = renderSegment(segment)
+    expect(damaged).toBe(0)
+    return rendered.map(line => line.bytes.toString())
+  })
+}
+
+const anyString = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 60 }),
+  fc.string({ unit: 'grapheme', maxLength: 60 }),
+  fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 20 }).map(units => String.fromCharCode(...units)),
+  fc.string({ minLength: 41, maxLength: 400 })
+)
+const anyValue = fc.oneof(
+  anyString,
+  fc.integer(),
+  fc.double(),
+  fc.boolean(),
+  fc.constantFrom(null, undefined, Number.NaN, -0, 2 ** 31, -(2 ** 31), 2 ** 53),
+  fc.constant(() => 1),
+  fc.constant(Symbol('s')),
+  fc.jsonValue(),
+  fc.date({ noInvalidDate: true })
+)
+const anyFields = fc.option(fc.dictionary(anyString, anyValue, { maxKeys: 12, noNullPrototype: false }), { nil: null })
+const anyRecord = fc.record({
+  fields: anyFields,
+  message: fc.oneof(
+    anyString,
+    fc.constantFrom('user login', 'done', undefined),
+    anyValue.filter(v => typeof v !== 'function' && typeof v !== 'symbol')
+  ),
+  time: fc.integer({ min: 0, max: 8.64e15 }),
+  seal: fc.boolean()
+})
+
+describe('the record encoder', () => {
+  it('what it records is rendered as JSON.stringify prints it, in whatever segments it comes to lie', () => {
+    fc.assert(
+      fc.property(fc.array(anyRecord, { maxLength: 40 }), fc.integer({ min: 1024, max: 65_536 }), (records, size) => {
+        const log = new FakeLog(size)
+        const encoder = recordEncoder(log)
+        const text = style()
+        const expected: string[] = []
+        for (const { fields, message, time, seal } of records) {
+          if (seal) log.seal()
+          if (encoder.record(text, time, '', fields, message)) expected.push(text.line(time, '', fields, message))
+        }
+        expect(lines(log)).toEqual(expected)
+      }),
+      { numRuns: 400 }
+    )
+  })
+
+  it('the time may be a text of its own', () => {
+    const log = new FakeLog(4096)
+    const encoder = recordEncoder(log)
+    const text = style({ timeForm: TIME_TEXT })
+    const expected = ['a', 'a', 'b'].map(message => {
+      encoder.record(text, 5, ',"t":"now"', { message }, message)
+      return text.line(5, ',"t":"now"', { message }, message)
+    })
+    expect(lines(log)).toEqual(expected)
+  })
+
+  it('once its segment knows what it refers to, a record takes no call', () => {
+    const log = new FakeLog(65_536)
+    const encoder = recordEncoder(log)
+    const text = style()
+    for (let i = 0; i < 100; i++) encoder.record(text, i, '', { i, name: 'x' }, 'a message')
+    expect(log.calls).toBe(1)
+    expect(log.accepted).toBe(99)
+    expect(lines(log)).toHaveLength(100)
+  })
+
+  it('a record made by a getter comes behind the one it is part of, and neither is made twice', () => {
+    const log = new FakeLog(65_536)
+    const encoder = recordEncoder(log)
+    const text = style()
+    const fields = {
+      get nested() {
+        encoder.record(text, 1, '', { inner: 1 }, 'inner')
+        encoder.text(2, 'inner text\n')
+        return 'outer'
+      }
+    }
+    for (let i = 0; i < 3; i++) encoder.record(text, i, '', fields, 'outer')
+    expect(lines(log).map(line => /inner text|"msg":"\w+"/.exec(line)![0])).toEqual(
+      [0, 1, 2].flatMap(() => ['"msg":"outer"', '"msg":"inner"', 'inner text'])
+    )
+  })
+
+  it('what a getter throws goes to the caller, and the next record is made', () => {
+    const log = new FakeLog(4096)
+    const encoder = recordEncoder(log)
+    const text = style()
+    const fields = {
+      get broken(): never {
+        throw new Error('broken')
+      }
+    }
+    expect(() => encoder.record(text, 1, '', fields, 'x')).toThrow('broken')
+    expect(encoder.record(text, 2, '', { fine: true }, 'y')).toBe(true)
+    expect(lines(log)).toEqual([text.line(2, '', { fine: true }, 'y')])
+  })
+
+  it('inherited properties are not recorded', () => {
+    const log = new FakeLog(4096)
+    const encoder = recordEncoder(log)
+    const fields: Fields = Object.assign(Object.create({ inherited: 1 }), { own: 2 })
+    encoder.record(style(), 1, '', fields, 'x')
+    expect(lines(log)).toEqual([style().line(1, '', { own: 2 }, 'x')])
+  })
+
+  it('conversions see the values of their keys', () => {
+    const log = new FakeLog(4096)
+    const encoder = recordEncoder(log)
+    const text = style({ shapes: new ShapeTree(key => (key === 'secret' ? () => '[Redacted]' : null)) })
+    for (let i = 0; i < 3; i++) encoder.record(text, 1, '', { a: 1, secret: { deep: i } }, 'x')
+    expect(new Set(lines(log))).toEqual(new Set([text.line(1, '', { a: 1, secret: '[Redacted]' }, 'x')]))
+  })
+
+  it('a record that is refused is told so', () => {
+    const log = new FakeLog(4096)
+    const encoder = recordEncoder(log)
+    log.accepts = false
+    expect(encoder.record(style(), 1, '', { a: 1 }, 'x')).toBe(false)
+    expect(encoder.text(1, 'x\n')).toBe(false)
+  })
+
+  it('without a direct route every record is a bundle of its own', () => {
+    const log = new FakeLog(65_536)
+    const encoder = recordEncoder({ direct: null, logBytes: log.logBytes })
+    const text = style()
+    for (let i = 0; i < 10; i++) encoder.record(text, i, '', { i }, 'm')
+    expect(log.calls).toBe(10)
+    expect(lines(log)).toEqual(Array.from({ length: 10 }, (_, i) => text.line(i, '', { i }, 'm')))
+  })
+
+  it('shapes and messages without end leave memory bounded, and nothing unsaid', () => {
+    const log = new FakeLog(65_536)
+    const encoder = recordEncoder(log)
+    const text = style()
+    const root = text.shapes.root
+    for (let i = 0; i < 25_000; i++) encoder.record(text, i, '', { [`key${i}`]: i }, `message ${i}`)
+    expect(text.shapes.root).not.toBe(root)
+    expect(lines(log)).toHaveLength(25_000)
+  })
+
+  it('keys that the format cannot hold make a text', () => {
+    const log = new FakeLog(4 << 20)
+    const encoder = recordEncoder(log)
+    const text = style()
+    const wide = Object.fromEntries(Array.from({ length: 70_000 }, (_, i) => [`k${i}`, 1]))
+    const long = { ['x'.repeat(70_000)]: 1 }
+    for (const fields of [wide, long]) encoder.record(text, 1, '', fields, 'm')
+    expect(lines(log)).toEqual([wide, long].map(fields => text.line(1, '', fields, 'm')))
+  })
+})

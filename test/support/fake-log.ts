@@ -1,0 +1,63 @@
+import type { DirectRoute } from '../../lib/engine/native-binding'
+import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../../lib/format'
+import type { RecordTarget } from '../../lib/record/encode'
+
+/** Place of the leased segment's word; the one at 0 refuses. */
+const WORD = 1
+const SEALED = -1
+
+/**
+ * What a handle of the addon looks like to an encoder, in a few lines: one lease of a segment at a time, and a call route that leases the
+ * next one. `segments` are the entries of those that were sealed.
+ */
+export class FakeLog implements RecordTarget {
+  readonly segments: Buffer[] = []
+  readonly direct: DirectRoute
+  /** Calls of the call route. */
+  calls = 0
+  /** What the call route answers; false: the buffers are full. */
+  accepts = true
+  readonly #memory: ArrayBuffer
+  readonly #size: number
+  readonly #words = new Int32Array(2).fill(SEALED)
+  readonly #lease = new Int32Array(6)
+
+  constructor(segmentBytes: number) {
+    this.#size = segmentBytes
+    this.#memory = new ArrayBuffer(segmentBytes)
+    this.direct = { lease: this.#lease, words: this.#words, buffer: () => this.#memory }
+  }
+
+  get accepted(): number {
+    return this.#lease[4]!
+  }
+
+  readonly logBytes = (bytes: Uint8Array, start = 0, end = bytes.length): boolean => {
+    this.calls++
+    const size = ENTRY_PREFIX_BYTES + end - start
+    if (!this.accepts || BLOCK_HEADER_BYTES + size > this.#size) return false
+    const offset = this.#words[WORD]!
+    if (offset < BLOCK_HEADER_BYTES || offset + size > this.#size) this.#claim()
+    const at = this.#words[WORD]!
+    const memory = Buffer.from(this.#memory)
+    memory.writeUInt32LE(end - start, at)
+    memory.set(bytes.subarray(start, end), at + ENTRY_PREFIX_BYTES)
+    this.#words[WORD] = at + size
+    return true
+  }
+
+  #claim(): void {
+    this.seal()
+    this.#words[WORD] = BLOCK_HEADER_BYTES
+    this.#lease[0] = WORD
+    this.#lease[3] = this.#size
+    this.#lease[5]!++
+  }
+
+  /** The flusher takes the segment, as it may at any moment. */
+  seal(): void {
+    const end = this.#words[WORD]!
+    if (end > BLOCK_HEADER_BYTES) this.segments.push(Buffer.from(this.#memory.slice(BLOCK_HEADER_BYTES, end)))
+    this.#words[WORD] = SEALED
+  }
+}
