@@ -54,6 +54,14 @@ uint32_t HeaderCrc(const ArenaHeader& header) {
   return format::Crc32c(&header, kArenaHeaderCrcBytes);
 }
 
+// MADV_DONTFORK or MADV_DOFORK for whole pages; other memory shares its pages with the rest of the
+// process. True if done.
+bool AdviseFork(uint8_t* at, uint64_t bytes, int advice) {
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  if (reinterpret_cast<uintptr_t>(at) % page != 0 || bytes % page != 0) return false;
+  return madvise(at, bytes, advice) == 0;
+}
+
 // Whatever is at `path` in /dev/shm and another user's is not looked into. `st`: what is there.
 void CheckOwner(const std::string& path, const struct stat& st, const io::FileInfo& log) {
   if (path.rfind(kShmDirectory, 0) != 0 || IsTrustedOwner(st.st_uid, log)) return;
@@ -182,8 +190,11 @@ std::shared_ptr<Arena> Arena::Open(const std::string& path, const io::FileInfo& 
 }
 
 Arena::~Arena() {
-  if (separate_shards_) {
-    for (uint8_t* shard : shards_) std::free(shard);
+  for (size_t i = 0; separate_shards_ && i < shards_.size(); i++) {
+    // Memory that a child would not get must not become somebody else's.
+    if (kept_from_children_[i] && !AdviseFork(shards_[i], geometry_.shard_bytes(), MADV_DOFORK))
+      continue;
+    std::free(shards_[i]);
   }
   if (control_ != nullptr) munmap(control_, mapped_bytes_);
   if (fd_ >= 0) close(fd_);
@@ -218,6 +229,15 @@ void Arena::AllocateShards(bool one_mapping) {
     shards_.push_back(static_cast<uint8_t*>(shard));
   }
   Layout();
+  KeepFromChildren();
+}
+
+// A child of fork() never touches the data, and sharing it with one would make each page that
+// producers write to afterwards fault and be copied, at every start of a child process.
+void Arena::KeepFromChildren() {
+  for (uint8_t* shard : shards_) {
+    kept_from_children_.push_back(AdviseFork(shard, geometry_.shard_bytes(), MADV_DONTFORK));
+  }
 }
 
 void Arena::Initialise(const Config& config, const io::FileInfo& info, uint64_t stream) {

@@ -82,7 +82,8 @@ class Arena {
   void Unlock();
 
   // In the child of fork(): swaps the mapping for empty private memory, in which every accept
-  // fails, so that the child can never write into its parent's log. Async-signal-safe.
+  // fails, so that the child can never write into its parent's log. Separate shards of plain memory
+  // are not there any more, and nothing leads to them. Async-signal-safe.
   void AbandonAfterFork();
 
  private:
@@ -90,6 +91,7 @@ class Arena {
   void MapFile(int fd, uint64_t bytes);
   void Layout();
   void AllocateShards(bool one_mapping);
+  void KeepFromChildren();
   void Initialise(const Config& config, const io::FileInfo& info, uint64_t stream);
 
   Geometry geometry_;
@@ -101,6 +103,7 @@ class Arena {
   SegmentSlot* slots_ = nullptr;
   std::vector<uint8_t*> shards_;
   bool separate_shards_ = false;
+  std::vector<bool> kept_from_children_;  // of shards in plain memory
 };
 
 }  // namespace shardlog::engine

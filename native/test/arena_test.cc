@@ -4,11 +4,16 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cinttypes>
+#include <cstdio>
+#include <fstream>
 #include <string>
+#include <vector>
 
 #include "engine/arena_places.h"
 #include "engine/error.h"
 #include "engine/log.h"
+#include "engine/registry.h"
 #include "support/child.h"
 #include "support/rig.h"
 
@@ -82,6 +87,53 @@ TEST_F(ShmArena, OfTheLogsOwnerIsRecoveredByAnybodyWhoMay) {
   EXPECT_EQ(engine::RecoverLog(config_.path, config_.io, false).at(0).entries, 3u);
   EXPECT_FALSE(Exists(arena));
 }
+
+// The flags that the kernel keeps for the mapping which `at` lies in: "dc" is one that children do
+// not get.
+std::string MappingFlags(const void* at) {
+  std::ifstream maps("/proc/self/smaps");
+  std::string line;
+  bool here = false;
+  while (std::getline(maps, line)) {
+    uintptr_t start = 0;
+    uintptr_t end = 0;
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &start, &end) == 2) {
+      here = start <= reinterpret_cast<uintptr_t>(at) && reinterpret_cast<uintptr_t>(at) < end;
+    }
+    if (here && line.rfind("VmFlags:", 0) == 0) return line + " ";
+  }
+  return "";
+}
+
+class PlainMemory : public testing::TestWithParam<bool> {};
+
+TEST_P(PlainMemory, IsKeptFromChildrenWhoseCallsAreDropped) {
+  TempDir directory;
+  Config config = SmallConfig(directory.File("log"), 2);
+  config.use_mmap = GetParam();
+  const auto log = engine::Join(config);
+  const auto producer = log->Attach();
+  ASSERT_TRUE(producer->Append("parent", 6));
+  for (uint32_t shard = 0; shard < 2; shard++) {
+    for (uint32_t set = 0; set < 2; set++) {
+      EXPECT_NE(MappingFlags(log->arena().shard_data(set, shard)).find(" dc "), std::string::npos);
+    }
+  }
+  EXPECT_EQ(MappingFlags(log->arena().control()).find(" dc "), std::string::npos);
+  SharedCounters counters;
+  EXPECT_TRUE(LiveAndDie([&] {
+    counters[0] = producer->Append("child", 5) ? 2 : 1;
+    counters[1] = static_cast<uint32_t>(log->Stats().total_logs + log->Shards().size());
+    log->Detach(producer);
+  })) << "the child crashed";
+  EXPECT_EQ(counters[0], 1u);
+  EXPECT_GE(counters[1], 3u);
+  EXPECT_TRUE(producer->Append("parent", 6));
+  EXPECT_TRUE(engine::Leave(log).ok());
+  EXPECT_EQ(ReadPlainLog(config.path).Entries(), (std::vector<std::string>{"parent", "parent"}));
+}
+
+INSTANTIATE_TEST_SUITE_P(OneMapping, PlainMemory, testing::Bool());
 
 }  // namespace
 }  // namespace shardlog::test
