@@ -212,7 +212,7 @@ IoStatus Flusher::WriteSealed(uint64_t generation, BlockTotals* totals) {
   const uint64_t size = BlockWriter::SizeOf(sealed_, file_->file()->alignment());
   partial_ = {};
   StoreJournal(generation, size);
-  file_->ReserveAhead(size);
+  file_->ReserveAhead(size, sets_->geometry().set_bytes());
   BlockContext context;
   context.generation = generation;
   context.stream = sets_->arena().header().stream;

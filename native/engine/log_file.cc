@@ -12,7 +12,11 @@
 namespace shardlog::engine {
 namespace {
 
+// Space is reserved ahead for so many bytes and so many sets at the most, and no more than one part
+// in so many of what the file system has left: the rest is everybody's.
 constexpr uint64_t kReserveBytes = 64u << 20;
+constexpr uint64_t kReserveSets = 4;
+constexpr uint64_t kReserveShare = 64;
 
 [[noreturn]] void ThrowOpenError(const std::string& path, const io::OpenOptions& options, int error,
                                  const char* call) {
@@ -102,9 +106,16 @@ IoStatus LogFile::CutTo(uint64_t end) {
   return {};
 }
 
-void LogFile::ReserveAhead(uint64_t bytes) {
+uint64_t LogFile::SpaceToSpare(uint64_t set_bytes) {
+  uint64_t left = 0;
+  if (file_->FreeSpace(&left) != 0) return 0;
+  const uint64_t share = format::AlignDown(left / kReserveShare, format::kSectorBytes);
+  return std::min({kReserveBytes, kReserveSets * set_bytes, share});
+}
+
+void LogFile::ReserveAhead(uint64_t bytes, uint64_t set_bytes) {
   if (end_ + bytes <= reserved_to_) return;
-  const uint64_t size = std::max(bytes, kReserveBytes);
+  const uint64_t size = std::max(bytes, SpaceToSpare(set_bytes));
   if (file_->Allocate(end_, size) == 0) reserved_to_ = end_ + size;
 }
 

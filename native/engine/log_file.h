@@ -27,8 +27,9 @@ class LogFile {
   // notices that somebody appended or truncated. *reopened says which file it is now has changed.
   IoStatus Check(bool* reopened);
 
-  // Reserves space ahead of a write of `bytes`. An optimisation: failures show in the write itself.
-  void ReserveAhead(uint64_t bytes);
+  // Reserves space ahead of a write of `bytes`, for the next few sets of `set_bytes`. An
+  // optimisation: failures show in the write itself.
+  void ReserveAhead(uint64_t bytes, uint64_t set_bytes);
 
   // Turns direct I/O off for good, because of a write that the file system refused (EINVAL).
   IoStatus FallBackToBuffered(const std::string& reason);
@@ -64,6 +65,7 @@ class LogFile {
 
  private:
   IoStatus Reopen();
+  uint64_t SpaceToSpare(uint64_t set_bytes);
 
   io::FileSystem* const files_;
   const std::string path_;

@@ -53,6 +53,10 @@ class MemoryFile final : public io::File {
     *info = {1, 2, bytes_->size(), 1};
     return 0;
   }
+  int FreeSpace(uint64_t* bytes) override {
+    *bytes = kLimit - bytes_->size();
+    return 0;
+  }
   int Lock() override { return 0; }
   bool direct() const override { return false; }
   const std::string& direct_reason() const override { return reason_; }

@@ -44,6 +44,8 @@ class File {
   virtual int Truncate(uint64_t size) = 0;
   virtual int Sync() = 0;
   virtual int Stat(FileInfo* info) = 0;
+  // Bytes that the file system has left for us.
+  virtual int FreeSpace(uint64_t* bytes) = 0;
   // Takes the exclusive lock that a log's writer holds. -EWOULDBLOCK if another open file has it.
   virtual int Lock() = 0;
 

@@ -2,6 +2,7 @@
 #include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -90,6 +91,7 @@ class PosixFile final : public File {
   int Sync() override { return static_cast<int>(Result(fdatasync(fd_))); }
 
   int Stat(FileInfo* info) override;
+  int FreeSpace(uint64_t* bytes) override;
 
   int Lock() override { return static_cast<int>(Result(flock(fd_, LOCK_EX | LOCK_NB))); }
 
@@ -118,6 +120,13 @@ int PosixFile::Stat(FileInfo* info) {
   struct stat st;
   if (fstat(fd_, &st) != 0) return -errno;
   CopyInfo(st, info);
+  return 0;
+}
+
+int PosixFile::FreeSpace(uint64_t* bytes) {
+  struct statvfs fs;
+  if (fstatvfs(fd_, &fs) != 0) return -errno;
+  *bytes = uint64_t{fs.f_bavail} * fs.f_frsize;
   return 0;
 }
 

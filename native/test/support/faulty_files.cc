@@ -51,6 +51,7 @@ class FaultyFile final : public io::File {
   }
 
   int Allocate(uint64_t offset, uint64_t size) override {
+    files_->NoteAllocated(size);
     const int fault = files_->Before(Call::kAllocate);
     return fault != 0 ? fault : real_->Allocate(offset, size);
   }
@@ -66,6 +67,11 @@ class FaultyFile final : public io::File {
   int Stat(io::FileInfo* info) override {
     const int fault = files_->Before(Call::kStat);
     return fault != 0 ? fault : real_->Stat(info);
+  }
+
+  int FreeSpace(uint64_t* bytes) override {
+    *bytes = files_->free_space();
+    return *bytes == UINT64_MAX ? real_->FreeSpace(bytes) : 0;
   }
 
   int Lock() override {

@@ -2,6 +2,8 @@
 // its work, or to be the moment at which the process dies.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -46,6 +48,10 @@ class FaultyFiles final : public io::FileSystem {
   // Makes Stat report this alignment and buffered I/O; 0: what the kernel says.
   void SetAlignment(size_t alignment) { alignment_ = alignment; }
 
+  // How much space FreeSpace tells of; without it, what the kernel says.
+  void SetFreeSpace(uint64_t bytes) { free_space_ = bytes; }
+  uint64_t last_allocated() const { return last_allocated_; }
+
   std::unique_ptr<io::File> Open(const std::string& path, const io::OpenOptions& options,
                                  int* error, const char** call) override;
   int StatPath(const std::string& path, io::FileInfo* info) override;
@@ -56,6 +62,8 @@ class FaultyFiles final : public io::FileSystem {
   // As Before, with the number of bytes to write.
   int BeforeChange(Call call, size_t* bytes);
   size_t alignment() const { return alignment_; }
+  uint64_t free_space() const { return free_space_; }
+  void NoteAllocated(uint64_t size) { last_allocated_ = size; }
 
  private:
   struct Fault {
@@ -73,6 +81,8 @@ class FaultyFiles final : public io::FileSystem {
   size_t written_before_ = 0;
   std::function<void()> event_;
   size_t alignment_ = 0;
+  std::atomic<uint64_t> free_space_{UINT64_MAX};
+  std::atomic<uint64_t> last_allocated_{0};
 };
 
 }  // namespace shardlog::test
