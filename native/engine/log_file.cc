@@ -18,6 +18,18 @@ constexpr uint64_t kReserveBytes = 64u << 20;
 constexpr uint64_t kReserveSets = 4;
 constexpr uint64_t kReserveShare = 64;
 
+// Makes the name of a file that has just been made, or in which nothing is yet, durable: what is
+// written to it with dsync would otherwise be in a file without a name after a power failure. Some
+// file systems cannot (EINVAL), some directories may be searched but not read (EACCES): then the
+// name is as durable as it gets, which is no reason not to log. A file that is gone again (ENOENT)
+// is noticed before the first flush.
+int SyncName(io::FileSystem* files, const std::string& path, const io::FileInfo& info,
+             const io::OpenOptions& options) {
+  if (info.size != 0 || !options.dsync) return 0;
+  const int error = files->SyncDirectory(path);
+  return error == -EINVAL || error == -EACCES || error == -ENOENT ? 0 : error;
+}
+
 [[noreturn]] void ThrowOpenError(const std::string& path, const io::OpenOptions& options, int error,
                                  const char* call) {
   if (options.direct == io::DirectIo::kRequired && error == EINVAL) {
@@ -41,8 +53,13 @@ LogFile::LogFile(io::FileSystem* files, std::string path, const io::OpenOptions&
   error = file_->Stat(&info_);
   if (error != 0) ThrowOpenError(path_, options_, -error, "fstat");
   error = file_->Lock();
-  if (error == 0) return;
-  if (error != -EWOULDBLOCK) ThrowOpenError(path_, options_, -error, "flock");
+  if (error == -EWOULDBLOCK) ThrowLocked();
+  if (error != 0) ThrowOpenError(path_, options_, -error, "flock");
+  error = SyncName(files_, path_, info_, options_);
+  if (error != 0) ThrowOpenError(path_, options_, -error, "fsync");
+}
+
+void LogFile::ThrowLocked() const {
   const uint32_t holder = platform::FlockHolder(info_.inode);
   throw Error("ERR_SHARDLOG_LOCKED",
               path_ + " is locked by " +
@@ -87,6 +104,8 @@ IoStatus LogFile::Reopen() {
   if (error != 0) return {-error, "fstat"};
   error = file->Lock();
   if (error != 0) return {-error, "flock"};
+  error = SyncName(files_, path_, info, options_);
+  if (error != 0) return {-error, "fsync"};
   uint64_t end = 0;
   const IoStatus status = PrepareAppend(file.get(), &end);
   if (!status.ok()) return status;

@@ -15,8 +15,8 @@ namespace shardlog::engine {
 
 class LogFile {
  public:
-  // Opens (creating) and locks the file. Throws Error: ERR_SHARDLOG_LOCKED, ERR_SHARDLOG_DIRECT_IO,
-  // ERR_SHARDLOG_IO.
+  // Opens (creating, which it makes durable) and locks the file. Throws Error: ERR_SHARDLOG_LOCKED,
+  // ERR_SHARDLOG_DIRECT_IO, ERR_SHARDLOG_IO.
   LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options);
 
   // Finds where to append, mending a torn tail. Once, after recovery. Throws
@@ -64,6 +64,7 @@ class LogFile {
   IoStatus CutTo(uint64_t end);
 
  private:
+  [[noreturn]] void ThrowLocked() const;
   IoStatus Reopen();
   uint64_t SpaceToSpare(uint64_t set_bytes);
 

@@ -81,6 +81,8 @@ class MemoryFiles final : public io::FileSystem {
     return 0;
   }
 
+  int SyncDirectory(const std::string&) override { return 0; }
+
   std::vector<uint8_t> bytes;
 
  private:

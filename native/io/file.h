@@ -64,6 +64,8 @@ class FileSystem {
                                      int* error, const char** call) = 0;
   // What the path names now. 0 or -errno.
   virtual int StatPath(const std::string& path, FileInfo* info) = 0;
+  // Makes the name of the file at `path` durable: fsync of the directory that it lies in.
+  virtual int SyncDirectory(const std::string& path) = 0;
 };
 
 // The operating system's files. Lives as long as the process.

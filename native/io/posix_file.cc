@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "format/block.h"
@@ -155,6 +156,19 @@ class PosixFiles final : public FileSystem {
     if (stat(path.c_str(), &st) != 0) return -errno;
     CopyInfo(st, info);
     return 0;
+  }
+
+  int SyncDirectory(const std::string& path) override {
+    // The name that counts is the last of a chain of symbolic links.
+    const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), &std::free);
+    if (real == nullptr) return -errno;
+    const std::string name = real.get();
+    const std::string directory = name.substr(0, name.rfind('/') + 1);
+    const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    const int result = fsync(fd) == 0 ? 0 : -errno;
+    close(fd);
+    return result;
   }
 
  private:

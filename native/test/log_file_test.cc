@@ -2,9 +2,12 @@
 #include "engine/log_file.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <string>
 
+#include "engine/error.h"
 #include "support/faulty_files.h"
 #include "support/rig.h"
 
@@ -56,6 +59,65 @@ TEST_F(OneLogFile, ReservesAnewOnlyWhenWhatWasReservedIsUsedUp) {
     file.Advance(kMiB);
   }
   EXPECT_EQ(files_.count(Call::kAllocate), 3);
+}
+
+// --- the name of a new file ---
+
+class NewName : public OneLogFile {
+ protected:
+  NewName() { options_.dsync = true; }
+
+  io::OpenOptions options_ = SmallConfig("", 1).io;
+};
+
+TEST_F(NewName, IsMadeDurableOnce) {
+  LogFile(&files_, path(), options_).Prepare();
+  EXPECT_EQ(files_.count(Call::kSyncDirectory), 1);
+  WriteFile(path(), "something");
+  LogFile(&files_, path(), options_).Prepare();
+  EXPECT_EQ(files_.count(Call::kSyncDirectory), 1) << "the file was there";
+}
+
+TEST_F(NewName, IsMadeDurableAlsoWhenTheFileIsMadeAnew) {
+  LogFile file(&files_, path(), options_);
+  file.Prepare();
+  unlink(path().c_str());
+  bool reopened = false;
+  EXPECT_TRUE(file.Check(&reopened).ok());
+  EXPECT_TRUE(reopened);
+  EXPECT_EQ(files_.count(Call::kSyncDirectory), 2);
+}
+
+TEST_F(NewName, IsOfNoInterestWithoutDsync) {
+  options_.dsync = false;
+  LogFile(&files_, path(), options_).Prepare();
+  EXPECT_EQ(files_.count(Call::kSyncDirectory), 0);
+}
+
+TEST_F(NewName, ThatCannotBeMadeDurableIsLoggedTo) {
+  for (const int error : {EINVAL, EACCES}) {
+    files_.Fail(Call::kSyncDirectory, error);
+    EXPECT_NO_THROW(LogFile(&files_, path(), options_).Prepare());
+  }
+}
+
+TEST_F(NewName, WhoseDirectoryFailsIsAnError) {
+  files_.Fail(Call::kSyncDirectory, EIO);
+  EXPECT_THROW(LogFile(&files_, path(), options_), engine::Error);
+  LogFile file(&files_, path(), options_);
+  file.Prepare();
+  unlink(path().c_str());
+  files_.Fail(Call::kSyncDirectory, EIO);
+  bool reopened = false;
+  EXPECT_EQ(file.Check(&reopened).error, EIO) << "the flush is tried again";
+  EXPECT_TRUE(file.Check(&reopened).ok());
+}
+
+TEST_F(NewName, BehindASymbolicLinkIsTheTargets) {
+  ASSERT_EQ(symlink(path().c_str(), directory_.File("link").c_str()), 0);
+  EXPECT_NO_THROW(LogFile(&files_, directory_.File("link"), options_).Prepare());
+  EXPECT_EQ(io::PosixFileSystem().SyncDirectory(directory_.File("link")), 0);
+  EXPECT_EQ(io::PosixFileSystem().SyncDirectory(directory_.File("nothing")), -ENOENT);
 }
 
 }  // namespace

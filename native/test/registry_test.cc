@@ -33,6 +33,9 @@ class SlowFiles final : public io::FileSystem {
   int StatPath(const std::string& path, io::FileInfo* info) override {
     return io::PosixFileSystem().StatPath(path, info);
   }
+  int SyncDirectory(const std::string& path) override {
+    return io::PosixFileSystem().SyncDirectory(path);
+  }
 
   void AwaitOpening(int count = 1) {
     std::unique_lock<std::mutex> lock(mutex_);

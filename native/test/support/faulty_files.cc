@@ -187,4 +187,9 @@ int FaultyFiles::StatPath(const std::string& path, io::FileInfo* info) {
   return fault != 0 ? fault : io::PosixFileSystem().StatPath(path, info);
 }
 
+int FaultyFiles::SyncDirectory(const std::string& path) {
+  const int fault = Before(Call::kSyncDirectory);
+  return fault != 0 ? fault : io::PosixFileSystem().SyncDirectory(path);
+}
+
 }  // namespace shardlog::test

@@ -23,7 +23,8 @@ enum class Call {
   kAllocate,
   kTruncate,
   kStat,
-  kStatPath
+  kStatPath,
+  kSyncDirectory
 };
 
 // Thrown in place of a call: stands for the death of the process at that moment.
@@ -55,6 +56,7 @@ class FaultyFiles final : public io::FileSystem {
   std::unique_ptr<io::File> Open(const std::string& path, const io::OpenOptions& options,
                                  int* error, const char** call) override;
   int StatPath(const std::string& path, io::FileInfo* info) override;
+  int SyncDirectory(const std::string& path) override;
 
   // --- for the files ---
   // 0 or -errno.
