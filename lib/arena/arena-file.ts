@@ -6,6 +6,7 @@ import {
   ARENA_HEADER_BYTES,
   ARENA_MAGIC,
   ARENA_VERSION,
+  CONTENT_RECORDS,
   HEADER,
   LINE_BYTES,
   NO_GENERATION
@@ -41,6 +42,8 @@ export class ArenaFile {
   readonly logPath: string
   readonly geometry: ArenaGeometry
   readonly inode: bigint
+  /** CONTENT_RAW or CONTENT_RECORDS. */
+  readonly content: number
 
   private constructor(
     readonly path: string,
@@ -48,6 +51,7 @@ export class ArenaFile {
   ) {
     const header = this.read(0, ARENA_HEADER_BYTES)
     this.geometry = decodeGeometry(path, header)
+    this.content = decodeContent(path, header)
     this.stream = header.readBigUInt64LE(HEADER.stream)
     this.createdTime = header.readBigUInt64LE(HEADER.createdTime)
     this.owner = {
@@ -116,6 +120,13 @@ export class ArenaFile {
   close(): void {
     closeSync(this.fd)
   }
+}
+
+function decodeContent(path: string, header: Buffer): number {
+  const content = header.readUInt32LE(HEADER.content)
+  if (content <= CONTENT_RECORDS) return content
+  const message = `${path} holds content ${content}, which this shardlog cannot read`
+  throw new ShardlogError('ERR_SHARDLOG_ARENA_VERSION', message, { path })
 }
 
 function decodeGeometry(path: string, header: Buffer): ArenaGeometry {

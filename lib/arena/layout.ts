@@ -10,6 +10,10 @@ export const LINE_BYTES = 64
 /** journal.generation while nothing is being written. */
 export const NO_GENERATION = 0xffff_ffff_ffff_ffffn
 
+/** What the payloads of an arena's entries are: what goes to the log as it lies, or records (docs/record-format.md). */
+export const CONTENT_RAW = 0
+export const CONTENT_RECORDS = 1
+
 export const HEADER = {
   version: 8,
   numShards: 12,
@@ -26,6 +30,7 @@ export const HEADER = {
   ownerStart: 80,
   bootId: 88,
   headerCrc: 104,
+  content: 112,
   active: 256,
   recycled: 320,
   journalGeneration: 384,

@@ -21,10 +21,11 @@ times, and whether the process that writes is alive. Damage is counted but does 
 function arenaLines(arena: WaitingReport | null): string[] {
   if (!arena) return ['  arena: none']
   const { numShards, segmentsPerShard, segmentBytes } = arena
+  const damaged = arena.damagedRecords > 0 ? `; ${plural(arena.damagedRecords, 'record')} damaged` : ''
   return [
     `  arena: ${arena.arenaPath}, ${humanBytes(arena.arenaBytes)}, 2 sets of ${numShards} shards of ` +
       `${segmentsPerShard} segments of ${humanBytes(segmentBytes)}`,
-    `  waiting: ${plural(arena.entries, 'entry', 'entries')}, ${humanBytes(arena.bytes)}`,
+    `  waiting: ${plural(arena.entries, 'entry', 'entries')}, ${humanBytes(arena.bytes)}${damaged}`,
     `  owner: process ${arena.ownerPid}, ${arena.ownerAlive ? 'alive' : 'dead'}`,
     `  generations: ${humanCount(arena.writtenGeneration)} written, ${humanCount(arena.activeGeneration)} active`
   ]

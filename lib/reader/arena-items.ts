@@ -1,8 +1,11 @@
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
+import { CONTENT_RECORDS } from '../arena/layout'
 import { type WaitingSegment, waitingSegments } from '../arena/waiting-segments'
 import { wholeEntries } from './parse-block'
+import { takeRecords } from './record-items'
+import type { Shown } from './shown'
 import type { ShownEntries } from './shown-entries'
-import type { BlockItem } from './types'
+import type { BlockItem, ScanItem } from './types'
 
 const MAX_ROUND_BYTES = 4 * 1024 * 1024
 
@@ -35,17 +38,7 @@ function readEntries(arena: ArenaFile, logPath: string, waiting: WaitingSegment,
   }
 }
 
-/**
- * Entries in an arena that neither the log nor an earlier call has shown, some MiB of them at a time, each producer's in order. The
- * log has to have been read as far as `state` says it is written.
- * @returns null if a generation was written to the log meanwhile: what was read may be something else by now.
- */
-export function takeFromArena(
-  arena: ArenaFile,
-  state: ArenaState,
-  logPath: string,
-  shown: ShownEntries
-): BlockItem[] | null {
+function takeEntries(arena: ArenaFile, state: ArenaState, logPath: string, shown: ShownEntries): BlockItem[] | null {
   const items: BlockItem[] = []
   let bytes = 0
   for (const waiting of waitingSegments(arena, state)) {
@@ -64,4 +57,14 @@ export function takeFromArena(
     shown.mark(arena.stream, info.generation, info.segment, skipped + end)
   }
   return items
+}
+
+/**
+ * What is in an arena and neither the log nor an earlier call has shown, some MiB of it at a time, each producer's in order; records
+ * as the lines that are made of them. The log has to have been read as far as `state` says it is written.
+ * @returns null if a generation was written to the log meanwhile: what was read may be something else by now.
+ */
+export function takeFromArena(arena: ArenaFile, state: ArenaState, logPath: string, shown: Shown): ScanItem[] | null {
+  if (arena.content === CONTENT_RECORDS) return takeRecords(arena, state, logPath, shown.lines)
+  return takeEntries(arena, state, logPath, shown.entries)
 }

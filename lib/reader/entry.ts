@@ -41,9 +41,9 @@ export function collectEntries(item: BlockItem, entries: Entry[]): void {
   const { info, data, end } = item
   const shift = info.offset + item.skipped - item.start
   let at = item.start
-  while (at < end) {
+  for (let i = 0; at < end; i++) {
     const start = at + ENTRY_PREFIX_BYTES
     at = start + data.readUInt32LE(at)
-    entries.push(new Entry(info, data, start, at, start + shift))
+    entries.push(new Entry(info, data, start, at, item.offsets?.[i] ?? start + shift))
   }
 }

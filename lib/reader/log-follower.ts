@@ -6,7 +6,7 @@ import { SECTOR_BYTES } from '../format/constants'
 import { takeFromArena } from './arena-items'
 import { readError } from './errors'
 import { BlockScanner } from './scanner'
-import { ShownEntries } from './shown-entries'
+import { Shown } from './shown'
 import { FileSource } from './source'
 import type { BlockItem, ScanItem } from './types'
 
@@ -19,7 +19,7 @@ export class LogFollower {
   private inode = 0n
   private scanner: BlockScanner | null = null
   private arena: ArenaFile | null = null
-  private readonly shown = new ShownEntries()
+  private readonly shown = new Shown()
   /** Why the arena beside the log cannot be read; null if it can, or there is none. */
   arenaError: Error | null = null
   /** Items to be delivered before anything else is read. */

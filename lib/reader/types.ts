@@ -29,6 +29,7 @@ export interface BlockInfo {
  * - `missing-trailer`: a block without trailer in a file in which others have one; delivered
  * - `nonzero-padding`: bytes that have to be zero are not; the block beside them is delivered
  * - `sequence-hole`: blocks are missing from a stream; `sequence-repeat`: a block stands in the file twice
+ * - `bad-record`: a record in an arena of which no line can be made; `path` and `offset` are the arena's
  * - `replaced`: a followed file shrank or was replaced before it was read to its end
  */
 export type DamageKind =
@@ -41,6 +42,7 @@ export type DamageKind =
   | 'nonzero-padding'
   | 'sequence-hole'
   | 'sequence-repeat'
+  | 'bad-record'
   | 'replaced'
 
 export interface Damage {
@@ -65,6 +67,8 @@ export interface BlockItem {
   readonly end: number
   /** Bytes of the block before `start`: the block's header, and entries left out. */
   readonly skipped: number
+  /** Where each entry's payload lies, if it was not taken from `info.offset` on as it lies there: rendered records. */
+  readonly offsets?: readonly number[]
 }
 
 export interface FillItem {

@@ -1,8 +1,9 @@
 import { openArenaOf } from '../arena/locate'
 import { isOwnerAlive } from '../arena/owner'
 import { fromSystemError } from '../errors'
+import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { takeFromArena } from './arena-items'
-import { ShownEntries } from './shown-entries'
+import { Shown } from './shown'
 
 /** What lies in the arena beside a log. */
 export interface WaitingReport {
@@ -10,9 +11,11 @@ export interface WaitingReport {
   ownerPid: number
   ownerAlive: boolean
   stream: bigint
-  /** Entries accepted and not in the log yet. */
+  /** Entries accepted and not in the log yet; of records, the lines that are made of them. */
   entries: number
   bytes: number
+  /** Records of which no line can be made. */
+  damagedRecords: number
   /** Size of the arena's file. */
   arenaBytes: number
   numShards: number
@@ -36,13 +39,19 @@ export function waitingEntries(logPath: string): WaitingReport | null {
     let state = arena.state()
     let entries = 0
     let bytes = 0
+    let damagedRecords = 0
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       state = arena.state()
-      const shown = new ShownEntries()
-      ;[entries, bytes] = [0, 0]
+      const shown = new Shown()
+      ;[entries, bytes, damagedRecords] = [0, 0, 0]
       let items = takeFromArena(arena, state, logPath, shown)
       while (items && items.length > 0) {
-        for (const { info, end } of items) [entries, bytes] = [entries + info.entries, bytes + end - 4 * info.entries]
+        for (const item of items) {
+          if (item.kind === 'damage') damagedRecords++
+          if (item.kind !== 'block') continue
+          entries += item.info.entries
+          bytes += item.end - ENTRY_PREFIX_BYTES * item.info.entries
+        }
         items = takeFromArena(arena, state, logPath, shown)
       }
       if (items) break
@@ -55,6 +64,7 @@ export function waitingEntries(logPath: string): WaitingReport | null {
       stream: arena.stream,
       entries,
       bytes,
+      damagedRecords,
       arenaBytes: totalBytes,
       numShards,
       segmentsPerShard,
