@@ -135,17 +135,20 @@ export interface SegmentStep {
 }
 
 /**
- * Renders the entries that lie back to back in `bytes[start, end)`, which is a segment from its first entry on (R2). Stops at an
- * entry that does not decode.
+ * Renders the entries that lie back to back in `bytes[start, end)`, which is a segment from its first entry on. What breaks R2 is one
+ * damage, and the last one: where the next entry begins is not known.
  * @param from index of the first entry that is wanted; those before it only define.
  */
 export function* renderEntries(bytes: Buffer, start: number, end: number, from = start): Generator<SegmentStep, void> {
   const dictionary = new Dictionary()
   let at = start
-  while (end - at > ENTRY_PREFIX_BYTES) {
+  while (at < end) {
     const first = at + ENTRY_PREFIX_BYTES
-    const length = bytes.readUInt32LE(at)
-    if (length === 0 || length > end - first) return
+    const length = first < end ? bytes.readUInt32LE(at) : 0
+    if (length === 0 || length > end - first) {
+      yield { start: at, end, rendered: { damage: 'an entry with an impossible length' } }
+      return
+    }
     const last = first + length
     if (at < from) skipPayload(bytes, first, last, dictionary)
     else yield { start: first, end: last, rendered: renderPayload(bytes, first, last, dictionary) }

@@ -155,6 +155,20 @@ describe('readLog with follow, of an arena of records', () => {
     expect(following.blocks[1]!.offset).toBe(offset + 28 + 4)
   })
 
+  it('reports a segment that breaks off, once', async () => {
+    const whole = payloads([1, 1], [2, 2])
+    arena([{ segment: 0, payloads: whole }])
+    const fd = fs.openSync(`${file}.arena`, 'r+')
+    fs.writeSync(fd, Buffer.alloc(4), 0, 4, 8192 + 8 + 4 + whole[0]!.length)
+    fs.closeSync(fd)
+    const following = follow()
+    await following.until(1)
+    arena([{ segment: 4, producer: 2, payloads: payloads([3, 3]) }])
+    await following.until(2)
+    expect(following.texts).toEqual([line(1, 1), line(3, 3)])
+    expect(following.damage.map(found => found.kind)).toEqual(['bad-record'])
+  })
+
   it('throws at a damaged record if it is to be strict', async () => {
     arena([{ segment: 0, payloads: [damaged] }])
     await expect(follow({ strict: true }).done).rejects.toMatchObject({ code: 'ERR_SHARDLOG_CORRUPT' })

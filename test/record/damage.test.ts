@@ -104,6 +104,26 @@ describe('K3: no line is made of, and counted is', () => {
   })
 })
 
+describe('an entry whose length breaks R2', () => {
+  const three = pack([sound, plain, plain])
+  const second = 4 + sound.length
+  const withLength = (length: number) => {
+    const bytes = Buffer.from(three)
+    bytes.writeUInt32LE(length, second)
+    return bytes
+  }
+
+  it.each([
+    ['is 0', withLength(0)],
+    ['reaches beyond the segment', withLength(three.length - second - 3)],
+    ['is cut off', three.subarray(0, second + 3)],
+    ['has nothing behind it', three.subarray(0, second + 4)]
+  ])('because it %s is one damage, and the end', (_how, bytes) => {
+    const { lines, damaged } = renderSegment(bytes)
+    expect([lines.length, damaged]).toEqual([1, 1])
+  })
+})
+
 describe('a bundle that is damaged', () => {
   const uses = record({ head: 9 })
 
