@@ -256,7 +256,9 @@ void Arena::Initialise(const Config& config, const io::FileInfo& info, uint64_t 
   h.owner_pid = self.pid;
   h.owner_start = self.start_ticks;
   h.boot_id = self.boot_id;
-  h.path_bytes = static_cast<uint32_t>(std::min(config.path.size(), kMaxArenaPathBytes));
+  // Part of a path would be another log's.
+  h.path_bytes =
+      config.path.size() <= kMaxArenaPathBytes ? static_cast<uint32_t>(config.path.size()) : 0;
   std::memcpy(h.path, config.path.data(), h.path_bytes);
   // [MM init] relaxed: no other thread knows of the arena yet.
   h.journal.generation.store(kNoGeneration, std::memory_order_relaxed);

@@ -14,4 +14,11 @@ namespace shardlog::engine {
 // are returned.
 std::vector<std::string> ArenaPlaces(const std::string& log_path, const io::FileInfo& info);
 
+// Where the arena at `arena_path` goes if it cannot be recovered: a new name beside it, or the one
+// that it has if it was set aside before.
+std::string AsidePlace(const std::string& arena_path);
+
+// Arenas that were set aside beside `arena_path`, oldest first.
+std::vector<std::string> AsideArenas(const std::string& arena_path);
+
 }  // namespace shardlog::engine

@@ -304,7 +304,10 @@ IoStatus Flusher::WriteEverything() {
     if (!status.ok()) continue;
     // Of the generation just recycled: if a late producer has swapped meanwhile, that was the last
     // swap.
-    last_swap_done = last_swap_done || sets_->TrySwap(sets_->recycled());
+    if (!last_swap_done) {
+      last_swap_done = sets_->TrySwap(sets_->recycled());
+      stats_.closing_swaps.Add(last_swap_done ? 1 : 0);
+    }
     while (status.ok() && sets_->written() <= sets_->active()) {
       status = WriteGeneration(sets_->written(), false);
     }

@@ -36,7 +36,8 @@ struct FlushStats {
   Counter flushes;
   Counter flush_errors;
   Counter reopens;
-  Counter lost_entries;  // given up at close, or cut from damaged segments
+  Counter lost_entries;   // given up at close
+  Counter closing_swaps;  // the one of the end, which no full set and nobody's flush asked for
   DurationHistogram durations;
   std::vector<Counter> entries_of_shard;
 };

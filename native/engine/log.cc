@@ -1,6 +1,5 @@
 #include "engine/log.h"
 
-#include <dirent.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,24 +15,6 @@ namespace {
 uint64_t RandomStream() {
   std::random_device device;
   return uint64_t{device()} << 32 | device();
-}
-
-// Arenas that were set aside beside `arena_path`, oldest first.
-std::vector<std::string> AsideArenas(const std::string& arena_path) {
-  const size_t slash = arena_path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : arena_path.substr(0, slash + 1);
-  const std::string prefix =
-      arena_path.substr(slash == std::string::npos ? 0 : slash + 1) + ".aside-";
-  std::vector<std::string> found;
-  DIR* entries = opendir(directory.c_str());
-  if (entries == nullptr) return found;
-  while (const dirent* entry = readdir(entries)) {
-    const std::string name = entry->d_name;
-    if (name.rfind(prefix, 0) == 0) found.push_back(directory + name);
-  }
-  closedir(entries);
-  std::sort(found.begin(), found.end());
-  return found;
 }
 
 std::vector<RecoveryReport> RecoverBeside(LogFile* file, bool force) {
@@ -175,7 +156,8 @@ LogStats Log::Stats() const {
   stats.flushes = flushed.flushes.Read();
   stats.flush_errors = flushed.flush_errors.Read();
   stats.reopens = flushed.reopens.Read();
-  stats.set_swaps = sets_->active();
+  const uint64_t swaps = sets_->active();
+  stats.set_swaps = swaps - std::min(swaps, flushed.closing_swaps.Read());
   stats.recovered_logs = recovered_entries_;
   stats.arena_path = sets_->arena().path();
   stats.io = flusher_->io_mode();

@@ -60,7 +60,7 @@ LogFile::LogFile(io::FileSystem* files, std::string path, const io::OpenOptions&
 }
 
 void LogFile::ThrowLocked() const {
-  const uint32_t holder = platform::FlockHolder(info_.inode);
+  const uint32_t holder = platform::FlockHolder(info_.device, info_.inode);
   throw Error("ERR_SHARDLOG_LOCKED",
               path_ + " is locked by " +
                   (holder == 0 ? std::string("another process") : "pid " + std::to_string(holder)) +

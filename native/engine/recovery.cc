@@ -10,6 +10,7 @@
 
 #include "engine/append_point.h"
 #include "engine/arena.h"
+#include "engine/arena_places.h"
 #include "engine/block_writer.h"
 #include "engine/buffer_sets.h"
 #include "engine/error.h"
@@ -29,8 +30,9 @@ namespace {
 }
 
 void SetAside(const std::string& arena_path, const std::string& reason, RecoveryReport* report) {
-  report->set_aside = arena_path + ".aside-" + std::to_string(platform::RealtimeNs());
+  report->set_aside = AsidePlace(arena_path);
   report->reason = reason;
+  if (report->set_aside == arena_path) return;
   if (std::rename(arena_path.c_str(), report->set_aside.c_str()) == 0) return;
   throw Error("ERR_SHARDLOG_RECOVERY",
               "cannot set " + arena_path + " aside: " + std::strerror(errno), errno, "rename",

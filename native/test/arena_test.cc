@@ -88,6 +88,17 @@ TEST_F(ShmArena, OfTheLogsOwnerIsRecoveredByAnybodyWhoMay) {
   EXPECT_FALSE(Exists(arena));
 }
 
+TEST(ArenaHeader, HoldsThePathInFullOrNotAtAll) {
+  for (const size_t size :
+       {size_t{10}, engine::kMaxArenaPathBytes, engine::kMaxArenaPathBytes + 1}) {
+    const Config config = SmallConfig("/" + std::string(size - 1, 'p'), 1);
+    const auto arena = engine::Arena::Create(config, io::FileInfo{}, 1);
+    const engine::ArenaHeader& header = arena->header();
+    EXPECT_EQ(std::string(header.path, header.path_bytes),
+              size <= engine::kMaxArenaPathBytes ? config.path : "");
+  }
+}
+
 // The flags that the kernel keeps for the mapping which `at` lies in: "dc" is one that children do
 // not get.
 std::string MappingFlags(const void* at) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/error.h"
+#include "platform/lock_holder.h"
 #include "support/faulty_files.h"
 #include "support/rig.h"
 
@@ -59,6 +60,20 @@ TEST_F(OneLogFile, ReservesAnewOnlyWhenWhatWasReservedIsUsedUp) {
     file.Advance(kMiB);
   }
   EXPECT_EQ(files_.count(Call::kAllocate), 3);
+}
+
+TEST_F(OneLogFile, ThatIsLockedSaysByWhom) {
+  const LogFile file(&files_, path(), SmallConfig("", 1).io);
+  try {
+    LogFile(&files_, path(), SmallConfig("", 1).io);
+    FAIL() << "locked twice";
+  } catch (const engine::Error& error) {
+    EXPECT_NE(std::string(error.what()).find("pid " + std::to_string(getpid())), std::string::npos)
+        << error.what();
+  }
+  const io::FileInfo& info = file.info();
+  EXPECT_EQ(platform::FlockHolder(info.device, info.inode), static_cast<uint32_t>(getpid()));
+  EXPECT_EQ(platform::FlockHolder(info.device + 1, info.inode), 0u) << "another file system's";
 }
 
 // --- the name of a new file ---

@@ -83,6 +83,7 @@ TEST(Logger, Statistics) {
   log->Detach(producer);
   ASSERT_TRUE(log->Close().ok());
   EXPECT_EQ(log->Stats().total_logs, 11u) << "counts of a producer that is gone are kept";
+  EXPECT_EQ(log->Stats().set_swaps, 1u) << "the closing swap is none";
 }
 
 TEST(Logger, FileFormatVerification) {

@@ -385,6 +385,19 @@ TEST_F(Recovery, ATruncatedArenaIsSetAside) {
   EXPECT_EQ(CountFiles(directory_.path(), ".aside-"), 4);
 }
 
+TEST_F(Recovery, ByForceLeavesWhatIsSetAsideAndCannotBeReadUnderItsName) {
+  WriteFile(path(), "");
+  WriteFile(arena(), "not an arena");
+  const std::string aside = Recover().at(0).set_aside;
+  for (int i = 0; i < 2; i++) {
+    const std::vector<RecoveryReport> reports = Recover(&io::PosixFileSystem(), true);
+    ASSERT_EQ(reports.size(), 1u);
+    EXPECT_EQ(reports[0].set_aside, aside);
+    EXPECT_NE(reports[0].reason, "");
+    EXPECT_EQ(ReadFile(aside), "not an arena");
+  }
+}
+
 TEST_F(Recovery, ByForceTakesTheArenaOfAnotherBootAndRepeatsNothing) {
   ASSERT_TRUE(LiveAndDie([&] {
     const auto log = Log::Open(ArenaConfig());

@@ -1,0 +1,138 @@
+// Writes records (docs/record-format.md) into a segment's worth of entries.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/block.h"
+#include "record/merge.h"
+#include "record/wire.h"
+
+namespace shardlog::test {
+
+// Bytes that numbers are appended to as they lie in the arena.
+class Bytes {
+ public:
+  template <typename T>
+  Bytes& Add(T value) {
+    const size_t at = bytes_.size();
+    bytes_.resize(at + sizeof value);
+    format::Store(bytes_.data() + at, value);
+    return *this;
+  }
+  Bytes& Add(std::string_view text) {
+    bytes_.insert(bytes_.end(), text.begin(), text.end());
+    return *this;
+  }
+  Bytes& Add(const Bytes& other) {
+    bytes_.insert(bytes_.end(), other.bytes_.begin(), other.bytes_.end());
+    return *this;
+  }
+  size_t size() const { return bytes_.size(); }
+  std::vector<uint8_t>& bytes() { return bytes_; }
+  const std::vector<uint8_t>& bytes() const { return bytes_; }
+
+ private:
+  std::vector<uint8_t> bytes_;
+};
+
+// Values, one after the other (section 3.2).
+class Values : public Bytes {
+ public:
+  Values& Absent() { return Tagged(record::Tag::kAbsent); }
+  Values& Null() { return Tagged(record::Tag::kNull); }
+  Values& Bool(bool value) { return Tagged(value ? record::Tag::kTrue : record::Tag::kFalse); }
+  Values& Int(int32_t value) {
+    Tagged(record::Tag::kInt).Add(value);
+    return *this;
+  }
+  Values& Number(double value) {
+    Tagged(record::Tag::kNumber).Add(value);
+    return *this;
+  }
+  Values& Short(std::string_view text) {
+    Tagged(record::Tag::kShortString).Add(static_cast<uint8_t>(text.size())).Add(text);
+    return *this;
+  }
+  Values& String(std::string_view text) {
+    Tagged(record::Tag::kString).Add(static_cast<uint32_t>(text.size())).Add(text);
+    return *this;
+  }
+  Values& Json(std::string_view text) {
+    Tagged(record::Tag::kJson).Add(static_cast<uint32_t>(text.size())).Add(text);
+    return *this;
+  }
+
+ private:
+  Values& Tagged(record::Tag tag) {
+    Add(static_cast<uint8_t>(tag));
+    return *this;
+  }
+};
+
+inline Bytes Definition(uint32_t id, record::Defines what, std::string_view body) {
+  Bytes bytes;
+  bytes.Add(id).Add(static_cast<uint8_t>(what)).Add(static_cast<uint32_t>(body.size())).Add(body);
+  return bytes;
+}
+
+inline Bytes StringDefinition(uint32_t id, std::string_view text) {
+  return Definition(id, record::Defines::kString, text);
+}
+
+// `keys` as they are printed, comma and colon included.
+inline Bytes ShapeDefinition(uint32_t id, const std::vector<std::string>& keys) {
+  Bytes body;
+  for (const std::string& key : keys) body.Add(static_cast<uint16_t>(key.size())).Add(key);
+  return Definition(id, record::Defines::kShape,
+                    {reinterpret_cast<const char*>(body.bytes().data()), body.size()});
+}
+
+inline Bytes Record(const record::RecordHeader& header, const Bytes& rest) {
+  Bytes bytes;
+  bytes.bytes().resize(record::kRecordHeaderBytes);
+  record::EncodeRecordHeader(bytes.bytes().data(), header);
+  bytes.Add(rest);
+  return bytes;
+}
+
+inline Bytes Bundle(const std::vector<Bytes>& definitions, const Bytes& record) {
+  Bytes bytes;
+  bytes.Add(static_cast<uint8_t>(record::Kind::kBundle));
+  bytes.Add(static_cast<uint8_t>(definitions.size()));
+  for (const Bytes& definition : definitions) bytes.Add(definition);
+  bytes.Add(record);
+  return bytes;
+}
+
+inline Bytes TextLine(double time, std::string_view line) {
+  Bytes bytes;
+  bytes.Add(static_cast<uint8_t>(record::Kind::kText)).Add(time).Add(line);
+  return bytes;
+}
+
+// Entries of a segment, in memory of exactly their size.
+class Segment {
+ public:
+  Segment& Add(const Bytes& payload) {
+    entries_.Add(static_cast<uint32_t>(payload.size())).Add(payload);
+    return *this;
+  }
+  Segment& AddRaw(const Bytes& bytes) {
+    entries_.Add(bytes);
+    return *this;
+  }
+  size_t size() const { return entries_.size(); }
+  // Valid until the next Add.
+  record::SegmentView view() {
+    entries_.bytes().shrink_to_fit();
+    return {entries_.bytes().data(), entries_.size()};
+  }
+
+ private:
+  Bytes entries_;
+};
+
+}  // namespace shardlog::test
