@@ -16,7 +16,7 @@ interface Step {
   /** Where the payload lies, from the start of its segment. */
   start: number
   end: number
-  /** ms since the Unix epoch; NaN for a damaged one, which keeps it behind the line before it. */
+  /** ms since the Unix epoch. */
   time: number
   rendered: Rendered
 }
@@ -29,7 +29,7 @@ function* stepsOf(arena: ArenaFile, waiting: WaitingSegment, shown: ShownLines):
   // Read from the segment's start, for what is shown now may refer to what was defined there.
   const data = arena.read(waiting.position, waiting.end)
   for (const { start, end, rendered } of renderEntries(data, BLOCK_HEADER_BYTES, data.length, from)) {
-    yield { waiting, start, end, time: 'damage' in rendered ? Number.NaN : rendered.time, rendered }
+    yield { waiting, start, end, time: rendered.time, rendered }
   }
 }
 

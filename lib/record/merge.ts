@@ -1,6 +1,6 @@
 /** Something with a place in the order of section 5. */
 export interface Timed {
-  /** ms since the Unix epoch. One that is not finite counts as that of the line before it. */
+  /** ms since the Unix epoch. NaN counts as the time of the line before it. */
   time: number
 }
 
@@ -22,7 +22,7 @@ function advance<T extends Timed>(head: Omit<Head<T>, 'line'>): Head<T> | null {
   const step = head.rest.next()
   if (step.done) return null
   const { time } = step.value
-  return { ...head, time: Number.isFinite(time) ? Math.max(head.time, time) : head.time, line: step.value }
+  return { ...head, time: time > head.time ? time : head.time, line: step.value }
 }
 
 function comesFirst<T>(a: Head<T>, b: Head<T>): boolean {

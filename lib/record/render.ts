@@ -23,8 +23,11 @@ export interface Line {
   bytes: Buffer
 }
 
-/** What became of one payload: a line, or why there is none (K3). */
-export type Rendered = Line | { damage: string }
+/**
+ * What became of one payload: a line, or why there is none (K3). A damaged one has the time that its header tells, and holds its
+ * place in the order by it; NaN if there is not so much of it.
+ */
+export type Rendered = Line | { time: number; damage: string }
 
 /** Section 3.1, but for form 4. */
 function printTime(form: number, time: number): Buffer {
@@ -63,67 +66,104 @@ function renderMessage(cursor: Cursor, id: number, dictionary: Dictionary): Buff
   return value ? [key, value] : []
 }
 
-/** The payload of a RECORD, behind its kind byte (section 3). */
-function renderRecord(cursor: Cursor, dictionary: Dictionary): Line {
-  const form = cursor.u8()
-  const count = cursor.u16()
-  const time = cursor.f64()
-  const head = dictionary.string(cursor.u32())
-  const bindingsId = cursor.u32()
-  const bindings = bindingsId === NO_ID ? [] : [dictionary.string(bindingsId)]
-  const shapeId = cursor.u32()
-  const messageId = cursor.u32()
-  const fields = renderFields(cursor, count, shapeId === NO_ID ? [] : dictionary.shape(shapeId))
-  const printedTime = form === TIME_TEXT ? readTimeText(cursor) : printTime(form, time)
-  const message = renderMessage(cursor, messageId, dictionary)
-  cursor.finish()
-  return { time, bytes: Buffer.concat([head, printedTime, ...bindings, ...fields, ...message, Buffer.from('}\n')]) }
+interface RecordHeader {
+  form: number
+  count: number
+  time: number
+  head: number
+  bindings: number
+  shape: number
+  message: number
 }
 
-function renderText(cursor: Cursor): Line {
-  const time = cursor.f64()
-  if (cursor.left === 0) throw new DamagedRecord('a text without a line')
-  return { time, bytes: Buffer.from(cursor.take(cursor.left)) }
+/** The fixed part of a RECORD, behind its kind byte (section 3). */
+function readHeader(cursor: Cursor): RecordHeader {
+  return {
+    form: cursor.u8(),
+    count: cursor.u16(),
+    time: cursor.f64(),
+    head: cursor.u32(),
+    bindings: cursor.u32(),
+    shape: cursor.u32(),
+    message: cursor.u32()
+  }
+}
+
+/** The line of a RECORD; `cursor` is behind its header. */
+function renderRecord(cursor: Cursor, header: RecordHeader, dictionary: Dictionary): Buffer {
+  const { form, count, time } = header
+  const head = dictionary.string(header.head)
+  const bindings = header.bindings === NO_ID ? [] : [dictionary.string(header.bindings)]
+  const fields = renderFields(cursor, count, header.shape === NO_ID ? [] : dictionary.shape(header.shape))
+  const printedTime = form === TIME_TEXT ? readTimeText(cursor) : printTime(form, time)
+  const message = renderMessage(cursor, header.message, dictionary)
+  cursor.finish()
+  return Buffer.concat([head, printedTime, ...bindings, ...fields, ...message, Buffer.from('}\n')])
 }
 
 function define(cursor: Cursor, dictionary: Dictionary): void {
   for (let left = cursor.u8(); left > 0; left--) dictionary.define(cursor)
 }
 
-function renderBundle(cursor: Cursor, dictionary: Dictionary): Line {
+/** A payload of which the time has been read. */
+interface Opened {
+  time: number
+  /** @throws DamagedRecord */
+  render: () => Buffer
+}
+
+function openText(cursor: Cursor): Opened {
+  const time = cursor.f64()
+  if (cursor.left === 0) throw new DamagedRecord('a text without a line')
+  return { time, render: () => Buffer.from(cursor.take(cursor.left)) }
+}
+
+function openRecord(cursor: Cursor, dictionary: Dictionary): Opened {
+  const header = readHeader(cursor)
+  return { time: header.time, render: () => renderRecord(cursor, header, dictionary) }
+}
+
+function openPayload(cursor: Cursor, dictionary: Dictionary): Opened {
+  const kind = cursor.u8()
+  if (kind === KIND_TEXT) return openText(cursor)
+  if (kind === KIND_RECORD) return openRecord(cursor, dictionary)
+  if (kind !== KIND_BUNDLE) throw new DamagedRecord(`there is no payload of kind ${kind}`)
   define(cursor, dictionary)
-  const kind = cursor.u8()
-  if (kind !== KIND_RECORD) throw new DamagedRecord(`a bundle holds a payload of kind ${kind}`)
-  return renderRecord(cursor, dictionary)
+  const inner = cursor.u8()
+  if (inner !== KIND_RECORD) throw new DamagedRecord(`a bundle holds a payload of kind ${inner}`)
+  return openRecord(cursor, dictionary)
 }
 
-function renderKind(cursor: Cursor, dictionary: Dictionary): Line {
-  const kind = cursor.u8()
-  if (kind === KIND_TEXT) return renderText(cursor)
-  if (kind === KIND_RECORD) return renderRecord(cursor, dictionary)
-  if (kind === KIND_BUNDLE) return renderBundle(cursor, dictionary)
-  throw new DamagedRecord(`there is no payload of kind ${kind}`)
+/** What a DamagedRecord says; anything else is a fault of ours and thrown on. */
+function damageOf(error: unknown): string {
+  if (error instanceof DamagedRecord) return error.message
+  throw error
 }
 
-/** Runs `read`; a payload that breaks the format is an outcome, anything else a fault of ours. */
-function guarded<T>(read: () => T): T | { damage: string } {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof DamagedRecord) return { damage: error.message }
-    throw error
-  }
-}
-
-/** Renders the payload `bytes[start, end)` with what its segment has defined before, and adds what it defines. Never throws. */
+/**
+ * Renders the payload `bytes[start, end)` with what its segment has defined before, and adds what it defines: of a bundle that is
+ * damaged, what stands before the damage. Never throws.
+ */
 export function renderPayload(bytes: Buffer, start: number, end: number, dictionary: Dictionary): Rendered {
-  return guarded(() => renderKind(new Cursor(bytes, start, end), dictionary))
+  let time = Number.NaN
+  try {
+    const opened = openPayload(new Cursor(bytes, start, end), dictionary)
+    time = opened.time
+    return { time, bytes: opened.render() }
+  } catch (error) {
+    return { time, damage: damageOf(error) }
+  }
 }
 
 /** Takes in only what a payload defines: for those whose lines have been shown before. */
 function skipPayload(bytes: Buffer, start: number, end: number, dictionary: Dictionary): void {
   const cursor = new Cursor(bytes, start, end)
-  if (cursor.left > 0 && cursor.u8() === KIND_BUNDLE) guarded(() => define(cursor, dictionary))
+  if (cursor.u8() !== KIND_BUNDLE) return
+  try {
+    define(cursor, dictionary)
+  } catch (error) {
+    damageOf(error) // It was counted when it was shown.
+  }
 }
 
 /** One payload of a segment, rendered. */
@@ -146,7 +186,7 @@ export function* renderEntries(bytes: Buffer, start: number, end: number, from =
     const first = at + ENTRY_PREFIX_BYTES
     const length = first < end ? bytes.readUInt32LE(at) : 0
     if (length === 0 || length > end - first) {
-      yield { start: at, end, rendered: { damage: 'an entry with an impossible length' } }
+      yield { start: at, end, rendered: { time: Number.NaN, damage: 'an entry with an impossible length' } }
       return
     }
     const last = first + length

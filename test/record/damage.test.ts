@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { renderSegment } from '../../lib/record/render'
+import { renderEntries, renderSegment } from '../../lib/record/render'
 import { pack } from '../support/make-log'
 import {
   absent,
@@ -161,6 +161,25 @@ function expectSane(payloads: readonly Buffer[]): void {
   for (const line of lines) expect(line.bytes.length).toBeGreaterThan(0)
 }
 
+describe('a damaged payload', () => {
+  const timeOf = (payload: Buffer) => {
+    const [step] = [...renderEntries(pack([payload]), 0, 4 + payload.length)]
+    return [step!.rendered.time, 'damage' in step!.rendered]
+  }
+
+  it('has the time that its header tells', () => {
+    expect(timeOf(record({ head: 9, time: 7 }))).toEqual([7, true])
+    expect(timeOf(bundle([defineString(9, 'x')], record({ head: 8, time: 7 })))).toEqual([7, true])
+    expect(timeOf(record({ head: 9, time: 7 }).subarray(0, 28))).toEqual([7, true])
+  })
+
+  it('has none if its header is not whole', () => {
+    expect(timeOf(record({ head: 9, time: 7 }).subarray(0, 27))).toEqual([Number.NaN, true])
+    expect(timeOf(text(7, ''))).toEqual([Number.NaN, true])
+    expect(timeOf(bundle([defineString(0, 'x')], record({ time: 7 })))).toEqual([Number.NaN, true])
+  })
+})
+
 describe('arbitrary bytes', () => {
   it('as payloads give as many lines and damages as there are payloads', () => {
     const headed = fc
@@ -181,6 +200,24 @@ describe('arbitrary bytes', () => {
         expectSane(payloads)
       }),
       { numRuns: 2000 }
+    )
+  })
+
+  it('taken up again at any entry give the same from there on', () => {
+    fc.assert(
+      fc.property(
+        segment,
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 8 }),
+        fc.nat(),
+        (payloads, bytes, n) => {
+          const data = pack(payloads)
+          for (const [at, byte] of bytes) if (data.length > 0) data[at % data.length] = byte
+          const steps = [...renderEntries(data, 0, data.length)]
+          const first = n % (steps.length + 1)
+          const from = first === 0 ? 0 : steps[first - 1]!.end
+          expect([...renderEntries(data, 0, data.length, from)]).toEqual(steps.slice(first))
+        }
+      )
     )
   })
 

@@ -34,15 +34,19 @@ describe('the lines of a generation', () => {
     expect(merged({ 2: [10, 5, 11], 1: [7, 10, 12] })).toEqual(['1:7', '1:10', '2:10', '2:5', '2:11', '1:12'])
   })
 
-  it('stay behind the line before them if their time is not finite', () => {
-    const { NaN: none, POSITIVE_INFINITY: infinite } = Number
-    expect(merged({ 1: [none, 4, none, infinite, 6], 2: [3, 5] })).toEqual([
-      '1:NaN',
+  it('stay behind the line before them if their time is no number', () => {
+    const none = Number.NaN
+    expect(merged({ 1: [none, 4, none, 6], 2: [3, 5] })).toEqual(['1:NaN', '2:3', '1:4', '1:NaN', '2:5', '1:6'])
+  })
+
+  it('are compared by infinite times as by others', () => {
+    const last = Number.POSITIVE_INFINITY
+    expect(merged({ 1: [-last, 4, last, 6], 2: [3, 5] })).toEqual([
+      '1:-Infinity',
       '2:3',
       '1:4',
-      '1:NaN',
-      '1:Infinity',
       '2:5',
+      '1:Infinity',
       '1:6'
     ])
   })
@@ -92,7 +96,7 @@ function sorted(threads: readonly TestLine[][]): TestLine[] {
   const timed = threads.flatMap(lines => {
     let time = Number.NEGATIVE_INFINITY
     return lines.map(line => {
-      if (Number.isFinite(line.time) && line.time > time) time = line.time
+      if (line.time > time) time = line.time
       return { line, time }
     })
   })
