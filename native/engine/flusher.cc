@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 
+#include "engine/closing_write.h"
 #include "platform/clock.h"
 
 namespace shardlog::engine {
@@ -14,7 +14,6 @@ namespace {
 
 constexpr uint64_t kFirstRetryPauseNs = 10 * kNsPerMs;
 constexpr uint64_t kLongestRetryPauseNs = 1'000 * kNsPerMs;
-constexpr int kAttemptsAtClose = 3;
 
 }  // namespace
 
@@ -22,13 +21,9 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
                  std::unique_ptr<LogFile> file, const Config& config)
     : sets_(std::move(sets)),
       signals_(std::move(signals)),
-      file_(std::move(file)),
       flush_interval_ns_(config.flush_interval_ns),
-      flush_timeout_ns_(config.flush_timeout_ns),
-      direct_(config.io.direct),
-      writer_(sets_->geometry()) {
+      writer_(sets_, std::move(file), config, &stats_, &problems_) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
-  PublishIoMode();
 }
 
 Flusher::~Flusher() { Stop(); }
@@ -67,12 +62,12 @@ IoStatus Flusher::Flush() {
     if (sets_->written() >= target) return {};
     // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there.
     if (ended_.load(std::memory_order_acquire)) {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::lock_guard<std::mutex> lock(end_mutex_);
       return end_status_;
     }
-    // [MM counter] relaxed: what failed is told under Report's lock, this only ends the wait.
+    // [MM counter] relaxed: what failed is told under the problems' lock, this only ends the wait.
     if (attempts_failed_.load(std::memory_order_relaxed) != failed_before) {
-      const FlushProblem problem = last_problem();
+      const FlushProblem problem = problems_.last();
       return {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
     }
     signals_->progress.Wait(epoch, platform::kForever);
@@ -81,7 +76,7 @@ IoStatus Flusher::Flush() {
 
 IoStatus Flusher::Stop() {
   if (!thread_.joinable()) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(end_mutex_);
     return end_status_;
   }
   // [MM closed] release: pairs with the flusher's reading.
@@ -90,7 +85,7 @@ IoStatus Flusher::Stop() {
   thread_.join();
   signals_->room.Signal();
   signals_->progress.Signal();
-  const std::lock_guard<std::mutex> lock(mutex_);
+  const std::lock_guard<std::mutex> lock(end_mutex_);
   return end_status_;
 }
 
@@ -106,12 +101,12 @@ void Flusher::Run() {
     if (stopping_.load(std::memory_order_acquire)) break;  // [MM closed]
     signals_->work.Wait(epoch, wake_at == UINT64_MAX ? platform::kForever : wake_at - now);
   }
-  const IoStatus status = WriteEverything();
+  const IoStatus status = WriteEverything(sets_.get(), &writer_, &stats_);
   // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long
   // after the end.
-  file_->Close();
+  writer_.file().Close();
   {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::lock_guard<std::mutex> lock(end_mutex_);
     end_status_ = status;
   }
   ended_.store(true, std::memory_order_release);  // [MM event-signal] release: pairs with Flush
@@ -161,7 +156,7 @@ bool Flusher::FlushIsRequested() const {
 }
 
 IoStatus Flusher::WriteOldest() {
-  const IoStatus status = WriteGeneration(sets_->recycled(), true);
+  const IoStatus status = writer_.Write(sets_->recycled(), true);
   if (status.ok()) {
     retry_at_ns_ = 0;
     retry_pause_ns_ = 0;
@@ -178,216 +173,6 @@ IoStatus Flusher::WriteOldest() {
   }
   signals_->progress.Signal();
   return status;
-}
-
-IoStatus Flusher::WriteGeneration(uint64_t generation, bool recycle) {
-  const uint64_t started = platform::MonotonicNs();
-  if (sealed_generation_ != generation) {
-    sealed_ = sets_->Seal(generation, flush_timeout_ns_);
-    sealed_generation_ = generation;
-    sealed_time_ = platform::RealtimeNs();
-  }
-  BlockTotals totals;
-  if (!sealed_.empty()) {
-    const IoStatus status = WriteSealed(generation, &totals);
-    if (!status.ok()) return Failed(status);
-    sets_->arena().header().next_sequence += sealed_.size();
-  }
-  sets_->MarkWritten(generation);
-  if (recycle) sets_->Recycle(generation);
-  if (!sealed_.empty()) CountSuccess(totals, started);
-  sealed_.clear();
-  sealed_generation_ = kNoGeneration;
-  return {};
-}
-
-IoStatus Flusher::WriteSealed(uint64_t generation, BlockTotals* totals) {
-  bool reopened = false;
-  IoStatus status = file_->Check(&reopened);
-  if (reopened) {
-    stats_.reopens.Add(1);
-    PublishIoMode();
-  }
-  if (!status.ok()) return status;
-  const uint64_t size = BlockWriter::SizeOf(sealed_, file_->file()->alignment());
-  partial_ = {};
-  StoreJournal(generation, size);
-  file_->ReserveAhead(size, sets_->geometry().set_bytes());
-  BlockContext context;
-  context.generation = generation;
-  context.stream = sets_->arena().header().stream;
-  context.sequence = sets_->arena().header().next_sequence;
-  context.sealed_time = sealed_time_;
-  status = writer_.Write(file_->file(), file_->end(), context, sealed_, totals);
-  if (status.ok()) {
-    file_->Advance(totals->bytes);
-    return status;
-  }
-  partial_ = *totals;
-  file_->FailedWrite(size);
-  if (status.error != EINVAL || direct_ != io::DirectIo::kAuto || !file_->file()->direct())
-    return status;
-  status = file_->FallBackToBuffered("the file system refused a direct write (EINVAL)");
-  PublishIoMode();
-  return status.ok() ? WriteSealed(generation, totals) : status;
-}
-
-// Says where the generation is going to be written, so that recovery repeats the write instead of
-// adding to it.
-void Flusher::StoreJournal(uint64_t generation, uint64_t size) {
-  ArenaHeader& header = sets_->arena().header();
-  Journal& journal = header.journal;
-  // [MM journal] release: generation last, so that the fields are never taken for another one's.
-  journal.generation.store(kNoGeneration, std::memory_order_release);
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // [MM journal]
-  sets_->arena().SetLog(file_->info());
-  journal.base = file_->end();
-  journal.sequence = header.next_sequence;
-  journal.sealed_time = sealed_time_;
-  journal.limit = file_->end() + size;
-  journal.generation.store(generation, std::memory_order_release);  // [MM journal]
-}
-
-void Flusher::CountWritten(const BlockTotals& totals) {
-  stats_.bytes_written.Add(totals.bytes);
-  stats_.payload_bytes.Add(totals.payload);
-  stats_.written_entries.Add(totals.entries);
-  for (size_t i = 0; i < totals.entries_of_shard.size(); i++) {
-    stats_.entries_of_shard[i].Add(totals.entries_of_shard[i]);
-  }
-}
-
-void Flusher::CountSuccess(const BlockTotals& totals, uint64_t started_ns) {
-  CountWritten(totals);
-  stats_.flushes.Add(1);
-  stats_.durations.Record(platform::MonotonicNs() - started_ns);
-  if (totals.damaged != 0) {
-    Report({"ERR_SHARDLOG_DAMAGED",
-            std::to_string(totals.damaged) +
-                " segments of the buffers held something else than entries",
-            file_->path(), 0, ""});
-  }
-  if (!failing_) return;
-  failing_ = false;
-  Tell(FlushProblem{});
-}
-
-IoStatus Flusher::Failed(const IoStatus& status) {
-  stats_.flush_errors.Add(1);
-  const bool first = !failing_;
-  failing_ = true;
-  FlushProblem problem{"ERR_SHARDLOG_WRITE",
-                       std::string("writing ") + file_->path() + " failed: " + status.call + ": " +
-                           std::strerror(status.error) + "; the entries are kept and tried again",
-                       file_->path(), status.error, status.call};
-  // Told once per spell of failures; every attempt is in flushErrors.
-  if (first) {
-    Report(problem);
-  } else {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    problem_ = std::move(problem);
-  }
-  return status;
-}
-
-// Close (docs/memory-model.md): every generation below the active one, then the active one and the
-// one after it, which a producer that had not yet seen Signals::closed might be swapping to.
-// Neither is recycled, so that nobody swaps again.
-IoStatus Flusher::WriteEverything() {
-  bool last_swap_done = false;
-  IoStatus status;
-  for (int attempt = 0; attempt < kAttemptsAtClose; attempt++) {
-    status = {};
-    while (status.ok() && !last_swap_done && sets_->recycled() < sets_->active()) {
-      status = WriteGeneration(sets_->recycled(), true);
-    }
-    if (!status.ok()) continue;
-    // Of the generation just recycled: if a late producer has swapped meanwhile, that was the last
-    // swap.
-    if (!last_swap_done) {
-      last_swap_done = sets_->TrySwap(sets_->recycled());
-      stats_.closing_swaps.Add(last_swap_done ? 1 : 0);
-    }
-    while (status.ok() && sets_->written() <= sets_->active()) {
-      status = WriteGeneration(sets_->written(), false);
-    }
-    if (status.ok()) {
-      file_->Finish();
-      return status;
-    }
-  }
-  GiveUp();
-  return status;
-}
-
-// What cannot be written waits in the arena's file for the next opening; without one it is lost,
-// and counted. In either case nothing more is accepted.
-void Flusher::GiveUp() {
-  uint64_t waiting = 0;
-  for (uint64_t g = sets_->written(); g <= sets_->active(); g++) {
-    sets_->Seal(g, 0);
-    waiting += sets_->CountWaiting(g);
-  }
-  if (sets_->arena().path().empty()) {
-    // The blocks that the last attempt got into the file whole stay there; with an arena, recovery
-    // writes them again.
-    CountWritten(partial_);
-    file_->KeepOfFailedWrite(partial_.bytes);
-    stats_.lost_entries.Add(waiting - std::min(waiting, partial_.entries));
-  }
-  file_->Finish();
-}
-
-void Flusher::PublishIoMode() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  io_mode_.reason = file_->direct_reason();
-  io_mode_.direct = io_mode_.reason.empty();
-  if (file_->file() != nullptr) io_mode_.alignment = file_->file()->alignment();
-  file_info_ = file_->info();
-}
-
-IoMode Flusher::io_mode() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return io_mode_;
-}
-
-io::FileInfo Flusher::file_info() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return file_info_;
-}
-
-FlushProblem Flusher::last_problem() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return problem_;
-}
-
-FlushProblem Flusher::present_problem() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const bool lasts = failing_ || problem_.code == "ERR_SHARDLOG_ARENA_ASIDE";
-  return lasts ? problem_ : FlushProblem{};
-}
-
-void Flusher::Report(const FlushProblem& problem) {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    problem_ = problem;
-  }
-  Tell(problem);
-}
-
-void Flusher::Tell(const FlushProblem& problem) {
-  const std::lock_guard<std::mutex> lock(listeners_mutex_);
-  for (const auto& [key, listener] : listeners_) listener(problem);
-}
-
-void Flusher::AddListener(const void* key, ProblemCallback listener) {
-  const std::lock_guard<std::mutex> lock(listeners_mutex_);
-  listeners_.emplace_back(key, std::move(listener));
-}
-
-void Flusher::RemoveListener(const void* key) {
-  const std::lock_guard<std::mutex> lock(listeners_mutex_);
-  std::erase_if(listeners_, [key](const auto& entry) { return entry.first == key; });
 }
 
 }  // namespace shardlog::engine

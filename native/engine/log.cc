@@ -61,10 +61,10 @@ Log::Log(const Config& config, std::unique_ptr<LogFile> file, const RecoveryRepo
       flusher_(std::make_unique<Flusher>(sets_, signals_, std::move(file), config)),
       recovered_entries_(recovered.entries) {
   if (!recovered.set_aside.empty()) {
-    flusher_->Report({"ERR_SHARDLOG_ARENA_ASIDE",
-                      "an arena was not recovered and is kept as " + recovered.set_aside + ": " +
-                          recovered.reason,
-                      recovered.set_aside, 0, ""});
+    flusher_->problems().Report({"ERR_SHARDLOG_ARENA_ASIDE",
+                                 "an arena was not recovered and is kept as " +
+                                     recovered.set_aside + ": " + recovered.reason,
+                                 recovered.set_aside, 0, ""});
   }
   flusher_->Start();
 }
@@ -161,7 +161,7 @@ LogStats Log::Stats() const {
   stats.recovered_logs = recovered_entries_;
   stats.arena_path = sets_->arena().path();
   stats.io = flusher_->io_mode();
-  stats.last_problem = flusher_->last_problem();
+  stats.last_problem = flusher_->problems().last();
   return stats;
 }
 

@@ -4,7 +4,7 @@
 #include <napi.h>
 
 #include "engine/error.h"
-#include "engine/flusher.h"
+#include "engine/problems.h"
 
 namespace shardlog::napi {
 

@@ -15,7 +15,7 @@ namespace {
 using engine::IoStatus;
 
 Napi::Error WriteError(Napi::Env env, const engine::Log& log, const IoStatus& status) {
-  engine::FlushProblem problem = log.flusher().last_problem();
+  engine::FlushProblem problem = log.flusher().problems().last();
   if (problem.code.empty()) {
     problem = {"ERR_SHARDLOG_WRITE", std::string(status.call) + " failed", log.config().path,
                status.error, status.call};
@@ -118,7 +118,7 @@ Napi::Value FlushMetricsValue(Napi::Env env, const engine::Log& log) {
   value.Set("p90", percentile(0.9));
   value.Set("p99", percentile(0.99));
   value.Set("p999", percentile(0.999));
-  value.Set("lastError", ProblemValue(env, log.flusher().last_problem()));
+  value.Set("lastError", ProblemValue(env, log.flusher().problems().last()));
   return value;
 }
 
@@ -158,7 +158,7 @@ bool Handle::Detach() {
   if (detached_) return false;
   detached_ = true;
   if (listening_) {
-    log_->flusher().RemoveListener(this);
+    log_->flusher().problems().RemoveListener(this);
     listener_.Release();
   }
   // The environment's producer may go on for other handles.
@@ -189,8 +189,8 @@ void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
     // Refused only while the environment ends, when nobody is left to tell.
     if (function.NonBlockingCall(copy, call) != napi_ok) delete copy;
   };
-  log_->flusher().AddListener(this, deliver);
-  const engine::FlushProblem present = log_->flusher().present_problem();
+  log_->flusher().problems().AddListener(this, deliver);
+  const engine::FlushProblem present = log_->flusher().problems().present();
   if (!present.code.empty()) deliver(present);
 }
 
