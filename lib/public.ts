@@ -3,6 +3,40 @@
 export { defaultConfig } from './config'
 export { ShardlogError } from './errors'
 export { Logger } from './logger'
+export { destination, levels, multistream, stdSerializers, stdTimeFunctions, symbols, transport } from './pino/pino'
+export type {
+  BaseLogger,
+  Bindings,
+  ChildLoggerOptions,
+  DestinationStream,
+  DestinationStreamWithMetadata,
+  Level,
+  LevelChangeEventListener,
+  LevelMapping,
+  LevelOrString,
+  LevelWithSilent,
+  LevelWithSilentOrString,
+  LogDescriptor,
+  LogFn,
+  LogFnFields,
+  Logger as StructuredLogger,
+  LoggerExtras,
+  LoggerOptions,
+  MultiStreamOptions,
+  MultiStreamRes,
+  redactOptions,
+  SerializedError,
+  SerializedRequest,
+  SerializedResponse,
+  SerializerFn,
+  StreamEntry,
+  TransportBaseOptions,
+  TransportMultiOptions,
+  TransportPipelineOptions,
+  TransportSingleOptions,
+  TransportTargetOptions,
+  WriteFn
+} from './pino/types'
 export type {
   BlockInfo,
   Damage,

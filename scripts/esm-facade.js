@@ -12,6 +12,7 @@ const dist = path.join(root, 'dist')
 const MODULE = names => `import shardlog from './index.js'
 
 export default shardlog
+export { shardlog, shardlog as pino }
 export const {
 ${names.map(name => `  ${name}`).join(',\n')}
 } = shardlog
@@ -20,6 +21,7 @@ ${names.map(name => `  ${name}`).join(',\n')}
 const TYPES = `import shardlog from './index.js'
 
 export default shardlog
+export { shardlog, shardlog as pino }
 export * from './public.js'
 `
 

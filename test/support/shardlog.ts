@@ -5,7 +5,11 @@ import type * as names from '../../lib/public'
 /** The root of the repository, which is also the package's. */
 export const packageRoot = path.resolve(__dirname, '..', '..')
 
-type Shardlog = ((config: names.Config | string) => names.Logger) & typeof names
+type Shardlog = ((
+  options?: names.LoggerOptions | names.DestinationStream | string | null,
+  stream?: names.DestinationStream | string
+) => names.StructuredLogger) &
+  typeof names
 
 /** The package as `require` sees it: the built one, so that children and workers run the same code. */
 export const shardlog = createRequire(__filename)(packageRoot) as Shardlog

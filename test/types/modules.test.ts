@@ -6,7 +6,20 @@ import { describe, expect, it } from 'vitest'
 import { packageRoot, shardlog } from '../support/shardlog'
 import { tempDir } from '../support/temp'
 
-const NAMES = ['Logger', 'ShardlogError', 'defaultConfig', 'readLog', 'recoverLog', 'verifyLog', 'version']
+/** Names of pino, which the function has too. */
+const PINO_NAMES = [
+  'destination',
+  'levels',
+  'multistream',
+  'pino',
+  'shardlog',
+  'stdSerializers',
+  'stdTimeFunctions',
+  'symbols',
+  'transport'
+]
+const OWN_NAMES = ['Logger', 'ShardlogError', 'defaultConfig', 'readLog', 'recoverLog', 'verifyLog', 'version']
+const NAMES = [...OWN_NAMES, ...PINO_NAMES]
 
 /** Runs an ES module that may import the package from `facade`, and returns what it prints. */
 function runModule(source: string): string {
@@ -19,7 +32,7 @@ function runModule(source: string): string {
 describe('the package as a module', () => {
   it('require gives a function with every public name as a property, and nothing else', () => {
     expect(typeof shardlog).toBe('function')
-    expect(Object.keys(shardlog).sort()).toEqual(NAMES)
+    expect(Object.keys(shardlog).sort()).toEqual([...NAMES, 'default'].sort())
     expect(shardlog).not.toHaveProperty('__esModule')
   })
 
@@ -37,13 +50,11 @@ describe('the package as a module', () => {
     expect(runModule(source)).toBe('true')
   })
 
-  it('the default is called with a config or a path and gives a Logger', () => {
-    const logFilePath = path.join(tempDir(), 'app.log')
-    for (const argument of [logFilePath, { logFilePath }]) {
-      const logger = shardlog(argument)
-      expect(logger).toBeInstanceOf(shardlog.Logger)
-      logger.closeSync()
-    }
+  it('the default is called as pino is and gives a structured logger', () => {
+    const lines: string[] = []
+    const logger = shardlog({ base: null, timestamp: false }, { write: line => lines.push(line) })
+    logger.info({ a: 1 }, 'text')
+    expect(lines).toEqual(['{"level":30,"a":1,"msg":"text"}\n'])
   })
 
   it('version is that of package.json', () => {
@@ -52,7 +63,9 @@ describe('the package as a module', () => {
   })
 
   it('errors are ShardlogErrors with a code', () => {
-    expect(() => shardlog('')).toThrow(shardlog.ShardlogError)
-    expect(() => shardlog('')).toThrow(expect.objectContaining({ name: 'ShardlogError', code: 'ERR_SHARDLOG_CONFIG' }))
+    expect(() => new shardlog.Logger('')).toThrow(shardlog.ShardlogError)
+    expect(() => new shardlog.Logger('')).toThrow(
+      expect.objectContaining({ name: 'ShardlogError', code: 'ERR_SHARDLOG_CONFIG' })
+    )
   })
 })

@@ -1,0 +1,58 @@
+/** Bindings: fields that every line of a logger carries, made into JSON once. */
+
+import type { Internals, Serializers, Stringify } from './internals'
+import { quote } from './stringify'
+import {
+  chindingsSym,
+  formattersSym,
+  serializersSym,
+  stringifiersSym,
+  stringifySafeSym,
+  stringifySym,
+  wildcardFirstSym
+} from './symbols'
+import type { Bindings } from './types'
+
+/** Names that the second argument of `child` has taken over; as bindings they are not written. */
+const RESERVED: ReadonlySet<string> = new Set(['level', 'serializers', 'formatters', 'customLevels'])
+
+/** What making bindings into JSON needs of a logger. */
+export type BindingsContext = Pick<
+  Internals,
+  | typeof chindingsSym
+  | typeof formattersSym
+  | typeof serializersSym
+  | typeof stringifiersSym
+  | typeof stringifySafeSym
+  | typeof stringifySym
+>
+
+/** The logger's bindings with `bindings` added, as JSON text with a comma before each. */
+export function appendBindings(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+  let text = logger[chindingsSym]
+  const shaped = logger[formattersSym].bindings(bindings as Bindings) ?? {}
+  for (const key of Object.keys(shaped)) {
+    if (RESERVED.has(key)) continue
+    const value = bindingText(logger, key, shaped[key])
+    if (value !== undefined) text += `,${quote(key)}:${value}`
+  }
+  return text
+}
+
+function bindingText(logger: BindingsContext, key: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  const serializers: Serializers = logger[serializersSym]
+  const serializer = serializers[key]
+  const shaped = serializer ? serializer(value) : value
+  const stringifiers = logger[stringifiersSym]
+  const stringify: Stringify = stringifiers[key] ?? stringifiers[wildcardFirstSym] ?? logger[stringifySym]
+  return stringify(shaped, logger[stringifySafeSym])
+}
+
+/** The bindings as they are written, without what every process's logger has. */
+export function readBindings(logger: Internals): Bindings {
+  const bindings = JSON.parse(`{${logger[chindingsSym].slice(1)}}`) as Bindings
+  delete bindings.pid
+  delete bindings.hostname
+  return bindings
+}

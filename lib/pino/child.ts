@@ -1,0 +1,55 @@
+/** Child loggers: they inherit everything from their parent and override what their options name. */
+
+import { appendBindings } from './bindings'
+import { childFormatters } from './formatters'
+import type { Formatters, Internals, Serializers } from './internals'
+import { assertNoCollision, cacheLineStarts, type LevelNumbers, levelMapping } from './levels'
+import { redactionState } from './redaction'
+import { childSerializers } from './serializers'
+import {
+  chindingsSym,
+  formattersSym,
+  msgPrefixSym,
+  serializersSym,
+  setLevelSym,
+  stringifySafeSym,
+  useOnlyCustomLevelsSym
+} from './symbols'
+import type { Bindings, ChildLoggerOptions } from './types'
+
+type Options = ChildLoggerOptions<string>
+
+function setLevels(child: Internals, custom: LevelNumbers): void {
+  assertNoCollision(child.levels, custom)
+  const all = { ...child.levels.values, ...custom }
+  child.levels = levelMapping(all, child[useOnlyCustomLevelsSym])
+  cacheLineStarts(child)
+}
+
+function setRedaction(child: Internals, option: object): void {
+  child.redact = option
+  Object.assign(child, redactionState(option, child[stringifySafeSym]))
+}
+
+function applyOptions(child: Internals, options: Options): void {
+  if (Object.hasOwn(options, 'serializers')) {
+    child[serializersSym] = childSerializers(child[serializersSym], options.serializers as Serializers)
+  }
+  if (Object.hasOwn(options, 'customLevels')) setLevels(child, options.customLevels ?? {})
+  if (typeof options.redact === 'object' && options.redact !== null) setRedaction(child, options.redact)
+  if (typeof options.msgPrefix === 'string') child[msgPrefixSym] = (child[msgPrefixSym] ?? '') + options.msgPrefix
+}
+
+/** @throws without bindings, or if an option is wrong */
+export function child(this: Internals, bindings: Bindings, options?: Options): Internals {
+  if (!bindings) throw Error('missing bindings for child Pino')
+  const own: Options = options ?? {}
+  const instance = Object.create(this) as Internals
+  instance[formattersSym] = childFormatters(this[formattersSym], (own.formatters ?? {}) as Partial<Formatters>)
+  applyOptions(instance, own)
+  instance[chindingsSym] = appendBindings(instance, bindings)
+  const level = own.level ?? this.level
+  if (level !== this.level || Object.hasOwn(own, 'customLevels')) instance[setLevelSym](level)
+  this.onChild(instance)
+  return instance
+}

@@ -1,0 +1,129 @@
+/** Making a logger out of its options. */
+
+import { appendBindings } from './bindings'
+import { callers } from './caller'
+import { warnOfLevelFormatter } from './deprecations'
+import type { Internals, Stream } from './internals'
+import { assertDefaultLevel, cacheLineStarts, levelComparison, levelMapping } from './levels'
+import { type FullOptions, resolveArguments } from './options'
+import { loggerPrototype } from './proto'
+import { redactionState } from './redaction'
+import { quote, safeStringify, stringify } from './stringify'
+import {
+  chindingsSym,
+  endSym,
+  errorKeySym,
+  formattersSym,
+  hooksSym,
+  levelCompSym,
+  messageKeyStrSym,
+  messageKeySym,
+  mixinMergeStrategySym,
+  mixinSym,
+  msgPrefixSym,
+  nestedKeyStrSym,
+  nestedKeySym,
+  serializersSym,
+  setLevelSym,
+  streamSym,
+  stringifySafeSym,
+  stringifySym,
+  timeSliceIndexSym,
+  timeSym,
+  transportUsesMultistreamSym,
+  useOnlyCustomLevelsSym
+} from './symbols'
+import { timeFunction } from './time'
+import type { Bindings } from './types'
+
+const noop = (): void => {}
+
+function levelOption({ enabled, level }: FullOptions): string | number {
+  if (enabled === false) return 'silent'
+  return typeof level === 'string' ? level.toLowerCase() : (level as unknown as number)
+}
+
+/** The bindings of the logger itself. */
+function baseBindings({ base, name }: FullOptions): Bindings | null | undefined {
+  return base === null || name === undefined ? base : { ...base, name }
+}
+
+function levelState(options: FullOptions) {
+  const only = Boolean(options.useOnlyCustomLevels)
+  return {
+    levels: levelMapping(options.customLevels, only),
+    silent: noop,
+    onChild: options.onChild || noop,
+    [levelCompSym]: levelComparison(options.levelComparison),
+    [useOnlyCustomLevelsSym]: only
+  }
+}
+
+function keyState({ messageKey, errorKey, nestedKey }: FullOptions) {
+  return {
+    [messageKeySym]: messageKey as string,
+    [messageKeyStrSym]: `,${quote(String(messageKey))}:`,
+    [errorKeySym]: errorKey as string,
+    [nestedKeySym]: nestedKey,
+    [nestedKeyStrSym]: nestedKey ? `,${quote(nestedKey)}:{` : ''
+  }
+}
+
+function textState(options: FullOptions) {
+  const safe = safeStringify(options.depthLimit as number, options.edgeLimit as number)
+  return {
+    [stringifySym]: stringify,
+    [stringifySafeSym]: safe,
+    ...redactionState(options.redact, safe),
+    [endSym]: options.crlf ? '}\r\n' : '}\n',
+    [serializersSym]: options.serializers,
+    [formattersSym]: options.formatters,
+    [chindingsSym]: ''
+  }
+}
+
+function recordState(options: FullOptions, stream: Stream) {
+  const time = timeFunction(options.timestamp)
+  return {
+    [streamSym]: stream,
+    [timeSym]: time,
+    [timeSliceIndexSym]: time().indexOf(':') + 1,
+    [mixinSym]: options.mixin,
+    [mixinMergeStrategySym]: options.mixinMergeStrategy,
+    [hooksSym]: options.hooks ?? {},
+    [msgPrefixSym]: options.msgPrefix
+  }
+}
+
+/** Tells a transport how the lines it will get are made up. */
+function announce(logger: Internals, stream: Stream, given: unknown): void {
+  const { emit } = stream as { emit?: unknown }
+  if (typeof emit === 'function') {
+    const config = { levels: logger.levels, messageKey: logger[messageKeySym], errorKey: logger[errorKeySym] }
+    emit.call(stream, 'message', { code: 'PINO_CONFIG', config })
+  }
+  const { formatters } = (given ?? {}) as { formatters?: { level?: unknown } }
+  const several = (stream as { [transportUsesMultistreamSym]?: boolean })[transportUsesMultistreamSym]
+  if (several && typeof formatters?.level === 'function') warnOfLevelFormatter()
+}
+
+/**
+ * A new logger.
+ *
+ * @param first options, or the destination
+ * @param second the destination: a stream, or a path; default standard output
+ * @throws if an option is wrong
+ */
+export function createLogger(first: unknown, second: unknown): Internals {
+  const { options, stream } = resolveArguments(first, second, callers())
+  const state = { ...levelState(options), ...recordState(options, stream), ...textState(options), ...keyState(options) }
+  const logger = Object.assign(Object.create(loggerPrototype()) as object, state) as unknown as Internals
+  const level = levelOption(options)
+  assertDefaultLevel(level, logger.levels)
+  logger[chindingsSym] = appendBindings(logger, baseBindings(options))
+  // Inherited by children, whose formatters shape their own bindings only.
+  cacheLineStarts(logger)
+  logger[setLevelSym](level)
+  announce(logger, stream, first)
+  return logger
+}

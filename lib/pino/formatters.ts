@@ -1,0 +1,21 @@
+/** The option `formatters`: functions that shape level, bindings and logged object. */
+
+import type { Formatters } from './internals'
+
+const numberedLevel: Formatters['level'] = (_label, number) => ({ level: number })
+/** Leaves bindings as they are. A child begins with it: its parent's formatter has shaped what is inherited. */
+const sameBindings: Formatters['bindings'] = bindings => bindings
+
+/** What applies where `own` says nothing. */
+export function rootFormatters(own: Partial<Formatters>): Formatters {
+  return { level: own.level ?? numberedLevel, bindings: own.bindings ?? sameBindings, log: own.log }
+}
+
+/** A child's formatters: its own, else its parent's, except that bindings are not shaped twice. */
+export function childFormatters(parent: Formatters, own: Partial<Formatters>): Formatters {
+  return {
+    level: own.level || parent.level,
+    bindings: own.bindings || sameBindings,
+    log: own.log || parent.log
+  }
+}

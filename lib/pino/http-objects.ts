@@ -1,0 +1,22 @@
+/** Requests and responses of `node:http` that are logged by themselves become `{ req }` and `{ res }`. */
+
+import { mapHttpRequest, mapHttpResponse } from 'pino-std-serializers'
+
+interface Suspect {
+  method?: unknown
+  headers?: unknown
+  socket?: unknown
+  setHeader?: unknown
+}
+
+/** The object whose fields join the line. */
+export function loggedObject(object: object): object {
+  const suspect = object as Suspect
+  if (suspect.method && suspect.headers && suspect.socket) {
+    return mapHttpRequest(object as Parameters<typeof mapHttpRequest>[0])
+  }
+  if (typeof suspect.setHeader === 'function') {
+    return mapHttpResponse(object as Parameters<typeof mapHttpResponse>[0])
+  }
+  return object
+}

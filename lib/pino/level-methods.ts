@@ -1,0 +1,84 @@
+/** The methods behind `log.info` and its like: they sort out their arguments and hand the record on. */
+
+import { formatMessage, trailingFields } from './format-args'
+import { loggedObject } from './http-objects'
+import type { Internals, LogMethod, LogMethodHook } from './internals'
+import { formatOptsSym, msgPrefixSym, streamSym, writeSym } from './symbols'
+
+const NO_ARGUMENTS: readonly unknown[] = []
+
+/** `(fields, message?, ...values)`. */
+function logObject(logger: Internals, level: number, first: object | null, rest: unknown[]): void {
+  // A null by itself is the message.
+  const message = first === null && rest.length === 0 ? null : rest.shift()
+  write(logger, level, first === null ? null : loggedObject(first), message, rest)
+}
+
+/** `(message, ...values, fields?)`. */
+function logMessage(logger: Internals, level: number, first: unknown, rest: unknown[]): void {
+  const message = first === undefined ? rest.shift() : first
+  const fields = rest.length === 0 ? null : trailingFields(message, rest)
+  write(logger, level, fields, message, rest)
+}
+
+function withPrefix(prefix: string | undefined, message: unknown): unknown {
+  if (typeof prefix !== 'string') return message
+  return typeof message === 'symbol' ? prefix + String(message) : prefix + (message as string)
+}
+
+function write(logger: Internals, level: number, fields: object | null, message: unknown, values: readonly unknown[]) {
+  const prefixed = message === undefined || message === null ? message : withPrefix(logger[msgPrefixSym], message)
+  const text = values.length === 0 ? prefixed : formatMessage(prefixed, values, logger[formatOptsSym])
+  logger[writeSym](fields, text, level)
+}
+
+/** The method that writes at `level`. Its name is what pino's hooks and stack traces show. */
+function plainMethod(level: number): LogMethod {
+  return function LOG(first: unknown, ...rest: unknown[]): void {
+    if (typeof first === 'object') logObject(this, level, first, rest)
+    else if (rest.length === 0) write(this, level, null, first, NO_ARGUMENTS)
+    else logMessage(this, level, first, rest)
+  }
+}
+
+/** As `method`, and what it wrote is flushed when it returns: the process is likely to end next. */
+function flushingMethod(method: LogMethod): LogMethod {
+  return function LOG(...args: unknown[]): void {
+    method.apply(this, args)
+    const stream = this[streamSym]
+    if (typeof stream.flushSync !== 'function') return
+    try {
+      stream.flushSync()
+    } catch {
+      // A destination that is not ready cannot be flushed; its own exit handler still will.
+    }
+  }
+}
+
+function hookedMethod(method: LogMethod, level: number, hook: LogMethodHook): LogMethod {
+  return function hookWrappedLog(...args: unknown[]): void {
+    hook.call(this, args, method, level)
+  }
+}
+
+const plain = new Map<number, LogMethod>()
+
+/** One method for each level of the process, so that all loggers share what the compiler learns about it. */
+function sharedMethod(level: number): LogMethod {
+  const known = plain.get(level)
+  if (known) return known
+  const method = plainMethod(level)
+  plain.set(level, method)
+  return method
+}
+
+/**
+ * The method of a level.
+ *
+ * @param flushes whether to flush the destination after each call
+ * @param hook the hook `logMethod`, which is given the call instead
+ */
+export function levelMethod(level: number, flushes: boolean, hook: LogMethodHook | undefined): LogMethod {
+  const method = hook ? hookedMethod(sharedMethod(level), level, hook) : sharedMethod(level)
+  return flushes ? flushingMethod(method) : method
+}

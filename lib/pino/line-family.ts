@@ -1,0 +1,78 @@
+/** What lines of loggers with the same serializers and redactions share: shapes of fields, messages, keys. */
+
+import { type Definition, defineString } from '../record/definition'
+import { MessageCache } from '../record/message-cache'
+import { type Conversion, ShapeTree } from '../record/shape-tree'
+import type { Internals, Serializers } from './internals'
+import type { Stringifier, Stringifiers } from './redaction'
+import { quote } from './stringify'
+import { errorKeySym, messageKeySym, serializersSym, stringifiersSym, wildcardFirstSym } from './symbols'
+
+/** A value that is JSON already. */
+export class JsonText {
+  constructor(readonly text: string) {}
+}
+
+export interface LineFamily {
+  readonly errorKey: string
+  readonly messageKeyName: string
+  readonly shapes: ShapeTree
+  readonly messages: MessageCache
+  /** The message's key as it is printed. */
+  readonly messageKey: Definition
+  /** What a message goes through before it is recorded. */
+  readonly convertMessage: Conversion | null
+}
+
+/** Hiding is done on the value's JSON, which is what a stringifier makes. */
+function redacting(stringifier: Stringifier): Conversion {
+  return value => {
+    if (value === undefined || typeof value === 'function') return undefined
+    const text = stringifier(typeof value === 'number' && !Number.isFinite(value) ? null : value)
+    return text === undefined ? undefined : new JsonText(text)
+  }
+}
+
+function conversion(serializer: Serializers[string], stringifier: Stringifier | undefined): Conversion | null {
+  const redact = stringifier && redacting(stringifier)
+  if (serializer && redact) return value => redact(serializer(value))
+  return redact ?? serializer ?? null
+}
+
+function familyOf(logger: Internals): LineFamily {
+  const serializers = logger[serializersSym]
+  const stringifiers = logger[stringifiersSym]
+  const errorKey = logger[errorKeySym]
+  const messageKey = logger[messageKeySym]
+  const stringifierOf = (key: string) => stringifiers[key] ?? stringifiers[wildcardFirstSym]
+  const errorSerializer = (key: string) => (key === errorKey ? serializers.err : undefined)
+  const printedKey = `,${quote(messageKey)}:`
+  return {
+    errorKey,
+    messageKeyName: messageKey,
+    shapes: new ShapeTree(key => conversion(serializers[key] ?? errorSerializer(key), stringifierOf(key))),
+    messages: new MessageCache(printedKey),
+    messageKey: defineString(printedKey),
+    convertMessage: conversion(serializers[messageKey], stringifierOf(messageKey))
+  }
+}
+
+// Children have their parent's tables unless they bring their own.
+const families = new WeakMap<Serializers, WeakMap<Stringifiers, LineFamily[]>>()
+
+/** The family of a logger. */
+export function lineFamily(logger: Internals): LineFamily {
+  const serializers = logger[serializersSym]
+  const bySerializers = families.get(serializers) ?? new WeakMap<Stringifiers, LineFamily[]>()
+  families.set(serializers, bySerializers)
+  const stringifiers = logger[stringifiersSym]
+  const known = bySerializers.get(stringifiers) ?? []
+  bySerializers.set(stringifiers, known)
+  const found = known.find(
+    family => family.errorKey === logger[errorKeySym] && family.messageKeyName === logger[messageKeySym]
+  )
+  if (found) return found
+  const family = familyOf(logger)
+  known.push(family)
+  return family
+}

@@ -1,0 +1,161 @@
+/** Several destinations behind one: each is given the records of its level and above. */
+
+import { STANDARD_LEVELS } from './levels'
+import { needsMetadataGsym } from './symbols'
+import type { MultiStreamOptions } from './types'
+
+interface Target {
+  write(data: unknown): unknown
+  emit?: (...args: unknown[]) => unknown
+  flushSync?: () => void
+  end?: () => void
+  [needsMetadataGsym]?: boolean
+  lastLevel?: unknown
+  lastTime?: unknown
+  lastMsg?: unknown
+  lastObj?: unknown
+  lastLogger?: unknown
+}
+
+interface Entry {
+  stream: Target
+  level: number
+  levelVal: undefined
+  id: number
+}
+
+interface EntryOption {
+  stream?: Target
+  level?: string | number
+  levelVal?: number
+}
+
+type LevelTable = Record<string, number>
+
+/** Streams by ascending level; of equal ones the latest first. */
+class MultiStream {
+  streams: Entry[] = []
+  minLevel = 0
+  lastId = 0
+  readonly [needsMetadataGsym] = true
+  lastLevel: number | string = 0
+  lastTime?: unknown
+  lastMsg?: unknown
+  lastObj?: unknown
+  lastLogger?: unknown
+  readonly streamLevels: LevelTable
+  readonly #dedupe: boolean
+
+  constructor(levels: LevelTable, dedupe: boolean) {
+    this.streamLevels = levels
+    this.#dedupe = dedupe
+  }
+
+  /** Writes `data` to the streams whose level the last record reaches; with `dedupe`, to the highest of them alone. */
+  write(data: unknown): void {
+    const last = this.lastLevel
+    const level = (typeof last === 'string' ? this.streamLevels[last] : last) ?? 0
+    if (this.#dedupe) this.#writeToHighest(data, level)
+    else this.#writeToAll(data, level)
+  }
+
+  #writeToAll(data: unknown, level: number): void {
+    for (const entry of this.streams) {
+      if (entry.level > level) return
+      this.#pass(entry.stream, data, level)
+    }
+  }
+
+  #writeToHighest(data: unknown, level: number): void {
+    let reached: number | undefined
+    for (let at = this.streams.length - 1; at >= 0; at--) {
+      const entry = this.streams[at] as Entry
+      if (entry.level > level) continue
+      if (reached !== undefined && entry.level !== reached) return
+      reached = entry.level
+      this.#pass(entry.stream, data, level)
+    }
+  }
+
+  #pass(stream: Target, data: unknown, level: number): void {
+    if (stream[needsMetadataGsym]) {
+      stream.lastLevel = level
+      stream.lastTime = this.lastTime
+      stream.lastMsg = this.lastMsg
+      stream.lastObj = this.lastObj
+      stream.lastLogger = this.lastLogger
+    }
+    stream.write(data)
+  }
+
+  emit(...args: unknown[]): void {
+    for (const { stream } of this.streams) if (typeof stream.emit === 'function') stream.emit(...args)
+  }
+
+  flushSync(): void {
+    for (const { stream } of this.streams) if (typeof stream.flushSync === 'function') stream.flushSync()
+  }
+
+  /**
+   * Adds a stream, or an entry `{ stream, level }`.
+   *
+   * @throws if it is neither
+   */
+  add(dest: Target | EntryOption | undefined): this {
+    if (!dest) return this
+    const stream = 'write' in dest ? dest : (dest as EntryOption).stream
+    if (typeof stream?.write !== 'function') {
+      throw Error('stream object needs to implement either StreamEntry or DestinationStream interface')
+    }
+    this.lastId++
+    this.streams.unshift({ stream, level: this.#levelOf(dest as EntryOption), levelVal: undefined, id: this.lastId })
+    this.streams.sort((a, b) => a.level - b.level)
+    this.minLevel = (this.streams[0] as Entry).level
+    return this
+  }
+
+  #levelOf({ level, levelVal }: EntryOption): number {
+    if (typeof levelVal === 'number') return levelVal
+    if (typeof level === 'string') return this.streamLevels[level.toLowerCase()] as number
+    return typeof level === 'number' ? level : (STANDARD_LEVELS.info as number)
+  }
+
+  /** Removes the stream that was added as number `id`; nothing if there is none. */
+  remove(id: number): this {
+    const at = this.streams.findIndex(entry => entry.id === id)
+    if (at < 0) return this
+    this.streams.splice(at, 1)
+    this.minLevel = this.streams[0]?.level ?? -1
+    return this
+  }
+
+  end(): void {
+    for (const { stream } of this.streams) {
+      if (typeof stream.flushSync === 'function') stream.flushSync()
+      if (typeof stream.end === 'function') stream.end()
+    }
+  }
+
+  /** The same streams, all of them at `level`. */
+  clone(level: number | string): MultiStream {
+    const copy = new MultiStream(this.streamLevels, this.#dedupe)
+    const number = (typeof level === 'string' ? this.streamLevels[level.toLowerCase()] : level) as number
+    copy.streams = this.streams.map(entry => ({ ...entry, level: number }))
+    copy.minLevel = number
+    copy.lastId = this.lastId
+    return copy
+  }
+}
+
+/**
+ * A destination that writes to several.
+ *
+ * @param streams streams or entries `{ stream, level }`; one of them, or an array
+ */
+export function multistream(streams?: unknown, options: MultiStreamOptions = {}): MultiStream {
+  const levels: LevelTable = { silent: Number.POSITIVE_INFINITY, ...STANDARD_LEVELS, ...options.levels }
+  const multi = new MultiStream(levels, Boolean(options.dedupe))
+  const list = (Array.isArray(streams) ? streams : [streams]) as (Target | EntryOption | undefined)[]
+  for (const stream of list) multi.add(stream)
+  return multi
+}

@@ -1,0 +1,116 @@
+/** The arguments of `shardlog(options?, destination?)`: which is which, what is wrong with them, what applies by default. */
+
+import { hostname } from 'node:os'
+import { SonicBoom } from 'sonic-boom'
+import { destination, standardDestination } from './destination'
+import { rootFormatters } from './formatters'
+import type { Formatters, Serializers, Stream } from './internals'
+import { rootSerializers } from './serializers'
+import { transport } from './transport'
+import type { Bindings, LoggerOptions } from './types'
+
+export type Options = LoggerOptions<string, boolean>
+
+/** Options with what applies by default filled in. */
+export interface FullOptions extends Omit<Options, 'serializers' | 'formatters'> {
+  base: Bindings | null
+  serializers: Serializers
+  formatters: Formatters
+}
+
+const defaults = {
+  level: 'info',
+  levelComparison: 'ASC',
+  useOnlyCustomLevels: false,
+  messageKey: 'msg',
+  errorKey: 'err',
+  nestedKey: null,
+  enabled: true,
+  timestamp: true,
+  depthLimit: 5,
+  edgeLimit: 100
+} as const
+
+interface StreamLike {
+  writable?: unknown
+  _writableState?: unknown
+}
+
+function isStream(value: unknown): value is Stream {
+  if (typeof value !== 'object' || value === null) return false
+  const stream = value as StreamLike
+  return value instanceof SonicBoom || Boolean(stream.writable || stream._writableState)
+}
+
+/** The stream that the option `transport` asks for. */
+function transportStream(options: Options, callers: string[]): Stream {
+  const asked = options.transport as NonNullable<Options['transport']>
+  if (isStream(asked)) {
+    throw Error('option.transport do not allow stream, please pass to option directly. e.g. pino(transport)')
+  }
+  if ('targets' in asked && asked.targets?.length && typeof options.formatters?.level === 'function') {
+    throw Error('option.transport.targets do not allow custom level formatters')
+  }
+  return transport({ caller: callers, ...asked, ...customLevels(options) } as Parameters<typeof transport>[0]) as Stream
+}
+
+function customLevels({ customLevels: levels }: Options): object {
+  return levels ? { levels } : {}
+}
+
+/** Tells options and destination apart: either may be left out, a destination may be a path. */
+function sortOut(first: unknown, second: unknown, callers: string[]): { options: Options; stream: unknown } {
+  if (typeof first === 'string') return { options: {}, stream: destination(first) }
+  if (isStream(first)) return { options: {}, stream: first }
+  const options = (first ?? {}) as Options
+  if (options.transport && second !== undefined && second !== null) {
+    throw Error('only one of option.transport or stream can be specified')
+  }
+  if (typeof second === 'string') return { options, stream: destination(second) }
+  if (options.transport) return { options, stream: transportStream(options, callers) }
+  return { options, stream: second }
+}
+
+/** @throws naming the option that is wrong */
+function check(options: Options): void {
+  const { mixin, msgPrefix, useOnlyCustomLevels, customLevels: levels } = options
+  if ((options as { prettyPrint?: unknown }).prettyPrint) {
+    throw Error(
+      'prettyPrint option is no longer supported, see the pino-pretty package (https://github.com/pinojs/pino-pretty)'
+    )
+  }
+  if (useOnlyCustomLevels && !levels) throw Error('customLevels is required if useOnlyCustomLevels is set true')
+  if (mixin && typeof mixin !== 'function') {
+    throw Error(`Unknown mixin type "${typeof mixin}" - expected "function"`)
+  }
+  if (msgPrefix && typeof msgPrefix !== 'string') {
+    throw Error(`Unknown msgPrefix type "${typeof msgPrefix}" - expected "string"`)
+  }
+}
+
+function filled(options: Options): FullOptions {
+  const base = { pid: process.pid, hostname: hostname() }
+  return {
+    base,
+    ...defaults,
+    ...options,
+    serializers: rootSerializers(options.serializers as Serializers | undefined),
+    formatters: rootFormatters((options.formatters ?? {}) as Partial<Formatters>)
+  } as FullOptions
+}
+
+/**
+ * Options and stream of a new logger. Names of options that are not known are ignored, as pino does.
+ *
+ * @param callers files that a transport's target is looked up from
+ * @throws if an option is wrong
+ */
+export function resolveArguments(
+  first: unknown,
+  second: unknown,
+  callers: string[]
+): { options: FullOptions; stream: Stream } {
+  const { options, stream } = sortOut(first, second, callers)
+  check(options)
+  return { options: filled(options), stream: (stream || standardDestination()) as Stream }
+}

@@ -1,0 +1,84 @@
+/** What all loggers share: the prototype behind them. */
+
+import { EventEmitter } from 'node:events'
+import { version } from '../version'
+import { asJson } from './as-json'
+import { appendBindings, readBindings } from './bindings'
+import { child } from './child'
+import { traced } from './diagnostics'
+import { type EncodingStream, recordEncoderSym } from './encoder'
+import type { Internals } from './internals'
+import { getLevel, isLevelEnabled, setLevel } from './levels'
+import {
+  asJsonSym,
+  chindingsSym,
+  getLevelSym,
+  levelValSym,
+  lsCacheSym,
+  msgPrefixSym,
+  setLevelSym,
+  streamSym,
+  writeSym
+} from './symbols'
+import { textEncoder } from './text-encoder'
+import type { Bindings } from './types'
+
+const noop = (): void => {}
+
+/** The seam: a destination with an encoder is given the record itself. */
+function write(this: Internals, fields: object | null | undefined, message: unknown, level: number): void {
+  const encoder = (this[streamSym] as EncodingStream)[recordEncoderSym] ?? textEncoder
+  encoder.write(this, fields, message, level)
+}
+
+/** @throws if `callback` is given and no function */
+function flush(this: Internals, callback?: (error?: Error) => void): void {
+  if (callback != null && typeof callback !== 'function') throw Error('callback must be a function')
+  const stream = this[streamSym]
+  if (typeof stream.flush === 'function') stream.flush(callback ?? noop)
+  else callback?.()
+}
+
+const methods = {
+  constructor: class Pino {},
+  child,
+  bindings(this: Internals): Bindings {
+    return readBindings(this)
+  },
+  setBindings(this: Internals, bindings: Bindings): void {
+    this[chindingsSym] = appendBindings(this, bindings)
+  },
+  flush,
+  isLevelEnabled,
+  version,
+  get level(): string {
+    return (this as unknown as Internals)[getLevelSym]()
+  },
+  set level(level: string | number) {
+    ;(this as unknown as Internals)[setLevelSym](level)
+  },
+  get levelVal(): number {
+    return (this as unknown as Internals)[levelValSym]
+  },
+  set levelVal(_value: number) {
+    throw Error('levelVal is read-only')
+  },
+  get msgPrefix(): string | undefined {
+    return (this as unknown as Internals)[msgPrefixSym]
+  },
+  get [Symbol.toStringTag](): string {
+    return 'Pino'
+  },
+  [lsCacheSym]: {},
+  [writeSym]: write,
+  [asJsonSym]: traced(asJson),
+  [getLevelSym]: getLevel,
+  [setLevelSym]: setLevel
+}
+
+Object.setPrototypeOf(methods, EventEmitter.prototype)
+
+/** A prototype for one logger and its children, over the methods that all loggers share. */
+export function loggerPrototype(): object {
+  return Object.create(methods) as object
+}

@@ -1,0 +1,53 @@
+/** The encoder for every destination that takes text: one line of JSON for each record, written at once. */
+
+import type { RecordEncoder } from './encoder'
+import type { Fields, Internals, Stream } from './internals'
+import { mixIn } from './mixin'
+import {
+  asJsonSym,
+  errorKeySym,
+  hooksSym,
+  messageKeySym,
+  mixinSym,
+  needsMetadataGsym,
+  streamSym,
+  timeSliceIndexSym,
+  timeSym
+} from './symbols'
+
+/** The message of a record logged without one: that of its error. */
+function errorMessage(logger: Internals, fields: Fields): unknown {
+  if (fields[logger[messageKeySym]] !== undefined) return undefined
+  const error = fields[logger[errorKeySym]] as { message?: unknown } | undefined
+  return error ? error.message : undefined
+}
+
+function write(logger: Internals, object: object | null | undefined, text: unknown, level: number): void {
+  const time = logger[timeSym]()
+  const fields = (object instanceof Error ? { [logger[errorKeySym]]: object } : (object ?? {})) as Fields
+  const message = text === undefined && object ? errorMessage(logger, fields) : text
+  const mixin = logger[mixinSym]
+  const mixed = (mixin ? mixIn(logger, mixin, fields, level) : fields) as Fields
+  const line = logger[asJsonSym](mixed, message, level, time)
+  const stream = logger[streamSym]
+  if (stream[needsMetadataGsym] === true) noteMetadata(logger, stream, mixed, message, level, time)
+  const hook = logger[hooksSym].streamWrite
+  stream.write(hook ? hook(line) : line)
+}
+
+function noteMetadata(
+  logger: Internals,
+  stream: Stream,
+  fields: Fields,
+  message: unknown,
+  level: number,
+  time: string
+): void {
+  stream.lastLevel = level
+  stream.lastObj = fields
+  stream.lastMsg = message
+  stream.lastTime = time.slice(logger[timeSliceIndexSym])
+  stream.lastLogger = logger
+}
+
+export const textEncoder: RecordEncoder = { write }

@@ -1,0 +1,156 @@
+/** Transports: destinations that hand lines to a worker thread, which runs the module that sends them on. */
+
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import * as onExit from 'on-exit-leak-free'
+import ThreadStream from 'thread-stream'
+import { callers } from './caller'
+import { workerOptions } from './preload'
+import { transportUsesMultistreamSym } from './symbols'
+import type {
+  AnyTransportOptions,
+  TransportMultiOptions,
+  TransportPipelineOptions,
+  TransportSingleOptions
+} from './types'
+
+/** `thread-stream` with what its declarations leave out. */
+interface Thread extends ThreadStream {
+  readonly closed: boolean
+  ref(): void
+  unref(): void
+  [transportUsesMultistreamSym]?: boolean
+}
+
+type Options = Partial<TransportSingleOptions & TransportMultiOptions & TransportPipelineOptions> & {
+  caller?: string | string[]
+  sync?: boolean
+}
+
+type Overrides = Record<string, string>
+
+/** The transport that writes to a file or descriptor, under both names. */
+const FILE_TARGETS: ReadonlySet<string> = new Set(['pino/file', 'shardlog/file'])
+/** Name of a worker thread that serves several targets. */
+const SEVERAL = 'pino.transport'
+/** Time for a worker to take over what was written last, in ms. */
+const GRACE = 100
+
+/** Paths that a bundler's plugin has put in place of modules. */
+function bundlerOverrides(): Overrides {
+  const name = '__bundlerPathsOverrides'
+  // Not what somebody else put on Object.prototype: the path is that of code to run.
+  const own = Object.hasOwn(globalThis, name) ? (globalThis as { [name]?: unknown })[name] : undefined
+  return Object.assign(Object.create(null), own) as Overrides
+}
+
+function resolveFrom(file: string, target: string): string | undefined {
+  const from = file === 'node:repl' ? process.cwd() + path.sep : file
+  try {
+    return createRequire(from).resolve(target)
+  } catch {
+    // Not to be found from this file, or the file is none; another caller may know it.
+    return undefined
+  }
+}
+
+/** @throws if `target` cannot be found from any of `files` */
+function locate(target: string, files: readonly string[], overrides: Overrides): string {
+  const replaced = overrides[target] ?? target
+  if (path.isAbsolute(replaced) || replaced.startsWith('file://')) return replaced
+  if (FILE_TARGETS.has(replaced)) return path.join(__dirname, 'file.js')
+  for (const file of files) {
+    const found = resolveFrom(file, replaced)
+    if (found !== undefined) return found
+  }
+  throw new Error(`unable to determine transport target for "${replaced}"`)
+}
+
+function endAtExit(stream: Thread): void {
+  stream.ref()
+  stream.flushSync()
+  stream.end()
+  stream.once('close', () => stream.unref())
+}
+
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+function openThread(
+  filename: string,
+  workerData: object,
+  worker: Options['worker'],
+  sync: boolean,
+  name: string
+): Thread {
+  const { autoEnd, ...rest } = worker ?? {}
+  const workerOpts = workerOptions(rest, name)
+  const stream = new ThreadStream({ filename, workerData, workerOpts, sync }) as Thread
+  const onProcessExit = (): void => {
+    if (stream.closed) return
+    stream.flushSync()
+    // The worker is not ready yet: what was written reaches it only if this thread gives it time.
+    sleep(GRACE)
+    stream.end()
+  }
+  process.on('exit', onProcessExit)
+  stream.on('close', () => process.removeListener('exit', onProcessExit))
+  stream.on('ready', () => {
+    process.removeListener('exit', onProcessExit)
+    stream.unref()
+    if (autoEnd !== false) endWithProcess(stream)
+  })
+  return stream
+}
+
+function endWithProcess(stream: Thread): void {
+  onExit.register(stream, endAtExit)
+  onExit.registerBeforeExit(stream, thread => thread.flushSync())
+  stream.on('close', () => onExit.unregister(stream))
+}
+
+type Locate = (target: string) => string
+
+/** Targets and pipelines as the worker that serves several of them takes them. */
+function severalTargets(targets: TransportMultiOptions['targets'], find: Locate): object {
+  const single = targets.filter((entry): entry is TransportSingleOptions => 'target' in entry && Boolean(entry.target))
+  const piped = targets.filter(
+    (entry): entry is TransportPipelineOptions => 'pipeline' in entry && Boolean(entry.pipeline)
+  )
+  return {
+    targets: single.map(entry => ({ ...entry, target: find(entry.target) })),
+    pipelines: piped.map(entry => onePipeline(entry, find))
+  }
+}
+
+function onePipeline({ pipeline, level }: TransportPipelineOptions, find: Locate): object[] {
+  return pipeline.map(step => ({ ...step, level, target: find(step.target) }))
+}
+
+/**
+ * A destination that hands lines to a worker thread.
+ *
+ * @param options one `target`, several `targets`, or a `pipeline` of them
+ * @throws if both `target` and `targets` are given, or a target cannot be found
+ */
+export function transport(options: object): ThreadStream {
+  const { target, targets, pipeline, levels, dedupe, worker, sync = false, ...rest } = options as Options
+  if (target && targets) throw new Error('only one of target or targets can be specified')
+  const { caller = callers() } = rest
+  const overrides = bundlerOverrides()
+  const find: Locate = name => locate(name, typeof caller === 'string' ? [caller] : caller, overrides)
+  const data: AnyTransportOptions = { ...rest.options }
+  if (targets) Object.assign(data, severalTargets(targets, find))
+  else if (pipeline) data.pipelines = [onePipeline({ pipeline }, find)]
+  if (levels) data.levels = levels
+  if (dedupe) data.dedupe = dedupe
+  data.pinoWillSendConfig = true
+  const several = Boolean(targets || pipeline)
+  const file = several
+    ? (overrides['pino-worker'] ?? path.join(__dirname, 'transport-worker.js'))
+    : find(target as string)
+  const stream = openThread(file, data, worker, sync, several ? SEVERAL : (target as string))
+  if (targets) stream[transportUsesMultistreamSym] = true
+  return stream
+}
