@@ -6,13 +6,12 @@
 #include <vector>
 
 #include "format/block.h"
-#include "format/crc32c.h"
 
 namespace shardlog::engine {
 namespace {
 
 constexpr size_t kScanBytes = 1u << 20;
-constexpr uint64_t kLargestBlock = uint64_t{2} << 30;
+constexpr uint64_t kLargestBlock = kMaxShardBytes + format::kSectorBytes;  // with its carrier
 
 int WriteFully(io::File* file, const void* from, size_t size, uint64_t offset) {
   const auto* at = static_cast<const uint8_t*>(from);
@@ -35,16 +34,10 @@ bool SoundBlockEndsAt(io::File* file, uint64_t end) {
       ReadFully(file, raw, sizeof raw, end - sizeof raw) != 0)
     return false;
   if (!format::DecodeTrailer(raw, &trailer)) return false;
-  if (trailer.length < format::kSectorBytes || trailer.length > end ||
-      trailer.length > kLargestBlock) {
-    return false;
-  }
+  if (trailer.length > std::min(end, kLargestBlock)) return false;
   std::vector<uint8_t> block(trailer.length);
-  if (ReadFully(file, block.data(), block.size(), end - block.size()) != 0) return false;
-  const format::BlockHeader header = format::DecodeHeader(block.data());
-  if (!header.IsPlausible() || format::BlockExtent(header.valid) != block.size()) return false;
-  return format::TrailerMatches(
-      raw, format::Crc32c(block.data(), format::kBlockHeaderBytes + header.valid));
+  return ReadFully(file, block.data(), block.size(), end - block.size()) == 0 &&
+         format::DecodeWholeBlock(block.data(), block.size(), &trailer);
 }
 
 // End of the last byte before `size` that is not in an all-zero sector, rounded up to a sector.
@@ -93,8 +86,9 @@ class HeaderReader {
 };
 
 // Walks the file's blocks from `at` on; *torn_at is the offset of a last block that claims more
-// bytes (*valid of entries) than the file has, or `size` if there is none.
-int FindTornBlock(io::File* file, uint64_t at, uint64_t size, uint64_t* torn_at, uint32_t* valid) {
+// bytes than the file has (*torn is its header), or `size` if there is none.
+int FindTornBlock(io::File* file, uint64_t at, uint64_t size, uint64_t* torn_at,
+                  format::BlockHeader* torn) {
   *torn_at = size;
   HeaderReader headers(file, size);
   while (at + format::kBlockHeaderBytes <= size) {
@@ -112,7 +106,7 @@ int FindTornBlock(io::File* file, uint64_t at, uint64_t size, uint64_t* torn_at,
     const uint64_t next = at + format::Stride(header.valid);
     if (next > size) {
       *torn_at = at;
-      *valid = header.valid;
+      *torn = header;
       return 0;
     }
     at = next;
@@ -129,19 +123,15 @@ bool BeginsLikeAnEntry(const std::vector<uint8_t>& bytes, uint32_t valid) {
 
 // Cuts the block at `at` to the entries that are whole and zeroes what is behind them; all of it,
 // if none is: left as it is, the block would swallow those that are appended behind it.
-int MendTornBlock(io::File* file, uint64_t at, uint32_t valid, uint64_t size) {
-  const uint64_t available = size - at - format::kBlockHeaderBytes;
-  if (available > kLargestBlock) return 0;  // not a block of ours: foreign bytes, left alone
-  std::vector<uint8_t> bytes(available);
+int MendTornBlock(io::File* file, uint64_t at, format::BlockHeader torn, uint64_t size) {
+  std::vector<uint8_t> bytes(size - at - format::kBlockHeaderBytes);
   int error = ReadFully(file, bytes.data(), bytes.size(), at + format::kBlockHeaderBytes);
   if (error != 0) return error;
   const size_t whole = format::WholeEntriesPrefix(bytes.data(), bytes.size());
   uint8_t header[format::kBlockHeaderBytes] = {};
   if (whole != 0) {
-    error = ReadFully(file, header, sizeof header, at);
-    if (error != 0) return error;
-    format::Store(header + 4, static_cast<uint32_t>(whole));
-  } else if (!BeginsLikeAnEntry(bytes, valid)) {
+    format::EncodeHeader(header, {torn.capacity, static_cast<uint32_t>(whole)});
+  } else if (!BeginsLikeAnEntry(bytes, torn.valid)) {
     return 0;  // foreign bytes that happen to look like a header
   }
   std::fill(bytes.begin() + static_cast<ptrdiff_t>(whole), bytes.end(), uint8_t{0});
@@ -173,10 +163,10 @@ IoStatus PrepareAppend(io::File* file, uint64_t* end, uint64_t from) {
   if (info.size == 0) return {};
   if (!SoundBlockEndsAt(file, EndWithoutFill(file, info.size))) {
     uint64_t torn_at = info.size;
-    uint32_t valid = 0;
-    int error = FindTornBlock(file, from, info.size, &torn_at, &valid);
+    format::BlockHeader torn;
+    int error = FindTornBlock(file, from, info.size, &torn_at, &torn);
     if (error != 0) return {error, "pread"};
-    if (torn_at != info.size) error = MendTornBlock(file, torn_at, valid, info.size);
+    if (torn_at != info.size) error = MendTornBlock(file, torn_at, torn, info.size);
     if (error != 0) return {error, "pwrite"};
   }
   const std::vector<uint8_t> fill(*end - info.size);

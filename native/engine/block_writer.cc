@@ -1,9 +1,6 @@
 #include "engine/block_writer.h"
 
-#include <time.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -15,27 +12,7 @@ namespace shardlog::engine {
 namespace {
 
 constexpr size_t kScratchBytes = 1u << 20;
-constexpr size_t kMaxPieces = 512;            // of the kernel's 1024
-constexpr size_t kMaxBatchBytes = 32u << 20;  // larger writes gain nothing measurable
-constexpr size_t kLargestTail = 64u << 10;    // alignment + sector, for any alignment up to 32 KiB
-
-// Failures that may pass: a full disk is being cleaned, a path is being switched over.
-constexpr long kRetryPausesNs[] = {1'000'000, 5'000'000, 25'000'000};
-constexpr size_t kRetries = sizeof kRetryPausesNs / sizeof kRetryPausesNs[0];
-
-bool MayPass(int error) {
-  return error == ENOSPC || error == EIO || error == EDQUOT || error == EAGAIN || error == ENOMEM;
-}
-
-// Drops the first `bytes` of the pieces.
-void Advance(std::vector<iovec>* pieces, size_t bytes) {
-  auto piece = pieces->begin();
-  while (piece != pieces->end() && bytes >= piece->iov_len) bytes -= (piece++)->iov_len;
-  pieces->erase(pieces->begin(), piece);
-  if (bytes == 0) return;
-  pieces->front().iov_base = static_cast<uint8_t*>(pieces->front().iov_base) + bytes;
-  pieces->front().iov_len -= bytes;
-}
+constexpr size_t kLargestTail = 64u << 10;  // alignment + sector, for any alignment up to 32 KiB
 
 struct Whole {
   uint32_t valid;
@@ -82,7 +59,6 @@ BlockWriter::BlockWriter(const Geometry& geometry)
     : geometry_(geometry),
       scratch_(static_cast<uint8_t*>(std::aligned_alloc(kPageBytes, kScratchBytes))) {
   if (scratch_ == nullptr) throw std::bad_alloc();
-  pieces_.reserve(kMaxPieces + 2);
 }
 
 uint64_t BlockWriter::SizeOf(const std::vector<SealedSegment>& segments, size_t alignment) {
@@ -95,12 +71,8 @@ uint64_t BlockWriter::SizeOf(const std::vector<SealedSegment>& segments, size_t 
 
 IoStatus BlockWriter::Write(io::File* file, uint64_t base, const BlockContext& context,
                             const std::vector<SealedSegment>& segments, BlockTotals* totals) {
-  file_ = file;
-  alignment_ = file->alignment();
-  offset_ = base;
-  pieces_.clear();
+  pieces_.Start(file, base);
   scratch_used_ = 0;
-  batch_bytes_ = 0;
   BlockTotals sum;
   sum.entries_of_shard.resize(geometry_.num_shards);
   uint64_t sequence = context.sequence;
@@ -117,7 +89,7 @@ IoStatus BlockWriter::Write(io::File* file, uint64_t base, const BlockContext& c
     *totals = CountWhole(base, segments);
     return status;
   }
-  sum.bytes = offset_ - base;
+  sum.bytes = pieces_.offset() - base;
   *totals = std::move(sum);
   return {};
 }
@@ -130,8 +102,8 @@ BlockTotals BlockWriter::CountWhole(uint64_t base,
   for (const SealedSegment& segment : segments) {
     const auto [valid, entries] = WholeOf(segment);
     if (valid == 0) continue;
-    const uint64_t bytes = format::AlignUp(format::BlockExtent(valid), alignment_);
-    if (base + sum.bytes + bytes > offset_) break;
+    const uint64_t bytes = format::AlignUp(format::BlockExtent(valid), pieces_.alignment());
+    if (base + sum.bytes + bytes > pieces_.offset()) break;
     sum.bytes += bytes;
     sum.payload += valid - entries * format::kEntryPrefixBytes;
     sum.entries += entries;
@@ -167,35 +139,24 @@ void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
   trailer.segment = segment.shard * geometry_.segments_per_shard + segment.segment;
   trailer.producer = slot.producer;
 
-  const uint64_t end = format::AlignUp(format::BlockExtent(valid), alignment_);
+  const uint64_t end = format::AlignUp(format::BlockExtent(valid), pieces_.alignment());
   if (!segment.leased && end <= memory_bytes) {
     BuildTail(segment.data, 0, end, valid, trailer, crc);
-    AddPiece(segment.data, end);
+    pieces_.Add(segment.data, end);
   } else {
     // The lessee may be copying an entry behind ours: what it touches must not reach the disk.
-    const uint64_t tail_start = format::AlignDown(format::kBlockHeaderBytes + valid, alignment_);
+    const uint64_t tail_start =
+        format::AlignDown(format::kBlockHeaderBytes + valid, pieces_.alignment());
     uint8_t* tail = TakeScratch(end - tail_start);
     std::memcpy(tail, segment.data + tail_start, format::kBlockHeaderBytes + valid - tail_start);
     BuildTail(tail, tail_start, end, valid, trailer, crc);
-    if (tail_start > 0) AddPiece(segment.data, tail_start);
-    AddPiece(tail, end - tail_start);
+    if (tail_start > 0) pieces_.Add(segment.data, tail_start);
+    pieces_.Add(tail, end - tail_start);
   }
   totals->payload += valid - entries * format::kEntryPrefixBytes;
   totals->entries += entries;
   totals->entries_of_shard[segment.shard] += entries;
   totals->blocks++;
-}
-
-void BlockWriter::AddPiece(uint8_t* start, size_t bytes) {
-  batch_bytes_ += bytes;
-  if (!pieces_.empty()) {
-    iovec& last = pieces_.back();
-    if (static_cast<uint8_t*>(last.iov_base) + last.iov_len == start) {
-      last.iov_len += bytes;
-      return;
-    }
-  }
-  pieces_.push_back({start, bytes});
 }
 
 uint8_t* BlockWriter::TakeScratch(size_t bytes) {
@@ -205,35 +166,13 @@ uint8_t* BlockWriter::TakeScratch(size_t bytes) {
 }
 
 bool BlockWriter::BatchIsFull() const {
-  return pieces_.size() >= kMaxPieces || batch_bytes_ >= kMaxBatchBytes ||
-         scratch_used_ + kLargestTail > kScratchBytes;
+  return pieces_.IsFull() || scratch_used_ + kLargestTail > kScratchBytes;
 }
 
 IoStatus BlockWriter::WriteBatch() {
-  size_t failures = 0;
-  size_t empty_writes = 0;
-  while (!pieces_.empty()) {
-    const ssize_t result = file_->Write(pieces_.data(), static_cast<int>(pieces_.size()), offset_);
-    if (result > 0) {
-      // Direct I/O goes on from an aligned offset; what is cut off here is written again.
-      const size_t done = static_cast<size_t>(result);
-      const size_t whole = done >= batch_bytes_
-                               ? done
-                               : format::AlignDown(static_cast<uint64_t>(result), alignment_);
-      Advance(&pieces_, whole);
-      batch_bytes_ -= whole;
-      offset_ += whole;
-      if (whole > 0) continue;
-    }
-    if (result == -EINTR) continue;
-    const int error = result < 0 ? static_cast<int>(-result) : ENOSPC;
-    if (result >= 0 && ++empty_writes <= kRetries) continue;
-    if (!MayPass(error) || failures == kRetries) return {error, "pwritev"};
-    const timespec pause{0, kRetryPausesNs[failures++]};
-    nanosleep(&pause, nullptr);
-  }
-  scratch_used_ = 0;
-  return {};
+  const IoStatus status = pieces_.Write();
+  if (status.ok()) scratch_used_ = 0;
+  return status;
 }
 
 }  // namespace shardlog::engine

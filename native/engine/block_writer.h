@@ -4,25 +4,16 @@
 // Thread: the flusher, or recovery. Not shared.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "engine/buffer_sets.h"
+#include "engine/piece_writer.h"
 #include "format/block.h"
 #include "io/file.h"
 
 namespace shardlog::engine {
-
-// How a call of the kernel ended: error is 0 or a positive errno.
-struct IoStatus {
-  int error = 0;
-  const char* call = "";
-
-  bool ok() const { return error == 0; }
-};
 
 // What identifies and dates the blocks of one generation.
 struct BlockContext {
@@ -65,7 +56,6 @@ class BlockWriter {
   BlockTotals CountWhole(uint64_t base, const std::vector<SealedSegment>& segments) const;
   void Add(const SealedSegment& segment, const BlockContext& context, uint64_t sequence,
            BlockTotals* totals);
-  void AddPiece(uint8_t* start, size_t bytes);
   uint8_t* TakeScratch(size_t bytes);
   bool BatchIsFull() const;
   IoStatus WriteBatch();
@@ -73,11 +63,7 @@ class BlockWriter {
   const Geometry geometry_;
   const std::unique_ptr<uint8_t[], Free> scratch_;  // tails of blocks whose segment is leased
   size_t scratch_used_ = 0;
-  std::vector<iovec> pieces_;
-  size_t batch_bytes_ = 0;
-  io::File* file_ = nullptr;  // of the Write under way
-  size_t alignment_ = 0;
-  uint64_t offset_ = 0;
+  PieceWriter pieces_;
 };
 
 }  // namespace shardlog::engine

@@ -92,30 +92,37 @@ ClaimResult BufferSets::Claim(uint64_t generation, uint32_t shard, uint32_t segm
       continue;
     }
     if (!word.Change(&seen, seen.WithClaimed(first + segments))) continue;
-    if (!TakeRun(generation, shard, first, segments, producer)) return ClaimResult::kStartOver;
-    SegmentSlot& slot = arena_->slot(generation, shard, first);
-    // The second reading: a claimer that slept through a seal and a recycle finds out here (I4).
-    if (!word.Read().Accepts(generation)) {
-      slot.Unopen();
-      GiveRunBack(generation, shard, first, segments);
-      return ClaimResult::kStartOver;
-    }
-    slot.claimed_time = platform::RealtimeNs();
-    slot.released_time = 0;
-    slot.producer = producer;
-    // [MM counter] relaxed: only the lessee writes it; accept publishes it.
-    slot.span.store(segments, std::memory_order_relaxed);
-    const bool whole_shard = segments == g.segments_per_shard;
-    lease->slot = &slot;
-    lease->data = arena_->segment(generation, shard, first);
-    lease->limit = segments * g.segment_bytes -
-                   (whole_shard ? 0 : static_cast<uint32_t>(format::kTrailerBytes));
-    lease->span = segments;
-    lease->generation = generation;
-    lease->shard = shard;
-    lease->segment = first;
-    return ClaimResult::kLeased;
+    return LeaseRun(generation, shard, first, segments, producer, lease);
   }
+}
+
+// Leases the segments [first, first + segments), which this thread has just claimed.
+ClaimResult BufferSets::LeaseRun(uint64_t generation, uint32_t shard, uint32_t first,
+                                 uint32_t segments, uint32_t producer, Lease* lease) {
+  const Geometry& g = geometry();
+  if (!TakeRun(generation, shard, first, segments, producer)) return ClaimResult::kStartOver;
+  SegmentSlot& slot = arena_->slot(generation, shard, first);
+  // The second reading: a claimer that slept through a seal and a recycle finds out here (I4).
+  if (!arena_->claim(generation, shard).Read().Accepts(generation)) {
+    slot.Unopen();
+    GiveRunBack(generation, shard, first, segments);
+    return ClaimResult::kStartOver;
+  }
+  slot.claimed_time = platform::RealtimeNs();
+  slot.released_time = 0;
+  slot.producer = producer;
+  // [MM counter] relaxed: only the lessee writes it; accept publishes it.
+  slot.span.store(segments, std::memory_order_relaxed);
+  const bool whole_shard = segments == g.segments_per_shard;
+  lease->slot = &slot;
+  lease->data = arena_->segment(generation, shard, first);
+  lease->limit =
+      segments * g.segment_bytes - (whole_shard ? 0 : static_cast<uint32_t>(format::kTrailerBytes));
+  lease->span = segments;
+  lease->generation = generation;
+  lease->shard = shard;
+  lease->segment = first;
+  return ClaimResult::kLeased;
 }
 
 // The number that orders a shard behind those that were full before it. Called after the shard's

@@ -100,6 +100,8 @@ class BufferSets {
  private:
   uint32_t Claimed(uint64_t generation, uint32_t shard) const;
   uint32_t NextFullOrder(uint64_t generation, uint32_t shard) const;
+  ClaimResult LeaseRun(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
+                       uint32_t producer, Lease* lease);
   bool FindUnleased(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
                     uint32_t* skip_to) const;
   bool TakeRun(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,

@@ -15,7 +15,6 @@
 #include "engine/buffer_sets.h"
 #include "engine/error.h"
 #include "format/block.h"
-#include "format/crc32c.h"
 #include "platform/clock.h"
 #include "platform/process.h"
 
@@ -64,11 +63,8 @@ std::set<uint32_t> SegmentsInLog(LogFile* log, uint64_t from, uint64_t to, uint6
     }
     std::vector<uint8_t> block(extent);
     ReadOrThrow(log, block.data(), extent, at);
-    const uint8_t* trailer_bytes = block.data() + extent - format::kTrailerBytes;
-    const uint32_t crc = format::Crc32c(block.data(), format::kBlockHeaderBytes + header.valid);
     format::Trailer trailer;
-    if (!format::DecodeTrailer(trailer_bytes, &trailer) ||
-        !format::TrailerMatches(trailer_bytes, crc)) {
+    if (!format::DecodeWholeBlock(block.data(), extent, &trailer)) {
       at += format::kSectorBytes;
       continue;
     }
@@ -227,28 +223,43 @@ class Recovery {
   BlockWriter writer_;
 };
 
+// The arena at `arena_path`; null if there is none, or, with the report saying so, if it cannot be
+// one. Throws as RecoverArena does.
+std::shared_ptr<Arena> OpenArena(const std::string& arena_path, const LogFile& log,
+                                 RecoveryReport* report) {
+  try {
+    return Arena::Open(arena_path, log.info());
+  } catch (const Error& error) {
+    if (error.code() == "ERR_SHARDLOG_ARENA_OWNER") {
+      report->set_aside = arena_path;
+      report->reason = error.what();
+    } else if (error.code() == "ERR_SHARDLOG_ARENA_VERSION" ||
+               error.code() == "ERR_SHARDLOG_ARENA_CORRUPT") {
+      SetAside(arena_path, error.what(), report);
+    } else {
+      throw;
+    }
+    report->found = true;
+    return nullptr;
+  }
+}
+
+bool GenerationsAgree(const ArenaHeader& header) {
+  // [MM recycled-read] and its fellows: nobody else runs, the loads only read memory.
+  const uint64_t recycled = header.recycled.load(std::memory_order_acquire);
+  const uint64_t active = header.active.load(std::memory_order_acquire);    // [MM active-read]
+  const uint64_t written = header.written.load(std::memory_order_acquire);  // [MM written-read]
+  // `active + 1` of both only after a close that was killed before it removed the arena.
+  return active >= recycled && active - recycled <= 1 && written >= recycled &&
+         written <= active + 1;
+}
+
 }  // namespace
 
 RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool force) {
   RecoveryReport report;
   report.arena_path = arena_path;
-  std::shared_ptr<Arena> arena;
-  try {
-    arena = Arena::Open(arena_path, log->info());
-  } catch (const Error& error) {
-    if (error.code() == "ERR_SHARDLOG_ARENA_OWNER") {
-      report.found = true;
-      report.set_aside = arena_path;
-      report.reason = error.what();
-      return report;
-    }
-    const bool unreadable = error.code() == "ERR_SHARDLOG_ARENA_VERSION" ||
-                            error.code() == "ERR_SHARDLOG_ARENA_CORRUPT";
-    if (!unreadable) throw;
-    report.found = true;
-    SetAside(arena_path, error.what(), &report);
-    return report;
-  }
+  const std::shared_ptr<Arena> arena = OpenArena(arena_path, *log, &report);
   if (arena == nullptr) return report;
   report.found = true;
   report.owner_pid = arena->header().owner_pid;
@@ -257,13 +268,7 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
     SetAside(arena_path, "it was left by another boot of this machine", &report);
     return report;
   }
-  const ArenaHeader& header = arena->header();
-  // [MM recycled-read] and its fellows: nobody else runs, the loads only read memory.
-  const uint64_t recycled = header.recycled.load(std::memory_order_acquire);
-  const uint64_t active = header.active.load(std::memory_order_acquire);    // [MM active-read]
-  const uint64_t written = header.written.load(std::memory_order_acquire);  // [MM written-read]
-  // `active + 1` of both only after a close that was killed before it removed the arena.
-  if (active < recycled || active - recycled > 1 || written < recycled || written > active + 1) {
+  if (!GenerationsAgree(arena->header())) {
     SetAside(arena_path, "its generations contradict each other", &report);
     return report;
   }

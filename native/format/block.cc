@@ -41,6 +41,15 @@ bool TrailerMatches(const uint8_t* trailer, uint32_t block_crc) {
          Crc32c(trailer, kTrailerCrcOffset, block_crc);
 }
 
+bool DecodeWholeBlock(const uint8_t* block, size_t size, Trailer* trailer) {
+  if (size < kSectorBytes) return false;
+  const BlockHeader header = DecodeHeader(block);
+  if (!header.IsPlausible() || BlockExtent(header.valid) != size) return false;
+  const uint8_t* raw = block + size - kTrailerBytes;
+  return DecodeTrailer(raw, trailer) &&
+         TrailerMatches(raw, Crc32c(block, kBlockHeaderBytes + header.valid));
+}
+
 int64_t CountEntries(const uint8_t* entries, size_t valid) {
   int64_t count = 0;
   size_t at = 0;

@@ -101,6 +101,10 @@ bool DecodeTrailer(const uint8_t* from, Trailer* trailer);
 // `block_crc`.
 bool TrailerMatches(const uint8_t* trailer, uint32_t block_crc);
 
+// Whether the `size` bytes at `block` are one block, its carrier included, that its trailer vouches
+// for. Fills in *trailer.
+bool DecodeWholeBlock(const uint8_t* block, size_t size, Trailer* trailer);
+
 // Number of entries in [entries, entries + valid), or -1 if they break R2.
 int64_t CountEntries(const uint8_t* entries, size_t valid);
 

@@ -147,6 +147,47 @@ void KeepAlive(const Napi::Value& function, const std::shared_ptr<Handle>& handl
   }
 }
 
+// A method of the JavaScript object: body(env, handle).
+template <typename Body>
+void AddMethod(Napi::Object* object, const std::shared_ptr<Handle>& handle, const char* name,
+               Body body) {
+  const auto call = [handle, body](const Napi::CallbackInfo& info) -> Napi::Value {
+    return body(info.Env(), handle);
+  };
+  object->Set(name, Napi::Function::New(object->Env(), call, name));
+}
+
+void AddWaits(Napi::Object* object, const std::shared_ptr<Handle>& handle) {
+  using Shared = std::shared_ptr<Handle>;
+  const auto settle = [](Napi::Env env, const Shared& h, const IoStatus& status) -> Napi::Value {
+    if (!status.ok()) throw WriteError(env, *h->log(), status);
+    return env.Undefined();
+  };
+  AddMethod(object, handle, "flush",
+            [](Napi::Env env, const Shared& h) { return Wait(env, h, FlushHandle); });
+  AddMethod(object, handle, "flushSync", [settle](Napi::Env env, const Shared& h) {
+    return settle(env, h, FlushHandle(h.get()));
+  });
+  AddMethod(object, handle, "close", [](Napi::Env env, const Shared& h) {
+    h->Detach();
+    return Wait(env, h, LeaveHandle);
+  });
+  AddMethod(object, handle, "closeSync", [settle](Napi::Env env, const Shared& h) {
+    h->Detach();
+    return settle(env, h, LeaveHandle(h.get()));
+  });
+}
+
+void AddNumbers(Napi::Object* object, const std::shared_ptr<Handle>& handle) {
+  using Shared = std::shared_ptr<Handle>;
+  AddMethod(object, handle, "stats",
+            [](Napi::Env env, const Shared& h) { return StatsValue(env, *h->log()); });
+  AddMethod(object, handle, "flushMetrics",
+            [](Napi::Env env, const Shared& h) { return FlushMetricsValue(env, *h->log()); });
+  AddMethod(object, handle, "shardStats",
+            [](Napi::Env env, const Shared& h) { return ShardStatsValue(env, *h->log()); });
+}
+
 }  // namespace
 
 Handle::Handle(EnvState* state, const engine::Config& config)
@@ -203,39 +244,8 @@ Napi::Object Handle::ToObject(Napi::Env env) {
     KeepAlive(value, self);
     object.Set(name, value);
   }
-  const auto method = [&](const char* name, auto body) {
-    object.Set(name, Napi::Function::New(
-                         env,
-                         [self, body](const Napi::CallbackInfo& info) -> Napi::Value {
-                           return body(info.Env(), self);
-                         },
-                         name));
-  };
-  method("flush",
-         [](Napi::Env e, const std::shared_ptr<Handle>& h) { return Wait(e, h, FlushHandle); });
-  method("flushSync", [](Napi::Env e, const std::shared_ptr<Handle>& h) -> Napi::Value {
-    const IoStatus status = h->log()->Flush();
-    if (!status.ok()) throw WriteError(e, *h->log(), status);
-    return e.Undefined();
-  });
-  method("close", [](Napi::Env e, const std::shared_ptr<Handle>& h) -> Napi::Value {
-    h->Detach();
-    return Wait(e, h, LeaveHandle);
-  });
-  method("closeSync", [](Napi::Env e, const std::shared_ptr<Handle>& h) -> Napi::Value {
-    h->Detach();
-    const IoStatus status = h->Leave();
-    if (!status.ok()) throw WriteError(e, *h->log(), status);
-    return e.Undefined();
-  });
-  method("stats",
-         [](Napi::Env e, const std::shared_ptr<Handle>& h) { return StatsValue(e, *h->log()); });
-  method("flushMetrics", [](Napi::Env e, const std::shared_ptr<Handle>& h) {
-    return FlushMetricsValue(e, *h->log());
-  });
-  method("shardStats", [](Napi::Env e, const std::shared_ptr<Handle>& h) {
-    return ShardStatsValue(e, *h->log());
-  });
+  AddWaits(&object, self);
+  AddNumbers(&object, self);
   object.Set("direct", state_->DirectRoute(env, log_));
   return object;
 }

@@ -1,0 +1,59 @@
+// What turns the sealed segments of a generation into bytes of the file. One implementation for
+// each kind of content.
+//
+// Thread: the flusher, or recovery. Not shared.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/buffer_sets.h"
+#include "engine/config.h"
+#include "engine/piece_writer.h"
+#include "io/file.h"
+
+namespace shardlog::engine {
+
+// What identifies and dates what is written of one generation.
+struct BlockContext {
+  uint64_t generation = 0;
+  uint64_t stream = 0;
+  uint64_t sequence = 0;  // of the first block
+  uint64_t sealed_time = 0;
+  uint16_t flags = 0;
+};
+
+struct BlockTotals {
+  uint64_t bytes = 0;  // everything the kernel accepted
+  uint64_t payload = 0;
+  uint64_t entries = 0;
+  uint64_t blocks = 0;
+  uint64_t damaged = 0;  // entries that could not be made out, or segments cut to what is whole
+  std::vector<uint64_t> entries_of_shard;
+};
+
+class SetWriter {
+ public:
+  virtual ~SetWriter() = default;
+
+  // The most bytes that Write may put into a file whose writes are aligned to `alignment`.
+  virtual uint64_t MostBytes(const std::vector<SealedSegment>& segments,
+                             size_t alignment) const = 0;
+
+  // Writes the segments from file offset `base` on, which is where the file ends. On failure some
+  // of it may be in the file; writing it again at the same base mends that, and *totals tells what
+  // is whole.
+  virtual IoStatus Write(io::File* file, uint64_t base, const BlockContext& context,
+                         const std::vector<SealedSegment>& segments, BlockTotals* totals) = 0;
+
+  // The first bytes that Write would put into the file, at most `size` of them. Returns how many.
+  virtual size_t Beginning(const std::vector<SealedSegment>& segments, uint8_t* to,
+                           size_t size) = 0;
+};
+
+// The writer for what `content` says entries are, in a file of the form `form`.
+std::unique_ptr<SetWriter> MakeSetWriter(Content content, Form form, const Geometry& geometry);
+
+}  // namespace shardlog::engine
