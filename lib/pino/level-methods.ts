@@ -3,6 +3,7 @@
 import { formatMessage, trailingFields } from './format-args'
 import { loggedObject } from './http-objects'
 import type { Internals, LogMethod, LogMethodHook } from './internals'
+import { writeRescued } from './rescue'
 import { formatOptsSym, msgPrefixSym, streamSym, writeSym } from './symbols'
 
 const NO_ARGUMENTS: readonly unknown[] = []
@@ -35,9 +36,13 @@ function write(logger: Internals, level: number, fields: object | null, message:
 /** The method that writes at `level`. Its name is what pino's hooks and stack traces show. */
 function plainMethod(level: number): LogMethod {
   return function LOG(first: unknown, ...rest: unknown[]): void {
-    if (typeof first === 'object') logObject(this, level, first, rest)
-    else if (rest.length === 0) write(this, level, null, first, NO_ARGUMENTS)
-    else logMessage(this, level, first, rest)
+    try {
+      if (typeof first === 'object') logObject(this, level, first, rest)
+      else if (rest.length === 0) write(this, level, null, first, NO_ARGUMENTS)
+      else logMessage(this, level, first, rest)
+    } catch (thrown) {
+      writeRescued(this, level, [first, ...rest], thrown)
+    }
   }
 }
 
@@ -57,7 +62,11 @@ function flushingMethod(method: LogMethod): LogMethod {
 
 function hookedMethod(method: LogMethod, level: number, hook: LogMethodHook): LogMethod {
   return function hookWrappedLog(...args: unknown[]): void {
-    hook.call(this, args, method, level)
+    try {
+      hook.call(this, args, method, level)
+    } catch (thrown) {
+      writeRescued(this, level, args, thrown)
+    }
   }
 }
 

@@ -3,15 +3,23 @@
 import { configure } from 'safe-stable-stringify'
 import type { Stringify } from './internals'
 
-/** Characters that a JSON string cannot hold as they are, or (surrogates) perhaps not. */
+/** Characters that a JSON string cannot hold as they are. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it is for
-const NEEDS_ESCAPE = /[\u0000-\u001f"\\\ud800-\udfff]/
+const SPECIAL = /[\u0000-\u001f"\\]/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: as above
+const CONTROL = /[\u0000-\u001f]/
+const QUOTES_AND_BACKSLASHES = /["\\]/g
+
+/** Longest string, in UTF-16 units, whose lone surrogates stay as they are (U+FFFD in UTF-8), as they do in pino's lines. */
+const SHORT = 100
 
 const TOO_COMPLEX = '"[unable to serialize, circular reference is too complex to analyze]"'
 
-/** A JSON string. */
+/** A JSON string. Lone surrogates are escaped in long strings and in those with control characters: what pino writes. */
 export function quote(text: string): string {
-  return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`
+  if (text.length > SHORT) return JSON.stringify(text)
+  if (!SPECIAL.test(text)) return `"${text}"`
+  return CONTROL.test(text) ? JSON.stringify(text) : `"${text.replace(QUOTES_AND_BACKSLASHES, '\\$&')}"`
 }
 
 /** JSON text by `JSON.stringify`; where that throws, by `safe`; where that throws too, a text that says so. */

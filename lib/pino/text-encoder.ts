@@ -3,6 +3,7 @@
 import type { RecordEncoder } from './encoder'
 import type { Fields, Internals, Stream } from './internals'
 import { mixIn } from './mixin'
+import { writeLine } from './rescue'
 import {
   asJsonSym,
   errorKeySym,
@@ -32,7 +33,7 @@ function write(logger: Internals, object: object | null | undefined, text: unkno
   const stream = logger[streamSym]
   if (stream[needsMetadataGsym] === true) noteMetadata(logger, stream, mixed, message, level, time)
   const hook = logger[hooksSym].streamWrite
-  stream.write(hook ? hook(line) : line)
+  writeLine(stream, hook ? hook(line) : line)
 }
 
 function noteMetadata(
