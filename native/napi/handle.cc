@@ -195,6 +195,13 @@ Handle::Handle(EnvState* state, const engine::Config& config)
 
 Handle::~Handle() = default;
 
+void Handle::Deliver(Napi::Env env, Napi::Function listener, std::nullptr_t*,
+                     engine::FlushProblem* problem) {
+  const std::unique_ptr<engine::FlushProblem> owned(problem);
+  // Without an environment it has ended, and what was queued is only handed back.
+  if (static_cast<napi_env>(env) != nullptr) listener.Call({ProblemValue(env, *owned)});
+}
+
 bool Handle::Detach() {
   if (detached_) return false;
   detached_ = true;
@@ -217,18 +224,13 @@ IoStatus Handle::Leave() {
 }
 
 void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
-  listener_ = Napi::ThreadSafeFunction::New(env, listener, "shardlog", 0, 1);
+  listener_ = Listener::New(env, listener, "shardlog", 0, 1);
   listener_.Unref(env);
   listening_ = true;
   const auto deliver = [function = listener_](const engine::FlushProblem& problem) {
-    auto* copy = new engine::FlushProblem(problem);
-    const auto call = [](Napi::Env callback_env, Napi::Function callback,
-                         engine::FlushProblem* data) {
-      const std::unique_ptr<engine::FlushProblem> owned(data);
-      callback.Call({ProblemValue(callback_env, *owned)});
-    };
+    auto copy = std::make_unique<engine::FlushProblem>(problem);
     // Refused only while the environment ends, when nobody is left to tell.
-    if (function.NonBlockingCall(copy, call) != napi_ok) delete copy;
+    if (function.NonBlockingCall(copy.get()) == napi_ok) copy.release();
   };
   log_->flusher().problems().AddListener(this, deliver);
   const engine::FlushProblem present = log_->flusher().problems().present();

@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 
@@ -39,10 +40,14 @@ class Handle : public std::enable_shared_from_this<Handle> {
   engine::IoStatus Leave();
 
  private:
+  static void Deliver(Napi::Env env, Napi::Function listener, std::nullptr_t* context,
+                      engine::FlushProblem* problem);
+  using Listener = Napi::TypedThreadSafeFunction<std::nullptr_t, engine::FlushProblem, Deliver>;
+
   EnvState* const state_;
   std::shared_ptr<engine::Log> log_;
   std::shared_ptr<engine::Producer> producer_;
-  Napi::ThreadSafeFunction listener_;
+  Listener listener_;
   bool listening_ = false;
   bool detached_ = false;
   std::mutex leave_mutex_;  // guards left_
