@@ -99,6 +99,25 @@ TEST(ArenaHeader, HoldsThePathInFullOrNotAtAll) {
   }
 }
 
+// The name keeps the inode that the log had when it was opened.
+TEST_F(ShmArena, OfALogThatWasRotatedIsFoundByTheLogsPath) {
+  const std::string arena = LeaveArena();
+  ASSERT_EQ(rename(config_.path.c_str(), directory_.File("rotated").c_str()), 0);
+  const auto log = Log::Open(config_);
+  EXPECT_EQ(log->Stats().recovered_logs, 3u);
+  EXPECT_TRUE(log->Close().ok());
+  EXPECT_FALSE(Exists(arena));
+  EXPECT_EQ(ReadPlainLog(config_.path).Entries().size(), 3u);
+}
+
+TEST_F(ShmArena, OfAnotherPathIsLeftAlone) {
+  const std::string arena = LeaveArena();
+  Config other = config_;
+  other.path = directory_.File("other");
+  EXPECT_TRUE(Log::Open(other)->Close().ok());
+  EXPECT_TRUE(Exists(arena));
+}
+
 // The flags that the kernel keeps for the mapping which `at` lies in: "dc" is one that children do
 // not get.
 std::string MappingFlags(const void* at) {

@@ -219,6 +219,44 @@ TEST_F(Faults, WhatAnotherProgramAppendsStays) {
   EXPECT_EQ(CheckEntries(ReadPlainLog(path()).Entries()).count[0], 10u);
 }
 
+TEST_F(Faults, ACloseWithNothingToWriteLeavesWhatOthersAppended) {
+  Open();
+  Say(5);
+  ASSERT_TRUE(log_->Flush().ok());
+  std::ofstream(path(), std::ios::app) << "hello from outside\n";
+  const std::string before = ReadFile(path());
+  EXPECT_TRUE(log_->Close().ok());
+  EXPECT_EQ(ReadFile(path()), before);
+}
+
+TEST_F(Faults, ACloseWithNothingToWriteDoesNotBlowATruncatedLogUp) {
+  Open();
+  Say(5);
+  ASSERT_TRUE(log_->Flush().ok());
+  ASSERT_EQ(truncate(path().c_str(), 0), 0);
+  EXPECT_TRUE(log_->Close().ok());
+  EXPECT_EQ(ReadFile(path()), "");
+}
+
+TEST_F(Faults, ADirectWriteRefusedInTheMiddleIsDoneAgainInItsPlace) {
+  files_.PretendDirect();
+  Config config = SmallConfig(path(), 1);
+  config.io.direct = io::DirectIo::kAuto;
+  log_ = Log::Open(config, &files_);
+  producer_ = log_->Attach();
+  Say(20);
+  ASSERT_TRUE(log_->Flush().ok());
+  Say(60);
+  files_.WriteShort(8192);
+  files_.Fail(Call::kWrite, EINVAL, 1, 1);
+  EXPECT_TRUE(log_->Flush().ok());
+  EXPECT_FALSE(log_->Stats().io.direct);
+  EXPECT_NE(log_->Stats().io.reason.find("EINVAL"), std::string::npos);
+  Say(20);
+  EXPECT_TRUE(log_->Close().ok());
+  ExpectAllOnce();
+}
+
 TEST_F(Faults, OfOpening) {
   for (const int error : {EACCES, EROFS, EMFILE, ENOSPC}) {
     files_.Fail(Call::kOpen, error);

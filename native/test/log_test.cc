@@ -3,6 +3,8 @@
 #include "engine/log.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <string>
@@ -340,6 +342,44 @@ TEST(Lock, ASecondLogOfTheSameFileIsRefused) {
   } catch (const engine::Error& error) {
     EXPECT_EQ(error.code(), "ERR_SHARDLOG_LOCKED");
   }
+}
+
+TEST(Lock, IsGivenUpByCloseWhoeverStillKeepsTheLog) {
+  TempDir directory;
+  Config config = SmallConfig(directory.File("log"), 1);
+  for (const auto mode :
+       {engine::CrashSafe::kOff, engine::CrashSafe::kFile, engine::CrashSafe::kShm}) {
+    config.crash_safe = mode;
+    const auto log = Log::Open(config);
+    const auto producer = log->Attach();
+    const auto arena = log->shared_arena();
+    EXPECT_TRUE(producer->Append("x", 1));
+    EXPECT_TRUE(log->Close().ok());
+    EXPECT_TRUE(Log::Open(config)->Close().ok());
+  }
+}
+
+// A child between fork() and exec() has the descriptors, too.
+TEST(Lock, IsGivenUpByCloseAlsoWhileAChildHasTheFile) {
+  TempDir directory;
+  const Config config = SmallConfig(directory.File("log"), 1);
+  const auto log = Log::Open(config);
+  int until_closed[2];
+  ASSERT_EQ(pipe(until_closed), 0);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    close(until_closed[1]);
+    char nothing;
+    _exit(read(until_closed[0], &nothing, 1) == 0 ? 0 : 1);
+  }
+  EXPECT_TRUE(log->Close().ok());
+  EXPECT_TRUE(Log::Open(config)->Close().ok());
+  close(until_closed[0]);
+  close(until_closed[1]);
+  int status = 1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ size_t Total(const iovec* parts, int count) {
 
 class FaultyFile final : public io::File {
  public:
-  FaultyFile(FaultyFiles* files, std::unique_ptr<io::File> real)
-      : files_(files), real_(std::move(real)) {}
+  FaultyFile(FaultyFiles* files, std::unique_ptr<io::File> real, bool pretends_direct)
+      : files_(files), real_(std::move(real)), pretends_direct_(pretends_direct) {}
 
   ssize_t Write(const iovec* parts, int count, uint64_t offset) override {
     const size_t total = Total(parts, count);
@@ -79,7 +79,7 @@ class FaultyFile final : public io::File {
     return fault != 0 ? fault : real_->Lock();
   }
 
-  bool direct() const override { return real_->direct(); }
+  bool direct() const override { return pretends_direct_ || real_->direct(); }
   const std::string& direct_reason() const override { return real_->direct_reason(); }
   size_t alignment() const override {
     return files_->alignment() != 0 ? files_->alignment() : real_->alignment();
@@ -100,6 +100,7 @@ class FaultyFile final : public io::File {
 
   FaultyFiles* const files_;
   const std::unique_ptr<io::File> real_;
+  const bool pretends_direct_;
 };
 
 }  // namespace
@@ -177,9 +178,12 @@ std::unique_ptr<io::File> FaultyFiles::Open(const std::string& path, const io::O
     *call = "open";
     return nullptr;
   }
-  std::unique_ptr<io::File> real = io::PosixFileSystem().Open(path, options, error, call);
+  io::OpenOptions buffered = options;
+  if (pretend_direct_) buffered.direct = io::DirectIo::kOff;
+  std::unique_ptr<io::File> real = io::PosixFileSystem().Open(path, buffered, error, call);
   if (real == nullptr) return nullptr;
-  return std::make_unique<FaultyFile>(this, std::move(real));
+  const bool pretends = pretend_direct_ && options.direct != io::DirectIo::kOff;
+  return std::make_unique<FaultyFile>(this, std::move(real), pretends);
 }
 
 int FaultyFiles::StatPath(const std::string& path, io::FileInfo* info) {

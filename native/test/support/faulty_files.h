@@ -49,6 +49,9 @@ class FaultyFiles final : public io::FileSystem {
   // Makes Stat report this alignment and buffered I/O; 0: what the kernel says.
   void SetAlignment(size_t alignment) { alignment_ = alignment; }
 
+  // Files say that they are written directly, until direct I/O is turned off.
+  void PretendDirect() { pretend_direct_ = true; }
+
   // How much space FreeSpace tells of; without it, what the kernel says.
   void SetFreeSpace(uint64_t bytes) { free_space_ = bytes; }
   uint64_t last_allocated() const { return last_allocated_; }
@@ -64,6 +67,7 @@ class FaultyFiles final : public io::FileSystem {
   // As Before, with the number of bytes to write.
   int BeforeChange(Call call, size_t* bytes);
   size_t alignment() const { return alignment_; }
+  bool pretends_direct() const { return pretend_direct_; }
   uint64_t free_space() const { return free_space_; }
   void NoteAllocated(uint64_t size) { last_allocated_ = size; }
 
@@ -83,6 +87,7 @@ class FaultyFiles final : public io::FileSystem {
   size_t written_before_ = 0;
   std::function<void()> event_;
   size_t alignment_ = 0;
+  std::atomic<bool> pretend_direct_{false};
   std::atomic<uint64_t> free_space_{UINT64_MAX};
   std::atomic<uint64_t> last_allocated_{0};
 };
