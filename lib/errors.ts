@@ -1,3 +1,5 @@
+import os from 'node:os'
+
 /** What an error may carry beside its message and code. */
 export interface ShardlogErrorDetails {
   errno?: string | undefined
@@ -36,6 +38,15 @@ interface ErrorFields {
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
+/** Name of an errno. libuv has none for some, EDQUOT among them: it tells their number, here in `number` or in the name. */
+function errnoName(name: unknown, number?: unknown): string | undefined {
+  const known = text(name)
+  const told = /^Unknown system error (-\d+)$/.exec(known ?? '')?.[1]
+  const value = told ?? (known === 'UNKNOWN' ? number : undefined)
+  if (value === undefined) return known
+  return Object.entries(os.constants.errno).find(([, errno]) => errno === -Number(value))?.[0] ?? known
+}
+
 /** The same error as a ShardlogError, if it is one in all but class (the addon throws plain errors with a code). */
 export function asShardlogError(error: unknown): ShardlogError {
   if (error instanceof ShardlogError) return error
@@ -43,7 +54,7 @@ export function asShardlogError(error: unknown): ShardlogError {
   const fields = error as ErrorFields
   const code = text(fields.code)
   if (code?.startsWith('ERR_SHARDLOG_')) {
-    const details = { errno: text(fields.errno), syscall: text(fields.syscall), path: text(fields.path) }
+    const details = { errno: errnoName(fields.errno), syscall: text(fields.syscall), path: text(fields.path) }
     return new ShardlogError(code, error.message, { ...details, cause: error.cause })
   }
   return new ShardlogError('ERR_SHARDLOG_INTERNAL', error.message, { cause: error })
@@ -52,7 +63,11 @@ export function asShardlogError(error: unknown): ShardlogError {
 /** An error of `node:fs` under one of our codes. `context` says what was attempted. */
 export function fromSystemError(code: string, context: string, error: unknown, path?: string): ShardlogError {
   const fields = error as ErrorFields & { message?: unknown }
-  const details = { errno: text(fields.code), syscall: text(fields.syscall), path: path ?? text(fields.path) }
+  const details = {
+    errno: errnoName(fields.code, fields.errno),
+    syscall: text(fields.syscall),
+    path: path ?? text(fields.path)
+  }
   return new ShardlogError(code, `${context}: ${String(fields.message ?? error)}`, { ...details, cause: error })
 }
 

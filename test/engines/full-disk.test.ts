@@ -1,105 +1,148 @@
-import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { prelude } from '../support/child'
-import { engines, small } from '../support/engines'
-import { readTexts } from '../support/plain-reader'
-import { tempDir } from '../support/temp'
+import { engines } from '../support/engines'
+import { expectCounted, expectExactly, expectSame, numbersIn, RemoteLogger } from '../support/remote-logger'
+import type { Config } from '../support/shardlog'
+import { diskName, type SmallDisk, smallDisk } from '../support/small-disk'
 
-/** Runs a command in a mount namespace of its own, where an unprivileged user may mount too, on Linux that allows it. */
-const inNamespace = (script: string, ...args: string[]): ReturnType<typeof spawnSync> =>
-  spawnSync('unshare', ['-rm', 'sh', '-c', script, 'sh', ...args], {
-    encoding: 'utf8',
-    timeout: 30_000,
-    killSignal: 'SIGKILL'
-  })
+type Place = NonNullable<Config['crashSafe']>
 
-const canMount = inNamespace('mount -t tmpfs -o size=64k tmpfs /mnt').status === 0
+/** Where the buffers live, for each engine that is tested. */
+const variants = engines.flatMap((engine): [Config['engine'], Place][] =>
+  engine === 'native'
+    ? [
+        [engine, 'file'],
+        [engine, 'shm'],
+        [engine, false]
+      ]
+    : [[engine, false]]
+)
 
-describe.runIf(canMount).each(engines)('%s engine on a file system of 1 MiB', engine => {
-  /** Mounts the small file system on a directory and runs `body` there; files left in `keep` outlive it. */
-  function onSmallDisk(body: string): { result: Record<string, unknown>; log: string } {
-    const directory = tempDir()
-    const disk = path.join(directory, 'disk')
-    fs.mkdirSync(disk)
-    const logFilePath = path.join(disk, 'app.log')
-    const config = { ...small(logFilePath, engine), bufferSize: 1 << 20, crashSafe: false, directIO: 'off' }
-    const log = path.join(directory, 'kept.log')
-    const script = `${prelude(config)}const fs = require('node:fs')
-      ;(async () => { ${body} })().then(result => {
-        fs.copyFileSync(config.logFilePath, ${JSON.stringify(log)})
-        console.log(JSON.stringify(result))
-      })`
-    const mount = 'mount -t tmpfs -o size=1m tmpfs "$1" && exec "$2" -e "$3"'
-    const ended = inNamespace(mount, disk, process.execPath, script)
-    expect(ended.stderr).toBe('')
-    return { result: JSON.parse(String(ended.stdout)), log }
+const configOn = (disk: SmallDisk, engine: Config['engine'], crashSafe: Place): Config => ({
+  logFilePath: path.join(disk.directory, 'app.log'),
+  engine,
+  crashSafe,
+  bufferSize: 1 << 20,
+  numShards: 2,
+  flushInterval: 0
+})
+
+describe.each(variants)(`%s engine, crashSafe %s, on ${diskName}`, (engine, crashSafe) => {
+  const keeps = engine === 'native' && crashSafe !== false
+
+  async function setUp(): Promise<{ disk: SmallDisk; config: Config; log: string; logger: RemoteLogger }> {
+    const disk = await smallDisk()
+    const config = configOn(disk, engine, crashSafe)
+    const logger = await RemoteLogger.open(config, disk.wrapper())
+    await logger.log(100)
+    expect(await logger.flush()).toBe('written')
+    return { disk, config, log: path.join(disk.view, 'app.log'), logger }
   }
 
-  it('ENOSPC: the set is kept, onError is told, and logging resumes when there is room', () => {
-    const { result, log } = onSmallDisk(`
-      const told = []
-      const logger = new Logger({ ...config, onError: error => told.push(error.code) })
-      fs.writeFileSync(config.logFilePath + '.filler', Buffer.alloc(900 * 1024))
-      for (let i = 0; i < 400; i++) logger.log('entry ' + i + ' ' + 'x'.repeat(800))
-      const failed = await logger.flush().then(() => 'written', error => error.errno)
-      const during = logger.getStatsSnapshot()
-      fs.rmSync(config.logFilePath + '.filler')
-      logger.log('after')
-      await logger.flush()
-      await logger.close()
-      const { droppedLogs, writtenLogs } = logger.getStatsSnapshot()
-      await new Promise(resolve => setTimeout(resolve, 20))
-      return { failed, errors: during.flushErrors > 0, last: during.lastError.errno, droppedLogs, writtenLogs, told }`)
-    expect(result).toEqual({
-      failed: 'ENOSPC',
-      errors: true,
-      last: 'ENOSPC',
-      droppedLogs: 0,
-      writtenLogs: 401,
-      told: ['ERR_SHARDLOG_WRITE', 'ERR_SHARDLOG_RESUMED']
-    })
-    const texts = readTexts(log)
-    expect(texts.map(text => text.split(' ').slice(0, 2).join(' '))).toEqual([
-      ...Array.from({ length: 400 }, (_, i) => `entry ${i}`),
-      'after'
+  it('a disk that fills up is told once, costs no accepted entry, and logging resumes when there is room', async () => {
+    const { disk, log, logger } = await setUp()
+    disk.fill(logger.pid)
+    expect(await logger.logUntilFlushFails()).toBe(disk.errno)
+    await logger.logUntilRefused()
+    const failing = await logger.stats()
+    await logger.untilErrors(failing.flushErrors + 3)
+    expect(await logger.told()).toEqual([`ERR_SHARDLOG_WRITE ${disk.errno}`])
+    expect((await logger.stats()).lastError).toMatchObject({ code: 'ERR_SHARDLOG_WRITE', errno: disk.errno })
+    disk.free(logger.pid)
+    await logger.flushUntilWritten()
+    expect(await logger.log(50)).toBe(50)
+    expect(await logger.close()).toBe('written')
+    expect(await logger.told()).toEqual([`ERR_SHARDLOG_WRITE ${disk.errno}`, 'ERR_SHARDLOG_RESUMED'])
+    await expectCounted(logger)
+    await expectExactly(log, logger.accepted)
+  })
+
+  it('a disk that fills up twice is told twice', async () => {
+    const { disk, log, logger } = await setUp()
+    for (let i = 0; i < 2; i++) {
+      disk.fill(logger.pid)
+      await logger.logUntilFlushFails()
+      disk.free(logger.pid)
+      await logger.flushUntilWritten()
+    }
+    expect(await logger.close()).toBe('written')
+    expect((await logger.told()).map(message => message.split(' ')[0])).toEqual([
+      'ERR_SHARDLOG_WRITE',
+      'ERR_SHARDLOG_RESUMED',
+      'ERR_SHARDLOG_WRITE',
+      'ERR_SHARDLOG_RESUMED'
     ])
+    await expectExactly(log, logger.accepted)
   })
 
-  it('a log that outgrows the disk: what is written is whole, what is not is counted', () => {
-    const { result, log } = onSmallDisk(`
-      const logger = new Logger(config)
-      let accepted = 0
-      for (let i = 0; i < 4000; i++) { if (logger.log('entry ' + i + ' ' + 'x'.repeat(500))) accepted++; if (i % 200 === 0) await logger.flush().catch(() => {}) }
-      await logger.close().catch(() => {})
-      const { totalLogs, droppedLogs, writtenLogs } = logger.getStatsSnapshot()
-      return { totalLogs, droppedLogs, writtenLogs, accepted }`)
-    expect(result.totalLogs).toBe(4_000)
-    expect(Number(result.droppedLogs) + Number(result.writtenLogs)).toBe(4_000)
-    expect(Number(result.writtenLogs)).toBeGreaterThan(0)
-    expect(readTexts(log)).toHaveLength(Number(result.writtenLogs))
+  it('a log closed while the disk is full: what did not fit waits in the arena, or is counted where there is none', async () => {
+    const { disk, config, log, logger } = await setUp()
+    disk.fill(logger.pid)
+    await logger.logUntilFlushFails()
+    expect(await logger.close()).toBe(disk.errno)
+    const { totalLogs, droppedLogs, writtenLogs } = await logger.stats()
+    expect(totalLogs).toBe(logger.calls)
+    expect(await logger.end()).toBe(0)
+    disk.free(logger.pid)
+    const again = await RemoteLogger.open(config, disk.wrapper(), logger)
+    const { recoveredLogs } = await again.stats()
+    expect(await again.close()).toBe('written')
+    expect(totalLogs - droppedLogs).toBe(writtenLogs + recoveredLogs)
+    if (keeps) await expectExactly(log, logger.accepted)
+    else expectSame(numbersIn(log), logger.accepted.filter(isIn(log)))
+    expect(numbersIn(log)).toHaveLength(writtenLogs + recoveredLogs)
   })
 
-  // Only the native engine has one.
-  if (engine === 'native')
-    it('with an arena, what could not be written at close is in the log after the next opening', () => {
-      const { result, log } = onSmallDisk(`
-      const arena = { ...config, bufferSize: 1 << 18, crashSafe: 'file' }
-      let logger = new Logger(arena)
-      fs.writeFileSync(config.logFilePath + '.filler', Buffer.alloc(600 * 1024))
-      const kept = []
-      for (let i = 0; i < 400; i++) if (logger.log('entry ' + i + ' ' + 'x'.repeat(500))) kept.push(i)
-      const accepted = kept.length
-      const closed = await logger.close().then(() => 'written', error => error.errno)
-      const { droppedLogs, writtenLogs } = logger.getStatsSnapshot()
-      fs.rmSync(config.logFilePath + '.filler')
-      logger = new Logger(arena)
-      const { recoveredLogs } = logger.getStatsSnapshot()
-      await logger.close()
-      return { kept, closed, lost: accepted + droppedLogs - 400, all: writtenLogs + recoveredLogs === accepted }`)
-      expect(result).toEqual({ kept: result.kept, closed: 'ENOSPC', lost: 0, all: true })
-      // Not necessarily the first ones: a set that is freed late takes entries again after some were refused.
-      expect(readTexts(log).map(text => Number(text.split(' ')[1]))).toEqual(result.kept)
-    })
+  it('a process that ends by itself while the disk is full ends as usual', async () => {
+    const { disk, log, logger } = await setUp()
+    disk.fill(logger.pid)
+    await logger.logUntilFlushFails()
+    expect(await logger.end()).toBe(0)
+    disk.free(logger.pid)
+    expectSame(numbersIn(log), logger.accepted.filter(isIn(log)))
+  })
+
+  it('a process killed while the disk is full: recovery says so, and is complete once there is room', async () => {
+    const { disk, config, log, logger } = await setUp()
+    disk.fill(logger.pid)
+    await logger.logUntilFlushFails()
+    await logger.logUntilRefused()
+    await logger.kill()
+    const onFullDisk = await RemoteLogger.try(config, disk.wrapper(), logger)
+    if (keeps) expect(onFullDisk).toMatchObject({ code: 'ERR_SHARDLOG_RECOVERY', errno: disk.errno })
+    else if (onFullDisk instanceof RemoteLogger) await onFullDisk.kill()
+    else expect(onFullDisk).toMatchObject({ code: 'ERR_SHARDLOG_IO', errno: disk.errno })
+    disk.free(logger.pid)
+    const again = await RemoteLogger.open(config, disk.wrapper(), logger)
+    expect(await again.log(50)).toBe(50)
+    expect(await again.close()).toBe('written')
+    if (keeps) await expectExactly(log, again.accepted)
+    else expectSame(numbersIn(log), again.accepted.filter(isIn(log)))
+    expect(numbersIn(log).slice(-50)).toEqual(again.accepted.slice(-50))
+  })
+
+  it('a log that cannot be opened for want of room says so and leaves no file that is in the way', async () => {
+    const disk = await smallDisk()
+    const config = configOn(disk, engine, crashSafe)
+    disk.fill(process.pid)
+    const before = fs.readdirSync(disk.view)
+    const opened = await RemoteLogger.try(config, disk.wrapper())
+    const needsRoom = crashSafe === 'file' || opened instanceof RemoteLogger === false
+    if (!needsRoom) return expect(await (opened as RemoteLogger).close()).toBe('written')
+    expect(opened).toMatchObject({ code: 'ERR_SHARDLOG_IO', errno: disk.errno })
+    // The log itself is made before its buffers; it holds nothing.
+    expect(fs.readdirSync(disk.view).filter(name => name !== 'app.log')).toEqual(before)
+    if (fs.existsSync(path.join(disk.view, 'app.log'))) expect(numbersIn(path.join(disk.view, 'app.log'))).toEqual([])
+    disk.free(process.pid)
+    const logger = await RemoteLogger.open(config, disk.wrapper())
+    expect(await logger.log(10)).toBe(10)
+    expect(await logger.close()).toBe('written')
+  })
 })
+
+/** Whether an entry is in the log. */
+function isIn(log: string): (number: number) => boolean {
+  const there = new Set(numbersIn(log))
+  return number => there.has(number)
+}

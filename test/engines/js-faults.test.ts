@@ -56,6 +56,20 @@ describe('the JavaScript engine, when writes fail', () => {
     expect(logger.getStatsSnapshot()).toMatchObject({ flushErrors: 0, lastError: null, writtenLogs: 100 })
   })
 
+  it('a write that fails on its way to the device, and is in the page cache all the same, is not in the log twice', () => {
+    const logFilePath = tempLog()
+    const logger = new Logger(small(logFilePath, 'js'))
+    vi.spyOn(realFs, 'writeSync').mockImplementationOnce(((fd: number, bytes: Uint8Array) => {
+      writeSync(fd, bytes)
+      throw failure('EIO')
+    }) as typeof fs.writeSync)
+    logger.log('once')
+    logger.flushSync()
+    logger.log('more')
+    logger.closeSync()
+    expect(readTexts(logFilePath)).toEqual(['once', 'more'])
+  })
+
   it('an error that passes within a few attempts is not one', () => {
     const logFilePath = tempLog()
     const logger = new Logger(small(logFilePath, 'js'))

@@ -100,13 +100,18 @@ export class Lock {
 
   release(): void {
     if (this.#fd < 0) return
-    // Twice: two that close at once see each other the first time.
-    if (!this.#removeIfLast()) {
-      pause(Math.random() * CLOSE_PAUSE_MS)
-      this.#removeIfLast()
+    try {
+      // Twice: two that close at once see each other the first time.
+      if (!this.#removeIfLast()) {
+        pause(Math.random() * CLOSE_PAUSE_MS)
+        this.#removeIfLast()
+      }
+    } catch {
+      // The file system has become read-only: the next opening takes the lock for what it is, a dead process's.
+    } finally {
+      fs.closeSync(this.#fd)
+      this.#fd = -1
     }
-    fs.closeSync(this.#fd)
-    this.#fd = -1
   }
 
   /**
@@ -140,12 +145,20 @@ export class Lock {
   }
 
   #create(): number | undefined {
+    let fd: number
     try {
-      const fd = fs.openSync(this.#path, 'wx', 0o644)
+      fd = fs.openSync(this.#path, 'wx', 0o644)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
+      throw error
+    }
+    try {
       fs.writeSync(fd, lockLine('preparing'), 0)
       return fd
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
+      // A full disk: an empty lock would be in the way of the next opening.
+      fs.closeSync(fd)
+      fs.rmSync(this.#path, { force: true })
       throw error
     }
   }

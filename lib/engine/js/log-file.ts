@@ -61,7 +61,7 @@ export class LogFile {
         written += fs.writeSync(this.#fd, bytes, written, bytes.length - written)
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EINTR') continue
-        this.#takeBack(start, written)
+        this.#takeBack(start, bytes)
         return { written: 0, error }
       }
     }
@@ -69,12 +69,31 @@ export class LogFile {
     return { written }
   }
 
-  /** Removes what a failed append left, if nobody appended behind it; a reader skips it otherwise, as its checksum fails. */
-  #takeBack(start: number, written: number): void {
+  /**
+   * Removes what a failed append left, if nobody appended behind it. More than the kernel told may be there: a write that
+   * fails on its way to the device is in the page cache all the same, and would be in the log twice once it is tried again.
+   */
+  #takeBack(start: number, bytes: Uint8Array): void {
     try {
-      if (written > 0 && fs.fstatSync(this.#fd).size === start + written) fs.ftruncateSync(this.#fd, start)
+      const { size } = fs.fstatSync(this.#fd)
+      // Where another worker has appended in between, ours begins further on.
+      const from = [start, size - bytes.length].find(at => at >= start && this.#endsWith(bytes, at, size))
+      if (from !== undefined) fs.ftruncateSync(this.#fd, from)
     } catch {
       // The failure of the write itself is being reported; check() fills the tail up before the next one.
+    }
+  }
+
+  /** Whether the file's bytes from `from` to its end are the first ones of `bytes`. */
+  #endsWith(bytes: Uint8Array, from: number, size: number): boolean {
+    const length = size - from
+    if (length <= 0 || length > bytes.length) return false
+    const fd = fs.openSync(this.path, 'r')
+    try {
+      const there = Buffer.allocUnsafe(length)
+      return fs.readSync(fd, there, 0, length, from) === length && there.equals(bytes.subarray(0, length))
+    } finally {
+      fs.closeSync(fd)
     }
   }
 
