@@ -1,6 +1,6 @@
 'use strict'
 
-// Dependencies in native/ point one way: napi -> engine -> format, io -> platform. Node's headers are for napi only.
+// Dependencies in native/ point one way: napi -> engine -> record, format, io -> platform. Node's headers are for napi only.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -15,8 +15,9 @@ const below = {
   platform: [],
   format: ['platform'],
   io: ['format', 'platform'],
-  engine: ['format', 'io', 'platform'],
-  napi: ['engine', 'format', 'io', 'platform']
+  record: ['format', 'platform'],
+  engine: ['record', 'format', 'io', 'platform'],
+  napi: ['engine', 'record', 'format', 'io', 'platform']
 }
 
 const nodeHeaders = /^(node|node_api|js_native_api|napi|napi-inl|uv|v8)\b.*\.h$/

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
-#include "format/block.h"
 #include "record/merge.h"
 #include "record/wire.h"
 
@@ -16,26 +16,21 @@ namespace shardlog::test {
 class Bytes {
  public:
   template <typename T>
-  Bytes& Add(T value) {
-    const size_t at = bytes_.size();
-    bytes_.resize(at + sizeof value);
-    format::Store(bytes_.data() + at, value);
+  requires std::is_arithmetic_v<T> Bytes& Add(T value) {
+    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
     return *this;
   }
   Bytes& Add(std::string_view text) {
-    bytes_.insert(bytes_.end(), text.begin(), text.end());
+    bytes_.append(text);
     return *this;
   }
-  Bytes& Add(const Bytes& other) {
-    bytes_.insert(bytes_.end(), other.bytes_.begin(), other.bytes_.end());
-    return *this;
-  }
+  Bytes& Add(const Bytes& other) { return Add(other.view()); }
   size_t size() const { return bytes_.size(); }
-  std::vector<uint8_t>& bytes() { return bytes_; }
-  const std::vector<uint8_t>& bytes() const { return bytes_; }
+  std::string_view view() const { return bytes_; }
+  uint8_t* data() { return reinterpret_cast<uint8_t*>(bytes_.data()); }
 
  private:
-  std::vector<uint8_t> bytes_;
+  std::string bytes_;
 };
 
 // Values, one after the other (section 3.2).
@@ -86,14 +81,13 @@ inline Bytes StringDefinition(uint32_t id, std::string_view text) {
 inline Bytes ShapeDefinition(uint32_t id, const std::vector<std::string>& keys) {
   Bytes body;
   for (const std::string& key : keys) body.Add(static_cast<uint16_t>(key.size())).Add(key);
-  return Definition(id, record::Defines::kShape,
-                    {reinterpret_cast<const char*>(body.bytes().data()), body.size()});
+  return Definition(id, record::Defines::kShape, body.view());
 }
 
 inline Bytes Record(const record::RecordHeader& header, const Bytes& rest) {
   Bytes bytes;
-  bytes.bytes().resize(record::kRecordHeaderBytes);
-  record::EncodeRecordHeader(bytes.bytes().data(), header);
+  bytes.Add(std::string(record::kRecordHeaderBytes, '\0'));
+  record::EncodeRecordHeader(bytes.data(), header);
   bytes.Add(rest);
   return bytes;
 }
@@ -113,7 +107,8 @@ inline Bytes TextLine(double time, std::string_view line) {
   return bytes;
 }
 
-// Entries of a segment, in memory of exactly their size.
+// Entries of a segment; their view is of memory of exactly their size, so that a sanitizer sees a
+// read behind it.
 class Segment {
  public:
   Segment& Add(const Bytes& payload) {
@@ -127,12 +122,13 @@ class Segment {
   size_t size() const { return entries_.size(); }
   // Valid until the next Add.
   record::SegmentView view() {
-    entries_.bytes().shrink_to_fit();
-    return {entries_.bytes().data(), entries_.size()};
+    exact_ = std::vector<uint8_t>(entries_.data(), entries_.data() + entries_.size());
+    return {exact_.data(), exact_.size()};
   }
 
  private:
   Bytes entries_;
+  std::vector<uint8_t> exact_;
 };
 
 }  // namespace shardlog::test

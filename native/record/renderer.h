@@ -1,0 +1,77 @@
+// Renders the records of one segment, one line after the other (docs/record-format.md).
+//
+// Safe on any bytes: reads nothing outside of the segment, and what breaks the page is counted and
+// passed over (K3). A renderer is used by one thread at a time, for one segment after the other;
+// when its tables have grown to what the segments hold, it allocates nothing.
+//
+// Definitions that a damaged BUNDLE holds before what is wrong with it count, so that a later
+// record is not lost for them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "record/dictionary.h"
+#include "record/line_buffer.h"
+#include "record/time_text.h"
+#include "record/values.h"
+#include "record/wire.h"
+
+namespace shardlog::record {
+
+class SegmentRenderer {
+ public:
+  // Starts with the entries of a segment, [entries, entries + valid), which must stay as they are
+  // until the next Open. Forgets the definitions of the segment before.
+  void Open(const uint8_t* entries, size_t valid);
+
+  // Moves to the next payload that has a time. False at the end of the segment. A length prefix
+  // that breaks R2 is damage and ends the segment.
+  bool Next();
+
+  // ms since the epoch, any double, of the payload that Next moved to.
+  double time() const { return time_; }
+
+  // Appends the line of that payload, once. False if the payload is damaged: then nothing is
+  // appended. Throws std::bad_alloc.
+  bool Append(LineBuffer* out);
+
+  // Payloads found damaged since construction.
+  uint64_t damaged() const { return damaged_; }
+
+ private:
+  // What a line is made of; texts are empty where there is none.
+  struct Parts {
+    Text head;
+    Text time_text;  // only with TimeForm::kText
+    Text bindings;
+    Text message;  // whole, or only its key with kMessageInRecord
+    Text keys;     // the body of the shape
+    Source values;
+    Source last;  // what follows the values and timeText, if something has to
+  };
+
+  bool Enter(Text payload);
+  bool EnterRecord(Text payload);
+  bool EnterBundle(Text payload);
+  void AppendText(LineBuffer* out) const;
+  bool AppendRecord(LineBuffer* out);
+  bool FindParts(const RecordHeader& header, Parts* parts) const;
+  bool FindShape(const RecordHeader& header, Parts* parts) const;
+  bool FindLast(const RecordHeader& header, Parts* parts) const;
+  bool FindString(uint32_t id, Text* text) const;
+  size_t Bound(const RecordHeader& header, const Parts& parts) const;
+  char* WriteLine(char* to, const RecordHeader& header, Parts* parts);
+  char* WriteTime(char* to, const RecordHeader& header, const Parts& parts);
+
+  Dictionary dictionary_;
+  TimeText time_text_;
+  const uint8_t* at_ = nullptr;   // the next entry
+  const uint8_t* end_ = nullptr;  // of the segment
+  // The payload that Next moved to: a TEXT, or a RECORD without the bundle around it.
+  Text payload_;
+  double time_ = 0;
+  uint64_t damaged_ = 0;
+};
+
+}  // namespace shardlog::record
