@@ -1,9 +1,12 @@
 import type { FlushMetrics, ResolvedConfig, ShardlogError, ShardStats, StatsSnapshot } from '../types'
 
+/** How a log is opened: its options, what its entries are, and what the file is. */
+export type NativeConfig = ResolvedConfig & { content: 'entries' | 'records'; form: 'blocks' | 'text' }
+
 /** What the addon exports (`native/napi/`). Everything here is internal to lib/engine. */
 export interface NativeBinding {
   /** Opens (or joins, if this process has the file open already) the log. Throws with a `code`. `onError(null)`: writing works again. */
-  open(config: ResolvedConfig, onError: ((error: ShardlogError | null) => void) | undefined): NativeHandle
+  open(config: NativeConfig, onError: ((error: ShardlogError | null) => void) | undefined): NativeHandle
   /**
    * Drains the arenas of dead processes (beside the log, and in /dev/shm) into the log at the absolute path. One item for each that was found.
    * With `force` also those set aside because they are of another boot. Synchronous. Throws with a `code`.

@@ -6,7 +6,7 @@ import { type ClosableLogBytes, directLogBytes } from './direct-route'
 import type { Engine } from './engine'
 import { jsLockHolder, lockedError } from './js/lock'
 import { loadNative } from './load-native'
-import type { NativeHandle } from './native-binding'
+import type { NativeConfig, NativeHandle } from './native-binding'
 
 /** What the addon calls: null says that writing works again. */
 type Report = (error: ShardlogError | null) => void
@@ -31,7 +31,7 @@ function refuseIfHeldByJs(log: string): void {
   if (holder !== undefined) throw lockedError(log, holder, 'JavaScript')
 }
 
-function openHandle(config: ResolvedConfig): NativeHandle {
+function openHandle(config: NativeConfig): NativeHandle {
   const { onError, logFilePath } = config
   const report: Report | undefined =
     onError && (error => deliver(onError, error ? asShardlogError(error) : resumed(logFilePath)))
@@ -58,26 +58,42 @@ function openLogBytes(handle: NativeHandle): ClosableLogBytes {
   return { logBytes: handle.logBytes, close: () => undefined }
 }
 
-/** Opens (or joins) the log with the addon. Throws with the addon's codes, and ERR_SHARDLOG_NO_NATIVE. */
-export function openNativeEngine(config: ResolvedConfig): Engine {
-  const handle = openHandle(config)
-  const bytes = openLogBytes(handle)
+/** What every log has, whatever is put into it. `closing`: stops what writes past the handle. */
+function controls(handle: NativeHandle, closing: () => void): Omit<Engine, 'log' | 'logBytes'> {
   return {
     kind: 'native',
-    log: handle.log,
-    logBytes: bytes.logBytes,
     flush: coalesced(() => translatedAsync(handle.flush())),
     flushSync: () => translated(() => handle.flushSync()),
     close: () => {
-      bytes.close()
+      closing()
       return translatedAsync(handle.close())
     },
     closeSync: () => {
-      bytes.close()
+      closing()
       translated(() => handle.closeSync())
     },
     stats: (): StatsSnapshot => withLastError(handle.stats()),
     flushMetrics: () => withLastError(handle.flushMetrics()),
     shardStats: () => handle.shardStats()
   }
+}
+
+/** Opens (or joins) the log with the addon. Throws with the addon's codes, and ERR_SHARDLOG_NO_NATIVE. */
+export function openNativeEngine(config: ResolvedConfig): Engine {
+  const handle = openHandle({ ...config, content: 'entries', form: 'blocks' })
+  const bytes = openLogBytes(handle)
+  return { ...controls(handle, bytes.close), log: handle.log, logBytes: bytes.logBytes }
+}
+
+/** A log of records: what `lib/record/encode.ts` writes to, and the rest of an engine. */
+export interface NativeRecords {
+  readonly target: Pick<NativeHandle, 'direct' | 'logBytes'>
+  /** @param closing called first by close and closeSync */
+  controls(closing: () => void): Omit<Engine, 'log' | 'logBytes'>
+}
+
+/** As `openNativeEngine`, for records. `form`: what is made of them. */
+export function openNativeRecords(config: ResolvedConfig, form: NativeConfig['form']): NativeRecords {
+  const handle = openHandle({ ...config, content: 'records', form })
+  return { target: handle, controls: closing => controls(handle, closing) }
 }

@@ -236,7 +236,7 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
         node = node.next.key === key ? node.next : style.shapes.step(node, key)
         if (node === null) return IMPOSSIBLE
         let value: unknown = (fields as Record<string, unknown>)[key]
-        if (node.convert !== null) value = node.convert(value)
+        if (node.convert !== null && value !== undefined) value = node.convert(value)
         end = putValue(end, limit, value, style)
         if (end === NO_ROOM) return NO_ROOM
       }

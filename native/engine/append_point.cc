@@ -175,4 +175,21 @@ IoStatus PrepareAppend(io::File* file, uint64_t* end, uint64_t from) {
   return {};
 }
 
+IoStatus PrepareText(io::File* file, uint64_t* end) {
+  io::FileInfo info;
+  const int stat_result = file->Stat(&info);
+  if (stat_result != 0) return {-stat_result, "fstat"};
+  *end = info.size;
+  if (info.size == 0) return {};
+  uint8_t last = 0;
+  int error = ReadFully(file, &last, 1, info.size - 1);
+  if (error != 0) return {error, "pread"};
+  if (last == '\n') return {};
+  static constexpr uint8_t kNewline = '\n';
+  error = WriteFully(file, &kNewline, 1, info.size);
+  if (error != 0) return {error, "pwrite"};
+  *end = info.size + 1;
+  return {};
+}
+
 }  // namespace shardlog::engine

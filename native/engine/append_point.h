@@ -18,4 +18,8 @@ int ReadFully(io::File* file, void* to, size_t size, uint64_t offset);
 // `from` is an offset at which a block begins, or would: what lies before it is known to be whole.
 IoStatus PrepareAppend(io::File* file, uint64_t* end, uint64_t from = 0);
 
+// The same for a file of text: ends a line that is not ended, so that ours begin on lines of their
+// own. *end is the file's size.
+IoStatus PrepareText(io::File* file, uint64_t* end);
+
 }  // namespace shardlog::engine

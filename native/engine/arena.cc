@@ -91,6 +91,14 @@ Geometry CheckHeader(const ArenaHeader& header, uint64_t file_bytes, const std::
                     ": recover it with the shardlog that wrote it",
                 0, "", path);
   }
+  if (header.content > static_cast<uint32_t>(Content::kRecords) ||
+      header.form > static_cast<uint32_t>(Form::kText)) {
+    throw Error("ERR_SHARDLOG_ARENA_VERSION",
+                path +
+                    " holds what this version does not know: recover it with the shardlog that " +
+                    "wrote it",
+                0, "", path);
+  }
   if (header.header_crc != HeaderCrc(header)) {
     throw Error("ERR_SHARDLOG_ARENA_CORRUPT", path + " has a damaged header", 0, "", path);
   }
@@ -256,6 +264,8 @@ void Arena::Initialise(const Config& config, const io::FileInfo& info, uint64_t 
   h.owner_pid = self.pid;
   h.owner_start = self.start_ticks;
   h.boot_id = self.boot_id;
+  h.content = static_cast<uint32_t>(config.content);
+  h.form = static_cast<uint32_t>(config.form);
   // Part of a path would be another log's.
   h.path_bytes =
       config.path.size() <= kMaxArenaPathBytes ? static_cast<uint32_t>(config.path.size()) : 0;

@@ -46,6 +46,8 @@ class Arena {
   ~Arena();
 
   const Geometry& geometry() const { return geometry_; }
+  Content content() const { return static_cast<Content>(header().content); }
+  Form form() const { return static_cast<Form>(header().form); }
   const std::string& path() const { return path_; }  // empty: plain memory
 
   ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(control_); }

@@ -44,7 +44,8 @@ struct ArenaHeader {
   std::array<uint8_t, 16> boot_id;
   uint32_t header_crc;
   uint32_t spare_before_content;
-  uint32_t content;  // what entries are, a Content
+  uint32_t content;  // a Content
+  uint32_t form;     // a Form
 
   // One cache line for each thing that another thread writes.
   alignas(64) uint8_t spare_before_words[128];

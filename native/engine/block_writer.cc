@@ -34,23 +34,6 @@ uint64_t MemoryBytes(const SealedSegment& segment, const Geometry& geometry) {
   return uint64_t{segment.slot->span.load(std::memory_order_relaxed)} * geometry.segment_bytes;
 }
 
-// Padding and trailer, or carrier, behind `valid` bytes of entries. `tail` is where block offset
-// `tail_start` lies in memory; everything from the end of the entries up to `tail_end` is written.
-void BuildTail(uint8_t* tail, uint64_t tail_start, uint64_t tail_end, uint64_t valid,
-               format::Trailer trailer, uint32_t block_crc) {
-  const uint64_t data_end = format::kBlockHeaderBytes + valid;
-  std::memset(tail + (data_end - tail_start), 0, tail_end - data_end);
-  const uint64_t stride = format::Stride(valid);
-  const uint64_t extent = format::BlockExtent(valid);
-  if (extent != stride) {
-    trailer.flags |= format::kFlagCarried;
-    format::EncodeHeader(tail + (stride - tail_start),
-                         {static_cast<uint32_t>(format::kSectorBytes), 0});
-  }
-  trailer.length = static_cast<uint32_t>(extent);
-  format::EncodeTrailer(tail + (extent - format::kTrailerBytes - tail_start), trailer, block_crc);
-}
-
 }  // namespace
 
 void BlockWriter::Free::operator()(uint8_t* memory) const { std::free(memory); }
@@ -61,7 +44,8 @@ BlockWriter::BlockWriter(const Geometry& geometry)
   if (scratch_ == nullptr) throw std::bad_alloc();
 }
 
-uint64_t BlockWriter::SizeOf(const std::vector<SealedSegment>& segments, size_t alignment) {
+uint64_t BlockWriter::MostBytes(const std::vector<SealedSegment>& segments,
+                                size_t alignment) const {
   uint64_t bytes = 0;
   for (const SealedSegment& segment : segments) {
     bytes += format::AlignUp(format::BlockExtent(segment.valid), alignment);
@@ -75,9 +59,8 @@ IoStatus BlockWriter::Write(io::File* file, uint64_t base, const BlockContext& c
   scratch_used_ = 0;
   BlockTotals sum;
   sum.entries_of_shard.resize(geometry_.num_shards);
-  uint64_t sequence = context.sequence;
   for (const SealedSegment& segment : segments) {
-    Add(segment, context, sequence++, &sum);
+    Add(segment, context, &sum);
     if (!BatchIsFull()) continue;
     const IoStatus status = WriteBatch();
     if (status.ok()) continue;
@@ -113,11 +96,24 @@ BlockTotals BlockWriter::CountWhole(uint64_t base,
   return sum;
 }
 
+bool BlockWriter::MayHaveWritten(const uint8_t* there, size_t size,
+                                 const std::vector<SealedSegment>& segments) {
+  for (const SealedSegment& segment : segments) {
+    const format::BlockHeader header = HeaderOf(segment);
+    if (header.valid == 0) continue;  // not written
+    uint8_t ours[format::kBlockHeaderBytes];
+    format::EncodeHeader(ours, header);
+    return std::memcmp(there, ours, std::min(size, sizeof ours)) == 0;
+  }
+  return false;
+}
+
+// The header of the segment's block; valid is 0 if there is nothing whole in it, and no block.
 format::BlockHeader BlockWriter::HeaderOf(const SealedSegment& segment) const {
   return {static_cast<uint32_t>(MemoryBytes(segment, geometry_)), WholeOf(segment).valid};
 }
 
-void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context, uint64_t sequence,
+void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
                       BlockTotals* totals) {
   const auto [valid, entries] = WholeOf(segment);
   if (valid != segment.valid) totals->damaged++;
@@ -130,7 +126,7 @@ void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
   format::Trailer trailer;
   trailer.flags = context.flags;
   trailer.stream = context.stream;
-  trailer.sequence = sequence;
+  trailer.sequence = context.sequence + totals->blocks;
   trailer.first_time = slot.claimed_time;
   trailer.last_time =
       segment.leased || slot.released_time == 0 ? context.sealed_time : slot.released_time;
@@ -141,7 +137,7 @@ void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
 
   const uint64_t end = format::AlignUp(format::BlockExtent(valid), pieces_.alignment());
   if (!segment.leased && end <= memory_bytes) {
-    BuildTail(segment.data, 0, end, valid, trailer, crc);
+    format::BuildTail(segment.data, 0, end, valid, trailer, crc);
     pieces_.Add(segment.data, end);
   } else {
     // The lessee may be copying an entry behind ours: what it touches must not reach the disk.
@@ -149,7 +145,7 @@ void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
         format::AlignDown(format::kBlockHeaderBytes + valid, pieces_.alignment());
     uint8_t* tail = TakeScratch(end - tail_start);
     std::memcpy(tail, segment.data + tail_start, format::kBlockHeaderBytes + valid - tail_start);
-    BuildTail(tail, tail_start, end, valid, trailer, crc);
+    format::BuildTail(tail, tail_start, end, valid, trailer, crc);
     if (tail_start > 0) pieces_.Add(segment.data, tail_start);
     pieces_.Add(tail, end - tail_start);
   }

@@ -13,6 +13,17 @@ enum class CrashSafe { kFile, kShm, kOff };
 enum class OnFull { kDrop, kBlock };
 enum class ShardSelection { kAffinity, kRoundRobin };
 
+// What an entry's payload is; stands in the arena's header.
+enum class Content : uint32_t {
+  kEntries = 0,  // bytes that go out as they are
+  kRecords = 1   // docs/record-format.md: a line is made of each
+};
+// What the file is; stands in the arena's header.
+enum class Form : uint32_t {
+  kBlocks = 0,  // docs/log-format.md
+  kText = 1     // lines, nothing else
+};
+
 inline constexpr uint64_t kNsPerMs = 1'000'000;
 
 struct Config {
@@ -26,6 +37,8 @@ struct Config {
   CrashSafe crash_safe = CrashSafe::kFile;
   OnFull on_full = OnFull::kDrop;
   ShardSelection shard_selection = ShardSelection::kAffinity;
+  Content content = Content::kEntries;
+  Form form = Form::kBlocks;  // kText only with kRecords
   io::OpenOptions io;
 };
 

@@ -13,9 +13,10 @@ GenerationWriter::GenerationWriter(std::shared_ptr<BufferSets> sets, std::unique
       file_(std::move(file)),
       flush_timeout_ns_(config.flush_timeout_ns),
       direct_(config.io.direct),
+      content_(config.content),
       stats_(stats),
       problems_(problems),
-      writer_(sets_->geometry()) {
+      writer_(MakeSetWriter(config.content, config.form, sets_->geometry())) {
   PublishIoMode();
 }
 
@@ -30,7 +31,7 @@ IoStatus GenerationWriter::Write(uint64_t generation, bool recycle) {
   if (!sealed_.empty()) {
     const IoStatus status = WriteSealed(generation, &totals);
     if (!status.ok()) return Failed(status);
-    sets_->arena().header().next_sequence += sealed_.size();
+    sets_->arena().header().next_sequence += totals.blocks;
   }
   sets_->MarkWritten(generation);
   if (recycle) sets_->Recycle(generation);
@@ -57,7 +58,7 @@ IoStatus GenerationWriter::WriteSealed(uint64_t generation, BlockTotals* totals)
 }
 
 IoStatus GenerationWriter::WriteBlocks(uint64_t generation, BlockTotals* totals) {
-  const uint64_t size = BlockWriter::SizeOf(sealed_, file_->file()->alignment());
+  const uint64_t size = writer_->MostBytes(sealed_, file_->file()->alignment());
   partial_ = {};
   StoreJournal(generation, size);
   file_->ReserveAhead(size, sets_->geometry().set_bytes());
@@ -65,8 +66,9 @@ IoStatus GenerationWriter::WriteBlocks(uint64_t generation, BlockTotals* totals)
   context.generation = generation;
   context.stream = sets_->arena().header().stream;
   context.sequence = sets_->arena().header().next_sequence;
+  context.first_time = FirstTime(sealed_);
   context.sealed_time = sealed_time_;
-  const IoStatus status = writer_.Write(file_->file(), file_->end(), context, sealed_, totals);
+  const IoStatus status = writer_->Write(file_->file(), file_->end(), context, sealed_, totals);
   if (status.ok()) {
     file_->Advance(totals->bytes);
   } else {
@@ -105,13 +107,18 @@ void GenerationWriter::CountSuccess(const BlockTotals& totals, uint64_t started_
   CountWritten(totals);
   stats_->flushes.Add(1);
   stats_->durations.Record(platform::MonotonicNs() - started_ns);
-  if (totals.damaged != 0) {
-    problems_->Report({"ERR_SHARDLOG_DAMAGED",
-                       std::to_string(totals.damaged) +
-                           " segments of the buffers held something else than entries",
-                       file_->path(), 0, ""});
-  }
+  if (totals.damaged != 0) ReportDamage(totals.damaged);
   problems_->ReportSuccess();
+}
+
+void GenerationWriter::ReportDamage(uint64_t damaged) {
+  const bool records = content_ == Content::kRecords;
+  if (records) stats_->lost_entries.Add(damaged);
+  problems_->Report({"ERR_SHARDLOG_DAMAGED",
+                     std::to_string(damaged) +
+                         (records ? " records could not be made out"
+                                  : " segments of the buffers held something else than entries"),
+                     file_->path(), 0, ""});
 }
 
 IoStatus GenerationWriter::Failed(const IoStatus& status) {

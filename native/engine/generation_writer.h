@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "engine/block_writer.h"
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
 #include "engine/duration_histogram.h"
 #include "engine/log_file.h"
 #include "engine/problems.h"
 #include "engine/producer.h"
+#include "engine/set_writer.h"
 
 namespace shardlog::engine {
 
@@ -65,6 +65,7 @@ class GenerationWriter {
   void StoreJournal(uint64_t generation, uint64_t size);
   void CountWritten(const BlockTotals& totals);
   void CountSuccess(const BlockTotals& totals, uint64_t started_ns);
+  void ReportDamage(uint64_t damaged);
   IoStatus Failed(const IoStatus& status);
   void PublishIoMode();
 
@@ -72,9 +73,10 @@ class GenerationWriter {
   const std::unique_ptr<LogFile> file_;
   const uint64_t flush_timeout_ns_;
   const io::DirectIo direct_;
+  const Content content_;
   FlushStats* const stats_;
   Problems* const problems_;
-  BlockWriter writer_;
+  const std::unique_ptr<SetWriter> writer_;
 
   std::vector<SealedSegment> sealed_;
   uint64_t sealed_generation_ = kNoGeneration;

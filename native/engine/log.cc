@@ -42,7 +42,7 @@ void AddCounters(const Producer& producer, LogStats* stats) {
 }  // namespace
 
 std::shared_ptr<Log> Log::Open(const Config& config, io::FileSystem* files) {
-  auto file = std::make_unique<LogFile>(files, config.path, config.io);
+  auto file = std::make_unique<LogFile>(files, config.path, config.io, config.form);
   RecoveryReport sum;
   for (const RecoveryReport& report : RecoverBeside(file.get(), false)) {
     sum.entries += report.entries;

@@ -44,8 +44,8 @@ int SyncName(io::FileSystem* files, const std::string& path, const io::FileInfo&
 
 }  // namespace
 
-LogFile::LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options)
-    : files_(files), path_(std::move(path)), options_(options) {
+LogFile::LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options, Form form)
+    : files_(files), path_(std::move(path)), options_(options), form_(form) {
   int error = 0;
   const char* call = "open";
   file_ = files_->Open(path_, options_, &error, &call);
@@ -69,7 +69,7 @@ void LogFile::ThrowLocked() const {
 }
 
 void LogFile::Prepare() {
-  const IoStatus status = PrepareAppend(file_.get(), &end_);
+  const IoStatus status = FindEndOf(file_.get(), &end_, 0);
   if (!status.ok()) ThrowOpenError(path_, options_, status.error, status.call);
   reserved_to_ = end_;
 }
@@ -89,9 +89,13 @@ IoStatus LogFile::Check(bool* reopened) {
   const bool ours = named.size >= end_ && named.size <= failed_write_limit_;
   if (named.size == end_ || ours) return {};
   // Up to end_ the file is ours, unless somebody cut it.
-  const IoStatus status = PrepareAppend(file_.get(), &end_, named.size < end_ ? 0 : end_);
+  const IoStatus status = FindEndOf(file_.get(), &end_, named.size < end_ ? 0 : end_);
   reserved_to_ = end_;
   return status;
+}
+
+IoStatus LogFile::FindEndOf(io::File* file, uint64_t* end, uint64_t from) const {
+  return form_ == Form::kText ? PrepareText(file, end) : PrepareAppend(file, end, from);
 }
 
 IoStatus LogFile::Reopen() {
@@ -107,7 +111,7 @@ IoStatus LogFile::Reopen() {
   error = SyncName(files_, path_, info, options_);
   if (error != 0) return {-error, "fsync"};
   uint64_t end = 0;
-  const IoStatus status = PrepareAppend(file.get(), &end);
+  const IoStatus status = FindEndOf(file.get(), &end, 0);
   if (!status.ok()) return status;
   file_ = std::move(file);
   info_ = info;

@@ -8,7 +8,8 @@
 #include <memory>
 #include <string>
 
-#include "engine/block_writer.h"
+#include "engine/config.h"
+#include "engine/piece_writer.h"
 #include "io/file.h"
 
 namespace shardlog::engine {
@@ -17,11 +18,19 @@ class LogFile {
  public:
   // Opens (creating, which it makes durable) and locks the file. Throws Error: ERR_SHARDLOG_LOCKED,
   // ERR_SHARDLOG_DIRECT_IO, ERR_SHARDLOG_IO.
-  LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options);
+  LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options,
+          Form form = Form::kBlocks);
 
   // Finds where to append, mending a torn tail. Once, after recovery. Throws
   // Error(ERR_SHARDLOG_IO).
   void Prepare();
+
+  // Where the next write goes, after a torn tail has been mended. Recovery's Prepare().
+  IoStatus FindEnd(uint64_t* end) { return FindEndOf(file_.get(), end, 0); }
+
+  // What the file is taken to be. A recovered arena may be of another form than the opener's.
+  Form form() const { return form_; }
+  void set_form(Form form) { form_ = form; }
 
   // Before each flush: notices that the path names another file now, or none, and opens that;
   // notices that somebody appended or truncated. *reopened says which file it is now has changed.
@@ -66,11 +75,13 @@ class LogFile {
  private:
   [[noreturn]] void ThrowLocked() const;
   IoStatus Reopen();
+  IoStatus FindEndOf(io::File* file, uint64_t* end, uint64_t from) const;
   uint64_t SpaceToSpare(uint64_t set_bytes);
 
   io::FileSystem* const files_;
   const std::string path_;
   io::OpenOptions options_;
+  Form form_;
   std::unique_ptr<io::File> file_;
   io::FileInfo info_;
   std::string fallback_reason_;

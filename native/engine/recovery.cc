@@ -11,9 +11,9 @@
 #include "engine/append_point.h"
 #include "engine/arena.h"
 #include "engine/arena_places.h"
-#include "engine/block_writer.h"
 #include "engine/buffer_sets.h"
 #include "engine/error.h"
+#include "engine/set_writer.h"
 #include "format/block.h"
 #include "platform/clock.h"
 #include "platform/process.h"
@@ -46,6 +46,9 @@ void ReadOrThrow(LogFile* log, void* to, size_t size, uint64_t offset) {
   const int error = ReadFully(log->file(), to, size, offset);
   if (error != 0) ThrowIo({error, "pread"}, log->path());
 }
+
+// How much of what an interrupted write left is looked at.
+constexpr size_t kCompared = 64;
 
 // Segments of `generation` whose blocks lie in [from, to) of the log already, whole.
 std::set<uint32_t> SegmentsInLog(LogFile* log, uint64_t from, uint64_t to, uint64_t stream,
@@ -84,7 +87,7 @@ class Recovery {
         log_(log),
         trusted_(trusted),
         report_(report),
-        writer_(sets_.geometry()) {}
+        writer_(MakeSetWriter(sets_.arena().content(), sets_.arena().form(), sets_.geometry())) {}
 
   void Run() {
     const uint64_t active = sets_.active();
@@ -140,27 +143,22 @@ class Recovery {
       if (!status.ok()) ThrowIo(status, log_->path());
       return {};
     }
+    // Lines do not tell which records they were: they are written again, all of them.
+    if (sets_.arena().content() == Content::kRecords) return {};
     return SegmentsInLog(log_, resumed ? std::min(journal.base, size) : 0, size, header().stream,
                          generation);
   }
 
-  // Whether what the log has from `base` on may be what the interrupted write has left there: the
-  // header of its first block, as far as the file goes, or space it never came to fill. File
-  // systems give the inode of a deleted log to the next file, which may be anybody's.
+  // Whether what the log has from `base` on may be what the interrupted write has left there, as
+  // far as the file goes, or space it never came to fill. File systems give the inode of a deleted
+  // log to the next file, which may be anybody's.
   bool BeginsAsOurs(uint64_t base, uint64_t size, const std::vector<SealedSegment>& segments) {
-    uint8_t there[format::kBlockHeaderBytes] = {};
+    static constexpr uint8_t kZeroes[kCompared] = {};
+    uint8_t there[kCompared] = {};
     const size_t bytes = std::min<uint64_t>(size - base, sizeof there);
     ReadOrThrow(log_, there, bytes, base);
-    static constexpr uint8_t kZeroes[format::kBlockHeaderBytes] = {};
-    if (std::memcmp(there, kZeroes, bytes) == 0) return true;
-    for (const SealedSegment& segment : segments) {
-      const format::BlockHeader header = writer_.HeaderOf(segment);
-      if (header.valid == 0) continue;  // nothing whole in it: not written
-      uint8_t ours[format::kBlockHeaderBytes];
-      format::EncodeHeader(ours, header);
-      return std::memcmp(there, ours, bytes) == 0;
-    }
-    return false;
+    return std::memcmp(there, kZeroes, bytes) == 0 ||
+           writer_->MayHaveWritten(there, bytes, segments);
   }
 
   // Takes segments that are in the log out of the list, and out of the arena: a recovery that takes
@@ -186,7 +184,7 @@ class Recovery {
   void WriteSegments(uint64_t generation, const std::vector<SealedSegment>& segments,
                      uint64_t sequence, uint64_t sealed_time) {
     uint64_t base = 0;
-    IoStatus status = PrepareAppend(log_->file(), &base);
+    IoStatus status = log_->FindEnd(&base);
     if (!status.ok()) ThrowIo(status, log_->path());
     Journal& journal = header().journal;
     // [MM journal] release: generation last, so that the fields are never taken for another one's.
@@ -197,19 +195,20 @@ class Recovery {
     journal.base = base;
     journal.sequence = sequence;
     journal.sealed_time = sealed_time;
-    journal.limit = base + BlockWriter::SizeOf(segments, log_->file()->alignment());
+    journal.limit = base + writer_->MostBytes(segments, log_->file()->alignment());
     journal.generation.store(generation, std::memory_order_release);  // [MM journal]
 
     BlockContext context;
     context.generation = generation;
     context.stream = header().stream;
     context.sequence = sequence;
+    context.first_time = FirstTime(segments);
     context.sealed_time = sealed_time;
     context.flags = format::kFlagRecovered;
     BlockTotals totals;
-    status = writer_.Write(log_->file(), base, context, segments, &totals);
+    status = writer_->Write(log_->file(), base, context, segments, &totals);
     if (!status.ok()) ThrowIo(status, log_->path());
-    header().next_sequence = sequence + segments.size();
+    header().next_sequence = sequence + totals.blocks;
     report_->entries += totals.entries;
     report_->blocks += totals.blocks;
     report_->bytes += totals.bytes;
@@ -220,7 +219,7 @@ class Recovery {
   LogFile* const log_;
   const bool trusted_;
   RecoveryReport* const report_;
-  BlockWriter writer_;
+  const std::unique_ptr<SetWriter> writer_;
 };
 
 // The arena at `arena_path`; null if there is none, or, with the report saying so, if it cannot be
@@ -272,7 +271,10 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
     SetAside(arena_path, "its generations contradict each other", &report);
     return report;
   }
+  const Form openers = log->form();
+  log->set_form(arena->form());
   Recovery(arena, log, trusted, &report).Run();
+  log->set_form(openers);
   const int error = arena->Remove();
   if (error != 0 && error != -ENOENT) ThrowIo({-error, "unlink"}, arena_path);
   return report;

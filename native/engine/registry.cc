@@ -42,6 +42,11 @@ Registry& TheRegistry() {
   return *registry;
 }
 
+std::string KindOf(const Config& config) {
+  if (config.form == Form::kText) return "text file";
+  return config.content == Content::kRecords ? "log of lines" : "log of entries";
+}
+
 bool IsOpening(const OpenLog& open) { return open.log == nullptr; }
 
 void CloseAll() {
@@ -95,12 +100,22 @@ OpenLog* Find(Registry* registry, const std::string& path, io::FileSystem* files
   return nullptr;
 }
 
-// The log of `path` with one more user, once it is neither being opened nor closed; null if there
-// is none.
-std::shared_ptr<Log> JoinOpen(Registry* registry, const std::string& path, io::FileSystem* files,
+// Two kinds of content do not share buffers, nor two forms a file.
+void CheckSameKind(const Config& open, const Config& wanted) {
+  if (open.content == wanted.content && open.form == wanted.form) return;
+  throw Error("ERR_SHARDLOG_CONFIG",
+              wanted.path + " is open in this process as a " + KindOf(open) + ", not as a " +
+                  KindOf(wanted),
+              0, "", wanted.path);
+}
+
+// The log of the config's path with one more user, once it is neither being opened nor closed; null
+// if there is none.
+std::shared_ptr<Log> JoinOpen(Registry* registry, const Config& config, io::FileSystem* files,
                               std::unique_lock<std::mutex>* lock) {
-  while (OpenLog* open = Find(registry, path, files)) {
+  while (OpenLog* open = Find(registry, config.path, files)) {
     if (open->users > 0) {
+      CheckSameKind(open->log->config(), config);
       open->users++;
       return open->log;
     }
@@ -137,7 +152,7 @@ std::shared_ptr<Log> Join(const Config& config, io::FileSystem* files) {
   Registry& registry = TheRegistry();
   std::unique_lock<std::mutex> lock(registry.mutex);
   for (;;) {
-    std::shared_ptr<Log> log = JoinOpen(&registry, config.path, files, &lock);
+    std::shared_ptr<Log> log = JoinOpen(&registry, config, files, &lock);
     if (log != nullptr) return log;
     try {
       return OpenUnlocked(&registry, config, files, &lock);

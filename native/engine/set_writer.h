@@ -20,7 +20,8 @@ namespace shardlog::engine {
 struct BlockContext {
   uint64_t generation = 0;
   uint64_t stream = 0;
-  uint64_t sequence = 0;  // of the first block
+  uint64_t sequence = 0;    // of the first block
+  uint64_t first_time = 0;  // ns; no entry is older
   uint64_t sealed_time = 0;
   uint16_t flags = 0;
 };
@@ -48,10 +49,14 @@ class SetWriter {
   virtual IoStatus Write(io::File* file, uint64_t base, const BlockContext& context,
                          const std::vector<SealedSegment>& segments, BlockTotals* totals) = 0;
 
-  // The first bytes that Write would put into the file, at most `size` of them. Returns how many.
-  virtual size_t Beginning(const std::vector<SealedSegment>& segments, uint8_t* to,
-                           size_t size) = 0;
+  // Whether an interrupted Write of these segments may have left the `size` bytes at `there`, which
+  // are the first behind its base.
+  virtual bool MayHaveWritten(const uint8_t* there, size_t size,
+                              const std::vector<SealedSegment>& segments) = 0;
 };
+
+// When the first of the segments was claimed; ns since the epoch.
+uint64_t FirstTime(const std::vector<SealedSegment>& segments);
 
 // The writer for what `content` says entries are, in a file of the form `form`.
 std::unique_ptr<SetWriter> MakeSetWriter(Content content, Form form, const Geometry& geometry);

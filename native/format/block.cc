@@ -20,6 +20,20 @@ void EncodeTrailer(uint8_t* to, const Trailer& trailer, uint32_t block_crc) {
   Store(to + kTrailerCrcOffset, Crc32c(to, kTrailerCrcOffset, block_crc));
 }
 
+void BuildTail(uint8_t* tail, uint64_t tail_start, uint64_t tail_end, uint64_t valid,
+               Trailer trailer, uint32_t block_crc) {
+  const uint64_t data_end = kBlockHeaderBytes + valid;
+  std::memset(tail + (data_end - tail_start), 0, tail_end - data_end);
+  const uint64_t stride = Stride(valid);
+  const uint64_t extent = BlockExtent(valid);
+  if (extent != stride) {
+    trailer.flags |= kFlagCarried;
+    EncodeHeader(tail + (stride - tail_start), {static_cast<uint32_t>(kSectorBytes), 0});
+  }
+  trailer.length = static_cast<uint32_t>(extent);
+  EncodeTrailer(tail + (extent - kTrailerBytes - tail_start), trailer, block_crc);
+}
+
 bool DecodeTrailer(const uint8_t* from, Trailer* trailer) {
   if (Load<uint32_t>(from) != kTrailerMagic) return false;
   if (Load<uint16_t>(from + 4) != kTrailerVersion) return false;

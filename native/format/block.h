@@ -93,6 +93,12 @@ struct Trailer {
 // Writes the 64 bytes at `to`. `block_crc` is the CRC-32C of the block's first 8 + valid bytes.
 void EncodeTrailer(uint8_t* to, const Trailer& trailer, uint32_t block_crc);
 
+// Padding and trailer, or carrier, behind `valid` bytes of entries whose block begins with bytes of
+// CRC-32C `block_crc`. `tail` is where block offset `tail_start` lies in memory; everything from
+// the end of the entries up to `tail_end` is written.
+void BuildTail(uint8_t* tail, uint64_t tail_start, uint64_t tail_end, uint64_t valid,
+               Trailer trailer, uint32_t block_crc);
+
 // Reads 64 bytes. False if magic or version are not those of a trailer; the CRC is not checked
 // here.
 bool DecodeTrailer(const uint8_t* from, Trailer* trailer);

@@ -54,6 +54,8 @@ engine::Config ConfigFrom(const Napi::Object& value) {
   config.shard_selection = Text(value, "shardSelection") == "round-robin"
                                ? engine::ShardSelection::kRoundRobin
                                : engine::ShardSelection::kAffinity;
+  if (Text(value, "content") == "records") config.content = engine::Content::kRecords;
+  if (Text(value, "form") == "text") config.form = engine::Form::kText;
   config.io.direct = DirectIoFrom(value.Get("directIO"));
   config.io.dsync = value.Get("dsync").ToBoolean();
   return config;

@@ -1,0 +1,98 @@
+#include "engine/record_writer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "format/block.h"
+
+namespace shardlog::engine {
+namespace {
+
+// Large enough for writes at the device's full speed, small enough to stay in the caches.
+constexpr size_t kChunkBytes = 1u << 20;
+// A byte of a record makes six of text at the most (a control character in a string), and a record
+// without fields the texts of its definitions, which may be of any length: a bound on what is
+// usual, which only decides how far recovery believes that the end of the file is ours.
+constexpr uint64_t kMostTextPerByte = 64;
+
+}  // namespace
+
+RecordWriter::RecordWriter(const Geometry& geometry, std::unique_ptr<LineFile> lines)
+    : geometry_(geometry), lines_(std::move(lines)), chunk_(lines_->framing()) {}
+
+uint64_t RecordWriter::MostBytes(const std::vector<SealedSegment>& segments,
+                                 size_t alignment) const {
+  uint64_t bytes = alignment;
+  for (const SealedSegment& segment : segments) bytes += kMostTextPerByte * segment.valid;
+  return bytes;
+}
+
+// Segments are in block order, in which each producer's are in its own.
+void RecordWriter::StartMerging(const std::vector<SealedSegment>& segments) {
+  producers_.clear();
+  for (const SealedSegment& segment : segments) {
+    const uint32_t id = segment.slot->producer;
+    auto found = std::find_if(producers_.begin(), producers_.end(),
+                              [id](const Producer& producer) { return producer.id == id; });
+    if (found == producers_.end()) found = producers_.insert(found, {id, {}});
+    found->segments.push_back({segment.data + format::kBlockHeaderBytes, segment.valid});
+  }
+  views_.clear();
+  for (const Producer& producer : producers_) views_.push_back({producer.id, producer.segments});
+  merger_.Start(views_);
+}
+
+void RecordWriter::CountEntries(const std::vector<SealedSegment>& segments,
+                                BlockTotals* totals) const {
+  totals->entries_of_shard.assign(geometry_.num_shards, 0);
+  for (const SealedSegment& segment : segments) {
+    const uint8_t* entries = segment.data + format::kBlockHeaderBytes;
+    const size_t whole = format::WholeEntriesPrefix(entries, segment.valid);
+    totals->entries_of_shard[segment.shard] +=
+        static_cast<uint64_t>(format::CountEntries(entries, whole));
+  }
+}
+
+IoStatus RecordWriter::Write(io::File* file, uint64_t base, const BlockContext& context,
+                             const std::vector<SealedSegment>& segments, BlockTotals* totals) {
+  *totals = {};
+  const uint64_t damaged_before = merger_.damaged();
+  StartMerging(segments);
+  IoStatus status = lines_->Start(file, base, context);
+  uint64_t lines = 0;
+  uint64_t payload = 0;
+  for (bool more = true; more && status.ok();) {
+    chunk_.Clear();
+    more = merger_.Fill(&chunk_, kChunkBytes);
+    if (chunk_.lines() == 0) continue;
+    lines += chunk_.lines();
+    payload += chunk_.size();
+    status = lines_->Append(chunk_);
+  }
+  if (status.ok()) status = lines_->Finish();
+  // Lines are not kept by halves: the next attempt writes all of them again.
+  if (!status.ok()) return status;
+  CountEntries(segments, totals);
+  totals->bytes = lines_->end() - base;
+  totals->entries = lines;
+  totals->blocks = lines_->blocks();
+  totals->damaged = merger_.damaged() - damaged_before;
+  totals->payload = payload;
+  if (lines_->framing() == record::Framing::kEntries)
+    totals->payload -= lines * format::kEntryPrefixBytes;
+  return {};
+}
+
+bool RecordWriter::MayHaveWritten(const uint8_t* there, size_t size,
+                                  const std::vector<SealedSegment>& segments) {
+  if (size <= lines_->preamble()) return true;
+  size -= lines_->preamble();
+  StartMerging(segments);
+  chunk_.Clear();
+  while (chunk_.size() < size && merger_.Fill(&chunk_, size)) {
+  }
+  const size_t bytes = std::min(size, chunk_.size());
+  return std::memcmp(there + lines_->preamble(), chunk_.data(), bytes) == 0;
+}
+
+}  // namespace shardlog::engine
