@@ -68,6 +68,9 @@ namespace shardlog {
   export type LogDescriptor = names.LogDescriptor
   export type LogEntries = names.LogEntries
   export type LogFn = names.LogFn
+  /** Augment it to say which fields log calls must or must not carry. */
+  // biome-ignore lint/suspicious/noEmptyInterface: it exists to be augmented
+  export interface LogFnFields {}
   export type LoggerOptions<
     CustomLevels extends string = never,
     UseOnlyCustomLevels extends boolean = boolean

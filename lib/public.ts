@@ -3,7 +3,7 @@
 export { defaultConfig } from './config'
 export { ShardlogError } from './errors'
 export { Logger } from './logger'
-export { destination, levels, multistream, stdSerializers, stdTimeFunctions, symbols, transport } from './pino/pino'
+export { destination, levels, multistream, stdSerializers, stdTimeFunctions, symbols, transport } from './pino/statics'
 export type {
   BaseLogger,
   Bindings,
@@ -18,7 +18,6 @@ export type {
   LevelWithSilentOrString,
   LogDescriptor,
   LogFn,
-  LogFnFields,
   Logger as StructuredLogger,
   LoggerExtras,
   LoggerOptions,

@@ -1,7 +1,7 @@
 'use strict'
 
-// Writes dist/index.mjs and dist/index.d.mts: the public names as named ESM exports beside the callable default. The names are
-// those of lib/public.ts, so there is one list of them; a name that index.ts does not carry is an error.
+// Writes the ES modules beside the CommonJS ones whose export is a function: the function as default, its properties as named
+// exports. A name of lib/public.ts that index.ts does not carry is an error.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -9,34 +9,45 @@ const { root, runMain } = require('./run')
 
 const dist = path.join(root, 'dist')
 
-const MODULE = names => `import shardlog from './index.js'
+const moduleText = names => `import main from './index.js'
 
-export default shardlog
-export { shardlog, shardlog as pino }
+export default main
 export const {
 ${names.map(name => `  ${name}`).join(',\n')}
-} = shardlog
+} = main
 `
 
-const TYPES = `import shardlog from './index.js'
+/** Declarations: the function under its names, and everything of these files. */
+const typesText = (aliases, files) => `import main from './index.js'
 
-export default shardlog
-export { shardlog, shardlog as pino }
-export * from './public.js'
+export default main
+export { ${aliases.map(name => `main as ${name}`).join(', ')} }
+${files.map(file => `export * from '${file}'`).join('\n')}
 `
 
 /** Names that are values: what a program can import. Types live in the declarations alone. */
-function publicNames() {
-  const carried = require(path.join(dist, 'index.js'))
-  const names = Object.keys(require(path.join(dist, 'public.js'))).sort()
+function namesOf(carried) {
+  return Object.keys(carried)
+    .filter(name => name !== 'default')
+    .sort()
+}
+
+function checkPublicNames(carried) {
+  const names = Object.keys(require(path.join(dist, 'public.js')))
   const missing = names.filter(name => !(name in carried))
   if (missing.length > 0) throw new Error(`lib/index.ts lacks ${missing.join(', ')} of lib/public.ts`)
-  return names
+}
+
+function writeFacade(folder, types) {
+  const carried = require(path.join(folder, 'index.js'))
+  fs.writeFileSync(path.join(folder, 'index.mjs'), moduleText(namesOf(carried)))
+  fs.writeFileSync(path.join(folder, 'index.d.mts'), types)
 }
 
 function main() {
-  fs.writeFileSync(path.join(dist, 'index.mjs'), MODULE(publicNames()))
-  fs.writeFileSync(path.join(dist, 'index.d.mts'), TYPES)
+  checkPublicNames(require(path.join(dist, 'index.js')))
+  writeFacade(dist, typesText(['shardlog', 'pino'], ['./public.js', './pino/log-fn-fields.js']))
+  writeFacade(path.join(dist, 'pino'), typesText(['pino'], ['./statics.js', './types.js', './log-fn-fields.js']))
 }
 
 runMain(main)

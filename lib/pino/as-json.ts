@@ -1,6 +1,7 @@
 /** A record as a line of JSON. */
 
-import type { Fields, Internals } from './internals'
+import type { Fields, Internals, Stringify } from './internals'
+import type { Stringifier } from './redaction'
 import { quote } from './stringify'
 import {
   chindingsSym,
@@ -21,10 +22,13 @@ import {
 
 const hasOwn = Object.prototype.hasOwnProperty
 
-/** JSON text of a value under a key, or undefined if it is not written. */
-function valueText(logger: Internals, key: string, value: unknown): string | undefined {
-  const stringifiers = logger[stringifiersSym]
-  const stringifier = stringifiers[key] ?? stringifiers[wildcardFirstSym]
+/** JSON text of a value, or undefined if it is not written. `stringifier` is what redaction has for its key. */
+function valueText(
+  value: unknown,
+  stringifier: Stringifier | undefined,
+  stringify: Stringify,
+  safe: Stringify
+): string | undefined {
   switch (typeof value) {
     case 'undefined':
     case 'function':
@@ -38,26 +42,27 @@ function valueText(logger: Internals, key: string, value: unknown): string | und
     case 'string':
       return stringifier ? stringifier(value) : quote(value)
     default:
-      return stringifier ? stringifier(value) : logger[stringifySym](value, logger[stringifySafeSym])
+      return stringifier ? stringifier(value) : stringify(value, safe)
   }
-}
-
-function serialized(logger: Internals, key: string, value: unknown): unknown {
-  const serializers = logger[serializersSym]
-  const serializer = serializers[key]
-  if (serializer) return serializer(value)
-  // An error under another `errorKey` is serialized as one under `err` is.
-  if (key === logger[errorKeySym] && serializers.err) return serializers.err(value)
-  return value
 }
 
 /** The fields as JSON text with a comma before each. */
 function fieldsText(logger: Internals, fields: Fields): string {
+  // Read once: these lie on the prototype chain of a child.
+  const serializers = logger[serializersSym]
+  const stringifiers = logger[stringifiersSym]
+  const wildcard = stringifiers[wildcardFirstSym]
+  const stringify = logger[stringifySym]
+  const safe = logger[stringifySafeSym]
+  const errorKey = logger[errorKeySym]
   let text = ''
   for (const key in fields) {
     const value = fields[key]
     if (value === undefined || !hasOwn.call(fields, key)) continue
-    const json = valueText(logger, key, serialized(logger, key, value))
+    // An error under another `errorKey` is serialized as one under `err` is.
+    const serializer = serializers[key] ?? (key === errorKey ? serializers.err : undefined)
+    const shaped = serializer ? serializer(value) : value
+    const json = valueText(shaped, stringifiers[key] ?? wildcard, stringify, safe)
     if (json !== undefined) text += `,${quote(key)}:${json}`
   }
   return text
@@ -67,7 +72,10 @@ function messageText(logger: Internals, message: unknown): string {
   if (message === undefined) return ''
   const key = logger[messageKeySym]
   const serializer = logger[serializersSym][key]
-  const json = valueText(logger, key, serializer ? serializer(message) : message)
+  const stringifiers = logger[stringifiersSym]
+  const shaped = serializer ? serializer(message) : message
+  const stringifier = stringifiers[key] ?? stringifiers[wildcardFirstSym]
+  const json = valueText(shaped, stringifier, logger[stringifySym], logger[stringifySafeSym])
   return json === undefined ? '' : logger[messageKeyStrSym] + json
 }
 

@@ -7,6 +7,7 @@ import type {
   SerializedRequest as StdSerializedRequest,
   SerializedResponse as StdSerializedResponse
 } from 'pino-std-serializers'
+import type { LogFnFields } from './log-fn-fields'
 import type { needsMetadataGsym } from './symbols'
 
 export type SerializedError = StdSerializedError
@@ -71,10 +72,6 @@ export type ParseLogFnArgs<T, Acc extends unknown[] = []> = T extends `${infer _
     ? ParseLogFnArgs<Rest, [...Acc, PlaceholderTypeMapping<Placeholder>]>
     : ParseLogFnArgs<Rest, Acc>
   : Acc
-
-/** Augment it to say which fields log calls must or must not carry. */
-// biome-ignore lint/suspicious/noEmptyInterface: it exists to be augmented
-export interface LogFnFields {}
 
 export interface LogFn {
   /** A message, and what its placeholders ask for. */
@@ -248,6 +245,28 @@ export interface MultiStreamRes<TOriginLevel = Level> {
   clone<const TLevel = Level>(level: TLevel): MultiStreamRes<TLevel>
 }
 
+/** A record as pino's build for browsers hands it on. */
+export interface LogEvent {
+  /** Milliseconds since 1970. */
+  ts: number
+  // biome-ignore lint/suspicious/noExplicitAny: whatever was logged
+  messages: any[]
+  bindings: Bindings[]
+  level: { label: string; value: number }
+}
+
+/** Options of pino's build for browsers, accepted so that configurations can be shared; without effect here. */
+export interface BrowserOptions {
+  asObject?: boolean
+  asObjectBindingsOnly?: boolean
+  formatters?: Pick<FormattersOptions, 'level' | 'log'>
+  reportCaller?: boolean
+  write?: WriteFn | ({ [level in Level]?: WriteFn } & { [level: string]: WriteFn })
+  serialize?: boolean | string[]
+  transmit?: { level?: LevelOrString; send: (level: Level, logEvent: LogEvent) => void }
+  disabled?: boolean
+}
+
 export interface FormattersOptions {
   /** Shapes the level. Default `(label, number) => ({ level: number })`. Called once for each level. */
   level?: (label: string, number: number) => object
@@ -300,7 +319,7 @@ export interface LoggerOptions<CustomLevels extends string = never, UseOnlyCusto
   /** False is short for `level: 'silent'`. Default true. */
   enabled?: boolean
   /** Accepted for configurations shared with browsers; without effect here. */
-  browser?: object
+  browser?: BrowserOptions
   /** Bindings of the logger itself. Default `{ pid, hostname }`; null for none. */
   base?: Bindings | null
   formatters?: FormattersOptions

@@ -53,14 +53,24 @@ function compileFixture(copy) {
   fs.writeFileSync(source.replace(/\.ts$/, '.es2017.cjs'), code)
 }
 
+/** A copy of this package as it is built now: a build that runs meanwhile does not disturb the tests. */
+function copyPackage(copy) {
+  const to = path.join(copy, 'shardlog')
+  fs.mkdirSync(to)
+  for (const name of ['dist', 'package.json']) fs.cpSync(path.join(root, name), path.join(to, name), { recursive: true })
+  for (const name of ['build', 'prebuilds']) fs.symlinkSync(path.join(root, name), path.join(to, name))
+  return to
+}
+
 /** Puts this package in the place of pino. */
 function replacePino(copy) {
+  const own = copyPackage(copy)
   const manifest = JSON.parse(fs.readFileSync(path.join(copy, 'package.json'), 'utf8'))
   const { version } = require(path.join(root, 'package.json'))
   fs.writeFileSync(path.join(copy, 'package.json'), JSON.stringify({ ...manifest, version }))
   // Written one by one, names can be imported from this file as they can from our own ES module.
-  const names = Object.keys(require(root)).map(name => `module.exports.${name} = shardlog.${name}\n`)
-  const source = `const shardlog = require(${JSON.stringify(root)})\nmodule.exports = shardlog\n${names.join('')}`
+  const names = Object.keys(require(own)).map(name => `module.exports.${name} = shardlog.${name}\n`)
+  const source = `const shardlog = require(${JSON.stringify(own)})\nmodule.exports = shardlog\n${names.join('')}`
   fs.writeFileSync(path.join(copy, 'pino.js'), source)
 }
 

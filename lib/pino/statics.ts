@@ -1,0 +1,58 @@
+/** What pino's users find on the function that makes loggers. */
+
+import type { SonicBoom } from 'sonic-boom'
+import type ThreadStream from 'thread-stream'
+import { destination as openDestination } from './destination'
+import { levelMapping } from './levels'
+import { multistream as joinStreams } from './multistream'
+import { transport as openTransport } from './transport'
+import type {
+  AnyTransportOptions,
+  DestinationStream,
+  Level,
+  MultiStreamOptions,
+  MultiStreamRes,
+  StreamEntry,
+  TransportMultiOptions,
+  TransportPipelineOptions,
+  TransportSingleOptions
+} from './types'
+
+export { version } from '../version'
+export { stdSerializers } from './serializers'
+export { symbols } from './symbols'
+export { stdTimeFunctions } from './time'
+
+/** Numbers and names of the standard levels. */
+export const levels = levelMapping(undefined, false)
+
+/**
+ * A destination that writes to a file or descriptor.
+ *
+ * @param dest path, descriptor, or options with one of them as `dest`. Default standard output
+ */
+export function destination(dest?: number | object | string): SonicBoom {
+  return openDestination(dest)
+}
+
+/**
+ * A destination that hands lines to a worker thread, where a transport's module sends them on.
+ *
+ * @throws if a target cannot be found
+ */
+export function transport<TransportOptions = AnyTransportOptions>(
+  options:
+    | TransportSingleOptions<TransportOptions>
+    | TransportMultiOptions<TransportOptions>
+    | TransportPipelineOptions<TransportOptions>
+): ThreadStream {
+  return openTransport(options)
+}
+
+/** A destination that writes to several, each from its level on. */
+export function multistream<TLevel = Level>(
+  streamsArray?: (DestinationStream | StreamEntry<TLevel>)[] | DestinationStream | StreamEntry<TLevel>,
+  options?: MultiStreamOptions
+): MultiStreamRes<TLevel> {
+  return joinStreams(streamsArray, options) as unknown as MultiStreamRes<TLevel>
+}
