@@ -186,7 +186,8 @@ export function* renderEntries(bytes: Buffer, start: number, end: number, from =
     const first = at + ENTRY_PREFIX_BYTES
     const length = first < end ? bytes.readUInt32LE(at) : 0
     if (length === 0 || length > end - first) {
-      yield { start: at, end, rendered: { time: Number.NaN, damage: 'an entry with an impossible length' } }
+      const rendered = { time: Number.NaN, damage: 'an entry with an impossible length' }
+      if (at >= from) yield { start: at, end, rendered }
       return
     }
     const last = first + length
