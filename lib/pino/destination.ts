@@ -3,6 +3,7 @@
 import { isMainThread } from 'node:worker_threads'
 import * as onExit from 'on-exit-leak-free'
 import { SonicBoom, type SonicBoomOpts } from 'sonic-boom'
+import { RecordDestination, type RecordDestinationOptions } from './record-destination'
 
 export type DestinationOptions = SonicBoomOpts
 
@@ -62,6 +63,10 @@ function pathOrDescriptor(dest: string | number): string | number {
   return dest !== '' && Number.isInteger(number) ? number : dest
 }
 
+function hasFormat(dest: unknown): dest is RecordDestinationOptions {
+  return typeof dest === 'object' && dest !== null && (dest as { format?: unknown }).format !== undefined
+}
+
 function standardOutput(): number {
   // Worker threads have no descriptor of their own on process.stdout.
   return (process.stdout as { fd?: number }).fd || STDOUT
@@ -75,11 +80,12 @@ export function standardDestination(): SonicBoom | NodeJS.WriteStream {
 }
 
 /**
- * A destination for text.
+ * A destination for text, or, with a `format`, one that records.
  *
  * @param dest a path, a descriptor, or options with one of them as `dest`; default standard output
  */
-export function destination(dest?: number | string | object): SonicBoom {
+export function destination(dest?: number | string | object): SonicBoom | RecordDestination {
+  if (hasFormat(dest)) return new RecordDestination(dest)
   if (typeof dest !== 'object' || dest === null) {
     return openDestination({ dest: pathOrDescriptor(dest ?? standardOutput()), minLength: 0 })
   }

@@ -5,6 +5,7 @@ import type ThreadStream from 'thread-stream'
 import { destination as openDestination } from './destination'
 import { levelMapping } from './levels'
 import { multistream as joinStreams } from './multistream'
+import type { RecordDestination, RecordDestinationOptions } from './record-destination'
 import { transport as openTransport } from './transport'
 import type {
   AnyTransportOptions,
@@ -29,9 +30,13 @@ export const levels = levelMapping(undefined, false)
 /**
  * A destination that writes to a file or descriptor.
  *
- * @param dest path, descriptor, or options with one of them as `dest`. Default standard output
+ * @param dest path, descriptor, or options with one of them as `dest`, default standard output; with a `format`, a destination whose
+ *   lines are made off the caller's thread and that a kill cannot take anything from
+ * @throws ShardlogError as `Logger` does, with a `format`
  */
-export function destination(dest?: number | object | string): SonicBoom {
+export function destination(options: RecordDestinationOptions): RecordDestination
+export function destination(dest?: number | object | string): SonicBoom
+export function destination(dest?: number | object | string): SonicBoom | RecordDestination {
   return openDestination(dest)
 }
 

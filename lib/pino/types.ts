@@ -77,7 +77,10 @@ export interface LogFn {
   /** A message, and what its placeholders ask for. */
   <TMsg extends string = string>(msg: TMsg, ...args: ParseLogFnArgs<TMsg>): void
   /** A message, what its placeholders ask for, and an object whose fields join the line (pino ignores it). */
-  <TMsg extends string = string>(msg: TMsg, ...args: [...ParseLogFnArgs<TMsg>, fields: object & LogFnFields]): void
+  <TMsg extends string = string, TFields extends object = object>(
+    msg: TMsg,
+    ...args: [...ParseLogFnArgs<TMsg>, fields: TFields & LogFnFields]
+  ): void
   /** An object whose fields join the line (or an error), a message, and what its placeholders ask for. */
   <T, TMsg extends string = string>(
     obj: [T] extends [object] ? T & LogFnFields : T,
