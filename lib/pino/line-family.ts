@@ -51,7 +51,7 @@ function familyOf(logger: Internals): LineFamily {
     errorKey,
     messageKeyName: messageKey,
     shapes: new ShapeTree(key => conversion(serializers[key] ?? errorSerializer(key), stringifierOf(key))),
-    messages: new MessageCache(printedKey),
+    messages: new MessageCache(printedKey, quote),
     messageKey: defineString(printedKey),
     convertMessage: conversion(serializers[messageKey], stringifierOf(messageKey))
   }

@@ -5,6 +5,7 @@ import type { LineStyle } from '../record/encode'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
 import type { Fields, Internals } from './internals'
 import { JsonText, type LineFamily, lineFamily } from './line-family'
+import { quote } from './stringify'
 import {
   asJsonSym,
   chindingsSym,
@@ -93,6 +94,7 @@ export class LineStyles {
       messageKey: this.family.messageKey,
       stringify: value =>
         value instanceof JsonText ? value.text : logger[stringifySym](value, logger[stringifySafeSym]),
+      quote,
       line: (time, timeText, fields, message) =>
         logger[asJsonSym]((fields ?? {}) as Fields, message, level, printTime(this.timeForm, time, timeText))
     }

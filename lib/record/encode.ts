@@ -19,6 +19,8 @@ export interface LineStyle {
   readonly messageKey: Definition
   /** JSON of what is neither string, number, boolean nor null; undefined: not to be printed. Does not throw. */
   readonly stringify: (value: unknown) => string | undefined
+  /** A string as JSON; asked for strings with lone surrogates, which UTF-8 cannot say. */
+  readonly quote: (text: string) => string
   /** The finished line, for what cannot be said as a record. */
   readonly line: (time: number, timeText: string, fields: object | null, message: unknown) => string
 }
@@ -153,21 +155,21 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     return start + length
   }
 
-  function putLongString(at: number, limit: number, text: string): number {
+  function putLongString(at: number, limit: number, text: string, style: LineStyle): number {
     const end = putUtf8(TAG_STRING, at, limit, text)
     // As many bytes as code units: ASCII, which is well-formed.
     if (end === at + 5 + text.length || end === NO_ROOM || (text as unknown as WellFormed).isWellFormed()) return end
-    return putUtf8(TAG_JSON, at, limit, JSON.stringify(text))
+    return putUtf8(TAG_JSON, at, limit, style.quote(text))
   }
 
-  function putString(at: number, limit: number, text: string): number {
+  function putString(at: number, limit: number, text: string, style: LineStyle): number {
     const { length } = text
-    if (length > LONGEST_LOOP) return putLongString(at, limit, text)
+    if (length > LONGEST_LOOP) return putLongString(at, limit, text, style)
     const start = at + 2
     if (start + length > limit) return NO_ROOM
     for (let i = 0; i < length; i++) {
       const unit = text.charCodeAt(i)
-      if (unit > 0x7f) return putLongString(at, limit, text)
+      if (unit > 0x7f) return putLongString(at, limit, text, style)
       bytes[start + i] = unit
     }
     bytes[at] = TAG_SHORT_STRING
@@ -199,7 +201,7 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
   /** NO_ROOM, or where the value ends. */
   function putValue(at: number, limit: number, value: unknown, style: LineStyle): number {
     if (at + FIXED_BYTES > limit) return NO_ROOM
-    if (typeof value === 'string') return putString(at, limit, value)
+    if (typeof value === 'string') return putString(at, limit, value, style)
     if (typeof value === 'number') return putNumber(at, value)
     if (typeof value === 'boolean') return putTag(at, value ? TAG_TRUE : TAG_FALSE)
     if (value === undefined || typeof value === 'function') return putTag(at, TAG_ABSENT)
@@ -241,7 +243,7 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
         if (end === NO_ROOM) return NO_ROOM
       }
     }
-    shape = node.count === 0 ? null : (node.shape ?? shapeOf(node))
+    shape = node.count === 0 ? null : (node.shape ?? shapeOf(node, style.quote))
     message = typeof text === 'string' ? style.messages.find(text) : null
     inlineMessage = text !== undefined && message === null
     if (inlineMessage || style.timeForm === TIME_TEXT) {

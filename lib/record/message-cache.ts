@@ -11,6 +11,7 @@ const TRIAL = 1024
  */
 export class MessageCache {
   readonly #prefix: string
+  readonly #quote: (text: string) => string
   readonly #known = new Map<string, Definition>()
   #last = ''
   #lastDefinition: Definition | null = null
@@ -18,9 +19,13 @@ export class MessageCache {
   #misses = 0
   #rest = 0
 
-  /** @param prefix the key as it is printed: `,"msg":` */
-  constructor(prefix: string) {
+  /**
+   * @param prefix the key as it is printed: `,"msg":`
+   * @param quote a string as JSON
+   */
+  constructor(prefix: string, quote: (text: string) => string) {
     this.#prefix = prefix
+    this.#quote = quote
   }
 
   /** Its definition, or null if the message is to be sent along. */
@@ -45,7 +50,7 @@ export class MessageCache {
   #add(message: string): Definition {
     this.#misses++
     if (this.#known.size >= MOST_MESSAGES) this.#known.clear()
-    const definition = defineString(this.#prefix + JSON.stringify(message))
+    const definition = defineString(this.#prefix + this.#quote(message))
     this.#known.set(message, definition)
     return definition
   }

@@ -62,11 +62,11 @@ export class ShapeTree {
   }
 }
 
-/** The shape's definition, made when it is asked for first. */
-export function shapeOf(node: ShapeNode): Definition {
+/** The shape's definition, made when it is asked for first. `quote`: a string as JSON. */
+export function shapeOf(node: ShapeNode, quote: (text: string) => string): Definition {
   if (node.shape !== null) return node.shape
   const keys: string[] = []
-  for (let at: ShapeNode = node; at.parent !== null; at = at.parent) keys.push(`,${JSON.stringify(at.key)}:`)
+  for (let at: ShapeNode = node; at.parent !== null; at = at.parent) keys.push(`,${quote(at.key as string)}:`)
   node.shape = defineShape(keys.reverse())
   return node.shape
 }

@@ -18,8 +18,9 @@ function style(overrides: Partial<LineStyle> = {}): LineStyle {
     bindings: defineString(bindings),
     timeForm: TIME_MS,
     shapes: new ShapeTree(() => null),
-    messages: new MessageCache(',"msg":'),
+    messages: new MessageCache(',"msg":', JSON.stringify),
     messageKey: defineString(',"msg":'),
+    quote: JSON.stringify,
     stringify: value => (typeof value === 'bigint' ? String(value) : JSON.stringify(value)),
     line: (time, timeText, fields, message) => {
       const texts = Object.entries(fields ?? {}).map(([key, value]) => {
