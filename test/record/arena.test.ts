@@ -4,8 +4,11 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ArenaFile } from '../../lib/arena/arena-file'
+import { resolveConfig } from '../../lib/config'
+import { openNativeRecords } from '../../lib/engine/native-engine'
 import { type Damage, readLog } from '../../lib/reader'
 import { waitingEntries } from '../../lib/reader/waiting'
+import { recordEncoder } from '../../lib/record/encode'
 import { type ArenaFields, type ArenaSegment, writeArena } from '../support/make-arena'
 import { makeBlock, STREAM } from '../support/make-log'
 import { record, SegmentWriter, text } from '../support/record-encoder'
@@ -200,6 +203,25 @@ describe('readLog with follow, of an arena of records', () => {
     }
     expect(found).toHaveLength(240)
   })
+})
+
+it('a log of records is followed through many flushes without a loss, a repetition or a change of order', async () => {
+  const sizes = { bufferSize: 1 << 20, numShards: 2, flushInterval: 3, dsync: false }
+  const config = resolveConfig({ logFilePath: file, ...sizes, onFull: 'block', blockTimeout: Number.POSITIVE_INFINITY })
+  const log = openNativeRecords(config, 'blocks')
+  const encoder = recordEncoder(log.target)
+  const { close } = log.controls(encoder.close)
+  const following = follow({ strict: true })
+  const count = 20_000
+  for (let i = 0; i < count; i++) {
+    encoder.text(i, `line ${i} ${'x'.repeat(i % 100)}\n`)
+    if (i % 300 === 0) await new Promise(resolve => setTimeout(resolve, i % 3))
+  }
+  await following.until(count)
+  await close()
+  expect(following.texts.findIndex((found, i) => !found.startsWith(`line ${i} `))).toBe(-1)
+  expect(following.texts).toHaveLength(count)
+  expect(following.blocks.some(block => block.source === 'file')).toBe(true)
 })
 
 describe('the waiting entries of an arena of records', () => {
