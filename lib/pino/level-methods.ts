@@ -9,17 +9,23 @@ import { formatOptsSym, msgPrefixSym, streamSym, writeSym } from './symbols'
 const NO_ARGUMENTS: readonly unknown[] = []
 
 /** `(fields, message?, ...values)`. */
-function logObject(logger: Internals, level: number, first: object | null, rest: unknown[]): void {
+function logObject(logger: Internals, level: number, first: object | null, rest: readonly unknown[]): void {
   // A null by itself is the message.
-  const message = first === null && rest.length === 0 ? null : rest.shift()
-  write(logger, level, first === null ? null : loggedObject(first), message, rest)
+  const message = first === null && rest.length === 0 ? null : rest[0]
+  write(logger, level, first === null ? null : loggedObject(first), message, valuesOf(rest))
 }
 
-/** `(message, ...values, fields?)`. */
-function logMessage(logger: Internals, level: number, first: unknown, rest: unknown[]): void {
-  const message = first === undefined ? rest.shift() : first
-  const fields = rest.length === 0 ? null : trailingFields(message, rest)
-  write(logger, level, fields, message, rest)
+/** `(message, ...values, fields?)`, or an undefined before that. */
+function logMessage(logger: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
+  const message = first === undefined ? rest[0] : first
+  const values = first === undefined ? valuesOf(rest) : rest
+  const fields = values.length === 0 ? null : trailingFields(message, values)
+  write(logger, level, fields, message, values)
+}
+
+/** What follows a message. */
+function valuesOf(args: readonly unknown[]): readonly unknown[] {
+  return args.length > 1 ? args.slice(1) : NO_ARGUMENTS
 }
 
 function withPrefix(prefix: string | undefined, message: unknown): unknown {

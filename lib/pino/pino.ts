@@ -4,6 +4,7 @@ import { createLogger } from './create'
 import type { DestinationStream, Logger, LoggerOptions } from './types'
 
 export * from './statics'
+export type { Logger, LoggerOptions } from './types'
 
 /**
  * A structured logger.

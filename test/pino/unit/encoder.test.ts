@@ -1,0 +1,80 @@
+import { describe, expect, it, vi } from 'vitest'
+import { type RecordEncoder, recordEncoderSym } from '../../../lib/pino/encoder'
+import { logger, symbols } from '../../../lib/pino/pino'
+import type { LooseLog } from './lines'
+
+const { streamSym } = symbols
+
+function recording(): { write: ReturnType<typeof vi.fn>; stream: { write(line: string): void } } {
+  const write = vi.fn()
+  const encoder: RecordEncoder = { write }
+  const stream = { write: () => expect.unreachable('a line of text'), [recordEncoderSym]: encoder }
+  return { write, stream }
+}
+
+describe('a destination with an encoder', () => {
+  it('is given logger, object, message and level as they were logged', () => {
+    const { write, stream } = recording()
+    const log = logger({ redact: ['a'], mixin: () => ({ mixed: 1 }) }, stream)
+    const fields = { a: 1 }
+    const error = new Error('text')
+    log.info(fields, 'to %s', 'you')
+    log.error(error)
+    log.child({ b: 2 }).warn('text')
+    expect(write.mock.calls.map(([, ...record]) => record)).toEqual([
+      [fields, 'to you', 30],
+      [error, undefined, 50],
+      [null, 'text', 40]
+    ])
+    expect(write.mock.calls[0]?.[0]).toBe(log)
+    expect(write.mock.calls[0]?.[1]).toBe(fields)
+  })
+
+  it('is not called for levels that are off', () => {
+    const { write, stream } = recording()
+    logger({ level: 'warn' }, stream).info('text')
+    expect(write).not.toHaveBeenCalled()
+  })
+
+  it('can take the place of another while the logger runs, as tools do with streamSym', () => {
+    const { write, stream } = recording()
+    const lines: string[] = []
+    const log = logger({ base: null, timestamp: false }, { write: line => lines.push(line) })
+    log.info('text')
+    Object.assign(log, { [streamSym]: stream })
+    log.info('record')
+    expect(lines).toEqual(['{"level":30,"msg":"text"}\n'])
+    expect(write).toHaveBeenCalledTimes(1)
+  })
+
+  it('does not make log calls throw if its encoder does', () => {
+    const lines: string[] = []
+    const encoder = {
+      write: () => {
+        throw new Error('broken')
+      }
+    }
+    const stream = { write: (line: string) => lines.push(line), [recordEncoderSym]: encoder }
+    const log = logger({ base: null, timestamp: false }, stream as never) as unknown as LooseLog
+    log.info('text')
+    expect(lines).toEqual(['{"level":30,"loggingError":"Error: broken","msg":"text"}\n'])
+  })
+})
+
+describe('text lines', () => {
+  it('are made by what stands under asJsonSym, which tools wrap', () => {
+    const lines: string[] = []
+    const log = logger({ base: null, timestamp: false }, { write: line => lines.push(line) })
+    const wrapped = new Proxy(log, {
+      get(target, name) {
+        if (name !== symbols.asJsonSym) return Reflect.get(target, name)
+        return function (this: object, fields: object, ...rest: unknown[]) {
+          const asJson = Reflect.get(target, name) as (...args: unknown[]) => string
+          return asJson.apply(this, [{ ...fields, caller: 'here' }, ...rest])
+        }
+      }
+    })
+    wrapped.info({ a: 1 }, 'text')
+    expect(lines).toEqual(['{"level":30,"a":1,"caller":"here","msg":"text"}\n'])
+  })
+})

@@ -1,0 +1,15 @@
+import { type LoggerOptions, logger } from '../../../lib/pino/pino'
+import type { Logger } from '../../../lib/pino/types'
+
+export type Line = Record<string, unknown>
+
+/** A level method without the care that its types take. */
+export type LooseLog = Record<'info' | 'error', (...args: unknown[]) => void>
+
+/** What a logger writes without process, host and time, parsed. */
+export function linesOf(options: LoggerOptions, use: (log: Logger & LooseLog) => void): Line[] {
+  const lines: string[] = []
+  const log = logger({ base: null, timestamp: false, ...options }, { write: line => lines.push(line) })
+  use(log as Logger & LooseLog)
+  return lines.map(line => JSON.parse(line) as Line)
+}
