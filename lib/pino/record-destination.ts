@@ -79,6 +79,12 @@ function wantsNative(config: ResolvedConfig): boolean {
 }
 
 function checkOptions(options: RecordDestinationOptions): void {
+  if (options.shardSelection === 'round-robin') {
+    throw new ShardlogError(
+      'ERR_SHARDLOG_CONFIG',
+      "option shardSelection must be 'affinity' for a destination with a format, got 'round-robin': lines keep their thread's order"
+    )
+  }
   if (FORMATS.includes(options.format)) return
   throw new ShardlogError(
     'ERR_SHARDLOG_CONFIG',

@@ -62,7 +62,7 @@ describe('the JavaScript engine, when writes fail', () => {
     vi.spyOn(realFs, 'writeSync').mockImplementationOnce(((fd: number, bytes: Uint8Array) => {
       writeSync(fd, bytes)
       throw failure('EIO')
-    }) as typeof fs.writeSync)
+    }) as unknown as typeof fs.writeSync)
     logger.log('once')
     logger.flushSync()
     logger.log('more')

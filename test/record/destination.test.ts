@@ -161,6 +161,11 @@ describe('a destination with a format', () => {
     expect(() => shardlog.destination(options)).toThrow(/option format must be one of 'ndjson', 'shard', got 'xml'/)
   })
 
+  it('round-robin, which would not keep the order of lines, is refused', () => {
+    const options = { dest: tempLog(), format: 'ndjson', shardSelection: 'round-robin' } as const
+    expect(() => shardlog.destination(options)).toThrow(/option shardSelection must be 'affinity'/)
+  })
+
   it('one file is not opened as two kinds of log', () => {
     const dest = tempLog()
     const destination = shardlog.destination({ dest, format: 'ndjson' })
