@@ -230,7 +230,8 @@ void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
   const auto deliver = [function = listener_](const engine::FlushProblem& problem) {
     auto copy = std::make_unique<engine::FlushProblem>(problem);
     // Refused only while the environment ends, when nobody is left to tell.
-    if (function.NonBlockingCall(copy.get()) == napi_ok) copy.release();
+    // Otherwise it is the queue's now.
+    if (function.NonBlockingCall(copy.get()) == napi_ok) static_cast<void>(copy.release());
   };
   log_->flusher().problems().AddListener(this, deliver);
   const engine::FlushProblem present = log_->flusher().problems().present();
