@@ -67,8 +67,7 @@ class LineBuffer {
   };
 
   void Grow(size_t needed) {
-    size_t capacity = capacity_ < kAlignment ? kAlignment : capacity_ * 2;
-    if (capacity < needed) capacity = format::AlignUp(needed, kAlignment);
+    const size_t capacity = needed > capacity_ * 2 ? needed : capacity_ * 2;
     std::unique_ptr<char, Free> larger(
         static_cast<char*>(::operator new (capacity, std::align_val_t{kAlignment})));
     if (size_ != 0) std::memcpy(larger.get(), data_.get(), size_);
