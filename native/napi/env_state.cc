@@ -13,7 +13,7 @@ namespace {
 // no use for it.
 size_t MostDirectThreads() {
   constexpr size_t kAlways = 8;
-  return std::max<size_t>(kAlways, 2 * std::thread::hardware_concurrency());
+  return std::max(kAlways, size_t{2} * std::thread::hardware_concurrency());
 }
 
 // An ArrayBuffer over memory that `owner` keeps alive; an empty value where external buffers are
