@@ -1,16 +1,30 @@
 /** The files that a call came from: where a transport's target is looked up. */
 
-type PrepareStackTrace = typeof Error.prepareStackTrace
+import path from 'node:path'
 
-const callSites: NonNullable<PrepareStackTrace> = (_error, sites) => sites
+/** The folder of this package's own code. */
+const ownFolder = path.join(__dirname, '..') + path.sep
+/** Most frames of ours between the program's call and the question. */
+const OWN_FRAMES = 5
 
-/** Absolute paths (or URLs) of the files on the stack above the function that asks, nearest first. */
-export function callers(): string[] {
-  const before = Error.prepareStackTrace
+const callSites: NonNullable<typeof Error.prepareStackTrace> = (_error, sites) => sites
+
+function stack(): NodeJS.CallSite[] {
+  const { prepareStackTrace, stackTraceLimit } = Error
   Error.prepareStackTrace = callSites
-  const { stack } = new Error()
-  Error.prepareStackTrace = before
-  if (!Array.isArray(stack)) return []
-  const files = (stack as NodeJS.CallSite[]).slice(2).map(site => site.getFileName())
-  return files.filter((file): file is string => Boolean(file))
+  Error.stackTraceLimit = stackTraceLimit + OWN_FRAMES
+  const sites = new Error().stack as unknown
+  Error.prepareStackTrace = prepareStackTrace
+  Error.stackTraceLimit = stackTraceLimit
+  return Array.isArray(sites) ? (sites as NodeJS.CallSite[]) : []
+}
+
+/** Absolute paths (or URLs) of the files on the stack that are not ours, nearest first. */
+export function callers(): string[] {
+  const files = stack()
+    .map(site => site.getFileName())
+    .filter((file): file is string => Boolean(file))
+  const others = files.filter(file => !file.startsWith(ownFolder))
+  // In a bundle the program's code lies where ours does.
+  return others.length > 0 ? others : files
 }

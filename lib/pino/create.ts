@@ -1,7 +1,6 @@
 /** Making a logger out of its options. */
 
 import { appendBindings } from './bindings'
-import { callers } from './caller'
 import { warnOfLevelFormatter } from './deprecations'
 import type { Internals, Stream } from './internals'
 import { assertDefaultLevel, cacheLineStarts, levelComparison, levelMapping } from './levels'
@@ -115,7 +114,7 @@ function announce(logger: Internals, stream: Stream, given: unknown): void {
  * @throws if an option is wrong
  */
 export function createLogger(first: unknown, second: unknown): Internals {
-  const { options, stream } = resolveArguments(first, second, callers())
+  const { options, stream } = resolveArguments(first, second)
   const state = { ...levelState(options), ...recordState(options, stream), ...textState(options), ...keyState(options) }
   const logger = Object.assign(Object.create(loggerPrototype()) as object, state) as unknown as Internals
   const level = levelOption(options)

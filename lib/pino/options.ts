@@ -1,7 +1,7 @@
 /** The arguments of `shardlog(options?, destination?)`: which is which, what is wrong with them, what applies by default. */
 
 import { hostname } from 'node:os'
-import { SonicBoom } from 'sonic-boom'
+import { callers } from './caller'
 import { destination, standardDestination } from './destination'
 import { rootFormatters } from './formatters'
 import type { Formatters, Serializers, Stream } from './internals'
@@ -32,6 +32,7 @@ const defaults = {
 } as const
 
 interface StreamLike {
+  write?: unknown
   writable?: unknown
   _writableState?: unknown
 }
@@ -39,11 +40,11 @@ interface StreamLike {
 function isStream(value: unknown): value is Stream {
   if (typeof value !== 'object' || value === null) return false
   const stream = value as StreamLike
-  return value instanceof SonicBoom || Boolean(stream.writable || stream._writableState)
+  return typeof stream.write === 'function' || Boolean(stream.writable || stream._writableState)
 }
 
 /** The stream that the option `transport` asks for. */
-function transportStream(options: Options, callers: string[]): Stream {
+function transportStream(options: Options): Stream {
   const asked = options.transport as NonNullable<Options['transport']>
   if (isStream(asked)) {
     throw Error('option.transport do not allow stream, please pass to option directly. e.g. pino(transport)')
@@ -51,7 +52,7 @@ function transportStream(options: Options, callers: string[]): Stream {
   if ('targets' in asked && asked.targets?.length && typeof options.formatters?.level === 'function') {
     throw Error('option.transport.targets do not allow custom level formatters')
   }
-  return transport({ caller: callers, ...asked, ...customLevels(options) } as Parameters<typeof transport>[0]) as Stream
+  return transport({ caller: callers(), ...asked, ...customLevels(options) })
 }
 
 function customLevels({ customLevels: levels }: Options): object {
@@ -59,7 +60,7 @@ function customLevels({ customLevels: levels }: Options): object {
 }
 
 /** Tells options and destination apart: either may be left out, a destination may be a path. */
-function sortOut(first: unknown, second: unknown, callers: string[]): { options: Options; stream: unknown } {
+function sortOut(first: unknown, second: unknown): { options: Options; stream: unknown } {
   if (typeof first === 'string') return { options: {}, stream: destination(first) }
   if (isStream(first)) return { options: {}, stream: first }
   const options = (first ?? {}) as Options
@@ -67,7 +68,7 @@ function sortOut(first: unknown, second: unknown, callers: string[]): { options:
     throw Error('only one of option.transport or stream can be specified')
   }
   if (typeof second === 'string') return { options, stream: destination(second) }
-  if (options.transport) return { options, stream: transportStream(options, callers) }
+  if (options.transport) return { options, stream: transportStream(options) }
   return { options, stream: second }
 }
 
@@ -102,15 +103,10 @@ function filled(options: Options): FullOptions {
 /**
  * Options and stream of a new logger. Names of options that are not known are ignored, as pino does.
  *
- * @param callers files that a transport's target is looked up from
  * @throws if an option is wrong
  */
-export function resolveArguments(
-  first: unknown,
-  second: unknown,
-  callers: string[]
-): { options: FullOptions; stream: Stream } {
-  const { options, stream } = sortOut(first, second, callers)
+export function resolveArguments(first: unknown, second: unknown): { options: FullOptions; stream: Stream } {
+  const { options, stream } = sortOut(first, second)
   check(options)
   return { options: filled(options), stream: (stream || standardDestination()) as Stream }
 }

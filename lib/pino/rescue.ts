@@ -4,10 +4,12 @@
  */
 
 import type { Internals, Stream } from './internals'
+import { noteMetadata } from './metadata'
 import { quote } from './stringify'
 import {
   chindingsSym,
   endSym,
+  hooksSym,
   lsCacheSym,
   messageKeyStrSym,
   messageKeySym,
@@ -32,12 +34,11 @@ function textOf(thrown: unknown): string {
   }
 }
 
-/** The message as it was passed, unless it is to be hidden. */
-function plainMessage(logger: Internals, args: readonly unknown[]): string {
+/** The message as it was passed; undefined if there is none, or if it is to be hidden. */
+function plainMessage(logger: Internals, args: readonly unknown[]): string | undefined {
   const stringifiers = logger[stringifiersSym]
-  if (stringifiers[logger[messageKeySym]] || stringifiers[wildcardFirstSym]) return ''
-  const message = args.find(argument => typeof argument === 'string')
-  return message === undefined ? '' : logger[messageKeyStrSym] + quote(message as string)
+  if (stringifiers[logger[messageKeySym]] || stringifiers[wildcardFirstSym]) return undefined
+  return args.find((argument): argument is string => typeof argument === 'string')
 }
 
 function timeOf(logger: Internals): string {
@@ -49,6 +50,19 @@ function timeOf(logger: Internals): string {
   }
 }
 
+/** The line after the hook that may hide things in it; without the message if the hook fails. */
+function hooked(logger: Internals, start: string, message: string): string {
+  const end = logger[endSym]
+  const hook = logger[hooksSym].streamWrite
+  if (!hook) return start + message + end
+  try {
+    return hook(start + message + end)
+  } catch {
+    // It is likely what failed before, and what went wrong stands in the line.
+    return start + end
+  }
+}
+
 /**
  * Writes what can be said of a record that could not be made.
  *
@@ -56,9 +70,13 @@ function timeOf(logger: Internals): string {
  * @param thrown what came up
  */
 export function writeRescued(logger: Internals, level: number, args: readonly unknown[], thrown: unknown): void {
-  const start = logger[lsCacheSym][level] + timeOf(logger) + logger[chindingsSym]
-  const body = `,"${ERROR_KEY}":${quote(textOf(thrown))}${plainMessage(logger, args)}`
-  writeLine(logger[streamSym], start + body + logger[endSym])
+  const time = timeOf(logger)
+  const message = plainMessage(logger, args)
+  const start = `${logger[lsCacheSym][level]}${time}${logger[chindingsSym]},"${ERROR_KEY}":${quote(textOf(thrown))}`
+  const line = hooked(logger, start, message === undefined ? '' : logger[messageKeyStrSym] + quote(message))
+  const stream = logger[streamSym]
+  noteMetadata(logger, stream, {}, message, level, time)
+  writeLine(stream, line)
 }
 
 /** Writes a line; a destination that throws is reported by a process warning, once. */

@@ -1,20 +1,11 @@
 /** The encoder for every destination that takes text: one line of JSON for each record, written at once. */
 
 import type { RecordEncoder } from './encoder'
-import type { Fields, Internals, Stream } from './internals'
+import type { Fields, Internals } from './internals'
+import { noteMetadata } from './metadata'
 import { mixIn } from './mixin'
 import { writeLine } from './rescue'
-import {
-  asJsonSym,
-  errorKeySym,
-  hooksSym,
-  messageKeySym,
-  mixinSym,
-  needsMetadataGsym,
-  streamSym,
-  timeSliceIndexSym,
-  timeSym
-} from './symbols'
+import { asJsonSym, errorKeySym, hooksSym, messageKeySym, mixinSym, streamSym, timeSym } from './symbols'
 
 /** The message of a record logged without one: that of its error. */
 function errorMessage(logger: Internals, fields: Fields): unknown {
@@ -31,24 +22,9 @@ function write(logger: Internals, object: object | null | undefined, text: unkno
   const mixed = (mixin ? mixIn(logger, mixin, fields, level) : fields) as Fields
   const line = logger[asJsonSym](mixed, message, level, time)
   const stream = logger[streamSym]
-  if (stream[needsMetadataGsym] === true) noteMetadata(logger, stream, mixed, message, level, time)
+  noteMetadata(logger, stream, mixed, message, level, time)
   const hook = logger[hooksSym].streamWrite
   writeLine(stream, hook ? hook(line) : line)
-}
-
-function noteMetadata(
-  logger: Internals,
-  stream: Stream,
-  fields: Fields,
-  message: unknown,
-  level: number,
-  time: string
-): void {
-  stream.lastLevel = level
-  stream.lastObj = fields
-  stream.lastMsg = message
-  stream.lastTime = time.slice(logger[timeSliceIndexSym])
-  stream.lastLogger = logger
 }
 
 export const textEncoder: RecordEncoder = { write }

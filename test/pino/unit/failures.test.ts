@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { logger } from '../../../lib/pino/pino'
+import { logger, multistream } from '../../../lib/pino/pino'
 import { linesOf } from './lines'
 
 const fail = (): never => {
@@ -20,7 +20,6 @@ describe('a log call does not throw, and its line says what went wrong, when', (
     ['a serializer throws', { serializers: { a: fail } }, [{ a: 1 }, 'text']],
     ['a mixin throws', { mixin: fail }, ['text']],
     ['a formatter throws', { formatters: { log: fail } }, ['text']],
-    ['the hook streamWrite throws', { hooks: { streamWrite: fail } }, ['text']],
     ['the hook logMethod throws', { hooks: { logMethod: fail } }, ['text']],
     ['a value put into the message throws', {}, ['text', { toString: fail }]],
     ['a censor throws', { redact: { paths: ['a'], censor: fail } }, [{ a: 1 }, 'text']]
@@ -60,6 +59,25 @@ describe('the line of a record that could not be made', () => {
 
   it('does not have the message if messages are redacted', () => {
     expect(linesOf({ redact: ['msg'], mixin: fail }, log => log.info('text'))).toEqual([{ level, loggingError }])
+  })
+
+  it('goes through the hook streamWrite, and has no message if that is what fails', () => {
+    const hide = { hooks: { streamWrite: (line: string) => line.replace('secret', '***') }, mixin: fail }
+    expect(linesOf(hide, log => log.info('a secret'))).toEqual([{ level, loggingError, msg: 'a ***' }])
+    const broken = { hooks: { streamWrite: fail } }
+    expect(linesOf(broken, log => log.info({ a: 1 }, 'a secret'))).toEqual([{ level, loggingError }])
+  })
+
+  it('goes to the destinations of its level', () => {
+    const quiet: string[] = []
+    const loud: string[] = []
+    const streams = [{ stream: { write: (line: string) => quiet.push(line) } }]
+    const several = multistream([...streams, { level: 'error' as const, stream: { write: line => loud.push(line) } }])
+    const log = logger({ serializers: { a: fail } }, several)
+    log.info({ a: 1 }, 'text')
+    log.error({ a: 1 }, 'text')
+    log.info({ a: 1 }, 'text')
+    expect([quiet.length, loud.length]).toEqual([3, 1])
   })
 
   it('has no time if the time function is what fails later', () => {
