@@ -1,18 +1,12 @@
 /** The encoder for every destination that takes text: one line of JSON for each record, written at once. */
 
 import type { RecordEncoder } from './encoder'
+import { errorMessage } from './error-message'
 import type { Fields, Internals } from './internals'
 import { noteMetadata } from './metadata'
 import { mixIn } from './mixin'
 import { writeLine } from './rescue'
-import { asJsonSym, errorKeySym, hooksSym, messageKeySym, mixinSym, streamSym, timeSym } from './symbols'
-
-/** The message of a record logged without one: that of its error. */
-function errorMessage(logger: Internals, fields: Fields): unknown {
-  if (fields[logger[messageKeySym]] !== undefined) return undefined
-  const error = fields[logger[errorKeySym]] as { message?: unknown } | undefined
-  return error ? error.message : undefined
-}
+import { asJsonSym, errorKeySym, hooksSym, mixinSym, streamSym, timeSym } from './symbols'
 
 function write(logger: Internals, object: object | null | undefined, text: unknown, level: number): void {
   const time = logger[timeSym]()

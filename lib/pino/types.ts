@@ -1,14 +1,16 @@
 /** Public types of the structured logger. Names and shapes are those of pino's declarations, so that code typed for it compiles. */
 
 import type { EventEmitter } from 'node:events'
-import type { WorkerOptions } from 'node:worker_threads'
 import type {
   SerializedError as StdSerializedError,
   SerializedRequest as StdSerializedRequest,
   SerializedResponse as StdSerializedResponse
 } from 'pino-std-serializers'
-import type { LogFnFields } from './log-fn-fields'
-import type { needsMetadataGsym } from './symbols'
+import type { LogFn } from './log-fn'
+import type { TransportMultiOptions, TransportPipelineOptions, TransportSingleOptions } from './stream-types'
+
+export type * from './log-fn'
+export type * from './stream-types'
 
 export type SerializedError = StdSerializedError
 export type SerializedRequest = StdSerializedRequest
@@ -55,43 +57,6 @@ export interface redactOptions {
 export interface LevelMapping {
   values: { [level: string]: number }
   labels: { [level: number]: string }
-}
-
-type PlaceholderSpecifier = 'd' | 's' | 'j' | 'o' | 'O'
-type PlaceholderTypeMapping<T extends PlaceholderSpecifier> = T extends 'd'
-  ? number
-  : T extends 's'
-    ? unknown
-    : T extends 'j' | 'o' | 'O'
-      ? NonNullable<unknown> | null
-      : never
-
-/** The arguments that a message's placeholders ask for. */
-export type ParseLogFnArgs<T, Acc extends unknown[] = []> = T extends `${infer _}%${infer Placeholder}${infer Rest}`
-  ? Placeholder extends PlaceholderSpecifier
-    ? ParseLogFnArgs<Rest, [...Acc, PlaceholderTypeMapping<Placeholder>]>
-    : ParseLogFnArgs<Rest, Acc>
-  : Acc
-
-export interface LogFn {
-  /** A message, and what its placeholders ask for. */
-  <TMsg extends string = string>(msg: TMsg, ...args: ParseLogFnArgs<TMsg>): void
-  /** A message, what its placeholders ask for, and an object whose fields join the line (pino ignores it). */
-  <TMsg extends string = string, TFields extends object = object>(
-    msg: TMsg,
-    ...args: [...ParseLogFnArgs<TMsg>, fields: TFields & LogFnFields]
-  ): void
-  /** An object whose fields join the line (or an error), a message, and what its placeholders ask for. */
-  <T, TMsg extends string = string>(
-    obj: [T] extends [object] ? T & LogFnFields : T,
-    msg?: T extends string ? never : TMsg,
-    ...args: ParseLogFnArgs<TMsg> | []
-  ): void
-  <T, TMsg extends string = string>(
-    obj: [T] extends [object] ? T & LogFnFields : T,
-    msg?: T extends string ? never : TMsg,
-    ...args: ParseLogFnArgs<TMsg> extends [unknown, ...unknown[]] ? ParseLogFnArgs<TMsg> : unknown[]
-  ): void
 }
 
 export interface BaseLogger {
@@ -154,6 +119,18 @@ export interface LoggerExtras<CustomLevels extends string = never, UseOnlyCustom
   /** The bindings as they are written, without `pid` and `hostname`. */
   bindings(): Bindings
   /** Adds to this logger's bindings; does not replace, so keys may repeat in its lines. */
+  /**
+   * A function that logs `message` with the values it is called with under `names`, and makes no object for them.
+   *
+   * @param names distinct, and no array indexes
+   * @param options `level`: name of the level it is logged at, default 'info'
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
+   */
+  event<const Names extends readonly string[] = []>(
+    message: string,
+    names?: Names,
+    options?: EventOptions
+  ): (...values: { [Name in keyof Names]: unknown }) => void
   setBindings(bindings: Bindings): void
   /** Flushes a destination that buffers; `cb` is told when that is done. */
   flush(cb?: (err?: Error) => void): void
@@ -171,82 +148,6 @@ type CustomLevelLogger<CustomLevels extends string, UseOnlyCustomLevels extends 
 export type Logger<CustomLevels extends string = never, UseOnlyCustomLevels extends boolean = boolean> = BaseLogger &
   LoggerExtras<CustomLevels> &
   CustomLevelLogger<CustomLevels, UseOnlyCustomLevels>
-
-// biome-ignore lint/suspicious/noExplicitAny: each transport has options of its own
-export type AnyTransportOptions = Record<string, any>
-
-export interface TransportTargetOptions<TransportOptions = AnyTransportOptions> {
-  /** Absolute path, file URL or package name of the transport; `'pino/file'` writes to a file or descriptor. */
-  target: string
-  options?: TransportOptions
-  /** Least level sent there, where there are several targets. Default `'info'`. */
-  level?: LevelWithSilentOrString
-}
-
-export interface TransportBaseOptions<TransportOptions = AnyTransportOptions> {
-  options?: TransportOptions
-  /** Options of the worker thread; `autoEnd: false` leaves ending it to the program. */
-  worker?: WorkerOptions & { autoEnd?: boolean }
-}
-
-export interface TransportSingleOptions<TransportOptions = AnyTransportOptions>
-  extends TransportBaseOptions<TransportOptions> {
-  target: string
-}
-
-export interface TransportPipelineOptions<TransportOptions = AnyTransportOptions>
-  extends TransportBaseOptions<TransportOptions> {
-  pipeline: TransportSingleOptions<TransportOptions>[]
-  level?: LevelWithSilentOrString
-}
-
-export interface TransportMultiOptions<TransportOptions = AnyTransportOptions>
-  extends TransportBaseOptions<TransportOptions> {
-  targets: readonly (TransportTargetOptions<TransportOptions> | TransportPipelineOptions<TransportOptions>)[]
-  /** Numbers of levels beyond the standard ones. */
-  levels?: Record<string, number>
-  /** Send a record only to the targets of the highest level that takes it. */
-  dedupe?: boolean
-}
-
-export interface MultiStreamOptions {
-  levels?: Record<string, number>
-  dedupe?: boolean
-}
-
-/** What lines can be written to. */
-export interface DestinationStream {
-  write(msg: string): void
-}
-
-interface DestinationStreamHasMetadata {
-  [needsMetadataGsym]: true
-  lastLevel: number
-  lastTime: string
-  lastMsg: string
-  lastObj: object
-  lastLogger: Logger
-}
-
-export type DestinationStreamWithMetadata = DestinationStream &
-  ({ [needsMetadataGsym]?: false } | DestinationStreamHasMetadata)
-
-export interface StreamEntry<TLevel = Level> {
-  stream: DestinationStream
-  level?: TLevel
-}
-
-export interface MultiStreamRes<TOriginLevel = Level> {
-  // biome-ignore lint/suspicious/noExplicitAny: as pino declares it; the data goes on to streams unchanged
-  write: (data: any) => void
-  add: <TLevel = Level>(dest: StreamEntry<TLevel> | DestinationStream) => MultiStreamRes<TOriginLevel & TLevel>
-  remove: (id: number) => MultiStreamRes<TOriginLevel>
-  flushSync: () => void
-  end: () => void
-  minLevel: number
-  streams: StreamEntry<TOriginLevel>[]
-  clone<const TLevel = Level>(level: TLevel): MultiStreamRes<TLevel>
-}
 
 /** A record as pino's build for browsers hands it on. */
 export interface LogEvent {
