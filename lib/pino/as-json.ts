@@ -1,7 +1,7 @@
 /** A record as a line of JSON. */
 
 import type { Fields, Internals, Stringify } from './internals'
-import type { Stringifier } from './redaction'
+import { NO_STRINGIFIERS, type Stringifier } from './redaction'
 import { quote } from './stringify'
 import {
   chindingsSym,
@@ -51,6 +51,7 @@ function fieldsText(logger: Internals, fields: Fields): string {
   // Read once: these lie on the prototype chain of a child.
   const serializers = logger[serializersSym]
   const stringifiers = logger[stringifiersSym]
+  const isRedacted = stringifiers !== NO_STRINGIFIERS
   const wildcard = stringifiers[wildcardFirstSym]
   const stringify = logger[stringifySym]
   const safe = logger[stringifySafeSym]
@@ -62,7 +63,7 @@ function fieldsText(logger: Internals, fields: Fields): string {
     // An error under another `errorKey` is serialized as one under `err` is.
     const serializer = serializers[key] ?? (key === errorKey ? serializers.err : undefined)
     const shaped = serializer ? serializer(value) : value
-    const json = valueText(shaped, stringifiers[key] ?? wildcard, stringify, safe)
+    const json = valueText(shaped, isRedacted ? (stringifiers[key] ?? wildcard) : undefined, stringify, safe)
     if (json !== undefined) text += `,${quote(key)}:${json}`
   }
   return text

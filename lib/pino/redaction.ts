@@ -30,8 +30,8 @@ type FieldKey = string | typeof wildcardFirstSym
 const STEP = /[^.[\]]+|\[([^[\]]*?)\]/g
 const QUOTED = /^(["'`])(.*)\1$/
 
-/** No rule of its own applies: shared, since loggers only read it. */
-const NOTHING: Stringifiers = Object.freeze(Object.create(null) as Stringifiers)
+/** What a logger without redaction has: shared, since loggers only read it. */
+export const NO_STRINGIFIERS: Stringifiers = Object.freeze(Object.create(null) as Stringifiers)
 
 /** @throws if it is neither an array of paths nor an object with one */
 function parseOption(option: unknown): Redaction {
@@ -101,7 +101,7 @@ function build(paths: string[], censor: unknown, remove: boolean | undefined, st
  * @throws if a path is no string or cannot be read
  */
 function redaction(option: unknown, stringify: Stringify): Stringifiers {
-  if (!option) return NOTHING
+  if (!option) return NO_STRINGIFIERS
   const parsed = parseOption(option)
   // Built first, since it checks the paths.
   const whole = build(parsed.paths, parsed.censor, parsed.remove, stringify)
