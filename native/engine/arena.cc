@@ -154,8 +154,13 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
     unlink(temporary.c_str());
     ThrowIo("fallocate", temporary, failed);
   }
-  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) ThrowIo("flock", temporary, errno);
-  arena->MapFile(fd.get(), total);
+  try {
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) ThrowIo("flock", temporary, errno);
+    arena->MapFile(fd.get(), total);
+  } catch (const Error&) {
+    unlink(temporary.c_str());
+    throw;
+  }
   arena->fd_ = fd.Release();
   arena->Layout();
   arena->Initialise(config, info, stream);

@@ -42,6 +42,19 @@ void AddCounters(const Producer& producer, LogStats* stats) {
 }  // namespace
 
 std::shared_ptr<Log> Log::Open(const Config& config, io::FileSystem* files) {
+  io::FileInfo named;
+  const bool is_new = files->StatPath(config.path, &named) == -ENOENT;
+  try {
+    return OpenNow(config, files);
+  } catch (...) {
+    // The file that an opening without success has made is of no use to anybody.
+    const bool is_empty = files->StatPath(config.path, &named) == 0 && named.size == 0;
+    if (is_new && is_empty) unlink(config.path.c_str());
+    throw;
+  }
+}
+
+std::shared_ptr<Log> Log::OpenNow(const Config& config, io::FileSystem* files) {
   auto file = std::make_unique<LogFile>(files, config.path, config.io, config.form);
   RecoveryReport sum;
   for (const RecoveryReport& report : RecoverBeside(file.get(), false)) {

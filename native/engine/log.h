@@ -87,6 +87,7 @@ class Log {
 
  private:
   Log(const Config& config, std::unique_ptr<LogFile> file, const RecoveryReport& recovered);
+  static std::shared_ptr<Log> OpenNow(const Config& config, io::FileSystem* files);
   void UpdateCrowded();
 
   const Config config_;

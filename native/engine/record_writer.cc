@@ -1,7 +1,9 @@
 #include "engine/record_writer.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "format/block.h"
 
@@ -57,30 +59,41 @@ IoStatus RecordWriter::Write(io::File* file, uint64_t base, const BlockContext& 
                              const std::vector<SealedSegment>& segments, BlockTotals* totals) {
   *totals = {};
   const uint64_t damaged_before = merger_.damaged();
-  StartMerging(segments);
+  IoStatus status;
+  try {
+    StartMerging(segments);
+    status = WriteLines(file, base, context, totals);
+  } catch (const std::bad_alloc&) {
+    status = {ENOMEM, "malloc"};
+  }
+  // Lines are not kept by halves: the next attempt writes all of them again.
+  if (!status.ok()) {
+    *totals = {};
+    return status;
+  }
+  CountEntries(segments, totals);
+  totals->damaged = merger_.damaged() - damaged_before;
+  return {};
+}
+
+IoStatus RecordWriter::WriteLines(io::File* file, uint64_t base, const BlockContext& context,
+                                  BlockTotals* totals) {
   IoStatus status = lines_->Start(file, base, context);
-  uint64_t lines = 0;
-  uint64_t payload = 0;
   for (bool more = true; more && status.ok();) {
     chunk_.Clear();
     more = merger_.Fill(&chunk_, kChunkBytes);
     if (chunk_.lines() == 0) continue;
-    lines += chunk_.lines();
-    payload += chunk_.size();
+    totals->entries += chunk_.lines();
+    totals->payload += chunk_.size();
     status = lines_->Append(chunk_);
   }
   if (status.ok()) status = lines_->Finish();
-  // Lines are not kept by halves: the next attempt writes all of them again.
-  if (!status.ok()) return status;
-  CountEntries(segments, totals);
   totals->bytes = lines_->end() - base;
-  totals->entries = lines;
   totals->blocks = lines_->blocks();
-  totals->damaged = merger_.damaged() - damaged_before;
-  totals->payload = payload;
-  if (lines_->framing() == record::Framing::kEntries)
-    totals->payload -= lines * format::kEntryPrefixBytes;
-  return {};
+  if (lines_->framing() == record::Framing::kEntries) {
+    totals->payload -= totals->entries * format::kEntryPrefixBytes;
+  }
+  return status;
 }
 
 bool RecordWriter::MayHaveWritten(const uint8_t* there, size_t size,

@@ -47,6 +47,8 @@ class RecordWriter final : public SetWriter {
     std::vector<record::SegmentView> segments;
   };
 
+  IoStatus WriteLines(io::File* file, uint64_t base, const BlockContext& context,
+                      BlockTotals* totals);
   void StartMerging(const std::vector<SealedSegment>& segments);
   void CountEntries(const std::vector<SealedSegment>& segments, BlockTotals* totals) const;
 

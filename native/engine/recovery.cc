@@ -243,6 +243,13 @@ std::shared_ptr<Arena> OpenArena(const std::string& arena_path, const LogFile& l
   }
 }
 
+// Whether the arena is that of a log which has gone, and whose inode the file system gave to ours:
+// it names another path, and is older than our file. A log that was moved is older than its arena.
+bool IsOfAnotherLog(const ArenaHeader& header, const LogFile& log) {
+  const std::string path(header.path, std::min<size_t>(header.path_bytes, kMaxArenaPathBytes));
+  return path != log.path() && log.info().birth_time > header.created_time;
+}
+
 bool GenerationsAgree(const ArenaHeader& header) {
   // [MM recycled-read] and its fellows: nobody else runs, the loads only read memory.
   const uint64_t recycled = header.recycled.load(std::memory_order_acquire);
@@ -265,6 +272,10 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
   const bool trusted = SameBoot(arena->header());
   if (!trusted && !force) {
     SetAside(arena_path, "it was left by another boot of this machine", &report);
+    return report;
+  }
+  if (!force && IsOfAnotherLog(arena->header(), *log)) {
+    SetAside(arena_path, "it is that of a log that has gone", &report);
     return report;
   }
   if (!GenerationsAgree(arena->header())) {

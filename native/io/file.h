@@ -17,7 +17,8 @@ struct FileInfo {
   uint64_t inode = 0;
   uint64_t size = 0;
   uint64_t links = 0;
-  uint32_t owner = 0;  // user id
+  uint64_t birth_time = 0;  // ns since the epoch; 0: not asked for, or not told
+  uint32_t owner = 0;       // user id
 };
 
 enum class DirectIo { kAuto, kRequired, kOff };

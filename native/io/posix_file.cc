@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 
@@ -22,24 +23,42 @@ constexpr size_t kUnknownAlignment = 4096;  // what ext4 and xfs need on 4K-sect
 constexpr size_t kLargestAlignment =
     32u << 10;  // what BlockWriter has room for; larger ones waste more than they gain
 
-// The part of the kernel's struct statx that tells about direct I/O. Spelt out because the C
-// libraries that older distributions ship do not know these fields yet (Linux 6.1 has them).
-struct StatxDio {
+// The parts of the kernel's struct statx that tell about direct I/O and birth. Spelt out because
+// the C libraries that older distributions ship do not know these fields yet (Linux 6.1 has them).
+struct Statx {
   uint32_t mask;
-  uint8_t before[148];
+  uint8_t before_birth[76];
+  int64_t birth_seconds;
+  uint32_t birth_nanoseconds;
+  uint8_t after_birth[60];
   uint32_t memory_alignment;
   uint32_t offset_alignment;
   uint8_t after[96];
 };
-static_assert(sizeof(StatxDio) == 256);
+static_assert(sizeof(Statx) == 256);
+static_assert(offsetof(Statx, birth_seconds) == 80);
+static_assert(offsetof(Statx, memory_alignment) == 152);
+constexpr uint32_t kStatxBirth = 0x800;
 constexpr uint32_t kStatxDioAlign = 0x2000;
+
+// What the kernel tells of `wanted`; false if it does not.
+bool AskStatx(int fd, uint32_t wanted, Statx* info) {
+  std::memset(info, 0, sizeof *info);
+  return syscall(SYS_statx, fd, "", AT_EMPTY_PATH, wanted, info) == 0 &&
+         (info->mask & wanted) == wanted;
+}
+
+uint64_t BirthTime(int fd) {
+  Statx info;
+  if (!AskStatx(fd, kStatxBirth, &info)) return 0;
+  constexpr uint64_t kNsPerSecond = 1'000'000'000;
+  return static_cast<uint64_t>(info.birth_seconds) * kNsPerSecond + info.birth_nanoseconds;
+}
 
 // Alignment that direct I/O on fd needs; 0 if the file system says that it has no direct I/O.
 size_t DirectAlignment(int fd) {
-  StatxDio info;
-  std::memset(&info, 0, sizeof info);
-  const long failed = syscall(SYS_statx, fd, "", AT_EMPTY_PATH, kStatxDioAlign, &info);
-  if (failed != 0 || (info.mask & kStatxDioAlign) == 0) return kUnknownAlignment;
+  Statx info;
+  if (!AskStatx(fd, kStatxDioAlign, &info)) return kUnknownAlignment;
   const size_t needed = std::max(info.memory_alignment, info.offset_alignment);
   if (needed == 0) return 0;
   return format::AlignUp(std::max(needed, format::kSectorBytes), format::kSectorBytes);
@@ -121,6 +140,7 @@ int PosixFile::Stat(FileInfo* info) {
   struct stat st;
   if (fstat(fd_, &st) != 0) return -errno;
   CopyInfo(st, info);
+  info->birth_time = BirthTime(fd_);
   return 0;
 }
 

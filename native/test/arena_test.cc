@@ -2,6 +2,7 @@
 #include "engine/arena.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cinttypes>
@@ -116,6 +117,50 @@ TEST_F(ShmArena, OfAnotherPathIsLeftAlone) {
   other.path = directory_.File("other");
   EXPECT_TRUE(Log::Open(other)->Close().ok());
   EXPECT_TRUE(Exists(arena));
+}
+
+// As if the file system had given a deleted log's inode to the next file.
+TEST_F(ShmArena, OfALogThatHasGoneIsSetAsideWhenItsInodeIsAnothers) {
+  const std::string left = LeaveArena();
+  Config other = config_;
+  other.path = directory_.File("other");
+  std::ofstream(other.path).flush();
+  io::FileInfo info;
+  ASSERT_EQ(io::PosixFileSystem().StatPath(other.path, &info), 0);
+  const std::string arena = engine::ShmArenaPath(info);
+  made_.push_back(arena);
+  ASSERT_EQ(rename(left.c_str(), arena.c_str()), 0);
+  const auto log = Log::Open(other);
+  EXPECT_EQ(log->Stats().recovered_logs, 0u);
+  const engine::FlushProblem problem = log->Stats().last_problem;
+  EXPECT_EQ(problem.code, "ERR_SHARDLOG_ARENA_ASIDE");
+  EXPECT_TRUE(log->Close().ok());
+  EXPECT_TRUE(Exists(problem.path)) << problem.message;
+  made_.push_back(problem.path);
+}
+
+TEST_F(ShmArena, OfALogThatWasMovedIsRecoveredWhereItIsNow) {
+  const std::string arena = LeaveArena();
+  Config moved = config_;
+  moved.path = directory_.File("moved");
+  ASSERT_EQ(rename(config_.path.c_str(), moved.path.c_str()), 0);
+  const auto log = Log::Open(moved);
+  EXPECT_EQ(log->Stats().recovered_logs, 3u);
+  EXPECT_TRUE(log->Close().ok());
+  EXPECT_FALSE(Exists(arena));
+}
+
+TEST(Opening, WithoutSuccessLeavesNoFile) {
+  TempDir directory;
+  Config config = SmallConfig(directory.File("log"), 1);
+  config.crash_safe = engine::CrashSafe::kFile;
+  ASSERT_EQ(mkdir((config.path + ".arena.new").c_str(), 0700), 0);
+  EXPECT_THROW(Log::Open(config), engine::Error);
+  EXPECT_FALSE(Exists(config.path));
+  std::ofstream(config.path).flush();
+  EXPECT_THROW(Log::Open(config), engine::Error);
+  EXPECT_TRUE(Exists(config.path)) << "it was there before";
+  rmdir((config.path + ".arena.new").c_str());
 }
 
 // The flags that the kernel keeps for the mapping which `at` lies in: "dc" is one that children do
