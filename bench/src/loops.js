@@ -22,6 +22,23 @@ function repeat(method) {
   )
 }
 
+/**
+ * (target, value, count, from): evaluates `call` for each i in [from, from + count) and returns the last result.
+ * @param {string} call an expression of `target`, `value` and `i`, such as a call with an object literal
+ */
+function repeatCall(call) {
+  return new Function(
+    'target',
+    'value',
+    'count',
+    'from',
+    `let last; for (let i = from, to = from + count; i < to; i++) last = ${call}; return last`
+  )
+}
+
+/** The call of a method with `value`, as an expression. */
+const callOf = method => `target.${checked(method)}(value)`
+
 /** As repeat, for i in [from, to), with i written to `marks[0]` before each call: the entry numbers itself. */
 function repeatNumbered(method) {
   return new Function(
@@ -35,10 +52,10 @@ function repeatNumbered(method) {
 }
 
 /**
- * (target, value, clock, stamp, samples, from, to, start, interval): call number i is made when the clock shows
- * start + i * interval, and its duration in ns goes to samples[i].
+ * (target, value, clock, stamp, samples, from, to, start, interval): the expression `call` is evaluated for each i when the clock
+ * shows start + i * interval, and its duration in ns goes to samples[i].
  */
-function paced(method) {
+function paced(call) {
   return new Function(
     'target',
     'value',
@@ -53,11 +70,11 @@ function paced(method) {
       const due = start + i * interval
       let before
       do { stamp(); before = clock[0] } while (before < due)
-      target.${checked(method)}(value)
+      ${call}
       stamp()
       samples[i] = clock[0] - before
     }`
   )
 }
 
-module.exports = { repeat, repeatNumbered, paced }
+module.exports = { repeat, repeatCall, repeatNumbered, paced, callOf }

@@ -2,6 +2,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
+const { closed, flushed } = require('./destinations')
 
 /** The folder of the build to measure: what `--subject` named, else the package around this folder. */
 const root = () => process.env.SHARDLOG_BENCH_SUBJECT ?? path.join(__dirname, '..', '..')
@@ -31,10 +32,32 @@ function open(file, config = {}) {
   })
 }
 
+/**
+ * Opens a structured logger on a destination that records.
+ * @param {object} config of the destination, with its format
+ * @param {object} options of the logger
+ */
+function openRecords(file, config, options = {}) {
+  const shardlog = load()
+  const destination = shardlog.destination({
+    dest: file,
+    onError: error => {
+      throw error
+    },
+    ...config
+  })
+  return {
+    target: shardlog(options, destination),
+    flush: () => flushed(destination),
+    close: () => closed(destination),
+    stats: () => destination.getStatsSnapshot()
+  }
+}
+
 /** What the engine says is in force: a figure without it means little. */
 function inForce(stats) {
   const { engine, crashSafe, directIO, directIOReason, ioAlignment } = stats
   return { engine, crashSafe, directIO, directIOReason, ioAlignment }
 }
 
-module.exports = { load, open, missing, inForce, cli }
+module.exports = { load, open, openRecords, missing, inForce, cli }

@@ -45,9 +45,12 @@ function figures(run) {
   return `${provenance(run)}\n\n### Goals\n\n${goals(run)}\n\n${sections.join('\n\n')}`
 }
 
-/** The generated part of README.md: the goals, and the two tables with the most peers in them. */
+/** What README.md shows of the scenarios: those with the most peers in them. */
+const SHOWN = ['records', 'records-sustained', 'burst', 'sustained']
+
+/** The generated part of README.md: the goals, and the tables of some scenarios. */
 function summary(run) {
-  const sections = ['burst', 'sustained'].map(name => section(run, name, '###'))
+  const sections = SHOWN.filter(name => run.tables[name]).map(name => section(run, name, '###'))
   const all = 'All of it, with percentiles, threads and memory: [docs/benchmarks.md](docs/benchmarks.md).'
   return `${provenance(run)} Command: \`npm run bench\`.\n\n${goals(run)}\n\n${sections.join('\n\n')}\n\n${all}`
 }

@@ -1,8 +1,7 @@
 'use strict'
 
-const fs = require('node:fs')
-const { once } = require('node:events')
-const { setImmediate: tick } = require('node:timers/promises')
+const { asPino } = require('../record-text')
+const { openFileStream } = require('./file-stream')
 
 const peer = {
   name: 'bunyan',
@@ -10,18 +9,18 @@ const peer = {
   kinds: ['string'],
   note: 'info(text) as JSON, a file stream',
   sustainedEntries: 200_000,
+  records: {
+    note: 'info(fields, message) as JSON with name, level, time, pid, hostname; a file stream',
+    ...asPino
+  },
   async open(file) {
     const bunyan = require('bunyan')
-    const stream = fs.createWriteStream(file)
-    await once(stream, 'open')
+    const { stream, settle, close } = await openFileStream(file)
     return {
       target: bunyan.createLogger({ name: 'bench', streams: [{ stream }] }),
       method: 'info',
-      settle: async () => {
-        if (stream.writableNeedDrain) await once(stream, 'drain')
-        else await tick()
-      },
-      close: () => new Promise((resolve, reject) => stream.end(error => (error ? reject(error) : resolve())))
+      settle,
+      close
     }
   }
 }

@@ -2,13 +2,10 @@
 
 const { once } = require('node:events')
 const { setImmediate: tick } = require('node:timers/promises')
+const { closed, flushed } = require('../destinations')
+const { asPino } = require('../record-text')
 
 const DRAIN_WAIT_MS = 5
-
-/** Waits until a pino destination has written what it was given. */
-function drained(destination) {
-  return new Promise((resolve, reject) => destination.flush(error => (error ? reject(error) : resolve())))
-}
 
 /** Waits for the 'drain' that follows when a sonic-boom has written down to minLength; not long, as it may have been before. */
 function nextDrain(destination) {
@@ -23,24 +20,19 @@ function nextDrain(destination) {
   })
 }
 
-async function closed(destination) {
-  const done = once(destination, 'close')
-  destination.end()
-  await done
-}
-
 const pinoAsync = {
   name: 'pino async',
   package: 'pino',
   kinds: ['string'],
   note: 'info(text) as JSON; sync: false, minLength 4096; over sonic-boom 4.2.0',
   sustainedEntries: 500_000,
-  async open(file) {
+  records: { note: 'info(fields, message); sync: false, minLength 4096; over sonic-boom 4.2.0', ...asPino },
+  async open(file, _kind, options = {}) {
     const pino = require('pino')
     const destination = pino.destination({ dest: file, sync: false, minLength: 4096 })
     await once(destination, 'ready')
     return {
-      target: pino(destination),
+      target: pino(options, destination),
       method: 'info',
       settle: () => nextDrain(destination),
       close: () => closed(destination)
@@ -54,14 +46,15 @@ const pinoWorker = {
   kinds: ['string'],
   note: "info(text) as JSON; transport 'pino/file' in its worker thread",
   sustainedEntries: 500_000,
-  async open(file) {
+  records: { note: "info(fields, message); transport 'pino/file' in its worker thread", ...asPino },
+  async open(file, _kind, options = {}) {
     const pino = require('pino')
     const transport = pino.transport({ target: 'pino/file', options: { destination: file } })
     await once(transport, 'ready')
     return {
-      target: pino(transport),
+      target: pino(options, transport),
       method: 'info',
-      settle: () => drained(transport),
+      settle: () => flushed(transport),
       breathe: () => (transport.writableNeedDrain ? once(transport, 'drain') : tick()),
       close: () => closed(transport)
     }
@@ -74,10 +67,16 @@ const pinoSync = {
   kinds: ['string'],
   note: 'info(text) as JSON; sync: true, a system call per line',
   sustainedEntries: 300_000,
-  async open(file) {
+  records: { note: 'info(fields, message); sync: true, a system call per line', ...asPino },
+  async open(file, _kind, options = {}) {
     const pino = require('pino')
     const destination = pino.destination({ dest: file, sync: true })
-    return { target: pino(destination), method: 'info', settle: () => tick(), close: () => closed(destination) }
+    return {
+      target: pino(options, destination),
+      method: 'info',
+      settle: () => tick(),
+      close: () => closed(destination)
+    }
   }
 }
 

@@ -1,8 +1,8 @@
 'use strict'
 
-const fs = require('node:fs')
 const { once } = require('node:events')
 const { setImmediate: tick } = require('node:timers/promises')
+const { openFileStream } = require('./file-stream')
 
 /** Writes bytes as they are: no framing, no newline added. */
 const fileStream = {
@@ -12,17 +12,8 @@ const fileStream = {
   note: 'write(entry), no framing',
   sustainedEntries: 2_000_000,
   async open(file) {
-    const stream = fs.createWriteStream(file)
-    await once(stream, 'open')
-    return {
-      target: stream,
-      method: 'write',
-      settle: async () => {
-        if (stream.writableNeedDrain) await once(stream, 'drain')
-        else await tick()
-      },
-      close: () => new Promise((resolve, reject) => stream.end(error => (error ? reject(error) : resolve())))
-    }
+    const { stream, settle, close } = await openFileStream(file)
+    return { target: stream, method: 'write', settle, close }
   }
 }
 

@@ -1,6 +1,7 @@
 'use strict'
 
 const { once } = require('node:events')
+const os = require('node:os')
 const { setImmediate: tick } = require('node:timers/promises')
 
 const peer = {
@@ -9,10 +10,21 @@ const peer = {
   kinds: ['string'],
   note: 'info(text) as JSON, File transport',
   sustainedEntries: 100_000,
-  async open(file) {
+  records: {
+    note: 'info(message, fields) as JSON with level, timestamp, pid, hostname; File transport',
+    call: ({ fields, message }) => `target.info(${message}, { ${fields} })`,
+    child: (logger, bindings) => logger.child(bindings)
+  },
+  async open(file, kind) {
     const winston = require('winston')
     const transport = new winston.transports.File({ filename: file })
-    const logger = winston.createLogger({ format: winston.format.json(), transports: [transport] })
+    const { combine, json, timestamp } = winston.format
+    const logger = winston.createLogger({
+      transports: [transport],
+      ...(kind === 'record'
+        ? { format: combine(timestamp(), json()), defaultMeta: { pid: process.pid, hostname: os.hostname() } }
+        : { format: json() })
+    })
     await once(transport, 'open')
     return {
       target: logger,

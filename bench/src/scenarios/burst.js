@@ -2,18 +2,15 @@
 
 const path = require('node:path')
 const { setImmediate: tick } = require('node:timers/promises')
-const { now } = require('../clock')
+const { peerBursts, summary, timeBurst } = require('../bursts')
 const { ENTRY_BYTES, asciiText, asciiBytes } = require('../entries')
 const floor = require('../floor')
 const { repeat } = require('../loops')
-const { median, mean, medianOf, format } = require('../numbers')
+const { medianOf, format } = require('../numbers')
 const peers = require('../peers')
 const subject = require('../subject')
 const { bars } = require('../report/charts')
 
-const BURST = 1000
-/** However slow a peer's sink is, that many are measured. */
-const LEAST_BURSTS = 10
 /** The bursts of a flush must fit the active buffer set: 250 x 1,000 x 104 bytes = 26 MB of 32 MiB. */
 const BURSTS_PER_FLUSH = 250
 const MODES = ['file', 'shm', false]
@@ -23,22 +20,13 @@ function cases({ peers: wanted }) {
   return [
     ...MODES.map(crashSafe => ({ id: `shardlog ${modeName(crashSafe)}`, params: { subject: 'shardlog', crashSafe } })),
     { id: 'shardlog js', params: { subject: 'shardlog', crashSafe: false, engine: 'js' } },
-    ...wanted.map(peer => ({ id: peer.name, params: { subject: 'peer', name: peer.name } }))
+    ...peers.ofEntries(wanted).map(peer => ({ id: peer.name, params: { subject: 'peer', name: peer.name } }))
   ]
 }
 
 function run(params, context) {
   return params.subject === 'shardlog' ? runShardlog(params, context) : runPeer(params, context)
 }
-
-/** ns per call of one burst. */
-function timeBurst(loop, target, value) {
-  const start = now()
-  const last = loop(target, value, BURST)
-  return { ns: (now() - start) / BURST, last }
-}
-
-const summary = samples => ({ median: median(samples), mean: mean(samples), least: Math.min(...samples) })
 
 /** Each floor in turn with the call it belongs to, all in this process, so that they meet the same machine. */
 async function runShardlog({ crashSafe, engine }, { folder, quick }) {
@@ -79,24 +67,11 @@ async function runPeer({ name }, { folder, quick }) {
   const result = {}
   for (const kind of peer.kinds) {
     const open = await peer.open(path.join(folder, `${kind}.log`), kind)
-    result[kind === 'string' ? 'log' : 'logBytes'] = summary(await peerBursts(open, kind, quick))
+    const value = kind === 'string' ? asciiText() : asciiBytes()
+    result[kind === 'string' ? 'log' : 'logBytes'] = summary(await peerBursts(open, repeat(open.method), value, quick))
     await open.close()
   }
   return result
-}
-
-async function peerBursts({ target, method, settle }, kind, quick) {
-  const loop = repeat(method)
-  const value = kind === 'string' ? asciiText() : asciiBytes()
-  const samples = []
-  const warmup = quick ? 30 : 100
-  const deadline = now() + (quick ? 0.3e9 : 1.5e9)
-  for (let i = 0; now() < deadline || samples.length < LEAST_BURSTS; i++) {
-    const { ns, last } = timeBurst(loop, target, value)
-    if (i >= warmup) samples.push(ns)
-    await settle(last)
-  }
-  return samples
 }
 
 /** Median over rounds of a call's cost over its floor's, each pair from one process. */

@@ -11,7 +11,20 @@
  *   Cases may be missing (the user chose some); what needs them is then left out.
  * @typedef {{measure: string, goal: string, figure: string, ok: boolean}} Goal
  */
-const names = ['burst', 'operations', 'latency', 'heap', 'sustained', 'producers', 'threads', 'flusher', 'read']
+const names = [
+  'burst',
+  'operations',
+  'latency',
+  'heap',
+  'sustained',
+  'producers',
+  'threads',
+  'flusher',
+  'read',
+  'records',
+  'records-latency',
+  'records-sustained'
+]
 
 const find = name => {
   if (!names.includes(name)) throw new Error(`no scenario is called '${name}'; there are ${names.join(', ')}`)

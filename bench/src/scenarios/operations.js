@@ -14,7 +14,7 @@ const SLICE = 1000
 function cases({ peers: wanted }) {
   return [
     { id: 'shardlog and floors', params: { subject: 'shardlog' } },
-    ...wanted.map(peer => ({ id: peer.name, params: { subject: 'peer', name: peer.name } }))
+    ...peers.ofEntries(wanted).map(peer => ({ id: peer.name, params: { subject: 'peer', name: peer.name } }))
   ]
 }
 

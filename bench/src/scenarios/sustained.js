@@ -2,7 +2,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
-const { now } = require('../clock')
+const { MB, account, logInSlices, mostLost, rates, table } = require('../account')
 const { ENTRY_BYTES, asciiText, asciiBytes } = require('../entries')
 const floor = require('../floor')
 const { walkLog } = require('../log-walker')
@@ -18,8 +18,6 @@ const JS_ENGINE_ENTRIES = 4_000_000
 const RAW_BYTES = 4e9
 /** The engine writes at most 32 MiB at a time; the raw figure is the better of the two, so that it does not flatter. */
 const RAW_CHUNKS = [4, 32].map(mebibytes => mebibytes * 1024 * 1024)
-const PEER_SLICE = 1000
-const MB = 1e6
 
 function cases({ peers: wanted }) {
   return [
@@ -55,22 +53,7 @@ async function runRaw({ chunk }, { folder, quick }) {
   return { mbPerSecond: bytes / MB / seconds, direct }
 }
 
-/** Time, CPU and memory from the first call until the file is complete. `work` resolves to the number of entries. */
-async function account(work) {
-  const cpu = process.cpuUsage()
-  const start = now()
-  const entries = await work()
-  const seconds = (now() - start) / 1e9
-  const { user, system } = process.cpuUsage(cpu)
-  return {
-    entries,
-    seconds,
-    entriesPerSecond: entries / seconds,
-    mbPerSecond: (entries * ENTRY_BYTES) / MB / seconds,
-    cpuNsPerEntry: ((user + system) * 1000) / entries,
-    peakRssMb: (process.resourceUsage().maxRSS * 1024) / MB
-  }
-}
+const bandwidth = ({ entriesPerSecond }) => (entriesPerSecond * ENTRY_BYTES) / MB
 
 async function runShardlog({ method, entries, engine }, { folder, quick }) {
   const file = path.join(folder, 'sustained.log')
@@ -120,16 +103,15 @@ async function runPeer({ name, kind }, { folder, quick }) {
   const peer = peers.find(name)
   const file = path.join(folder, 'sustained.log')
   const count = quick ? peer.sustainedEntries / 10 : peer.sustainedEntries
-  const { target, method, settle, breathe = settle, close } = await peer.open(file, kind)
-  const loop = repeat(method)
+  const open = await peer.open(file, kind)
   const value = kind === 'string' ? asciiText() : asciiBytes()
-  const figures = await account(async () => {
-    for (let done = 0; done < count; done += PEER_SLICE) await breathe(loop(target, value, PEER_SLICE))
-    await close()
-    return count
-  })
+  const figures = await account(() => logInSlices(open, repeat(open.method), value, count))
   const bytes = fs.statSync(file).size
-  return { ...figures, lost: bytes < count * ENTRY_BYTES ? count - Math.floor(bytes / ENTRY_BYTES) : 0 }
+  return {
+    ...figures,
+    mbPerSecond: bandwidth(figures),
+    lost: bytes < count * ENTRY_BYTES ? count - Math.floor(bytes / ENTRY_BYTES) : 0
+  }
 }
 
 function bestRaw(results) {
@@ -153,7 +135,7 @@ function goals(results) {
   for (const method of ['logBytes', 'log']) {
     const rounds = results[`shardlog ${method}`]
     if (!rounds) continue
-    const lost = Math.max(...rounds.map(round => round.lost))
+    const lost = mostLost(rounds)
     const gigabytes = (rounds[0].entries * ENTRY_BYTES) / 1e9
     found.push({
       measure: `${method}, ${format(gigabytes, 1)} GB sustained, entries lost`,
@@ -184,33 +166,15 @@ function goals(results) {
 }
 
 function report(results) {
-  const rows = Object.entries(results).map(([id, rounds]) => [
-    id,
-    format(medianOf(rounds, 'entriesPerSecond') / 1000),
-    format(medianOf(rounds, round => round.fileMbPerSecond ?? round.mbPerSecond)),
-    format(medianOf(rounds, 'cpuNsPerEntry')),
-    format(medianOf(rounds, 'peakRssMb')),
-    rounds[0].entries ? format(rounds[0].entries) : '–',
-    rounds[0].entries ? format(Math.max(...rounds.map(round => round.lost))) : '–'
-  ])
-  const values = Object.entries(results)
-    .filter(([id]) => !id.startsWith('raw'))
-    .map(([name, rounds]) => ({ name, kind: 'entries/s', value: medianOf(rounds, 'entriesPerSecond') }))
   return {
     goals: goals(results),
-    tables: [
-      {
-        title: 'one producer, 100-byte entries, until the file is complete',
-        head: ['', 'thousand entries/s', 'MB/s', 'CPU ns per entry', 'peak RSS MB', 'entries', 'lost'],
-        rows
-      }
-    ],
+    tables: [table(results, 'one producer, 100-byte entries, until the file is complete', 'entries')],
     charts: [
       {
         title: 'Sustained throughput',
         caption:
           'Entries per second until the file is complete, log scale: more is better. shardlog’s are on the device (O_DSYNC); the peers’ are in the page cache.',
-        spec: bars(values, { x: 'entries per second', log: true, digits: 0, descending: true })
+        spec: bars(rates(results), { x: 'entries per second', log: true, digits: 0, descending: true })
       }
     ],
     notes: [
