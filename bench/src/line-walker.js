@@ -53,6 +53,7 @@ function verifyLines(file, { count, marker, ending, check }) {
   const lines = walkLines(file, (window, start, end) => {
     const at = window.indexOf(mark, start)
     const number = at < 0 || at >= end ? -1 : decimal(window, at + mark.length)
+    if (next === count) throw new Error(`there are more than ${count} lines`)
     if (number !== next) throw new Error(`line ${next} says it is ${number}`)
     if (window.compare(tail, 0, tail.length, end - tail.length, end) !== 0)
       throw new Error(`line ${next} does not end with ${ending}`)
