@@ -3,9 +3,10 @@
 // Runs the test suite of pino, as its npm package carries it, against this package: only what its tests require as pino
 // itself is replaced.
 //
-//   node test/pino/suite.js [--target pino] [--json FILE] [--only TEXT] [--verbose]
+//   node test/pino/suite.js [--target pino] [--sinks sync|async] [--json FILE] [--only TEXT] [--verbose]
 //
-// --target pino runs pino's tests against pino, to tell which of them it fails itself on this Node.
+// --target pino runs pino's tests against pino, to tell which of them it fails itself on this Node. --sinks puts a native
+// destination before each JavaScript stream that they log to.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -64,24 +65,27 @@ function copyPackage(copy) {
 }
 
 /** Puts this package in the place of pino. */
-function replacePino(copy) {
+function replacePino(copy, sinks) {
   const own = copyPackage(copy)
+  const detour = JSON.stringify(path.join(__dirname, 'native-sinks.js'))
   const manifest = JSON.parse(fs.readFileSync(path.join(copy, 'package.json'), 'utf8'))
   const { version } = require(path.join(root, 'package.json'))
   fs.writeFileSync(path.join(copy, 'package.json'), JSON.stringify({ ...manifest, version }))
   // Written one by one, names can be imported from this file as they can from our own ES module.
   const names = Object.keys(require(own)).map(name => `module.exports.${name} = shardlog.${name}\n`)
-  const source = `const shardlog = require(${JSON.stringify(own)})\nmodule.exports = shardlog\n${names.join('')}`
+  const required = `require(${JSON.stringify(own)})`
+  const exported = sinks ? `require(${detour})(${required}, '${sinks}')` : required
+  const source = `const shardlog = ${exported}\nmodule.exports = shardlog\n${names.join('')}`
   fs.writeFileSync(path.join(copy, 'pino.js'), source)
 }
 
 /** A copy of pino's package, with its tests; the caller removes it. */
-function prepare(target) {
+function prepare(target, sinks) {
   const copy = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-pino-')))
   fs.cpSync(pinoRoot, copy, { recursive: true })
   linkModules(copy)
   compileFixture(copy)
-  if (target !== 'pino') replacePino(copy)
+  if (target !== 'pino') replacePino(copy, sinks)
   return copy
 }
 
@@ -116,10 +120,11 @@ async function runFiles(copy, files) {
  * Runs the suite.
  *
  * @param target 'shardlog', or 'pino' for pino itself
+ * @param sinks 'sync' or 'async' for a native destination before each JavaScript stream
  * @param only text that a file's path must contain
  */
-async function runSuite(target = 'shardlog', only = '') {
-  const copy = prepare(target)
+async function runSuite(target = 'shardlog', sinks = undefined, only = '') {
+  const copy = prepare(target, sinks)
   const before = process.cwd()
   try {
     return await runFiles(copy, testFiles(only))
@@ -135,7 +140,7 @@ function option(name) {
 }
 
 async function main() {
-  const results = await runSuite(option('--target'), option('--only'))
+  const results = await runSuite(option('--target'), option('--sinks'), option('--only'))
   const of = kind => results.filter(result => result.kind === kind)
   for (const { file, name, message } of of('failed')) {
     console.log(`FAILED ${file}: ${name}`)
