@@ -13,6 +13,9 @@ const load = () => require(root())
 /** The program `shardlog`. */
 const cli = () => path.join(root(), 'dist', 'cli', 'main.js')
 
+/** The program that measures the renderer of records; not part of the package's build. */
+const renderer = () => path.join(root(), 'build-native', 'bench', 'record_bench')
+
 /** Why it cannot be measured, or null. */
 function missing() {
   return fs.existsSync(path.join(root(), 'dist', 'index.js'))
@@ -60,4 +63,4 @@ function inForce(stats) {
   return { engine, crashSafe, directIO, directIOReason, ioAlignment }
 }
 
-module.exports = { load, open, openRecords, missing, inForce, cli }
+module.exports = { load, open, openRecords, missing, inForce, cli, renderer }

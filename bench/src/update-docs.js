@@ -39,9 +39,12 @@ function provenance(run) {
   return `Run of ${run.startedAt.slice(0, 10)}, medians of ${run.options.rounds} interleaved rounds. ${machine.join('; ')}.${failures}`
 }
 
+/** Those of the scenarios that have figures in this run. */
+const measured = (run, names) => names.filter(name => run.tables[name]?.length > 0)
+
 /** The generated part of the page on benchmarks: everything. */
 function figures(run) {
-  const sections = Object.keys(run.tables).map(name => section(run, name, '###'))
+  const sections = measured(run, Object.keys(run.tables)).map(name => section(run, name, '###'))
   return `${provenance(run)}\n\n### Goals\n\n${goals(run)}\n\n${sections.join('\n\n')}`
 }
 
@@ -50,7 +53,7 @@ const SHOWN = ['records', 'records-sustained', 'burst', 'sustained']
 
 /** The generated part of README.md: the goals, and the tables of some scenarios. */
 function summary(run) {
-  const sections = SHOWN.filter(name => run.tables[name]).map(name => section(run, name, '###'))
+  const sections = measured(run, SHOWN).map(name => section(run, name, '###'))
   const all = 'All of it, with percentiles, threads and memory: [docs/benchmarks.md](docs/benchmarks.md).'
   return `${provenance(run)} Command: \`npm run bench\`.\n\n${goals(run)}\n\n${sections.join('\n\n')}\n\n${all}`
 }

@@ -23,7 +23,8 @@ const names = [
   'read',
   'records',
   'records-latency',
-  'records-sustained'
+  'records-sustained',
+  'records-render'
 ]
 
 const find = name => {
