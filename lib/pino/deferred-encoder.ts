@@ -50,30 +50,49 @@ function writeText(recorder: Recorder, logger: Internals, fields: Fields, messag
   recorder.text(Date.now(), hook ? hook(line) : line)
 }
 
+/** Whether something sees the fields or the message between the call and the record. */
+function isWatched(logger: Internals): boolean {
+  return Boolean(logger[mixinSym]) || Boolean(logger[formattersSym].log) || wantsText(logger)
+}
+
+function write(
+  recorder: Recorder,
+  logger: Internals,
+  object: object | null | undefined,
+  text: unknown,
+  level: number
+): void {
+  const own = (object instanceof Error ? { [logger[errorKeySym]]: object } : (object ?? null)) as Fields | null
+  const message = text === undefined && own !== null ? errorMessage(logger, own) : text
+  const mixin = logger[mixinSym]
+  const shaped = mixin ? (mixIn(logger, mixin, own ?? {}, level) as Fields) : own
+  if (wantsText(logger)) {
+    writeText(recorder, logger, shaped ?? {}, message, level)
+    return
+  }
+  const format = logger[formattersSym].log
+  const fields = format ? format(shaped ?? {}) : shaped
+  const styles = stylesOf(logger)
+  const { timeText, family } = styles
+  const convert = family.convertMessage
+  const converted = convert === null || message === undefined ? message : convert(message)
+  recorder.record(styles.of(level), Date.now(), timeText === null ? '' : timeText(), fields, converted)
+}
+
 /** The encoder for a destination that records. */
 export function deferredEncoder(recorder: Recorder): RecordEncoder {
   return {
-    write(logger, object, text, level) {
-      const own = (object instanceof Error ? { [logger[errorKeySym]]: object } : (object ?? null)) as Fields | null
-      const message = text === undefined && own !== null ? errorMessage(logger, own) : text
-      const mixin = logger[mixinSym]
-      const shaped = mixin ? (mixIn(logger, mixin, own ?? {}, level) as Fields) : own
-      if (wantsText(logger)) {
-        writeText(recorder, logger, shaped ?? {}, message, level)
-        return
-      }
-      const format = logger[formattersSym].log
-      const fields = format ? format(shaped ?? {}) : shaped
+    write: (logger, object, text, level) => write(recorder, logger, object, text, level),
+    event(logger, event, values) {
       const styles = stylesOf(logger)
       const { timeText, family } = styles
-      const convert = family.convertMessage
-      recorder.record(
-        styles.of(level),
-        Date.now(),
-        timeText === null ? '' : timeText(),
-        fields,
-        convert === null || message === undefined ? message : convert(message)
-      )
+      const node = event.node(family.tree)
+      if (node === null || family.convertMessage !== null || isWatched(logger)) {
+        write(recorder, logger, event.fields(values), event.message, event.level)
+        return
+      }
+      const time = timeText === null ? '' : timeText()
+      recorder.event(styles.of(event.level), Date.now(), time, node, event.fields, values, event.message)
     }
   }
 }

@@ -3,6 +3,7 @@
  * A destination that carries an encoder is given records through it; every other gets lines of text.
  */
 
+import type { CompiledEvent } from './event'
 import type { Internals } from './internals'
 
 /** Turns records into bytes and passes them on. */
@@ -16,6 +17,8 @@ export interface RecordEncoder {
    * @param level number of the level
    */
   write(logger: Internals, fields: object | null | undefined, message: unknown, level: number): void
+  /** The same for a compiled event, where the encoder has a shorter way for it. */
+  event?(logger: Internals, event: CompiledEvent, values: readonly unknown[]): void
 }
 
 /** Where a destination carries its encoder. */

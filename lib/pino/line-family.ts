@@ -1,8 +1,6 @@
-/** What lines of loggers with the same serializers and redactions share: shapes of fields, messages, keys. */
+/** What lines of loggers with the same serializers and redactions share: keys, messages, kinds. */
 
-import { type Definition, defineString } from '../record/definition'
-import { MessageCache } from '../record/message-cache'
-import { type Conversion, ShapeTree } from '../record/shape-tree'
+import { type Conversion, type LineKind, LineTree } from '../record/line-tree'
 import type { Internals, Serializers } from './internals'
 import type { Stringifier, Stringifiers } from './redaction'
 import { quote } from './stringify'
@@ -15,13 +13,12 @@ export class JsonText {
 
 export interface LineFamily {
   readonly errorKey: string
-  readonly messageKeyName: string
-  readonly shapes: ShapeTree
-  readonly messages: MessageCache
-  /** The message's key as it is printed. */
-  readonly messageKey: Definition
+  readonly messageKey: string
+  readonly tree: LineTree
   /** What a message goes through before it is recorded. */
   readonly convertMessage: Conversion | null
+  /** The kind of lines with this head and form of time, the same one each time. */
+  kind(head: string, timeForm: number): LineKind
 }
 
 /** Hiding is done on the value's JSON, which is what a stringifier makes. */
@@ -46,14 +43,19 @@ function familyOf(logger: Internals): LineFamily {
   const messageKey = logger[messageKeySym]
   const stringifierOf = (key: string) => stringifiers[key] ?? stringifiers[wildcardFirstSym]
   const errorSerializer = (key: string) => (key === errorKey ? serializers.err : undefined)
-  const printedKey = `,${quote(messageKey)}:`
+  const conversionOf = (key: string) => conversion(serializers[key] ?? errorSerializer(key), stringifierOf(key))
+  const kinds = new Map<string, LineKind>()
   return {
     errorKey,
-    messageKeyName: messageKey,
-    shapes: new ShapeTree(key => conversion(serializers[key] ?? errorSerializer(key), stringifierOf(key))),
-    messages: new MessageCache(printedKey, quote),
-    messageKey: defineString(printedKey),
-    convertMessage: conversion(serializers[messageKey], stringifierOf(messageKey))
+    messageKey,
+    tree: new LineTree({ conversionOf, quote, messageKey }),
+    convertMessage: conversion(serializers[messageKey], stringifierOf(messageKey)),
+    kind(head, timeForm) {
+      const name = `${timeForm}${head}`
+      const kind = kinds.get(name) ?? { head, timeForm }
+      kinds.set(name, kind)
+      return kind
+    }
   }
 }
 
@@ -69,7 +71,7 @@ export function lineFamily(logger: Internals): LineFamily {
   const known = bySerializers.get(stringifiers) ?? []
   bySerializers.set(stringifiers, known)
   const found = known.find(
-    family => family.errorKey === logger[errorKeySym] && family.messageKeyName === logger[messageKeySym]
+    family => family.errorKey === logger[errorKeySym] && family.messageKey === logger[messageKeySym]
   )
   if (found) return found
   const family = familyOf(logger)

@@ -34,15 +34,6 @@ function printTime(form: number, time: number, text: string): string {
   return text
 }
 
-// Heads are few and the same for all loggers.
-const heads = new Map<string, Definition>()
-
-function headOf(text: string): Definition {
-  const head = heads.get(text) ?? defineString(text)
-  heads.set(text, head)
-  return head
-}
-
 export class LineStyles {
   readonly family: LineFamily
   readonly timeForm: number
@@ -86,12 +77,9 @@ export class LineStyles {
   #make(level: number): LineStyle {
     const logger = this.#logger
     const style: LineStyle = {
-      head: headOf(logger[lsCacheSym][level] ?? ''),
+      kind: this.family.kind(logger[lsCacheSym][level] ?? '', this.timeForm),
       bindings: this.#bindings,
-      timeForm: this.timeForm,
-      shapes: this.family.shapes,
-      messages: this.family.messages,
-      messageKey: this.family.messageKey,
+      tree: this.family.tree,
       stringify: value =>
         value instanceof JsonText ? value.text : logger[stringifySym](value, logger[stringifySafeSym]),
       quote,

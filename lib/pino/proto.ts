@@ -7,6 +7,7 @@ import { appendBindings, readBindings } from './bindings'
 import { child } from './child'
 import { traced } from './diagnostics'
 import { type EncodingStream, recordEncoderSym } from './encoder'
+import { event } from './event'
 import type { Internals } from './internals'
 import { getLevel, isLevelEnabled, setLevel } from './levels'
 import {
@@ -48,6 +49,7 @@ const methods = {
   setBindings(this: Internals, bindings: Bindings): void {
     this[chindingsSym] = appendBindings(this, bindings)
   },
+  event,
   flush,
   isLevelEnabled,
   version,

@@ -6,6 +6,7 @@ import type {
   SerializedRequest as StdSerializedRequest,
   SerializedResponse as StdSerializedResponse
 } from 'pino-std-serializers'
+import type { EventOptions } from './event'
 import type { LogFn } from './log-fn'
 import type { TransportMultiOptions, TransportPipelineOptions, TransportSingleOptions } from './stream-types'
 
@@ -119,6 +120,18 @@ export interface LoggerExtras<CustomLevels extends string = never, UseOnlyCustom
   /** The bindings as they are written, without `pid` and `hostname`. */
   bindings(): Bindings
   /** Adds to this logger's bindings; does not replace, so keys may repeat in its lines. */
+  /**
+   * A function that logs `message` with the values it is called with under `names`, and makes no object for them.
+   *
+   * @param names distinct, and no array indexes
+   * @param options `level`: name of the level it is logged at, default 'info'
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
+   */
+  event<const Names extends readonly string[] = []>(
+    message: string,
+    names?: Names,
+    options?: EventOptions
+  ): (...values: { [Name in keyof Names]: unknown }) => void
   /**
    * A function that logs `message` with the values it is called with under `names`, and makes no object for them.
    *

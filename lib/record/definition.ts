@@ -1,11 +1,15 @@
 import {
-  DEFINE_SHAPE,
   DEFINE_STRING,
+  DEFINE_TEMPLATE,
   DEFINITION_BODY,
   DEFINITION_ID,
   DEFINITION_LENGTH,
   DEFINITION_WHAT,
-  KEY_PREFIX_BYTES
+  MAX_TEXT_BYTES,
+  TEMPLATE_HEAD,
+  TEMPLATE_MESSAGE_FORM,
+  TEMPLATE_TIME_FORM,
+  TEXT_PREFIX_BYTES
 } from './wire'
 
 /** Something that records refer to by its id, and that is defined once in each segment in which they do. */
@@ -36,18 +40,32 @@ export function defineString(text: string): Definition {
   return definition
 }
 
-/** The keys of a record, each as it is printed: `,"userId":`. A key has at most 65,535 bytes. */
-export function defineShape(keys: readonly string[]): Definition {
-  const lengths = keys.map(key => Buffer.byteLength(key))
-  const definition = define(
-    DEFINE_SHAPE,
-    lengths.reduce((sum, length) => sum + KEY_PREFIX_BYTES + length, 0)
-  )
-  let at = DEFINITION_BODY
-  keys.forEach((key, i) => {
-    definition.bytes.writeUInt16LE(lengths[i]!, at)
-    definition.bytes.write(key, at + KEY_PREFIX_BYTES)
-    at += KEY_PREFIX_BYTES + lengths[i]!
-  })
+/** What lines have in common, each text as it is printed. */
+export interface TemplateTexts {
+  /** One of TIME_*. */
+  timeForm: number
+  /** One of MESSAGE_*. */
+  messageForm: number
+  head: string
+  /** The message with its key, or its key alone, as `messageForm` says. */
+  message: string
+  keys: readonly string[]
+}
+
+/** Null if one of the texts is too long for a template. */
+export function defineTemplate({ timeForm, messageForm, head, message, keys }: TemplateTexts): Definition | null {
+  const texts = [head, message, ...keys].map(text => Buffer.from(text))
+  if (texts.some(text => text.length > MAX_TEXT_BYTES)) return null
+  const length = texts.reduce((sum, text) => sum + TEXT_PREFIX_BYTES + text.length, TEMPLATE_HEAD)
+  const definition = define(DEFINE_TEMPLATE, length)
+  const { bytes } = definition
+  bytes[DEFINITION_BODY + TEMPLATE_TIME_FORM] = timeForm
+  bytes[DEFINITION_BODY + TEMPLATE_MESSAGE_FORM] = messageForm
+  let at = DEFINITION_BODY + TEMPLATE_HEAD
+  for (const text of texts) {
+    bytes.writeUInt16LE(text.length, at)
+    bytes.set(text, at + TEXT_PREFIX_BYTES)
+    at += TEXT_PREFIX_BYTES + text.length
+  }
   return definition
 }

@@ -1,9 +1,21 @@
 import { Cursor, DamagedRecord } from './cursor'
-import { DEFINE_SHAPE, DEFINE_STRING, INLINE_MESSAGE, NO_ID } from './wire'
+import { DEFINE_STRING, DEFINE_TEMPLATE, MESSAGE_INLINE, MESSAGE_NONE, NO_ID, TIME_TEXT } from './wire'
 
-type Definition = { what: 'string'; bytes: Buffer } | { what: 'shape'; keys: readonly Buffer[] }
+/** What lines have in common, each text as it is printed. */
+export interface Template {
+  /** One of TIME_*. */
+  timeForm: number
+  /** One of MESSAGE_*. */
+  messageForm: number
+  head: Buffer
+  /** The message with its key, its key alone, or nothing, as `messageForm` says. */
+  message: Buffer
+  keys: readonly Buffer[]
+}
 
-/** What the records of one segment have defined so far (section 4). Strings and shapes share one space of ids. */
+type Definition = { what: 'string'; bytes: Buffer } | { what: 'template'; template: Template }
+
+/** What the records of one segment have defined so far (section 4). Strings and templates share one space of ids. */
 export class Dictionary {
   private readonly definitions = new Map<number, Definition>()
 
@@ -15,10 +27,8 @@ export class Dictionary {
     const id = cursor.u32()
     const what = cursor.u8()
     const body = cursor.take(cursor.u32())
-    if (id === NO_ID || id === INLINE_MESSAGE) throw new DamagedRecord(`${id} is not an id to be defined`)
-    if (what === DEFINE_STRING) this.definitions.set(id, { what: 'string', bytes: Buffer.from(body) })
-    else if (what === DEFINE_SHAPE) this.definitions.set(id, { what: 'shape', keys: readKeys(body) })
-    else throw new DamagedRecord(`there is no definition of kind ${what}`)
+    if (id === NO_ID) throw new DamagedRecord(`${id} is not an id to be defined`)
+    this.definitions.set(id, readDefinition(what, body))
   }
 
   /** @throws DamagedRecord if the id is not a string's. */
@@ -28,17 +38,32 @@ export class Dictionary {
     return found.bytes
   }
 
-  /** @throws DamagedRecord if the id is not a shape's. */
-  shape(id: number): readonly Buffer[] {
+  /** @throws DamagedRecord if the id is not a template's. */
+  template(id: number): Template {
     const found = this.definitions.get(id)
-    if (found?.what !== 'shape') throw new DamagedRecord(`no shape has the id ${id}`)
-    return found.keys
+    if (found?.what !== 'template') throw new DamagedRecord(`no template has the id ${id}`)
+    return found.template
   }
 }
 
-function readKeys(body: Buffer): Buffer[] {
-  const cursor = new Cursor(body, 0, body.length)
-  const keys: Buffer[] = []
-  while (cursor.left > 0) keys.push(Buffer.from(cursor.take(cursor.u16())))
-  return keys
+function readDefinition(what: number, body: Buffer): Definition {
+  if (what === DEFINE_STRING) return { what: 'string', bytes: Buffer.from(body) }
+  if (what === DEFINE_TEMPLATE) return { what: 'template', template: readTemplate(body) }
+  throw new DamagedRecord(`there is no definition of kind ${what}`)
 }
+
+function readTemplate(body: Buffer): Template {
+  const cursor = new Cursor(body, 0, body.length)
+  const timeForm = cursor.u8()
+  if (timeForm > TIME_TEXT) throw new DamagedRecord(`there is no timeForm ${timeForm}`)
+  const messageForm = cursor.u8()
+  if (messageForm > MESSAGE_INLINE) throw new DamagedRecord(`there is no messageForm ${messageForm}`)
+  const head = readText(cursor)
+  const message = readText(cursor)
+  if (messageForm === MESSAGE_NONE && message.length > 0) throw new DamagedRecord('a message where there is none')
+  const keys: Buffer[] = []
+  while (cursor.left > 0) keys.push(readText(cursor))
+  return { timeForm, messageForm, head, message, keys }
+}
+
+const readText = (cursor: Cursor): Buffer => Buffer.from(cursor.take(cursor.u16()))

@@ -1,22 +1,15 @@
 import type { DirectRoute } from '../engine/native-binding'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format'
 import type { Definition } from './definition'
-import type { MessageCache } from './message-cache'
-import { type ShapeNode, type ShapeTree, shapeOf } from './shape-tree'
+import type { LineKind, LineNode, LineTree, Template } from './line-tree'
 import * as wire from './wire'
 
 /** What the lines of one logger and level have in common. */
 export interface LineStyle {
-  /** What a line begins with: `{"level":30`. */
-  readonly head: Definition
+  readonly kind: LineKind
   /** The bindings as they are printed: `,"pid":71,"hostname":"a"`; null if there are none. */
   readonly bindings: Definition | null
-  /** One of TIME_*. */
-  readonly timeForm: number
-  readonly shapes: ShapeTree
-  readonly messages: MessageCache
-  /** The message's key as it is printed: `,"msg":`. */
-  readonly messageKey: Definition
+  readonly tree: LineTree
   /** JSON of what is neither string, number, boolean nor null; undefined: not to be printed. Does not throw. */
   readonly stringify: (value: unknown) => string | undefined
   /** A string as JSON; asked for strings with lone surrogates, which UTF-8 cannot say. */
@@ -31,12 +24,27 @@ export interface RecordEncoder {
    * Records a line.
    *
    * @param time ms since the Unix epoch
-   * @param timeText the text of the time if the style's `timeForm` is TIME_TEXT
+   * @param timeText the text of the time if the `timeForm` of the style's kind is TIME_TEXT
    * @param fields an object whose own enumerable properties are printed
    * @param message undefined: none
    * @returns true if accepted, false if dropped and counted. Throws what a getter, a `toJSON` or a conversion throws.
    */
   record(style: LineStyle, time: number, timeText: string, fields: object | null, message: unknown): boolean
+  /**
+   * As `record`, of values whose keys are known beforehand.
+   *
+   * @param node the keys' place in the style's tree; none of them has a conversion
+   * @param toFields makes the object that values stand for
+   */
+  event(
+    style: LineStyle,
+    time: number,
+    timeText: string,
+    node: LineNode,
+    toFields: (values: readonly unknown[]) => object,
+    values: readonly unknown[],
+    message: string
+  ): boolean
   /** Records a finished line, newline included. */
   text(time: number, line: string): boolean
   /** From now on everything takes the call route. */
@@ -52,14 +60,9 @@ export interface RecordTarget {
 // Constants of this module rather than imports: an import is a property read at each use, which shows in this path.
 const {
   HEADER_BYTES,
-  HEADER_TIME_FORM,
-  HEADER_COUNT,
-  HEADER_TIME,
-  HEADER_HEAD,
+  HEADER_TEMPLATE,
   HEADER_BINDINGS,
-  HEADER_SHAPE,
-  HEADER_MESSAGE,
-  INLINE_MESSAGE,
+  HEADER_TIME,
   NO_ID,
   KIND_BUNDLE,
   KIND_RECORD,
@@ -128,9 +131,7 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
   // Where `body` writes, and what it used.
   let bytes: Buffer = scratch
   let view: DataView = scratchView
-  let shape: Definition | null = null
-  let message: Definition | null = null
-  let inlineMessage = false
+  let template: Template | null = null
 
   // The leased segment: the lease's serial number when it was noticed, and its number in this thread.
   let serial = -1
@@ -209,17 +210,14 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     return putOther(at, limit, value, style)
   }
 
-  /** Behind the fields: the text of the time, a message that is not defined. */
+  /** Behind the fields: the text of the time, a message that the template does not hold. */
   function putRest(at: number, limit: number, style: LineStyle, timeText: string, text: unknown): number {
     let end = at
-    if (style.timeForm === TIME_TEXT) end = putUtf8(TAG_JSON, end, limit, timeText)
-    if (end === NO_ROOM || !inlineMessage) return end
-    if (end + 4 > limit) return NO_ROOM
-    view.setUint32(end, style.messageKey.id, true)
-    return putValue(end + 4, limit, text, style)
+    if (style.kind.timeForm === TIME_TEXT) end = putUtf8(TAG_JSON, end, limit, timeText)
+    return end === NO_ROOM || template!.message !== null ? end : putValue(end, limit, text, style)
   }
 
-  /** Writes a RECORD to [at, limit). Its end, NO_ROOM or IMPOSSIBLE; `shape` and `message` are then what it refers to. */
+  /** Writes a RECORD to [at, limit). Its end, NO_ROOM or IMPOSSIBLE; `template` is then what it refers to. */
   function body(
     at: number,
     limit: number,
@@ -231,11 +229,11 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
   ): number {
     let end = at + HEADER_BYTES
     if (end > limit) return NO_ROOM
-    let node: ShapeNode | null = style.shapes.root
+    let node: LineNode | null = style.tree.root
     if (fields !== null) {
       for (const key in fields) {
         if (!isOwn.call(fields, key)) continue
-        node = node.next.key === key ? node.next : style.shapes.step(node, key)
+        node = node.next.key === key ? node.next : style.tree.step(node, key)
         if (node === null) return IMPOSSIBLE
         let value: unknown = (fields as Record<string, unknown>)[key]
         if (node.convert !== null && value !== undefined) value = node.convert(value)
@@ -243,22 +241,52 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
         if (end === NO_ROOM) return NO_ROOM
       }
     }
-    shape = node.count === 0 ? null : (node.shape ?? shapeOf(node, style.quote))
-    message = typeof text === 'string' ? style.messages.find(text) : null
-    inlineMessage = text !== undefined && message === null
-    if (inlineMessage || style.timeForm === TIME_TEXT) {
+    return putHeader(at, end, limit, style, time, timeText, node, text)
+  }
+
+  /** As `body`, of an event's values instead of an object's. */
+  function bodyOfValues(
+    at: number,
+    limit: number,
+    style: LineStyle,
+    time: number,
+    timeText: string,
+    node: LineNode,
+    values: readonly unknown[],
+    text: string
+  ): number {
+    let end = at + HEADER_BYTES
+    if (end > limit) return NO_ROOM
+    const { count } = node
+    for (let i = 0; i < count; i++) {
+      end = putValue(end, limit, values[i], style)
+      if (end === NO_ROOM) return NO_ROOM
+    }
+    return putHeader(at, end, limit, style, time, timeText, node, text)
+  }
+
+  /** Writes what follows the values, which end at `from`, and the header at `at`. As `body`. */
+  function putHeader(
+    at: number,
+    from: number,
+    limit: number,
+    style: LineStyle,
+    time: number,
+    timeText: string,
+    node: LineNode,
+    text: unknown
+  ): number {
+    let end = from
+    template = style.tree.template(node, style.kind, text)
+    if (template === null) return IMPOSSIBLE
+    if (template.message === null || style.kind.timeForm === TIME_TEXT) {
       end = putRest(end, limit, style, timeText, text)
       if (end === NO_ROOM) return NO_ROOM
     }
     bytes[at] = KIND_RECORD
-    bytes[at + HEADER_TIME_FORM] = style.timeForm
-    view.setUint16(at + HEADER_COUNT, node.count, true)
-    view.setFloat64(at + HEADER_TIME, time, true)
-    view.setUint32(at + HEADER_HEAD, style.head.id, true)
+    view.setUint32(at + HEADER_TEMPLATE, template.id, true)
     view.setUint32(at + HEADER_BINDINGS, style.bindings === null ? NO_ID : style.bindings.id, true)
-    view.setUint32(at + HEADER_SHAPE, shape === null ? NO_ID : shape.id, true)
-    const id = message === null ? NO_ID : message.id
-    view.setUint32(at + HEADER_MESSAGE, inlineMessage ? INLINE_MESSAGE : id, true)
+    view.setFloat64(at + HEADER_TIME, time, true)
     return end
   }
 
@@ -268,8 +296,9 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
 
   /** What the record just written refers to and its segment has not been told; all of it if that is a segment we do not see. */
   function unknown(style: LineStyle, all: boolean): Definition[] {
-    const used = [style.head, style.bindings, shape, message, inlineMessage ? style.messageKey : null]
-    return used.filter((definition): definition is Definition => definition !== null && (all || !isKnown(definition)))
+    return [template, style.bindings].filter(
+      (definition): definition is Definition => definition !== null && (all || !isKnown(definition))
+    )
   }
 
   /** Numbers the leased segment, anew when the lease has changed. */
@@ -288,30 +317,51 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     return true
   }
 
+  /** Whether everything that the record just written refers to is known in its segment. */
+  function allKnown(style: LineStyle): boolean {
+    return template!.definedIn === segment && isKnown(style.bindings)
+  }
+
+  /** Makes the leased segment the place that `body` writes to. */
+  function aim(): void {
+    if (lease[BUFFER] !== current) look(lease[BUFFER]!)
+    if (lease[SERIAL] !== serial) noticeSegment()
+    bytes = leased
+    view = leasedView
+  }
+
   function recordNow(style: LineStyle, time: number, timeText: string, fields: object | null, text: unknown): boolean {
     const word = lease[WORD]!
     const offset = words[word]!
     // Sealed words are negative.
     if (open && offset >= FIRST_OFFSET) {
-      if (lease[BUFFER] !== current) look(lease[BUFFER]!)
-      if (lease[SERIAL] !== serial) noticeSegment()
-      bytes = leased
-      view = leasedView
+      aim()
       const base = lease[START]! + offset
-      const limit = lease[START]! + lease[LIMIT]!
-      const end = body(base + PREFIX_BYTES, limit, style, time, timeText, fields, text)
-      if (
-        end > 0 &&
-        style.head.definedIn === segment &&
-        isKnown(style.bindings) &&
-        isKnown(shape) &&
-        isKnown(message) &&
-        (!inlineMessage || isKnown(style.messageKey)) &&
-        accept(word, offset, base, end)
-      )
-        return true
+      const end = body(base + PREFIX_BYTES, lease[START]! + lease[LIMIT]!, style, time, timeText, fields, text)
+      if (end > 0 && allKnown(style) && accept(word, offset, base, end)) return true
     }
     return recordBundle(style, time, timeText, fields, text)
+  }
+
+  function eventNow(
+    style: LineStyle,
+    time: number,
+    timeText: string,
+    node: LineNode,
+    toFields: (values: readonly unknown[]) => object,
+    values: readonly unknown[],
+    text: string
+  ): boolean {
+    const word = lease[WORD]!
+    const offset = words[word]!
+    if (open && offset >= FIRST_OFFSET) {
+      aim()
+      const base = lease[START]! + offset
+      const limit = lease[START]! + lease[LIMIT]!
+      const end = bodyOfValues(base + PREFIX_BYTES, limit, style, time, timeText, node, values, text)
+      if (end > 0 && allKnown(style) && accept(word, offset, base, end)) return true
+    }
+    return recordBundle(style, time, timeText, toFields(values), text)
   }
 
   /** A record with the definitions that its segment lacks. */
@@ -428,6 +478,16 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
       busy = true
       try {
         return recordNow(style, time, timeText, fields, text)
+      } finally {
+        busy = false
+        if (waiting.length > 0) sendWaiting()
+      }
+    },
+    event: (style, time, timeText, node, toFields, values, text) => {
+      if (busy) return inner().event(style, time, timeText, node, toFields, values, text)
+      busy = true
+      try {
+        return eventNow(style, time, timeText, node, toFields, values, text)
       } finally {
         busy = false
         if (waiting.length > 0) sendWaiting()

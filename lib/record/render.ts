@@ -1,12 +1,12 @@
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { Cursor, DamagedRecord } from './cursor'
-import { Dictionary } from './dictionary'
+import { Dictionary, type Template } from './dictionary'
 import { printNumber, readTimeText, readValue } from './value'
 import {
-  INLINE_MESSAGE,
   KIND_BUNDLE,
   KIND_RECORD,
   KIND_TEXT,
+  MESSAGE_INLINE,
   NO_ID,
   TIME_ISO,
   TIME_MS,
@@ -48,8 +48,7 @@ function printTime(form: number, time: number): Buffer {
   }
 }
 
-function renderFields(cursor: Cursor, count: number, keys: readonly Buffer[]): Buffer[] {
-  if (count !== keys.length) throw new DamagedRecord(`${count} values for ${keys.length} keys`)
+function renderFields(cursor: Cursor, keys: readonly Buffer[]): Buffer[] {
   const parts: Buffer[] = []
   for (const key of keys) {
     const value = readValue(cursor)
@@ -58,45 +57,31 @@ function renderFields(cursor: Cursor, count: number, keys: readonly Buffer[]): B
   return parts
 }
 
-function renderMessage(cursor: Cursor, id: number, dictionary: Dictionary): Buffer[] {
-  if (id === NO_ID) return []
-  if (id !== INLINE_MESSAGE) return [dictionary.string(id)]
-  const key = dictionary.string(cursor.u32())
+function renderMessage(cursor: Cursor, { messageForm, message }: Template): Buffer[] {
+  if (messageForm !== MESSAGE_INLINE) return [message]
   const value = readValue(cursor)
-  return value ? [key, value] : []
+  return value ? [message, value] : []
 }
 
 interface RecordHeader {
-  form: number
-  count: number
-  time: number
-  head: number
+  template: number
   bindings: number
-  shape: number
-  message: number
+  time: number
 }
 
 /** The fixed part of a RECORD, behind its kind byte (section 3). */
 function readHeader(cursor: Cursor): RecordHeader {
-  return {
-    form: cursor.u8(),
-    count: cursor.u16(),
-    time: cursor.f64(),
-    head: cursor.u32(),
-    bindings: cursor.u32(),
-    shape: cursor.u32(),
-    message: cursor.u32()
-  }
+  return { template: cursor.u32(), bindings: cursor.u32(), time: cursor.f64() }
 }
 
 /** The line of a RECORD; `cursor` is behind its header. */
 function renderRecord(cursor: Cursor, header: RecordHeader, dictionary: Dictionary): Buffer {
-  const { form, count, time } = header
-  const head = dictionary.string(header.head)
+  const template = dictionary.template(header.template)
+  const { timeForm, head, keys } = template
   const bindings = header.bindings === NO_ID ? [] : [dictionary.string(header.bindings)]
-  const fields = renderFields(cursor, count, header.shape === NO_ID ? [] : dictionary.shape(header.shape))
-  const printedTime = form === TIME_TEXT ? readTimeText(cursor) : printTime(form, time)
-  const message = renderMessage(cursor, header.message, dictionary)
+  const fields = renderFields(cursor, keys)
+  const printedTime = timeForm === TIME_TEXT ? readTimeText(cursor) : printTime(timeForm, header.time)
+  const message = renderMessage(cursor, template)
   cursor.finish()
   return Buffer.concat([head, printedTime, ...bindings, ...fields, ...message, Buffer.from('}\n')])
 }

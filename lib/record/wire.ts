@@ -19,28 +19,17 @@ export const MAX_BUNDLE_COUNT = 0xff
 
 /** Section 3: the fields of a RECORD, from its kind byte on. */
 export const HEADER_KIND = 0
-/** u8, one of TIME_* */
-export const HEADER_TIME_FORM = 1
-/** u16 */
-export const HEADER_COUNT = 2
-/** f64, ms since the Unix epoch */
-export const HEADER_TIME = 4
-/** u32, id of a string */
-export const HEADER_HEAD = 12
+/** u32, id of a template */
+export const HEADER_TEMPLATE = 1
 /** u32, id of a string or NO_ID */
-export const HEADER_BINDINGS = 16
-/** u32, id of a shape or NO_ID */
-export const HEADER_SHAPE = 20
-/** u32, id of a string, NO_ID or INLINE_MESSAGE */
-export const HEADER_MESSAGE = 24
+export const HEADER_BINDINGS = 5
+/** f64, ms since the Unix epoch */
+export const HEADER_TIME = 9
 /** Where the values begin. */
-export const HEADER_BYTES = 28
-export const MAX_VALUES = 0xffff
+export const HEADER_BYTES = 17
 
 /** In place of an id: there is none. */
 export const NO_ID = 0
-/** In place of a message's id: a key and a value follow the fields. */
-export const INLINE_MESSAGE = 0xffffffff
 
 /** Section 3.1: how the time is printed. */
 export const TIME_NONE = 0
@@ -77,6 +66,19 @@ export const DEFINITION_LENGTH = 5
 export const DEFINITION_BODY = 9
 /** What a definition defines. */
 export const DEFINE_STRING = 1
-export const DEFINE_SHAPE = 2
-/** In a shape: the u16 length before each key. */
-export const KEY_PREFIX_BYTES = 2
+export const DEFINE_TEMPLATE = 2
+
+/** The body of a template. u8, one of TIME_* */
+export const TEMPLATE_TIME_FORM = 0
+/** u8, one of MESSAGE_* */
+export const TEMPLATE_MESSAGE_FORM = 1
+/** Where the head lies, and behind it the message and the keys, each behind its u16 length. */
+export const TEMPLATE_HEAD = 2
+export const TEXT_PREFIX_BYTES = 2
+export const MAX_TEXT_BYTES = 0xffff
+
+export const MESSAGE_NONE = 0
+/** The template has the message as it is printed, key included. */
+export const MESSAGE_FIXED = 1
+/** The template has the key, the record a value. */
+export const MESSAGE_INLINE = 2

@@ -11,19 +11,32 @@ namespace {
 
 constexpr size_t kFirstSlots = 256;
 
-// Number of keys in a shape's body, or -1 if they do not fill it exactly.
-int64_t CountKeys(const uint8_t* body, size_t size) {
-  int64_t keys = 0;
-  size_t at = 0;
-  while (at < size) {
-    if (size - at < kShapeKeyPrefixBytes) return -1;
-    const size_t length = format::Load<uint16_t>(body + at);
-    at += kShapeKeyPrefixBytes;
-    if (length > size - at) return -1;
-    at += length;
-    keys++;
+// Number of texts in [from, end), or -1 if they do not fill it exactly.
+int64_t CountTexts(const uint8_t* from, const uint8_t* end) {
+  int64_t texts = 0;
+  while (from < end) {
+    if (static_cast<size_t>(end - from) < kTextPrefixBytes) return -1;
+    const TemplateText text = TextAt(from);
+    if (text.size > static_cast<size_t>(end - text.bytes)) return -1;
+    from = text.end();
+    texts++;
   }
-  return keys;
+  return texts;
+}
+
+// Number of keys in a template's body, or -1 if it breaks section 4.
+int64_t CountKeys(const uint8_t* body, size_t size) {
+  constexpr int64_t kHeadAndMessage = 2;
+  if (size < kTemplateHeadOffset) return -1;
+  const uint8_t message_form = body[kTemplateMessageFormOffset];
+  if (body[kTemplateTimeFormOffset] > static_cast<uint8_t>(TimeForm::kText)) return -1;
+  if (message_form > static_cast<uint8_t>(MessageForm::kInRecord)) return -1;
+  const uint8_t* const head = body + kTemplateHeadOffset;
+  const int64_t texts = CountTexts(head, body + size);
+  if (texts < kHeadAndMessage) return -1;
+  const bool has_message = TextAt(TextAt(head).end()).size != 0;
+  if (has_message && static_cast<MessageForm>(message_form) == MessageForm::kNone) return -1;
+  return texts - kHeadAndMessage;
 }
 
 }  // namespace
@@ -44,13 +57,13 @@ const uint8_t* Dictionary::Define(const uint8_t* from, const uint8_t* end) {
   definition.size = format::Load<uint32_t>(from + kDefinitionLengthOffset);
   definition.bytes = from + kDefinitionHeaderBytes;
   definition.epoch = epoch_;
-  if (definition.id == kNoId || definition.id == kMessageInRecord) return nullptr;
+  if (definition.id == kNoId) return nullptr;
   if (definition.size > static_cast<size_t>(end - definition.bytes)) return nullptr;
   switch (static_cast<Defines>(from[kDefinitionWhatOffset])) {
     case Defines::kString:
       definition.keys = Definition::kIsString;
       break;
-    case Defines::kShape: {
+    case Defines::kTemplate: {
       const int64_t keys = CountKeys(definition.bytes, definition.size);
       if (keys < 0) return nullptr;
       definition.keys = static_cast<uint32_t>(keys);

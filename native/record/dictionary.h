@@ -9,18 +9,33 @@
 #include <cstdint>
 #include <vector>
 
+#include "format/block.h"
+#include "record/wire.h"
+
 namespace shardlog::record {
 
 struct Definition {
-  const uint8_t* bytes = nullptr;  // a string's bytes, or a shape's keys with their lengths
+  const uint8_t* bytes = nullptr;  // the body
   uint32_t size = 0;
-  uint32_t keys = 0;   // of a shape; kIsString for a string
+  uint32_t keys = 0;   // of a template; kIsString for a string
   uint32_t id = 0;     // used by the hash table only
   uint32_t epoch = 0;  // the segment it is of; older ones are none
 
   static constexpr uint32_t kIsString = 0xFFFFFFFFu;
   bool is_string() const { return keys == kIsString; }
 };
+
+// A text of a template, and what stands behind it.
+struct TemplateText {
+  const uint8_t* bytes;
+  size_t size;
+  const uint8_t* end() const { return bytes + size; }
+};
+
+// The text whose length is at `from`. It lies in the template's body if Dictionary took that.
+inline TemplateText TextAt(const uint8_t* from) {
+  return {from + kTextPrefixBytes, format::Load<uint16_t>(from)};
+}
 
 class Dictionary {
  public:
@@ -36,12 +51,12 @@ class Dictionary {
   // id. Returns where it ends, or nullptr if it breaks section 4; then nothing is changed.
   const uint8_t* Define(const uint8_t* from, const uint8_t* end);
 
-  // The string or shape `id`, or nullptr. Valid until the next Define or Reset.
+  // The string or template `id`, or nullptr. Valid until the next Define or Reset.
   const Definition* String(uint32_t id) const {
     const Definition* found = Find(id);
     return found != nullptr && found->is_string() ? found : nullptr;
   }
-  const Definition* Shape(uint32_t id) const {
+  const Definition* Template(uint32_t id) const {
     const Definition* found = Find(id);
     return found != nullptr && !found->is_string() ? found : nullptr;
   }

@@ -10,11 +10,6 @@ namespace {
 // Up to here a line's bound is taken to be all escapes, without a look at the bytes.
 constexpr size_t kUncountedBytes = 4096;
 
-bool HasLast(const RecordHeader& header) {
-  return static_cast<TimeForm>(header.time_form) == TimeForm::kText ||
-         header.message == kMessageInRecord;
-}
-
 }  // namespace
 
 void SegmentRenderer::Open(const uint8_t* entries, size_t valid) {
@@ -95,96 +90,82 @@ bool SegmentRenderer::AppendRecord(LineBuffer* out) {
   const RecordHeader header = DecodeRecordHeader(payload_.from);
   Parts parts;
   if (!FindParts(header, &parts)) return false;
-  char* const line = out->BeginLine(Bound(header, parts));
-  char* const end = WriteLine(line, header, &parts);
+  char* const line = out->BeginLine(Bound(parts));
+  char* const end = WriteLine(line, header.time, &parts);
   if (end == nullptr) return false;
   out->EndLine(end);
   return true;
 }
 
 bool SegmentRenderer::FindParts(const RecordHeader& header, Parts* parts) const {
-  if (!FindString(header.head, &parts->head)) return false;
-  if (header.bindings != kNoId && !FindString(header.bindings, &parts->bindings)) return false;
-  if (header.message != kNoId && header.message != kMessageInRecord &&
-      !FindString(header.message, &parts->message)) {
-    return false;
+  if (!FindTemplate(header.template_id, parts)) return false;
+  if (header.bindings != kNoId) {
+    const Definition* const bindings = dictionary_.String(header.bindings);
+    if (bindings == nullptr) return false;
+    parts->bindings = {bindings->bytes, bindings->size};
   }
-  if (!FindShape(header, parts)) return false;
   parts->values = {payload_.from + kRecordHeaderBytes, payload_.from + payload_.size, end_};
-  return !HasLast(header) || FindLast(header, parts);
-}
-
-bool SegmentRenderer::FindString(uint32_t id, Text* text) const {
-  const Definition* const found = dictionary_.String(id);
-  if (found == nullptr) return false;
-  *text = {found->bytes, found->size};
-  return true;
-}
-
-bool SegmentRenderer::FindShape(const RecordHeader& header, Parts* parts) const {
-  if (header.shape == kNoId) return header.count == 0;
-  const Definition* const shape = dictionary_.Shape(header.shape);
-  if (shape == nullptr || shape->keys != header.count) return false;
-  parts->keys = {shape->bytes, shape->size};
-  return true;
-}
-
-// timeText, which stands behind the values but is printed before them, and the message's key, whose
-// size has to be known before there is room for the line.
-bool SegmentRenderer::FindLast(const RecordHeader& header, Parts* parts) const {
+  if (parts->time_form != TimeForm::kText) return true;
+  // It stands behind the values but is printed before them.
   Source at = parts->values;
-  if (!SkipValues(header.count, &at)) return false;
-  if (static_cast<TimeForm>(header.time_form) == TimeForm::kText &&
-      !TakeText(&at, &parts->time_text)) {
-    return false;
-  }
-  if (header.message == kMessageInRecord) {
-    if (at.left() < sizeof(uint32_t)) return false;
-    if (!FindString(format::Load<uint32_t>(at.from), &parts->message)) return false;
-    at.from += sizeof(uint32_t);
-  }
-  parts->last = at;
+  return SkipValues(parts->count, &at) && TakeText(&at, &parts->time_text);
+}
+
+bool SegmentRenderer::FindTemplate(uint32_t id, Parts* parts) const {
+  const Definition* const found = dictionary_.Template(id);
+  if (found == nullptr) return false;
+  const TemplateText head = TextAt(found->bytes + kTemplateHeadOffset);
+  const TemplateText message = TextAt(head.end());
+  parts->time_form = static_cast<TimeForm>(found->bytes[kTemplateTimeFormOffset]);
+  parts->message_form = static_cast<MessageForm>(found->bytes[kTemplateMessageFormOffset]);
+  parts->count = found->keys;
+  parts->head = {head.bytes, head.size};
+  parts->message = {message.bytes, message.size};
+  parts->keys = message.end();
+  parts->keys_size = found->size - static_cast<size_t>(message.end() - found->bytes);
   return true;
 }
 
 // The most bytes that the line can take.
-size_t SegmentRenderer::Bound(const RecordHeader& header, const Parts& parts) const {
+size_t SegmentRenderer::Bound(const Parts& parts) const {
   constexpr size_t kBraceAndNewline = 2;
   const size_t fixed = parts.head.size + parts.bindings.size + parts.message.size +
-                       parts.keys.size + TimeText::kBytes + kBraceAndNewline;
+                       parts.keys_size + TimeText::kBytes + kBraceAndNewline;
   if (payload_.size <= kUncountedBytes) return fixed + payload_.size * kEscapedBytes;
   return fixed + payload_.size + CountEscaped(payload_.from, payload_.size) * (kEscapedBytes - 1) +
-         (header.count + size_t{1}) * kValueBytes;
+         (parts.count + size_t{1}) * kValueBytes;
 }
 
 // Returns the end of the line, or nullptr if the record is damaged.
-char* SegmentRenderer::WriteLine(char* to, const RecordHeader& header, Parts* parts) {
+char* SegmentRenderer::WriteLine(char* to, double time, Parts* parts) {
   to = CopyText(to, parts->head.from, parts->head.size, end_);
-  to = WriteTime(to, header, *parts);
+  to = WriteTime(to, time, *parts);
   if (to == nullptr) return nullptr;
   if (parts->bindings.size != 0) {
     to = CopyText(to, parts->bindings.from, parts->bindings.size, end_);
   }
-  to = WriteFields(to, parts->keys.from, header.count, &parts->values);
+  to = WriteFields(to, parts->keys, parts->count, &parts->values);
   if (to == nullptr) return nullptr;
-  Source* const rest = HasLast(header) ? &parts->last : &parts->values;
-  if (header.message == kMessageInRecord) {
-    to = WriteField(to, parts->message, rest);
+  if (parts->time_form == TimeForm::kText) {
+    parts->values.from = parts->time_text.from + parts->time_text.size;
+  }
+  if (parts->message_form == MessageForm::kInRecord) {
+    to = WriteField(to, parts->message, &parts->values);
     if (to == nullptr) return nullptr;
-  } else if (parts->message.size != 0) {
+  } else if (parts->message_form == MessageForm::kFixed) {
     to = CopyText(to, parts->message.from, parts->message.size, end_);
   }
-  return rest->left() == 0 ? CopyLiteral(to, "}\n") : nullptr;
+  return parts->values.left() == 0 ? CopyLiteral(to, "}\n") : nullptr;
 }
 
-char* SegmentRenderer::WriteTime(char* to, const RecordHeader& header, const Parts& parts) {
-  switch (static_cast<TimeForm>(header.time_form)) {
+char* SegmentRenderer::WriteTime(char* to, double time, const Parts& parts) {
+  switch (parts.time_form) {
     case TimeForm::kNone:
       return to;
     case TimeForm::kMilliseconds:
     case TimeForm::kSeconds:
     case TimeForm::kIso:
-      return time_text_.Write(to, static_cast<TimeForm>(header.time_form), header.time);
+      return time_text_.Write(to, parts.time_form, time);
     case TimeForm::kText:
       return CopyText(to, parts.time_text.from, parts.time_text.size, end_);
   }

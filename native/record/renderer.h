@@ -42,13 +42,16 @@ class SegmentRenderer {
  private:
   // What a line is made of; texts are empty where there is none.
   struct Parts {
+    TimeForm time_form;
+    MessageForm message_form;
+    uint32_t count;  // of keys
     Text head;
     Text time_text;  // only with TimeForm::kText
     Text bindings;
-    Text message;  // whole, or only its key with kMessageInRecord
-    Text keys;     // the body of the shape
-    Source values;
-    Source last;  // what follows the values and timeText, if something has to
+    Text message;         // whole, or only its key with MessageForm::kInRecord
+    const uint8_t* keys;  // each behind its length
+    size_t keys_size;
+    Source values;  // and what follows them
   };
 
   bool Enter(Text payload);
@@ -57,12 +60,10 @@ class SegmentRenderer {
   void AppendText(LineBuffer* out) const;
   bool AppendRecord(LineBuffer* out);
   bool FindParts(const RecordHeader& header, Parts* parts) const;
-  bool FindShape(const RecordHeader& header, Parts* parts) const;
-  bool FindLast(const RecordHeader& header, Parts* parts) const;
-  bool FindString(uint32_t id, Text* text) const;
-  size_t Bound(const RecordHeader& header, const Parts& parts) const;
-  char* WriteLine(char* to, const RecordHeader& header, Parts* parts);
-  char* WriteTime(char* to, const RecordHeader& header, const Parts& parts);
+  bool FindTemplate(uint32_t id, Parts* parts) const;
+  size_t Bound(const Parts& parts) const;
+  char* WriteLine(char* to, double time, Parts* parts);
+  char* WriteTime(char* to, double time, const Parts& parts);
 
   Dictionary dictionary_;
   TimeText time_text_;

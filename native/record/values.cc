@@ -104,7 +104,7 @@ char* WriteFields(char* to, const uint8_t* keys, uint32_t count, Source* values)
   Source source = *values;  // a local one can live in registers
   for (uint32_t i = 0; i < count && to != nullptr; i++) {
     const size_t size = format::Load<uint16_t>(keys);
-    keys += kShapeKeyPrefixBytes;
+    keys += kTextPrefixBytes;
     to = WriteOne(to, {keys, size}, &source);
     keys += size;
   }

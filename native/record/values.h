@@ -1,4 +1,4 @@
-// The fields of a record: keys from its shape, values from the record (docs/record-format.md,
+// The fields of a record: keys from its template, values from the record (docs/record-format.md,
 // sections 3.2 and 4).
 #pragma once
 
@@ -26,7 +26,7 @@ struct Text {
 // The most that a value of a kind other than string and json can take when printed.
 inline constexpr size_t kValueBytes = 32;
 
-// Writes `count` keys and values, but those that are absent. `keys` is the body of a shape with
+// Writes `count` keys and values, but those that are absent. `keys` are those of a template with
 // that many. Returns the end of the text, or nullptr if a value breaks the page or ends outside.
 char* WriteFields(char* to, const uint8_t* keys, uint32_t count, Source* values);
 

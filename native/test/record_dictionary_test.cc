@@ -14,8 +14,8 @@ namespace {
 
 using test::Bytes;
 using test::Definition;
-using test::ShapeDefinition;
 using test::StringDefinition;
+using test::TemplateDefinition;
 
 class Definitions : public testing::Test {
  protected:
@@ -36,20 +36,20 @@ class Definitions : public testing::Test {
 };
 
 TEST_F(Definitions, AreFoundByTheirIds) {
-  for (const uint32_t id : {1u, 2u, 1023u, 1024u, 5000000u, 0x80000000u, 0xFFFFFFFEu}) {
+  for (const uint32_t id : {1u, 2u, 1023u, 1024u, 5000000u, 0x80000000u, 0xFFFFFFFFu}) {
     EXPECT_EQ(String(id), "none");
     ASSERT_TRUE(Define(StringDefinition(id, "text " + std::to_string(id))));
     EXPECT_EQ(String(id), "text " + std::to_string(id));
   }
 }
 
-TEST_F(Definitions, TellShapesFromStrings) {
-  ASSERT_TRUE(Define(ShapeDefinition(7, {",\"a\":", ",\"b\":"})));
+TEST_F(Definitions, TellTemplatesFromStrings) {
+  ASSERT_TRUE(Define(TemplateDefinition(7, {.keys = {",\"a\":", ",\"b\":"}})));
   EXPECT_EQ(dictionary_.String(7), nullptr);
-  ASSERT_NE(dictionary_.Shape(7), nullptr);
-  EXPECT_EQ(dictionary_.Shape(7)->keys, 2u);
+  ASSERT_NE(dictionary_.Template(7), nullptr);
+  EXPECT_EQ(dictionary_.Template(7)->keys, 2u);
   ASSERT_TRUE(Define(StringDefinition(8, "")));
-  EXPECT_EQ(dictionary_.Shape(8), nullptr);
+  EXPECT_EQ(dictionary_.Template(8), nullptr);
   EXPECT_EQ(String(8), "");
 }
 
@@ -58,9 +58,9 @@ TEST_F(Definitions, ReplaceEarlierOnesOfTheSameId) {
     ASSERT_TRUE(Define(StringDefinition(id, "old")));
     ASSERT_TRUE(Define(StringDefinition(id, "new")));
     EXPECT_EQ(String(id), "new");
-    ASSERT_TRUE(Define(ShapeDefinition(id, {})));
+    ASSERT_TRUE(Define(TemplateDefinition(id, {})));
     EXPECT_EQ(String(id), "none");
-    EXPECT_EQ(dictionary_.Shape(id)->keys, 0u);
+    EXPECT_EQ(dictionary_.Template(id)->keys, 0u);
   }
 }
 
@@ -72,18 +72,33 @@ TEST_F(Definitions, AreForgottenWithTheSegment) {
 
 TEST_F(Definitions, AreRefusedIfTheyBreakThePage) {
   EXPECT_FALSE(Define(StringDefinition(0, "x")));
-  EXPECT_FALSE(Define(StringDefinition(0xFFFFFFFF, "x")));
   EXPECT_FALSE(Define(Definition(1, static_cast<Defines>(0), "x")));
   EXPECT_FALSE(Define(Definition(1, static_cast<Defines>(3), "x")));
-  EXPECT_FALSE(Define(Definition(1, Defines::kShape, std::string_view("\x01", 1))));
-  EXPECT_FALSE(Define(Definition(1, Defines::kShape, std::string_view("\x02\0a", 3))));
-  EXPECT_FALSE(Define(Definition(1, Defines::kShape, std::string_view("\x01\0ab", 4))));
   EXPECT_EQ(String(1), "none");
-  EXPECT_EQ(dictionary_.Shape(1), nullptr);
+}
+
+TEST_F(Definitions, OfTemplatesAreRefusedIfTheyBreakThePage) {
+  const auto refused = [this](std::string_view body) {
+    return !Define(Definition(1, Defines::kTemplate, body)) && dictionary_.Template(1) == nullptr;
+  };
+  EXPECT_TRUE(refused(""));
+  EXPECT_TRUE(refused(std::string_view("\5\0\0\0\0\0", 6)));  // no such timeForm
+  EXPECT_TRUE(refused(std::string_view("\0\3\0\0\0\0", 6)));  // no such messageForm
+  EXPECT_TRUE(refused(std::string_view("\377\0\0\0\0\0", 6)));
+  EXPECT_TRUE(refused(std::string_view("\0\377\0\0\0\0", 6)));
+  EXPECT_TRUE(refused(std::string_view("\0\0", 2)));                 // no head
+  EXPECT_TRUE(refused(std::string_view("\0\0\0\0", 4)));             // no message
+  EXPECT_TRUE(refused(std::string_view("\0\0\2\0{", 5)));            // a head cut off
+  EXPECT_TRUE(refused(std::string_view("\0\1\0\0\2\0m", 7)));        // a message cut off
+  EXPECT_TRUE(refused(std::string_view("\0\0\0\0\1\0m", 7)));        // a message without a form
+  EXPECT_TRUE(refused(std::string_view("\0\0\0\0\0\0\1", 7)));       // half a length
+  EXPECT_TRUE(refused(std::string_view("\0\0\0\0\0\0\2\0a", 9)));    // a key cut off
+  EXPECT_TRUE(refused(std::string_view("\0\0\0\0\0\0\1\0ab", 10)));  // more than a key
+  EXPECT_FALSE(refused(std::string_view("\4\2\0\0\0\0\1\0a", 9)));
 }
 
 TEST_F(Definitions, AreRefusedAtEveryLengthTheyAreCutOffAt) {
-  Bytes whole = ShapeDefinition(1, {",\"key\":"});
+  Bytes whole = TemplateDefinition(1, {.keys = {",\"key\":"}});
   for (size_t size = 0; size < whole.size(); size++) {
     EXPECT_FALSE(Define(Bytes().Add(whole.view().substr(0, size)))) << size;
   }
@@ -97,7 +112,6 @@ TEST_F(Definitions, AreFoundAmongManyWithAnyIds) {
       // In a row, with equal low bits, and at random.
       const uint32_t ids[] = {2000 + i, (i + 1) << 14, static_cast<uint32_t>(random()) | 1};
       const uint32_t id = ids[segment % 3];
-      if (id == 0xFFFFFFFF) continue;
       expected[id] = std::to_string(i);
       ASSERT_TRUE(Define(StringDefinition(id, expected[id])));
     }

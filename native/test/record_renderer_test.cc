@@ -16,20 +16,26 @@ using test::Bundle;
 using test::Bytes;
 using test::Record;
 using test::Segment;
-using test::ShapeDefinition;
 using test::StringDefinition;
+using test::Template;
+using test::TemplateDefinition;
 using test::TextLine;
 using test::Values;
 
-enum Id : uint32_t { kHead = 1, kBindings, kShape, kMessage, kMessageKey, kNoKeys, kUndefined };
+enum Id : uint32_t { kBare = 1, kFields, kMessageInside, kEverythingInside, kBindings, kUndefined };
+
+const std::string kHead = "{\"level\":30";
+const std::vector<std::string> kKeys{",\"userId\":", ",\"ip\":"};
 
 std::vector<Bytes> Everything() {
-  return {StringDefinition(kHead, "{\"level\":30"),
-          StringDefinition(kBindings, ",\"pid\":71,\"hostname\":\"a\""),
-          ShapeDefinition(kShape, {",\"userId\":", ",\"ip\":"}),
-          StringDefinition(kMessage, ",\"msg\":\"user login\""),
-          StringDefinition(kMessageKey, ",\"msg\":"),
-          ShapeDefinition(kNoKeys, {})};
+  return {TemplateDefinition(kBare, {.head = kHead}),
+          TemplateDefinition(kFields, {TimeForm::kMilliseconds, MessageForm::kFixed, kHead,
+                                       ",\"msg\":\"user login\"", kKeys}),
+          TemplateDefinition(kMessageInside,
+                             {TimeForm::kNone, MessageForm::kInRecord, kHead, ",\"msg\":", {}}),
+          TemplateDefinition(kEverythingInside,
+                             {TimeForm::kText, MessageForm::kInRecord, kHead, ",\"msg\":", kKeys}),
+          StringDefinition(kBindings, ",\"pid\":71,\"hostname\":\"a\"")};
 }
 
 const Values kTwo = [] {
@@ -38,14 +44,10 @@ const Values kTwo = [] {
   return values;
 }();
 
-RecordHeader Header() {
-  return {static_cast<uint8_t>(TimeForm::kMilliseconds), 2, 12, kHead, kBindings, kShape, kMessage};
-}
+RecordHeader Header() { return {kFields, kBindings, 12}; }
 
 // A record without fields.
-RecordHeader Bare() {
-  return {static_cast<uint8_t>(TimeForm::kNone), 0, 12, kHead, kNoId, kNoId, kNoId};
-}
+RecordHeader Bare() { return {kBare, kNoId, 12}; }
 
 struct Rendered {
   std::string text;
@@ -87,10 +89,16 @@ std::string Line(const Bytes& record) {
   return rendered.text.substr(bare.size(), rendered.text.size() - 2 * bare.size());
 }
 
+// The line of a record that is alone with the definition of its template.
+std::string LineOf(const Template& what, const Bytes& rest, double time = 12) {
+  const Bytes record = Record({1, kNoId, time}, rest);
+  const Rendered rendered = Render(Segment().Add(Bundle({TemplateDefinition(1, what)}, record)));
+  EXPECT_EQ(rendered.damaged, rendered.text.empty() ? 1u : 0u);
+  return rendered.text.empty() ? "damaged" : rendered.text;
+}
+
 std::string LineOfValue(const Values& value) {
-  RecordHeader header = Bare();
-  header.message = kMessageInRecord;
-  return Line(Record(header, Bytes().Add(uint32_t{kMessageKey}).Add(value)));
+  return Line(Record({kMessageInside, kNoId, 12}, value));
 }
 
 TEST(Payloads, K1_TextIsWrittenVerbatim) {
@@ -101,12 +109,11 @@ TEST(Payloads, K1_TextIsWrittenVerbatim) {
 }
 
 TEST(Payloads, K2_DefinitionsHoldFromTheirRecordToTheEndOfTheSegment) {
-  RecordHeader header = Bare();
-  header.bindings = kBindings;
+  const RecordHeader header{kBare, kBindings, 12};
   const Rendered rendered =
       Render(Segment()
                  .Add(Record(header, {}))
-                 .Add(Bundle({StringDefinition(kHead, "{"), StringDefinition(kBindings, "1")},
+                 .Add(Bundle({TemplateDefinition(kBare, {}), StringDefinition(kBindings, "1")},
                              Record(header, {})))
                  .Add(Record(header, {}))
                  .Add(Bundle({StringDefinition(kBindings, "2")}, Record(header, {})))
@@ -141,12 +148,9 @@ TEST(Payloads, K3_ATextWithoutALineIsDamage) {
 }
 
 TEST(Payloads, K3_ARecordCutOffAnywhereIsDamage) {
-  RecordHeader header = Header();
-  header.message = kMessageInRecord;
-  header.time_form = static_cast<uint8_t>(TimeForm::kText);
   Bytes rest = kTwo;
-  rest.Add(Values().Json("t")).Add(uint32_t{kMessageKey}).Add(Values().Number(1));
-  const Bytes whole = Record(header, rest);
+  rest.Add(Values().Json("t")).Add(Values().Number(1));
+  const Bytes whole = Record({kEverythingInside, kBindings, 12}, rest);
   EXPECT_NE(Line(whole), "damaged");
   for (size_t size = 1; size < whole.size(); size++) {
     EXPECT_EQ(Line(Bytes().Add(whole.view().substr(0, size))), "damaged") << size;
@@ -162,26 +166,16 @@ TEST(Payloads, K3_ABundleCutOffAnywhereIsDamage) {
 
 TEST(Payloads, K3_BytesLeftOverAreDamage) {
   EXPECT_EQ(Line(Record(Header(), kTwo).Add(uint8_t{0})), "damaged");
-  RecordHeader header = Header();
-  header.message = kMessageInRecord;
-  Bytes rest = kTwo;
-  rest.Add(uint32_t{kMessageKey}).Add(Values().Null()).Add(uint8_t{0});
-  EXPECT_EQ(Line(Record(header, rest)), "damaged");
+  EXPECT_EQ(LineOfValue(Values().Null().Absent()), "damaged");
 }
 
 TEST(Payloads, K3_IdsThatAreNotDefinedOrOfTheOtherKindAreDamage) {
-  for (uint32_t RecordHeader::*field : {&RecordHeader::head, &RecordHeader::bindings,
-                                        &RecordHeader::shape, &RecordHeader::message}) {
-    const bool is_shape = field == &RecordHeader::shape;
-    for (const uint32_t id : {uint32_t{kUndefined}, uint32_t{is_shape ? kHead : kShape}}) {
-      RecordHeader header = Header();
-      header.*field = id;
-      EXPECT_EQ(Line(Record(header, kTwo)), "damaged") << id;
-    }
+  for (const uint32_t id : {uint32_t{kNoId}, uint32_t{kUndefined}, uint32_t{kBindings}}) {
+    EXPECT_EQ(Line(Record({id, kNoId, 12}, {})), "damaged") << id;
   }
-  RecordHeader header = Header();
-  header.head = kNoId;
-  EXPECT_EQ(Line(Record(header, kTwo)), "damaged");
+  for (const uint32_t id : {uint32_t{kUndefined}, uint32_t{kFields}, 0xFFFFFFFFu}) {
+    EXPECT_EQ(Line(Record({kFields, id, 12}, kTwo)), "damaged") << id;
+  }
 }
 
 TEST(Payloads, K3_ABundleHoldsARecordAndNothingElse) {
@@ -191,10 +185,11 @@ TEST(Payloads, K3_ABundleHoldsARecordAndNothingElse) {
 }
 
 TEST(Payloads, K3_WhatADamagedBundleDefinedBeforeTheDamageHolds) {
-  const Rendered rendered = Render(
-      Segment()
-          .Add(Bundle({StringDefinition(kHead, "{1"), StringDefinition(0, "")}, Record(Bare(), {})))
-          .Add(Record(Bare(), {})));
+  const Rendered rendered =
+      Render(Segment()
+                 .Add(Bundle({TemplateDefinition(kBare, {.head = "{1"}), StringDefinition(0, "")},
+                             Record(Bare(), {})))
+                 .Add(Record(Bare(), {})));
   EXPECT_EQ(rendered.text, "{1}\n");
   EXPECT_EQ(rendered.damaged, 1u);
 }
@@ -215,44 +210,28 @@ TEST(Records, HaveTheirPartsInOrder) {
             "\"msg\":\"user login\"}\n");
 }
 
-TEST(Records, LeaveOutWhatHasNoId) {
+TEST(Records, LeaveOutBindingsAndMessageWhereThereAreNone) {
   EXPECT_EQ(Line(Record(Bare(), {})), "{\"level\":30}\n");
-  RecordHeader header = Bare();
-  header.shape = kNoKeys;
-  header.bindings = kBindings;
-  EXPECT_EQ(Line(Record(header, {})), "{\"level\":30,\"pid\":71,\"hostname\":\"a\"}\n");
+  EXPECT_EQ(LineOf({}, {}), "{}\n");
+  EXPECT_EQ(LineOf({.message_form = MessageForm::kFixed}, {}), "{}\n");
 }
 
 TEST(Records, LeaveOutAbsentValuesAndTheirKeys) {
-  RecordHeader header = Header();
-  header.message = kMessageInRecord;
-  header.bindings = kNoId;
-  Values values;
-  values.Absent().Null().Add(uint32_t{kMessageKey}).Add(Values().Absent());
-  EXPECT_EQ(Line(Record(header, values)), "{\"level\":30,\"time\":12,\"ip\":null}\n");
+  const Template what{TimeForm::kMilliseconds, MessageForm::kInRecord, kHead, ",\"msg\":", kKeys};
+  EXPECT_EQ(LineOf(what, Values().Absent().Null().Absent()),
+            "{\"level\":30,\"time\":12,\"ip\":null}\n");
 }
 
-TEST(Records, HaveAsManyValuesAsTheirShapeHasKeys) {
-  for (const uint16_t count : {0, 1, 3}) {
-    RecordHeader header = Header();
-    header.count = count;
-    EXPECT_EQ(Line(Record(header, Values().Null().Null().Null())), "damaged");
-  }
-  RecordHeader header = Bare();
-  header.count = 1;
-  EXPECT_EQ(Line(Record(header, Values().Null())), "damaged");
-  header.shape = kShape;
-  header.count = 2;
-  EXPECT_EQ(Line(Record(header, Values().Null())), "damaged");
+TEST(Records, HaveAsManyValuesAsTheirTemplateHasKeys) {
+  EXPECT_EQ(Line(Record(Header(), {})), "damaged");
+  EXPECT_EQ(Line(Record(Header(), Values().Null())), "damaged");
+  EXPECT_EQ(Line(Record(Header(), Values().Null().Null().Null())), "damaged");
+  EXPECT_EQ(Line(Record(Bare(), Values().Null())), "damaged");
 }
 
 TEST(Records, MayHoldTheirMessage) {
   EXPECT_EQ(LineOfValue(Values().Short("a\"b")), "{\"level\":30,\"msg\":\"a\\\"b\"}\n");
-  RecordHeader header = Header();
-  header.message = kMessageInRecord;
-  Bytes rest = kTwo;
-  rest.Add(uint32_t{kUndefined}).Add(Values().Null());
-  EXPECT_EQ(Line(Record(header, rest)), "damaged");
+  EXPECT_EQ(LineOfValue({}), "damaged");
 }
 
 TEST(Records, PrintTheTimeByItsForm) {
@@ -262,34 +241,39 @@ TEST(Records, PrintTheTimeByItsForm) {
       {TimeForm::kSeconds, ",\"time\":1790000001"},
       {TimeForm::kIso, ",\"time\":\"2026-09-21T14:13:20.501Z\""}};
   for (const auto& [form, text] : kForms) {
-    RecordHeader header = Bare();
-    header.time_form = static_cast<uint8_t>(form);
-    header.time = 1790000000501;
-    EXPECT_EQ(Line(Record(header, {})), "{\"level\":30" + text + "}\n");
+    EXPECT_EQ(LineOf({.time_form = form, .head = kHead}, {}, 1790000000501), kHead + text + "}\n");
   }
 }
 
 TEST(Records, MayHoldTheTextOfTheirTime) {
-  RecordHeader header = Header();
-  header.time_form = static_cast<uint8_t>(TimeForm::kText);
-  header.bindings = kNoId;
+  const Template what{TimeForm::kText, MessageForm::kFixed, "{\"a\":1", ",\"msg\":2", kKeys};
   const std::string text = ",\"when\":\"\n\"";
   for (const Values& time : {Values().Short(text), Values().String(text), Values().Json(text)}) {
-    EXPECT_EQ(Line(Record(header, Bytes(kTwo).Add(time))),
-              "{\"level\":30" + text + ",\"userId\":7,\"ip\":\"::1\",\"msg\":\"user login\"}\n");
+    EXPECT_EQ(LineOf(what, Bytes(kTwo).Add(time)),
+              "{\"a\":1" + text + ",\"userId\":7,\"ip\":\"::1\",\"msg\":2}\n");
   }
-  EXPECT_EQ(Line(Record(header, Bytes(kTwo).Add(Values().Int(1)))), "damaged");
-  EXPECT_EQ(Line(Record(header, Bytes(kTwo).Add(Values().Absent()))), "damaged");
+  EXPECT_EQ(LineOf(what, Bytes(kTwo).Add(Values().Int(1))), "damaged");
+  EXPECT_EQ(LineOf(what, Bytes(kTwo).Add(Values().Absent())), "damaged");
+  EXPECT_EQ(LineOf(what, kTwo), "damaged");
+}
+
+TEST(Records, MayHoldTheTextOfTheirTimeAndTheirMessage) {
+  const Values time_and_message = Values().Short(",\"t\":1").String("hi\n");
+  EXPECT_EQ(Line(Record({kEverythingInside, kBindings, 12}, Bytes(kTwo).Add(time_and_message))),
+            "{\"level\":30,\"t\":1,\"pid\":71,\"hostname\":\"a\",\"userId\":7,\"ip\":\"::1\","
+            "\"msg\":\"hi\\n\"}\n");
+}
+
+TEST(Records, AreDamagedByATemplateThatBreaksThePage) {
+  EXPECT_EQ(LineOf({.time_form = static_cast<TimeForm>(5)}, {}), "damaged");
+  EXPECT_EQ(LineOf({.message_form = static_cast<MessageForm>(3)}, Values().Null()), "damaged");
+  EXPECT_EQ(LineOf({.message = ",\"msg\":"}, {}), "damaged");
 }
 
 TEST(Records, AreDamagedByATimeThatCannotBePrinted) {
-  RecordHeader header = Bare();
-  header.time_form = static_cast<uint8_t>(TimeForm::kIso);
-  header.time = 8.64e15 + 1;
-  EXPECT_EQ(Line(Record(header, {})), "damaged");
-  header.time_form = 5;
-  header.time = 1;
-  EXPECT_EQ(Line(Record(header, {})), "damaged");
+  const Template what{.time_form = TimeForm::kIso};
+  EXPECT_EQ(LineOf(what, {}, 8.64e15 + 1), "damaged");
+  EXPECT_NE(LineOf(what, {}, 8.64e15), "damaged");
 }
 
 TEST(AValue, IsPrintedByItsTag) {
@@ -326,25 +310,22 @@ TEST(AValue, FitsWhateverItsBytesBecome) {
   }
 }
 
-TEST(AValue, FitsAmongAsManyAsThereCanBe) {
+TEST(AValue, FitsAmongManyOthers) {
   const std::pair<Values, std::string> kLongest[] = {
       {Values().Number(-1.2345678901234567e-308), "-1.2345678901234567e-308"},
       {Values().Int(INT32_MIN), "-2147483648"},
       {Values().Bool(false), "false"}};
-  const std::vector<std::string> keys(65535, ",");
+  constexpr int kCount = 100000;
+  Template what;
+  what.keys.assign(kCount, ",");
   for (const auto& [value, text] : kLongest) {
-    RecordHeader header = Bare();
-    header.shape = kShape;
-    header.count = 65535;
     Values values;
     std::string expected = "{";
-    for (int i = 0; i < 65535; i++) {
+    for (int i = 0; i < kCount; i++) {
       values.Add(value);
       expected += "," + text;
     }
-    const auto bundle = Bundle({StringDefinition(kHead, "{"), ShapeDefinition(kShape, keys)},
-                               Record(header, values));
-    EXPECT_EQ(Render(Segment().Add(bundle)).text, expected + "}\n");
+    EXPECT_EQ(LineOf(what, values), expected + "}\n");
   }
 }
 
@@ -369,11 +350,9 @@ TEST(Lines, AreTheSameWhateverFollowsThemInMemory) {
 }
 
 TEST(Damage, OfAnyByteNeverLeadsOutsideAndEveryPayloadIsALineOrCounted) {
-  RecordHeader header = Header();
-  header.message = kMessageInRecord;
   Bytes rest = kTwo;
-  rest.Add(uint32_t{kMessageKey}).Add(Values().String("some text"));
-  Segment sound = Segment().Add(Bundle(Everything(), Record(header, rest)));
+  rest.Add(Values().Json("1")).Add(Values().String("some text"));
+  Segment sound = Segment().Add(Bundle(Everything(), Record({kEverythingInside, 0, 12}, rest)));
   sound.Add(Record(Header(), kTwo)).Add(TextLine(1, "x\n"));
   std::mt19937 random(4);
   for (int round = 0; round < 20000; round++) {

@@ -18,7 +18,7 @@ import { tempLog } from '../support/temp'
 const main = path.join(packageRoot, 'dist', 'cli', 'main.js')
 const DEAD_PID = 2 ** 22 + 1
 /** A record of an id that nothing has defined. */
-const damaged = record({ head: 77 })
+const damaged = record({ template: 77 })
 
 let file: string
 let stop: AbortController
@@ -153,9 +153,14 @@ describe('readLog with follow, of an arena of records', () => {
     expect(following.texts).toEqual([line(1, 1), line(2, 2), line(3, 3)])
     expect(following.damage).toHaveLength(1)
     const offset = 8192 + 8 + 4 + whole[0]!.length + 4
-    expect(following.damage[0]).toMatchObject({ kind: 'bad-record', path: `${file}.arena`, offset, length: 28 })
+    expect(following.damage[0]).toMatchObject({
+      kind: 'bad-record',
+      path: `${file}.arena`,
+      offset,
+      length: damaged.length
+    })
     expect(following.blocks[0]!.offset).toBe(8192 + 8 + 4)
-    expect(following.blocks[1]!.offset).toBe(offset + 28 + 4)
+    expect(following.blocks[1]!.offset).toBe(offset + damaged.length + 4)
   })
 
   it('reports a segment that breaks off, once', async () => {
@@ -187,7 +192,7 @@ describe('readLog with follow, of an arena of records', () => {
   })
 
   it('takes rounds of some MiB, without a loss or a repetition', async () => {
-    // 150 bytes of record make 60 KB of line.
+    // Some 40 bytes of record make 60 KB of line.
     const long = Buffer.alloc(60_000, 'x').toString()
     const segments = [0, 1, 4, 5].map(segment => {
       const writer = new SegmentWriter()
@@ -236,7 +241,7 @@ describe('the waiting entries of an arena of records', () => {
 
   it('of raw content are what lies there', () => {
     arena([{ segment: 0, payloads: [damaged, 'abc'] }], { content: 0 })
-    expect(waitingEntries(file)).toMatchObject({ entries: 2, bytes: 31, damagedRecords: 0 })
+    expect(waitingEntries(file)).toMatchObject({ entries: 2, bytes: damaged.length + 3, damagedRecords: 0 })
   })
 
   it('of a content there is not are not guessed at', () => {

@@ -5,27 +5,34 @@ import { pack } from '../support/make-log'
 import {
   absent,
   bundle,
-  defineShape,
   defineString,
+  defineTemplate,
   f64,
   int,
   json,
+  type RecordFields,
   record,
   SegmentWriter,
   short,
   string,
+  type TemplateFields,
+  templateBody,
   text,
   u8,
   u16,
   u32
 } from '../support/record-encoder'
 
-const HEAD = 1
-const SHAPE = 2
-const KEY = 3
-const definitions = [defineString(HEAD, '{"h":1'), defineShape(SHAPE, [',"a":']), defineString(KEY, ',"msg":')]
-const sound = bundle(definitions, record({ head: HEAD }))
-const plain = record({ head: HEAD })
+const TEMPLATE = 1
+const KEYED = 2
+const STRING = 3
+const definitions = [
+  defineTemplate(TEMPLATE, { head: '{"h":1' }),
+  defineTemplate(KEYED, { keys: [',"a":'] }),
+  defineString(STRING, ',"s":1')
+]
+const plain = record({ template: TEMPLATE })
+const sound = bundle(definitions, plain)
 const PLAIN_LINE = '{"h":1}\n'
 
 /** Renders a payload between two sound ones. */
@@ -36,29 +43,36 @@ function around(payload: Buffer): { lines: string[]; damaged: number } {
 
 const onlyOthers = { lines: [PLAIN_LINE, PLAIN_LINE], damaged: 1 }
 const cutShort = (payload: Buffer) => payload.subarray(0, -1)
-const valued = (...values: Buffer[]) => record({ head: HEAD, shape: SHAPE, values })
+const valued = (...values: Buffer[]) => record({ template: KEYED, values })
+const PRINTED_KEY = ',"msg":'
+
+/** A record of a template of its own. */
+const templated = (template: TemplateFields, fields: RecordFields = {}) =>
+  bundle([defineTemplate(9, template)], record({ template: 9, ...fields }))
+
+/** A sound record behind the definition of a template with this body. */
+function withBody(...parts: Buffer[]): Buffer {
+  const body = Buffer.concat(parts)
+  return bundle([Buffer.concat([u32(9), u8(2), u32(body.length), body])], plain)
+}
 
 const breaches: [string, Buffer][] = [
   ['a kind there is not', Buffer.concat([u8(0), plain.subarray(1)])],
   ['a kind there is not, above the others', u8(4)],
   ['a text without a time', u8(1)],
   ['a text without a line', text(1, '')],
-  ['a header that is cut off', plain.subarray(0, 27)],
+  ['a header that is cut off', cutShort(plain)],
   ['nothing but a kind', u8(2)],
   ['bytes left over', Buffer.concat([plain, u8(0)])],
-  ['a head that was not defined', record({ head: 99 })],
-  ['no head', record({ head: 0 })],
-  ['a head that is a shape', record({ head: SHAPE })],
-  ['bindings that were not defined', record({ head: HEAD, bindings: 99 })],
-  ['bindings with the id of an inline message', record({ head: HEAD, bindings: 0xffffffff })],
-  ['a shape that was not defined', record({ head: HEAD, shape: 99, values: [int(1)] })],
-  ['a shape that is a string', record({ head: HEAD, shape: KEY, values: [int(1)] })],
-  ['a message that was not defined', record({ head: HEAD, message: 99 })],
+  ['a template that was not defined', record({ template: 99 })],
+  ['no template', record({ template: 0 })],
+  ['a template that is a string', record({ template: STRING })],
+  ['bindings that were not defined', record({ bindings: 99 })],
+  ['bindings that are a template', record({ bindings: TEMPLATE })],
+  ['bindings with the highest id, not defined', record({ bindings: 0xffffffff })],
   ['fewer values than keys', valued()],
   ['more values than keys', valued(int(1), int(2))],
-  ['a count below the number of values', record({ head: HEAD, shape: SHAPE, count: 0, values: [int(1)] })],
-  ['a count above the number of values', record({ head: HEAD, shape: SHAPE, count: 1 })],
-  ['values without a shape', record({ head: HEAD, values: [absent] })],
+  ['values without keys', record({ values: [absent] })],
   ['a tag there is not', valued(u8(9))],
   ['an int that is cut off', cutShort(valued(int(1)))],
   ['a number that is cut off', cutShort(valued(Buffer.concat([u8(5), f64(1)])))],
@@ -66,19 +80,18 @@ const breaches: [string, Buffer][] = [
   ['a string that is cut off', cutShort(valued(string('ab')))],
   ['a string of 4 GiB', valued(Buffer.concat([u8(7), u32(0xffffffff), Buffer.from('x')]))],
   ['a json that is cut off', cutShort(valued(json('[]')))],
-  ['a timeForm there is not', record({ head: HEAD, timeForm: 5 })],
-  ['an ISO time that is not a number', record({ head: HEAD, timeForm: 3, time: Number.NaN })],
-  ['an ISO time that is infinite', record({ head: HEAD, timeForm: 3, time: Number.POSITIVE_INFINITY })],
-  ['an ISO time behind that of a Date', record({ head: HEAD, timeForm: 3, time: 8.64e15 + 1 })],
-  ['an ISO time before that of a Date', record({ head: HEAD, timeForm: 3, time: -8.64e15 - 1 })],
-  ['no text of the time', record({ head: HEAD, timeForm: 4 })],
-  ['a text of the time that is absent', record({ head: HEAD, timeForm: 4, rest: [absent] })],
-  ['a text of the time that is an int', record({ head: HEAD, timeForm: 4, rest: [int(1)] })],
-  ['a text of the time where none belongs', record({ head: HEAD, timeForm: 1, rest: [short('x')] })],
-  ['no inline message', record({ head: HEAD, message: 0xffffffff })],
-  ['an inline message without a value', record({ head: HEAD, message: 0xffffffff, rest: [u32(KEY)] })],
-  ['an inline message whose key is 0', record({ head: HEAD, message: 0xffffffff, rest: [u32(0), int(1)] })],
-  ['an inline message whose key was not defined', record({ head: HEAD, message: 0xffffffff, rest: [u32(9), int(1)] })],
+  ['an ISO time that is not a number', templated({ timeForm: 3 }, { time: Number.NaN })],
+  ['an ISO time that is infinite', templated({ timeForm: 3 }, { time: Number.POSITIVE_INFINITY })],
+  ['an ISO time behind that of a Date', templated({ timeForm: 3 }, { time: 8.64e15 + 1 })],
+  ['an ISO time before that of a Date', templated({ timeForm: 3 }, { time: -8.64e15 - 1 })],
+  ['no text of the time', templated({ timeForm: 4 })],
+  ['a text of the time that is absent', templated({ timeForm: 4 }, { rest: [absent] })],
+  ['a text of the time that is an int', templated({ timeForm: 4 }, { rest: [int(1)] })],
+  ['a text of the time where none belongs', templated({ timeForm: 1 }, { rest: [short('x')] })],
+  ['no inline message', templated({ messageForm: 2, message: PRINTED_KEY })],
+  ['an inline message where the template has it', templated({ message: `${PRINTED_KEY}1` }, { rest: [int(1)] })],
+  ['an inline message where there is none', templated({}, { rest: [int(1)] })],
+  ['two inline messages', templated({ messageForm: 2, message: PRINTED_KEY }, { rest: [int(1), int(1)] })],
   ['a bundle without a record', bundle([defineString(9, 'x')], Buffer.alloc(0))],
   ['a bundle with fewer definitions than it says', Buffer.concat([u8(3), u8(2), defineString(9, 'x'), plain])],
   ['a bundle with more definitions than it says', Buffer.concat([u8(3), u8(0), defineString(9, 'x'), plain])],
@@ -86,17 +99,24 @@ const breaches: [string, Buffer][] = [
   ['a bundle around a bundle', bundle([], bundle([], plain))],
   ['a bundle whose record is damaged', bundle([], Buffer.concat([plain, u8(0)]))],
   ['a definition of id 0', bundle([defineString(0, 'x')], plain)],
-  ['a definition of id 0xFFFFFFFF', bundle([defineString(0xffffffff, 'x')], plain)],
+  ['a template of id 0', bundle([defineTemplate(0, {})], plain)],
   ['a definition of neither kind', bundle([Buffer.concat([u32(9), u8(3), u32(0)])], plain)],
   ['a definition longer than the payload', bundle([Buffer.concat([u32(9), u8(1), u32(99)])], plain)],
-  ['a shape whose last key is cut off', bundle([shapeOf(u16(3), Buffer.from('ab'))], plain)],
-  ['a shape that ends within a length', bundle([shapeOf(u8(0))], plain)]
+  ['a template with a timeForm there is not', bundle([defineTemplate(9, { timeForm: 5 })], plain)],
+  ['a template with a messageForm there is not', bundle([defineTemplate(9, { messageForm: 3 })], plain)],
+  [
+    'a template with a message it says it has not',
+    bundle([defineTemplate(9, { messageForm: 0, message: 'x' })], plain)
+  ],
+  ['a template without anything', withBody()],
+  ['a template without a messageForm', withBody(u8(0))],
+  ['a template without a head', withBody(u8(0), u8(0))],
+  ['a template whose head is cut off', withBody(u8(0), u8(0), u16(3), Buffer.from('ab'))],
+  ['a template without a message', withBody(u8(0), u8(0), u16(1), Buffer.from('a'))],
+  ['a template whose message is cut off', withBody(u8(0), u8(1), u16(0), u16(3), Buffer.from('ab'))],
+  ['a template whose last key is cut off', withBody(templateBody({ keys: ['a'] }), u16(3), Buffer.from('ab'))],
+  ['a template that ends within a length', withBody(templateBody({ keys: ['a'] }), u8(0))]
 ]
-
-function shapeOf(...body: Buffer[]): Buffer {
-  const bytes = Buffer.concat(body)
-  return Buffer.concat([u32(9), u8(2), u32(bytes.length), bytes])
-}
 
 describe('K3: no line is made of, and counted is', () => {
   it.each(breaches)('%s', (_name, payload) => {
@@ -125,13 +145,13 @@ describe('an entry whose length breaks R2', () => {
 })
 
 describe('a bundle that is damaged', () => {
-  const uses = record({ head: 9 })
+  const uses = record({ template: 9 })
 
   it('has defined what stands before the damage', () => {
     const payloads = [
-      bundle([defineString(9, '{"nine":9'), defineString(0, 'x')], plain),
+      bundle([defineTemplate(9, { head: '{"nine":9' }), defineString(0, 'x')], plain),
       uses,
-      bundle([defineString(9, '{"again":9')], Buffer.concat([uses, u8(0)])),
+      bundle([defineTemplate(9, { head: '{"again":9' })], Buffer.concat([uses, u8(0)])),
       uses
     ]
     const { lines, damaged } = renderSegment(pack(payloads))
@@ -139,18 +159,27 @@ describe('a bundle that is damaged', () => {
     expect(damaged).toBe(2)
   })
 
-  it('has not replaced anything by the definition that is damaged', () => {
-    const broken = bundle([defineString(HEAD, '{"new":1').subarray(0, -1)], Buffer.alloc(0))
-    expect(around(broken)).toEqual(onlyOthers)
+  it.each([
+    ['is cut off', defineTemplate(TEMPLATE, { head: '{"new":1' }).subarray(0, -1)],
+    ['has a form there is not', defineTemplate(TEMPLATE, { head: '{"new":1', timeForm: 5 })]
+  ])('has not replaced anything by the definition that %s', (_how, definition) => {
+    expect(around(bundle([definition], Buffer.alloc(0)))).toEqual(onlyOthers)
   })
 })
 
 /** A sound segment of any content. */
 const segment = fc
-  .array(fc.tuple(fc.integer(), fc.dictionary(fc.string(), fc.jsonValue()), fc.option(fc.string(), { nil: undefined })))
+  .array(
+    fc.record({
+      time: fc.integer(),
+      fields: fc.dictionary(fc.string(), fc.jsonValue()),
+      message: fc.option(fc.string(), { nil: undefined }),
+      inline: fc.boolean()
+    })
+  )
   .map(calls => {
     const writer = new SegmentWriter()
-    for (const [time, fields, message] of calls) writer.log(time, fields, message)
+    for (const call of calls) writer.write(call)
     return writer.payloads
   })
 
@@ -168,13 +197,13 @@ describe('a damaged payload', () => {
   }
 
   it('has the time that its header tells', () => {
-    expect(timeOf(record({ head: 9, time: 7 }))).toEqual([7, true])
-    expect(timeOf(bundle([defineString(9, 'x')], record({ head: 8, time: 7 })))).toEqual([7, true])
-    expect(timeOf(record({ head: 9, time: 7 }).subarray(0, 28))).toEqual([7, true])
+    expect(timeOf(record({ template: 9, time: 7 }))).toEqual([7, true])
+    expect(timeOf(bundle([defineString(9, 'x')], record({ template: 8, time: 7 })))).toEqual([7, true])
+    expect(timeOf(record({ template: 9, time: 7 }).subarray(0, 17))).toEqual([7, true])
   })
 
   it('has none if its header is not whole', () => {
-    expect(timeOf(record({ head: 9, time: 7 }).subarray(0, 27))).toEqual([Number.NaN, true])
+    expect(timeOf(record({ template: 9, time: 7 }).subarray(0, 16))).toEqual([Number.NaN, true])
     expect(timeOf(text(7, ''))).toEqual([Number.NaN, true])
     expect(timeOf(bundle([defineString(0, 'x')], record({ time: 7 })))).toEqual([Number.NaN, true])
   })

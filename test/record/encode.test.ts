@@ -2,24 +2,23 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { defineString } from '../../lib/record/definition'
 import { type LineStyle, recordEncoder } from '../../lib/record/encode'
-import { MessageCache } from '../../lib/record/message-cache'
+import { type Conversion, LineTree } from '../../lib/record/line-tree'
 import { renderSegment } from '../../lib/record/render'
-import { ShapeTree } from '../../lib/record/shape-tree'
 import { TIME_MS, TIME_TEXT } from '../../lib/record/wire'
 import { FakeLog } from '../support/fake-log'
 
 type Fields = Record<string, unknown>
 
+const tree = (conversionOf: (key: string) => Conversion | null = () => null): LineTree =>
+  new LineTree({ conversionOf, quote: JSON.stringify, messageKey: 'msg' })
+
 /** A style whose lines are made by JSON.stringify alone. */
 function style(overrides: Partial<LineStyle> = {}): LineStyle {
   const bindings = ',"pid":71'
   return {
-    head: defineString('{"level":30'),
+    kind: { head: '{"level":30', timeForm: TIME_MS },
     bindings: defineString(bindings),
-    timeForm: TIME_MS,
-    shapes: new ShapeTree(() => null),
-    messages: new MessageCache(',"msg":', JSON.stringify),
-    messageKey: defineString(',"msg":'),
+    tree: tree(),
     quote: JSON.stringify,
     stringify: value => (typeof value === 'bigint' ? String(value) : JSON.stringify(value)),
     line: (time, timeText, fields, message) => {
@@ -93,7 +92,7 @@ describe('the record encoder', () => {
   it('the time may be a text of its own', () => {
     const log = new FakeLog(4096)
     const encoder = recordEncoder(log)
-    const text = style({ timeForm: TIME_TEXT })
+    const text = style({ kind: { head: '{"level":30', timeForm: TIME_TEXT } })
     const expected = ['a', 'a', 'b'].map(message => {
       encoder.record(text, 5, ',"t":"now"', { message }, message)
       return text.line(5, ',"t":"now"', { message }, message)
@@ -153,7 +152,7 @@ describe('the record encoder', () => {
   it('conversions see the values of their keys', () => {
     const log = new FakeLog(4096)
     const encoder = recordEncoder(log)
-    const text = style({ shapes: new ShapeTree(key => (key === 'secret' ? () => '[Redacted]' : null)) })
+    const text = style({ tree: tree(key => (key === 'secret' ? () => '[Redacted]' : null)) })
     for (let i = 0; i < 3; i++) encoder.record(text, 1, '', { a: 1, secret: { deep: i } }, 'x')
     expect(new Set(lines(log))).toEqual(new Set([text.line(1, '', { a: 1, secret: '[Redacted]' }, 'x')]))
   })
@@ -175,13 +174,13 @@ describe('the record encoder', () => {
     expect(lines(log)).toEqual(Array.from({ length: 10 }, (_, i) => text.line(i, '', { i }, 'm')))
   })
 
-  it('shapes and messages without end leave memory bounded, and nothing unsaid', () => {
+  it('keys and messages without end leave memory bounded, and nothing unsaid', () => {
     const log = new FakeLog(65_536)
     const encoder = recordEncoder(log)
     const text = style()
-    const root = text.shapes.root
+    const root = text.tree.root
     for (let i = 0; i < 25_000; i++) encoder.record(text, i, '', { [`key${i}`]: i }, `message ${i}`)
-    expect(text.shapes.root).not.toBe(root)
+    expect(text.tree.root).not.toBe(root)
     expect(lines(log)).toHaveLength(25_000)
   })
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { renderSegment } from '../../lib/record/render'
 import { printNumber, printString } from '../../lib/record/value'
 import { pack } from '../support/make-log'
-import { SegmentWriter } from '../support/record-encoder'
+import { type LoggedCall, SegmentWriter } from '../support/record-encoder'
 
 const unicode = fc.string({ unit: 'binary' })
 const anyNumber = fc.oneof(fc.double(), fc.integer(), fc.maxSafeInteger(), fc.constantFrom(-0, 2 ** 31, -(2 ** 31) - 1))
@@ -14,25 +14,19 @@ const anyValue = fc.oneof(
   { weight: 1, arbitrary: fc.oneof(fc.jsonValue(), fc.date({ noInvalidDate: true }), fc.object()) }
 )
 
-interface Call {
-  time: number
-  fields: Record<string, unknown>
-  message: string | undefined
-  bindings: Record<string, unknown>
-}
-
 const keyed = (max: number) =>
   fc.dictionary(fc.oneof(unicode, fc.constantFrom('a', 'b', 'time')), anyValue, { maxKeys: max })
 
-const call: fc.Arbitrary<Call> = fc.record({
+const call: fc.Arbitrary<LoggedCall> = fc.record({
   time: fc.oneof(fc.nat(2 ** 41), fc.double()),
   fields: keyed(12),
   message: fc.option(fc.oneof(unicode, utf16), { nil: undefined }),
-  bindings: keyed(3)
+  bindings: keyed(3),
+  inline: fc.boolean()
 })
 
 /** The line of a call, made by JSON.stringify of the objects it was made of. */
-function expectedLine({ time, fields, message, bindings }: Call): string {
+function expectedLine({ time, fields, message, bindings = {} }: LoggedCall): string {
   const inner = (value: object) => JSON.stringify(value).slice(1, -1)
   const parts = ['"level":30', `"time":${JSON.stringify(time)}`, inner(bindings), inner(fields)]
   if (message !== undefined) parts.push(`"msg":${JSON.stringify(message)}`)
@@ -44,7 +38,7 @@ describe('for any calls', () => {
     fc.assert(
       fc.property(fc.array(call, { maxLength: 20 }), calls => {
         const writer = new SegmentWriter()
-        for (const { time, fields, message, bindings } of calls) writer.log(time, fields, message, bindings)
+        for (const made of calls) writer.write(made)
         const { lines, damaged } = renderSegment(pack(writer.payloads))
         expect(damaged).toBe(0)
         expect(lines.map(line => line.bytes.toString())).toEqual(calls.map(expectedLine))

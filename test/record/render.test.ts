@@ -4,8 +4,8 @@ import { pack } from '../support/make-log'
 import {
   absent,
   bundle,
-  defineShape,
   defineString,
+  defineTemplate,
   int,
   json,
   number,
@@ -13,40 +13,36 @@ import {
   record,
   short,
   string,
+  type TemplateFields,
   text,
   u8,
-  u32,
   value
 } from '../support/record-encoder'
 
 const lines = (payloads: readonly Buffer[]): string[] =>
   renderSegment(pack(payloads)).lines.map(line => line.bytes.toString())
 
-const HEAD = 1
+const TEMPLATE = 1
 const BINDINGS = 2
-const SHAPE = 3
-const MESSAGE = 4
-const MESSAGE_KEY = 5
+const MESSAGE = ',"msg":"user login"'
+const bindings = defineString(BINDINGS, ',"pid":71,"hostname":"a"')
+const keys = [',"a":', ',"b":']
 
-const definitions = [
-  defineString(HEAD, '{"level":30'),
-  defineString(BINDINGS, ',"pid":71,"hostname":"a"'),
-  defineShape(SHAPE, [',"a":', ',"b":']),
-  defineString(MESSAGE, ',"msg":"user login"'),
-  defineString(MESSAGE_KEY, ',"msg":')
-]
+/** A record of a template of its own. */
+const whole = (template: TemplateFields, fields: RecordFields = {}): Buffer =>
+  bundle([defineTemplate(TEMPLATE, template), bindings], record({ template: TEMPLATE, ...fields }))
 
-/** The line of one record that may refer to all of the above. */
-function line(fields: RecordFields): string {
-  const { lines, damaged } = renderSegment(pack([bundle(definitions, record({ head: HEAD, ...fields }))]))
+/** The line of one record of a template of its own. */
+function line(template: TemplateFields, fields: RecordFields = {}): string {
+  const { lines, damaged } = renderSegment(pack([whole(template, fields)]))
   expect(damaged).toBe(0)
   expect(lines).toHaveLength(1)
   return lines[0]!.bytes.toString()
 }
 
 /** How a value is printed. */
-const printed = (of: Buffer): string => /^\{"level":30,"a":(.*),"b":1\}\n$/s.exec(line(withValue(of)))![1]!
-const withValue = (of: Buffer): RecordFields => ({ shape: SHAPE, values: [of, int(1)] })
+const printed = (of: Buffer): string => /^\{"level":30,"a":(.*),"b":1\}\n$/s.exec(line({ keys }, withValue(of)))![1]!
+const withValue = (of: Buffer): RecordFields => ({ values: [of, int(1)] })
 
 describe('a TEXT', () => {
   it('is written verbatim, whatever its bytes are', () => {
@@ -58,38 +54,38 @@ describe('a TEXT', () => {
 
 describe('a RECORD', () => {
   it('prints head, time, bindings, fields and message in this order', () => {
-    const all = { timeForm: 1, time: 1700, bindings: BINDINGS, shape: SHAPE, message: MESSAGE }
-    expect(line({ ...all, values: [int(1), short('x')] })).toBe(
+    const fields = { time: 1700, bindings: BINDINGS, values: [int(1), short('x')] }
+    expect(line({ timeForm: 1, keys, message: MESSAGE }, fields)).toBe(
       '{"level":30,"time":1700,"pid":71,"hostname":"a","a":1,"b":"x","msg":"user login"}\n'
     )
   })
 
-  it('prints nothing for what has the id 0', () => {
+  it('prints nothing for what its template has not, and for bindings of the id 0', () => {
     expect(line({})).toBe('{"level":30}\n')
   })
 
   it('leaves out the key of an absent value', () => {
-    expect(line({ shape: SHAPE, values: [absent, int(2)] })).toBe('{"level":30,"b":2}\n')
-    expect(line({ shape: SHAPE, values: [absent, absent] })).toBe('{"level":30}\n')
+    expect(line({ keys }, { values: [absent, int(2)] })).toBe('{"level":30,"b":2}\n')
+    expect(line({ keys }, { values: [absent, absent] })).toBe('{"level":30}\n')
   })
 
-  it('prints the key and the value of a message that follows the fields', () => {
-    const inline = { shape: SHAPE, values: [int(1), int(2)], message: 0xffffffff }
-    expect(line({ ...inline, rest: [u32(MESSAGE_KEY), short('hi "you"')] })).toBe(
+  it('prints the key of the template and the value of a message that follows the fields', () => {
+    const inline = { messageForm: 2, message: ',"msg":' }
+    expect(line({ ...inline, keys }, { values: [int(1), int(2)], rest: [short('hi "you"')] })).toBe(
       '{"level":30,"a":1,"b":2,"msg":"hi \\"you\\""}\n'
     )
-    expect(line({ message: 0xffffffff, rest: [u32(MESSAGE_KEY), absent] })).toBe('{"level":30}\n')
-    expect(line({ message: 0xffffffff, rest: [u32(MESSAGE_KEY), int(-7)] })).toBe('{"level":30,"msg":-7}\n')
+    expect(line(inline, { rest: [absent] })).toBe('{"level":30}\n')
+    expect(line(inline, { rest: [int(-7)] })).toBe('{"level":30,"msg":-7}\n')
   })
 
   it('carries its time along, in every timeForm', () => {
-    const payloads = [0, 1, 2, 3].map(timeForm => bundle(definitions, record({ head: HEAD, timeForm, time: 12.5 })))
+    const payloads = [0, 1, 2, 3].map(timeForm => whole({ timeForm }, { time: 12.5 }))
     expect(renderSegment(pack(payloads)).lines.map(found => found.time)).toEqual([12.5, 12.5, 12.5, 12.5])
   })
 })
 
 describe('the time', () => {
-  const time = (timeForm: number, ms: number) => line({ timeForm, time: ms }).slice('{"level":30'.length, -2)
+  const time = (timeForm: number, ms: number) => line({ timeForm }, { time: ms }).slice('{"level":30'.length, -2)
 
   it('is left out in form 0', () => {
     expect(time(0, 1)).toBe('')
@@ -121,16 +117,18 @@ describe('the time', () => {
   })
 
   it('is the text behind the values in form 4, as it is', () => {
-    const form4 = { timeForm: 4, shape: SHAPE, values: [int(1), absent] }
+    const form4 = { timeForm: 4, keys }
+    const values = [int(1), absent]
     for (const kind of [short, string, json]) {
-      expect(line({ ...form4, rest: [kind(',"time":"now"')] })).toBe('{"level":30,"time":"now","a":1}\n')
+      const rest = [kind(',"time":"now"')]
+      expect(line(form4, { values, rest })).toBe('{"level":30,"time":"now","a":1}\n')
     }
-    expect(line({ ...form4, rest: [short('')] })).toBe('{"level":30,"a":1}\n')
+    expect(line(form4, { values, rest: [short('')] })).toBe('{"level":30,"a":1}\n')
   })
 
   it('of form 4 stands before the message that follows the fields', () => {
-    const both = { timeForm: 4, message: 0xffffffff, rest: [short(',"t":1'), u32(MESSAGE_KEY), short('m')] }
-    expect(line(both)).toBe('{"level":30,"t":1,"msg":"m"}\n')
+    const both = { timeForm: 4, messageForm: 2, message: ',"msg":' }
+    expect(line(both, { rest: [short(',"t":1'), short('m')] })).toBe('{"level":30,"t":1,"msg":"m"}\n')
   })
 })
 
@@ -173,7 +171,7 @@ describe('values', () => {
 
   it('that are strings keep bytes that are not UTF-8', () => {
     const bytes = Buffer.from([0x80, 0x22, 0xff, 0xed, 0xa0, 0x80, 0x07])
-    const [rendered] = renderSegment(pack([bundle(definitions, record(withValue(string(bytes))))])).lines
+    const [rendered] = renderSegment(pack([whole({ keys }, withValue(string(bytes)))])).lines
     const expected = Buffer.concat([
       Buffer.from('{"level":30,"a":"'),
       Buffer.from([0x80, 0x5c, 0x22, 0xff, 0xed, 0xa0, 0x80]),
@@ -184,10 +182,11 @@ describe('values', () => {
 })
 
 describe('definitions', () => {
-  const plain = record({ head: HEAD, message: MESSAGE })
+  const plain = record({ template: TEMPLATE })
+  const defining = whole({ message: MESSAGE })
 
   it('hold from their record on to the end of the segment', () => {
-    expect(lines([plain, bundle(definitions, plain), plain, text(0, 't\n'), plain])).toEqual([
+    expect(lines([plain, defining, plain, text(0, 't\n'), plain])).toEqual([
       '{"level":30,"msg":"user login"}\n',
       '{"level":30,"msg":"user login"}\n',
       't\n',
@@ -196,44 +195,67 @@ describe('definitions', () => {
   })
 
   it('do not hold in another segment', () => {
-    expect(renderSegment(pack([bundle(definitions, plain)])).lines).toHaveLength(1)
+    expect(renderSegment(pack([defining])).lines).toHaveLength(1)
     expect(renderSegment(pack([plain]))).toEqual({ lines: [], damaged: 1 })
   })
 
   it('replace earlier ones of the same id, of whichever kind', () => {
-    const again = bundle([defineString(MESSAGE, ',"msg":"other"')], plain)
-    const asShape = bundle([defineShape(MESSAGE, [',"k":'])], record({ head: HEAD, shape: MESSAGE, values: [int(1)] }))
-    const payloads = [bundle(definitions, plain), again, plain, asShape, plain]
+    const OTHER = 7
+    const bound = record({ template: TEMPLATE, bindings: OTHER })
+    const other = record({ template: OTHER })
+    const payloads = [
+      bundle([defineTemplate(TEMPLATE, {}), defineString(OTHER, ',"x":1')], bound),
+      bundle([defineString(OTHER, ',"x":2')], bound),
+      bundle([defineTemplate(TEMPLATE, { head: '{"level":40' })], bound),
+      bundle([defineTemplate(OTHER, { head: '{"other":1' })], other),
+      bound,
+      bundle([defineString(OTHER, ',"x":3')], bound),
+      other
+    ]
     expect(lines(payloads)).toEqual([
-      '{"level":30,"msg":"user login"}\n',
-      '{"level":30,"msg":"other"}\n',
-      '{"level":30,"msg":"other"}\n',
-      '{"level":30,"k":1}\n'
+      '{"level":30,"x":1}\n',
+      '{"level":30,"x":2}\n',
+      '{"level":40,"x":2}\n',
+      '{"other":1}\n',
+      '{"level":40,"x":3}\n'
     ])
-    expect(renderSegment(pack(payloads)).damaged).toBe(1)
+    expect(renderSegment(pack(payloads)).damaged).toBe(2)
   })
 
   it('may be none, and 255', () => {
-    const many = Array.from({ length: 255 }, (_, i) => defineString(i + 1, i === 0 ? '{"n":0' : `,"n${i}":${i}`))
-    const last = record({ head: 1, message: 255 })
-    expect(lines([bundle(many, last), bundle([], last)])).toEqual(['{"n":0,"n254":254}\n', '{"n":0,"n254":254}\n'])
+    const many = Array.from({ length: 254 }, (_, i) => defineString(i + 2, `,"n${i}":${i}`))
+    const last = record({ template: TEMPLATE, bindings: 255 })
+    const expected = '{"level":30,"n253":253}\n'
+    expect(lines([bundle([defineTemplate(TEMPLATE, {}), ...many], last), bundle([], last)])).toEqual([
+      expected,
+      expected
+    ])
   })
 
-  it('of ids up to 0xFFFFFFFE are told apart', () => {
-    const high = 0xfffffffe
-    expect(lines([bundle([defineString(high, '{"high":1')], record({ head: high }))])).toEqual(['{"high":1}\n'])
+  it('of ids up to 0xFFFFFFFF are told apart', () => {
+    const [high, highest] = [0xfffffffe, 0xffffffff]
+    const definitions = [defineTemplate(high, { head: '{"high":1' }), defineString(highest, ',"b":2')]
+    expect(lines([bundle(definitions, record({ template: high, bindings: highest }))])).toEqual(['{"high":1,"b":2}\n'])
   })
 
-  it('of a shape without keys, and of empty keys and strings, are definitions', () => {
-    const empty = [defineString(HEAD, ''), defineShape(SHAPE, []), defineShape(9, ['', ''])]
-    expect(lines([bundle(empty, record({ head: HEAD, shape: SHAPE }))])).toEqual(['}\n'])
-    expect(lines([bundle(empty, record({ head: HEAD, shape: 9, values: [int(1), u8(1)] }))])).toEqual(['1null}\n'])
+  it('of a template without texts, and of empty keys and strings, are definitions', () => {
+    const bare = [defineTemplate(TEMPLATE, { head: '' }), defineString(BINDINGS, '')]
+    expect(lines([bundle(bare, record({ bindings: BINDINGS }))])).toEqual(['}\n'])
+    expect(line({ head: '', keys: ['', ''] }, { values: [int(1), u8(1)] })).toBe('1null}\n')
+    expect(line({ messageForm: 1 })).toBe('{"level":30}\n')
+    expect(line({ messageForm: 2 }, { rest: [int(1)] })).toBe('{"level":301}\n')
+  })
+
+  it('of a template may have texts of 65,535 bytes', () => {
+    const long = 'x'.repeat(0xffff)
+    const template = { head: long, message: long, keys: [long] }
+    expect(line(template, { values: [int(1)] }) === `${long}${long}1${long}}\n`).toBe(true)
   })
 })
 
 describe('a line', () => {
   it('does not depend on the memory it was rendered from', () => {
-    const bytes = pack([text(0, 'a\n'), bundle(definitions, record(withValue(json('[1]'))))])
+    const bytes = pack([text(0, 'a\n'), whole({ keys }, withValue(json('[1]')))])
     const rendered = renderSegment(bytes).lines
     bytes.fill(0)
     expect(rendered.map(found => found.bytes.toString())).toEqual(['a\n', '{"level":30,"a":[1],"b":1}\n'])

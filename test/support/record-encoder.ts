@@ -64,23 +64,38 @@ export function value(of: unknown): Buffer {
 export const defineString = (id: number, body: string | Buffer): Buffer =>
   Buffer.concat([u32(id), u8(1), sized(Buffer.from(body))])
 
-export function defineShape(id: number, keys: readonly string[]): Buffer {
-  const body = keys.flatMap(key => [u16(Buffer.byteLength(key)), Buffer.from(key)])
-  return Buffer.concat([u32(id), u8(2), sized(Buffer.concat(body))])
+function prefixed(text: string): Buffer {
+  const bytes = Buffer.from(text)
+  return Buffer.concat([u16(bytes.length), bytes])
 }
+
+export interface TemplateFields {
+  timeForm?: number
+  /** Default: 1 if there is a message. */
+  messageForm?: number
+  /** Default: `{"level":30`. */
+  head?: string
+  message?: string
+  keys?: readonly string[]
+}
+
+/** What a template's definition holds. */
+export function templateBody(fields: TemplateFields): Buffer {
+  const { timeForm = 0, head = '{"level":30', message = '', keys = [] } = fields
+  const messageForm = fields.messageForm ?? (message === '' ? 0 : 1)
+  return Buffer.concat([u8(timeForm), u8(messageForm), ...[head, message, ...keys].map(prefixed)])
+}
+
+export const defineTemplate = (id: number, fields: TemplateFields): Buffer =>
+  Buffer.concat([u32(id), u8(2), sized(templateBody(fields))])
 
 export const bundle = (definitions: readonly Buffer[], record: Buffer): Buffer =>
   Buffer.concat([u8(3), u8(definitions.length), ...definitions, record])
 
 export interface RecordFields {
-  timeForm?: number
-  /** Default: the number of values. */
-  count?: number
-  time?: number
-  head?: number
+  template?: number
   bindings?: number
-  shape?: number
-  message?: number
+  time?: number
   values?: readonly Buffer[]
   /** What follows the values. */
   rest?: readonly Buffer[]
@@ -88,14 +103,30 @@ export interface RecordFields {
 
 /** Section 3. */
 export function record(fields: RecordFields): Buffer {
-  const { timeForm = 0, time = 0, head = 1, bindings = 0, shape = 0, message = 0, values = [], rest = [] } = fields
-  const count = fields.count ?? values.length
-  const header = [u8(2), u8(timeForm), u16(count), f64(time), u32(head), u32(bindings), u32(shape), u32(message)]
-  return Buffer.concat([...header, ...values, ...rest])
+  const { template = 1, bindings = 0, time = 0, values = [], rest = [] } = fields
+  return Buffer.concat([u8(2), u32(template), u32(bindings), f64(time), ...values, ...rest])
 }
 
 /** A key as it is printed. */
 export const printedKey = (key: string): string => `,${JSON.stringify(key)}:`
+
+/** One call of a logger. */
+export interface LoggedCall {
+  time: number
+  fields: Record<string, unknown>
+  message?: string | undefined
+  /** Default: none. */
+  bindings?: Record<string, unknown>
+  /** Whether the message is in the record rather than in its template. Default: false. */
+  inline?: boolean
+}
+
+function templateOf({ fields, message, inline }: LoggedCall): TemplateFields {
+  const common = { timeForm: 1, keys: Object.keys(fields).map(printedKey) }
+  if (message === undefined) return common
+  const key = printedKey('msg')
+  return inline ? { ...common, messageForm: 2, message: key } : { ...common, message: key + JSON.stringify(message) }
+}
 
 /** Writes one segment as a logging thread does: what a record refers to is defined in front of the first one that does. */
 export class SegmentWriter {
@@ -103,7 +134,13 @@ export class SegmentWriter {
   private readonly ids = new Map<string, number>()
 
   /** One line: level 30, the time in ms, then the fields, then the message if there is one. */
-  log(time: number, fields: Record<string, unknown>, message?: string, bindings: Record<string, unknown> = {}): Buffer {
+  log(time: number, fields: Record<string, unknown>, message?: string): Buffer {
+    return this.write({ time, fields, message })
+  }
+
+  /** As `log`. */
+  write(call: LoggedCall): Buffer {
+    const { time, fields, message, bindings = {}, inline = false } = call
     const definitions: Buffer[] = []
     const idOf = (name: string, define: (id: number) => Buffer): number => {
       const known = this.ids.get(name)
@@ -113,20 +150,14 @@ export class SegmentWriter {
       definitions.push(define(id))
       return id
     }
-    const stringId = (body: string) => (body === '' ? 0 : idOf(`string ${body}`, id => defineString(id, body)))
-    const keys = Object.keys(fields).map(printedKey)
+    const template = templateOf(call)
+    const bound = JSON.stringify(bindings).slice(1, -1)
     const payload = record({
-      timeForm: 1,
+      template: idOf(`template ${templateBody(template).toString('hex')}`, id => defineTemplate(id, template)),
+      bindings: bound === '' ? 0 : idOf(`string ${bound}`, id => defineString(id, `,${bound}`)),
       time,
-      head: stringId('{"level":30'),
-      bindings: stringId(
-        JSON.stringify(bindings)
-          .slice(1, -1)
-          .replace(/^(?=.)/, ',')
-      ),
-      shape: keys.length === 0 ? 0 : idOf(`shape ${keys}`, id => defineShape(id, keys)),
-      message: message === undefined ? 0 : stringId(printedKey('msg') + JSON.stringify(message)),
-      values: Object.values(fields).map(value)
+      values: Object.values(fields).map(value),
+      rest: inline && message !== undefined ? [value(message)] : []
     })
     const whole = definitions.length === 0 ? payload : bundle(definitions, payload)
     this.payloads.push(whole)

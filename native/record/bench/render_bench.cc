@@ -20,16 +20,15 @@
 
 namespace {
 
-using shardlog::record::kMessageInRecord;
-using shardlog::record::RecordHeader;
+using shardlog::record::MessageForm;
 using shardlog::record::SegmentView;
 using shardlog::record::TimeForm;
 using shardlog::test::Bundle;
 using shardlog::test::Bytes;
 using shardlog::test::Record;
 using shardlog::test::Segment;
-using shardlog::test::ShapeDefinition;
 using shardlog::test::StringDefinition;
+using shardlog::test::TemplateDefinition;
 using shardlog::test::Values;
 
 constexpr size_t kSegmentBytes = size_t{128} << 10;
@@ -78,31 +77,25 @@ const std::vector<Case> kCases{
      false},
 };
 
+enum Id : uint32_t { kTemplate = 1, kBindings };
+
 Bytes MakeRecord(const Case& c, double time, std::mt19937_64* random) {
   Values rest;
   c.fields(&rest, random);
-  RecordHeader header{static_cast<uint8_t>(TimeForm::kMilliseconds),
-                      static_cast<uint16_t>(c.keys.size()),
-                      time,
-                      1,
-                      2,
-                      3,
-                      4};
   if (c.message_in_record) {
-    header.message = kMessageInRecord;
-    rest.Add(uint32_t{5});
     rest.Short("user " + std::to_string((*random)() % 100000) + " logged in");
   }
-  return Record(header, rest);
+  return Record({kTemplate, kBindings, time}, rest);
 }
 
 std::vector<Segment> MakeSegments(const Case& c) {
+  const bool inside = c.message_in_record;
   const std::vector<Bytes> definitions{
-      StringDefinition(1, "{\"level\":30"),
-      StringDefinition(2, ",\"pid\":4711,\"hostname\":\"web-7\""),
-      ShapeDefinition(3, c.keys),
-      StringDefinition(4, ",\"msg\":\"user login\""),
-      StringDefinition(5, ",\"msg\":"),
+      TemplateDefinition(
+          kTemplate,
+          {TimeForm::kMilliseconds, inside ? MessageForm::kInRecord : MessageForm::kFixed,
+           "{\"level\":30", inside ? ",\"msg\":" : ",\"msg\":\"user login\"", c.keys}),
+      StringDefinition(kBindings, ",\"pid\":4711,\"hostname\":\"web-7\""),
   };
   std::mt19937_64 random(7);
   std::vector<Segment> segments(kSegments);

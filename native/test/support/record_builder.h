@@ -24,6 +24,8 @@ class Bytes {
     bytes_.append(text);
     return *this;
   }
+  Bytes& Add(const char* text) { return Add(std::string_view(text)); }
+  Bytes& Add(const std::string& text) { return Add(std::string_view(text)); }
   Bytes& Add(const Bytes& other) { return Add(other.view()); }
   size_t size() const { return bytes_.size(); }
   std::string_view view() const { return bytes_; }
@@ -77,11 +79,22 @@ inline Bytes StringDefinition(uint32_t id, std::string_view text) {
   return Definition(id, record::Defines::kString, text);
 }
 
-// `keys` as they are printed, comma and colon included.
-inline Bytes ShapeDefinition(uint32_t id, const std::vector<std::string>& keys) {
+// What lines have in common; texts as they are printed.
+struct Template {
+  record::TimeForm time_form = record::TimeForm::kNone;
+  record::MessageForm message_form = record::MessageForm::kNone;
+  std::string head = "{";
+  std::string message = "";
+  std::vector<std::string> keys = {};
+};
+
+inline Bytes TemplateDefinition(uint32_t id, const Template& what) {
   Bytes body;
-  for (const std::string& key : keys) body.Add(static_cast<uint16_t>(key.size())).Add(key);
-  return Definition(id, record::Defines::kShape, body.view());
+  body.Add(static_cast<uint8_t>(what.time_form)).Add(static_cast<uint8_t>(what.message_form));
+  body.Add(static_cast<uint16_t>(what.head.size())).Add(what.head);
+  body.Add(static_cast<uint16_t>(what.message.size())).Add(what.message);
+  for (const std::string& key : what.keys) body.Add(static_cast<uint16_t>(key.size())).Add(key);
+  return Definition(id, record::Defines::kTemplate, body.view());
 }
 
 inline Bytes Record(const record::RecordHeader& header, const Bytes& rest) {
