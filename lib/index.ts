@@ -31,14 +31,23 @@ function shardlog(first?: object | string | null, second?: names.DestinationStre
 // One function with every public name as a property, so that `require('shardlog')` can be called and `import shardlog, {
 // Logger } from 'shardlog'` means the same in both module systems.
 namespace shardlog {
+  export import CircuitBreaker = names.CircuitBreaker
   export import Logger = names.Logger
   export import ShardlogError = names.ShardlogError
+  export import captureErrors = names.captureErrors
+  export import circuitBreaker = names.circuitBreaker
   export import defaultConfig = names.defaultConfig
   export import destination = names.destination
+  export import exception = names.exception
+  export import getLoggerStats = names.getLoggerStats
   export import levels = names.levels
+  export import logCalls = names.logCalls
   export import multistream = names.multistream
+  export import operation = names.operation
+  export import performanceIssue = names.performanceIssue
   export import readLog = names.readLog
   export import recoverLog = names.recoverLog
+  export import stateChange = names.stateChange
   export import stdSerializers = names.stdSerializers
   export import stdTimeFunctions = names.stdTimeFunctions
   export import symbols = names.symbols
@@ -52,13 +61,18 @@ namespace shardlog {
   export type BaseLogger = names.BaseLogger
   export type Bindings = names.Bindings
   export type BlockInfo = names.BlockInfo
+  export type CallerOptions = names.CallerOptions
   export type ChildLoggerOptions<CustomLevels extends string = never> = names.ChildLoggerOptions<CustomLevels>
+  export type CircuitBreakerOptions = names.CircuitBreakerOptions
+  export type CircuitBreakerStats = names.CircuitBreakerStats
   export type Config = names.Config
   export type Damage = names.Damage
   export type DamageKind = names.DamageKind
+  export type DedupeOptions = names.DedupeOptions
   export type DestinationStream = names.DestinationStream
   export type DestinationStreamWithMetadata = names.DestinationStreamWithMetadata
   export type Entry = names.Entry
+  export type FeatureOptions = names.FeatureOptions
   export type FlushMetrics = names.FlushMetrics
   export type Level = names.Level
   export type LevelMapping = names.LevelMapping
@@ -75,12 +89,15 @@ namespace shardlog {
     CustomLevels extends string = never,
     UseOnlyCustomLevels extends boolean = boolean
   > = names.LoggerOptions<CustomLevels, UseOnlyCustomLevels>
+  export type LoggerStats = names.LoggerStats
   export type MultiStreamOptions = names.MultiStreamOptions
   export type MultiStreamRes<TOriginLevel = names.Level> = names.MultiStreamRes<TOriginLevel>
+  export type OtelOptions = names.OtelOptions
   export type ReadOptions = names.ReadOptions
   export type RecoveredArena = names.RecoveredArena
   export type RecoverOptions = names.RecoverOptions
   export type RecoverReport = names.RecoverReport
+  export type SamplingOptions = names.SamplingOptions
   export type SequenceRange = names.SequenceRange
   export type SerializerFn = names.SerializerFn
   export type ShardStats = names.ShardStats

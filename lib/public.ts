@@ -2,6 +2,24 @@
 
 export { defaultConfig } from './config'
 export { ShardlogError } from './errors'
+export type { SamplingStats } from './features/adaptive-sampler'
+export type { CallerStats } from './features/caller-info'
+export type { CircuitBreakerOptions, CircuitBreakerStats } from './features/circuit-breaker'
+export { CircuitBreaker, circuitBreaker } from './features/circuit-breaker'
+export type { CircuitStateName } from './features/circuit-state'
+export type { DedupeStats } from './features/deduplicator'
+export type { LoggerStats } from './features/logger-stats'
+export { getLoggerStats } from './features/logger-stats'
+export {
+  captureErrors,
+  exception,
+  logCalls,
+  operation,
+  performanceIssue,
+  stateChange
+} from './features/operations'
+export type { CallerOptions, DedupeOptions, FeatureOptions, OtelOptions, SamplingOptions } from './features/options'
+export type { TraceStats } from './features/trace-context'
 export { Logger } from './logger'
 export { destination, levels, multistream, stdSerializers, stdTimeFunctions, symbols, transport } from './pino/statics'
 export type {

@@ -1,5 +1,6 @@
 /** Making a logger out of its options. */
 
+import { installFeatures } from '../features/features'
 import { appendBindings } from './bindings'
 import { warnOfLevelFormatter } from './deprecations'
 import type { Internals, Stream } from './internals'
@@ -123,6 +124,7 @@ export function createLogger(first: unknown, second: unknown): Internals {
   // Inherited by children, whose formatters shape their own bindings only.
   cacheLineStarts(logger)
   logger[setLevelSym](level)
+  installFeatures(logger, options)
   announce(logger, stream, first)
   return logger
 }

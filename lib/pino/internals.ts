@@ -1,6 +1,8 @@
 /** A logger's inner state, as the modules of this folder see it: public methods plus what the symbols hold. */
 
 import type { EventEmitter } from 'node:events'
+import type { Features } from '../features/features'
+import type { familySym, featuresSym } from '../features/symbols'
 import type { TracedAsJson } from './diagnostics'
 import type { Stringifiers } from './redaction'
 import type * as sym from './symbols'
@@ -53,6 +55,11 @@ export interface Internals extends EventEmitter {
   onChild: (child: Internals) => void
   child(bindings: Bindings, options?: ChildLoggerOptions<string>): Internals
   redact?: unknown
+  flush(callback?: (error?: Error) => void): void
+
+  [familySym]: object
+  /** undefined while none is used. */
+  [featuresSym]?: Features
 
   [sym.asJsonSym]: TracedAsJson
   /** The bindings as JSON text, a comma before each. */

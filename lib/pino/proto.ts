@@ -1,6 +1,8 @@
 /** What all loggers share: the prototype behind them. */
 
 import { EventEmitter } from 'node:events'
+import { context, withContext } from '../features/log-context'
+import { familySym } from '../features/symbols'
 import { version } from '../version'
 import { asJson } from './as-json'
 import { appendBindings, readBindings } from './bindings'
@@ -43,6 +45,8 @@ function flush(this: Internals, callback?: (error?: Error) => void): void {
 const methods = {
   constructor: class Pino {},
   child,
+  context,
+  withContext,
   bindings(this: Internals): Bindings {
     return readBindings(this)
   },
@@ -82,5 +86,7 @@ Object.setPrototypeOf(methods, EventEmitter.prototype)
 
 /** A prototype for one logger and its children, over the methods that all loggers share. */
 export function loggerPrototype(): object {
-  return Object.create(methods) as object
+  const family = Object.create(methods) as { [familySym]: object }
+  family[familySym] = family
+  return family
 }

@@ -6,10 +6,12 @@ import type {
   SerializedRequest as StdSerializedRequest,
   SerializedResponse as StdSerializedResponse
 } from 'pino-std-serializers'
+import type { FeatureOptions } from '../features/options'
 import type { EventOptions } from './event'
 import type { LogFn } from './log-fn'
 import type { TransportMultiOptions, TransportPipelineOptions, TransportSingleOptions } from './stream-types'
 
+export type * from '../features/options'
 export type * from './log-fn'
 export type * from './stream-types'
 
@@ -132,19 +134,17 @@ export interface LoggerExtras<CustomLevels extends string = never, UseOnlyCustom
     names?: Names,
     options?: EventOptions
   ): (...values: { [Name in keyof Names]: unknown }) => void
-  /**
-   * A function that logs `message` with the values it is called with under `names`, and makes no object for them.
-   *
-   * @param names distinct, and no array indexes
-   * @param options `level`: name of the level it is logged at, default 'info'
-   * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
-   */
-  event<const Names extends readonly string[] = []>(
-    message: string,
-    names?: Names,
-    options?: EventOptions
-  ): (...values: { [Name in keyof Names]: unknown }) => void
   setBindings(bindings: Bindings): void
+  /**
+   * Calls `fn`; until what it began has ended, across awaits and timers, records of this logger, its parents and its children carry
+   * `fields`. Contexts nest; inner fields win, and logged fields win over both.
+   *
+   * @returns what `fn` returns
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if the arguments are not an object and a function
+   */
+  withContext<Result>(fields: Bindings, fn: () => Result): Result
+  /** A copy of the fields of the present context; empty outside of any. */
+  context(): Bindings
   /** Flushes a destination that buffers; `cb` is told when that is done. */
   flush(cb?: (err?: Error) => void): void
 }
@@ -200,7 +200,8 @@ export interface HooksOptions {
   streamWrite?: (s: string) => string
 }
 
-export interface LoggerOptions<CustomLevels extends string = never, UseOnlyCustomLevels extends boolean = boolean> {
+export interface LoggerOptions<CustomLevels extends string = never, UseOnlyCustomLevels extends boolean = boolean>
+  extends FeatureOptions {
   /** Sends lines to worker threads; short for passing `shardlog.transport(...)` as destination. */
   transport?: TransportSingleOptions | TransportMultiOptions | TransportPipelineOptions
   /** Accepted for older code; circular values never fail. */

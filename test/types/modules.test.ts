@@ -19,7 +19,18 @@ const PINO_NAMES = [
   'transport'
 ]
 const OWN_NAMES = ['Logger', 'ShardlogError', 'defaultConfig', 'readLog', 'recoverLog', 'verifyLog', 'version']
-const NAMES = [...OWN_NAMES, ...PINO_NAMES]
+const FEATURE_NAMES = [
+  'CircuitBreaker',
+  'captureErrors',
+  'circuitBreaker',
+  'exception',
+  'getLoggerStats',
+  'logCalls',
+  'operation',
+  'performanceIssue',
+  'stateChange'
+]
+const NAMES = [...OWN_NAMES, ...PINO_NAMES, ...FEATURE_NAMES]
 
 /** Runs an ES module that may import the package from `facade`, and returns what it prints. */
 function runModule(source: string): string {

@@ -1,0 +1,116 @@
+/** The option `caller`: where in the program a log call stands. */
+
+import { findSourceMap } from 'node:module'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Internals } from '../pino/internals'
+import { isOptions, refuse, resolved, rules } from './check'
+import { Lru } from './lru'
+import type { CallerOptions, FeatureOptions } from './options'
+
+export interface CallerStats {
+  /** Calls whose place was known from an earlier one. */
+  hits: number
+  misses: number
+  /** Places that are remembered, 1,000 at the most. */
+  cached: number
+}
+
+const MOST_SITES = 1_000
+/** Most frames of ours, or of wrappers that V8 adds, between the level method and the program's call. */
+const FRAMES = 12
+
+/** The folder of this package's code; null in a bundle, where the program's code lies there too. */
+const ownFolder = path.basename(__dirname) === 'features' ? path.dirname(__dirname) + path.sep : null
+
+/**
+ * Key of the call site; null if none is wanted.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
+ */
+export function callerField({ caller }: FeatureOptions): string | null {
+  if (caller === undefined || caller === null || caller === false) return null
+  if (caller !== true && !isOptions(caller)) refuse('caller', caller, 'true, false or an object')
+  const given = caller === true ? {} : caller
+  const { field } = resolved<Required<CallerOptions>>('caller', given, { field: rules.fieldName }, { field: 'caller' })
+  return field
+}
+
+const callSites: NonNullable<typeof Error.prepareStackTrace> = (_error, sites) => sites
+
+/** The stack above `top`; all of it if `top` is not on it. */
+function stackAbove(top: ((...args: never) => unknown) | undefined): NodeJS.CallSite[] {
+  const { prepareStackTrace, stackTraceLimit } = Error
+  const holder: { stack?: unknown } = {}
+  try {
+    Error.prepareStackTrace = callSites
+    Error.stackTraceLimit = FRAMES
+    Error.captureStackTrace(holder, top)
+    return (holder.stack ?? []) as NodeJS.CallSite[]
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
+function isOurs(site: NodeJS.CallSite): boolean {
+  return ownFolder !== null && Boolean(site.getFileName()?.startsWith(ownFolder))
+}
+
+function pathOf(file: string): string {
+  return file.startsWith('file:') ? fileURLToPath(file) : file
+}
+
+/** File and line as they were written, if Node knows a source map. */
+function place(file: string, line: number, column: number): string {
+  const entry = findSourceMap(file)?.findEntry(line - 1, column - 1)
+  if (entry && 'originalSource' in entry) return `${pathOf(entry.originalSource)}:${entry.originalLine + 1}`
+  return `${pathOf(file)}:${line}`
+}
+
+function describe(site: NodeJS.CallSite): string {
+  const at = place(site.getFileName() ?? '<anonymous>', site.getLineNumber() ?? 0, site.getColumnNumber() ?? 1)
+  const name = site.getFunctionName()
+  return name ? `${at} (${name})` : at
+}
+
+/** Finds call sites. Working out line and function is what costs; the place in the script is the key to what was worked out before. */
+export class CallerInfo {
+  readonly field: string
+  readonly #known = new Lru<string, string>(MOST_SITES)
+  #hits = 0
+  #misses = 0
+
+  constructor(field: string) {
+    this.field = field
+  }
+
+  /** `file:line (function)` of the call that logs at `level`; undefined if it cannot be told. */
+  find(logger: Internals, level: number): string | undefined {
+    const label = logger.levels.labels[level]
+    const method = label === undefined ? undefined : (logger as unknown as Record<string, () => void>)[label]
+    const above = stackAbove(method)
+    const sites = above.length > 0 ? above : stackAbove(undefined)
+    const site = sites.find(each => !isOurs(each))
+    return site && this.#described(site)
+  }
+
+  #described(site: NodeJS.CallSite): string {
+    const { getPosition } = site as { getPosition?: () => number }
+    const position = getPosition ? getPosition.call(site) : `${site.getLineNumber()}:${site.getColumnNumber()}`
+    const key = `${position} ${site.getFileName()}`
+    const known = this.#known.get(key)
+    if (known !== undefined) {
+      this.#hits++
+      return known
+    }
+    this.#misses++
+    const text = describe(site)
+    this.#known.set(key, text)
+    return text
+  }
+
+  stats(): CallerStats {
+    return { hits: this.#hits, misses: this.#misses, cached: this.#known.size }
+  }
+}

@@ -1,0 +1,252 @@
+/** A destination in front of one that may fail: after failures in a row it is left alone for a while. */
+
+import { EventEmitter } from 'node:events'
+import type { Stream } from '../pino/internals'
+import { needsMetadataGsym } from '../pino/symbols'
+import type { DestinationStream } from '../pino/types'
+import { isOptions, type Rules, refuse, resolved, rules } from './check'
+import { CircuitState, type CircuitStateName } from './circuit-state'
+
+export interface CircuitBreakerOptions {
+  /** Failures in a row that open the circuit. Default 5. */
+  failures?: number
+  /** How long the destination is left alone then, in ms. Default 60,000. */
+  recovery?: number
+  /** Writes that must succeed after that to close the circuit. Default 3. */
+  successes?: number
+  /** What becomes of lines that the destination does not take: written to stderr, or counted only. Default 'stderr'. */
+  fallback?: 'stderr' | 'count'
+}
+
+export interface CircuitBreakerStats {
+  state: CircuitStateName
+  /** Writes given to the destination. */
+  attempted: number
+  /** Writes that failed, and errors that the destination reported. */
+  failures: number
+  failuresInARow: number
+  /** How often the circuit opened. */
+  opened: number
+  /** Lines that went to stderr instead. */
+  diverted: number
+  /** Lines that are lost. */
+  dropped: number
+}
+
+/** How a destination tells that a write succeeded. */
+type Confirmation = 'callback' | 'event' | 'return'
+
+interface Target extends Omit<Stream, 'write'> {
+  write(line: string, callback?: (error?: Error | null) => void): unknown
+  on?: (event: string, listener: (value: unknown) => void) => unknown
+  emit?: (event: string, ...values: unknown[]) => unknown
+  end?: () => unknown
+  destroyed?: boolean
+  errored?: unknown
+  _writableState?: unknown
+}
+
+const RULES: Rules<CircuitBreakerOptions> = {
+  failures: rules.count,
+  recovery: rules.milliseconds,
+  successes: rules.count,
+  fallback: { allowed: "'stderr' or 'count'", accepts: value => value === 'stderr' || value === 'count' }
+}
+const DEFAULTS: Required<CircuitBreakerOptions> = {
+  failures: 5,
+  recovery: 60_000,
+  successes: 3,
+  fallback: 'stderr'
+}
+
+function confirmationOf(target: Target): Confirmation {
+  if (target._writableState !== undefined) return 'callback'
+  // Its 'write' event; the package may be another copy than ours.
+  return target.constructor?.name === 'SonicBoom' ? 'event' : 'return'
+}
+
+function isTarget(value: unknown): value is Target {
+  return typeof (value as { write?: unknown } | null | undefined)?.write === 'function'
+}
+
+/** A destination with a circuit breaker. Emits 'stateChange' with the new state. */
+export class CircuitBreaker extends EventEmitter {
+  /** By this loggers tell a stream from options. */
+  readonly writable = true
+  lastLevel = 0
+  lastObj: unknown
+  lastMsg: unknown
+  lastTime: string | undefined
+  lastLogger: unknown
+  readonly #open: (() => DestinationStream) | null
+  readonly #toStderr: boolean
+  readonly #state: CircuitState
+  /** Errors of writes, which streams report by an event too. */
+  readonly #told = new WeakSet<object>()
+  #target: Target
+  #confirmation: Confirmation
+  #attempted = 0
+  #failures = 0
+  #diverted = 0
+  #dropped = 0
+
+  /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
+  constructor(destination: DestinationStream | (() => DestinationStream), given: CircuitBreakerOptions) {
+    super()
+    if (!isOptions(given)) refuse('circuitBreaker', given, 'an object')
+    const options = resolved('circuitBreaker', given, RULES, DEFAULTS)
+    this.#open = typeof destination === 'function' ? destination : null
+    this.#toStderr = options.fallback === 'stderr'
+    this.#state = new CircuitState(options, name => this.#tell(name))
+    this.#target = this.#attached(typeof destination === 'function' ? destination() : destination)
+    this.#confirmation = confirmationOf(this.#target)
+  }
+
+  /** Whether the destination wants to be told about each line: multistream does. */
+  get [needsMetadataGsym](): boolean {
+    return this.#target[needsMetadataGsym] === true
+  }
+
+  #attached(destination: unknown): Target {
+    if (!isTarget(destination))
+      refuse('destination of circuitBreaker', destination, 'a stream, or a function that opens one')
+    const target = destination
+    target.on?.('error', error => {
+      if (target === this.#target) this.#reported(error)
+    })
+    target.on?.('write', () => {
+      if (target === this.#target && this.#confirmation === 'event') this.#state.succeed()
+    })
+    return target
+  }
+
+  #tell(name: CircuitStateName): void {
+    super.emit('stateChange', name)
+  }
+
+  /** Passes a line on, or to the fallback. Never throws. */
+  write(line: string): boolean {
+    if (!this.#state.admits()) {
+      this.#divert(line)
+      return false
+    }
+    this.#attempted++
+    try {
+      return this.#pass(line)
+    } catch (thrown) {
+      this.#failed(thrown)
+      this.#divert(line)
+      return false
+    }
+  }
+
+  #pass(line: string): boolean {
+    this.#reopen()
+    const target = this.#target
+    if (this[needsMetadataGsym]) {
+      const { lastLevel, lastObj, lastMsg, lastTime, lastLogger } = this
+      Object.assign(target, { lastLevel, lastObj, lastMsg, lastTime, lastLogger })
+    }
+    if (this.#confirmation === 'callback') return target.write(line, error => this.#ended(line, error)) !== false
+    const taken = target.write(line)
+    // An emitter that took a line may still report that it could not write it: it is trusted only when it is tried again.
+    const believed = typeof target.on !== 'function' || this.#state.name === 'half-open'
+    if (this.#confirmation === 'return' && believed) this.#state.succeed()
+    return taken !== false
+  }
+
+  /** A stream of Node's that failed writes nothing any more; a new one may. */
+  #reopen(): void {
+    const { destroyed, errored } = this.#target
+    if (this.#open === null || (destroyed !== true && !errored)) return
+    this.#target = this.#attached(this.#open())
+    this.#confirmation = confirmationOf(this.#target)
+  }
+
+  #ended(line: string, error: Error | null | undefined): void {
+    if (!error) {
+      this.#state.succeed()
+      return
+    }
+    this.#failed(error)
+    this.#divert(line)
+  }
+
+  #failed(error: unknown): void {
+    if (typeof error === 'object' && error !== null) this.#told.add(error)
+    this.#failures++
+    this.#state.fail()
+  }
+
+  /** An 'error' event. */
+  #reported(error: unknown): void {
+    if (typeof error !== 'object' || error === null || !this.#told.has(error)) this.#failed(error)
+  }
+
+  #divert(line: string): void {
+    if (!this.#toStderr) {
+      this.#dropped++
+      return
+    }
+    try {
+      process.stderr.write(line)
+      this.#diverted++
+    } catch {
+      // There is nowhere left to say it but the counter.
+      this.#dropped++
+    }
+  }
+
+  /** Flushes the destination if it can be; `callback` is told when that is done. */
+  flush(callback: (error?: Error) => void = () => undefined): void {
+    if (typeof this.#target.flush === 'function') this.#target.flush(callback)
+    else callback()
+  }
+
+  /** As `flush`, but waits in the call; a failure is counted, not thrown. */
+  flushSync(): void {
+    try {
+      this.#target.flushSync?.()
+    } catch (thrown) {
+      this.#failed(thrown)
+    }
+  }
+
+  end(): void {
+    this.#target.end?.()
+  }
+
+  /** What loggers tell a transport goes on to it. */
+  override emit(event: string, ...values: unknown[]): boolean {
+    if (event !== 'message') return super.emit(event, ...values)
+    this.#target.emit?.(event, ...values)
+    return true
+  }
+
+  stats(): CircuitBreakerStats {
+    return {
+      state: this.#state.name,
+      attempted: this.#attempted,
+      failures: this.#failures,
+      failuresInARow: this.#state.failuresInARow,
+      opened: this.#state.opened,
+      diverted: this.#diverted,
+      dropped: this.#dropped
+    }
+  }
+}
+
+/**
+ * A destination that passes lines on to another until that fails `failures` times in a row, then leaves it alone for `recovery` ms, and then
+ * tries it until `successes` writes succeeded. A failure is a `write` that throws, calls back with an error, or an 'error' event.
+ *
+ * @param destination a stream, or a function that opens one: it is called again to replace a stream of Node's that failed, which
+ *   writes nothing any more
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
+ */
+export function circuitBreaker(
+  destination: DestinationStream | (() => DestinationStream),
+  options: CircuitBreakerOptions = {}
+): CircuitBreaker {
+  return new CircuitBreaker(destination, options)
+}
