@@ -79,14 +79,12 @@ function replacePino(copy, sinks) {
   fs.writeFileSync(path.join(copy, 'pino.js'), source)
 }
 
-/** A copy of pino's package, with its tests; the caller removes it. */
-function prepare(target, sinks) {
-  const copy = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-pino-')))
+/** Fills the empty folder `copy` with pino's package and its tests. */
+function prepare(copy, target, sinks) {
   fs.cpSync(pinoRoot, copy, { recursive: true })
   linkModules(copy)
   compileFixture(copy)
   if (target !== 'pino') replacePino(copy, sinks)
-  return copy
 }
 
 function record(results, kind, copy, event) {
@@ -124,9 +122,10 @@ async function runFiles(copy, files) {
  * @param only text that a file's path must contain
  */
 async function runSuite(target = 'shardlog', sinks = undefined, only = '') {
-  const copy = prepare(target, sinks)
+  const copy = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-pino-')))
   const before = process.cwd()
   try {
+    prepare(copy, target, sinks)
     return await runFiles(copy, testFiles(only))
   } finally {
     process.chdir(before)
