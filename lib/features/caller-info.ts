@@ -38,13 +38,15 @@ export function callerField({ caller }: FeatureOptions): string | null {
 
 const callSites: NonNullable<typeof Error.prepareStackTrace> = (_error, sites) => sites
 
-/** The stack above `top`; all of it if `top` is not on it. */
-function stackAbove(top: ((...args: never) => unknown) | undefined): NodeJS.CallSite[] {
+type Top = ((...args: never) => unknown) | undefined
+
+/** Up to `frames` frames of the stack above `top`; none if `top` is not on it. Each frame costs. */
+function stackAbove(top: Top, frames: number): NodeJS.CallSite[] {
   const { prepareStackTrace, stackTraceLimit } = Error
   const holder: { stack?: unknown } = {}
   try {
     Error.prepareStackTrace = callSites
-    Error.stackTraceLimit = FRAMES
+    Error.stackTraceLimit = frames
     Error.captureStackTrace(holder, top)
     return (holder.stack ?? []) as NodeJS.CallSite[]
   } finally {
@@ -55,6 +57,13 @@ function stackAbove(top: ((...args: never) => unknown) | undefined): NodeJS.Call
 
 function isOurs(site: NodeJS.CallSite): boolean {
   return ownFolder !== null && Boolean(site.getFileName()?.startsWith(ownFolder))
+}
+
+/** The program's call, which nearly always is what called `top`. */
+function programSite(top: Top): NodeJS.CallSite | undefined {
+  const [nearest] = stackAbove(top, 1)
+  if (nearest && !isOurs(nearest)) return nearest
+  return stackAbove(nearest ? top : undefined, FRAMES).find(site => !isOurs(site))
 }
 
 function pathOf(file: string): string {
@@ -89,9 +98,7 @@ export class CallerInfo {
   find(logger: Internals, level: number): string | undefined {
     const label = logger.levels.labels[level]
     const method = label === undefined ? undefined : (logger as unknown as Record<string, () => void>)[label]
-    const above = stackAbove(method)
-    const sites = above.length > 0 ? above : stackAbove(undefined)
-    const site = sites.find(each => !isOurs(each))
+    const site = programSite(method)
     return site && this.#described(site)
   }
 

@@ -121,7 +121,6 @@ export interface LoggerExtras<CustomLevels extends string = never, UseOnlyCustom
   isLevelEnabled(level: LevelWithSilentOrString): boolean
   /** The bindings as they are written, without `pid` and `hostname`. */
   bindings(): Bindings
-  /** Adds to this logger's bindings; does not replace, so keys may repeat in its lines. */
   /**
    * A function that logs `message` with the values it is called with under `names`, and makes no object for them.
    *
@@ -134,6 +133,7 @@ export interface LoggerExtras<CustomLevels extends string = never, UseOnlyCustom
     names?: Names,
     options?: EventOptions
   ): (...values: { [Name in keyof Names]: unknown }) => void
+  /** Adds to this logger's bindings; does not replace, so keys may repeat in its lines. */
   setBindings(bindings: Bindings): void
   /**
    * Calls `fn`; until what it began has ended, across awaits and timers, records of this logger, its parents and its children carry
