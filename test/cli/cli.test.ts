@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { prelude } from '../support/child'
 import { lines, makeBlock } from '../support/make-log'
 import { packageRoot } from '../support/shardlog'
@@ -145,6 +145,7 @@ describe('shardlog tail', () => {
   it('follows until it is interrupted, also into the arena', async () => {
     killWithEntries(3)
     const tail = spawn(process.execPath, [main, 'tail', '-f', '-n', '2', file])
+    onTestFinished(() => void tail.kill('SIGKILL'))
     let out = ''
     const seen = new Promise<void>(resolve => {
       tail.stdout.on('data', chunk => {

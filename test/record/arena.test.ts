@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { ArenaFile } from '../../lib/arena/arena-file'
 import { resolveConfig } from '../../lib/config'
 import { openNativeRecords } from '../../lib/engine/native-engine'
@@ -265,6 +265,7 @@ describe('shardlog', () => {
     for (const ownerPid of [process.pid, DEAD_PID]) {
       arena([{ segment: 0, payloads: [...payloads([1, 1], [2, 2]), damaged] }], { ownerPid })
       const child = spawn(process.execPath, [main, 'tail', '-f', '--json', file])
+      onTestFinished(() => void child.kill('SIGKILL'))
       let [out, err] = ['', '']
       child.stdout.on('data', data => {
         out += data
