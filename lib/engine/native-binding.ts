@@ -44,7 +44,7 @@ export interface NativeHandle {
   shardStats(): ShardStats[]
   /**
    * The direct route: JavaScript writes entries into the leased segment by itself. Null where external buffers are
-   * forbidden (Electron), under round-robin, and where 8 threads, or two for each core if that is more, log already.
+   * forbidden (Electron), under round-robin, and where 48 threads, or two for each core if that is more, log already.
    */
   direct: DirectRoute | null
 }

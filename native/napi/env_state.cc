@@ -12,7 +12,7 @@ namespace {
 // route, but V8 compiles it anew in each thread, at half a megabyte; threads that share cores have
 // no use for it.
 size_t MostDirectThreads() {
-  constexpr size_t kAlways = 8;
+  constexpr size_t kAlways = 48;
   return std::max(kAlways, size_t{2} * std::thread::hardware_concurrency());
 }
 
