@@ -44,18 +44,21 @@ void AddCounters(const Producer& producer, LogStats* stats) {
 std::shared_ptr<Log> Log::Open(const Config& config, io::FileSystem* files) {
   io::FileInfo named;
   const bool is_new = files->StatPath(config.path, &named) == -ENOENT;
+  auto file = std::make_unique<LogFile>(files, config.path, config.io, config.form);
   try {
-    return OpenNow(config, files);
+    return OpenLocked(config, std::move(file));
   } catch (...) {
-    // The file that an opening without success has made is of no use to anybody.
-    const bool is_empty = files->StatPath(config.path, &named) == 0 && named.size == 0;
+    // The file that an opening without success has made is of no use to anybody. While it is ours:
+    // without the lock it might be somebody else's by now.
+    io::FileInfo info;
+    const bool is_empty = file != nullptr && file->file()->Stat(&info) == 0 && info.size == 0;
     if (is_new && is_empty) unlink(config.path.c_str());
     throw;
   }
 }
 
-std::shared_ptr<Log> Log::OpenNow(const Config& config, io::FileSystem* files) {
-  auto file = std::make_unique<LogFile>(files, config.path, config.io, config.form);
+// Takes the file only if it succeeds.
+std::shared_ptr<Log> Log::OpenLocked(const Config& config, std::unique_ptr<LogFile>&& file) {
   RecoveryReport sum;
   for (const RecoveryReport& report : RecoverBeside(file.get(), false)) {
     sum.entries += report.entries;
@@ -67,7 +70,7 @@ std::shared_ptr<Log> Log::OpenNow(const Config& config, io::FileSystem* files) {
   return std::shared_ptr<Log>(new Log(config, std::move(file), sum));
 }
 
-Log::Log(const Config& config, std::unique_ptr<LogFile> file, const RecoveryReport& recovered)
+Log::Log(const Config& config, std::unique_ptr<LogFile>&& file, const RecoveryReport& recovered)
     : config_(config),
       sets_(std::make_shared<BufferSets>(Arena::Create(config, file->info(), RandomStream()))),
       signals_(std::make_shared<Signals>()),

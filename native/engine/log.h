@@ -86,8 +86,8 @@ class Log {
   std::vector<ShardStats> Shards() const;
 
  private:
-  Log(const Config& config, std::unique_ptr<LogFile> file, const RecoveryReport& recovered);
-  static std::shared_ptr<Log> OpenNow(const Config& config, io::FileSystem* files);
+  Log(const Config& config, std::unique_ptr<LogFile>&& file, const RecoveryReport& recovered);
+  static std::shared_ptr<Log> OpenLocked(const Config& config, std::unique_ptr<LogFile>&& file);
   void UpdateCrowded();
 
   const Config config_;

@@ -9,8 +9,8 @@ namespace shardlog::napi {
 namespace {
 
 // Threads of one log that may have the direct route. It is some 10 ns a call faster than the call
-// route, but V8 compiles it anew in each thread, at half a megabyte; threads that share cores have
-// no use for it.
+// route, but V8 compiles it anew in each thread, at half a megabyte: for more threads than this the
+// memory is worth more.
 size_t MostDirectThreads() {
   constexpr size_t kAlways = 48;
   return std::max(kAlways, size_t{2} * std::thread::hardware_concurrency());

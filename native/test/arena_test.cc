@@ -124,6 +124,7 @@ TEST_F(ShmArena, OfALogThatHasGoneIsSetAsideWhenItsInodeIsAnothers) {
   const std::string left = LeaveArena();
   Config other = config_;
   other.path = directory_.File("other");
+  usleep(50'000);  // file systems tell births in ticks of some ms
   std::ofstream(other.path).flush();
   io::FileInfo info;
   ASSERT_EQ(io::PosixFileSystem().StatPath(other.path, &info), 0);
