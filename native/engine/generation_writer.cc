@@ -1,5 +1,6 @@
 #include "engine/generation_writer.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -61,7 +62,9 @@ IoStatus GenerationWriter::WriteBlocks(uint64_t generation, BlockTotals* totals)
   const uint64_t size = writer_->MostBytes(sealed_, file_->file()->alignment());
   partial_ = {};
   StoreJournal(generation, size);
-  file_->ReserveAhead(size, sets_->geometry().set_bytes());
+  // `size` is a bound, which for lines is far beyond what they take.
+  const uint64_t set_bytes = sets_->geometry().set_bytes();
+  file_->ReserveAhead(std::min(size, set_bytes), set_bytes);
   BlockContext context;
   context.generation = generation;
   context.stream = sets_->arena().header().stream;

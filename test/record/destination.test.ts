@@ -136,6 +136,18 @@ describe.each(FORMATS)('a destination of format %s', format => {
     destination.closeSync()
   })
 
+  it('reserves no more space ahead than a few sets take', () => {
+    const dest = tempLog()
+    const bufferSize = 8 * 1024 * 1024
+    const destination = shardlog.destination({ dest, format, bufferSize })
+    const log = shardlog(destination)
+    for (let i = 0; i < 40_000; i++) log.info({ i, text: 'x'.repeat(30) }, 'a line')
+    destination.flushSync()
+    const { size, blocks } = fs.statSync(dest)
+    expect(512 * blocks).toBeLessThanOrEqual(size + 2 * bufferSize)
+    destination.closeSync()
+  })
+
   it('takes lines that are text already', async () => {
     const dest = tempLog()
     const destination = shardlog.destination({ dest, format })
