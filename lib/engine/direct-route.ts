@@ -1,5 +1,6 @@
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format'
-import type { DirectRoute, NativeHandle } from './native-binding'
+import { type DirectRoute, LEASE } from './lease'
+import type { NativeHandle } from './native-binding'
 
 const BUFFER_PROTOTYPE: object = Buffer.prototype
 const BYTES_PROTOTYPE: object = Uint8Array.prototype
@@ -15,13 +16,6 @@ function isPlain(bytes: Uint8Array): boolean {
   return prototype === BUFFER_PROTOTYPE || prototype === BYTES_PROTOTYPE
 }
 
-/** Places in `DirectRoute.lease`. */
-const WORD = 0
-const BUFFER = 1
-const START = 2
-const LIMIT = 3
-const ACCEPTED = 4
-
 type LogBytes = (bytes: Uint8Array, start?: number, end?: number) => boolean
 
 export interface ClosableLogBytes {
@@ -31,6 +25,7 @@ export interface ClosableLogBytes {
 }
 
 // Constants of this module rather than imports: an import is a property read at each use, which shows in this path.
+const { WORD, BUFFER, START, LIMIT, ACCEPTED } = LEASE
 const HEADER_BYTES: number = BLOCK_HEADER_BYTES
 const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
 

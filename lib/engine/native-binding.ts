@@ -1,4 +1,5 @@
 import type { FlushMetrics, ResolvedConfig, ShardlogError, ShardStats, StatsSnapshot } from '../types'
+import type { DirectRoute } from './lease'
 
 /** How a log is opened: its options, what its entries are, and what the file is. */
 export type NativeConfig = ResolvedConfig & { content: 'entries' | 'records'; form: 'blocks' | 'text' }
@@ -47,17 +48,4 @@ export interface NativeHandle {
    * forbidden (Electron), under round-robin, and where 48 threads, or two for each core if that is more, log already.
    */
   direct: DirectRoute | null
-}
-
-export interface DirectRoute {
-  /**
-   * [index into words, index of the buffer, start of the segment in that buffer, end of its room for entries], rewritten by
-   * native calls; at 4 the entries accepted through this route, modulo 2^32, which JavaScript counts; at 5 a number that changes with the
-   * lease, rewritten by native calls.
-   */
-  lease: Int32Array
-  /** The arena's control words; `words[lease[0]]` is the low half of the leased segment's word. */
-  words: Int32Array
-  /** The memory of one shard of one set. Makes a new ArrayBuffer at each call. */
-  buffer(index: number): ArrayBuffer
 }

@@ -3,7 +3,7 @@ import type { ResolvedConfig, StatsSnapshot } from '../types'
 import { coalesced } from './coalesced'
 import { deliver } from './deliver'
 import { type ClosableLogBytes, directLogBytes } from './direct-route'
-import type { Engine } from './engine'
+import type { Engine, EngineControls } from './engine'
 import { jsLockHolder, lockedError } from './js/lock'
 import { loadNative } from './load-native'
 import type { NativeConfig, NativeHandle } from './native-binding'
@@ -58,8 +58,8 @@ function openLogBytes(handle: NativeHandle): ClosableLogBytes {
   return { logBytes: handle.logBytes, close: () => undefined }
 }
 
-/** What every log has, whatever is put into it. `closing`: stops what writes past the handle. */
-function controls(handle: NativeHandle, closing: () => void): Omit<Engine, 'log' | 'logBytes'> {
+/** The controls of an open log. `closing`: stops what writes past the handle. */
+function controls(handle: NativeHandle, closing: () => void): EngineControls {
   return {
     kind: 'native',
     flush: coalesced(() => translatedAsync(handle.flush())),
@@ -89,7 +89,7 @@ export function openNativeEngine(config: ResolvedConfig): Engine {
 export interface NativeRecords {
   readonly target: Pick<NativeHandle, 'direct' | 'logBytes'>
   /** @param closing called first by close and closeSync */
-  controls(closing: () => void): Omit<Engine, 'log' | 'logBytes'>
+  controls(closing: () => void): EngineControls
 }
 
 /** As `openNativeEngine`, for records. `form`: what is made of them. */

@@ -5,15 +5,20 @@ import { openJsEngine } from './js/js-engine'
 import { loadNative } from './load-native'
 import { openNativeEngine } from './native-engine'
 
-/** Opens the engine the config asks for; 'auto' is native where a build loads, which `stats().engine` tells. */
-export function openEngine(config: ResolvedConfig): Engine {
-  if (config.engine === 'js') return openJsEngine(config)
+/** Whether the config's engine is the native one: 'auto' is where a build loads. Throws ERR_SHARDLOG_NO_NATIVE if it insists and none does. */
+export function isNative({ engine }: Pick<ResolvedConfig, 'engine'>): boolean {
+  if (engine === 'js') return false
   try {
     loadNative()
+    return true
   } catch (error) {
     const missing = error instanceof ShardlogError && error.code === 'ERR_SHARDLOG_NO_NATIVE'
-    if (config.engine === 'native' || !missing) throw error
-    return openJsEngine(config)
+    if (engine === 'native' || !missing) throw error
+    return false
   }
-  return openNativeEngine(config)
+}
+
+/** Opens the engine the config asks for, which `stats().engine` tells. */
+export function openEngine(config: ResolvedConfig): Engine {
+  return isNative(config) ? openNativeEngine(config) : openJsEngine(config)
 }

@@ -1,7 +1,7 @@
 /** The encoder that leaves the making of JSON to the destination: it passes on the values of a record, before they are text. */
 
-import { tracingChannel } from 'node:diagnostics_channel'
 import type { RecordEncoder as Recorder } from '../record/encode'
+import { isFollowed } from './diagnostics'
 import type { RecordEncoder } from './encoder'
 import { errorMessage } from './error-message'
 import type { Fields, Internals } from './internals'
@@ -17,13 +17,6 @@ interface Styled {
 }
 
 const PLAIN_END = '}\n'
-
-// Tools that follow the making of lines want it made here and now.
-const channel = tracingChannel('pino_asJson')
-
-function isFollowed(): boolean {
-  return channel.start.hasSubscribers || channel.end.hasSubscribers || channel.error.hasSubscribers
-}
 
 function stylesOf(logger: Internals & Styled): LineStyles {
   const known = logger[stylesSym]

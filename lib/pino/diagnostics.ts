@@ -14,7 +14,8 @@ interface Context {
 
 const channel = tracingChannel<unknown, Context>('pino_asJson')
 
-function isFollowed(): boolean {
+/** Whether somebody follows: then lines are made at the call. */
+export function isFollowed(): boolean {
   return channel.start.hasSubscribers || channel.end.hasSubscribers || channel.error.hasSubscribers
 }
 

@@ -1,7 +1,7 @@
 /** The styles of one logger's lines, one for each level, made when a level is logged at first. */
 
 import { type Definition, defineString } from '../record/definition'
-import type { LineStyle } from '../record/encode'
+import type { LineStyle } from '../record/record-payload'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
 import type { Fields, Internals } from './internals'
 import { JsonText, type LineFamily, lineFamily } from './line-family'

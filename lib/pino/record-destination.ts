@@ -3,9 +3,9 @@
 import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
 import { resolveConfig } from '../config'
-import { loadNative } from '../engine/load-native'
+import type { EngineControls } from '../engine/engine'
 import { openNativeRecords } from '../engine/native-engine'
-import { openEngine } from '../engine/open-engine'
+import { isNative, openEngine } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
 import { type RecordEncoder as Recorder, recordEncoder } from '../record/encode'
 import type { Config, FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
@@ -29,19 +29,8 @@ const DEFAULTS: Record<RecordFormat, Partial<Config>> = {
 }
 const FORMATS = Object.keys(DEFAULTS)
 
-/** The parts of an engine that a destination passes on. */
-interface Controls {
-  flush(): Promise<void>
-  flushSync(): void
-  close(): Promise<void>
-  closeSync(): void
-  stats(): StatsSnapshot
-  flushMetrics(): FlushMetrics
-  shardStats(): ShardStats[]
-}
-
 interface Opened {
-  controls: Controls
+  controls: EngineControls
   write: (line: string) => boolean
   recorder: Recorder | null
 }
@@ -67,17 +56,6 @@ function openJs(config: ResolvedConfig, format: RecordFormat): Opened {
   return { controls: engine, write: engine.log, recorder: null }
 }
 
-function wantsNative(config: ResolvedConfig): boolean {
-  if (config.engine === 'js') return false
-  try {
-    loadNative()
-    return true
-  } catch (error) {
-    if (config.engine === 'native') throw error
-    return false
-  }
-}
-
 function checkOptions(options: RecordDestinationOptions): void {
   if (options.shardSelection === 'round-robin') {
     throw new ShardlogError(
@@ -100,7 +78,7 @@ export class RecordDestination extends EventEmitter {
   /** By this loggers tell a stream from options. */
   readonly writable = true
   readonly [recordEncoderSym]: RecordEncoder | undefined
-  readonly #controls: Controls
+  readonly #controls: EngineControls
   readonly #write: (line: string) => boolean
   #ended = false
 
@@ -111,7 +89,7 @@ export class RecordDestination extends EventEmitter {
     const { dest, format, ...rest } = options
     const onError = rest.onError ?? (error => this.#tell(error))
     const config = resolveConfig({ ...DEFAULTS[format], ...rest, onError, logFilePath: dest })
-    const opened = wantsNative(config) ? openNative(config, format) : openJs(config, format)
+    const opened = isNative(config) ? openNative(config, format) : openJs(config, format)
     this.#controls = opened.controls
     this.#write = opened.write
     this[recordEncoderSym] = opened.recorder === null ? undefined : deferredEncoder(opened.recorder)

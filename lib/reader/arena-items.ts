@@ -1,6 +1,7 @@
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
 import { CONTENT_RECORDS } from '../arena/layout'
 import { type WaitingSegment, waitingSegments } from '../arena/waiting-segments'
+import { arenaBlock, generationOf } from './arena-block'
 import { wholeEntries } from './parse-block'
 import { takeRecords } from './record-items'
 import type { Shown } from './shown'
@@ -16,21 +17,12 @@ function readEntries(arena: ArenaFile, logPath: string, waiting: WaitingSegment,
   if (data.length < waiting.end - from || whole.bytes !== data.length) return null
   return {
     kind: 'block',
-    info: {
-      path: logPath,
-      offset: waiting.position,
-      source: 'arena',
+    info: arenaBlock(arena, logPath, waiting, {
       valid: waiting.end - 8,
       entries: whole.count,
-      hasTrailer: false,
-      recovered: false,
-      stream: arena.stream,
       firstTime: waiting.claimedTime,
-      lastTime: waiting.releasedTime === 0n ? undefined : waiting.releasedTime,
-      generation: Number(waiting.generation & 0xffff_ffffn),
-      segment: waiting.segment,
-      producer: waiting.producer
-    },
+      lastTime: waiting.releasedTime === 0n ? undefined : waiting.releasedTime
+    }),
     data,
     start: 0,
     end: data.length,
@@ -42,7 +34,7 @@ function takeEntries(arena: ArenaFile, state: ArenaState, logPath: string, shown
   const items: BlockItem[] = []
   let bytes = 0
   for (const waiting of waitingSegments(arena, state)) {
-    const generation = Number(waiting.generation & 0xffff_ffffn)
+    const generation = generationOf(waiting)
     const from = shown.end(arena.stream, generation, waiting.segment)
     if (waiting.end <= from) continue
     const item = readEntries(arena, logPath, waiting, from)

@@ -3,6 +3,7 @@ import { type WaitingSegment, waitingSegments } from '../arena/waiting-segments'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import { mergeSegments } from '../record/merge'
 import { type Rendered, renderEntries } from '../record/render'
+import { arenaBlock, generationOf } from './arena-block'
 import type { ShownLines } from './shown-lines'
 import type { BlockItem, DamageReport, ScanItem } from './types'
 
@@ -20,8 +21,6 @@ interface Step {
   time: number
   rendered: Rendered
 }
-
-const generationOf = (waiting: WaitingSegment): number => Number(waiting.generation & 0xffff_ffffn)
 
 function* stepsOf(arena: ArenaFile, waiting: WaitingSegment, shown: ShownLines): Generator<Step, void> {
   const from = shown.ends.end(arena.stream, generationOf(waiting), waiting.segment)
@@ -106,21 +105,12 @@ class ItemBuilder {
     const { arena, logPath, offsets, firstTime, time } = this
     return {
       kind: 'block',
-      info: {
-        path: logPath,
-        offset: waiting.position,
-        source: 'arena',
+      info: arenaBlock(arena, logPath, waiting, {
         valid: data.length,
         entries: offsets.length,
-        hasTrailer: false,
-        recovered: false,
-        stream: arena.stream,
         firstTime: firstTime === 0n ? waiting.claimedTime : firstTime,
-        lastTime: time === 0n ? undefined : time,
-        generation: generationOf(waiting),
-        segment: waiting.segment,
-        producer: waiting.producer
-      },
+        lastTime: time === 0n ? undefined : time
+      }),
       data,
       start: 0,
       end: data.length,

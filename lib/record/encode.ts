@@ -1,24 +1,15 @@
-import type { DirectRoute } from '../engine/native-binding'
+import { type DirectRoute, LEASE, LEASE_WORDS } from '../engine/lease'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format'
 import type { Definition } from './definition'
-import type { LineKind, LineNode, LineTree, Template } from './line-tree'
-import * as wire from './wire'
+import type { LineNode } from './line-tree'
+import { IMPOSSIBLE, type LineStyle, NO_ROOM, RecordPayload, UTF8_BYTES } from './record-payload'
+import { KIND_BUNDLE, KIND_TEXT, TEXT_LINE, TEXT_TIME } from './wire'
 
-/** What the lines of one logger and level have in common. */
-export interface LineStyle {
-  readonly kind: LineKind
-  /** The bindings as they are printed: `,"pid":71,"hostname":"a"`; null if there are none. */
-  readonly bindings: Definition | null
-  readonly tree: LineTree
-  /** JSON of what is neither string, number, boolean nor null; undefined: not to be printed. Does not throw. */
-  readonly stringify: (value: unknown) => string | undefined
-  /** A string as JSON; asked for strings with lone surrogates, which UTF-8 cannot say. */
-  readonly quote: (text: string) => string
-  /** The finished line, for what cannot be said as a record. */
-  readonly line: (time: number, timeText: string, fields: object | null, message: unknown) => string
-}
+type ToFields = (values: readonly unknown[]) => object
 
-/** One record's variable parts. */
+const NO_VALUES: readonly unknown[] = []
+
+/** Takes the records and texts of one thread for one log. */
 export interface RecordEncoder {
   /**
    * Records a line.
@@ -41,7 +32,7 @@ export interface RecordEncoder {
     time: number,
     timeText: string,
     node: LineNode,
-    toFields: (values: readonly unknown[]) => object,
+    toFields: ToFields,
     values: readonly unknown[],
     message: string
   ): boolean
@@ -58,59 +49,12 @@ export interface RecordTarget {
 }
 
 // Constants of this module rather than imports: an import is a property read at each use, which shows in this path.
-const {
-  HEADER_BYTES,
-  HEADER_TEMPLATE,
-  HEADER_BINDINGS,
-  HEADER_TIME,
-  NO_ID,
-  KIND_BUNDLE,
-  KIND_RECORD,
-  KIND_TEXT,
-  TAG_ABSENT,
-  TAG_NULL,
-  TAG_FALSE,
-  TAG_TRUE,
-  TAG_INT,
-  TAG_NUMBER,
-  TAG_SHORT_STRING,
-  TAG_STRING,
-  TAG_JSON,
-  TEXT_LINE,
-  TEXT_TIME,
-  TIME_TEXT
-} = wire
+const { WORD, BUFFER, START, LIMIT, ACCEPTED, SERIAL } = LEASE
 const FIRST_OFFSET: number = BLOCK_HEADER_BYTES
 const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
-
-/** Places in `DirectRoute.lease`. */
-const WORD = 0
-const BUFFER = 1
-const START = 2
-const LIMIT = 3
-const ACCEPTED = 4
-const SERIAL = 5
-
-/** Up to here a loop over the characters is quicker than a call of Buffer's. */
-const LONGEST_LOOP = 40
-/** Bytes of UTF-8 that a UTF-16 code unit may take. */
-const UTF8_BYTES = 3
-/** The most that a tag with a fixed size takes. */
-const FIXED_BYTES = 9
 const FIRST_SCRATCH_BYTES = 16 * 1024
 /** Not 0, which is NO_ROOM. */
 const SCRATCH_BODY = 1
-
-/** What the body does not fit into its room. */
-const NO_ROOM = 0
-/** What cannot be said as a record: too many keys, or too long a key. */
-const IMPOSSIBLE = -1
-
-const isOwn = Object.prototype.hasOwnProperty
-
-interface WellFormed {
-  isWellFormed(): boolean
-}
 
 // Of this thread, over all its logs: a definition knows by this number alone where it is known.
 let segments = 0
@@ -118,7 +62,7 @@ let segments = 0
 /** Makes the encoder of one thread for one log. */
 export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder {
   let open = direct !== null
-  const lease: Int32Array = direct?.lease ?? new Int32Array(6)
+  const lease: Int32Array = direct?.lease ?? new Int32Array(LEASE_WORDS)
   const words: Int32Array = direct?.words ?? new Int32Array(1)
   let current = -1
   const targets: Buffer[] = []
@@ -128,10 +72,7 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
   let scratch = Buffer.allocUnsafeSlow(FIRST_SCRATCH_BYTES)
   let scratchView = new DataView(scratch.buffer)
 
-  // Where `body` writes, and what it used.
-  let bytes: Buffer = scratch
-  let view: DataView = scratchView
-  let template: Template | null = null
+  const payload = new RecordPayload()
 
   // The leased segment: the lease's serial number when it was noticed, and its number in this thread.
   let serial = -1
@@ -147,163 +88,19 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     current = buffer
   }
 
-  function putUtf8(tag: number, at: number, limit: number, text: string): number {
-    const start = at + 5
-    if (start + UTF8_BYTES * text.length > limit) return NO_ROOM
-    const length = bytes.write(text, start)
-    bytes[at] = tag
-    view.setUint32(at + 1, length, true)
-    return start + length
-  }
-
-  function putLongString(at: number, limit: number, text: string, style: LineStyle): number {
-    const end = putUtf8(TAG_STRING, at, limit, text)
-    // As many bytes as code units: ASCII, which is well-formed.
-    if (end === at + 5 + text.length || end === NO_ROOM || (text as unknown as WellFormed).isWellFormed()) return end
-    return putUtf8(TAG_JSON, at, limit, style.quote(text))
-  }
-
-  function putString(at: number, limit: number, text: string, style: LineStyle): number {
-    const { length } = text
-    if (length > LONGEST_LOOP) return putLongString(at, limit, text, style)
-    const start = at + 2
-    if (start + length > limit) return NO_ROOM
-    for (let i = 0; i < length; i++) {
-      const unit = text.charCodeAt(i)
-      if (unit > 0x7f) return putLongString(at, limit, text, style)
-      bytes[start + i] = unit
-    }
-    bytes[at] = TAG_SHORT_STRING
-    bytes[at + 1] = length
-    return start + length
-  }
-
-  function putTag(at: number, tag: number): number {
-    bytes[at] = tag
-    return at + 1
-  }
-
-  function putNumber(at: number, value: number): number {
-    if ((value | 0) === value) {
-      bytes[at] = TAG_INT
-      view.setInt32(at + 1, value, true)
-      return at + 5
-    }
-    bytes[at] = TAG_NUMBER
-    view.setFloat64(at + 1, value, true)
-    return at + 9
-  }
-
-  function putOther(at: number, limit: number, value: unknown, style: LineStyle): number {
-    const json = style.stringify(value)
-    return json === undefined ? putTag(at, TAG_ABSENT) : putUtf8(TAG_JSON, at, limit, json)
-  }
-
-  /** NO_ROOM, or where the value ends. */
-  function putValue(at: number, limit: number, value: unknown, style: LineStyle): number {
-    if (at + FIXED_BYTES > limit) return NO_ROOM
-    if (typeof value === 'string') return putString(at, limit, value, style)
-    if (typeof value === 'number') return putNumber(at, value)
-    if (typeof value === 'boolean') return putTag(at, value ? TAG_TRUE : TAG_FALSE)
-    if (value === undefined || typeof value === 'function') return putTag(at, TAG_ABSENT)
-    if (value === null) return putTag(at, TAG_NULL)
-    return putOther(at, limit, value, style)
-  }
-
-  /** Behind the fields: the text of the time, a message that the template does not hold. */
-  function putRest(at: number, limit: number, style: LineStyle, timeText: string, text: unknown): number {
-    let end = at
-    if (style.kind.timeForm === TIME_TEXT) end = putUtf8(TAG_JSON, end, limit, timeText)
-    return end === NO_ROOM || template!.message !== null ? end : putValue(end, limit, text, style)
-  }
-
-  /** Writes a RECORD to [at, limit). Its end, NO_ROOM or IMPOSSIBLE; `template` is then what it refers to. */
-  function body(
-    at: number,
-    limit: number,
-    style: LineStyle,
-    time: number,
-    timeText: string,
-    fields: object | null,
-    text: unknown
-  ): number {
-    let end = at + HEADER_BYTES
-    if (end > limit) return NO_ROOM
-    let node: LineNode | null = style.tree.root
-    if (fields !== null) {
-      for (const key in fields) {
-        if (!isOwn.call(fields, key)) continue
-        node = node.next.key === key ? node.next : style.tree.step(node, key)
-        if (node === null) return IMPOSSIBLE
-        let value: unknown = (fields as Record<string, unknown>)[key]
-        if (node.convert !== null && value !== undefined) value = node.convert(value)
-        end = putValue(end, limit, value, style)
-        if (end === NO_ROOM) return NO_ROOM
-      }
-    }
-    return putHeader(at, end, limit, style, time, timeText, node, text)
-  }
-
-  /** As `body`, of an event's values instead of an object's. */
-  function bodyOfValues(
-    at: number,
-    limit: number,
-    style: LineStyle,
-    time: number,
-    timeText: string,
-    node: LineNode,
-    values: readonly unknown[],
-    text: string
-  ): number {
-    let end = at + HEADER_BYTES
-    if (end > limit) return NO_ROOM
-    const { count } = node
-    for (let i = 0; i < count; i++) {
-      end = putValue(end, limit, values[i], style)
-      if (end === NO_ROOM) return NO_ROOM
-    }
-    return putHeader(at, end, limit, style, time, timeText, node, text)
-  }
-
-  /** Writes what follows the values, which end at `from`, and the header at `at`. As `body`. */
-  function putHeader(
-    at: number,
-    from: number,
-    limit: number,
-    style: LineStyle,
-    time: number,
-    timeText: string,
-    node: LineNode,
-    text: unknown
-  ): number {
-    let end = from
-    template = style.tree.template(node, style.kind, text)
-    if (template === null) return IMPOSSIBLE
-    if (template.message === null || style.kind.timeForm === TIME_TEXT) {
-      end = putRest(end, limit, style, timeText, text)
-      if (end === NO_ROOM) return NO_ROOM
-    }
-    bytes[at] = KIND_RECORD
-    view.setUint32(at + HEADER_TEMPLATE, template.id, true)
-    view.setUint32(at + HEADER_BINDINGS, style.bindings === null ? NO_ID : style.bindings.id, true)
-    view.setFloat64(at + HEADER_TIME, time, true)
-    return end
-  }
-
   function isKnown(definition: Definition | null): boolean {
     return definition === null || definition.definedIn === segment
   }
 
   /** What the record just written refers to and its segment has not been told; all of it if that is a segment we do not see. */
   function unknown(style: LineStyle, all: boolean): Definition[] {
-    return [template, style.bindings].filter(
+    return [payload.template, style.bindings].filter(
       (definition): definition is Definition => definition !== null && (all || !isKnown(definition))
     )
   }
 
-  /** Numbers the leased segment, anew when the lease has changed. */
+  /** Numbers the leased segment. */
   function noticeSegment(): void {
-    if (lease[SERIAL] === serial) return
     serial = lease[SERIAL]!
     segment = ++segments
   }
@@ -319,49 +116,39 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
 
   /** Whether everything that the record just written refers to is known in its segment. */
   function allKnown(style: LineStyle): boolean {
-    return template!.definedIn === segment && isKnown(style.bindings)
+    return payload.template!.definedIn === segment && isKnown(style.bindings)
   }
 
-  /** Makes the leased segment the place that `body` writes to. */
-  function aim(): void {
+  /** Makes the leased segment, and nothing older, what `leased` and `segment` are. */
+  function notice(): void {
     if (lease[BUFFER] !== current) look(lease[BUFFER]!)
     if (lease[SERIAL] !== serial) noticeSegment()
-    bytes = leased
-    view = leasedView
   }
 
-  function recordNow(style: LineStyle, time: number, timeText: string, fields: object | null, text: unknown): boolean {
-    const word = lease[WORD]!
-    const offset = words[word]!
-    // Sealed words are negative.
-    if (open && offset >= FIRST_OFFSET) {
-      aim()
-      const base = lease[START]! + offset
-      const end = body(base + PREFIX_BYTES, lease[START]! + lease[LIMIT]!, style, time, timeText, fields, text)
-      if (end > 0 && allKnown(style) && accept(word, offset, base, end)) return true
-    }
-    return recordBundle(style, time, timeText, fields, text)
-  }
-
-  function eventNow(
+  /** Of an object's `fields`, or of `values` with the keys of `node`. */
+  function recordNow(
     style: LineStyle,
     time: number,
     timeText: string,
-    node: LineNode,
-    toFields: (values: readonly unknown[]) => object,
+    fields: object | null,
+    node: LineNode | null,
     values: readonly unknown[],
-    text: string
+    text: unknown
   ): boolean {
     const word = lease[WORD]!
     const offset = words[word]!
-    if (open && offset >= FIRST_OFFSET) {
-      aim()
-      const base = lease[START]! + offset
-      const limit = lease[START]! + lease[LIMIT]!
-      const end = bodyOfValues(base + PREFIX_BYTES, limit, style, time, timeText, node, values, text)
-      if (end > 0 && allKnown(style) && accept(word, offset, base, end)) return true
-    }
-    return recordBundle(style, time, timeText, toFields(values), text)
+    // Sealed words are negative.
+    if (!open || offset < FIRST_OFFSET) return false
+    notice()
+    payload.aim(leased, leasedView)
+    const base = lease[START]! + offset
+    const at = base + PREFIX_BYTES
+    const limit = lease[START]! + lease[LIMIT]!
+    const end =
+      node === null
+        ? payload.ofFields(at, limit, style, time, timeText, fields, text)
+        : payload.ofValues(at, limit, style, time, timeText, node, values, text)
+    return end > 0 && allKnown(style) && accept(word, offset, base, end)
   }
 
   /** A record with the definitions that its segment lacks. */
@@ -385,9 +172,8 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     text: unknown
   ): number {
     for (;;) {
-      bytes = scratch
-      view = scratchView
-      const end = body(SCRATCH_BODY, scratch.length, style, time, timeText, fields, text)
+      payload.aim(scratch, scratchView)
+      const end = payload.ofFields(SCRATCH_BODY, scratch.length, style, time, timeText, fields, text)
       if (end !== NO_ROOM) return end === IMPOSSIBLE ? IMPOSSIBLE : end - SCRATCH_BODY
       growScratch(2 * scratch.length)
     }
@@ -415,8 +201,7 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     const word = lease[WORD]!
     const offset = words[word]!
     if (!open || offset < FIRST_OFFSET) return false
-    if (lease[BUFFER] !== current) look(lease[BUFFER]!)
-    noticeSegment()
+    notice()
     const definitions = unknown(style, false)
     const size = bundleBytes(definitions, length)
     if (offset + PREFIX_BYTES + size > lease[LIMIT]!) return false
@@ -472,27 +257,35 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     for (const entry of waiting.splice(0)) logBytes(entry, 0, entry.length)
   }
 
+  function record(
+    style: LineStyle,
+    time: number,
+    timeText: string,
+    fields: object | null,
+    node: LineNode | null,
+    toFields: ToFields | null,
+    values: readonly unknown[],
+    text: unknown
+  ): boolean {
+    busy = true
+    try {
+      if (recordNow(style, time, timeText, fields, node, values, text)) return true
+      return recordBundle(style, time, timeText, toFields === null ? fields : toFields(values), text)
+    } finally {
+      busy = false
+      if (waiting.length > 0) sendWaiting()
+    }
+  }
+
   return {
-    record: (style, time, timeText, fields, text) => {
-      if (busy) return inner().record(style, time, timeText, fields, text)
-      busy = true
-      try {
-        return recordNow(style, time, timeText, fields, text)
-      } finally {
-        busy = false
-        if (waiting.length > 0) sendWaiting()
-      }
-    },
-    event: (style, time, timeText, node, toFields, values, text) => {
-      if (busy) return inner().event(style, time, timeText, node, toFields, values, text)
-      busy = true
-      try {
-        return eventNow(style, time, timeText, node, toFields, values, text)
-      } finally {
-        busy = false
-        if (waiting.length > 0) sendWaiting()
-      }
-    },
+    record: (style, time, timeText, fields, text) =>
+      busy
+        ? inner().record(style, time, timeText, fields, text)
+        : record(style, time, timeText, fields, null, null, NO_VALUES, text),
+    event: (style, time, timeText, node, toFields, values, text) =>
+      busy
+        ? inner().event(style, time, timeText, node, toFields, values, text)
+        : record(style, time, timeText, null, node, toFields, values, text),
     text: (time, line) => (busy ? inner().text(time, line) : writeText(time, line)),
     close: () => {
       open = false

@@ -127,7 +127,7 @@ int MendTornBlock(io::File* file, uint64_t at, format::BlockHeader torn, uint64_
   std::vector<uint8_t> bytes(size - at - format::kBlockHeaderBytes);
   int error = ReadFully(file, bytes.data(), bytes.size(), at + format::kBlockHeaderBytes);
   if (error != 0) return error;
-  const size_t whole = format::WholeEntriesPrefix(bytes.data(), bytes.size());
+  const size_t whole = format::FindWholeEntries(bytes.data(), bytes.size()).bytes;
   uint8_t header[format::kBlockHeaderBytes] = {};
   if (whole != 0) {
     format::EncodeHeader(header, {torn.capacity, static_cast<uint32_t>(whole)});

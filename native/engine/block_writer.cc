@@ -1,9 +1,7 @@
 #include "engine/block_writer.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include "format/block.h"
 #include "format/crc32c.h"
@@ -14,19 +12,10 @@ namespace {
 constexpr size_t kScratchBytes = 1u << 20;
 constexpr size_t kLargestTail = 64u << 10;  // alignment + sector, for any alignment up to 32 KiB
 
-struct Whole {
-  uint32_t valid;
-  uint64_t entries;
-};
-
 // What of the segment is whole entries: all, but for memory that somebody else wrote over and for
 // damaged arenas.
-Whole WholeOf(const SealedSegment& segment) {
-  const uint8_t* data = segment.data + format::kBlockHeaderBytes;
-  const int64_t entries = format::CountEntries(data, segment.valid);
-  if (entries >= 0) return {segment.valid, static_cast<uint64_t>(entries)};
-  const size_t valid = format::WholeEntriesPrefix(data, segment.valid);
-  return {static_cast<uint32_t>(valid), static_cast<uint64_t>(format::CountEntries(data, valid))};
+format::WholeEntries WholeOf(const SealedSegment& segment) {
+  return format::FindWholeEntries(segment.data + format::kBlockHeaderBytes, segment.valid);
 }
 
 uint64_t MemoryBytes(const SealedSegment& segment, const Geometry& geometry) {
@@ -36,12 +25,8 @@ uint64_t MemoryBytes(const SealedSegment& segment, const Geometry& geometry) {
 
 }  // namespace
 
-void BlockWriter::Free::operator()(uint8_t* memory) const { std::free(memory); }
-
-BlockWriter::BlockWriter(const Geometry& geometry)
-    : geometry_(geometry),
-      scratch_(static_cast<uint8_t*>(std::aligned_alloc(kPageBytes, kScratchBytes))) {
-  if (scratch_ == nullptr) throw std::bad_alloc();
+BlockWriter::BlockWriter(const Geometry& geometry) : geometry_(geometry) {
+  scratch_.Reserve(kScratchBytes, 0);
 }
 
 uint64_t BlockWriter::MostBytes(const std::vector<SealedSegment>& segments,
@@ -110,7 +95,8 @@ bool BlockWriter::MayHaveWritten(const uint8_t* there, size_t size,
 
 // The header of the segment's block; valid is 0 if there is nothing whole in it, and no block.
 format::BlockHeader BlockWriter::HeaderOf(const SealedSegment& segment) const {
-  return {static_cast<uint32_t>(MemoryBytes(segment, geometry_)), WholeOf(segment).valid};
+  return {static_cast<uint32_t>(MemoryBytes(segment, geometry_)),
+          static_cast<uint32_t>(WholeOf(segment).bytes)};
 }
 
 void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
@@ -120,7 +106,8 @@ void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
   if (valid == 0) return;
   const SegmentSlot& slot = *segment.slot;
   const uint64_t memory_bytes = MemoryBytes(segment, geometry_);
-  format::EncodeHeader(segment.data, {static_cast<uint32_t>(memory_bytes), valid});
+  format::EncodeHeader(segment.data,
+                       {static_cast<uint32_t>(memory_bytes), static_cast<uint32_t>(valid)});
   const uint32_t crc = format::Crc32c(segment.data, format::kBlockHeaderBytes + valid);
 
   format::Trailer trailer;
@@ -156,7 +143,7 @@ void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
 }
 
 uint8_t* BlockWriter::TakeScratch(size_t bytes) {
-  uint8_t* memory = scratch_.get() + scratch_used_;
+  uint8_t* memory = scratch_.data() + scratch_used_;
   scratch_used_ += bytes;
   return memory;
 }

@@ -5,9 +5,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "engine/aligned_memory.h"
 #include "engine/set_writer.h"
 #include "format/block.h"
 #include "io/file.h"
@@ -25,10 +25,6 @@ class BlockWriter final : public SetWriter {
                       const std::vector<SealedSegment>& segments) override;
 
  private:
-  struct Free {
-    void operator()(uint8_t* memory) const;
-  };
-
   BlockTotals CountWhole(uint64_t base, const std::vector<SealedSegment>& segments) const;
   format::BlockHeader HeaderOf(const SealedSegment& segment) const;
   void Add(const SealedSegment& segment, const BlockContext& context, BlockTotals* totals);
@@ -37,7 +33,7 @@ class BlockWriter final : public SetWriter {
   IoStatus WriteBatch();
 
   const Geometry geometry_;
-  const std::unique_ptr<uint8_t[], Free> scratch_;  // tails of blocks whose segment is leased
+  AlignedMemory scratch_;  // tails of blocks whose segment is leased
   size_t scratch_used_ = 0;
   PieceWriter pieces_;
 };

@@ -48,10 +48,8 @@ void RecordWriter::CountEntries(const std::vector<SealedSegment>& segments,
                                 BlockTotals* totals) const {
   totals->entries_of_shard.assign(geometry_.num_shards, 0);
   for (const SealedSegment& segment : segments) {
-    const uint8_t* entries = segment.data + format::kBlockHeaderBytes;
-    const size_t whole = format::WholeEntriesPrefix(entries, segment.valid);
     totals->entries_of_shard[segment.shard] +=
-        static_cast<uint64_t>(format::CountEntries(entries, whole));
+        format::FindWholeEntries(segment.data + format::kBlockHeaderBytes, segment.valid).entries;
   }
 }
 

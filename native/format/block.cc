@@ -64,28 +64,15 @@ bool DecodeWholeBlock(const uint8_t* block, size_t size, Trailer* trailer) {
          TrailerMatches(raw, Crc32c(block, kBlockHeaderBytes + header.valid));
 }
 
-int64_t CountEntries(const uint8_t* entries, size_t valid) {
-  int64_t count = 0;
-  size_t at = 0;
-  while (at < valid) {
-    if (valid - at <= kEntryPrefixBytes) return -1;
-    const uint32_t length = Load<uint32_t>(entries + at);
-    at += kEntryPrefixBytes;
-    if (length == 0 || length > valid - at) return -1;
-    at += length;
-    count++;
+WholeEntries FindWholeEntries(const uint8_t* entries, size_t available) {
+  WholeEntries whole;
+  while (available - whole.bytes > kEntryPrefixBytes) {
+    const uint32_t length = Load<uint32_t>(entries + whole.bytes);
+    if (length == 0 || length > available - whole.bytes - kEntryPrefixBytes) break;
+    whole.bytes += kEntryPrefixBytes + length;
+    whole.entries++;
   }
-  return count;
-}
-
-size_t WholeEntriesPrefix(const uint8_t* entries, size_t available) {
-  size_t at = 0;
-  while (available - at > kEntryPrefixBytes) {
-    const uint32_t length = Load<uint32_t>(entries + at);
-    if (length == 0 || length > available - at - kEntryPrefixBytes) break;
-    at += kEntryPrefixBytes + length;
-  }
-  return at;
+  return whole;
 }
 
 }  // namespace shardlog::format

@@ -111,10 +111,17 @@ bool TrailerMatches(const uint8_t* trailer, uint32_t block_crc);
 // for. Fills in *trailer.
 bool DecodeWholeBlock(const uint8_t* block, size_t size, Trailer* trailer);
 
-// Number of entries in [entries, entries + valid), or -1 if they break R2.
-int64_t CountEntries(const uint8_t* entries, size_t valid);
+// The longest prefix of some bytes that is whole entries.
+struct WholeEntries {
+  size_t bytes = 0;
+  uint64_t entries = 0;
+};
+WholeEntries FindWholeEntries(const uint8_t* entries, size_t available);
 
-// Length of the longest prefix of [entries, entries + available) that is whole entries.
-size_t WholeEntriesPrefix(const uint8_t* entries, size_t available);
+// Number of entries in [entries, entries + valid), or -1 if they break R2.
+inline int64_t CountEntries(const uint8_t* entries, size_t valid) {
+  const WholeEntries whole = FindWholeEntries(entries, valid);
+  return whole.bytes == valid ? static_cast<int64_t>(whole.entries) : -1;
+}
 
 }  // namespace shardlog::format

@@ -12,7 +12,7 @@ namespace format = shardlog::format;
 namespace {
 
 void CheckEntries(const uint8_t* data, size_t size) {
-  const size_t whole = format::WholeEntriesPrefix(data, size);
+  const size_t whole = format::FindWholeEntries(data, size).bytes;
   const int64_t count = format::CountEntries(data, size);
   if (whole > size) std::abort();
   if ((count >= 0) != (whole == size)) std::abort();

@@ -44,7 +44,7 @@ uint64_t RenderOneByOne(const std::vector<uint8_t>& segment, std::string* lines)
 
 // Number of payloads, the breach of R2 that ends the segment being one.
 uint64_t CountPayloads(const std::vector<uint8_t>& segment) {
-  const size_t whole = shardlog::format::WholeEntriesPrefix(segment.data(), segment.size());
+  const size_t whole = shardlog::format::FindWholeEntries(segment.data(), segment.size()).bytes;
   const int64_t entries = shardlog::format::CountEntries(segment.data(), whole);
   return static_cast<uint64_t>(entries) + (whole < segment.size() ? 1 : 0);
 }

@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { engines } from '../support/engines'
+import { engines, enginesWithoutFileArena } from '../support/engines'
 import { expectCounted, expectExactly, expectSame, numbersIn, RemoteLogger } from '../support/remote-logger'
 import { run } from '../support/run'
 import type { Config } from '../support/shardlog'
@@ -100,16 +100,7 @@ const failing =
     ? 'a device whose sectors fail'
     : `a full disk (${diskKind}), for want of a device whose sectors can fail`
 
-const places = engines.flatMap((engine): [Config['engine'], Config['crashSafe']][] =>
-  engine === 'native'
-    ? [
-        [engine, 'shm'],
-        [engine, false]
-      ]
-    : [[engine, false]]
-)
-
-describe.each(places)(`%s engine, crashSafe %s, on ${failing}`, (engine, crashSafe) => {
+describe.each(enginesWithoutFileArena)(`%s engine, crashSafe %s, on ${failing}`, (engine, crashSafe) => {
   it('the failure is told once, no accepted entry is lost, and logging resumes when the device works again', async () => {
     const { disk, errno, fail, heal } = await failingDisk()
     const log = path.join(disk.view, 'app.log')

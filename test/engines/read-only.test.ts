@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { engines } from '../support/engines'
+import { engines, enginesWithoutFileArena } from '../support/engines'
 import { expectCounted, expectExactly, expectSame, numbersIn, RemoteLogger } from '../support/remote-logger'
 import { run, succeeds } from '../support/run'
 import type { Config } from '../support/shardlog'
@@ -145,16 +145,7 @@ const fragile = canBreak
   ? 'an ext4 that an error makes read-only'
   : 'a directory replaced by a file (for want of an ext4 to break)'
 
-const places = engines.flatMap((engine): [Config['engine'], Config['crashSafe']][] =>
-  engine === 'native'
-    ? [
-        [engine, 'shm'],
-        [engine, false]
-      ]
-    : [[engine, false]]
-)
-
-describe.each(places)(`%s engine, crashSafe %s, ${fragile}`, (engine, at) => {
+describe.each(enginesWithoutFileArena)(`%s engine, crashSafe %s, ${fragile}`, (engine, at) => {
   it('calls go on, the failure is told once, and what was accepted is in the log after mending, if there is an arena', async () => {
     const { directory, errno, breakIt, mend } = fragileDisk()
     const config = configIn(directory, engine, at)

@@ -1,4 +1,4 @@
-import type { DirectRoute } from '../../lib/engine/native-binding'
+import type { DirectRoute } from '../../lib/engine/lease'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../../lib/format'
 import type { RecordTarget } from '../../lib/record/encode'
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { directLogBytes } from '../../lib/engine/direct-route'
-import type { DirectRoute, NativeHandle } from '../../lib/engine/native-binding'
+import type { DirectRoute } from '../../lib/engine/lease'
+import type { NativeHandle } from '../../lib/engine/native-binding'
 
 const SEALED = -2_147_483_648
 const WORD = 5
