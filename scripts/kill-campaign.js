@@ -1,26 +1,37 @@
 'use strict'
 
-// Kills processes that log, at random moments, and recoveries half way; then checks with a reader that shares no code with
-// the writer that every entry accepted before a kill is in the log, once, whole and in its thread's order.
+// Kills processes that log, at random moments, and recoveries half way; then checks that every entry accepted before a
+// kill is in the log, once, whole and in its thread's order: entries of the raw logger by a reader that shares no code
+// with the writer, records of the structured one by what pino makes of the same calls.
 //
-//   node scripts/kill-campaign.js [KILLS] [SEED]     300 kills by default; needs the built package and python3
+//   node scripts/kill-campaign.js [KILLS] [SEED] [KIND...]     300 kills of all kinds by default: entries, ndjson, shard
+//
+// Needs the built package and python3; for records also the packages that the tests need.
 
-const { campaign, isBad } = require('./kill-campaign/campaign')
+const { campaign, isBad, KINDS } = require('./kill-campaign/campaign')
 
 function figures(sum) {
   const { kills, logs, entries, promised, lost, torn, twice, disordered } = sum
   return `${kills} kills, ${logs} logs, ${entries} entries (${promised} promised): ${lost} lost, ${torn} torn, ${twice} twice, ${disordered} out of order`
 }
 
+function kindsOf(names) {
+  const unknown = names.find(name => !KINDS.includes(name))
+  if (unknown !== undefined) throw new Error(`a kind is one of ${KINDS.join(', ')}, got ${unknown}`)
+  return names.length > 0 ? names : KINDS
+}
+
 async function main() {
-  const [kills, seed] = process.argv.slice(2).map(Number)
+  const [kills, seed, ...kinds] = process.argv.slice(2)
   let shown = Date.now()
   const onLog = sum => {
     if (Date.now() - shown < 10_000) return
     shown = Date.now()
     console.log(figures(sum))
   }
-  const sum = await campaign({ kills: kills || 300, seed, onLog })
+  const given = seed === undefined ? undefined : Number(seed)
+  const sum = await campaign({ kills: Number(kills) || 300, seed: given, kinds: kindsOf(kinds), onLog })
+  for (const [kind, part] of Object.entries(sum.byKind)) console.log(`${kind}: ${figures(part)}`)
   console.log(`seed ${sum.seed}: ${figures(sum)}`)
   for (const problem of sum.problems) console.error(problem)
   for (const directory of sum.kept) console.error(`kept: ${directory}`)

@@ -8,10 +8,14 @@ const { once } = require('node:events')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { random, checkEntry } = require('./entry')
+const { check, checkRecords } = require('./check')
+const { random } = require('./entry')
+const { variants } = require('./records')
 
 const root = path.resolve(__dirname, '..', '..')
-const plainReader = path.join(root, 'test', 'support', 'plain_reader.py')
+
+/** What is logged: entries of `Logger`, or records of a structured logger to a file of one of the formats. */
+const KINDS = ['entries', 'ndjson', 'shard']
 
 /** Longest life of a child that is not killed on purpose, in milliseconds. */
 const STUCK_MS = 60_000
@@ -40,11 +44,10 @@ function recover(log) {
 }
 
 /** A configuration in which swaps, flushes and recycles never stop. */
-function randomConfig(rand, log) {
+function randomConfig(rand) {
   const numShards = 1 + Math.floor(rand() * 4)
   const shardBytes = rand() < 0.7 ? 65_536 : 1 << 20
   return {
-    logFilePath: log,
     engine: 'native',
     numShards,
     bufferSize: 2 * numShards * shardBytes,
@@ -58,56 +61,46 @@ function randomConfig(rand, log) {
   }
 }
 
+function entriesJob(job, config, log) {
+  const largest = Math.min(config.bufferSize / 2 / config.numShards - 200, 60_000)
+  return { ...job, largest, config: { ...config, logFilePath: log } }
+}
+
+/** Threads beside each other do not know whose record was dropped: none is. */
+function recordsJob(job, config, log, format, rand) {
+  const waits = job.workers > 0 ? { onFull: 'block', blockTimeout: STUCK_MS } : {}
+  return {
+    ...job,
+    variant: Math.floor(rand() * variants.length),
+    // A record of many long values, escaped, still fits into a shard.
+    largest: Math.floor(rand() * 5_000),
+    dieAfter: rand() < 0.2 ? Math.floor(rand() * 2_000) : Number.MAX_SAFE_INTEGER,
+    config: { ...config, ...waits, dest: log, format }
+  }
+}
+
 /** One victim, killed; then perhaps a recovery, killed some times. Returns the number of kills. */
-async function round(number, rand, log, ledgers) {
-  const config = randomConfig(rand, log)
-  const job = {
+async function round(number, rand, kind, log, ledgers, jobs) {
+  const config = randomConfig(rand)
+  const common = {
     packageRoot: root,
     round: number,
     seed: Math.floor(rand() * 2 ** 31),
     workers: Math.floor(rand() * 4),
     batch: 1 + Math.floor(rand() ** 2 * 300),
-    largest: Math.min(config.bufferSize / 2 / config.numShards - 200, 60_000),
     closeAfter: rand() < 0.15 ? Math.floor(rand() * 4_000) : Number.MAX_SAFE_INTEGER,
-    ledgers,
-    config
+    ledgers
   }
+  const raw = kind === 'entries'
+  const job = raw ? entriesJob(common, config, log) : recordsJob(common, config, log, kind, rand)
+  jobs.set(number, job)
   // Delays from 0: a victim may die while it opens the log, which is while it recovers what the one before it left.
-  let kills = (await killAfter('victim.js', [JSON.stringify(job)], rand() ** 2 * 250)) ? 1 : 0
+  const victim = raw ? 'victim.js' : 'record-victim.js'
+  let kills = (await killAfter(victim, [JSON.stringify(job)], rand() ** 2 * (raw ? 250 : 500))) ? 1 : 0
   for (let attempts = rand() < 0.5 ? Math.floor(rand() * 4) : 0; attempts > 0; attempts--) {
     if (await killAfter('recoverer.js', [root, log], rand() ** 3 * 12)) kills++
   }
   return kills
-}
-
-/** Reads the log and the ledgers: what is lost, torn, twice or out of order. */
-function check(log, ledgers) {
-  const result = { entries: 0, promised: 0, lost: 0, torn: 0, twice: 0, disordered: 0, problems: [] }
-  const read = spawnSync('python3', [plainReader, '--summary', log], { encoding: 'utf8', maxBuffer: 1 << 28 })
-  if (read.status !== 0) result.problems.push(read.stderr.slice(0, 2_000))
-  const raw = spawnSync('python3', [plainReader, '--raw', '--no-crc', log], { maxBuffer: 1 << 30 }).stdout
-  const next = new Map()
-  for (let at = 0; at < raw.length; ) {
-    const end = raw.indexOf(0x0a, at)
-    const entry = checkEntry(raw.subarray(at, end))
-    at = end + 1
-    result.entries++
-    if (entry === null) {
-      result.torn++
-      continue
-    }
-    const due = next.get(entry.key) ?? 0
-    if (entry.number < due) result.twice++
-    if (entry.number > due) result.disordered++
-    next.set(entry.key, Math.max(due, entry.number + 1))
-  }
-  for (const name of fs.readdirSync(ledgers)) {
-    const bytes = fs.readFileSync(path.join(ledgers, name))
-    const promised = bytes.length === 8 ? Number(bytes.readBigUInt64LE()) : 0
-    result.promised += promised
-    result.lost += Math.max(0, promised - (next.get(name.replace('-', '/')) ?? 0))
-  }
-  return result
 }
 
 /** Whether a check found fault. */
@@ -115,48 +108,51 @@ function isBad(result) {
   return result.lost + result.torn + result.twice + result.disordered + result.problems.length > 0
 }
 
+/** A log of a few rounds. Returns what its check found, its `kills`, and the `directory` that was kept if it found fault. */
+async function oneLog(firstRound, rand, kind) {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-kill-'))
+  const log = path.join(directory, 'victim.log')
+  const ledgers = path.join(directory, 'ledgers')
+  const jobs = new Map()
+  let kills = 0
+  fs.mkdirSync(ledgers)
+  for (let left = 1 + Math.floor(rand() * 5); left > 0; left--)
+    kills += await round(firstRound + left, rand, kind, log, ledgers, jobs)
+  recover(log)
+  recover(log)
+  const result = kind === 'entries' ? check(log, ledgers) : checkRecords(log, ledgers, kind, jobs)
+  if (!isBad(result)) fs.rmSync(directory, { recursive: true })
+  return { ...result, kills, directory: isBad(result) ? directory : null }
+}
+
+const COUNTS = ['kills', 'entries', 'promised', 'lost', 'torn', 'twice', 'disordered']
+const nothing = () => ({ logs: 0, ...Object.fromEntries(COUNTS.map(name => [name, 0])) })
+
+function add(sum, result) {
+  sum.logs++
+  for (const name of COUNTS) sum[name] += result[name]
+}
+
 /**
  * `kills` kills at least, in logs of a few rounds each.
  *
- * @param {{ kills: number, seed?: number, onLog?: (sum: object) => void }} options
- * @returns the sum: kills, logs, entries, promised, lost, torn, twice, disordered, problems, and where bad logs were kept
+ * @param {{ kills: number, seed?: number, kinds?: string[], onLog?: (sum: object) => void }} options
+ * @returns the sum: kills, logs, entries, promised, lost, torn, twice, disordered, the same `byKind`, problems, and where bad logs were kept
  */
-async function campaign({ kills, seed = Date.now() >>> 0, onLog }) {
+async function campaign({ kills, seed = Date.now() >>> 0, kinds = KINDS, onLog }) {
   const rand = random(seed)
-  const sum = {
-    seed,
-    kills: 0,
-    logs: 0,
-    entries: 0,
-    promised: 0,
-    lost: 0,
-    torn: 0,
-    twice: 0,
-    disordered: 0,
-    problems: [],
-    kept: []
-  }
-  for (let number = 0; sum.kills < kills; ) {
-    const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-kill-'))
-    const log = path.join(directory, 'victim.log')
-    const ledgers = path.join(directory, 'ledgers')
-    fs.mkdirSync(ledgers)
-    for (let rounds = 1 + Math.floor(rand() * 5); rounds > 0; rounds--)
-      sum.kills += await round(number++, rand, log, ledgers)
-    recover(log)
-    recover(log)
-    const result = check(log, ledgers)
-    sum.logs++
-    for (const name of ['entries', 'promised', 'lost', 'torn', 'twice', 'disordered']) sum[name] += result[name]
-    if (isBad(result)) {
-      sum.problems.push(...result.problems.map(problem => `${log}: ${problem}`))
-      sum.kept.push(directory)
-    } else {
-      fs.rmSync(directory, { recursive: true })
-    }
+  const byKind = Object.fromEntries(kinds.map(kind => [kind, nothing()]))
+  const sum = { seed, ...nothing(), byKind, problems: [], kept: [] }
+  for (let number = 0; sum.kills < kills; number++) {
+    const kind = kinds[number % kinds.length]
+    const result = await oneLog(number * 10, rand, kind)
+    add(sum, result)
+    add(byKind[kind], result)
+    sum.problems.push(...result.problems.map(problem => `${kind}, ${result.directory}: ${problem}`))
+    if (result.directory !== null) sum.kept.push(result.directory)
     onLog?.(sum)
   }
   return sum
 }
 
-module.exports = { campaign, check, isBad }
+module.exports = { campaign, check, checkRecords, isBad, KINDS }

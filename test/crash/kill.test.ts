@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import pino, { type LoggerOptions } from 'pino'
 import { expect, test } from 'vitest'
 
 interface Sum {
@@ -15,25 +16,49 @@ interface Sum {
   problems: string[]
 }
 
+type Found = Omit<Sum, 'seed' | 'kills'>
+
 interface Campaign {
-  campaign(options: { kills: number; seed?: number }): Promise<Sum>
-  check(log: string, ledgers: string): Omit<Sum, 'seed' | 'kills'>
+  campaign(options: { kills: number; seed?: number; kinds?: string[] }): Promise<Sum>
+  check(log: string, ledgers: string): Found
+  checkRecords(log: string, ledgers: string, format: 'ndjson' | 'shard', jobs: Map<number, object>): Found
 }
 
-const { campaign, check } = require('../../scripts/kill-campaign/campaign') as Campaign
+const { campaign, check, checkRecords } = require('../../scripts/kill-campaign/campaign') as Campaign
+
+interface Job {
+  seed: number
+  variant: number
+  largest: number
+}
+
+interface Records {
+  optionsOf(make: object, variant: number, round: number, thread: number): object
+  Speaker: new (log: object, seed: number, largest: number) => { say(number: number): void }
+}
+
+const { optionsOf, Speaker } = require('../../scripts/kill-campaign/records') as Records
 
 /** The long form is `node scripts/kill-campaign.js`. */
-const KILLS = 12
+const KILLS = 10
 
-test('a killed process loses nothing that was accepted, also if its recovery is killed', {
-  timeout: 300_000
-}, async () => {
-  const sum = await campaign({ kills: KILLS })
-  expect(sum).toMatchObject({ lost: 0, torn: 0, twice: 0, disordered: 0, problems: [] })
-  expect(sum.kills).toBeGreaterThanOrEqual(KILLS)
-  expect(sum.entries).toBeGreaterThanOrEqual(sum.promised)
-  expect(sum.promised).toBeGreaterThan(0)
-})
+test.each([
+  ['entries of the raw logger', 'entries'],
+  ['records in a file of lines', 'ndjson'],
+  ['records in a shard file', 'shard']
+])(
+  'a killed process loses nothing that was accepted, also if its recovery is killed: %s',
+  {
+    timeout: 300_000
+  },
+  async (_name, kind) => {
+    const sum = await campaign({ kills: KILLS, kinds: [kind] })
+    expect(sum).toMatchObject({ lost: 0, torn: 0, twice: 0, disordered: 0, problems: [] })
+    expect(sum.kills).toBeGreaterThanOrEqual(KILLS)
+    expect(sum.entries).toBeGreaterThanOrEqual(sum.promised)
+    expect(sum.promised).toBeGreaterThan(0)
+  }
+)
 
 /** A block of the given payloads, without a trailer. */
 function block(...payloads: string[]): Buffer {
@@ -51,12 +76,8 @@ function block(...payloads: string[]): Buffer {
   return bytes
 }
 
-test.each([
-  ['lost', ['0/0/0/e30c2799/f', '0/0/1/e40c292c/a'], 3, { lost: 1 }],
-  ['twice', ['0/0/0/e40c292c/a', '0/0/0/e40c292c/a'], 1, { twice: 1 }],
-  ['out of order', ['0/0/1/e40c292c/a'], 0, { disordered: 1 }],
-  ['torn', ['0/0/0/e40c292c/b'], 0, { torn: 1 }]
-])('the check of the campaign sees an entry that is %s', (_name, payloads, promised, expected) => {
+/** Has `use` look into a directory with a ledger of `promised` entries of thread 0 in round 0. */
+function withLedger(promised: number, use: (log: string, ledgers: string) => void): void {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-check-'))
   try {
     const ledgers = path.join(directory, 'ledgers')
@@ -64,9 +85,44 @@ test.each([
     ledger.writeBigUInt64LE(BigInt(promised))
     fs.mkdirSync(ledgers)
     fs.writeFileSync(path.join(ledgers, '0-0'), ledger)
-    fs.writeFileSync(path.join(directory, 'log'), block(...payloads))
-    expect(check(path.join(directory, 'log'), ledgers)).toMatchObject(expected)
+    use(path.join(directory, 'log'), ledgers)
   } finally {
     fs.rmSync(directory, { recursive: true })
   }
+}
+
+test.each([
+  ['lost', ['0/0/0/e30c2799/f', '0/0/1/e40c292c/a'], 3, { lost: 1 }],
+  ['twice', ['0/0/0/e40c292c/a', '0/0/0/e40c292c/a'], 1, { twice: 1 }],
+  ['out of order', ['0/0/1/e40c292c/a'], 0, { disordered: 1 }],
+  ['torn', ['0/0/0/e40c292c/b'], 0, { torn: 1 }]
+])('the check of the campaign sees an entry that is %s', (_name, payloads, promised, expected) => {
+  withLedger(promised, (log, ledgers) => {
+    fs.writeFileSync(log, block(...payloads))
+    expect(check(log, ledgers)).toMatchObject(expected)
+  })
+})
+
+/** Lines of pino for records 0 to `count` of a job. */
+function linesOfPino(job: Job, count: number): string[] {
+  const lines: string[] = []
+  const log = pino(optionsOf(pino, job.variant, 0, 0) as LoggerOptions, { write: line => void lines.push(line) })
+  const speaker = new Speaker(log, job.seed, job.largest)
+  for (let number = 0; number < count; number++) speaker.say(number)
+  return lines
+}
+
+test.each([
+  ['right', (lines: string[]) => lines, { lost: 0, torn: 0, twice: 0, disordered: 0, entries: 9 }],
+  ['lost', (lines: string[]) => lines.slice(0, 8), { lost: 1 }],
+  ['twice', (lines: string[]) => [...lines, lines[8]!], { twice: 1, lost: 0 }],
+  ['out of order', (lines: string[]) => [lines[1]!, lines[0]!, ...lines.slice(2)], { disordered: 1 }],
+  ['torn', (lines: string[]) => [lines[0]!.slice(0, -9), ...lines.slice(1)], { torn: 1 }],
+  ['not what was logged', (lines: string[]) => [lines[0]!.replace('}', ',"x":1}'), ...lines.slice(1)], { torn: 1 }]
+])('the check of the campaign sees a record that is %s', (_name, spoil, expected) => {
+  withLedger(9, (log, ledgers) => {
+    const job = { seed: 5, variant: 0, largest: 100 }
+    fs.writeFileSync(log, spoil(linesOfPino(job, 9)).join(''))
+    expect(checkRecords(log, ledgers, 'ndjson', new Map([[0, { ...job, round: 0 }]]))).toMatchObject(expected)
+  })
 })

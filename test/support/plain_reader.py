@@ -158,8 +158,6 @@ class Reader:
             self.problem(there, f'trailer says {entries} entries, the block has {count}')
         if said != length:
             self.problem(there, f'trailer says length {said}, it is {length}')
-        if producer == 0:
-            self.problem(there, 'producer 0')
         if self.check_crc and crc32c(self.data[at:at + used] + self.data[there:there + 60]) != crc:
             self.problem(at, 'checksum does not match')
         known = self.streams.setdefault(stream, {'first': sequence, 'next': sequence, 'blocks': 0, 'producers': set()})

@@ -1,0 +1,102 @@
+'use strict'
+
+// Checks of what a log holds after its last recovery. Blocks are read by a program that shares no code with the writer,
+// and lines of records compared with those that pino makes of the same calls.
+
+const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const path = require('node:path')
+const { checkEntry } = require('./entry')
+const { Speaker, optionsOf, readLine, timeless } = require('./records')
+const { Tally } = require('./tally')
+
+const plainReader = path.join(__dirname, '..', '..', 'test', 'support', 'plain_reader.py')
+
+/** Calls `onEntry` with each entry of a log in blocks. */
+function eachEntry(log, tally, onEntry) {
+  const read = spawnSync('python3', [plainReader, '--summary', log], { encoding: 'utf8', maxBuffer: 1 << 28 })
+  if (read.status !== 0) tally.explain(read.stderr.slice(0, 2_000))
+  const bytes = spawnSync('python3', [plainReader, '--raw', '--no-crc', log], { maxBuffer: 1 << 30 }).stdout
+  eachLine(bytes, onEntry)
+}
+
+function eachLine(bytes, onLine) {
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(0x0a, at)
+    onLine(bytes.subarray(at, end === -1 ? bytes.length : end))
+    at = end === -1 ? bytes.length : end + 1
+  }
+}
+
+/** The check of a log of raw entries. */
+function check(log, ledgers) {
+  const tally = new Tally()
+  eachEntry(log, tally, entry => tally.count(checkEntry(entry)))
+  return tally.finish(ledgers)
+}
+
+/** What pino writes for the records of one thread, by their numbers. */
+function expectations(job, thread) {
+  // Here, so that checks of raw entries do without a package that is there for tests alone.
+  const pino = require('pino')
+  let line = ''
+  const log = pino(optionsOf(pino, job.variant, job.round, thread), { write: text => (line = text) })
+  const speaker = new Speaker(log, job.seed + thread, job.largest)
+  return number => {
+    speaker.say(number)
+    // As bytes of UTF-8 a lone surrogate is the replacement character.
+    return timeless(Buffer.from(line).toString()).slice(0, -1)
+  }
+}
+
+/** Whether lines are those of pino. */
+class Comparison {
+  #jobs
+  #expected = new Map()
+
+  /** @param {Map<number, object>} jobs by their rounds */
+  constructor(jobs) {
+    this.#jobs = jobs
+  }
+
+  expected({ key, number }) {
+    if (!this.#expected.has(key)) {
+      const [round, thread] = key.split('/').map(Number)
+      const job = this.#jobs.get(round)
+      this.#expected.set(key, job ? expectations(job, thread) : () => '')
+    }
+    return this.#expected.get(key)(number)
+  }
+}
+
+function countLine(bytes, tally, comparison) {
+  const line = bytes.toString()
+  const entry = readLine(line)
+  const expected = entry === null ? '' : comparison.expected(entry)
+  const isWhole = entry !== null && timeless(line) === expected
+  if (!isWhole) tally.explain(`a line is\n${line.slice(0, 2_000)}\nand not\n${expected.slice(0, 2_000)}`)
+  tally.count(isWhole ? entry : null)
+}
+
+/**
+ * The check of a log of records.
+ *
+ * @param {'ndjson' | 'shard'} format
+ * @param {Map<number, object>} jobs what the victims were given, by round
+ */
+function checkRecords(log, ledgers, format, jobs) {
+  const tally = new Tally()
+  const comparison = new Comparison(jobs)
+  const onLine = bytes => countLine(bytes, tally, comparison)
+  if (format === 'shard') {
+    // Each entry has its line's newline, and then the reader's.
+    eachEntry(log, tally, bytes => bytes.length > 0 && onLine(bytes))
+  } else {
+    const text = fs.readFileSync(log)
+    if (text.length > 0 && text.at(-1) !== 0x0a) tally.explain('the file ends within a line')
+    eachLine(text, onLine)
+  }
+  return tally.finish(ledgers)
+}
+
+module.exports = { check, checkRecords }

@@ -1,0 +1,44 @@
+'use strict'
+
+// What is lost, torn, twice or out of order, counted entry by entry.
+
+const fs = require('node:fs')
+const path = require('node:path')
+
+class Tally {
+  result = { entries: 0, promised: 0, lost: 0, torn: 0, twice: 0, disordered: 0, problems: [] }
+  #next = new Map()
+
+  /** @param {{ key: string, number: number } | null} entry what comes next in the log; null: it is torn */
+  count(entry) {
+    const { result } = this
+    result.entries++
+    if (entry === null) {
+      result.torn++
+      return
+    }
+    const due = this.#next.get(entry.key) ?? 0
+    if (entry.number < due) result.twice++
+    if (entry.number > due) result.disordered++
+    this.#next.set(entry.key, Math.max(due, entry.number + 1))
+  }
+
+  /** What is wrong, for those who have to find out why; the first few are kept. */
+  explain(problem) {
+    if (this.result.problems.length < 5) this.result.problems.push(problem)
+  }
+
+  /** Compares with what the threads have promised; to be called last. */
+  finish(ledgers) {
+    const { result } = this
+    for (const name of fs.readdirSync(ledgers)) {
+      const bytes = fs.readFileSync(path.join(ledgers, name))
+      const promised = bytes.length === 8 ? Number(bytes.readBigUInt64LE()) : 0
+      result.promised += promised
+      result.lost += Math.max(0, promised - (this.#next.get(name.replace('-', '/')) ?? 0))
+    }
+    return result
+  }
+}
+
+module.exports = { Tally }
