@@ -76,6 +76,7 @@ function write(
 export function deferredEncoder(recorder: Recorder): RecordEncoder {
   return {
     write: (logger, object, text, level) => write(recorder, logger, object, text, level),
+    payload: recorder.payload,
     event(logger, event, values) {
       const styles = stylesOf(logger)
       const { timeText, family } = styles

@@ -19,6 +19,8 @@ export interface RecordEncoder {
   write(logger: Internals, fields: object | null | undefined, message: unknown, level: number): void
   /** The same for a compiled event, where the encoder has a shorter way for it. */
   event?(logger: Internals, event: CompiledEvent, values: readonly unknown[]): void
+  /** Takes a payload that `lib/record/encode.ts` has made for several destinations. Encoders without it are given text then. */
+  payload?(bytes: Uint8Array, start: number, end: number): boolean
 }
 
 /** Where a destination carries its encoder. */

@@ -1,12 +1,16 @@
 /** Several destinations behind one: each is given the records of its level and above. */
 
+import { type EncodingStream, type RecordEncoder, recordEncoderSym } from './encoder'
+import type { Stream } from './internals'
+import { JointEncoder } from './joint-encoder'
 import { STANDARD_LEVELS } from './levels'
 import { needsMetadataGsym } from './symbols'
 import type { MultiStreamOptions } from './types'
 
-interface Target {
+interface Target extends EncodingStream {
   write(data: unknown): unknown
   emit?: (...args: unknown[]) => unknown
+  flush?: (callback: (error?: Error) => void) => void
   flushSync?: () => void
   end?: () => void
   [needsMetadataGsym]?: boolean
@@ -34,6 +38,8 @@ type LevelTable = Record<string, number>
 
 /** Streams by ascending level; of equal ones the latest first. */
 class MultiStream {
+  /** Where one of the streams records; without it loggers write text. */
+  [recordEncoderSym]: RecordEncoder | undefined
   streams: Entry[] = []
   minLevel = 0
   lastId = 0
@@ -67,14 +73,39 @@ class MultiStream {
   }
 
   #writeToHighest(data: unknown, level: number): void {
-    let reached: number | undefined
-    for (let at = this.streams.length - 1; at >= 0; at--) {
-      const entry = this.streams[at] as Entry
-      if (entry.level > level) continue
-      if (reached !== undefined && entry.level !== reached) return
-      reached = entry.level
-      this.#pass(entry.stream, data, level)
-    }
+    const end = this.#end(level)
+    for (let at = end - 1; at >= this.#begin(end); at--) this.#pass((this.streams[at] as Entry).stream, data, level)
+  }
+
+  /** Index behind the last stream that `level` reaches. */
+  #end(level: number): number {
+    let end = 0
+    while (end < this.streams.length && !((this.streams[end] as Entry).level > level)) end++
+    return end
+  }
+
+  /** Index of the first stream that a record for those before `end` goes to. */
+  #begin(end: number): number {
+    if (!this.#dedupe || end === 0) return 0
+    const highest = (this.streams[end - 1] as Entry).level
+    let begin = end - 1
+    while (begin > 0 && (this.streams[begin - 1] as Entry).level === highest) begin--
+    return begin
+  }
+
+  /** Finds out anew whether a stream records. */
+  #encode(): void {
+    const records = this.streams.some(({ stream }) => stream[recordEncoderSym])
+    this[recordEncoderSym] = records ? this.#encoder() : undefined
+  }
+
+  #encoder(): RecordEncoder {
+    return new JointEncoder({
+      asOne: this as Stream,
+      streams: () => this.streams,
+      end: level => this.#end(level),
+      begin: end => this.#begin(end)
+    })
   }
 
   #pass(stream: Target, data: unknown, level: number): void {
@@ -90,6 +121,19 @@ class MultiStream {
 
   emit(...args: unknown[]): void {
     for (const { stream } of this.streams) if (typeof stream.emit === 'function') stream.emit(...args)
+  }
+
+  /** Flushes all; `callback` is called when the last of them is done, with what kept the first that failed. */
+  flush(callback: (error?: Error) => void): void {
+    const able = this.streams.filter(({ stream }) => typeof stream.flush === 'function')
+    let left = able.length
+    let failure: Error | undefined
+    const done = (error?: Error | null): void => {
+      failure ??= error ?? undefined
+      if (--left === 0) callback(failure)
+    }
+    for (const { stream } of able) stream.flush?.(done)
+    if (able.length === 0) callback()
   }
 
   flushSync(): void {
@@ -111,6 +155,7 @@ class MultiStream {
     this.streams.unshift({ stream, level: this.#levelOf(dest as EntryOption), levelVal: undefined, id: this.lastId })
     this.streams.sort((a, b) => a.level - b.level)
     this.minLevel = (this.streams[0] as Entry).level
+    this.#encode()
     return this
   }
 
@@ -126,6 +171,7 @@ class MultiStream {
     if (at < 0) return this
     this.streams.splice(at, 1)
     this.minLevel = this.streams[0]?.level ?? -1
+    this.#encode()
     return this
   }
 
@@ -143,6 +189,7 @@ class MultiStream {
     copy.streams = this.streams.map(entry => ({ ...entry, level: number }))
     copy.minLevel = number
     copy.lastId = this.lastId
+    copy.#encode()
     return copy
   }
 }

@@ -38,6 +38,8 @@ export interface RecordEncoder {
   ): boolean
   /** Records a finished line, newline included. */
   text(time: number, line: string): boolean
+  /** Takes bytes [start, end) as they are: a payload that refers to nothing outside of itself, as an encoder without a `direct` makes them. */
+  payload(bytes: Uint8Array, start: number, end: number): boolean
   /** From now on everything takes the call route. */
   close(): void
 }
@@ -287,6 +289,7 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
         ? inner().event(style, time, timeText, node, toFields, values, text)
         : record(style, time, timeText, null, node, toFields, values, text),
     text: (time, line) => (busy ? inner().text(time, line) : writeText(time, line)),
+    payload: (bytes, start, end) => (busy ? inner().payload(bytes, start, end) : logBytes(bytes, start, end)),
     close: () => {
       open = false
     }
