@@ -4,8 +4,9 @@ import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
 import { resolveConfig } from '../config'
 import type { EngineControls } from '../engine/engine'
+import { openJsEngine } from '../engine/js/js-engine'
 import { openNativeRecords } from '../engine/native-engine'
-import { isNative, openEngine } from '../engine/open-engine'
+import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
 import { type RecordEncoder as Recorder, recordEncoder } from '../record/encode'
 import type { Config, FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
@@ -46,13 +47,7 @@ function openNative(config: ResolvedConfig, format: RecordFormat): Opened {
 }
 
 function openJs(config: ResolvedConfig, format: RecordFormat): Opened {
-  if (format === 'ndjson') {
-    throw new ShardlogError(
-      'ERR_SHARDLOG_NO_NATIVE',
-      "format 'ndjson' needs the native engine; with engine 'js' use format 'shard', or a destination without a format"
-    )
-  }
-  const engine = openEngine({ ...config, engine: 'js' })
+  const engine = openJsEngine(config, format === 'ndjson' ? 'text' : 'blocks')
   return { controls: engine, write: engine.log, recorder: null }
 }
 

@@ -1,8 +1,9 @@
-import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../../format'
+import { BLOCK_HEADER_BYTES } from '../../format'
 import type { Geometry } from './geometry'
 
-/** A run of segments that becomes one block: entries lie at [8, offset) as they will in the file. */
+/** A run of segments, which becomes one block: entries lie at [8, offset) as they will in the file. */
 export class Run {
+  readonly #prefixBytes: number
   entries = 0
   payload = 0
   firstTime = wallClock()
@@ -16,28 +17,34 @@ export class Run {
     readonly segment: number,
     readonly start: number,
     readonly capacity: number
-  ) {}
+  ) {
+    this.#prefixBytes = shard.geometry.prefixBytes
+  }
 
   get valid(): number {
     return this.offset - BLOCK_HEADER_BYTES
   }
 
   hasRoom(payload: number): boolean {
-    return this.offset + ENTRY_PREFIX_BYTES + payload <= this.capacity
+    return this.offset + this.#prefixBytes + payload <= this.capacity
   }
 
   /** Accepts the entry whose payload was written behind the length's place. */
   accept(payload: number): void {
-    const at = this.start + this.offset
-    this.shard.memory.writeUInt32LE(payload, at)
-    this.offset += ENTRY_PREFIX_BYTES + payload
+    if (this.#prefixBytes > 0) this.shard.memory.writeUInt32LE(payload, this.start + this.offset)
+    this.offset += this.#prefixBytes + payload
     this.entries++
     this.payload += payload
   }
 
+  /** Copies the entries. Their bytes. */
+  copy(to: Buffer, at: number): number {
+    return this.shard.memory.copy(to, at, this.start + BLOCK_HEADER_BYTES, this.start + this.offset)
+  }
+
   /** Where in `shard.memory` the next payload goes. */
   get payloadAt(): number {
-    return this.start + this.offset + ENTRY_PREFIX_BYTES
+    return this.start + this.offset + this.#prefixBytes
   }
 
   /** Ends the run's time. A clock that was set back does not turn its span around. */
@@ -70,8 +77,8 @@ export class Shard {
   /** A run with room for `payload` bytes, or undefined if the shard has none. A new one is also added to `runs`. */
   place(payload: number, runs: Run[]): Run | undefined {
     if (this.current?.hasRoom(payload)) return this.current
-    const { segmentBytes, segmentsPerShard } = this.geometry
-    const span = Math.ceil((BLOCK_HEADER_BYTES + ENTRY_PREFIX_BYTES + payload) / segmentBytes)
+    const { segmentBytes, segmentsPerShard, prefixBytes } = this.geometry
+    const span = Math.ceil((BLOCK_HEADER_BYTES + prefixBytes + payload) / segmentBytes)
     if (this.claimed + span > segmentsPerShard) return undefined
     this.current?.seal()
     this.current = new Run(this, this.claimed, this.claimed * segmentBytes, span * segmentBytes)

@@ -6,6 +6,7 @@ import { deliver } from '../deliver'
 import type { Engine } from '../engine'
 import { checkNoArena } from './arena-check'
 import { flushAtExit, forgetAtExit } from './exit-hook'
+import type { Form } from './geometry'
 import { JsLog } from './js-log'
 
 const IO_ALIGNMENT = 512
@@ -37,13 +38,23 @@ function realPathOf(file: string): string {
   }
 }
 
-function openLog(config: ResolvedConfig): Shared {
+const KINDS: Record<Form, string> = { blocks: 'log of entries', text: 'text file' }
+
+function otherForm(path: string, open: Form, wanted: Form): ShardlogError {
+  const message = `${path} is open in this process as a ${KINDS[open]}, not as a ${KINDS[wanted]}`
+  return new ShardlogError('ERR_SHARDLOG_CONFIG', message, { path })
+}
+
+function openLog(config: ResolvedConfig, form: Form): Shared {
   const key = realPathOf(config.logFilePath)
   const known = registry.get(key)
-  if (known !== undefined) return known
+  if (known !== undefined) {
+    if (known.log.form !== form) throw otherForm(key, known.log.form, form)
+    return known
+  }
   checkNoArena(key)
   const handles = new Set<JsEngine>()
-  const log = new JsLog(config, key, error => report(handles, error))
+  const log = new JsLog(config, form, key, error => report(handles, error))
   const shared = { key, log, handles }
   registry.set(key, shared)
   flushAtExit(log)
@@ -62,9 +73,9 @@ class JsEngine implements Engine {
   /** Whether a close has ended. */
   #left = false
 
-  constructor(config: ResolvedConfig) {
+  constructor(config: ResolvedConfig, form: Form) {
     this.onError = config.onError
-    this.#shared = openLog(config)
+    this.#shared = openLog(config, form)
     this.#shared.handles.add(this)
     const { log } = this.#shared
     // Closures rather than methods, so that they can be passed around without their logger.
@@ -148,11 +159,14 @@ function refuse(log: JsLog): false {
   return log.counters.drop()
 }
 
-/** @throws ShardlogError `ERR_SHARDLOG_DIRECT_IO`, `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_ARENA_LEFT`, `ERR_SHARDLOG_IO` */
-export function openJsEngine(config: ResolvedConfig): Engine {
+/**
+ * @param form what the file is made of
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if this process has the file open in another form, `ERR_SHARDLOG_DIRECT_IO`, `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_ARENA_LEFT`, `ERR_SHARDLOG_IO`
+ */
+export function openJsEngine(config: ResolvedConfig, form: Form = 'blocks'): Engine {
   if (config.directIO === 'required') {
     const message = `option directIO is 'required', but ${NO_DIRECT_IO}; it needs engine 'native' or directIO 'auto' or 'off'`
     throw new ShardlogError('ERR_SHARDLOG_DIRECT_IO', message, { path: config.logFilePath })
   }
-  return new JsEngine(config)
+  return new JsEngine(config, form)
 }

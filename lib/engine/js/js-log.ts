@@ -1,16 +1,18 @@
 import { performance } from 'node:perf_hooks'
 import { fromSystemError, type ShardlogError } from '../../errors'
 import type { ResolvedConfig } from '../../types'
+import { BlockForm } from './block-form'
 import type { Run } from './buffer-set'
 import { Buffers } from './buffers'
 import { Counters } from './counters'
 import { FlushTimes } from './flush-times'
 import { Flusher } from './flusher'
-import { type Geometry, geometryFor } from './geometry'
+import { type Form, type Geometry, geometryFor } from './geometry'
 import { Lock } from './lock'
 import { openLogFile } from './log-file'
 import { pause } from './pause'
 import { SetWriter } from './set-writer'
+import { TextForm } from './text-form'
 
 const RETRY_PAUSE_MS = 10
 const MAX_BYTES_PER_UTF16_UNIT = 3
@@ -30,23 +32,25 @@ export class JsLog {
   /** @throws ShardlogError `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_IO` */
   constructor(
     readonly config: ResolvedConfig,
+    readonly form: Form,
     /** The log's path without symbolic links, by which it is locked. */
     realPath: string,
     report: (error: ShardlogError) => void
   ) {
-    this.geometry = geometryFor(config)
+    this.geometry = geometryFor(config, form)
     this.counters = new Counters(config.numShards)
     this.buffers = new Buffers(this.geometry, config.shardSelection === 'round-robin')
+    const fileForm = form === 'text' ? new TextForm() : new BlockForm(this.geometry.segmentsPerShard)
     this.#lock = new Lock(realPath)
     try {
       this.#lock.checkNative()
-      this.#file = openLogFile(config.logFilePath, config.dsync, this.#lock.first)
+      this.#file = openLogFile(config.logFilePath, config.dsync, fileForm, this.#lock.first)
       this.#lock.ready()
     } catch (error) {
       this.#lock.release()
       throw error
     }
-    const writer = new SetWriter(this.#file, this.geometry.segmentsPerShard, this.counters)
+    const writer = new SetWriter(this.#file, fileForm, this.counters)
     this.flusher = new Flusher(this.buffers, writer, this.counters, this.times, config, report)
   }
 

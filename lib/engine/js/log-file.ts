@@ -1,7 +1,6 @@
 import fs from 'node:fs'
 import { fromSystemError } from '../../errors'
-import { alignUp, SECTOR_BYTES } from '../../format'
-import { prepareAppend } from './append-point'
+import type { FileForm } from './file-form'
 import { pause } from './pause'
 
 const { O_APPEND, O_CREAT, O_WRONLY, O_DSYNC } = fs.constants
@@ -9,7 +8,7 @@ const SETTLE_TRIES = 5
 
 /** How a write ended: all of it, or an error; what a failed one left in the file was taken back. */
 export interface WriteResult {
-  /** Bytes of whole sectors' worth that the kernel accepted and that stay. */
+  /** Bytes that the kernel accepted and that stay. */
   written: number
   error?: unknown
 }
@@ -22,19 +21,20 @@ export class LogFile {
   #fd: number
   #device = 0
   #inode = 0
-  /** Where we know the file to end. */
+  /** Where we know the file to end; 0 if we do not know. */
   #end = 0
 
   constructor(
     readonly path: string,
-    private readonly dsync: boolean
+    private readonly dsync: boolean,
+    private readonly form: FileForm
   ) {
     this.#fd = this.#open()
   }
 
-  /** Mends a torn tail. Only the first engine of a process does it: another may be appending already. */
+  /** Mends a torn end. Only the first engine of a process does it: another may be appending already. */
   prepare(): void {
-    this.#end = prepareAppend(this.path)
+    this.#end = this.form.mend(this.path)
   }
 
   /** Before each set: notices that the path names another file now, or none, or that somebody truncated it. True if opened anew. */
@@ -48,11 +48,11 @@ export class LogFile {
       return true
     }
     const size = this.#settledSize()
-    if (size < this.#end || size % SECTOR_BYTES !== 0) this.prepare()
+    if (size < this.#end || !this.form.isWhole(this.path, size, this.#end)) this.prepare()
     return false
   }
 
-  /** Appends `bytes` (whole blocks) in as few calls as the kernel lets it, several on short writes. */
+  /** Appends `bytes` (whole blocks or lines) in as few calls as the kernel lets it, several on short writes. */
   append(bytes: Uint8Array): WriteResult {
     const start = fs.fstatSync(this.#fd).size
     let written = 0
@@ -106,14 +106,14 @@ export class LogFile {
     const info = fs.fstatSync(fd)
     this.#device = info.dev
     this.#inode = info.ino
-    this.#end = alignUp(info.size, SECTOR_BYTES)
+    this.#end = 0
     return fd
   }
 
   /** The file's size, once another worker's append that shows half way is through. */
   #settledSize(): number {
     let { size } = fs.fstatSync(this.#fd)
-    for (let i = 0; i < SETTLE_TRIES && size % SECTOR_BYTES !== 0; i++) {
+    for (let i = 0; i < SETTLE_TRIES && !this.form.isWhole(this.path, size, this.#end); i++) {
       pause(1)
       size = fs.fstatSync(this.#fd).size
     }
@@ -122,9 +122,9 @@ export class LogFile {
 }
 
 /** Opens the log for the JavaScript engine. Throws ERR_SHARDLOG_IO. */
-export function openLogFile(path: string, dsync: boolean, first: boolean): LogFile {
+export function openLogFile(path: string, dsync: boolean, form: FileForm, first: boolean): LogFile {
   try {
-    const file = new LogFile(path, dsync)
+    const file = new LogFile(path, dsync, form)
     if (first) file.prepare()
     return file
   } catch (error) {

@@ -1,24 +1,21 @@
-import { randomBytes } from 'node:crypto'
-import { BLOCK_HEADER_BYTES, FLAG_JS, finishBlock, finishedBytes } from '../../format'
 import type { BufferSet, Run } from './buffer-set'
 import type { Counters } from './counters'
+import type { FileForm } from './file-form'
 import type { LogFile } from './log-file'
 
-/** Bytes of one write, and so the longest the event loop is held up at a time; larger only for one larger block. */
+/** Bytes of one write, and so the longest the event loop is held up at a time; larger only for one larger run. */
 const BATCH_BYTES = 1 << 20
 const ATTEMPTS = 3
 
-/** Writes a sealed set block by block. Remembers how far it came, so that a failed write is taken up where it ended. */
+/** Writes a sealed set run by run. Remembers how far it came, so that a failed write is taken up where it ended. */
 export class SetWriter {
-  #stream = randomBytes(8).readBigUInt64LE()
-  #sequence = 0n
   #set: BufferSet | undefined
   #done = 0
   readonly #batch = Buffer.allocUnsafeSlow(BATCH_BYTES)
 
   constructor(
     private readonly file: LogFile,
-    private readonly segmentsPerShard: number,
+    private readonly form: FileForm,
     private readonly counters: Counters
   ) {}
 
@@ -36,7 +33,7 @@ export class SetWriter {
   /**
    * Writes the next batch, with bounded retries. True when the set is complete.
    *
-   * @throws the error of `node:fs`; the blocks that failed are written by the next call.
+   * @throws the error of `node:fs`; the runs that failed are written by the next call.
    */
   step(): boolean {
     const set = this.#set
@@ -46,20 +43,18 @@ export class SetWriter {
   }
 
   #writeBatch(set: BufferSet): void {
-    if (this.file.check()) this.#startStream()
+    if (this.file.check()) this.#startFile()
     const { runs, bytes } = this.#fill(set)
     let result = this.file.append(bytes)
     for (let i = 1; i < ATTEMPTS && result.error !== undefined; i++) result = this.file.append(bytes)
     if (result.error !== undefined) throw result.error
-    this.#sequence += BigInt(runs.length)
+    this.form.wrote(runs.length)
     this.#done += runs.length
     this.#count(runs, result.written)
   }
 
-  /** Another file begins: its blocks are numbered from 0 under a stream of their own. */
-  #startStream(): void {
-    this.#stream = randomBytes(8).readBigUInt64LE()
-    this.#sequence = 0n
+  #startFile(): void {
+    this.form.startFile()
     this.counters.reopens++
   }
 
@@ -67,27 +62,14 @@ export class SetWriter {
     const runs: Run[] = []
     let size = 0
     for (let i = this.#done; i < set.runs.length; i++) {
-      const more = finishedBytes(set.runs[i]!.valid)
+      const more = this.form.size(set.runs[i]!)
       if (runs.length > 0 && size + more > BATCH_BYTES) break
       runs.push(set.runs[i]!)
       size += more
     }
     const bytes = size <= BATCH_BYTES ? this.#batch.subarray(0, size) : Buffer.allocUnsafeSlow(size)
     let at = 0
-    for (const [i, run] of runs.entries()) {
-      run.shard.memory.copy(bytes, at + BLOCK_HEADER_BYTES, run.start + BLOCK_HEADER_BYTES, run.start + run.offset)
-      at += finishBlock(bytes, at, run.capacity, run.valid, {
-        flags: FLAG_JS,
-        stream: this.#stream,
-        sequence: this.#sequence + BigInt(i),
-        firstTime: run.firstTime,
-        lastTime: run.lastTime,
-        entries: run.entries,
-        generation: set.generation >>> 0,
-        segment: run.shard.id * this.segmentsPerShard + run.segment,
-        producer: 1
-      })
-    }
+    for (const [i, run] of runs.entries()) at = this.form.put(run, set, bytes, at, i)
     return { runs, bytes }
   }
 
