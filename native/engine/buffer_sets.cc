@@ -37,6 +37,13 @@ bool BufferSets::NearlyFull(uint64_t generation) const {
   return false;
 }
 
+bool BufferSets::IsClaimed(uint64_t generation) const {
+  for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
+    if (Claimed(generation, shard) != 0) return true;
+  }
+  return false;
+}
+
 // Clamped, because recovery meets arenas that something else has written over.
 uint32_t BufferSets::Claimed(uint64_t generation, uint32_t shard) const {
   return std::min(arena_->claim(generation, shard).Read().claimed(), geometry().segments_per_shard);

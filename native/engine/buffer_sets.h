@@ -59,6 +59,9 @@ class BufferSets {
   // Whether a shard of the generation's set has reached the fill threshold of 90 % (DECISIONS X11).
   bool NearlyFull(uint64_t generation) const;
 
+  // Whether any segment of the generation's set is claimed.
+  bool IsClaimed(uint64_t generation) const;
+
   // Whether the generation's set holds entries. Exact once sealed, a snapshot before.
   bool HasEntries(uint64_t generation) const;
 

@@ -9,19 +9,18 @@ constexpr int kAttemptsAtClose = 3;
 
 // What cannot be written waits in the arena's file for the next opening; without one it is lost,
 // and counted. In either case nothing more is accepted.
-void GiveUp(BufferSets* sets, GenerationWriter* writer, FlushStats* stats) {
+void GiveUp(BufferSets* sets, Outlet* outlet, FlushStats* stats) {
   uint64_t waiting = 0;
   for (uint64_t g = sets->written(); g <= sets->active(); g++) {
     sets->Seal(g, 0);
     waiting += sets->CountWaiting(g);
   }
   if (sets->arena().path().empty()) {
-    // The blocks that the last attempt got into the file whole stay there; with an arena, recovery
-    // writes them again.
-    const uint64_t kept = writer->KeepWholeBlocks();
+    // What the last attempt got out whole stays there; with an arena, recovery writes it again.
+    const uint64_t kept = outlet->KeepOfFailed();
     stats->lost_entries.Add(waiting - std::min(waiting, kept));
   }
-  writer->file().Finish();
+  outlet->Finish();
 }
 
 }  // namespace
@@ -29,13 +28,13 @@ void GiveUp(BufferSets* sets, GenerationWriter* writer, FlushStats* stats) {
 // Every generation below the active one, then the active one and the one after it, which a producer
 // that had not yet seen Signals::closed might be swapping to. Neither is recycled, so that nobody
 // swaps again.
-IoStatus WriteEverything(BufferSets* sets, GenerationWriter* writer, FlushStats* stats) {
+IoStatus WriteEverything(BufferSets* sets, Outlet* outlet, FlushStats* stats) {
   bool last_swap_done = false;
   IoStatus status;
   for (int attempt = 0; attempt < kAttemptsAtClose; attempt++) {
     status = {};
     while (status.ok() && !last_swap_done && sets->recycled() < sets->active()) {
-      status = writer->Write(sets->recycled(), true);
+      status = outlet->Write(sets->recycled(), true);
     }
     if (!status.ok()) continue;
     // Of the generation just recycled: if a late producer has swapped meanwhile, that was the last
@@ -45,14 +44,14 @@ IoStatus WriteEverything(BufferSets* sets, GenerationWriter* writer, FlushStats*
       stats->closing_swaps.Add(last_swap_done ? 1 : 0);
     }
     while (status.ok() && sets->written() <= sets->active()) {
-      status = writer->Write(sets->written(), false);
+      status = outlet->Write(sets->written(), false);
     }
     if (status.ok()) {
-      writer->file().Finish();
+      outlet->Finish();
       return status;
     }
   }
-  GiveUp(sets, writer, stats);
+  GiveUp(sets, outlet, stats);
   return status;
 }
 

@@ -1,13 +1,13 @@
 // The last write of a log (docs/memory-model.md, Close).
 #pragma once
 
-#include "engine/generation_writer.h"
+#include "engine/outlet.h"
 
 namespace shardlog::engine {
 
 // Writes everything there is and lets nothing be accepted any more. Signals::closed is set already.
 // Ok if nothing was left unwritten; otherwise it waits in the arena's file, or is counted as lost
 // if there is none.
-IoStatus WriteEverything(BufferSets* sets, GenerationWriter* writer, FlushStats* stats);
+IoStatus WriteEverything(BufferSets* sets, Outlet* outlet, FlushStats* stats);
 
 }  // namespace shardlog::engine

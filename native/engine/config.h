@@ -27,7 +27,8 @@ enum class Form : uint32_t {
 inline constexpr uint64_t kNsPerMs = 1'000'000;
 
 struct Config {
-  std::string path;  // absolute
+  std::string path;     // absolute; of a descriptor, its name for messages
+  int descriptor = -1;  // where lines go instead of a file: kRecords as kText, CrashSafe::kOff
   uint64_t buffer_bytes = 64u << 20;
   uint32_t num_shards = 8;
   uint64_t flush_interval_ns = 10'000 * kNsPerMs;  // 0: no timer

@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint64_t kFirstRetryPauseNs = 10 * kNsPerMs;
 constexpr uint64_t kLongestRetryPauseNs = 1'000 * kNsPerMs;
+constexpr uint64_t kNoTick = UINT64_MAX;
 
 }  // namespace
 
@@ -22,7 +23,22 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
     : sets_(std::move(sets)),
       signals_(std::move(signals)),
       flush_interval_ns_(config.flush_interval_ns),
-      writer_(sets_, std::move(file), config, &stats_, &problems_) {
+      outlet_(
+          std::make_unique<GenerationWriter>(sets_, std::move(file), config, &stats_, &problems_)),
+      populates_(true) {
+  stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
+}
+
+// The sets of a descriptor are emptied so often that most programs never get beyond the first few
+// segments: the memory of the others is not asked for before it is needed.
+Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals,
+                 std::unique_ptr<io::Stream> stream, const Config& config)
+    : sets_(std::move(sets)),
+      signals_(std::move(signals)),
+      flush_interval_ns_(config.flush_interval_ns),
+      outlet_(
+          std::make_unique<StreamWriter>(sets_, std::move(stream), config, &stats_, &problems_)),
+      populates_(false) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
 }
 
@@ -70,7 +86,12 @@ IoStatus Flusher::Flush() {
       const FlushProblem problem = problems_.last();
       return {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
     }
-    signals_->progress.Wait(epoch, platform::kForever);
+    const uint64_t patience_ns = outlet_->PatienceNs();
+    if (patience_ns == 0) {
+      problems_.Note(outlet_->Stall());
+      return {ETIMEDOUT, "poll"};
+    }
+    signals_->progress.Wait(epoch, patience_ns);
   }
 }
 
@@ -79,6 +100,8 @@ IoStatus Flusher::Stop() {
     const std::lock_guard<std::mutex> lock(end_mutex_);
     return end_status_;
   }
+  // Before the flusher is told of the end, behind which the outlet is closed.
+  outlet_->Hurry();
   // [MM closed] release: pairs with the flusher's reading.
   stopping_.store(true, std::memory_order_release);
   signals_->work.Signal();
@@ -90,7 +113,7 @@ IoStatus Flusher::Stop() {
 }
 
 void Flusher::Run() {
-  PopulateArena();
+  if (populates_) PopulateArena();
   uint64_t next_tick = platform::MonotonicNs() + flush_interval_ns_;
   // [MM closed] acquire: pairs with Stop.
   while (!stopping_.load(std::memory_order_acquire)) {
@@ -101,10 +124,10 @@ void Flusher::Run() {
     if (stopping_.load(std::memory_order_acquire)) break;  // [MM closed]
     signals_->work.Wait(epoch, wake_at == UINT64_MAX ? platform::kForever : wake_at - now);
   }
-  const IoStatus status = WriteEverything(sets_.get(), &writer_, &stats_);
+  const IoStatus status = WriteEverything(sets_.get(), outlet_.get(), &stats_);
   // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long
   // after the end.
-  writer_.file().Close();
+  outlet_->Close();
   {
     const std::lock_guard<std::mutex> lock(end_mutex_);
     end_status_ = status;
@@ -133,20 +156,28 @@ bool Flusher::Step(uint64_t now, uint64_t* next_tick, uint64_t* wake_at) {
     WriteOldest();
     return true;
   }
+  if (*next_tick == kNoTick && !signals_->IsDozing()) *next_tick = now + flush_interval_ns_;
   if (!pending) {
-    bool swap = sets_->NearlyFull(active) || FlushIsRequested();
-    if (flush_interval_ns_ != 0 && now >= *next_tick) {
-      *next_tick = now + flush_interval_ns_;
-      swap = swap || sets_->HasEntries(active);
-    }
-    if (swap) return sets_->TrySwap(active);
+    const bool tick = flush_interval_ns_ != 0 && TickIsOver(active, now, next_tick);
+    if (tick || sets_->NearlyFull(active) || FlushIsRequested()) return sets_->TrySwap(active);
   }
   // A tick that passes while a set waits for its retry is served after it.
   if (pending) {
     *wake_at = retry_at_ns_;
-  } else if (flush_interval_ns_ != 0) {
+  } else if (flush_interval_ns_ != 0 && *next_tick != kNoTick) {
     *wake_at = std::max(*next_tick, now);
   }
+  return false;
+}
+
+// Whether the interval has passed and there is something to write. Where nothing is, and no
+// producer has as much as a lease, the next tick is set by the first that takes one.
+bool Flusher::TickIsOver(uint64_t active, uint64_t now, uint64_t* next_tick) {
+  if (now < *next_tick) return false;
+  *next_tick = now + flush_interval_ns_;
+  if (sets_->HasEntries(active)) return true;
+  signals_->Doze();
+  if (!sets_->IsClaimed(active)) *next_tick = kNoTick;
   return false;
 }
 
@@ -156,7 +187,7 @@ bool Flusher::FlushIsRequested() const {
 }
 
 IoStatus Flusher::WriteOldest() {
-  const IoStatus status = writer_.Write(sets_->recycled(), true);
+  const IoStatus status = outlet_->Write(sets_->recycled(), true);
   if (status.ok()) {
     retry_at_ns_ = 0;
     retry_pause_ns_ = 0;

@@ -1,4 +1,4 @@
-// The thread that writes generations to the file.
+// The thread that writes generations to the log's file or descriptor.
 #pragma once
 
 #include <atomic>
@@ -11,6 +11,7 @@
 #include "engine/generation_writer.h"
 #include "engine/problems.h"
 #include "engine/producer.h"
+#include "engine/stream_writer.h"
 
 namespace shardlog::engine {
 
@@ -18,6 +19,8 @@ class Flusher {
  public:
   Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals,
           std::unique_ptr<LogFile> file, const Config& config);
+  Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals,
+          std::unique_ptr<io::Stream> stream, const Config& config);
   ~Flusher();
 
   Flusher(const Flusher&) = delete;
@@ -26,7 +29,7 @@ class Flusher {
   void Start();
 
   // Any thread: asks for everything accepted so far to be written, and waits. A failed attempt ends
-  // the wait.
+  // the wait, as does the outlet's patience.
   IoStatus Flush();
 
   // Writes everything and ends the thread. Signals::closed is set already. Ok if nothing was left
@@ -34,15 +37,16 @@ class Flusher {
   IoStatus Stop();
 
   const FlushStats& stats() const { return stats_; }
-  IoMode io_mode() const { return writer_.io_mode(); }
+  IoMode io_mode() const { return outlet_->io_mode(); }
   // Which file the log is now.
-  io::FileInfo file_info() const { return writer_.file_info(); }
+  io::FileInfo file_info() const { return outlet_->file_info(); }
   Problems& problems() { return problems_; }
 
  private:
   void Run();
   void PopulateArena();
   bool Step(uint64_t now, uint64_t* next_tick, uint64_t* wake_at);
+  bool TickIsOver(uint64_t active, uint64_t now, uint64_t* next_tick);
   bool FlushIsRequested() const;
   IoStatus WriteOldest();
 
@@ -51,7 +55,8 @@ class Flusher {
   const uint64_t flush_interval_ns_;
   FlushStats stats_;
   Problems problems_;
-  GenerationWriter writer_;
+  const std::unique_ptr<Outlet> outlet_;
+  const bool populates_;
 
   // The flusher thread's own.
   uint64_t retry_at_ns_ = 0;

@@ -85,6 +85,18 @@ Log::Log(const Config& config, std::unique_ptr<LogFile>&& file, const RecoveryRe
   flusher_->Start();
 }
 
+std::shared_ptr<Log> Log::Open(const Config& config, std::unique_ptr<io::Stream> stream) {
+  return std::shared_ptr<Log>(new Log(config, std::move(stream)));
+}
+
+Log::Log(const Config& config, std::unique_ptr<io::Stream> stream)
+    : config_(config),
+      sets_(std::make_shared<BufferSets>(Arena::Create(config, stream->info(), RandomStream()))),
+      signals_(std::make_shared<Signals>()),
+      flusher_(std::make_unique<Flusher>(sets_, signals_, std::move(stream), config)) {
+  flusher_->Start();
+}
+
 Log::~Log() { Close(); }
 
 std::shared_ptr<Producer> Log::Attach() {

@@ -1,4 +1,5 @@
-// An open log: the file, the arena, the flusher and the producers, and their counters added up.
+// An open log: the file or stream, the arena, the flusher and the producers, and their counters
+// added up.
 //
 // Thread: Attach, Detach, Flush, Close and the statistics may be called from any thread.
 #pragma once
@@ -14,6 +15,7 @@
 #include "engine/flusher.h"
 #include "engine/producer.h"
 #include "engine/recovery.h"
+#include "io/stream.h"
 
 namespace shardlog::engine {
 
@@ -50,6 +52,8 @@ class Log {
   // flusher. Throws Error. `files` outlives the log.
   static std::shared_ptr<Log> Open(const Config& config,
                                    io::FileSystem* files = &io::PosixFileSystem());
+  // A log whose lines go to a stream. Throws Error.
+  static std::shared_ptr<Log> Open(const Config& config, std::unique_ptr<io::Stream> stream);
 
   ~Log();
   Log(const Log&) = delete;
@@ -87,6 +91,7 @@ class Log {
 
  private:
   Log(const Config& config, std::unique_ptr<LogFile>&& file, const RecoveryReport& recovered);
+  Log(const Config& config, std::unique_ptr<io::Stream> stream);
   static std::shared_ptr<Log> OpenLocked(const Config& config, std::unique_ptr<LogFile>&& file);
   void UpdateCrowded();
 

@@ -10,6 +10,11 @@ void Problems::Report(const FlushProblem& problem) {
   Tell(problem);
 }
 
+void Problems::Note(const FlushProblem& problem) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  last_ = problem;
+}
+
 void Problems::ReportFailure(const FlushProblem& problem) {
   bool is_first = false;
   {

@@ -27,6 +27,9 @@ class Problems {
   // Shows in last() and is told to the listeners.
   void Report(const FlushProblem& problem);
 
+  // Shows in last(); listeners need not know.
+  void Note(const FlushProblem& problem);
+
   // Writing fails, or succeeds. Listeners are told once of each spell of failures, and of its end
   // with an empty code; last() shows the latest failure.
   void ReportFailure(const FlushProblem& problem);

@@ -94,6 +94,7 @@ Producer::Outcome Producer::Acquire(Lease* lease, size_t size) {
   for (;;) {
     const uint32_t epoch = signals_->room.Epoch();
     const Outcome outcome = ClaimSomewhere(lease, segments);
+    if (outcome == Outcome::kHeld) signals_->Rouse();
     // The flusher wakes one waiter, and each that finds room the next: all at once would take the
     // flusher's time slice from it. Who needs many segments may find no room where others do.
     if (deadline_ns != 0 && (outcome != Outcome::kFull || segments > 1)) signals_->room.PassOn();

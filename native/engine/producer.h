@@ -27,6 +27,23 @@ struct Signals {
 
   // [MM closed] acquire: pairs with the store in Log::Close.
   bool IsClosed() const { return closed.load(std::memory_order_acquire); }
+
+  // The flusher, which has found nothing to write: sleeps without a timer from now on, unless a
+  // look at the claim words, after this, shows that somebody is about to write. Whose claim it does
+  // not see rouses it.
+  void Doze() {
+    dozing.exchange(true, std::memory_order_acq_rel);  // [MM doze] acquire: sees claims before it
+  }
+  // [MM doze] acquire: pairs with Rouse.
+  bool IsDozing() const { return dozing.load(std::memory_order_acquire); }
+  // A producer that has just claimed a segment.
+  void Rouse() {
+    // [MM rouse] an exchange, whatever the value: of it and Doze's one comes first.
+    if (dozing.exchange(false, std::memory_order_acq_rel)) work.Signal();
+  }
+
+ private:
+  std::atomic<bool> dozing{false};
 };
 
 // A number that one thread counts up and any thread reads.

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
+#include <cstring>
 #include <list>
 #include <mutex>
 #include <new>
+#include <optional>
 
 #include "engine/error.h"
 
@@ -16,8 +18,9 @@ namespace {
 
 struct OpenLog {
   std::string path;
-  std::shared_ptr<Log> log;  // null: it is being opened
-  size_t users;              // 0: it is being closed, or opened
+  std::shared_ptr<Log> log;                // null: it is being opened
+  size_t users;                            // 0: it is being closed, or opened
+  std::optional<io::StreamTarget> target;  // of a descriptor; none: it is a file
 };
 
 struct Registry {
@@ -43,6 +46,7 @@ Registry& TheRegistry() {
 }
 
 std::string KindOf(const Config& config) {
+  if (config.descriptor >= 0) return "descriptor";
   if (config.form == Form::kText) return "text file";
   return config.content == Content::kRecords ? "log of lines" : "log of entries";
 }
@@ -77,6 +81,7 @@ void AfterForkInChild() {
 // Whether the log's file, or what is at the path that it is being opened by, is the file `named`.
 bool IsOf(const OpenLog& open, const io::FileInfo& named, io::FileSystem* files) {
   io::FileInfo info;
+  if (open.target.has_value()) return false;
   if (!IsOpening(open)) {
     info = open.log->file_info();
   } else if (files->StatPath(open.path, &info) != 0) {
@@ -87,7 +92,7 @@ bool IsOf(const OpenLog& open, const io::FileInfo& named, io::FileSystem* files)
 
 // The log of the file that `path` names, or else the one that was opened as `path`: its file was
 // moved or deleted, and the flusher is going to make it anew.
-OpenLog* Find(Registry* registry, const std::string& path, io::FileSystem* files) {
+OpenLog* FindFile(Registry* registry, const std::string& path, io::FileSystem* files) {
   io::FileInfo named;
   if (files->StatPath(path, &named) == 0) {
     for (OpenLog& open : registry->logs) {
@@ -95,9 +100,48 @@ OpenLog* Find(Registry* registry, const std::string& path, io::FileSystem* files
     }
   }
   for (OpenLog& open : registry->logs) {
-    if (open.path == path) return &open;
+    if (!open.target.has_value() && open.path == path) return &open;
   }
   return nullptr;
+}
+
+// What is to be opened: a file, or what a descriptor leads to.
+struct Wanted {
+  const Config& config;
+  std::optional<io::StreamTarget> target;
+  io::FileSystem* files;
+};
+
+OpenLog* Find(Registry* registry, const Wanted& wanted) {
+  if (!wanted.target.has_value()) return FindFile(registry, wanted.config.path, wanted.files);
+  for (OpenLog& open : registry->logs) {
+    if (open.target == wanted.target) return &open;
+  }
+  return nullptr;
+}
+
+[[noreturn]] void ThrowStreamError(const Config& config, int error, const char* call) {
+  throw Error("ERR_SHARDLOG_IO",
+              "cannot write to " + config.path + ": " + call + ": " + std::strerror(-error), -error,
+              call, "");
+}
+
+std::optional<io::StreamTarget> TargetOf(const Config& config) {
+  if (config.descriptor < 0) return std::nullopt;
+  int error = 0;
+  const char* call = "";
+  const std::optional<io::StreamTarget> target = io::TargetOf(config.descriptor, &error, &call);
+  if (!target.has_value()) ThrowStreamError(config, error, call);
+  return target;
+}
+
+std::shared_ptr<Log> Open(const Wanted& wanted) {
+  if (!wanted.target.has_value()) return Log::Open(wanted.config, wanted.files);
+  int error = 0;
+  const char* call = "";
+  auto stream = io::OpenStream(wanted.config.descriptor, &error, &call);
+  if (stream == nullptr) ThrowStreamError(wanted.config, error, call);
+  return Log::Open(wanted.config, std::move(stream));
 }
 
 // Two kinds of content do not share buffers, nor two forms a file.
@@ -109,13 +153,13 @@ void CheckSameKind(const Config& open, const Config& wanted) {
               0, "", wanted.path);
 }
 
-// The log of the config's path with one more user, once it is neither being opened nor closed; null
+// The log that is wanted, with one more user, once it is neither being opened nor closed; null
 // if there is none.
-std::shared_ptr<Log> JoinOpen(Registry* registry, const Config& config, io::FileSystem* files,
+std::shared_ptr<Log> JoinOpen(Registry* registry, const Wanted& wanted,
                               std::unique_lock<std::mutex>* lock) {
-  while (OpenLog* open = Find(registry, config.path, files)) {
+  while (OpenLog* open = Find(registry, wanted)) {
     if (open->users > 0) {
-      CheckSameKind(open->log->config(), config);
+      CheckSameKind(open->log->config(), wanted.config);
       open->users++;
       return open->log;
     }
@@ -126,13 +170,14 @@ std::shared_ptr<Log> JoinOpen(Registry* registry, const Config& config, io::File
 
 // Opens a log without the registry's lock, which recovery and slow disks would keep from others,
 // and from fork(), for long.
-std::shared_ptr<Log> OpenUnlocked(Registry* registry, const Config& config, io::FileSystem* files,
+std::shared_ptr<Log> OpenUnlocked(Registry* registry, const Wanted& wanted,
                                   std::unique_lock<std::mutex>* lock) {
-  const auto entry = registry->logs.insert(registry->logs.end(), {config.path, nullptr, 0});
+  const auto entry =
+      registry->logs.insert(registry->logs.end(), {wanted.config.path, nullptr, 0, wanted.target});
   lock->unlock();
   std::shared_ptr<Log> log;
   try {
-    log = Log::Open(config, files);
+    log = Open(wanted);
   } catch (...) {
     lock->lock();
     registry->logs.erase(entry);
@@ -149,17 +194,18 @@ std::shared_ptr<Log> OpenUnlocked(Registry* registry, const Config& config, io::
 }  // namespace
 
 std::shared_ptr<Log> Join(const Config& config, io::FileSystem* files) {
+  const Wanted wanted{config, TargetOf(config), files};
   Registry& registry = TheRegistry();
   std::unique_lock<std::mutex> lock(registry.mutex);
   for (;;) {
-    std::shared_ptr<Log> log = JoinOpen(&registry, config, files, &lock);
+    std::shared_ptr<Log> log = JoinOpen(&registry, wanted, &lock);
     if (log != nullptr) return log;
     try {
-      return OpenUnlocked(&registry, config, files, &lock);
+      return OpenUnlocked(&registry, wanted, &lock);
     } catch (const Error& error) {
       // Locked by ourselves: a file that did not exist yet was being opened under another name.
       const bool locked = error.code() == "ERR_SHARDLOG_LOCKED";
-      if (!locked || Find(&registry, config.path, files) == nullptr) throw;
+      if (!locked || Find(&registry, wanted) == nullptr) throw;
     }
   }
 }

@@ -42,6 +42,8 @@ io::DirectIo DirectIoFrom(const Napi::Value& value) {
 engine::Config ConfigFrom(const Napi::Object& value) {
   engine::Config config;
   config.path = Text(value, "logFilePath");
+  const Napi::Value descriptor = value.Get("descriptor");
+  if (descriptor.IsNumber()) config.descriptor = descriptor.As<Napi::Number>().Int32Value();
   config.buffer_bytes = static_cast<uint64_t>(Number(value, "bufferSize"));
   config.num_shards = static_cast<uint32_t>(Number(value, "numShards"));
   config.flush_interval_ns = MillisecondsAsNs(value, "flushInterval");

@@ -1,0 +1,108 @@
+// Where the generations of a log go, one after the other: its file (generation_writer.h), or a
+// descriptor (stream_writer.h).
+//
+// Thread: the flusher, but for what says otherwise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/buffer_sets.h"
+#include "engine/config.h"
+#include "engine/duration_histogram.h"
+#include "engine/problems.h"
+#include "engine/producer.h"
+#include "engine/set_writer.h"
+
+namespace shardlog::engine {
+
+// What the flusher has done. Written by it, read by any thread.
+struct FlushStats {
+  Counter bytes_written;
+  Counter payload_bytes;
+  Counter written_entries;
+  Counter flushes;
+  Counter flush_errors;
+  Counter reopens;
+  Counter lost_entries;   // given up: at close, or because nobody reads them any more
+  Counter closing_swaps;  // the one of the end, which no full set and nobody's flush asked for
+  DurationHistogram durations;
+  std::vector<Counter> entries_of_shard;
+};
+
+// How the outlet is written to at the moment.
+struct IoMode {
+  bool direct = false;
+  std::string reason;
+  size_t alignment = 0;
+};
+
+class Outlet {
+ public:
+  // `stats` and `problems` outlive the outlet.
+  Outlet(std::shared_ptr<BufferSets> sets, const Config& config, FlushStats* stats,
+         Problems* problems);
+  virtual ~Outlet() = default;
+  Outlet(const Outlet&) = delete;
+  Outlet& operator=(const Outlet&) = delete;
+
+  // Writes a generation below the active one, the oldest that is not written, and marks it so; with
+  // `recycle` its set is free afterwards. On failure it stays as it is, sealed, and is written
+  // again, or gone on with, by the next call.
+  IoStatus Write(uint64_t generation, bool recycle);
+
+  // After a failure that is the last: what has got out whole counts as written. Returns the number
+  // of its entries.
+  virtual uint64_t KeepOfFailed() = 0;
+  // The last write is done, or given up.
+  virtual void Finish() = 0;
+  // Gives the file or descriptor up.
+  virtual void Close() = 0;
+
+  // Any thread: the log is closing. A write that waits for a reader gives up once nothing has been
+  // read for as long as a call may wait.
+  virtual void Hurry() {}
+  // Any thread: for how long (ns) a flush may wait before it asks again; 0: long enough for
+  // nothing.
+  virtual uint64_t PatienceNs() const;
+  // Any thread: what there is to say when patience is at an end.
+  virtual FlushProblem Stall() const { return {}; }
+
+  // Any thread.
+  virtual IoMode io_mode() const = 0;
+  // Any thread: which file it is now, or what the descriptor leads to.
+  virtual io::FileInfo file_info() const = 0;
+
+ protected:
+  // Writes sealed(), which is not empty.
+  virtual IoStatus WriteSealed(uint64_t generation, BlockTotals* totals) = 0;
+  virtual FlushProblem ProblemOf(const IoStatus& status) const = 0;
+
+  BufferSets& sets() const { return *sets_; }
+  FlushStats& stats() const { return *stats_; }
+  Problems& problems() const { return *problems_; }
+  const std::vector<SealedSegment>& sealed() const { return sealed_; }
+  uint64_t sealed_time() const { return sealed_time_; }
+  BlockContext Context(uint64_t generation) const;
+  void CountWritten(const BlockTotals& totals);
+
+ private:
+  void CountSuccess(const BlockTotals& totals, uint64_t started_ns);
+  void ReportDamage(uint64_t damaged);
+
+  const std::shared_ptr<BufferSets> sets_;
+  const uint64_t flush_timeout_ns_;
+  const Content content_;
+  const std::string path_;
+  FlushStats* const stats_;
+  Problems* const problems_;
+
+  std::vector<SealedSegment> sealed_;
+  uint64_t sealed_generation_ = kNoGeneration;
+  uint64_t sealed_time_ = 0;
+};
+
+}  // namespace shardlog::engine

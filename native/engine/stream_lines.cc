@@ -1,0 +1,118 @@
+#include "engine/stream_lines.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "platform/clock.h"
+#include "platform/futex.h"
+
+namespace shardlog::engine {
+namespace {
+
+// A stream may say that it has room and take nothing: a terminal with room for one byte, and a line
+// end that becomes two.
+constexpr uint64_t kVainWritePauseNs = 2 * kNsPerMs;
+
+// The part of `size` bytes that is to go out by one call: whole lines that are taken together, or
+// else one line.
+size_t NextPart(const char* data, size_t size, size_t atomic_bytes) {
+  if (size <= atomic_bytes) return size;
+  const void* last = memrchr(data, '\n', atomic_bytes);
+  if (last == nullptr) last = std::memchr(data + atomic_bytes, '\n', size - atomic_bytes);
+  return last == nullptr ? size : static_cast<size_t>(static_cast<const char*>(last) - data) + 1;
+}
+
+uint64_t Later(uint64_t time_ns, uint64_t ns) {
+  return ns > UINT64_MAX - time_ns ? UINT64_MAX : time_ns + ns;
+}
+
+}  // namespace
+
+IoStatus StreamLines::Start(io::File*, uint64_t, const BlockContext& context) {
+  if (context.generation != generation_) delivered_ = 0;
+  generation_ = context.generation;
+  position_ = 0;
+  lines_ = 0;
+  return {};
+}
+
+IoStatus StreamLines::Append(const record::LineBuffer& chunk) {
+  const size_t size = chunk.size();
+  const uint64_t before = delivered_ - position_;
+  const IoStatus status = Send(chunk.data(), std::min<uint64_t>(before, size), size);
+  if (status.ok()) {
+    position_ += size;
+    lines_ += chunk.lines();
+    return {};
+  }
+  const uint64_t of_chunk = delivered_ - position_;
+  const auto ends = std::count(chunk.data(), chunk.data() + of_chunk, '\n');
+  lines_ += std::min(static_cast<uint64_t>(ends), chunk.lines());
+  return status;
+}
+
+IoStatus StreamLines::Send(const char* data, size_t from, size_t size) {
+  uint32_t vain_writes = 0;
+  while (from < size) {
+    const size_t part = NextPart(data + from, size - from, stream_->atomic_bytes());
+    const ssize_t result = stream_->Write(data + from, part);
+    if (result > 0) {
+      vain_writes = 0;
+      from += static_cast<size_t>(result);
+      Progress(static_cast<size_t>(result));
+    } else if (result == 0 || result == -EAGAIN) {
+      gave_up_ = !AwaitRoom(vain_writes++);
+      if (gave_up_) return {ETIMEDOUT, "poll"};
+    } else if (result != -EINTR) {
+      return {static_cast<int>(-result), "write"};
+    }
+  }
+  return {};
+}
+
+void StreamLines::Progress(size_t bytes) {
+  delivered_ += bytes;
+  // [MM counter] relaxed: a policy.
+  if (stalled_since_ns_.load(std::memory_order_relaxed) == 0) return;
+  stalled_since_ns_.store(0, std::memory_order_relaxed);  // [MM counter]
+}
+
+// Sleeps until there may be room. False: in the end nobody waits for the reader any longer.
+bool StreamLines::AwaitRoom(uint32_t vain_writes) {
+  const uint64_t now = platform::MonotonicNs();
+  uint64_t since = stalled_since_ns_.load(std::memory_order_relaxed);  // [MM counter]
+  if (since == 0) {
+    since = now;
+    stalled_since_ns_.store(now, std::memory_order_relaxed);  // [MM counter]
+  }
+  // [MM closed] acquire: pairs with Hurry, whose Interrupt ends a sleep that began before it.
+  const uint64_t hurry = hurry_since_ns_.load(std::memory_order_acquire);
+  const uint64_t end = hurry == 0 ? UINT64_MAX : Later(std::max(hurry, since), block_timeout_ns_);
+  if (now >= end) return false;
+  const uint64_t left = end == UINT64_MAX ? platform::kForever : end - now;
+  if (vain_writes % 2 == 1) {
+    stream_->Pause(std::min(left, kVainWritePauseNs));
+  } else {
+    stream_->AwaitRoom(left);
+  }
+  return true;
+}
+
+void StreamLines::Hurry() {
+  // [MM closed] release: pairs with AwaitRoom.
+  hurry_since_ns_.store(platform::MonotonicNs(), std::memory_order_release);
+  stream_->Interrupt();
+}
+
+// A stall that has lasted long enough already is not waited for again.
+uint64_t StreamLines::PatienceNs() const {
+  constexpr uint64_t kLeastNs = kNsPerMs;
+  const uint64_t since = stalled_since_ns_.load(std::memory_order_relaxed);  // [MM counter]
+  if (since == 0) return std::max(block_timeout_ns_, kLeastNs);
+  const uint64_t end = Later(since, block_timeout_ns_);
+  const uint64_t now = platform::MonotonicNs();
+  return now >= end ? 0 : end - now;
+}
+
+}  // namespace shardlog::engine

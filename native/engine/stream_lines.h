@@ -1,0 +1,59 @@
+// Lines that go to a descriptor, as fast as somebody takes them there. Each goes out once: what a
+// failure interrupts is gone on with where it stopped, since a sealed generation is the same lines
+// each time.
+#pragma once
+
+#include <atomic>
+
+#include "engine/record_writer.h"
+#include "io/stream.h"
+
+namespace shardlog::engine {
+
+class StreamLines final : public LineFile {
+ public:
+  // `stream` outlives it. `block_timeout_ns`: how long nothing may be taken before a caller, or the
+  // end, waits no longer.
+  StreamLines(io::Stream* stream, uint64_t block_timeout_ns)
+      : stream_(stream), block_timeout_ns_(block_timeout_ns) {}
+
+  // The file is null, and `base` 0.
+  IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) override;
+  // Fails with ETIMEDOUT once Hurry was called and nothing has been taken for block_timeout_ns.
+  IoStatus Append(const record::LineBuffer& chunk) override;
+  IoStatus Finish() override { return {}; }
+  uint64_t blocks() const override { return 0; }
+  uint64_t end() const override { return position_; }
+  record::Framing framing() const override { return record::Framing::kBackToBack; }
+  size_t preamble() const override { return 0; }
+
+  // Of the generation that was started last: bytes that have gone out, and whole lines among them.
+  uint64_t delivered() const { return delivered_; }
+  uint64_t delivered_lines() const { return lines_; }
+
+  // Whether it has failed because nobody reads, which it does for good.
+  bool gave_up() const { return gave_up_; }
+
+  // Any thread.
+  void Hurry();
+  uint64_t PatienceNs() const;
+
+ private:
+  IoStatus Send(const char* data, size_t from, size_t size);
+  bool AwaitRoom(uint32_t vain_writes);
+  void Progress(size_t bytes);
+
+  io::Stream* const stream_;
+  const uint64_t block_timeout_ns_;
+
+  uint64_t generation_ = kNoGeneration;
+  uint64_t position_ = 0;   // of the next chunk in the generation
+  uint64_t delivered_ = 0;  // bytes of the generation
+  uint64_t lines_ = 0;      // whole ones before `position_`, or delivered_ if it is less
+  bool gave_up_ = false;
+
+  std::atomic<uint64_t> stalled_since_ns_{0};  // 0: it is not
+  std::atomic<uint64_t> hurry_since_ns_{0};    // 0: there is none
+};
+
+}  // namespace shardlog::engine

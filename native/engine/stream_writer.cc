@@ -1,0 +1,88 @@
+#include "engine/stream_writer.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace shardlog::engine {
+
+StreamWriter::StreamWriter(std::shared_ptr<BufferSets> sets, std::unique_ptr<io::Stream> stream,
+                           const Config& config, FlushStats* stats, Problems* problems)
+    : Outlet(std::move(sets), config, stats, problems),
+      name_(config.path),
+      block_timeout_ns_(config.block_timeout_ns),
+      info_(stream->info()),
+      stream_(std::move(stream)),
+      lines_(new StreamLines(stream_.get(), config.block_timeout_ns)),
+      records_(this->sets().geometry(), std::unique_ptr<LineFile>(lines_)) {}
+
+IoStatus StreamWriter::WriteSealed(uint64_t generation, BlockTotals* totals) {
+  if (lines_->gave_up()) return {ETIMEDOUT, "poll"};
+  if (is_gone_) {
+    stats().lost_entries.Add(sets().CountWaiting(generation));
+    return {};
+  }
+  const IoStatus status = records_.Write(nullptr, 0, Context(generation), sealed(), totals);
+  is_partial_ = !status.ok();
+  if (status.ok() || lines_->gave_up() || stream_->MayPass(status.error)) return status;
+  Lose(generation, status, totals);
+  return {};
+}
+
+// The reader will take no more, of this generation or any other.
+void StreamWriter::Lose(uint64_t generation, const IoStatus& status, BlockTotals* totals) {
+  is_gone_ = true;
+  is_partial_ = false;
+  const uint64_t waiting = sets().CountWaiting(generation);
+  *totals = Delivered();
+  totals->entries = std::min(totals->entries, waiting);
+  stats().lost_entries.Add(waiting - totals->entries);
+  const FlushProblem problem = {"ERR_SHARDLOG_WRITE",
+                                name_ + " takes no more: " + status.call + ": " +
+                                    std::strerror(status.error) +
+                                    "; lines are dropped and counted from now on",
+                                "", status.error, status.call};
+  // That a reader ends before its writer is usual: `| head`.
+  if (status.error == EPIPE) {
+    problems().Note(problem);
+  } else {
+    problems().Report(problem);
+  }
+}
+
+BlockTotals StreamWriter::Delivered() const {
+  BlockTotals totals;
+  totals.bytes = totals.payload = lines_->delivered();
+  totals.entries = lines_->delivered_lines();
+  return totals;
+}
+
+uint64_t StreamWriter::KeepOfFailed() {
+  if (!is_partial_) return 0;
+  const BlockTotals totals = Delivered();
+  CountWritten(totals);
+  return totals.entries;
+}
+
+void StreamWriter::Close() { stream_.reset(); }
+
+FlushProblem StreamWriter::Stall() const {
+  return {"ERR_SHARDLOG_STALLED",
+          "nobody has taken anything from " + name_ + " for " +
+              std::to_string(block_timeout_ns_ / kNsPerMs) + " ms (blockTimeout)",
+          "", 0, "poll"};
+}
+
+FlushProblem StreamWriter::ProblemOf(const IoStatus& status) const {
+  if (lines_->gave_up()) return Stall();
+  return {"ERR_SHARDLOG_WRITE",
+          "writing to " + name_ + " failed: " + status.call + ": " + std::strerror(status.error) +
+              "; the lines are kept and tried again",
+          "", status.error, status.call};
+}
+
+IoMode StreamWriter::io_mode() const {
+  return {false, name_ + " is written to through the kernel's buffers", 1};
+}
+
+}  // namespace shardlog::engine

@@ -1,0 +1,51 @@
+// Writes generations as lines to a descriptor. A reader that takes nothing stops it, and nobody
+// else: meanwhile the sets fill up. Where nobody reads any more, everything is dropped and counted.
+//
+// Thread: the flusher; what Outlet says, any.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/outlet.h"
+#include "engine/record_writer.h"
+#include "engine/stream_lines.h"
+#include "io/stream.h"
+
+namespace shardlog::engine {
+
+class StreamWriter final : public Outlet {
+ public:
+  // `stats` and `problems` outlive the writer.
+  StreamWriter(std::shared_ptr<BufferSets> sets, std::unique_ptr<io::Stream> stream,
+               const Config& config, FlushStats* stats, Problems* problems);
+
+  // Lines that have gone out stay out.
+  uint64_t KeepOfFailed() override;
+  void Finish() override {}
+  void Close() override;
+  void Hurry() override { lines_->Hurry(); }
+  uint64_t PatienceNs() const override { return lines_->PatienceNs(); }
+  FlushProblem Stall() const override;
+  IoMode io_mode() const override;
+  io::FileInfo file_info() const override { return info_; }
+
+ protected:
+  IoStatus WriteSealed(uint64_t generation, BlockTotals* totals) override;
+  FlushProblem ProblemOf(const IoStatus& status) const override;
+
+ private:
+  void Lose(uint64_t generation, const IoStatus& status, BlockTotals* totals);
+  BlockTotals Delivered() const;
+
+  const std::string name_;
+  const uint64_t block_timeout_ns_;
+  const io::FileInfo info_;
+  std::unique_ptr<io::Stream> stream_;  // until Close
+  StreamLines* const lines_;            // the records' own
+  RecordWriter records_;
+  bool is_gone_ = false;     // nobody reads any more
+  bool is_partial_ = false;  // of a generation some has gone out
+};
+
+}  // namespace shardlog::engine
