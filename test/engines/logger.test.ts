@@ -87,6 +87,15 @@ describe.each(engines)('%s engine', engine => {
     expect(readTexts(logFilePath)).toEqual(expected)
   })
 
+  it('the swap that ends a log is not counted as one that makes room', async () => {
+    const logger = new Logger(small(tempLog(), engine))
+    logger.log('flushed')
+    logger.flushSync()
+    logger.log('closed')
+    await logger.close()
+    expect(logger.getStatsSnapshot()).toMatchObject({ setSwaps: 1, flushes: 2, writtenLogs: 2 })
+  })
+
   it('TestLogger_GracefulShutdown: close writes what no flush has written', async () => {
     const logFilePath = tempLog()
     const logger = new Logger({ ...small(logFilePath, engine) })

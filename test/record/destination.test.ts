@@ -3,8 +3,9 @@ import fs from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { runChild } from '../support/child'
+import { engines } from '../support/engines'
 import { packageRoot, shardlog } from '../support/shardlog'
-import { tempLog } from '../support/temp'
+import { tempDir, tempLog } from '../support/temp'
 
 type Format = 'ndjson' | 'shard'
 const FORMATS: Format[] = ['ndjson', 'shard']
@@ -28,10 +29,12 @@ async function linesOf(dest: string, format: Format): Promise<Line[]> {
   return texts.map(text => JSON.parse(text) as Line)
 }
 
-describe.each(FORMATS)('a destination of format %s', format => {
+const kinds = engines.flatMap(engine => FORMATS.map((format): [Format, typeof engine] => [format, engine]))
+
+describe.each(kinds)('a destination of format %s, with the %s engine', (format, engine) => {
   it('has every line of a logger and its children, as text destinations have them', async () => {
     const dest = tempLog()
-    const destination = shardlog.destination({ dest, format })
+    const destination = shardlog.destination({ dest, format, engine })
     const log = shardlog({ base: { app: 'x' } }, destination)
     log.info({ userId: 5, ip: '10.0.0.1', ok: true, ms: 1.5 }, 'user login')
     log.child({ request: 'é' }).warn('of the child')
@@ -48,7 +51,7 @@ describe.each(FORMATS)('a destination of format %s', format => {
       totalLogs: 3,
       writtenLogs: 3,
       droppedLogs: 0,
-      engine: 'native'
+      engine
     })
     destination.closeSync()
   })
@@ -56,7 +59,7 @@ describe.each(FORMATS)('a destination of format %s', format => {
   it('appends over any number of flushes and openings', async () => {
     const dest = tempLog()
     for (let opening = 0; opening < 3; opening++) {
-      const destination = shardlog.destination({ dest, format })
+      const destination = shardlog.destination({ dest, format, engine })
       const log = shardlog(destination)
       for (let i = 0; i < 200; i++) {
         log.info({ i: opening * 200 + i, pad: 'x'.repeat(i) }, 'numbered')
@@ -69,14 +72,14 @@ describe.each(FORMATS)('a destination of format %s', format => {
     expect((await linesOf(dest, format)).map(line => line.i)).toEqual(Array.from({ length: 600 }, (_, i) => i))
   })
 
-  it('loses nothing by a kill in the middle of a burst', async () => {
+  it.runIf(engine === 'native')('loses nothing by a kill in the middle of a burst', async () => {
     const dest = tempLog()
     const script = `
       const log = shardlog(shardlog.destination(config))
       for (let i = 0; i < 50_000; i++) log.info({ i, name: 'n' + i }, 'message')
       require('node:fs').writeSync(1, 'said')
       process.kill(process.pid, 'SIGKILL')`
-    const child = runChild(script, { config: { dest, format } })
+    const child = runChild(script, { config: { dest, format, engine } })
     expect([child.signal, child.stdout]).toEqual(['SIGKILL', 'said'])
     shardlog.recoverLog(dest)
     const lines = await linesOf(dest, format)
@@ -92,27 +95,27 @@ describe.each(FORMATS)('a destination of format %s', format => {
         process.on('exit', () => log.warn('last'))
         log.info('first')
         ${ending}`
-      runChild(script, { config: { dest, format } })
+      runChild(script, { config: { dest, format, engine } })
       expect((await linesOf(dest, format)).map(line => line.msg)).toEqual(['first', 'last'])
     }
   })
 
-  it('brings the lines of several threads into the order of their times', async () => {
+  it('has the lines of several threads, each in its own order, and the native engine in that of their times', async () => {
     const dest = tempLog()
-    const destination = shardlog.destination({ dest, format, flushInterval: 0 })
+    const destination = shardlog.destination({ dest, format, engine, flushInterval: 0 })
     const code = `
       const { workerData } = require('node:worker_threads')
       const shardlog = require(${JSON.stringify(packageRoot)})
       const log = shardlog(shardlog.destination(workerData.options))
       for (let i = 0; i < 2_000; i++) log.info({ thread: workerData.thread, i }, 'm')`
-    const options = { dest, format, flushInterval: 0 }
+    const options = { dest, format, engine, flushInterval: 0 }
     const workers = [0, 1, 2].map(thread => new Worker(code, { eval: true, workerData: { thread, options } }))
     await Promise.all(workers.map(worker => once(worker, 'exit')))
     destination.flushSync()
     const lines = await linesOf(dest, format)
     expect(lines).toHaveLength(6_000)
     const times = lines.map(line => line.time)
-    expect(times).toEqual([...times].sort((a, b) => a - b))
+    if (engine === 'native') expect(times).toEqual([...times].sort((a, b) => a - b))
     for (const thread of [0, 1, 2]) {
       expect(lines.filter(line => line.thread === thread).map(line => line.i)).toEqual(
         Array.from({ length: 2_000 }, (_, i) => i)
@@ -123,7 +126,7 @@ describe.each(FORMATS)('a destination of format %s', format => {
 
   it('goes on in a new file when the old one has been moved away', async () => {
     const dest = tempLog()
-    const destination = shardlog.destination({ dest, format })
+    const destination = shardlog.destination({ dest, format, engine })
     const log = shardlog(destination)
     log.info('before')
     destination.flushSync()
@@ -139,7 +142,7 @@ describe.each(FORMATS)('a destination of format %s', format => {
   it('reserves no more space ahead than a few sets take', () => {
     const dest = tempLog()
     const bufferSize = 8 * 1024 * 1024
-    const destination = shardlog.destination({ dest, format, bufferSize })
+    const destination = shardlog.destination({ dest, format, engine, bufferSize })
     const log = shardlog(destination)
     for (let i = 0; i < 40_000; i++) log.info({ i, text: 'x'.repeat(30) }, 'a line')
     destination.flushSync()
@@ -150,7 +153,7 @@ describe.each(FORMATS)('a destination of format %s', format => {
 
   it('takes lines that are text already', async () => {
     const dest = tempLog()
-    const destination = shardlog.destination({ dest, format })
+    const destination = shardlog.destination({ dest, format, engine })
     expect(destination.write('{"msg":"by hand"}\n')).toBe(true)
     destination.closeSync()
     expect((await linesOf(dest, format)).map(line => line.msg)).toEqual(['by hand'])
@@ -159,14 +162,34 @@ describe.each(FORMATS)('a destination of format %s', format => {
 })
 
 describe('a destination with a format', () => {
-  it('an NDJSON file that ends within a line is ended first', async () => {
+  it.each(engines)('an NDJSON file that ends within a line is ended first, by the %s engine', async engine => {
     const dest = tempLog()
     fs.writeFileSync(dest, '{"msg":"torn"}')
-    const destination = shardlog.destination({ dest, format: 'ndjson' })
+    const destination = shardlog.destination({ dest, format: 'ndjson', engine })
     shardlog(destination).info('next')
+    destination.flushSync()
+    fs.appendFileSync(dest, '{"msg":"of another program"}')
+    shardlog(destination).info('last')
     destination.closeSync()
-    expect((await linesOf(dest, 'ndjson')).map(line => line.msg)).toEqual(['torn', 'next'])
+    expect((await linesOf(dest, 'ndjson')).map(line => line.msg)).toEqual([
+      'torn',
+      'next',
+      'of another program',
+      'last'
+    ])
   })
+
+  it.each(engines)(
+    'an NDJSON file has each line within a second, without being asked, with the %s engine',
+    async engine => {
+      const dest = tempLog()
+      const destination = shardlog.destination({ dest, format: 'ndjson', engine })
+      shardlog(destination).info('soon')
+      while (fs.statSync(dest).size === 0) await new Promise(resolve => setTimeout(resolve, 20))
+      expect((await linesOf(dest, 'ndjson')).map(line => line.msg)).toEqual(['soon'])
+      destination.closeSync()
+    }
+  )
 
   it('an unknown format is refused with what is allowed', () => {
     const options = { dest: tempLog(), format: 'xml' as never }
@@ -178,19 +201,23 @@ describe('a destination with a format', () => {
     expect(() => shardlog.destination(options)).toThrow(/option shardSelection must be 'affinity'/)
   })
 
-  it('one file is not opened as two kinds of log', () => {
+  it.each(engines)('one file is not opened as two kinds of log, with the %s engine', engine => {
     const dest = tempLog()
-    const destination = shardlog.destination({ dest, format: 'ndjson' })
-    expect(() => new shardlog.Logger(dest)).toThrow(/is open in this process as a text file, not as a log of entries/)
+    const destination = shardlog.destination({ dest, format: 'ndjson', engine })
+    expect(() => new shardlog.Logger({ logFilePath: dest, engine })).toThrow(
+      /is open in this process as a text file, not as a log of entries/
+    )
     destination.closeSync()
   })
 
-  it('the JavaScript engine writes the same lines to a shard file', async () => {
+  it.each(FORMATS)('without a native build the JavaScript engine writes format %s', async format => {
     const dest = tempLog()
-    const destination = shardlog.destination({ dest, format: 'shard', engine: 'js' })
-    shardlog({ base: null }, destination).info({ a: 1 }, 'm')
-    destination.closeSync()
-    expect(await linesOf(dest, 'shard')).toMatchObject([{ level: 30, a: 1, msg: 'm' }])
-    expect(destination.getStatsSnapshot().engine).toBe('js')
+    const script = `
+      process.env.SHARDLOG_PREBUILD = ${JSON.stringify(tempDir())}
+      const destination = shardlog.destination(config)
+      shardlog({ base: null }, destination).info({ a: 1 }, 'm')
+      console.log(destination.getStatsSnapshot().engine)`
+    expect(runChild(script, { config: { dest, format } })).toMatchObject({ stdout: 'js\n', stderr: '' })
+    expect(await linesOf(dest, format)).toMatchObject([{ level: 30, a: 1, msg: 'm' }])
   })
 })

@@ -22,6 +22,8 @@ interface Waiter {
  */
 export class Flusher {
   lastError: ShardlogError | null = null
+  /** While the log is being closed: the swap that ends it is not one of those that make room. */
+  closing = false
   #waiters: Waiter[] = []
   #immediate: NodeJS.Immediate | undefined
   #retry: NodeJS.Timeout | undefined
@@ -100,7 +102,7 @@ export class Flusher {
 
   #swap(): void {
     this.writer.begin(this.buffers.swap())
-    this.counters.setSwaps++
+    if (!this.closing) this.counters.setSwaps++
   }
 
   #schedule(): void {

@@ -78,6 +78,7 @@ class JsEngine implements Engine {
     this.#shared = openLog(config, form)
     this.#shared.handles.add(this)
     const { log } = this.#shared
+    log.flusher.closing = false
     // Closures rather than methods, so that they can be passed around without their logger.
     this.log = text => (this.#closed ? refuse(log) : log.log(text))
     this.logBytes = (bytes, start, end) => (this.#closed ? refuse(log) : log.logBytes(bytes, start, end))
@@ -93,7 +94,7 @@ class JsEngine implements Engine {
 
   async close(): Promise<void> {
     if (this.#left) return
-    this.#closed = true
+    this.#beginClose()
     try {
       await this.#shared.log.flusher.flush()
     } finally {
@@ -103,12 +104,18 @@ class JsEngine implements Engine {
 
   closeSync(): void {
     if (this.#left) return
-    this.#closed = true
+    this.#beginClose()
     try {
       this.#shared.log.flusher.flushSync()
     } finally {
       this.#leave()
     }
+  }
+
+  #beginClose(): void {
+    const { log, handles } = this.#shared
+    this.#closed = true
+    log.flusher.closing = [...handles].every(handle => handle.#closed)
   }
 
   #leave(): void {
