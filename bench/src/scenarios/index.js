@@ -3,7 +3,8 @@
 /**
  * The scenarios, in the order they run and are reported.
  *
- * A scenario is `{ name, title, cases, run, report }`:
+ * A scenario is `{ name, title, timeoutMs?, cases, run, report }`:
+ * - `timeoutMs`: how long a case may take, where a healthy one is done in a fraction of it (default: see runner.js);
  * - `cases({ quick, peers })` lists `{ id, params, execArgv? }`;
  * - `run(params, { folder, quick })` measures one case in a fresh process and returns JSON;
  * - `report(results)` turns `{ [case id]: result[] }`, one result per round, into

@@ -100,4 +100,4 @@ function report(results) {
   }
 }
 
-module.exports = { name: 'operations', title: 'Operations per second', cases, run, report }
+module.exports = { name: 'operations', title: 'Operations per second', timeoutMs: 40_000, cases, run, report }
