@@ -74,6 +74,7 @@ namespace shardlog {
   export type Entry = names.Entry
   export type FeatureOptions = names.FeatureOptions
   export type FlushMetrics = names.FlushMetrics
+  export type FormatChoice = names.FormatChoice
   export type Level = names.Level
   export type LevelMapping = names.LevelMapping
   export type LevelOrString = names.LevelOrString
@@ -82,6 +83,7 @@ namespace shardlog {
   export type LogDescriptor = names.LogDescriptor
   export type LogEntries = names.LogEntries
   export type LogFn = names.LogFn
+  export type LogFormat = names.LogFormat
   /** Augment it to say which fields log calls must or must not carry. */
   // biome-ignore lint/suspicious/noEmptyInterface: it exists to be augmented
   export interface LogFnFields {}

@@ -7,6 +7,7 @@ import {
   ARENA_MAGIC,
   ARENA_VERSION,
   CONTENT_RECORDS,
+  FORM_TEXT,
   HEADER,
   LINE_BYTES,
   NO_GENERATION
@@ -44,6 +45,8 @@ export class ArenaFile {
   readonly inode: bigint
   /** CONTENT_RAW or CONTENT_RECORDS. */
   readonly content: number
+  /** FORM_BLOCKS or FORM_TEXT: what its log is. */
+  readonly form: number
 
   private constructor(
     readonly path: string,
@@ -51,7 +54,8 @@ export class ArenaFile {
   ) {
     const header = this.read(0, ARENA_HEADER_BYTES)
     this.geometry = decodeGeometry(path, header)
-    this.content = decodeContent(path, header)
+    this.content = decodeKind(path, header, 'content', CONTENT_RECORDS)
+    this.form = decodeKind(path, header, 'form', FORM_TEXT)
     this.stream = header.readBigUInt64LE(HEADER.stream)
     this.createdTime = header.readBigUInt64LE(HEADER.createdTime)
     this.owner = {
@@ -122,10 +126,11 @@ export class ArenaFile {
   }
 }
 
-function decodeContent(path: string, header: Buffer): number {
-  const content = header.readUInt32LE(HEADER.content)
-  if (content <= CONTENT_RECORDS) return content
-  const message = `${path} holds content ${content}, which this shardlog cannot read`
+/** A field of the header that counts kinds, of which `last` is the last one known. */
+function decodeKind(path: string, header: Buffer, name: 'content' | 'form', last: number): number {
+  const kind = header.readUInt32LE(HEADER[name])
+  if (kind <= last) return kind
+  const message = `${path} has ${name} ${kind}, which this shardlog cannot read`
   throw new ShardlogError('ERR_SHARDLOG_ARENA_VERSION', message, { path })
 }
 

@@ -14,6 +14,10 @@ export const NO_GENERATION = 0xffff_ffff_ffff_ffffn
 export const CONTENT_RAW = 0
 export const CONTENT_RECORDS = 1
 
+/** What the log of an arena is: blocks, or lines and nothing else. */
+export const FORM_BLOCKS = 0
+export const FORM_TEXT = 1
+
 export const HEADER = {
   version: 8,
   numShards: 12,
@@ -31,6 +35,7 @@ export const HEADER = {
   bootId: 88,
   headerCrc: 104,
   content: 112,
+  form: 116,
   active: 256,
   recycled: 320,
   journalGeneration: 384,

@@ -6,50 +6,74 @@ import { ARENA_HEADER_BYTES, ARENA_MAGIC, HEADER } from './layout'
 const SHM = '/dev/shm'
 const SHM_NAME = /^shardlog-\d+-\d+\.arena$/
 
+interface LogFile {
+  dev: bigint
+  ino: bigint
+  /** User that it belongs to. */
+  uid: bigint
+}
+
 /**
- * Whether `file` in /dev/shm is an arena of ours whose log was opened as `log` on device `dev`. Its name tells the inode that the
- * log had when it was opened; this finds it after the log was deleted or rotated. /dev/shm is everybody's: what belongs to
- * another user, or cannot be read, is none.
+ * Opens a file in /dev/shm, which is everybody's, if it belongs to the user of this process or to the log's owner; null otherwise, or
+ * if it cannot be read.
  */
-function isArenaOf(file: string, log: string, dev: bigint): boolean {
+function openTrusted(file: string, log: LogFile): number | null {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
   let fd: number
   try {
     fd = fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   } catch {
-    return false // Gone since it was listed, or somebody else's.
+    return null // Gone since it was listed, or somebody else's.
   }
+  const stat = fs.fstatSync(fd)
+  if (stat.isFile() && (stat.uid === process.geteuid?.() || stat.uid === Number(log.uid))) return fd
+  fs.closeSync(fd)
+  return null
+}
+
+/**
+ * Whether `file` in /dev/shm is an arena whose log was opened as `name` on the device of `log`. Its own name tells the inode that the
+ * log had when it was opened; this finds it after the log was deleted or rotated.
+ */
+function isArenaOf(file: string, name: string, log: LogFile): boolean {
+  const fd = openTrusted(file, log)
+  if (fd === null) return false
   try {
-    const stat = fs.fstatSync(fd)
-    if (!stat.isFile() || stat.uid !== process.geteuid?.()) return false
     const header = Buffer.alloc(ARENA_HEADER_BYTES)
     if (fs.readSync(fd, header, 0, header.length, 0) !== header.length) return false
     const bytes = header.readUInt32LE(HEADER.pathBytes)
     return (
       header.toString('latin1', 0, ARENA_MAGIC.length) === ARENA_MAGIC &&
-      header.readBigUInt64LE(HEADER.logDevice) === dev &&
-      header.subarray(HEADER.path, HEADER.path + bytes).equals(Buffer.from(log))
+      header.readBigUInt64LE(HEADER.logDevice) === log.dev &&
+      header.subarray(HEADER.path, HEADER.path + bytes).equals(Buffer.from(name))
     )
   } finally {
     fs.closeSync(fd)
   }
 }
 
-function shmArenas(log: string, dev: bigint): string[] {
+function isTrusted(file: string, log: LogFile): boolean {
+  const fd = openTrusted(file, log)
+  if (fd !== null) fs.closeSync(fd)
+  return fd !== null
+}
+
+function shmArenas(logPath: string, log: LogFile): string[] {
+  const own = `${SHM}/shardlog-${log.dev}-${log.ino}.arena`
   const names = fs.existsSync(SHM) ? fs.readdirSync(SHM).filter(name => SHM_NAME.test(name)) : []
-  return names.map(name => path.join(SHM, name)).filter(file => isArenaOf(file, log, dev))
+  const others = names.map(name => path.join(SHM, name)).filter(file => isArenaOf(file, path.resolve(logPath), log))
+  return isTrusted(own, log) ? [own, ...others] : others
 }
 
 /**
  * Where the arena of a log may lie: beside it, in /dev/shm under the log's device and inode, and in /dev/shm under those that the log
- * had before it was deleted or replaced.
+ * had before it was deleted or replaced. In /dev/shm, what belongs neither to our user nor to the log's owner is none.
  */
 export function arenaPaths(logPath: string): string[] {
   const paths = [`${logPath}.arena`]
   try {
-    const { dev, ino } = fs.statSync(logPath, { bigint: true })
-    const real = fs.realpathSync(logPath)
-    paths.push(`${real}.arena`, `${SHM}/shardlog-${dev}-${ino}.arena`, ...shmArenas(path.resolve(logPath), dev))
+    const log = fs.statSync(logPath, { bigint: true })
+    paths.push(`${fs.realpathSync(logPath)}.arena`, ...shmArenas(logPath, log))
   } catch {
     // No log (yet): its arena can only lie beside it.
   }

@@ -1,10 +1,13 @@
+import type { FormatChoice } from '../reader/format'
 import { scanSource } from '../reader/scan-files'
 import { scanByTime } from '../reader/time-order'
 import type { ScanItem } from '../reader/types'
 import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles, UsageError } from './command'
-import { writeJson, writeLines } from './entry-output'
+import { writeEntries, writeLines } from './entry-output'
 import { FdWriter } from './fd-writer'
+import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
 import { openInput } from './input'
+import { type EntryPrinter, PRINT_OPTIONS, prettyHelp, printerOf } from './print-option'
 import { sayDamage, sayWaiting } from './stderr'
 
 const HELP = `Usage: shardlog cat [options] FILE...
@@ -13,37 +16,45 @@ Prints the entries of logs, one after the other: each entry as it was logged, an
 standard input. Damage is reported on stderr and stepped over; the exit code is 1 then.
 
   --json        one JSON object a line: offset, time (of the entry's block), producer, text (or base64 if not UTF-8)
-  --order ORDER 'file' (default): as the entries stand; 'time': the blocks of all files by the time they were begun
-  --salvage     print blocks whose checksum is wrong too, as far as they can be read
+${prettyHelp(16)}
+  --order ORDER 'file' (default): as the entries stand; 'time': the entries of all files by the time at which their block was
+                begun, or that the line tells
+${FORMAT_HELP}
+  --salvage     print blocks whose checksum is wrong too, as far as they can be read, and a last line that is cut off
   --strict      stop at the first damage
   -h, --help    this text
 `
 
 const OPTIONS = {
-  json: { type: 'boolean' },
+  ...PRINT_OPTIONS,
+  ...FORMAT_OPTION,
   order: { type: 'string' },
   salvage: { type: 'boolean' },
   strict: { type: 'boolean' }
 } as const
 
 interface CatOptions {
-  json: boolean
+  /** null: entries as they are. */
+  printer: EntryPrinter | null
+  format: FormatChoice
   byTime: boolean
   salvage: boolean
   strict: boolean
 }
 
 async function* batchesOf(files: string[], options: CatOptions): AsyncGenerator<ScanItem[], void> {
-  const { salvage } = options
+  const { salvage, format } = options
   if (options.byTime) {
-    yield* scanByTime(files, { salvage })
+    yield* scanByTime(files, { salvage, format })
     return
   }
-  for (const file of files) yield* scanSource(await openInput(file), { reuse: true, salvage })
+  const pieces = options.printer === null
+  for (const file of files) yield* scanSource(await openInput(file), { reuse: true, salvage, format, pieces })
 }
 
 async function print(files: string[], options: CatOptions): Promise<number> {
   const writer = new FdWriter(1)
+  const { printer } = options
   let code = EXIT_OK
   for await (const items of batchesOf(files, options)) {
     let sound = items
@@ -56,7 +67,7 @@ async function print(files: string[], options: CatOptions): Promise<number> {
         break
       }
     }
-    if (options.json) await writeJson(sound, writer, files.length > 1)
+    if (printer) await writeEntries(sound, writer, entry => printer.print(entry, files.length > 1))
     else await writeLines(sound, writer)
     if (sound !== items) break
   }
@@ -65,11 +76,12 @@ async function print(files: string[], options: CatOptions): Promise<number> {
 
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS)
-  const { json = false, order = 'file', salvage = false, strict = false } = values
+  const { order = 'file', salvage = false, strict = false } = values
   if (order !== 'file' && order !== 'time') throw new UsageError(`--order is 'file' or 'time', not '${order}'`)
   const files = requireFiles(positionals)
   if (order === 'time' && files.includes('-')) throw new UsageError('--order time needs files, not standard input')
-  let code = await print(files, { json, byTime: order === 'time', salvage, strict })
+  const options = { printer: await printerOf(values), format: parseFormat(values.format), salvage, strict }
+  let code = await print(files, { ...options, byTime: order === 'time' })
   for (const file of files) if (file !== '-' && !sayWaiting(file)) code = EXIT_FAILED
   return code
 }

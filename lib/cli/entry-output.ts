@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { collectEntries, type Entry } from '../reader/entry'
-import type { BlockItem, ScanItem } from '../reader/types'
+import type { BlockItem, LinesItem, ScanItem } from '../reader/types'
 import type { FdWriter } from './fd-writer'
 
 export const NEWLINE = 0x0a
@@ -46,12 +46,19 @@ function packLines(item: BlockItem, from: number): number {
   return out
 }
 
-/** Writes the blocks of one batch as lines, overwriting their memory: the batch must be of a scanner of our own. */
+/** Collects lines as they are, with a newline behind the last one of a file. No batch has blocks beside them. */
+function addText({ data, start, end, goesOn }: LinesItem, writer: FdWriter): void {
+  writer.add(data.subarray(start, end))
+  if (!goesOn && (end === start || data[end - 1] !== NEWLINE)) writer.add('\n')
+}
+
+/** Writes the blocks or lines of one batch as lines, overwriting their memory: the batch must be of a scanner of our own. */
 export async function writeLines(items: readonly ScanItem[], writer: FdWriter): Promise<void> {
   let data: Buffer | null = null
   let first = 0
   let end = 0
   for (const item of items) {
+    if (item.kind === 'lines') addText(item, writer)
     if (item.kind !== 'block') continue
     if (data && (item.data !== data || item.start < end)) {
       await writer.write(data, first, end)
@@ -62,16 +69,23 @@ export async function writeLines(items: readonly ScanItem[], writer: FdWriter): 
     end = packLines(item, end)
   }
   if (data) await writer.write(data, first, end)
+  await writer.flush()
 }
 
-/** Writes the blocks of one batch as NDJSON. */
-export async function writeJson(items: readonly ScanItem[], writer: FdWriter, withPath: boolean): Promise<void> {
+/** Writes the entries of one batch as `print` has them. */
+export async function writeEntries(
+  items: readonly ScanItem[],
+  writer: FdWriter,
+  print: (entry: Entry) => string
+): Promise<void> {
   for (const item of items) {
-    if (item.kind !== 'block') continue
+    if (item.kind !== 'block' && item.kind !== 'lines') continue
     const entries: Entry[] = []
     collectEntries(item, entries)
-    for (const entry of entries) writer.add(entryJson(entry, withPath))
-    if (writer.isFull) await writer.flush()
+    for (const entry of entries) {
+      writer.add(print(entry))
+      if (writer.isFull) await writer.flush()
+    }
   }
   await writer.flush()
 }

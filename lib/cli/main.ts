@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
 import { version } from '../version'
 import { cat } from './cat'
@@ -50,6 +51,10 @@ async function dispatch(args: string[]): Promise<number> {
   return command.run(rest)
 }
 
+function messageOf(error: Error & { code?: string }): string {
+  return error instanceof ShardlogError ? `${error.message} (${error.code})` : error.message
+}
+
 async function main(): Promise<number> {
   try {
     return await dispatch(process.argv.slice(2))
@@ -59,10 +64,13 @@ async function main(): Promise<number> {
       say(`${error.message}\nTry: shardlog --help`)
       return EXIT_USAGE
     }
-    say((error as Error).message)
+    say(messageOf(error as Error))
     return EXIT_FAILED
   }
 }
+
+// Whoever reads our complaints may have gone, as with 2>&1 | head; that is no failure.
+process.stderr.on('error', () => undefined)
 
 void main().then(code => {
   process.exitCode = code

@@ -2,6 +2,7 @@ import { verifySource } from '../reader/verify-log'
 import { type WaitingReport, waitingEntries } from '../reader/waiting'
 import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles } from './command'
 import { FdWriter } from './fd-writer'
+import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
 import { humanBytes, humanCount, plural } from './human'
 import { openInput } from './input'
 import { toJson } from './json'
@@ -11,10 +12,11 @@ import { summaryLines } from './verify'
 
 const HELP = `Usage: shardlog stats [options] FILE...
 
-Tells what logs hold, and what waits in their arenas: blocks, entries, bytes, streams (one per opening of the log), producers,
-times, and whether the process that writes is alive. Damage is counted but does not change the exit code: see verify.
+Tells what logs hold, and what waits in their arenas: blocks, entries or lines, bytes, streams (one per opening of the log),
+producers, times, and whether the process that writes is alive. Damage is counted but does not change the exit code: see verify.
 
   --json        one JSON object a file
+${FORMAT_HELP}
   -h, --help    this text
 `
 
@@ -32,7 +34,8 @@ function arenaLines(arena: WaitingReport | null): string[] {
 }
 
 async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseCommand(args, { json: { type: 'boolean' } })
+  const { values, positionals } = parseCommand(args, { json: { type: 'boolean' }, ...FORMAT_OPTION })
+  const format = parseFormat(values.format)
   const writer = new FdWriter(1)
   let code = EXIT_OK
   for (const file of requireFiles(positionals)) {
@@ -45,14 +48,14 @@ async function run(args: string[]): Promise<number> {
     }
     const progress = new Progress(`reading ${file}`)
     const source = await openInput(file)
-    const report = await verifySource(source, { onProgress: at => progress.update(at.bytes, at.totalBytes) })
+    const report = await verifySource(source, { format, onProgress: at => progress.update(at.bytes, at.totalBytes) })
     progress.end()
     if (values.json) {
       writer.add(`${toJson({ ...report, arena })}\n`)
     } else {
       const damage = report.ok ? [] : [`  damage: ${plural(report.damageCount, 'finding')}; see shardlog verify`]
-      const producers = `  producers: ${humanCount(report.producers)}`
-      writer.add(`${[...summaryLines(report), producers, ...damage, ...arenaLines(arena)].join('\n')}\n`)
+      const producers = report.format === 'ndjson' ? [] : [`  producers: ${humanCount(report.producers)}`]
+      writer.add(`${[...summaryLines(report), ...producers, ...damage, ...arenaLines(arena)].join('\n')}\n`)
     }
     await writer.flush()
   }

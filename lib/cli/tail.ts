@@ -1,13 +1,19 @@
 import { collectEntries, type Entry } from '../reader/entry'
+import { readError } from '../reader/errors'
 import { runFollowers } from '../reader/follow'
+import type { FormatChoice } from '../reader/format'
 import { LogFollower } from '../reader/log-follower'
+import { sourceFormat } from '../reader/open-scanner'
 import { scanSource } from '../reader/scan-files'
+import type { Source } from '../reader/source'
 import { tailStart } from '../reader/tail-start'
 import type { ScanItem } from '../reader/types'
 import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles, UsageError } from './command'
-import { entryJson, NEWLINE } from './entry-output'
+import { NEWLINE } from './entry-output'
 import { FdWriter } from './fd-writer'
+import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
 import { openInput } from './input'
+import { type EntryPrinter, PRINT_OPTIONS, prettyHelp, printerOf } from './print-option'
 import { sayDamage, sayWaiting } from './stderr'
 
 const HELP = `Usage: shardlog tail [options] FILE...
@@ -19,13 +25,16 @@ Prints the last entries of logs.
                   the file yet; over rotation and truncation
   --json          one JSON object a line, as cat --json; with more than one file with its path. Entries that wait in an arena
                   have "waiting": true
+${prettyHelp(18)}
+${FORMAT_HELP}
   -h, --help      this text
 `
 
 const OPTIONS = {
   lines: { type: 'string', short: 'n', default: '10' },
   follow: { type: 'boolean', short: 'f' },
-  json: { type: 'boolean' }
+  ...PRINT_OPTIONS,
+  ...FORMAT_OPTION
 } as const
 
 function parseLines(text: string): number {
@@ -40,7 +49,9 @@ class LastEntries {
   constructor(private readonly limit: number) {}
 
   add(items: readonly ScanItem[]): void {
-    for (const item of items) if (item.kind === 'block') collectEntries(item, this.entries)
+    for (const item of items) {
+      if (item.kind === 'block' || item.kind === 'lines') collectEntries(item, this.entries)
+    }
     if (this.entries.length > 2 * this.limit) this.entries = this.take()
   }
 
@@ -53,29 +64,30 @@ class LastEntries {
 class Printer {
   private readonly writer = new FdWriter(1)
   private heading = ''
-  private printed = false
 
   constructor(
-    private readonly json: boolean,
+    private readonly printer: EntryPrinter | null,
     private readonly many: boolean
   ) {}
 
   async print(entries: readonly Entry[]): Promise<void> {
     for (const entry of entries) {
-      if (this.json) this.writer.add(entryJson(entry, this.many))
+      if (!this.printer?.namesFile) this.addHeading(entry.block.path)
+      if (this.printer) this.writer.add(this.printer.print(entry, this.many))
       else this.addText(entry)
       if (this.writer.isFull) await this.writer.flush()
     }
     await this.writer.flush()
   }
 
-  private addText(entry: Entry): void {
-    if (this.many && this.heading !== entry.block.path) {
-      this.heading = entry.block.path
-      this.writer.add(`${this.printed ? '\n' : ''}==> ${this.heading} <==\n`)
+  private addHeading(path: string): void {
+    if (this.many && this.heading !== path) {
+      this.writer.add(`${this.heading === '' ? '' : '\n'}==> ${path} <==\n`)
+      this.heading = path
     }
-    this.printed = true
-    const { bytes } = entry
+  }
+
+  private addText({ bytes }: Entry): void {
     this.writer.add(bytes)
     if (bytes.at(-1) !== NEWLINE) this.writer.add('\n')
   }
@@ -91,14 +103,19 @@ function reportDamage(items: readonly ScanItem[]): boolean {
   return found
 }
 
+interface TailOptions {
+  lines: number
+  format: FormatChoice
+}
+
 /** The end of each file as it is now. */
-async function printEnds(files: string[], lines: number, printer: Printer): Promise<number> {
+async function printEnds(files: string[], { lines, format }: TailOptions, printer: Printer): Promise<number> {
   let code = EXIT_OK
   for (const file of files) {
     const source = await openInput(file)
-    const start = source.seekable ? await tailStart(source, lines) : 0
+    const start = await startOf(source, { lines, format })
     const last = new LastEntries(lines)
-    for await (const items of scanSource(source, { start })) {
+    for await (const items of scanSource(source, { start, format })) {
       if (reportDamage(items)) code = EXIT_FAILED
       last.add(items)
     }
@@ -108,12 +125,23 @@ async function printEnds(files: string[], lines: number, printer: Printer): Prom
   return code
 }
 
-async function startFollowing(file: string, lines: number, printer: Printer): Promise<LogFollower> {
+/** Where to begin to read. On a pipe, at its start. */
+async function startOf(source: Source, { lines, format }: TailOptions): Promise<number> {
+  if (!source.seekable) return 0
+  try {
+    return await tailStart(source, lines, await sourceFormat(source, format))
+  } catch (error) {
+    await source.close()
+    throw readError(source.path, error)
+  }
+}
+
+async function startFollowing(file: string, options: TailOptions, printer: Printer): Promise<LogFollower> {
   const source = await openInput(file)
-  const start = await tailStart(source, lines)
+  const start = await startOf(source, options)
   await source.close()
-  const follower = new LogFollower(file, { start })
-  const last = new LastEntries(lines)
+  const follower = new LogFollower(file, { start, format: options.format })
+  const last = new LastEntries(options.lines)
   for (let items = await follower.round(); items !== null; items = await follower.round()) {
     reportDamage(items)
     last.add(items)
@@ -122,19 +150,19 @@ async function startFollowing(file: string, lines: number, printer: Printer): Pr
   return follower
 }
 
-async function follow(files: string[], lines: number, printer: Printer): Promise<number> {
+async function follow(files: string[], options: TailOptions, printer: Printer): Promise<number> {
   if (files.includes('-')) throw new UsageError('-f needs files, not standard input')
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const followers: LogFollower[] = []
-  for (const file of files) followers.push(await startFollowing(file, lines, printer))
+  for (const file of files) followers.push(await startFollowing(file, options, printer))
   for (const follower of followers) {
     if (follower.ownerAlive() === false || follower.arenaError) sayWaiting(follower.path)
   }
   for await (const items of runFollowers(followers, { byTime: false, salvage: false, signal: stop.signal })) {
     reportDamage(items)
     const entries: Entry[] = []
-    for (const item of items) if (item.kind === 'block') collectEntries(item, entries)
+    for (const item of items) if (item.kind === 'block' || item.kind === 'lines') collectEntries(item, entries)
     await printer.print(entries)
   }
   return EXIT_OK
@@ -142,10 +170,10 @@ async function follow(files: string[], lines: number, printer: Printer): Promise
 
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS)
-  const lines = parseLines(values.lines ?? '10')
+  const options = { lines: parseLines(values.lines ?? '10'), format: parseFormat(values.format) }
   const files = requireFiles(positionals)
-  const printer = new Printer(values.json ?? false, files.length > 1)
-  return values.follow ? follow(files, lines, printer) : printEnds(files, lines, printer)
+  const printer = new Printer(await printerOf(values), files.length > 1)
+  return values.follow ? follow(files, options, printer) : printEnds(files, options, printer)
 }
 
 export const tail: Command = { name: 'tail', summary: 'print the last entries, and follow', help: HELP, run }

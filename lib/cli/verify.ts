@@ -1,7 +1,9 @@
-import { type VerifyReport, verifySource } from '../reader/verify-log'
+import { verifySource } from '../reader/verify-log'
+import type { VerifyReport } from '../reader/verify-report'
 import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles } from './command'
 import { isoTime } from './entry-output'
 import { FdWriter } from './fd-writer'
+import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
 import { humanBytes, humanCount, plural } from './human'
 import { openInput } from './input'
 import { toJson } from './json'
@@ -10,16 +12,18 @@ import { sayWaiting } from './stderr'
 
 const HELP = `Usage: shardlog verify [options] FILE...
 
-Reads every block of logs and checks headers, entries, checksums, padding and sequence numbers. Changes nothing. FILE may be -
-for standard input. The exit code is 1 if anything is wrong.
+Reads every block of logs and checks headers, entries, checksums, padding and sequence numbers; of lines of text, that each is
+whole and JSON. Changes nothing. FILE may be - for standard input. The exit code is 1 if anything is wrong.
 
   --json        one JSON object a file
+${FORMAT_HELP}
   -h, --help    this text
 `
 
 /** What a person can do about each kind of damage. */
 const ADVICE: Record<string, string> = {
-  'torn-tail': 'the writer or the machine died during a write; the next opening appends behind it',
+  'torn-tail':
+    'the writer or the machine died during a write, or it is still writing; the next opening appends behind it',
   'bad-trailer': 'the bytes changed after they were written: check the device; cat --salvage prints what can be read',
   'bad-header': 'a block was overwritten or lost; restore the range from a copy if there is one',
   'bad-entry': 'a block was overwritten in part; restore the range from a copy if there is one',
@@ -27,7 +31,9 @@ const ADVICE: Record<string, string> = {
   'missing-trailer': 'written by another writer, or the trailer was overwritten: the content is unchecked',
   'nonzero-padding': 'bytes between entries changed; no entry is affected',
   'sequence-hole': 'blocks were lost or removed',
-  'sequence-repeat': 'a block was written twice or copied'
+  'sequence-repeat': 'a block was written twice or copied',
+  'bad-line': 'another program wrote into the file, or a write was cut off; the other lines are not affected',
+  'long-line': 'not looked at: lines of up to 64 MiB are'
 }
 
 function streamLines(report: VerifyReport): string[] {
@@ -53,13 +59,21 @@ function damageLines(report: VerifyReport): string[] {
   return lines
 }
 
-/** The lines that say what a file holds; also the start of what `stats` prints. */
-export function summaryLines(report: VerifyReport): string[] {
-  const lines = [
+function textLine({ path, bytes, entries }: VerifyReport): string {
+  return `${path}: ${humanBytes(bytes)} of text, ${plural(entries, 'line')}`
+}
+
+function blockLines(report: VerifyReport): string[] {
+  return [
     `${report.path}: ${humanBytes(report.bytes)}, ${plural(report.blocks, 'block')}, ` +
       `${plural(report.entries, 'entry', 'entries')}, ${humanBytes(report.payloadBytes)} of payload`,
     `  checksums: ${plural(report.checkedBlocks, 'block')} right, ${humanCount(report.uncheckedBlocks)} without`
   ]
+}
+
+/** The lines that say what a file holds; also the start of what `stats` prints. */
+export function summaryLines(report: VerifyReport): string[] {
+  const lines = report.format === 'ndjson' ? [textLine(report)] : blockLines(report)
   if (report.firstTime !== undefined) {
     lines.push(`  time: ${isoTime(report.firstTime)} to ${isoTime(report.lastTime ?? report.firstTime)}`)
   }
@@ -76,13 +90,14 @@ function reportText(report: VerifyReport): string {
 }
 
 async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseCommand(args, { json: { type: 'boolean' } })
+  const { values, positionals } = parseCommand(args, { json: { type: 'boolean' }, ...FORMAT_OPTION })
+  const format = parseFormat(values.format)
   const writer = new FdWriter(1)
   let code = EXIT_OK
   for (const file of requireFiles(positionals)) {
     const progress = new Progress(`verifying ${file}`)
     const source = await openInput(file)
-    const report = await verifySource(source, { onProgress: at => progress.update(at.bytes, at.totalBytes) })
+    const report = await verifySource(source, { format, onProgress: at => progress.update(at.bytes, at.totalBytes) })
     progress.end()
     if (!report.ok) code = EXIT_FAILED
     writer.add(values.json ? `${toJson(report)}\n` : reportText(report))
@@ -92,4 +107,4 @@ async function run(args: string[]): Promise<number> {
   return code
 }
 
-export const verify: Command = { name: 'verify', summary: 'check every block of logs', help: HELP, run }
+export const verify: Command = { name: 'verify', summary: 'check every block, or line, of logs', help: HELP, run }

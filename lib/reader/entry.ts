@@ -1,7 +1,8 @@
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
-import type { BlockInfo, BlockItem } from './types'
+import { lineEnds } from './lines'
+import type { BlockInfo, BlockItem, LinesItem } from './types'
 
-/** One entry, as it was logged. */
+/** One entry, as it was logged; of a text one line, newline included. */
 export class Entry {
   constructor(
     /** The block it stands in, with the times and the producer that the block knows. */
@@ -36,8 +37,24 @@ export class Entry {
   }
 }
 
-/** Appends the entries of a block to `entries`. The scanner has checked that they decode. */
-export function collectEntries(item: BlockItem, entries: Entry[]): void {
+function collectLines(item: LinesItem, entries: Entry[]): void {
+  const { path, offset, data, start, end } = item
+  const ends = [...lineEnds(item)]
+  const counts = { valid: end - start, entries: ends.length }
+  const info: BlockInfo = { path, offset, source: 'file', ...counts, hasTrailer: false, recovered: false }
+  let at = start
+  for (const lineEnd of ends) {
+    entries.push(new Entry(info, data, at, lineEnd, offset + at - start))
+    at = lineEnd
+  }
+}
+
+/** Appends the entries of a block, or lines, to `entries`. The scanner has checked that they decode. */
+export function collectEntries(item: BlockItem | LinesItem, entries: Entry[]): void {
+  if (item.kind === 'lines') {
+    collectLines(item, entries)
+    return
+  }
   const { info, data, end } = item
   const shift = info.offset + item.skipped - item.start
   let at = item.start

@@ -1,11 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { ChangeWaiter } from './change-waiter'
 import { readError } from './errors'
+import type { FormatChoice } from './format'
 import { LogFollower } from './log-follower'
 import { sortByTime } from './time-order'
 import type { ScanItem } from './types'
 
 export interface FollowOptions {
+  format?: FormatChoice
   salvage: boolean
   byTime: boolean
   signal: AbortSignal | undefined
@@ -46,6 +48,7 @@ export async function* followFiles(paths: readonly string[], options: FollowOpti
       throw readError(path, error)
     })
   }
-  const followers = paths.map(path => new LogFollower(path, { salvage: options.salvage }))
+  const { salvage, format = 'auto' } = options
+  const followers = paths.map(path => new LogFollower(path, { salvage, format }))
   yield* runFollowers(followers, options)
 }

@@ -2,13 +2,14 @@ import { stat } from 'node:fs/promises'
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
 import { openArenaOf } from '../arena/locate'
 import { isOwnerAlive } from '../arena/owner'
-import { SECTOR_BYTES } from '../format/constants'
 import { takeFromArena } from './arena-items'
 import { readError } from './errors'
-import { BlockScanner } from './scanner'
+import type { FormatChoice } from './format'
+import { makeScanner, sourceFormat } from './open-scanner'
+import { settledItems } from './settled-items'
 import { Shown } from './shown'
 import { FileSource } from './source'
-import type { BlockItem, ScanItem } from './types'
+import type { LogFormat, ScanItem, Scanner } from './types'
 
 /**
  * Follows one log: what stands in the file, what its process still has in the arena, what is appended later; each entry
@@ -17,7 +18,9 @@ import type { BlockItem, ScanItem } from './types'
 export class LogFollower {
   private source: FileSource | null = null
   private inode = 0n
-  private scanner: BlockScanner | null = null
+  private scanner: Scanner | null = null
+  /** Of the file that is followed now, or was before. */
+  private format: LogFormat | null = null
   private arena: ArenaFile | null = null
   private readonly shown = new Shown()
   /** Why the arena beside the log cannot be read; null if it can, or there is none. */
@@ -25,10 +28,10 @@ export class LogFollower {
   /** Items to be delivered before anything else is read. */
   private queued: ScanItem[] = []
 
-  /** @param start where to begin in the file that is there first, a multiple of 512. */
+  /** @param start where to begin in the file that is there first: what `tailStart` says. */
   constructor(
     readonly path: string,
-    private readonly options: { salvage?: boolean; start?: number } = {}
+    private readonly options: { salvage?: boolean; start?: number; format?: FormatChoice } = {}
   ) {}
 
   /** The next items; an empty array if something changed under us, so that another round is due at once; null: nothing now. */
@@ -74,8 +77,28 @@ export class LogFollower {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
       throw readError(this.path, error)
     }
-    this.scanner = new BlockScanner(this.source, { live: true, salvage: this.options.salvage ?? false, start })
+    const format = await this.formatOf(this.source)
+    if (!format) {
+      await this.source.close()
+      this.source = null
+      return false
+    }
+    this.format = format
+    this.scanner = makeScanner(this.source, format, { live: true, salvage: this.options.salvage ?? false, start })
     return true
+  }
+
+  /**
+   * What the file is; null while it is too short to tell. What takes the place of a file that was followed is taken for the same if
+   * it does not look like anything.
+   */
+  private async formatOf(source: FileSource): Promise<LogFormat | null> {
+    try {
+      return await sourceFormat(source, this.options.format)
+    } catch (error) {
+      if (this.format) return this.format
+      throw error
+    }
   }
 
   /** The arena that lies beside the log now; the one before it is given up. */
@@ -110,8 +133,7 @@ export class LogFollower {
     if (!items) return null
     const after = this.arena?.state() ?? null
     const same = before?.written === after?.written && before?.flushingAt === after?.flushingAt
-    const settled = same ? items : this.settledPart(items, start, this.limitOf(after))
-    return this.shown.filter(settled)
+    return this.shown.filter(same ? items : this.settledPart(items, start, this.limitOf(after)))
   }
 
   /** Where the file must not be read yet. An arena whose log was replaced speaks of the former file. */
@@ -120,21 +142,14 @@ export class LogFollower {
     return state.flushingAt
   }
 
-  /**
-   * A flush came in between. Blocks are complete if their checksum says so, anything else is looked at again; and what lies
-   * behind `limit` is being written now: it is still shown from the arena, and a recovery would cut it off.
-   */
+  /** A flush came in between: what it is writing is looked at again. */
   private settledPart(items: ScanItem[], start: number, limit: number): ScanItem[] {
-    const kept: BlockItem[] = []
-    for (const item of items) {
-      if (item.kind !== 'block' || !item.info.hasTrailer || item.info.offset >= limit) {
-        const offset =
-          item.kind === 'damage' ? item.damage.offset : item.kind === 'block' ? item.info.offset : item.offset
-        this.scanner!.rewind(kept.length === 0 ? start : offset - (offset % SECTOR_BYTES), kept)
-        break
-      }
-      kept.push(item)
-    }
+    const { kept, again } = settledItems(items, start, limit)
+    if (again !== null)
+      this.scanner!.rewind(
+        again,
+        kept.filter(item => item.kind === 'block')
+      )
     return kept
   }
 
@@ -162,7 +177,7 @@ export class LogFollower {
     this.scanner = null
     this.source = null
     if (size > start) {
-      const rest = new BlockScanner(source, { start, salvage: this.options.salvage ?? false })
+      const rest = makeScanner(source, this.format!, { start, salvage: this.options.salvage ?? false })
       for (let items = await rest.next(); items; items = await rest.next()) {
         this.queued.push(...this.shown.filter(items))
       }

@@ -7,9 +7,10 @@ import { scanByTime } from './time-order'
 import type { ScanItem } from './types'
 
 function scan(paths: readonly string[], options: ReadOptions): AsyncGenerator<ScanItem[], void> {
-  const { salvage = false } = options
-  if (options.follow) return followFiles(paths, { salvage, byTime: options.order === 'time', signal: options.signal })
-  return options.order === 'time' ? scanByTime(paths, { salvage }) : scanFiles(paths, { salvage })
+  const { salvage = false, format = 'auto', signal } = options
+  const byTime = options.order === 'time'
+  if (options.follow) return followFiles(paths, { salvage, format, byTime, signal })
+  return byTime ? scanByTime(paths, { salvage, format }) : scanFiles(paths, { salvage, format })
 }
 
 /** Entries one by one. A promise that is resolved already costs far less than an async generator's two a step. */
@@ -56,14 +57,14 @@ export class LogEntries implements AsyncIterable<Entry> {
     return new EntryIterator(this.batches())
   }
 
-  /** Entries in arrays of one block or more, never empty: several times faster than one by one. */
+  /** Entries in arrays of one block or more, or of as many lines as were read at once, never empty: several times faster than one by one. */
   async *batches(): AsyncGenerator<Entry[], void> {
     const { strict, onDamage, signal } = this.options
     if (signal?.aborted) return
     for await (const items of scan(this.paths, this.options)) {
       const entries: Entry[] = []
       for (const item of items) {
-        if (item.kind === 'block') {
+        if (item.kind === 'block' || item.kind === 'lines') {
           collectEntries(item, entries)
         } else if (item.kind === 'damage') {
           if (onDamage || strict) {
@@ -86,7 +87,7 @@ export class LogEntries implements AsyncIterable<Entry> {
  * @param path file or files; pipes can be read too, but not followed
  * @returns an async iterable of entries; `batches()` of it gives arrays of them
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` at once for wrong options; while iterating, `ERR_SHARDLOG_READ` if a file cannot be
- *   opened or read, and `ERR_SHARDLOG_CORRUPT` with `strict`
+ *   opened or read, `ERR_SHARDLOG_FORMAT` if it is neither blocks nor text, and `ERR_SHARDLOG_CORRUPT` with `strict`
  */
 export function readLog(path: string | readonly string[], options: ReadOptions = {}): LogEntries {
   const paths = typeof path === 'string' ? [path] : path

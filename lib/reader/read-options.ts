@@ -1,22 +1,28 @@
 import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
+import { FORMAT_CHOICES, type FormatChoice } from './format'
 import type { Damage } from './types'
 
 export interface ReadOptions {
+  /**
+   * What the files are: 'shard', blocks of entries; 'ndjson', lines of text. Default 'auto': what the first bytes say, or, of an empty
+   * file, its arena.
+   */
+  format?: FormatChoice
   /**
    * Go on for ever: show what is appended, what a live process still has in its arena, and the file that takes the place of a
    * rotated one. Default false.
    */
   follow?: boolean
   /**
-   * 'file' (default): each file as it stands, one after the other. 'time': by the time at which blocks were begun, over all files;
-   * entries within a block stay together, blocks without times stay behind the block before them. With `follow`, each round's new
-   * blocks are ordered among themselves.
+   * 'file' (default): each file as it stands, one after the other. 'time': by the time at which blocks were begun, or that a line of
+   * text tells in its field `time`, over all files; entries within a block stay together, what has no time stays behind what stood
+   * before it. With `follow`, what is new in each round is ordered by itself.
    */
   order?: 'file' | 'time'
   /** Throw ERR_SHARDLOG_CORRUPT at the first damage instead of reading on behind it. Default false. */
   strict?: boolean
-  /** Deliver blocks whose checksum is wrong, as far as their entries decode. Default false. */
+  /** Deliver blocks whose checksum is wrong, as far as their entries decode, and a torn last line. Default false. */
   salvage?: boolean
   /** Ends the iteration, without an error. */
   signal?: AbortSignal
@@ -25,7 +31,7 @@ export interface ReadOptions {
 }
 
 const TYPES = { follow: 'boolean', strict: 'boolean', salvage: 'boolean', onDamage: 'function' } as const
-const NAMES = ['follow', 'order', 'strict', 'salvage', 'signal', 'onDamage']
+const NAMES = ['format', 'follow', 'order', 'strict', 'salvage', 'signal', 'onDamage']
 
 function bad(message: string): ShardlogError {
   return new ShardlogError('ERR_SHARDLOG_CONFIG', message)
@@ -40,6 +46,12 @@ export function checkNames(options: object, names: readonly string[], where: str
   }
 }
 
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
+export function checkFormat(format: unknown): void {
+  if (format === undefined || FORMAT_CHOICES.some(choice => choice === format)) return
+  throw bad(`format must be 'auto', 'shard' or 'ndjson', not ${String(format)}`)
+}
+
 /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for paths or options that are not what `readLog` takes. */
 export function checkReadArguments(paths: readonly string[], options: ReadOptions): void {
   if (paths.length === 0) throw bad('readLog needs the path of a log')
@@ -51,6 +63,7 @@ export function checkReadArguments(paths: readonly string[], options: ReadOption
     const value = options[name as keyof typeof TYPES]
     if (value !== undefined && typeof value !== type) throw bad(`${name} must be a ${type}, not ${String(value)}`)
   }
+  checkFormat(options.format)
   const { order, signal } = options
   if (order !== undefined && order !== 'file' && order !== 'time') {
     throw bad(`order must be 'file' or 'time', not ${String(order)}`)

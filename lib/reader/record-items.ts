@@ -1,15 +1,15 @@
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
+import { FORM_TEXT } from '../arena/layout'
 import { type WaitingSegment, waitingSegments } from '../arena/waiting-segments'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import { mergeSegments } from '../record/merge'
 import { type Rendered, renderEntries } from '../record/render'
 import { arenaBlock, generationOf } from './arena-block'
+import { lineEnds, timeFromMs } from './lines'
 import type { ShownLines } from './shown-lines'
 import type { BlockItem, DamageReport, ScanItem } from './types'
 
 const MAX_ROUND_BYTES = 4 * 1024 * 1024
-/** The latest time of a Date. */
-const MAX_DATE_MS = 8.64e15
 
 /** One payload of a segment, rendered. */
 interface Step {
@@ -50,6 +50,17 @@ function damageItem(arena: ArenaFile, { waiting, start, end }: Step, problem: st
   return { kind: 'damage', damage: { kind: 'bad-record', path: arena.path, offset, length: end - start, message } }
 }
 
+/** What a rendered payload will be in the log: one entry, or, in a text, as many lines as it has. */
+function entriesOf(arena: ArenaFile, bytes: Buffer): Buffer[] {
+  if (arena.form !== FORM_TEXT) return [bytes]
+  let start = 0
+  return Array.from(lineEnds({ data: bytes, start, end: bytes.length }), end => {
+    const line = bytes.subarray(start, end)
+    start = end
+    return line
+  })
+}
+
 /** Makes items of steps: a block of each run of lines that stand together in a segment. */
 class ItemBuilder {
   readonly items: ScanItem[] = []
@@ -77,10 +88,12 @@ class ItemBuilder {
     this.advanceTime(rendered.time)
     if (this.parts.length === 0) this.firstTime = this.time
     this.run = step
-    const prefix = Buffer.allocUnsafe(ENTRY_PREFIX_BYTES)
-    prefix.writeUInt32LE(rendered.bytes.length)
-    this.parts.push(prefix, rendered.bytes)
-    this.offsets.push(waiting.position + step.start)
+    for (const line of entriesOf(this.arena, rendered.bytes)) {
+      const prefix = Buffer.allocUnsafe(ENTRY_PREFIX_BYTES)
+      prefix.writeUInt32LE(line.length)
+      this.parts.push(prefix, line)
+      this.offsets.push(waiting.position + step.start)
+    }
   }
 
   finish(): ScanItem[] {
@@ -89,9 +102,8 @@ class ItemBuilder {
   }
 
   private advanceTime(ms: number): void {
-    if (!(ms >= 0 && ms <= MAX_DATE_MS)) return
-    const ns = BigInt(Math.trunc(ms)) * 1_000_000n
-    if (ns > this.time) this.time = ns
+    const ns = timeFromMs(ms)
+    if (ns !== undefined && ns > this.time) this.time = ns
   }
 
   private endRun(): void {
@@ -143,7 +155,9 @@ export function takeRecords(
   for (const step of steps) {
     const generation = generationOf(step.waiting)
     shown.ends.mark(arena.stream, generation, step.waiting.segment, step.end)
-    if (!('damage' in step.rendered)) shown.mark(arena.stream, generation, step.rendered.bytes)
+    if (!('damage' in step.rendered)) {
+      for (const line of entriesOf(arena, step.rendered.bytes)) shown.mark(arena.stream, generation, line)
+    }
     builder.add(step)
   }
   return builder.finish()

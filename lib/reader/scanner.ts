@@ -3,7 +3,7 @@ import { isPlausibleHeader, isZero, type ParsedBlock, parseBlock, wholeEntries }
 import { Resync } from './resync'
 import { SequenceTracker } from './sequence-tracker'
 import type { Source } from './source'
-import type { BlockInfo, BlockItem, DamageKind, ScanItem } from './types'
+import type { BlockInfo, BlockItem, DamageKind, ScanItem, Scanner } from './types'
 import { CHUNK_BYTES, Window } from './window'
 
 /** Blocks larger than this are looked at before memory is spent on them. */
@@ -34,7 +34,7 @@ type Step = 'more' | 'end' | { need: number } | Problem
  * Walks the blocks of one log from front to back, in memory that does not grow with the file (a few chunks of 4 MiB, or the
  * largest block if that is larger). What cannot be read is reported and stepped over (D1 to D4); nothing throws but I/O.
  */
-export class BlockScanner {
+export class BlockScanner implements Scanner {
   /** Start of the next block to be read. */
   position: number
   /** Whether a block with a good trailer has been seen: then all blocks should have one (R8). */

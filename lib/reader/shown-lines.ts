@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { collectEntries, type Entry } from './entry'
+import { lineEnds } from './lines'
 import { ShownEntries } from './shown-entries'
-import type { BlockItem, ScanItem } from './types'
+import type { BlockItem, LinesItem, ScanItem } from './types'
 
 /** As good as the line itself, and mostly shorter. */
 function digest(line: Buffer): string {
@@ -31,7 +32,10 @@ export class ShownLines {
 
   /** The items without the lines that were shown before. */
   filter(items: readonly ScanItem[]): ScanItem[] {
-    return items.flatMap((item): ScanItem[] => (item.kind === 'block' ? this.unseen(item) : [item]))
+    return items.flatMap((item): ScanItem[] => {
+      if (item.kind === 'lines') return this.unseenLines(item)
+      return item.kind === 'block' ? this.unseen(item) : [item]
+    })
   }
 
   /** Forgets the generations below `written`: the log has been read past them. */
@@ -48,6 +52,27 @@ export class ShownLines {
   forgetOthers(stream: bigint | null): void {
     this.ends.forgetOthers(stream)
     for (const other of this.streams.keys()) if (other !== stream) this.streams.delete(other)
+  }
+
+  /**
+   * The runs of lines of a text that were not shown yet. A text does not tell which generation its lines are of: each is taken for the
+   * oldest that has such a line.
+   */
+  private unseenLines(item: LinesItem): LinesItem[] {
+    const shown = [...this.streams.values()].flatMap(generations => [...generations.values()])
+    if (shown.every(lines => lines.size === 0)) return [item]
+    const runs: LinesItem[] = []
+    let start = item.start
+    for (const end of lineEnds(item)) {
+      const key = digest(item.data.subarray(start, end))
+      if (!shown.some(lines => takeOne(lines, key))) {
+        const last = runs.at(-1)
+        if (last?.end === start) runs[runs.length - 1] = { ...last, end }
+        else runs.push({ ...item, offset: item.offset + start - item.start, start, end })
+      }
+      start = end
+    }
+    return runs
   }
 
   /** The runs of a block of the log that were not shown yet. */

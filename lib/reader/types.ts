@@ -1,4 +1,7 @@
-/** What a block says of itself. Times are nanoseconds since the Unix epoch; what only a trailer tells is undefined without one. */
+/** What a log is: blocks with entries, or lines of text and nothing else, each of them JSON. */
+export type LogFormat = 'shard' | 'ndjson'
+
+/** What a block says of itself; for lines of text, which have no blocks, those that were read at once. Times are nanoseconds since the Unix epoch; what only a trailer tells is undefined without one. */
 export interface BlockInfo {
   /** File the block was read from, or will lie in. */
   readonly path: string
@@ -22,7 +25,8 @@ export interface BlockInfo {
 
 /**
  * Kinds of damage.
- * - `torn-tail`: the last block claims more bytes than the file has; its whole entries are delivered
+ * - `torn-tail`: the last block claims more bytes than the file has; its whole entries are delivered. Or the last line has no newline
+ *   and is only the beginning of JSON; not delivered
  * - `bad-trailer`: a block whose checksum, magic or version does not match; not delivered
  * - `bad-header`, `bad-entry`: a block that cannot be decoded
  * - `foreign`: bytes that are no block: text or data of another program
@@ -30,6 +34,8 @@ export interface BlockInfo {
  * - `nonzero-padding`: bytes that have to be zero are not; the block beside them is delivered
  * - `sequence-hole`: blocks are missing from a stream; `sequence-repeat`: a block stands in the file twice
  * - `bad-record`: a record in an arena of which no line can be made; `path` and `offset` are the arena's
+ * - `bad-line`: a line that is no JSON, not UTF-8, or empty; delivered, since only `verifyLog` looks
+ * - `long-line`: a line of more than 64 MiB; not delivered
  * - `replaced`: a followed file shrank or was replaced before it was read to its end
  */
 export type DamageKind =
@@ -43,6 +49,8 @@ export type DamageKind =
   | 'sequence-hole'
   | 'sequence-repeat'
   | 'bad-record'
+  | 'bad-line'
+  | 'long-line'
   | 'replaced'
 
 export interface Damage {
@@ -71,6 +79,21 @@ export interface BlockItem {
   readonly offsets?: readonly number[]
 }
 
+/** Lines that lie back to back in `data[start, end)`, newlines included; the last line of a file may have none. */
+export interface LinesItem {
+  readonly kind: 'lines'
+  readonly path: string
+  /** Where they start in the file. */
+  readonly offset: number
+  readonly data: Buffer
+  readonly start: number
+  readonly end: number
+  /** The last of them is a part of a line, which goes on in the next item. Only with `pieces`. */
+  readonly goesOn?: boolean
+  /** Nanoseconds since the epoch; of single lines, where somebody has asked for it. */
+  readonly time?: bigint | undefined
+}
+
 export interface FillItem {
   readonly kind: 'fill'
   readonly offset: number
@@ -83,4 +106,18 @@ export interface DamageReport {
   readonly damage: Damage
 }
 
-export type ScanItem = BlockItem | FillItem | DamageReport
+export type ScanItem = BlockItem | LinesItem | FillItem | DamageReport
+
+/** Walks a log from front to back, in memory that does not grow with it. */
+export interface Scanner {
+  /** What is to be read next. */
+  position: number
+  /** Bytes from this position on are not to be read yet. */
+  limit: number
+  /** What comes next, in file order; null at the end. In a growing file, null only means: nothing more at present. */
+  next(): Promise<ScanItem[] | null>
+  /** Takes back what the last call of `next` gave, but for the blocks `kept` from its start; `position` is to be read next. */
+  rewind(position: number, kept: readonly BlockItem[]): void
+  /** Waits for a read under way. Does not close the source. */
+  close(): Promise<void>
+}

@@ -42,14 +42,14 @@ export class Window {
   /**
    * Slides the window to `position` and reads until `length` bytes are there or the source has no more. What lies before
    * `position` is gone afterwards, and with `reuse` so are views of it.
+   * @param room bytes to make room for where memory has to be got; more than `length` if more will be asked for later
    * @returns bytes available from `position` on.
    */
-  async load(position: number, length: number): Promise<number> {
+  async load(position: number, length: number, room = length): Promise<number> {
     if (this.available(position) >= length) return this.available(position)
-    if (!(await this.takeReadAhead(position))) this.slide(position, length)
+    if (!(await this.takeReadAhead(position))) this.slide(position, room)
     while (this.length < length || this.length === 0) {
-      const room = this.buffer.length - this.origin - this.length
-      if (room === 0) this.slide(position, length)
+      if (this.buffer.length - this.origin - this.length === 0) this.slide(position, room)
       const at = this.origin + this.length
       const count = await this.source.read(this.buffer, at, this.buffer.length - at, this.start + this.length)
       if (count === 0) break
