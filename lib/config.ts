@@ -10,7 +10,7 @@ const MIN_SHARD_BYTES = 64 * 1024
 const MAX_SHARD_BYTES = 1024 * MIB
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'onError'>
+type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'onError' | 'descriptor'>
 
 const DEFAULTS: Readonly<Defaults> = Object.freeze({
   bufferSize: 64 * MIB,
@@ -25,6 +25,15 @@ const DEFAULTS: Readonly<Defaults> = Object.freeze({
   blockTimeout: 1_000,
   shardSelection: 'affinity',
   engine: 'auto'
+})
+
+/** What differs for a descriptor: somebody may be looking at it, and nobody may ever read it. */
+const DESCRIPTOR_DEFAULTS: Readonly<Defaults> = Object.freeze({
+  ...DEFAULTS,
+  flushInterval: 10,
+  crashSafe: false,
+  directIO: 'off',
+  dsync: false
 })
 
 /** What an option may be, in words for the error message, and the test of it. */
@@ -68,6 +77,18 @@ const RULES: Readonly<Record<keyof Config, Rule>> = {
 }
 const NAMES = Object.keys(RULES) as (keyof Config)[]
 
+/** Options that a descriptor has no choice of. */
+const DESCRIPTOR_RULES: Partial<Readonly<Record<keyof Config, Rule>>> = {
+  crashSafe: oneOf(false),
+  directIO: oneOf('auto', 'off'),
+  dsync: oneOf(false)
+}
+const DESCRIPTOR_NAMES: Readonly<Record<number, string>> = { 1: 'standard output', 2: 'standard error' }
+const MAX_DESCRIPTOR = 2 ** 31 - 1
+
+/** Names of the options that a destination of the engine takes, besides `dest` and `format`. */
+export const ENGINE_OPTIONS: readonly string[] = NAMES.filter(name => name !== 'logFilePath')
+
 const configError = (message: string): ShardlogError => new ShardlogError('ERR_SHARDLOG_CONFIG', message)
 
 function show(value: unknown): string {
@@ -84,11 +105,12 @@ function checkNames(config: object): void {
   }
 }
 
-function checkValues(config: Config): void {
-  const missing = config.logFilePath as unknown
-  if (missing === undefined || missing === null || missing === '') {
-    throw configError(`logFilePath is required: ${RULES.logFilePath.allowed}, got ${show(missing)}`)
-  }
+function checkPathIsGiven({ logFilePath }: { logFilePath: unknown }): void {
+  if (logFilePath !== undefined && logFilePath !== null && logFilePath !== '') return
+  throw configError(`logFilePath is required: ${RULES.logFilePath.allowed}, got ${show(logFilePath)}`)
+}
+
+function checkValues(config: Partial<Config>): void {
   for (const name of NAMES) {
     const value = config[name]
     // Below the smallest size that any number of shards allows: the shard rule says it better.
@@ -116,6 +138,9 @@ function substitute(logFilePath: string): string {
   return logFilePath.replace(/%[p%]/g, match => (match === '%%' ? '%' : String(process.pid)))
 }
 
+const given = (config: object): object =>
+  Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
+
 /**
  * Checks a config and fills in the defaults; a string is short for `{ logFilePath }`. The path comes out absolute.
  *
@@ -127,12 +152,44 @@ export function resolveConfig(input: Config | string): ResolvedConfig {
     throw configError(`logFilePath is required: the config must be an object or a path, got ${show(config)}`)
   }
   checkNames(config)
+  checkPathIsGiven(config)
   checkValues(config)
-  const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
-  const resolved = { ...DEFAULTS, ...given } as ResolvedConfig
+  const resolved = { ...DEFAULTS, ...given(config) } as ResolvedConfig
   checkShardSize(resolved)
   resolved.logFilePath = path.resolve(substitute(resolved.logFilePath))
   checkLogPath(resolved.logFilePath, resolved.crashSafe === 'file')
+  return resolved
+}
+
+function checkForDescriptor(config: Partial<Config>): void {
+  for (const [name, rule] of Object.entries(DESCRIPTOR_RULES)) {
+    const value = config[name as keyof Config]
+    if (value === undefined || rule.accepts(value)) continue
+    throw configError(`option ${name} must be ${rule.allowed} for a descriptor, got ${show(value)}`)
+  }
+}
+
+/**
+ * As `resolveConfig`, for lines that go to a descriptor.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
+ */
+export function resolveDescriptorConfig(config: Omit<Config, 'logFilePath'>, descriptor: number): ResolvedConfig {
+  if (!Number.isInteger(descriptor) || descriptor < 0 || descriptor > MAX_DESCRIPTOR) {
+    throw configError(`option dest must be a path or the number of an open descriptor, got ${show(descriptor)}`)
+  }
+  checkNames(config)
+  checkValues(config)
+  checkForDescriptor(config)
+  const logFilePath = DESCRIPTOR_NAMES[descriptor] ?? `descriptor ${descriptor}`
+  const resolved = {
+    ...DESCRIPTOR_DEFAULTS,
+    ...given(config),
+    directIO: 'off',
+    logFilePath,
+    descriptor
+  } as ResolvedConfig
+  checkShardSize(resolved)
   return resolved
 }
 

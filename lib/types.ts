@@ -37,7 +37,11 @@ export interface Config {
 }
 
 /** A config with every default filled in and `%p` substituted. */
-export type ResolvedConfig = Required<Omit<Config, 'onError'>> & Pick<Config, 'onError'>
+export type ResolvedConfig = Required<Omit<Config, 'onError'>> &
+  Pick<Config, 'onError'> & {
+    /** Where lines go instead of a file; `logFilePath` is its name for messages. */
+    descriptor?: number
+  }
 
 export interface StatsSnapshot {
   /** Calls of log and logBytes, dropped ones included. */

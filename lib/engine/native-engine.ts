@@ -32,9 +32,10 @@ function refuseIfHeldByJs(log: string): void {
 }
 
 function openHandle(config: NativeConfig): NativeHandle {
-  const { onError, logFilePath } = config
+  const { onError, logFilePath, descriptor } = config
   const report: Report | undefined =
     onError && (error => deliver(onError, error ? asShardlogError(error) : resumed(logFilePath)))
+  if (descriptor !== undefined) return translated(() => loadNative().open(config, report))
   refuseIfHeldByJs(logFilePath)
   const handle = translated(() => loadNative().open(config, report))
   // Again now that the addon holds its flock, which a JavaScript engine that starts later sees.

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import type { SonicBoom } from 'sonic-boom'
-import { destination } from './destination'
+import { openDestination, pathOrDescriptor } from './destination'
 
 interface FileOptions {
   /** Path or descriptor. Default 1, standard output. */
@@ -12,7 +12,7 @@ interface FileOptions {
 
 async function file(options: FileOptions = {}): Promise<SonicBoom> {
   const { destination: dest, ...rest } = options
-  const stream = destination({ ...rest, dest: dest || 1, sync: false })
+  const stream = openDestination({ ...rest, dest: pathOrDescriptor(dest || 1), sync: false })
   await once(stream, 'ready')
   return stream
 }

@@ -1,8 +1,8 @@
-/** Destinations that record: a file of lines, or a shard file, behind the engine's buffers. */
+/** Destinations that record: a file of lines, a shard file, or a descriptor, behind the engine's buffers. */
 
 import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
-import { resolveConfig } from '../config'
+import { resolveConfig, resolveDescriptorConfig } from '../config'
 import type { EngineControls } from '../engine/engine'
 import { openJsEngine } from '../engine/js/js-engine'
 import { openNativeRecords } from '../engine/native-engine'
@@ -17,9 +17,12 @@ export type RecordFormat = 'ndjson' | 'shard'
 
 /** Options of `shardlog.destination` with a `format`: those of `Logger`, but for the path. */
 export interface RecordDestinationOptions extends Omit<Config, 'logFilePath'> {
-  /** File to append to; created if missing. `%p` becomes the process id. */
-  dest: string
-  /** 'ndjson': lines, nothing else; written within a second. 'shard': blocks with checksums; written within ten seconds. */
+  /** File to append to, created if missing, in whose path `%p` becomes the process id; or the number of an open descriptor. */
+  dest: string | number
+  /**
+   * 'ndjson': lines, nothing else; written within a second, to a descriptor at once. 'shard': blocks with checksums; written within
+   * ten seconds; files only.
+   */
   format: RecordFormat
 }
 
@@ -47,22 +50,36 @@ function openNative(config: ResolvedConfig, format: RecordFormat): Opened {
 }
 
 function openJs(config: ResolvedConfig, format: RecordFormat): Opened {
+  if (config.descriptor !== undefined) {
+    throw new ShardlogError(
+      'ERR_SHARDLOG_NO_NATIVE',
+      `${config.logFilePath} as a destination with a format needs the native engine; without a format it is pino's`
+    )
+  }
   const engine = openJsEngine(config, format === 'ndjson' ? 'text' : 'blocks')
   return { controls: engine, write: engine.log, recorder: null }
 }
 
+const configError = (message: string): ShardlogError => new ShardlogError('ERR_SHARDLOG_CONFIG', message)
+
 function checkOptions(options: RecordDestinationOptions): void {
   if (options.shardSelection === 'round-robin') {
-    throw new ShardlogError(
-      'ERR_SHARDLOG_CONFIG',
+    throw configError(
       "option shardSelection must be 'affinity' for a destination with a format, got 'round-robin': lines keep their thread's order"
     )
   }
-  if (FORMATS.includes(options.format)) return
-  throw new ShardlogError(
-    'ERR_SHARDLOG_CONFIG',
-    `option format must be one of ${FORMATS.map(format => inspect(format)).join(', ')}, got ${inspect(options.format)}`
+  const formats = typeof options.dest === 'number' ? ['ndjson'] : FORMATS
+  if (formats.includes(options.format)) return
+  const where = typeof options.dest === 'number' ? ' for a descriptor' : ''
+  const allowed = formats.length > 1 ? 'one of ' : ''
+  throw configError(
+    `option format must be ${allowed}${formats.map(format => inspect(format)).join(', ')}${where}, got ${inspect(options.format)}`
   )
+}
+
+function resolve({ dest, format, ...rest }: RecordDestinationOptions): ResolvedConfig {
+  if (typeof dest === 'number') return resolveDescriptorConfig(rest, dest)
+  return resolveConfig({ ...DEFAULTS[format], ...rest, logFilePath: dest })
 }
 
 /**
@@ -76,17 +93,19 @@ export class RecordDestination extends EventEmitter {
   readonly #controls: EngineControls
   readonly #write: (line: string) => boolean
   #ended = false
+  #owesDrain = false
 
   /** @throws ShardlogError as the constructor of `Logger` does */
   constructor(options: RecordDestinationOptions) {
     super()
     checkOptions(options)
-    const { dest, format, ...rest } = options
-    const onError = rest.onError ?? (error => this.#tell(error))
-    const config = resolveConfig({ ...DEFAULTS[format], ...rest, onError, logFilePath: dest })
+    const { format, onError = error => this.#tell(error) } = options
+    const config = resolve({ ...options, onError })
     const opened = isNative(config) ? openNative(config, format) : openJs(config, format)
     this.#controls = opened.controls
     this.#write = opened.write
+    // pino's destinations say so when their file is open.
+    process.nextTick(() => this.emit('ready'))
     this[recordEncoderSym] = opened.recorder === null ? undefined : deferredEncoder(opened.recorder)
   }
 
@@ -97,7 +116,18 @@ export class RecordDestination extends EventEmitter {
 
   /** Records lines that are made already, newline included. False: dropped, which is counted. Never throws. */
   write(lines: string): boolean {
-    return this.#write(lines)
+    const accepted = this.#write(lines)
+    // Who takes it for a Node stream, as pipe() does, waits for the event before it goes on.
+    if (!accepted && !this.#owesDrain) {
+      this.#owesDrain = true
+      setImmediate(this.#drain)
+    }
+    return accepted
+  }
+
+  readonly #drain = (): void => {
+    this.#owesDrain = false
+    this.emit('drain')
   }
 
   /** Writes what was recorded so far; `callback` is called when it is on the device, or with the error that kept it from there. */
@@ -113,6 +143,11 @@ export class RecordDestination extends EventEmitter {
   /** The file is looked up by its name at each flush: this flushes, so that a rotated log is begun anew at once. */
   reopen(): void {
     this.flush()
+  }
+
+  /** Whether `end` or `closeSync` was called. */
+  get ended(): boolean {
+    return this.#ended
   }
 
   /** Flushes and gives the file up; emits 'finish' and 'close', or 'error'. Later lines are dropped and counted. */
