@@ -69,4 +69,4 @@ function decimal(window, from) {
   return value
 }
 
-module.exports = { verifyLines }
+module.exports = { verifyLines, walkLines }

@@ -25,7 +25,8 @@ const names = [
   'records',
   'records-latency',
   'records-sustained',
-  'records-render'
+  'records-render',
+  'fastify'
 ]
 
 const find = name => {
