@@ -2,24 +2,28 @@
 // has the lines of several.
 #pragma once
 
-#include "engine/aligned_memory.h"
+#include "engine/overlapped_writer.h"
 #include "engine/record_writer.h"
 
 namespace shardlog::engine {
 
 class BlockLines final : public LineFile {
  public:
+  explicit BlockLines(Overlap overlap) : writer_(overlap) {}
+
   IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) override;
-  IoStatus Append(const record::LineBuffer& chunk) override;
-  IoStatus Finish() override { return {}; }
+  void Begin(record::LineBuffer* chunk) override;
+  IoStatus Append(record::LineBuffer* chunk) override;
+  IoStatus Finish() override { return writer_.Finish(); }
+  void Abandon() override { writer_.Wait(); }
+  void EndThread() override { writer_.EndThread(); }
   uint64_t blocks() const override { return blocks_; }
-  uint64_t end() const override { return pieces_.offset(); }
+  uint64_t end() const override { return writer_.offset(); }
   record::Framing framing() const override { return record::Framing::kEntries; }
   size_t preamble() const override { return format::kBlockHeaderBytes; }
 
  private:
-  PieceWriter pieces_;
-  AlignedMemory memory_;
+  OverlappedWriter writer_;
   BlockContext context_;
   uint64_t blocks_ = 0;
 };

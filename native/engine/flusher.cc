@@ -1,12 +1,10 @@
 #include "engine/flusher.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 
 #include "engine/closing_write.h"
+#include "platform/background_thread.h"
 #include "platform/clock.h"
 
 namespace shardlog::engine {
@@ -45,20 +43,7 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
 Flusher::~Flusher() { Stop(); }
 
 void Flusher::Start() {
-  // The thread must take none of the process's signals: the host's handlers belong on the host's
-  // threads.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([this] { Run(); });
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(thread_.native_handle(), "shardlog-flush");
+  thread_ = platform::StartBackgroundThread("shardlog-flush", [this] { Run(); });
 }
 
 IoStatus Flusher::Flush() {

@@ -11,7 +11,7 @@ GenerationWriter::GenerationWriter(std::shared_ptr<BufferSets> sets, std::unique
     : Outlet(std::move(sets), config, stats, problems),
       file_(std::move(file)),
       direct_(config.io.direct),
-      writer_(MakeSetWriter(config.content, config.form, this->sets().geometry())) {
+      writer_(MakeSetWriter(config.content, config.form, this->sets().geometry(), Overlap::kYes)) {
   PublishIoMode();
 }
 
@@ -76,6 +76,11 @@ uint64_t GenerationWriter::KeepOfFailed() {
   CountWritten(partial_);
   file_->KeepOfFailedWrite(partial_.bytes);
   return partial_.entries;
+}
+
+void GenerationWriter::Close() {
+  writer_->EndThread();
+  file_->Close();
 }
 
 void GenerationWriter::PublishIoMode() {

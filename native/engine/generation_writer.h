@@ -21,7 +21,7 @@ class GenerationWriter final : public Outlet {
   // Whole blocks stay in the file.
   uint64_t KeepOfFailed() override;
   void Finish() override { file_->Finish(); }
-  void Close() override { file_->Close(); }
+  void Close() override;
 
   IoMode io_mode() const override;
   io::FileInfo file_info() const override;

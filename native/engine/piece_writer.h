@@ -33,6 +33,9 @@ class PieceWriter {
   // The memory stays as it is until Write. Joined with the piece before, where it lies behind it.
   void Add(uint8_t* start, size_t bytes);
 
+  // Whether there is nothing to write.
+  bool empty() const { return pieces_.empty(); }
+
   // Whether the pieces are worth, or need, a write.
   bool IsFull() const;
 

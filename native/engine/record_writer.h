@@ -4,6 +4,7 @@
 // Thread: the flusher, or recovery. Not shared.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -14,17 +15,26 @@
 
 namespace shardlog::engine {
 
-// Where lines go, chunk by chunk.
+// Where lines go, chunk by chunk: Start, then Begin and Append for each, then Finish.
 class LineFile {
  public:
   virtual ~LineFile() = default;
   // `base`: where the file ends.
   virtual IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) = 0;
-  virtual IoStatus Append(const record::LineBuffer& chunk) = 0;
-  // What Append has kept back is written too.
+  // Before lines are put into `chunk`, which may not be the one of the last Append: clears it, with
+  // a head if it needs one. What was appended may be written from now on. Throws std::bad_alloc.
+  virtual void Begin(record::LineBuffer* chunk) { chunk->Clear(); }
+  // The chunk stays as it is until the Append after this one has returned, or Finish or Abandon
+  // has. May return the failure of an earlier chunk. Throws std::bad_alloc.
+  virtual IoStatus Append(record::LineBuffer* chunk) = 0;
+  // Everything is written when it returns, or has failed.
   virtual IoStatus Finish() = 0;
+  // In place of Finish, after a failure: nothing is being written any more when it returns.
+  virtual void Abandon() {}
+  // Ends the thread that it may have started.
+  virtual void EndThread() {}
   virtual uint64_t blocks() const = 0;
-  // File offset behind what was written.
+  // After Finish: file offset behind what was written.
   virtual uint64_t end() const = 0;
   virtual record::Framing framing() const = 0;
   // Bytes before the first line.
@@ -40,6 +50,7 @@ class RecordWriter final : public SetWriter {
                  const std::vector<SealedSegment>& segments, BlockTotals* totals) override;
   bool MayHaveWritten(const uint8_t* there, size_t size,
                       const std::vector<SealedSegment>& segments) override;
+  void EndThread() override { lines_->EndThread(); }
 
  private:
   struct Producer {
@@ -55,7 +66,8 @@ class RecordWriter final : public SetWriter {
   const Geometry geometry_;
   const std::unique_ptr<LineFile> lines_;
   record::LineMerger merger_;
-  record::LineBuffer chunk_;
+  // One is rendered into while the other is written.
+  std::array<record::LineBuffer, 2> chunks_;
   std::vector<Producer> producers_;
   std::vector<record::ProducerSegments> views_;
 };

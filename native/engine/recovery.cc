@@ -87,7 +87,8 @@ class Recovery {
         log_(log),
         trusted_(trusted),
         report_(report),
-        writer_(MakeSetWriter(sets_.arena().content(), sets_.arena().form(), sets_.geometry())) {}
+        writer_(MakeSetWriter(sets_.arena().content(), sets_.arena().form(), sets_.geometry(),
+                              Overlap::kNo)) {}
 
   void Run() {
     const uint64_t active = sets_.active();

@@ -17,13 +17,14 @@ uint64_t FirstTime(const std::vector<SealedSegment>& segments) {
   return first;
 }
 
-std::unique_ptr<SetWriter> MakeSetWriter(Content content, Form form, const Geometry& geometry) {
+std::unique_ptr<SetWriter> MakeSetWriter(Content content, Form form, const Geometry& geometry,
+                                         Overlap overlap) {
   if (content == Content::kEntries) return std::make_unique<BlockWriter>(geometry);
   std::unique_ptr<LineFile> lines;
   if (form == Form::kText) {
-    lines = std::make_unique<TextLines>();
+    lines = std::make_unique<TextLines>(overlap);
   } else {
-    lines = std::make_unique<BlockLines>();
+    lines = std::make_unique<BlockLines>(overlap);
   }
   return std::make_unique<RecordWriter>(geometry, std::move(lines));
 }

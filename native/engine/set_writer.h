@@ -11,6 +11,7 @@
 
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
+#include "engine/overlapped_writer.h"
 #include "engine/piece_writer.h"
 #include "io/file.h"
 
@@ -53,12 +54,17 @@ class SetWriter {
   // are the first behind its base.
   virtual bool MayHaveWritten(const uint8_t* there, size_t size,
                               const std::vector<SealedSegment>& segments) = 0;
+
+  // Ends the thread that Write may have started; the next Write starts it anew.
+  virtual void EndThread() {}
 };
 
 // When the first of the segments was claimed; ns since the epoch.
 uint64_t FirstTime(const std::vector<SealedSegment>& segments);
 
-// The writer for what `content` says entries are, in a file of the form `form`.
-std::unique_ptr<SetWriter> MakeSetWriter(Content content, Form form, const Geometry& geometry);
+// The writer for what `content` says entries are, in a file of the form `form`. With `overlap`,
+// lines are written by a thread of its own while the next are rendered.
+std::unique_ptr<SetWriter> MakeSetWriter(Content content, Form form, const Geometry& geometry,
+                                         Overlap overlap);
 
 }  // namespace shardlog::engine

@@ -27,21 +27,22 @@ bool SegmentRenderer::Next() {
       damaged_++;
       return false;
     }
-    const Text payload{at_ + format::kEntryPrefixBytes, size};
-    at_ = payload.from + size;
+    const uint8_t* const payload = at_ + format::kEntryPrefixBytes;
+    at_ = payload + size;
     if (Enter(payload)) return true;
     damaged_++;
   }
   return false;
 }
 
-bool SegmentRenderer::Enter(Text payload) {
-  switch (static_cast<Kind>(payload.from[0])) {
+// Payloads end at at_.
+bool SegmentRenderer::Enter(const uint8_t* payload) {
+  switch (static_cast<Kind>(payload[0])) {
     case Kind::kText:
       // A line of no bytes could not be stored as an entry.
-      if (payload.size <= kTextLineOffset) return false;
+      if (static_cast<size_t>(at_ - payload) <= kTextLineOffset) return false;
       payload_ = payload;
-      time_ = format::Load<double>(payload.from + kTextTimeOffset);
+      time_ = format::Load<double>(payload + kTextTimeOffset);
       return true;
     case Kind::kRecord:
       return EnterRecord(payload);
@@ -51,27 +52,25 @@ bool SegmentRenderer::Enter(Text payload) {
   return false;
 }
 
-bool SegmentRenderer::EnterRecord(Text payload) {
-  if (payload.size < kRecordHeaderBytes) return false;
-  payload_ = payload;
-  time_ = format::Load<double>(payload.from + kRecordTimeOffset);
+bool SegmentRenderer::EnterRecord(const uint8_t* record) {
+  if (static_cast<size_t>(at_ - record) < kRecordHeaderBytes) return false;
+  payload_ = record;
+  time_ = format::Load<double>(record + kRecordTimeOffset);
   return true;
 }
 
-bool SegmentRenderer::EnterBundle(Text payload) {
-  if (payload.size < kBundleDefinitionsOffset) return false;
-  const uint8_t* const end = payload.from + payload.size;
-  const uint8_t* at = payload.from + kBundleDefinitionsOffset;
-  for (int left = payload.from[kBundleCountOffset]; left > 0; left--) {
-    at = dictionary_.Define(at, end);
+bool SegmentRenderer::EnterBundle(const uint8_t* payload) {
+  if (static_cast<size_t>(at_ - payload) < kBundleDefinitionsOffset) return false;
+  const uint8_t* at = payload + kBundleDefinitionsOffset;
+  for (int left = payload[kBundleCountOffset]; left > 0; left--) {
+    at = dictionary_.Define(at, at_);
     if (at == nullptr) return false;
   }
-  if (at == end || static_cast<Kind>(*at) != Kind::kRecord) return false;
-  return EnterRecord({at, static_cast<size_t>(end - at)});
+  return at != at_ && static_cast<Kind>(*at) == Kind::kRecord && EnterRecord(at);
 }
 
 bool SegmentRenderer::Append(LineBuffer* out) {
-  if (static_cast<Kind>(payload_.from[0]) == Kind::kText) {
+  if (static_cast<Kind>(payload_[0]) == Kind::kText) {
     AppendText(out);
     return true;
   }
@@ -81,13 +80,13 @@ bool SegmentRenderer::Append(LineBuffer* out) {
 }
 
 void SegmentRenderer::AppendText(LineBuffer* out) const {
-  const size_t size = payload_.size - kTextLineOffset;
+  const size_t size = payload_size() - kTextLineOffset;
   char* const line = out->BeginLine(size);
-  out->EndLine(CopyText(line, payload_.from + kTextLineOffset, size, end_));
+  out->EndLine(CopyText(line, payload_ + kTextLineOffset, size, end_));
 }
 
 bool SegmentRenderer::AppendRecord(LineBuffer* out) {
-  const RecordHeader header = DecodeRecordHeader(payload_.from);
+  const RecordHeader header = DecodeRecordHeader(payload_);
   Parts parts;
   if (!FindParts(header, &parts)) return false;
   char* const line = out->BeginLine(Bound(parts));
@@ -104,7 +103,7 @@ bool SegmentRenderer::FindParts(const RecordHeader& header, Parts* parts) const 
     if (bindings == nullptr) return false;
     parts->bindings = {bindings->bytes, bindings->size};
   }
-  parts->values = {payload_.from + kRecordHeaderBytes, payload_.from + payload_.size, end_};
+  parts->values = {payload_ + kRecordHeaderBytes, at_, end_};
   if (parts->time_form != TimeForm::kText) return true;
   // It stands behind the values but is printed before them.
   Source at = parts->values;
@@ -131,8 +130,9 @@ size_t SegmentRenderer::Bound(const Parts& parts) const {
   constexpr size_t kBraceAndNewline = 2;
   const size_t fixed = parts.head.size + parts.bindings.size + parts.message.size +
                        parts.keys_size + TimeText::kBytes + kBraceAndNewline;
-  if (payload_.size <= kUncountedBytes) return fixed + payload_.size * kEscapedBytes;
-  return fixed + payload_.size + CountEscaped(payload_.from, payload_.size) * (kEscapedBytes - 1) +
+  const size_t size = payload_size();
+  if (size <= kUncountedBytes) return fixed + size * kEscapedBytes;
+  return fixed + size + CountEscaped(payload_, size) * (kEscapedBytes - 1) +
          (parts.count + size_t{1}) * kValueBytes;
 }
 

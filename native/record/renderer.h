@@ -54,9 +54,11 @@ class SegmentRenderer {
     Source values;  // and what follows them
   };
 
-  bool Enter(Text payload);
-  bool EnterRecord(Text payload);
-  bool EnterBundle(Text payload);
+  size_t payload_size() const { return static_cast<size_t>(at_ - payload_); }
+
+  bool Enter(const uint8_t* payload);
+  bool EnterRecord(const uint8_t* record);
+  bool EnterBundle(const uint8_t* payload);
   void AppendText(LineBuffer* out) const;
   bool AppendRecord(LineBuffer* out);
   bool FindParts(const RecordHeader& header, Parts* parts) const;
@@ -67,11 +69,14 @@ class SegmentRenderer {
 
   Dictionary dictionary_;
   TimeText time_text_;
+  // The payload that Next moved to, which ends at at_: a TEXT, or a RECORD without the bundle
+  // around it. Apart from at_, so that a compiler does not load both at once: they are stored one
+  // by one, and the load would wait until these stores, and all those of the line before, are in
+  // the cache.
+  const uint8_t* payload_ = nullptr;
+  double time_ = 0;
   const uint8_t* at_ = nullptr;   // the next entry
   const uint8_t* end_ = nullptr;  // of the segment
-  // The payload that Next moved to: a TEXT, or a RECORD without the bundle around it.
-  Text payload_;
-  double time_ = 0;
   uint64_t damaged_ = 0;
 };
 
