@@ -2,7 +2,7 @@ import { type DirectRoute, LEASE, LEASE_WORDS } from '../engine/lease'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format'
 import type { Definition } from './definition'
 import type { LineNode } from './line-tree'
-import { IMPOSSIBLE, type LineStyle, NO_ROOM, RecordPayload, UTF8_BYTES } from './record-payload'
+import { IMPOSSIBLE, type LineStyle, OWN_START, RecordPayload, UTF8_BYTES } from './record-payload'
 import { KIND_BUNDLE, KIND_TEXT, TEXT_LINE, TEXT_TIME } from './wire'
 
 type ToFields = (values: readonly unknown[]) => object
@@ -54,25 +54,23 @@ export interface RecordTarget {
 const { WORD, BUFFER, START, LIMIT, ACCEPTED, SERIAL } = LEASE
 const FIRST_OFFSET: number = BLOCK_HEADER_BYTES
 const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
-const FIRST_SCRATCH_BYTES = 16 * 1024
-/** Not 0, which is NO_ROOM. */
-const SCRATCH_BODY = 1
+/** Memory for a text that is kept for the next one. */
+const KEPT_BYTES = 256 * 1024
 
 // Of this thread, over all its logs: a definition knows by this number alone where it is known.
 let segments = 0
+// Of this thread: what is being written. A getter, a conversion or a `toJSON` may log, to the same segment.
+let writing: RecordPayload | null = null
 
 /** Makes the encoder of one thread for one log. */
 export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder {
   let open = direct !== null
   const lease: Int32Array = direct?.lease ?? new Int32Array(LEASE_WORDS)
   const words: Int32Array = direct?.words ?? new Int32Array(1)
-  let current = -1
-  const targets: Buffer[] = []
-  const views: DataView[] = []
+  const buffers: ArrayBuffer[] = []
   let leased: Buffer = Buffer.alloc(0)
   let leasedView = new DataView(leased.buffer)
-  let scratch = Buffer.allocUnsafeSlow(FIRST_SCRATCH_BYTES)
-  let scratchView = new DataView(scratch.buffer)
+  let scratch = leased
 
   const payload = new RecordPayload()
 
@@ -82,13 +80,6 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
 
   let busy = false
   let nested: RecordEncoder | undefined
-  const waiting: Buffer[] = []
-
-  function look(buffer: number): void {
-    leased = targets[buffer] ??= Buffer.from(direct!.buffer(buffer))
-    leasedView = views[buffer] ??= new DataView(leased.buffer)
-    current = buffer
-  }
 
   function isKnown(definition: Definition | null): boolean {
     return definition === null || definition.definedIn === segment
@@ -101,16 +92,21 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     )
   }
 
-  /** Numbers the leased segment. */
+  /** Looks at the leased segment and numbers it. */
   function noticeSegment(): void {
     serial = lease[SERIAL]!
     segment = ++segments
+    const index = lease[BUFFER]!
+    buffers[index] ??= direct!.buffer(index)
+    const buffer = buffers[index]!
+    leased = Buffer.from(buffer, lease[START]!, lease[LIMIT]!)
+    leasedView = new DataView(buffer, leased.byteOffset, leased.length)
   }
 
-  /** Accepts what lies at [base + 4, end) of the leased segment, whose word `word` was `offset` before. */
-  function accept(word: number, offset: number, base: number, end: number): boolean {
-    leasedView.setUint32(base, end - base - PREFIX_BYTES, true)
-    if (Atomics.compareExchange(words, word, offset, offset + end - base) !== offset) return false
+  /** Accepts what lies at [offset + 4, end) of the leased segment, whose word `word` was `offset` before. */
+  function accept(word: number, offset: number, end: number): boolean {
+    leasedView.setUint32(offset, end - offset - PREFIX_BYTES, true)
+    if (Atomics.compareExchange(words, word, offset, end) !== offset) return false
     // In 32 bits: a double would be a heap allocation for each record until this function is optimised.
     lease[ACCEPTED] = lease[ACCEPTED]! + 1
     return true
@@ -123,101 +119,78 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
 
   /** Makes the leased segment, and nothing older, what `leased` and `segment` are. */
   function notice(): void {
-    if (lease[BUFFER] !== current) look(lease[BUFFER]!)
     if (lease[SERIAL] !== serial) noticeSegment()
   }
 
-  /** Of an object's `fields`, or of `values` with the keys of `node`. */
+  /** Writes a record of an object's `fields`, or of `values` with the keys of `node`, and accepts it. */
   function recordNow(
     style: LineStyle,
     time: number,
     timeText: string,
     fields: object | null,
     node: LineNode | null,
+    toFields: ToFields | null,
     values: readonly unknown[],
     text: unknown
   ): boolean {
     const word = lease[WORD]!
     const offset = words[word]!
+    let at = OWN_START
+    let limit = 0
     // Sealed words are negative.
-    if (!open || offset < FIRST_OFFSET) return false
-    notice()
-    payload.aim(leased, leasedView)
-    const base = lease[START]! + offset
-    const at = base + PREFIX_BYTES
-    const limit = lease[START]! + lease[LIMIT]!
+    if (open && offset >= FIRST_OFFSET) {
+      notice()
+      payload.aim(leased, leasedView)
+      at = offset + PREFIX_BYTES
+      limit = lease[LIMIT]!
+    } else {
+      limit = payload.aimAside()
+    }
     const end =
       node === null
         ? payload.ofFields(at, limit, style, time, timeText, fields, text)
         : payload.ofValues(at, limit, style, time, timeText, node, values, text)
-    return end > 0 && allKnown(style) && accept(word, offset, base, end)
-  }
-
-  /** A record with the definitions that its segment lacks. */
-  function recordBundle(
-    style: LineStyle,
-    time: number,
-    timeText: string,
-    fields: object | null,
-    text: unknown
-  ): boolean {
-    const length = bodyInScratch(style, time, timeText, fields, text)
-    if (length === IMPOSSIBLE) return writeText(time, style.line(time, timeText, fields, text))
-    return bundleIntoLease(style, length) || bundleByCall(style, length)
-  }
-
-  function bodyInScratch(
-    style: LineStyle,
-    time: number,
-    timeText: string,
-    fields: object | null,
-    text: unknown
-  ): number {
-    for (;;) {
-      payload.aim(scratch, scratchView)
-      const end = payload.ofFields(SCRATCH_BODY, scratch.length, style, time, timeText, fields, text)
-      if (end !== NO_ROOM) return end === IMPOSSIBLE ? IMPOSSIBLE : end - SCRATCH_BODY
-      growScratch(2 * scratch.length)
+    if (end === IMPOSSIBLE) {
+      return writeText(time, style.line(time, timeText, toFields === null ? fields : toFields(values), text))
     }
+    if (!payload.isAside && allKnown(style) && accept(word, offset, end)) return true
+    const accepted = bundleIntoLease(style, at, end) || bundleByCall(style, at, end)
+    payload.release()
+    return accepted
   }
 
-  function growScratch(size: number): void {
-    scratch = Buffer.allocUnsafeSlow(size)
-    scratchView = new DataView(scratch.buffer)
-  }
-
-  /** Writes the bundle of the record in the scratch. Its end. */
-  function putBundle(to: Buffer, at: number, definitions: readonly Definition[], length: number): number {
-    to[at] = KIND_BUNDLE
-    to[at + 1] = definitions.length
+  /** Writes a bundle of the record at [from, to) of the payload, perhaps over it. Its end. */
+  function putBundle(target: Buffer, at: number, definitions: readonly Definition[], from: number, to: number): number {
+    const size = bundleBytes(definitions, to - from)
+    payload.bytes.copy(target, at + size - (to - from), from, to)
+    target[at] = KIND_BUNDLE
+    target[at + 1] = definitions.length
     let end = at + 2
     for (const definition of definitions) {
-      to.set(definition.bytes, end)
+      target.set(definition.bytes, end)
       end += definition.bytes.length
     }
-    to.set(scratch.subarray(SCRATCH_BODY, SCRATCH_BODY + length), end)
-    return end + length
+    return at + size
   }
 
-  function bundleIntoLease(style: LineStyle, length: number): boolean {
+  function bundleIntoLease(style: LineStyle, from: number, to: number): boolean {
     const word = lease[WORD]!
     const offset = words[word]!
     if (!open || offset < FIRST_OFFSET) return false
     notice()
     const definitions = unknown(style, false)
-    const size = bundleBytes(definitions, length)
-    if (offset + PREFIX_BYTES + size > lease[LIMIT]!) return false
-    const base = lease[START]! + offset
-    if (!accept(word, offset, base, putBundle(leased, base + PREFIX_BYTES, definitions, length))) return false
+    const at = offset + PREFIX_BYTES
+    if (at + bundleBytes(definitions, to - from) > lease[LIMIT]!) return false
+    if (!accept(word, offset, putBundle(leased, at, definitions, from, to))) return false
     for (const definition of definitions) definition.definedIn = segment
     return true
   }
 
-  function bundleByCall(style: LineStyle, length: number): boolean {
+  function bundleByCall(style: LineStyle, from: number, to: number): boolean {
     const definitions = unknown(style, true)
-    const size = bundleBytes(definitions, length)
+    const size = bundleBytes(definitions, to - from)
     const bundle = Buffer.allocUnsafe(size)
-    putBundle(bundle, 0, definitions, length)
+    putBundle(bundle, 0, definitions, from, to)
     if (!logBytes(bundle, 0, size)) return false
     // Where the call has leased a segment for it, the bundle is the first entry there, and the next records need none.
     if (open && lease[SERIAL] !== serial && words[lease[WORD]!] === FIRST_OFFSET + PREFIX_BYTES + size) {
@@ -238,25 +211,19 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     const word = lease[WORD]!
     const offset = words[word]!
     if (open && offset >= FIRST_OFFSET && offset + PREFIX_BYTES + most <= lease[LIMIT]!) {
-      if (lease[BUFFER] !== current) look(lease[BUFFER]!)
-      const base = lease[START]! + offset
-      if (accept(word, offset, base, putText(leased, base + PREFIX_BYTES, time, line))) return true
+      notice()
+      if (accept(word, offset, putText(leased, offset + PREFIX_BYTES, time, line))) return true
     }
-    if (scratch.length < most) growScratch(most)
-    return logBytes(scratch, 0, putText(scratch, 0, time, line))
+    if (scratch.length < most) scratch = Buffer.allocUnsafeSlow(most)
+    const text = scratch
+    if (most > KEPT_BYTES) scratch = Buffer.alloc(0)
+    return logBytes(text, 0, putText(text, 0, time, line))
   }
 
-  /** A record that is made while another one is, by a getter or a serializer, waits for that one's end. */
+  /** For a record that is made while another one is, by a getter or a conversion. */
   function inner(): RecordEncoder {
-    nested ??= recordEncoder({
-      direct: null,
-      logBytes: (from, start, end) => waiting.push(Buffer.from(from.subarray(start, end))) > 0
-    })
+    nested ??= recordEncoder({ direct: null, logBytes })
     return nested
-  }
-
-  function sendWaiting(): void {
-    for (const entry of waiting.splice(0)) logBytes(entry, 0, entry.length)
   }
 
   function record(
@@ -269,13 +236,15 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     values: readonly unknown[],
     text: unknown
   ): boolean {
+    const outer = writing
+    if (outer !== null) outer.stepAside()
     busy = true
+    writing = payload
     try {
-      if (recordNow(style, time, timeText, fields, node, values, text)) return true
-      return recordBundle(style, time, timeText, toFields === null ? fields : toFields(values), text)
+      return recordNow(style, time, timeText, fields, node, toFields, values, text)
     } finally {
       busy = false
-      if (waiting.length > 0) sendWaiting()
+      writing = outer
     }
   }
 
@@ -288,9 +257,16 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
       busy
         ? inner().event(style, time, timeText, node, toFields, values, text)
         : record(style, time, timeText, null, node, toFields, values, text),
-    text: (time, line) => (busy ? inner().text(time, line) : writeText(time, line)),
-    payload: (bytes, start, end) => (busy ? inner().payload(bytes, start, end) : logBytes(bytes, start, end)),
-    close: () => {
+    text(time, line) {
+      writing?.stepAside()
+      return writeText(time, line)
+    },
+    payload(bytes, start, end) {
+      writing?.stepAside()
+      return logBytes(bytes, start, end)
+    },
+    close() {
+      if (busy) payload.stepAside()
       open = false
     }
   }

@@ -43,10 +43,17 @@ export const UTF8_BYTES = 3
 /** The most that a tag with a fixed size takes. */
 const FIXED_BYTES = 9
 
-/** The record does not fit into its room. */
-export const NO_ROOM = 0
+/** A value does not fit into the room. */
+const NO_ROOM = 0
 /** It cannot be said as a record: too many keys, or too long a key. */
 export const IMPOSSIBLE = -1
+
+/** Where a record begins in memory of the payload's own; not 0, which is NO_ROOM. */
+export const OWN_START = 1
+/** Room that is made behind what is written, at the least. */
+const ROOM_BYTES = 16 * 1024
+/** Memory that is kept for the next record. */
+const KEPT_BYTES = 256 * 1024
 
 const isOwn = Object.prototype.hasOwnProperty
 
@@ -54,16 +61,79 @@ interface WellFormed {
   isWellFormed(): boolean
 }
 
-/** Writes the payloads of records (docs/record-format.md, section 3) into memory. Offsets are never 0, which is NO_ROOM. */
+/**
+ * Writes the payloads of records (docs/record-format.md, section 3) into memory. Offsets are never 0, which is NO_ROOM. A record that
+ * does not fit is gone on with in memory of the payload's own, so that each value is read and converted once.
+ */
 export class RecordPayload {
   #bytes: Buffer = Buffer.alloc(0)
   #view = new DataView(this.#bytes.buffer)
+  #own = this.#bytes
+  #ownView = this.#view
+  #start = OWN_START
+  /** Of the value that found no room. */
+  #json: string | null = null
   #template: Template | null = null
 
   /** The memory that is written to from now on; `view` is of the same. */
   aim(bytes: Buffer, view: DataView): void {
     this.#bytes = bytes
     this.#view = view
+  }
+
+  /** From now on memory of the payload's own is written to, from OWN_START. Returns the end of its room. */
+  aimAside(): number {
+    if (this.#own.length < ROOM_BYTES) this.#grow(ROOM_BYTES)
+    this.aim(this.#own, this.#ownView)
+    return this.#own.length
+  }
+
+  /** Where the record lies: what `aim` was given, or memory of the payload's own. */
+  get bytes(): Buffer {
+    return this.#bytes
+  }
+
+  get isAside(): boolean {
+    return this.#bytes === this.#own
+  }
+
+  /** Leaves what `aim` has given to somebody else, also in the middle of a record. */
+  stepAside(): void {
+    if (!this.isAside) this.#moveAside(this.#bytes.length)
+  }
+
+  /** The record has been used: memory of an uncommonly long one is given back. */
+  release(): void {
+    if (this.#own.length <= KEPT_BYTES) return
+    this.#own = Buffer.alloc(0)
+    this.#ownView = new DataView(this.#own.buffer)
+    this.aim(this.#own, this.#ownView)
+  }
+
+  #grow(size: number): void {
+    this.#own = Buffer.allocUnsafeSlow(size)
+    this.#ownView = new DataView(this.#own.buffer)
+  }
+
+  /** Goes on in memory of its own, at the same offsets, with more room; what has been written ends at `end`. */
+  #moveAside(end: number): void {
+    const written = this.#bytes
+    const least = this.isAside ? 2 * written.length : end + ROOM_BYTES
+    if (this.#own.length < least) this.#grow(least)
+    if (this.#start < end) written.copy(this.#own, this.#start, this.#start, end)
+    this.aim(this.#own, this.#ownView)
+  }
+
+  /** Puts at `at` what found no room. Where it ends; the room then is that of `bytes`. */
+  #putAside(at: number, value: unknown, style: LineStyle): number {
+    const json = this.#json
+    this.#json = null
+    for (;;) {
+      this.#moveAside(at)
+      const { length } = this.#bytes
+      const end = json === null ? this.#putValue(at, length, value, style) : this.#putUtf8(TAG_JSON, at, length, json)
+      if (end !== NO_ROOM) return end
+    }
   }
 
   /** What the record written last refers to, beside its bindings. */
@@ -118,9 +188,15 @@ export class RecordPayload {
     return at + 9
   }
 
+  #putJson(at: number, limit: number, json: string): number {
+    const end = this.#putUtf8(TAG_JSON, at, limit, json)
+    if (end === NO_ROOM) this.#json = json
+    return end
+  }
+
   #putOther(at: number, limit: number, value: unknown, style: LineStyle): number {
     const json = style.stringify(value)
-    return json === undefined ? this.#putTag(at, TAG_ABSENT) : this.#putUtf8(TAG_JSON, at, limit, json)
+    return json === undefined ? this.#putTag(at, TAG_ABSENT) : this.#putJson(at, limit, json)
   }
 
   /** NO_ROOM, or where the value ends. */
@@ -137,11 +213,27 @@ export class RecordPayload {
   /** Behind the fields: the text of the time, a message that the template does not hold. */
   #putRest(at: number, limit: number, style: LineStyle, timeText: string, text: unknown): number {
     let end = at
-    if (style.kind.timeForm === TIME_TEXT) end = this.#putUtf8(TAG_JSON, end, limit, timeText)
-    return end === NO_ROOM || this.#template!.message !== null ? end : this.#putValue(end, limit, text, style)
+    let room = limit
+    if (style.kind.timeForm === TIME_TEXT) {
+      end = this.#putJson(at, room, timeText)
+      if (end === NO_ROOM) {
+        end = this.#putAside(at, timeText, style)
+        room = this.#bytes.length
+      }
+    }
+    if (this.#template!.message !== null) return end
+    return this.#putValue(end, room, text, style) || this.#putAside(end, text, style)
   }
 
-  /** Writes a record of an object's fields to [at, limit). Its end, NO_ROOM or IMPOSSIBLE. */
+  /** Where the values begin, once there is room for the header. */
+  #begin(at: number, limit: number): number {
+    this.#start = at
+    const end = at + HEADER_BYTES
+    if (end > limit) this.#moveAside(at)
+    return end
+  }
+
+  /** Writes a record of an object's fields to [at, limit), or to memory of its own. Its end, or IMPOSSIBLE. */
   ofFields(
     at: number,
     limit: number,
@@ -151,8 +243,8 @@ export class RecordPayload {
     fields: object | null,
     text: unknown
   ): number {
-    let end = at + HEADER_BYTES
-    if (end > limit) return NO_ROOM
+    let end = this.#begin(at, limit)
+    let room = end > limit ? this.#bytes.length : limit
     let node: LineNode | null = style.tree.root
     if (fields !== null) {
       for (const key in fields) {
@@ -161,11 +253,15 @@ export class RecordPayload {
         if (node === null) return IMPOSSIBLE
         let value: unknown = (fields as Record<string, unknown>)[key]
         if (node.convert !== null && value !== undefined) value = node.convert(value)
-        end = this.#putValue(end, limit, value, style)
-        if (end === NO_ROOM) return NO_ROOM
+        const from = end
+        end = this.#putValue(from, room, value, style)
+        if (end === NO_ROOM) {
+          end = this.#putAside(from, value, style)
+          room = this.#bytes.length
+        }
       }
     }
-    return this.#finish(at, end, limit, style, time, timeText, node, text)
+    return this.#finish(at, end, room, style, time, timeText, node, text)
   }
 
   /** As `ofFields`, of values whose keys are those of `node`. */
@@ -179,14 +275,18 @@ export class RecordPayload {
     values: readonly unknown[],
     text: unknown
   ): number {
-    let end = at + HEADER_BYTES
-    if (end > limit) return NO_ROOM
+    let end = this.#begin(at, limit)
+    let room = end > limit ? this.#bytes.length : limit
     const { count } = node
     for (let i = 0; i < count; i++) {
-      end = this.#putValue(end, limit, values[i], style)
-      if (end === NO_ROOM) return NO_ROOM
+      const from = end
+      end = this.#putValue(from, room, values[i], style)
+      if (end === NO_ROOM) {
+        end = this.#putAside(from, values[i], style)
+        room = this.#bytes.length
+      }
     }
-    return this.#finish(at, end, limit, style, time, timeText, node, text)
+    return this.#finish(at, end, room, style, time, timeText, node, text)
   }
 
   /** Writes what follows the values, which end at `from`, and the header at `at`. Returns as `ofFields`. */
@@ -206,7 +306,6 @@ export class RecordPayload {
     if (template === null) return IMPOSSIBLE
     if (template.message === null || style.kind.timeForm === TIME_TEXT) {
       end = this.#putRest(end, limit, style, timeText, text)
-      if (end === NO_ROOM) return NO_ROOM
     }
     const view = this.#view
     this.#bytes[at] = KIND_RECORD

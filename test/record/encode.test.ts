@@ -111,7 +111,7 @@ describe('the record encoder', () => {
     expect(lines(log)).toHaveLength(100)
   })
 
-  it('a record made by a getter comes behind the one it is part of, and neither is made twice', () => {
+  it('a record made by a getter comes before the one it is part of, and neither is made twice', () => {
     const log = new FakeLog(65_536)
     const encoder = recordEncoder(log)
     const text = style()
@@ -124,8 +124,82 @@ describe('the record encoder', () => {
     }
     for (let i = 0; i < 3; i++) encoder.record(text, i, '', fields, 'outer')
     expect(lines(log).map(line => /inner text|"msg":"\w+"/.exec(line)![0])).toEqual(
-      [0, 1, 2].flatMap(() => ['"msg":"outer"', '"msg":"inner"', 'inner text'])
+      [0, 1, 2].flatMap(() => ['"msg":"inner"', 'inner text', '"msg":"outer"'])
     )
+  })
+
+  it('reads, converts and stringifies each value once, also where its segment ends, is sealed or knows nothing of it', () => {
+    const log = new FakeLog(600)
+    const encoder = recordEncoder(log)
+    const count = { got: 0, converted: 0, stringified: 0 }
+    const convert = (value: unknown) => ({ was: value, converted: ++count.converted })
+    const text = style({ tree: tree(key => (key === 'converted' ? convert : null)) })
+    const fields = (i: number) => ({
+      get got() {
+        // The flusher may come in the middle of a record.
+        if (i % 7 === 0) log.seal()
+        return ++count.got
+      },
+      pad: 'x'.repeat(i % 100),
+      converted: 1,
+      stringified: { toJSON: () => ++count.stringified }
+    })
+    const records = 500
+    for (let i = 0; i < records; i++) encoder.record(text, i, '', fields(i), `message ${i % 3}`)
+    expect(count).toEqual({ got: records, converted: records, stringified: records })
+    const made = lines(log).map(line => JSON.parse(line) as { got: number; stringified: number; converted: object })
+    expect(made.map(line => [line.got, line.stringified])).toEqual(
+      Array.from({ length: records }, (_, i) => [i + 1, i + 1])
+    )
+  })
+
+  it('records made within records, by several encoders of one lease, are whole and where pino has them', () => {
+    const log = new FakeLog(2_000)
+    const encoders = [recordEncoder(log), recordEncoder(log)]
+    const text = style()
+    const expected: string[] = []
+    const say = (depth: number, i: number): void => {
+      const fields = {
+        before: 'x'.repeat(i % 50),
+        get inner() {
+          if (depth > 0) for (let each = 0; each < 2; each++) say(depth - 1, i + each)
+          return depth
+        },
+        after: i
+      }
+      encoders[(depth + i) % 2]!.record(text, i, '', fields, `m${depth}`)
+      expected.push(text.line(i, '', { before: fields.before, inner: depth, after: i }, `m${depth}`))
+    }
+    for (let i = 0; i < 60; i++) say(3, i)
+    expect(lines(log)).toEqual(expected)
+  })
+
+  it('a log that is closed in the middle of a record refuses it', () => {
+    const log = new FakeLog(4096)
+    const encoder = recordEncoder(log)
+    encoder.record(style(), 1, '', { a: 1 }, 'x')
+    const fields = {
+      get closes() {
+        encoder.close()
+        log.accepts = false
+        return 1
+      }
+    }
+    expect(encoder.record(style(), 2, '', fields, 'x')).toBe(false)
+    expect(lines(log)).toEqual([style().line(1, '', { a: 1 }, 'x')])
+  })
+
+  it('an enormous record is made, whatever its segment has room for', () => {
+    const log = new FakeLog(64 << 20)
+    const encoder = recordEncoder(log)
+    const [huge, object] = ['x'.repeat(5 << 20), { deep: ['é'.repeat(3 << 20)] }]
+    for (const fields of [{ huge }, { object }]) expect(encoder.record(style(), 1, '', fields, 'x')).toBe(true)
+    expect(encoder.text(1, `${huge}\n`)).toBe(true)
+    expect(lines(log).map(line => line.length)).toEqual([
+      style().line(1, '', { huge }, 'x').length,
+      style().line(1, '', { object }, 'x').length,
+      huge.length + 1
+    ])
   })
 
   it('what a getter throws goes to the caller, and the next record is made', () => {
