@@ -3,7 +3,7 @@
 import type { Internals } from '../pino/internals'
 import { chindingsSym } from '../pino/symbols'
 import { isOptions, type Rules, refuse, resolved, rules } from './check'
-import { holdUntilExit, release } from './exit-flush'
+import { holdUntilExit, isExiting, release, watchExit } from './exit-flush'
 import type { DedupeOptions, FeatureOptions } from './options'
 import { sameValue } from './same-value'
 
@@ -64,12 +64,13 @@ export class Deduplicator {
     this.#window = window
     this.#keys = keys
     this.#summarize = summarize
+    watchExit()
   }
 
   /** Whether the record repeats the last one, and is only counted. */
   holds(logger: Internals, fields: object | null | undefined, message: unknown, level: number): boolean {
     const flood = this.#flood
-    if (flood === null || !this.#repeats(flood, logger, fields, message, level)) return false
+    if (flood === null || isExiting() || !this.#repeats(flood, logger, fields, message, level)) return false
     this.#repeated++
     if (++flood.repeats === 1) this.#wait(flood)
     return true
