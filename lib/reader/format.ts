@@ -28,7 +28,7 @@ function hasTrailer(bytes: Buffer): boolean {
 function beginsBlock(bytes: Buffer, at: number): boolean {
   if (bytes.length < at + BLOCK_HEADER_BYTES) return false
   const valid = bytes.readUInt32LE(at + 4)
-  if (!isPlausibleHeader(bytes.readUInt32LE(at), valid)) return false
+  if (valid === 0 || !isPlausibleHeader(bytes.readUInt32LE(at), valid)) return false
   const start = at + BLOCK_HEADER_BYTES
   const have = Math.min(valid, bytes.length - start)
   const whole = wholeEntries(bytes, start, have).bytes

@@ -98,7 +98,7 @@ export class LineScanner implements Scanner {
       const have =
         rest <= 0 ? 0 : Math.min(rest, await this.window.load(this.position, wanted, Math.min(2 * wanted, rest)))
       const ended = have < wanted || have === rest || have === 0
-      const items = this.take(have, ended)
+      const items = this.take(have, need - 1, ended)
       if (items) return items
       if (ended && have === 0) return null
       if (ended && this.options.live && this.long < 0) return null
@@ -106,17 +106,17 @@ export class LineScanner implements Scanner {
     }
   }
 
-  /** What can be delivered of `have` bytes from the position on; null if more have to be read. */
-  private take(have: number, ended: boolean): ScanItem[] | null {
+  /** What can be delivered of `have` bytes from the position on, the first `searched` without newline; null if more have to be read. */
+  private take(have: number, searched: number, ended: boolean): ScanItem[] | null {
     const index = this.window.index(this.position)
     const bytes = this.window.buffer.subarray(index, index + have)
     if (this.long >= 0) return this.takeLong(bytes, ended)
-    const whole = bytes.lastIndexOf(NEWLINE) + 1
-    if (whole > 0) return [this.lines(index, whole)]
-    if (have >= MAX_LINE_BYTES) {
+    if (have > MAX_LINE_BYTES && !bytes.subarray(0, MAX_LINE_BYTES).includes(NEWLINE)) {
       this.long = this.position
       return this.takeLong(bytes, ended)
     }
+    const newline = bytes.subarray(searched).lastIndexOf(NEWLINE)
+    if (newline >= 0) return [this.lines(index, searched + newline + 1)]
     if (!ended || have === 0 || this.options.live) return null
     return this.unended(index, bytes)
   }

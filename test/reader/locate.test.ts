@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { arenaPaths, openArenaOf } from '../../lib/arena/locate'
 import { Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
@@ -26,6 +26,25 @@ describe('where an arena lies', () => {
     fs.writeFileSync(logFilePath, '')
     expect(openArenaOf(logFilePath)?.path).toBe(arenaPath)
     logger.closeSync()
+  })
+
+  it("in /dev/shm only if it is our user's or that of the log's owner", () => {
+    const logFilePath = tempLog()
+    const logger = new Logger({ ...native, logFilePath, crashSafe: 'shm' })
+    onTestFinished(() => logger.closeSync())
+    const { arenaPath } = logger.getStatsSnapshot()
+    const uid = fs.statSync(logFilePath).uid
+    const user = vi.spyOn(process as Required<NodeJS.Process>, 'geteuid')
+    user.mockReturnValue(uid + 1)
+    expect(openArenaOf(logFilePath)?.path).toBe(arenaPath)
+    const { fstatSync } = fs
+    const given = vi.spyOn(fs, 'fstatSync').mockImplementation((fd: number) => {
+      return Object.assign(fstatSync(fd), { uid: uid + 2 }) as never
+    })
+    expect(openArenaOf(logFilePath)).toBeNull()
+    user.mockReturnValue(uid + 2)
+    expect(arenaPaths(logFilePath)).toContain(arenaPath)
+    given.mockRestore()
   })
 
   it('no log: beside it only', () => {
