@@ -11,6 +11,7 @@ interface LogFile {
   ino: bigint
   /** User that it belongs to. */
   uid: bigint
+  birthtimeNs: bigint
 }
 
 /**
@@ -31,25 +32,40 @@ function openTrusted(file: string, log: LogFile): number | null {
   return null
 }
 
+/** What the header of a trusted file in /dev/shm says of its log; null if the file is no arena, or not to be trusted. */
+function readLogOf(file: string, log: LogFile): { path: Buffer; dev: bigint; created: bigint } | null {
+  const fd = openTrusted(file, log)
+  if (fd === null) return null
+  try {
+    const header = Buffer.alloc(ARENA_HEADER_BYTES)
+    if (fs.readSync(fd, header, 0, header.length, 0) !== header.length) return null
+    if (header.toString('latin1', 0, ARENA_MAGIC.length) !== ARENA_MAGIC) return null
+    return {
+      path: header.subarray(HEADER.path, HEADER.path + header.readUInt32LE(HEADER.pathBytes)),
+      dev: header.readBigUInt64LE(HEADER.logDevice),
+      created: header.readBigUInt64LE(HEADER.createdTime)
+    }
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
 /**
  * Whether `file` in /dev/shm is an arena whose log was opened as `name` on the device of `log`. Its own name tells the inode that the
  * log had when it was opened; this finds it after the log was deleted or rotated.
  */
 function isArenaOf(file: string, name: string, log: LogFile): boolean {
-  const fd = openTrusted(file, log)
-  if (fd === null) return false
-  try {
-    const header = Buffer.alloc(ARENA_HEADER_BYTES)
-    if (fs.readSync(fd, header, 0, header.length, 0) !== header.length) return false
-    const bytes = header.readUInt32LE(HEADER.pathBytes)
-    return (
-      header.toString('latin1', 0, ARENA_MAGIC.length) === ARENA_MAGIC &&
-      header.readBigUInt64LE(HEADER.logDevice) === log.dev &&
-      header.subarray(HEADER.path, HEADER.path + bytes).equals(Buffer.from(name))
-    )
-  } finally {
-    fs.closeSync(fd)
-  }
+  const of = readLogOf(file, log)
+  return of !== null && of.dev === log.dev && of.path.equals(Buffer.from(name))
+}
+
+/**
+ * Whether an arena that is named after the inode of `log` is that of a log which has gone, and whose inode the file system gave to this one:
+ * it names another path, and is older. A log that was moved is older than its arena.
+ */
+function isOfAnotherLog(file: string, name: string, log: LogFile): boolean {
+  const of = readLogOf(file, log)
+  return of !== null && !of.path.equals(Buffer.from(name)) && log.birthtimeNs > of.created
 }
 
 function isTrusted(file: string, log: LogFile): boolean {
@@ -59,10 +75,11 @@ function isTrusted(file: string, log: LogFile): boolean {
 }
 
 function shmArenas(logPath: string, log: LogFile): string[] {
+  const name = path.resolve(logPath)
   const own = `${SHM}/shardlog-${log.dev}-${log.ino}.arena`
-  const names = fs.existsSync(SHM) ? fs.readdirSync(SHM).filter(name => SHM_NAME.test(name)) : []
-  const others = names.map(name => path.join(SHM, name)).filter(file => isArenaOf(file, path.resolve(logPath), log))
-  return isTrusted(own, log) ? [own, ...others] : others
+  const names = fs.existsSync(SHM) ? fs.readdirSync(SHM).filter(file => SHM_NAME.test(file)) : []
+  const others = names.map(file => path.join(SHM, file)).filter(file => isArenaOf(file, name, log))
+  return isTrusted(own, log) && !isOfAnotherLog(own, name, log) ? [own, ...others] : others
 }
 
 /**

@@ -47,6 +47,26 @@ describe('where an arena lies', () => {
     given.mockRestore()
   })
 
+  it('in /dev/shm, but not if it is that of a log which has gone, and whose inode the log has now', async () => {
+    const [older, other, younger] = [tempLog(), tempLog(), tempLog()]
+    fs.writeFileSync(older, '')
+    const logger = new Logger({ ...native, logFilePath: other, crashSafe: 'shm' })
+    // The clock of file systems goes in ticks.
+    await new Promise(resolve => setTimeout(resolve, 50))
+    fs.writeFileSync(younger, '')
+    const copies = [older, younger].map(log => {
+      const { dev, ino } = fs.statSync(log)
+      const copy = `/dev/shm/shardlog-${dev}-${ino}.arena`
+      fs.copyFileSync(logger.getStatsSnapshot().arenaPath as string, copy)
+      onTestFinished(() => fs.rmSync(copy))
+      return copy
+    })
+    logger.closeSync()
+    // A log that was moved is older than its arena.
+    expect(arenaPaths(older)).toContain(copies[0])
+    expect(arenaPaths(younger)).not.toContain(copies[1])
+  })
+
   it('no log: beside it only', () => {
     const missing = path.join(path.dirname(tempLog()), 'missing.log')
     expect(arenaPaths(missing)).toEqual([`${missing}.arena`])
