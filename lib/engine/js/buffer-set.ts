@@ -37,7 +37,12 @@ export class Run {
     this.payload += payload
   }
 
-  /** Copies the entries. Their bytes. */
+  /** The entries as they lie in the shard. */
+  get bytes(): Buffer {
+    return this.shard.memory.subarray(this.start + BLOCK_HEADER_BYTES, this.start + this.offset)
+  }
+
+  /** Copies the entries. The number of their bytes. */
   copy(to: Buffer, at: number): number {
     return this.shard.memory.copy(to, at, this.start + BLOCK_HEADER_BYTES, this.start + this.offset)
   }

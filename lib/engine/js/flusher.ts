@@ -1,13 +1,18 @@
 import { performance } from 'node:perf_hooks'
-import { fromSystemError, resumed, type ShardlogError } from '../../errors'
-import type { ResolvedConfig } from '../../types'
+import { fromSystemError, resumed, ShardlogError } from '../../errors'
 import type { Buffers } from './buffers'
 import type { Counters } from './counters'
 import type { FlushTimes } from './flush-times'
-import type { SetWriter } from './set-writer'
+import { type Outlet, OutletGone, type Step } from './outlet'
+import { pause } from './pause'
+import { Retry } from './retry'
 
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 5_000
+const FIRST_LOOK_MS = 1
+const LONGEST_LOOK_MS = 20
+/** The longest that a call under `onFull: 'drop'` writes. */
+const AT_ONCE_MS = 5
 
 interface Waiter {
   /** Settled when this generation is written, or cannot be. */
@@ -17,7 +22,7 @@ interface Waiter {
 }
 
 /**
- * Writes sets on the thread that logs: a batch per turn of the event loop, or all at once where a call waits for it. It
+ * Writes sets on the thread that logs: a step per turn of the event loop, or all at once where a call waits for it. It
  * keeps the process alive only while somebody waits for `flush()`.
  */
 export class Flusher {
@@ -26,29 +31,42 @@ export class Flusher {
   closing = false
   #waiters: Waiter[] = []
   #immediate: NodeJS.Immediate | undefined
-  #retry: NodeJS.Timeout | undefined
-  readonly #ticker: NodeJS.Timeout | undefined
-  #retryDelay = FIRST_RETRY_MS
+  /** Runs while there is something that the flush interval is to write. */
+  #tick: NodeJS.Timeout | undefined
+  /** After a failure. */
+  readonly #retry = new Retry(FIRST_RETRY_MS, LONGEST_RETRY_MS, () => this.#schedule())
+  /** While nobody takes anything. */
+  readonly #look = new Retry(FIRST_LOOK_MS, LONGEST_LOOK_MS, () => this.#schedule())
   /** The failure that logging has not recovered from. */
   #failure: ShardlogError | undefined
   #spent = 0
+  #triedAt = 0
 
   constructor(
     private readonly buffers: Buffers,
-    private readonly writer: SetWriter,
+    private readonly outlet: Outlet,
     private readonly counters: Counters,
     private readonly times: FlushTimes,
-    private readonly config: ResolvedConfig,
+    private readonly flushInterval: number,
     private readonly report: (error: ShardlogError) => void
-  ) {
-    if (config.flushInterval === 0) return
-    this.#ticker = setInterval(() => this.request(), config.flushInterval)
-    this.#ticker.unref()
-  }
+  ) {}
 
   /** Has what is buffered written from the event loop, soon. */
   request(): void {
-    if (this.#failure === undefined) this.#schedule()
+    if (this.#failure === undefined && !this.#look.isDue) this.#schedule()
+  }
+
+  /** Something is buffered: it is written within the flush interval. */
+  wind(): void {
+    if (this.#tick !== undefined || this.flushInterval === 0) return
+    this.#tick = setTimeout(() => {
+      this.#tick = undefined
+      if (this.buffers.active.isEmpty) return
+      this.request()
+      // Again, in case that what is being written now, or fails, stands before it.
+      this.wind()
+    }, this.flushInterval)
+    this.#tick.unref()
   }
 
   /** Makes the other set active and begins to write the full one. Only while nothing is being flushed. */
@@ -67,41 +85,57 @@ export class Flusher {
     })
   }
 
-  /** @throws ShardlogError `ERR_SHARDLOG_WRITE` */
+  /** @throws ShardlogError `ERR_SHARDLOG_WRITE`, `ERR_SHARDLOG_STALLED` */
   flushSync(): void {
     while (this.buffers.flushing !== undefined || !this.buffers.active.isEmpty) {
       if (this.buffers.flushing === undefined) this.#swap()
-      while (!this.#step()) {
-        // One batch a step.
-      }
+      if (this.#step() === 'stalled') this.#awaitReader()
     }
   }
 
-  /** Writes the set being flushed; false if it could not be. */
-  tryDrain(): boolean {
-    try {
-      while (this.buffers.flushing !== undefined) this.#step()
-      return true
-    } catch {
-      return false // Recorded by #fail.
-    }
+  /** Writes the set being flushed. 'stalled' or 'failed': not to its end. */
+  tryDrain(): 'done' | 'stalled' | 'failed' {
+    return this.#drainUntil(Number.POSITIVE_INFINITY)
+  }
+
+  /** As `tryDrain`, but no longer than a call may take, and no more often than makes sense. True if the set is written. */
+  drainAtOnce(): boolean {
+    const now = performance.now()
+    // A write to a file would wait for the device.
+    if (this.outlet.path !== undefined || this.#failure !== undefined || now < this.#triedAt + FIRST_LOOK_MS)
+      return false
+    if (this.#drainUntil(now + AT_ONCE_MS) === 'done') return true
+    this.#triedAt = performance.now()
+    return false
   }
 
   /** Ends all activity. Returns the number of entries that are given up. */
   stop(): number {
-    clearInterval(this.#ticker)
-    clearTimeout(this.#retry)
+    clearTimeout(this.#tick)
+    this.#retry.end()
+    this.#look.end()
     clearImmediate(this.#immediate)
     const { flushing, active } = this.buffers
     const unwritten = active.runs.reduce((sum, run) => sum + run.entries, 0)
-    const lost = unwritten + (flushing === undefined ? 0 : this.writer.entriesLeft)
+    const lost = unwritten + (flushing === undefined ? 0 : this.outlet.writer.abandon())
     this.buffers.recycle()
     active.recycle(active.generation)
     return lost
   }
 
+  #drainUntil(deadline: number): 'done' | 'stalled' | 'failed' {
+    try {
+      while (this.buffers.flushing !== undefined) {
+        if (this.#step() === 'stalled' || performance.now() >= deadline) return 'stalled'
+      }
+      return 'done'
+    } catch {
+      return 'failed' // Recorded by #fail.
+    }
+  }
+
   #swap(): void {
-    this.writer.begin(this.buffers.swap())
+    this.outlet.writer.begin(this.buffers.swap())
     if (!this.closing) this.counters.setSwaps++
   }
 
@@ -114,34 +148,41 @@ export class Flusher {
     else this.#immediate.unref()
   }
 
-  /** One turn of the event loop: a batch, and another turn while there is more. */
+  /** One turn of the event loop: a step, and another turn while there is more. */
   #turn(): void {
     const { buffers } = this
     if (buffers.flushing === undefined) {
       if (buffers.active.isEmpty) return
       this.#swap()
     }
+    let step: Step
     try {
-      this.#step()
+      step = this.#step()
     } catch {
       return // Recorded by #fail, which also told those who wait.
     }
-    if (buffers.flushing !== undefined || this.#waiters.length > 0) this.#schedule()
+    if (step === 'stalled') this.#lookLater()
+    else if (buffers.flushing !== undefined || this.#waiters.length > 0) this.#schedule()
   }
 
-  /** Writes a batch of the set being flushed; true if that completed it. */
-  #step(): boolean {
+  /** Writes a part of the set being flushed. */
+  #step(): Step {
     const begun = performance.now()
-    let complete: boolean
+    let step: Step
     try {
-      complete = this.writer.step()
+      step = this.outlet.writer.step()
     } catch (error) {
-      throw this.#fail(error)
+      if (!(error instanceof OutletGone)) throw this.#fail(error)
+      this.lastError = error.told
+      if (!error.isUsual) this.report(error.told)
+      step = 'more'
     }
     this.#spent += performance.now() - begun
+    if (step === 'stalled') return step
+    this.#look.reset()
     this.#recovered()
-    if (complete) this.#finish()
-    return complete
+    if (step === 'done') this.#finish()
+    return step
   }
 
   #finish(): void {
@@ -155,33 +196,50 @@ export class Flusher {
     for (const waiter of settled) waiter.resolve()
   }
 
+  #stalled(): ShardlogError {
+    const error = new ShardlogError(
+      'ERR_SHARDLOG_STALLED',
+      `nobody takes anything from ${this.outlet.name} (blockTimeout)`
+    )
+    this.lastError = error
+    return error
+  }
+
+  /** Waits in the call. @throws once that has been too long */
+  #awaitReader(): void {
+    const left = this.outlet.writer.patience()
+    if (left === 0) throw this.#stalled()
+    pause(Math.min(left, FIRST_LOOK_MS))
+  }
+
+  #lookLater(): void {
+    if (this.#waiters.length > 0 && this.outlet.writer.patience() === 0) this.#refuse(this.#stalled())
+    this.#look.later(this.#waiters.length > 0)
+  }
+
+  #refuse(error: ShardlogError): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const waiter of waiters) waiter.reject(error)
+  }
+
   #fail(cause: unknown): ShardlogError {
-    const path = this.config.logFilePath
-    const error = fromSystemError('ERR_SHARDLOG_WRITE', `cannot write ${path}`, cause, path)
+    const { name, path } = this.outlet
+    const error = fromSystemError('ERR_SHARDLOG_WRITE', `cannot write ${name}`, cause, path)
     const isNew = this.#failure?.errno !== error.errno || this.#failure === undefined
     this.counters.flushErrors++
     this.lastError = error
     this.#failure = error
     if (isNew) this.report(error)
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const waiter of waiters) waiter.reject(error)
-    this.#retryLater()
+    this.#refuse(error)
+    this.#retry.later(false)
     return error
-  }
-
-  #retryLater(): void {
-    clearTimeout(this.#retry)
-    this.#retry = setTimeout(() => this.#schedule(), this.#retryDelay)
-    this.#retry.unref()
-    this.#retryDelay = Math.min(2 * this.#retryDelay, LONGEST_RETRY_MS)
   }
 
   #recovered(): void {
     if (this.#failure === undefined) return
     this.#failure = undefined
-    this.#retryDelay = FIRST_RETRY_MS
-    clearTimeout(this.#retry)
-    this.report(resumed(this.config.logFilePath))
+    this.#retry.reset()
+    this.report(resumed(this.outlet.name))
   }
 }

@@ -1,20 +1,17 @@
 import { performance } from 'node:perf_hooks'
 import { fromSystemError, type ShardlogError } from '../../errors'
 import type { ResolvedConfig } from '../../types'
-import { BlockForm } from './block-form'
 import type { Run } from './buffer-set'
 import { Buffers } from './buffers'
 import { Counters } from './counters'
 import { FlushTimes } from './flush-times'
 import { Flusher } from './flusher'
 import { type Form, type Geometry, geometryFor } from './geometry'
-import { Lock } from './lock'
-import { openLogFile } from './log-file'
+import type { Outlet } from './outlet'
 import { pause } from './pause'
-import { SetWriter } from './set-writer'
-import { TextForm } from './text-form'
 
 const RETRY_PAUSE_MS = 10
+const STALL_PAUSE_MS = 1
 const MAX_BYTES_PER_UTF16_UNIT = 3
 
 /** A log opened by one thread, shared by the loggers of that thread. */
@@ -24,34 +21,22 @@ export class JsLog {
   readonly times = new FlushTimes()
   readonly buffers: Buffers
   readonly flusher: Flusher
-  readonly #lock: Lock
-  readonly #file
+  readonly outlet: Outlet
   /** After the exit hook nobody else will flush: each entry is written before its call returns. */
   writeThrough = false
 
-  /** @throws ShardlogError `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_IO` */
+  /** @param open opens where the entries go; what it throws is passed on */
   constructor(
     readonly config: ResolvedConfig,
     readonly form: Form,
-    /** The log's path without symbolic links, by which it is locked. */
-    realPath: string,
+    open: (geometry: Geometry, counters: Counters) => Outlet,
     report: (error: ShardlogError) => void
   ) {
     this.geometry = geometryFor(config, form)
     this.counters = new Counters(config.numShards)
     this.buffers = new Buffers(this.geometry, config.shardSelection === 'round-robin')
-    const fileForm = form === 'text' ? new TextForm() : new BlockForm(this.geometry.segmentsPerShard)
-    this.#lock = new Lock(realPath)
-    try {
-      this.#lock.checkNative()
-      this.#file = openLogFile(config.logFilePath, config.dsync, fileForm, this.#lock.first)
-      this.#lock.ready()
-    } catch (error) {
-      this.#lock.release()
-      throw error
-    }
-    const writer = new SetWriter(this.#file, fileForm, this.counters)
-    this.flusher = new Flusher(this.buffers, writer, this.counters, this.times, config, report)
+    this.outlet = open(this.geometry, this.counters)
+    this.flusher = new Flusher(this.buffers, this.outlet, this.counters, this.times, config.flushInterval, report)
   }
 
   log(value: string): boolean {
@@ -80,7 +65,10 @@ export class JsLog {
 
   #accepted(run: Run): true {
     if (this.writeThrough) this.#flushQuietly()
-    else if (this.buffers.isNearlyFull(run)) this.flusher.request()
+    else {
+      if (this.buffers.isNearlyFull(run)) this.flusher.request()
+      this.flusher.wind()
+    }
     return true
   }
 
@@ -103,17 +91,23 @@ export class JsLog {
     return this.buffers.active.place(payload)
   }
 
-  /** `onFull: 'block'`: writes the other set here and now, trying again until `blockTimeout` is over. */
+  /** Where there is no room: makes some, by writing the other set here and now as far as `onFull` lets it. */
   #waitFor(payload: number): Run | undefined {
-    if (this.config.onFull !== 'block') return undefined
+    const made = this.config.onFull === 'block' ? this.#block() : this.flusher.drainAtOnce()
+    return made ? (this.buffers.active.place(payload) ?? this.#swapFor(payload)) : undefined
+  }
+
+  /** Tries until `blockTimeout` is over. */
+  #block(): boolean {
     this.counters.blockedLogs++
     const deadline = performance.now() + this.config.blockTimeout
-    while (!this.flusher.tryDrain()) {
+    for (;;) {
+      const end = this.flusher.tryDrain()
+      if (end === 'done') return true
       const left = deadline - performance.now()
-      if (left <= 0) return undefined
-      pause(Math.min(left, RETRY_PAUSE_MS))
+      if (left <= 0) return false
+      pause(Math.min(left, end === 'stalled' ? STALL_PAUSE_MS : RETRY_PAUSE_MS))
     }
-    return this.buffers.active.place(payload) ?? this.#swapFor(payload)
   }
 
   #flushQuietly(): void {
@@ -127,24 +121,21 @@ export class JsLog {
   /** The process or thread ends: writes what there is, and from now on each entry at once. */
   atExit(): void {
     this.writeThrough = true
+    this.outlet.writer.hurry()
     this.#flushQuietly()
-    this.#lock.release()
+    this.outlet.unlock()
   }
 
-  /** Gives the file up. What could not be written by now is counted as dropped. */
+  /** Gives the outlet up. What could not be written by now is counted as dropped. */
   shut(): void {
+    const { name, path } = this.outlet
     this.counters.droppedLogs += this.flusher.stop()
     try {
-      this.#file.close()
+      this.outlet.close()
     } catch (error) {
-      throw fromSystemError(
-        'ERR_SHARDLOG_IO',
-        `cannot close ${this.config.logFilePath}`,
-        error,
-        this.config.logFilePath
-      )
+      throw fromSystemError('ERR_SHARDLOG_IO', `cannot close ${name}`, error, path)
     } finally {
-      this.#lock.release()
+      this.outlet.unlock()
     }
   }
 }

@@ -2,13 +2,14 @@ import type { BufferSet, Run } from './buffer-set'
 import type { Counters } from './counters'
 import type { FileForm } from './file-form'
 import type { LogFile } from './log-file'
+import type { Step, Writer } from './outlet'
 
 /** Bytes of one write, and so the longest the event loop is held up at a time; larger only for one larger run. */
 const BATCH_BYTES = 1 << 20
 const ATTEMPTS = 3
 
 /** Writes a sealed set run by run. Remembers how far it came, so that a failed write is taken up where it ended. */
-export class SetWriter {
+export class SetWriter implements Writer {
   #set: BufferSet | undefined
   #done = 0
   readonly #batch = Buffer.allocUnsafeSlow(BATCH_BYTES)
@@ -25,21 +26,26 @@ export class SetWriter {
     this.#done = 0
   }
 
-  /** Entries of the present set that are not in the file. */
-  get entriesLeft(): number {
-    return this.#set?.runs.slice(this.#done).reduce((sum, run) => sum + run.entries, 0) ?? 0
+  /** Writes the next batch, with bounded retries. Throws the error of `node:fs`; the runs that failed are written by the next call. */
+  step(): Step {
+    const { runs } = this.#set!
+    if (this.#done < runs.length) this.#writeBatch(this.#set!)
+    return this.#done === runs.length ? 'done' : 'more'
   }
 
-  /**
-   * Writes the next batch, with bounded retries. True when the set is complete.
-   *
-   * @throws the error of `node:fs`; the runs that failed are written by the next call.
-   */
-  step(): boolean {
-    const set = this.#set
-    if (set === undefined) return true
-    if (this.#done < set.runs.length) this.#writeBatch(set)
-    return this.#done === set.runs.length
+  /** A file is never 'stalled'. */
+  patience(): number {
+    return 0
+  }
+
+  hurry(): void {
+    // Writing to a file ends by itself.
+  }
+
+  abandon(): number {
+    const runs = this.#set?.runs.slice(this.#done) ?? []
+    this.#done += runs.length
+    return runs.reduce((sum, run) => sum + run.entries, 0)
   }
 
   #writeBatch(set: BufferSet): void {
