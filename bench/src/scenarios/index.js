@@ -26,7 +26,8 @@ const names = [
   'records-latency',
   'records-sustained',
   'records-render',
-  'fastify'
+  'fastify',
+  'stalled-reader'
 ]
 
 const find = name => {
