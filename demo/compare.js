@@ -2,23 +2,34 @@
 
 const { readLog } = require('..')
 
-const ID = / id=(\S+)$/
+/** What the service says before it answers, by status of the answer; the line that follows the answer is no witness of it. */
+const BEFORE_ANSWER = { 200: ['incoming request'], 201: ['incoming request', 'order placed'] }
+const WITNESSES = new Set(Object.values(BEFORE_ANSWER).flat())
 
-/** How often each request's access line stands in the log. */
+/** How often each line that a request leaves before its answer stands in the log, by message and request. */
 async function readWitnesses(log) {
   const witnesses = new Map()
   for await (const entry of readLog(log)) {
-    const id = ID.exec(entry.toString())?.[1]
-    if (id) witnesses.set(id, (witnesses.get(id) ?? 0) + 1)
+    const { msg, reqId } = JSON.parse(entry.text)
+    if (!WITNESSES.has(msg)) continue
+    const key = `${msg} ${reqId}`
+    witnesses.set(key, (witnesses.get(key) ?? 0) + 1)
   }
   return witnesses
 }
 
-/** What the clients were served against what the log holds. */
+const linesOf = ([id, status]) => BEFORE_ANSWER[status].map(msg => `${msg} ${id}`)
+
+/**
+ * What the clients were served against what the log holds.
+ * @param {Map<string, number>} witnesses
+ * @param {Map<string, number>} served status by request
+ */
 function compare(witnesses, served) {
-  const missing = [...served].filter(id => !witnesses.has(id))
+  const expected = new Set([...served].flatMap(linesOf))
+  const missing = [...served].filter(answer => linesOf(answer).some(line => !witnesses.has(line))).length
   const repeated = [...witnesses.values()].filter(times => times > 1).length
-  const unseen = [...witnesses.keys()].filter(id => !served.has(id)).length
+  const unseen = [...witnesses.keys()].filter(line => !expected.has(line)).length
   return { missing, repeated, unseen }
 }
 

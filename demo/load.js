@@ -9,16 +9,16 @@ const LIMIT_S = 60
 
 /**
  * Sends requests to the service over 50 connections, each with an id of its own. The ids of the answers that arrived whole
- * are added to `served`.
+ * are put into `served`, with the answer's status.
  * @param {string} url
- * @param {Set<string>} served
+ * @param {Map<string, number>} served
  */
 function startLoad(url, served) {
   const run = randomUUID().slice(0, 8)
   let sent = 0
   const identified = request => ({ ...request, headers: { ...request.headers, 'x-request-id': `${run}-${sent++}` } })
   const onResponse = (status, body) => {
-    if (status === 200 || status === 201) served.add(JSON.parse(body).request)
+    if (status === 200 || status === 201) served.set(JSON.parse(body).request, status)
   }
   const order = {
     method: 'POST',

@@ -1,7 +1,7 @@
 'use strict'
 
 /**
- * `npm run demo`: an HTTP service under load is killed with SIGKILL, and its log is asked whether every request that a
+ * `npm run demo`: a Fastify service under load is killed with SIGKILL, and its log is asked whether every request that a
  * client saw answered is in it. About 20 seconds; leaves nothing behind.
  */
 const fs = require('node:fs')
@@ -20,7 +20,7 @@ const SECOND_LOAD_MS = 3000
 
 async function main() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-demo-'))
-  const log = path.join(folder, 'service.log')
+  const log = path.join(folder, 'service.ndjson')
   try {
     process.exitCode = (await play(log)) ? 0 : 1
   } finally {
@@ -31,11 +31,9 @@ async function main() {
 /** The whole story; true if nothing was missing. */
 async function play(log) {
   heading('A service under load')
-  const served = new Set()
+  const served = new Map()
   const victim = await startService(log)
-  line(
-    `Fastify on ${victim.url}, process ${victim.pid}: one access line per request through logBytes, events through log`
-  )
+  line(`Fastify on ${victim.url}, process ${victim.pid}; all that it changed: loggerInstance: shardlog(…)`)
   const load = startLoad(victim.url, served)
   await sleep(LOAD_MS)
   showEngine(victim.lastReport())
@@ -47,16 +45,13 @@ async function play(log) {
   fact('the service ended with', signal)
   fact('answers its clients received', count(served.size))
   const before = compare(await readWitnesses(log), served)
-  fact(
-    'of those answers, in the log file now',
-    `${count(served.size - before.missing.length)}; the others are in the arena`
-  )
+  fact('of those answers, in the log file now', `${count(served.size - before.missing)}; the others are in the arena`)
   for (const name of fs.readdirSync(path.dirname(log)))
     fact(`  ${name}`, megabytes(fs.statSync(path.join(path.dirname(log), name)).size))
 
   heading('Recovery')
   const recovery = await recoverLog(log)
-  fact('entries moved from the arena into the log', count(recovery.entries))
+  fact('lines moved from the arena into the log', count(recovery.entries))
   const first = judge(await readWitnesses(log), served)
 
   heading('The service starts again on the same log, and is stopped politely')
@@ -93,12 +88,15 @@ async function liveAgain(log, served) {
 
 function judge(witnesses, served) {
   const { missing, repeated, unseen } = compare(witnesses, served)
+  const [requests, orders] = ['incoming request', 'order placed'].map(
+    msg => [...witnesses.keys()].filter(key => key.startsWith(msg)).length
+  )
   fact('answers received by clients', count(served.size))
-  fact('access lines in the log', count(witnesses.size))
+  fact('requests in the log', `${count(requests)}, and the orders that ${count(orders)} of them placed`)
   fact('lines whose answer never reached its client', count(unseen))
-  verdict(missing.length === 0, `missing from the log: ${count(missing.length)}`)
+  verdict(missing === 0, `answered and not in the log: ${count(missing)}`)
   verdict(repeated === 0, `in the log twice: ${count(repeated)}`)
-  return missing.length === 0 && repeated === 0
+  return missing === 0 && repeated === 0
 }
 
 function showEngine({ stats }) {
@@ -107,7 +105,7 @@ function showEngine({ stats }) {
     : `page cache: ${stats.directIOReason}`
   fact('engine', `${stats.engine}, crash-safe memory: ${stats.crashSafe || 'none'}, ${durability}`)
   fact(
-    'entries so far',
+    'lines so far',
     `${count(stats.totalLogs)}, ${count(stats.droppedLogs)} dropped, ${count(stats.writtenLogs)} on the device`
   )
 }
@@ -129,7 +127,7 @@ function showFlushes({ stats, flushes }) {
 function showShards({ shards }) {
   const used = shards.filter(({ utilizationPct, writeCount }) => utilizationPct > 0 || writeCount > 0)
   table(
-    ['shard', 'in use', 'entries written'],
+    ['shard', 'in use', 'lines written'],
     used.map(({ shardId, utilizationPct, writeCount }) => [
       String(shardId),
       `${utilizationPct.toFixed(1)} %`,
@@ -141,7 +139,8 @@ function showShards({ shards }) {
 
 async function showCli(log) {
   const [folder, name] = [path.dirname(log), path.basename(log)]
-  await cliPipeline(folder, ['cat', name], 'head -n 6')
+  await cliPipeline(folder, ['cat', name], 'head -n 3')
+  await cliPipeline(folder, ['cat', '--pretty', name], 'head -n 12')
   await cli(folder, ['verify', name])
   await cli(folder, ['stats', name])
 }
