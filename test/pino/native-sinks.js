@@ -1,7 +1,7 @@
 'use strict'
 
-// A package like ours whose loggers take a detour: what they log to a JavaScript stream goes through a native destination
-// into a file first, and its lines from there to the stream. So pino's tests see lines that the flusher has made.
+// A package like ours whose loggers take a detour: what they log to a JavaScript stream goes through a destination with
+// a format into a file first, and its lines from there to the stream. So pino's tests see lines that the flusher has made.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -58,8 +58,8 @@ function scheduler(destination, pass, mode) {
   }
 }
 
-/** A native destination whose lines go on to `sink`. */
-function detour(shardlog, sink, mode) {
+/** A destination whose lines go on to `sink`. */
+function detour(shardlog, sink, mode, engine) {
   const file = logFile()
   const options = {
     crashSafe: false,
@@ -67,10 +67,10 @@ function detour(shardlog, sink, mode) {
     dsync: false,
     bufferSize: 2 ** 20,
     numShards: 1,
-    engine: 'native'
+    engine
   }
   const destination = shardlog.destination({ dest: file, format: 'ndjson', ...options })
-  const native = destination[encoderSym]
+  const encoder = destination[encoderSym]
   const schedule = scheduler(
     { flush: destination.flush.bind(destination), flushSync: destination.flushSync.bind(destination) },
     passer(file, sink),
@@ -78,10 +78,10 @@ function detour(shardlog, sink, mode) {
   )
   const write = destination.write.bind(destination)
   return Object.assign(destination, {
-    [encoderSym]: {
-      ...native,
+    [encoderSym]: encoder && {
+      ...encoder,
       write(...record) {
-        native.write(...record)
+        encoder.write(...record)
         schedule()
       }
     },
@@ -94,11 +94,14 @@ function detour(shardlog, sink, mode) {
   })
 }
 
-/** @param mode 'sync' or 'async': when lines reach the streams */
-module.exports = (shardlog, mode) => {
+/**
+ * @param mode 'sync' or 'async': when lines reach the streams
+ * @param engine that of the destinations
+ */
+module.exports = (shardlog, mode, engine) => {
   function pino(first, second) {
-    if (isSink(first)) return shardlog(detour(shardlog, first, mode))
-    return isSink(second) ? shardlog(first, detour(shardlog, second, mode)) : shardlog(first, second)
+    if (isSink(first)) return shardlog(detour(shardlog, first, mode, engine))
+    return isSink(second) ? shardlog(first, detour(shardlog, second, mode, engine)) : shardlog(first, second)
   }
   return Object.assign(pino, shardlog, { default: pino, pino })
 }

@@ -3,10 +3,10 @@
 // Runs the test suite of pino, as its npm package carries it, against this package: only what its tests require as pino
 // itself is replaced.
 //
-//   node test/pino/suite.js [--target pino] [--sinks sync|async] [--json FILE] [--only TEXT] [--verbose]
+//   node test/pino/suite.js [--target pino] [--sinks sync|async [--engine js]] [--json FILE] [--only TEXT] [--verbose]
 //
-// --target pino runs pino's tests against pino, to tell which of them it fails itself on this Node. --sinks puts a native
-// destination before each JavaScript stream that they log to.
+// --target pino runs pino's tests against pino, to tell which of them it fails itself on this Node. --sinks puts a
+// destination with a format before each JavaScript stream that they log to, with the native engine or that of --engine.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -65,7 +65,7 @@ function copyPackage(copy) {
 }
 
 /** Puts this package in the place of pino. */
-function replacePino(copy, sinks) {
+function replacePino(copy, sinks, engine) {
   const own = copyPackage(copy)
   const detour = JSON.stringify(path.join(__dirname, 'native-sinks.js'))
   const manifest = JSON.parse(fs.readFileSync(path.join(copy, 'package.json'), 'utf8'))
@@ -74,17 +74,17 @@ function replacePino(copy, sinks) {
   // Written one by one, names can be imported from this file as they can from our own ES module.
   const names = Object.keys(require(own)).map(name => `module.exports.${name} = shardlog.${name}\n`)
   const required = `require(${JSON.stringify(own)})`
-  const exported = sinks ? `require(${detour})(${required}, '${sinks}')` : required
+  const exported = sinks ? `require(${detour})(${required}, '${sinks}', '${engine}')` : required
   const source = `const shardlog = ${exported}\nmodule.exports = shardlog\n${names.join('')}`
   fs.writeFileSync(path.join(copy, 'pino.js'), source)
 }
 
 /** Fills the empty folder `copy` with pino's package and its tests. */
-function prepare(copy, target, sinks) {
+function prepare(copy, target, sinks, engine) {
   fs.cpSync(pinoRoot, copy, { recursive: true })
   linkModules(copy)
   compileFixture(copy)
-  if (target !== 'pino') replacePino(copy, sinks)
+  if (target !== 'pino') replacePino(copy, sinks, engine)
 }
 
 function record(results, kind, copy, event) {
@@ -118,14 +118,15 @@ async function runFiles(copy, files) {
  * Runs the suite.
  *
  * @param target 'shardlog', or 'pino' for pino itself
- * @param sinks 'sync' or 'async' for a native destination before each JavaScript stream
+ * @param sinks 'sync' or 'async' for a destination with a format before each JavaScript stream
+ * @param engine that of those destinations
  * @param only text that a file's path must contain
  */
-async function runSuite(target = 'shardlog', sinks = undefined, only = '') {
+async function runSuite(target = 'shardlog', sinks = undefined, only = '', engine = 'native') {
   const copy = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-pino-')))
   const before = process.cwd()
   try {
-    prepare(copy, target, sinks)
+    prepare(copy, target, sinks, engine)
     return await runFiles(copy, testFiles(only))
   } finally {
     process.chdir(before)
@@ -139,7 +140,7 @@ function option(name) {
 }
 
 async function main() {
-  const results = await runSuite(option('--target'), option('--sinks'), option('--only'))
+  const results = await runSuite(option('--target'), option('--sinks'), option('--only'), option('--engine'))
   const of = kind => results.filter(result => result.kind === kind)
   for (const { file, name, message } of of('failed')) {
     console.log(`FAILED ${file}: ${name}`)

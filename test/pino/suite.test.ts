@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { engines } from '../support/engines'
 import { packageRoot } from '../support/shardlog'
 import { tempDir } from '../support/temp'
 
@@ -12,7 +13,7 @@ interface Result {
   message?: string
 }
 
-/** Where lines reach the streams that pino's tests log to: at once, or after a detour through a native destination. */
+/** Where lines reach the streams that pino's tests log to: at once, or after a detour through a destination with a format. */
 type Sinks = 'direct' | 'sync' | 'async'
 
 interface Exception {
@@ -27,25 +28,34 @@ const LEAST_PASSED = 514
 
 const exceptions = JSON.parse(fs.readFileSync(path.join(__dirname, 'exceptions.json'), 'utf8')) as Exception[]
 
-function runSuite(sinks: Sinks): Result[] {
+function runSuite(sinks: Sinks, engine: string): Result[] {
   const report = path.join(tempDir(), 'report.json')
   const script = path.join(packageRoot, 'test', 'pino', 'suite.js')
-  const detour = sinks === 'direct' ? [] : ['--sinks', sinks]
+  const detour = sinks === 'direct' ? [] : ['--sinks', sinks, '--engine', engine]
   execFileSync(process.execPath, [script, '--json', report, ...detour], { encoding: 'utf8', timeout: 280_000 })
   return JSON.parse(fs.readFileSync(report, 'utf8')) as Result[]
 }
 
-/** Native destinations are for the systems that have an addon. */
-const modes: Sinks[] = process.platform === 'linux' ? ['direct', 'sync', 'async'] : ['direct']
+const modes: [Sinks, string][] = [
+  ['direct', 'no'],
+  ...engines.flatMap((engine): [Sinks, string][] => [
+    ['sync', engine],
+    ['async', engine]
+  ])
+]
 
 describe("pino's own test suite", () => {
-  it.each(modes)('passes with %s sinks, but for what is named and argued', { timeout: 300_000 }, sinks => {
-    const argued = exceptions.filter(exception => exception.sinks === sinks)
-    const names = new Set(argued.map(({ file, name }) => `${file}: ${name}`))
-    const results = runSuite(sinks)
-    const failures = results.filter(({ kind, file, name }) => kind === 'failed' && !names.has(`${file}: ${name}`))
-    expect(failures.map(({ file, name, message }) => `${file}: ${name}\n${message}`)).toEqual([])
-    const passed = results.filter(result => result.kind === 'passed').length
-    expect(passed).toBeGreaterThanOrEqual(LEAST_PASSED - argued.length)
-  })
+  it.each(modes)(
+    'passes with %s sinks, by %s engine, but for what is named and argued',
+    { timeout: 300_000 },
+    (sinks, engine) => {
+      const argued = exceptions.filter(exception => exception.sinks === sinks)
+      const names = new Set(argued.map(({ file, name }) => `${file}: ${name}`))
+      const results = runSuite(sinks, engine)
+      const failures = results.filter(({ kind, file, name }) => kind === 'failed' && !names.has(`${file}: ${name}`))
+      expect(failures.map(({ file, name, message }) => `${file}: ${name}\n${message}`)).toEqual([])
+      const passed = results.filter(result => result.kind === 'passed').length
+      expect(passed).toBeGreaterThanOrEqual(LEAST_PASSED - argued.length)
+    }
+  )
 })
