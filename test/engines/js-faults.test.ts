@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { small } from '../support/engines'
 import { readTexts, readTrailers } from '../support/plain-reader'
-import { Logger } from '../support/shardlog'
+import { Logger, shardlog } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
 // The built package calls this very object.
@@ -20,13 +20,12 @@ interface Fault {
 const failure = (errno: string): Error =>
   Object.assign(new Error(`${errno}: injected, write`), { code: errno, syscall: 'write' })
 
-/** Lets the next writes of blocks meet `faults`, one each; `null` is a write that succeeds. */
+/** Lets the next writes of blocks or lines meet `faults`, one each; `null` is a write that succeeds. */
 function inject(faults: (Fault | null)[]): void {
   const pending = [...faults]
   let failing: string | null = null
   const faulty = (fd: number, bytes: Uint8Array, offset: number, length: number, position?: number): number => {
-    if (length === undefined || position !== undefined || bytes.length < 512)
-      return writeSync(fd, bytes, offset, length, position)
+    if (length === undefined || position !== undefined) return writeSync(fd, bytes, offset, length, position)
     if (failing !== null) {
       const errno = failing
       failing = null
@@ -110,41 +109,65 @@ describe('the JavaScript engine, when writes fail', () => {
     expect(fs.statSync(logFilePath).size).toBe(0)
   })
 
-  it('property: whatever writes do, each accepted entry is in the log once, in order, in whole blocks', () => {
-    const fault = fc.record({
-      share: fc.double({ min: 0, max: 1, noNaN: true }),
-      errno: fc.constantFrom('EIO' as const, 'ENOSPC' as const, 'EINTR' as const, null)
-    })
-    const faults = fc.array(fc.option(fault), { maxLength: 40 })
-    fc.assert(
-      fc.property(
-        faults,
-        fc.integer({ min: 1, max: 3_000 }),
-        fc.integer({ min: 1, max: 400 }),
-        (plan, count, every) => {
-          const logFilePath = tempLog()
-          const logger = new Logger({ ...small(logFilePath, 'js'), onFull: 'block', blockTimeout: 5 })
-          inject(plan)
-          const accepted: string[] = []
-          for (let i = 0; i < count; i++) {
-            const text = `${i} ${'x'.repeat(i % 173)}`
-            if (logger.log(text)) accepted.push(text)
-            if (i % every === 0) {
-              try {
-                logger.flushSync()
-              } catch {
-                // One of the injected faults; what it left is what is tested.
-              }
-            }
-          }
-          vi.restoreAllMocks()
-          logger.closeSync()
-          expect(readTexts(logFilePath)).toEqual(accepted)
-          expect(readTrailers(logFilePath).every(({ sequence }, i) => Number(sequence) === i)).toBe(true)
-          const { totalLogs, droppedLogs, writtenLogs } = logger.getStatsSnapshot()
-          expect(totalLogs - droppedLogs).toBe(writtenLogs)
+  interface Written {
+    log: (text: string) => boolean
+    flushSync(): void
+    closeSync(): void
+    getStatsSnapshot: Logger['getStatsSnapshot']
+  }
+
+  /** Logs `count` entries, flushing after `every` of them, while writes meet `plan`. Those accepted. */
+  function logThrough(logger: Written, plan: (Fault | null)[], count: number, every: number): string[] {
+    inject(plan)
+    const accepted: string[] = []
+    for (let i = 0; i < count; i++) {
+      const text = `${i} ${'x'.repeat(i % 173)}\n`
+      if (logger.log(text)) accepted.push(text)
+      if (i % every === 0) {
+        try {
+          logger.flushSync()
+        } catch {
+          // One of the injected faults; what it left is what is tested.
         }
-      ),
+      }
+    }
+    vi.restoreAllMocks()
+    logger.closeSync()
+    const { totalLogs, droppedLogs, writtenLogs } = logger.getStatsSnapshot()
+    expect(totalLogs - droppedLogs).toBe(writtenLogs)
+    return accepted
+  }
+
+  const fault = fc.record({
+    share: fc.double({ min: 0, max: 1, noNaN: true }),
+    errno: fc.constantFrom('EIO' as const, 'ENOSPC' as const, 'EINTR' as const, null)
+  })
+  const faults = fc.array(fc.option(fault), { maxLength: 40 })
+  const count = fc.integer({ min: 1, max: 3_000 })
+  const every = fc.integer({ min: 1, max: 400 })
+  const waiting = { onFull: 'block', blockTimeout: 5 } as const
+
+  it('property: whatever writes do, each accepted entry is in the log once, in order, in whole blocks', () => {
+    fc.assert(
+      fc.property(faults, count, every, (...plan) => {
+        const logFilePath = tempLog()
+        const accepted = logThrough(new Logger({ ...small(logFilePath, 'js'), ...waiting }), ...plan)
+        expect(readTexts(logFilePath)).toEqual(accepted)
+        expect(readTrailers(logFilePath).every(({ sequence }, i) => Number(sequence) === i)).toBe(true)
+      }),
+      { numRuns: 100 }
+    )
+  })
+
+  it('property: whatever writes do, each accepted line is in a text file once, in order', () => {
+    fc.assert(
+      fc.property(faults, count, every, (...plan) => {
+        const { logFilePath: dest, ...options } = small(tempLog(), 'js')
+        const destination = shardlog.destination({ dest, format: 'ndjson', ...options, ...waiting })
+        const log = destination.write.bind(destination)
+        const accepted = logThrough(Object.assign(destination, { log }), ...plan)
+        expect(fs.readFileSync(dest, 'utf8')).toBe(accepted.join(''))
+      }),
       { numRuns: 100 }
     )
   })
