@@ -1,0 +1,299 @@
+// Pieces reach the file in their order, one write at a time, while the next ones are made.
+#include "engine/overlapped_writer.h"
+
+#include <dirent.h>
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace shardlog::test {
+namespace {
+
+using engine::IoStatus;
+using engine::Overlap;
+using engine::OverlappedWriter;
+
+constexpr size_t kUnit = 512;
+
+// A file in memory, whose writes can be held up and made to fail.
+class SlowFile final : public io::File {
+ public:
+  ssize_t Write(const iovec* parts, int count, uint64_t offset) override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    under_way_++;
+    most_under_way_ = std::max(most_under_way_, under_way_);
+    writers_.push_back(std::this_thread::get_id());
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+    takes_signals_ = sigismember(&blocked, SIGTERM) == 0;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return !held_; });
+    under_way_--;
+    if (error_ != 0) return -error_;
+    const size_t bytes = Store(parts, count, offset);
+    return static_cast<ssize_t>(bytes);
+  }
+
+  void Hold() {
+    Set([this] { held_ = true; });
+  }
+  void Release() {
+    Set([this] { held_ = false; });
+  }
+  void Fail(int error) {
+    Set([this, error] { error_ = error; });
+  }
+  void WriteShort(size_t bytes) {
+    Set([this, bytes] { most_bytes_ = bytes; });
+  }
+  // Until a write is held up.
+  void AwaitWrite() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] { return under_way_ > 0; });
+  }
+  const std::string& content() const { return content_; }
+  const std::vector<std::thread::id>& writers() const { return writers_; }
+  int most_under_way() const { return most_under_way_; }
+  bool takes_signals() const { return takes_signals_; }
+
+  ssize_t WriteBuffered(const void*, size_t, uint64_t) override { return -EBADF; }
+  ssize_t Read(void*, size_t, uint64_t) override { return -EBADF; }
+  int Allocate(uint64_t, uint64_t) override { return -EBADF; }
+  int Truncate(uint64_t) override { return -EBADF; }
+  int Sync() override { return -EBADF; }
+  int Stat(io::FileInfo*) override { return -EBADF; }
+  int FreeSpace(uint64_t*) override { return -EBADF; }
+  int Lock() override { return -EBADF; }
+  bool direct() const override { return true; }
+  const std::string& direct_reason() const override { return reason_; }
+  size_t alignment() const override { return kUnit; }
+
+ private:
+  void Set(const std::function<void()>& change) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    change();
+    changed_.notify_all();
+  }
+
+  size_t Store(const iovec* parts, int count, uint64_t offset) {
+    std::string bytes;
+    for (int i = 0; i < count; i++) {
+      bytes.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+    }
+    bytes.resize(std::min(bytes.size(), most_bytes_));
+    content_.resize(std::max<size_t>(content_.size(), offset + bytes.size()), '?');
+    content_.replace(offset, bytes.size(), bytes);
+    return bytes.size();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool held_ = false;
+  int error_ = 0;
+  size_t most_bytes_ = SIZE_MAX;
+  int under_way_ = 0;
+  int most_under_way_ = 0;
+  bool takes_signals_ = false;
+  std::vector<std::thread::id> writers_;
+  std::string content_;
+  const std::string reason_;
+};
+
+int CountThreads() {
+  int threads = 0;
+  DIR* const tasks = opendir("/proc/self/task");
+  for (const dirent* task = readdir(tasks); task != nullptr; task = readdir(tasks)) {
+    threads += task->d_name[0] != '.';
+  }
+  closedir(tasks);
+  return threads;
+}
+
+class Overlapped : public testing::TestWithParam<Overlap> {
+ protected:
+  Overlapped() { writer_.Start(&file_, 0); }
+
+  // Memory that stays as long as the test.
+  char* Piece(size_t number, size_t units) {
+    pieces_.push_back(std::string(units * kUnit, static_cast<char>('a' + number)));
+    expected_ += pieces_.back();
+    return pieces_.back().data();
+  }
+  IoStatus PutNext(size_t units = 1) {
+    const size_t number = pieces_.size();
+    return writer_.Put(Piece(number, units), units * kUnit);
+  }
+
+  SlowFile file_;
+  std::vector<std::string> pieces_ = [] {
+    std::vector<std::string> pieces;
+    pieces.reserve(64);
+    return pieces;
+  }();
+  std::string expected_;
+  OverlappedWriter writer_{GetParam()};
+};
+
+TEST_P(Overlapped, PiecesReachTheFileInTheirOrderOneWriteAtATime) {
+  for (int i = 0; i < 20; i++) {
+    writer_.Proceed();
+    ASSERT_TRUE(PutNext(1 + i % 3).ok());
+  }
+  EXPECT_TRUE(writer_.Finish().ok());
+  EXPECT_EQ(file_.content(), expected_);
+  EXPECT_EQ(writer_.offset(), expected_.size());
+  EXPECT_EQ(file_.most_under_way(), 1);
+}
+
+TEST_P(Overlapped, WritesThatDoHalfAreGoneOnWith) {
+  file_.WriteShort(700);
+  for (int i = 0; i < 5; i++) {
+    writer_.Proceed();
+    ASSERT_TRUE(PutNext(3).ok());
+  }
+  EXPECT_TRUE(writer_.Finish().ok());
+  EXPECT_EQ(file_.content(), expected_);
+}
+
+TEST_P(Overlapped, AFailureIsToldByTheNextPutAndNothingIsWrittenBehindIt) {
+  file_.Fail(EROFS);
+  ASSERT_TRUE(PutNext().ok());
+  writer_.Proceed();
+  EXPECT_EQ(PutNext().error, EROFS);
+  EXPECT_EQ(writer_.Wait().error, EROFS);
+  file_.Fail(0);
+  EXPECT_EQ(writer_.Finish().error, EROFS) << "what comes behind a gap is not written";
+  EXPECT_EQ(file_.content(), "");
+}
+
+TEST_P(Overlapped, AFailureOfTheLastWriteIsToldByFinish) {
+  ASSERT_TRUE(PutNext().ok());
+  writer_.Proceed();
+  ASSERT_TRUE(PutNext().ok());
+  file_.Fail(EIO);
+  EXPECT_EQ(writer_.Finish().error, EIO);
+}
+
+TEST_P(Overlapped, AStartAfterAFailureKnowsNothingOfIt) {
+  file_.Fail(EROFS);
+  ASSERT_TRUE(PutNext().ok());
+  writer_.Proceed();
+  EXPECT_EQ(writer_.Wait().error, EROFS);
+  file_.Fail(0);
+  expected_.clear();
+  writer_.Start(&file_, 0);
+  EXPECT_TRUE(PutNext().ok());
+  EXPECT_TRUE(writer_.Finish().ok());
+  EXPECT_EQ(file_.content(), expected_);
+}
+
+TEST_P(Overlapped, TheLastPieceIsWrittenByTheCaller) {
+  ASSERT_TRUE(PutNext().ok());
+  EXPECT_TRUE(writer_.Finish().ok());
+  EXPECT_EQ(file_.writers(), std::vector{std::this_thread::get_id()});
+}
+
+TEST_P(Overlapped, WithNothingPutThereIsNothingToWrite) {
+  writer_.Proceed();
+  EXPECT_TRUE(writer_.Put(nullptr, 0).ok());
+  writer_.Proceed();
+  EXPECT_TRUE(writer_.Finish().ok());
+  EXPECT_TRUE(file_.writers().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Overlap, Overlapped, testing::Values(Overlap::kNo, Overlap::kYes));
+
+using WithItsThread = Overlapped;
+
+TEST_P(WithItsThread, ProceedDoesNotWaitAndPutDoes) {
+  file_.Hold();
+  ASSERT_TRUE(PutNext().ok());
+  writer_.Proceed();
+  file_.AwaitWrite();
+  std::thread releaser([this] { file_.Release(); });
+  EXPECT_TRUE(PutNext().ok());
+  EXPECT_EQ(file_.content(), pieces_[0]) << "the write before has ended when Put returns";
+  EXPECT_TRUE(writer_.Finish().ok());
+  EXPECT_EQ(file_.content(), expected_);
+  releaser.join();
+}
+
+TEST_P(WithItsThread, WaitEndsWithTheWrite) {
+  file_.Hold();
+  ASSERT_TRUE(PutNext().ok());
+  writer_.Proceed();
+  file_.AwaitWrite();
+  std::thread releaser([this] { file_.Release(); });
+  EXPECT_TRUE(writer_.Wait().ok());
+  EXPECT_EQ(file_.content(), expected_);
+  releaser.join();
+}
+
+TEST_P(WithItsThread, TheThreadTakesNoSignals) {
+  ASSERT_TRUE(PutNext().ok());
+  writer_.Proceed();
+  EXPECT_TRUE(writer_.Wait().ok());
+  EXPECT_NE(file_.writers().at(0), std::this_thread::get_id());
+  EXPECT_FALSE(file_.takes_signals());
+}
+
+TEST_P(WithItsThread, TheThreadIsStartedWhenItIsNeededAndEndsWhenItIsTold) {
+  const int before = CountThreads();
+  ASSERT_TRUE(PutNext().ok());
+  EXPECT_TRUE(writer_.Finish().ok());
+  EXPECT_EQ(CountThreads(), before) << "one piece needs none";
+  for (int round = 0; round < 3; round++) {
+    ASSERT_TRUE(PutNext().ok());
+    writer_.Proceed();
+    EXPECT_TRUE(writer_.Finish().ok());
+    EXPECT_EQ(CountThreads(), before + 1);
+    writer_.EndThread();
+    EXPECT_EQ(CountThreads(), before);
+  }
+  EXPECT_EQ(file_.content(), expected_);
+}
+
+TEST_P(WithItsThread, TheEndWaitsForTheWrite) {
+  file_.Hold();
+  ASSERT_TRUE(PutNext().ok());
+  writer_.Proceed();
+  file_.AwaitWrite();
+  std::thread releaser([this] { file_.Release(); });
+  writer_.EndThread();
+  EXPECT_EQ(file_.content(), expected_);
+  releaser.join();
+}
+
+TEST_P(WithItsThread, WithoutAThreadToBeHadTheCallerWrites) {
+  pthread_attr_t before;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  pthread_attr_t impossible;
+  ASSERT_EQ(pthread_attr_init(&impossible), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&impossible, size_t{1} << 48), 0);
+  ASSERT_EQ(pthread_setattr_default_np(&impossible), 0);
+  ASSERT_TRUE(PutNext().ok());
+  writer_.Proceed();
+  pthread_setattr_default_np(&before);
+  EXPECT_EQ(file_.writers(), std::vector{std::this_thread::get_id()});
+  ASSERT_TRUE(PutNext().ok());
+  writer_.Proceed();
+  EXPECT_TRUE(writer_.Finish().ok());
+  EXPECT_EQ(file_.content(), expected_);
+  EXPECT_NE(file_.writers().back(), std::this_thread::get_id()) << "it is there again";
+  pthread_attr_destroy(&impossible);
+  pthread_attr_destroy(&before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Overlap, WithItsThread, testing::Values(Overlap::kYes));
+
+}  // namespace
+}  // namespace shardlog::test
