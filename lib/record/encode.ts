@@ -154,15 +154,15 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
       return writeText(time, style.line(time, timeText, toFields === null ? fields : toFields(values), text))
     }
     if (!payload.isAside && allKnown(style) && accept(word, offset, end)) return true
+    // The bundle is built where the record lies, and the segment may be sealed before it is accepted.
+    payload.stepAside(end)
     const accepted = bundleIntoLease(style, at, end) || bundleByCall(style, at, end)
     payload.release()
     return accepted
   }
 
-  /** Writes a bundle of the record at [from, to) of the payload, perhaps over it. Its end. */
+  /** Writes a bundle of the record at [from, to) of the payload. Its end. */
   function putBundle(target: Buffer, at: number, definitions: readonly Definition[], from: number, to: number): number {
-    const size = bundleBytes(definitions, to - from)
-    payload.bytes.copy(target, at + size - (to - from), from, to)
     target[at] = KIND_BUNDLE
     target[at + 1] = definitions.length
     let end = at + 2
@@ -170,7 +170,8 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
       target.set(definition.bytes, end)
       end += definition.bytes.length
     }
-    return at + size
+    payload.bytes.copy(target, end, from, to)
+    return end + to - from
   }
 
   function bundleIntoLease(style: LineStyle, from: number, to: number): boolean {

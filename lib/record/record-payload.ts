@@ -97,9 +97,13 @@ export class RecordPayload {
     return this.#bytes === this.#own
   }
 
-  /** Leaves what `aim` has given to somebody else, also in the middle of a record. */
-  stepAside(): void {
-    if (!this.isAside) this.#moveAside(this.#bytes.length)
+  /**
+   * Leaves what `aim` has given to somebody else, also in the middle of a record.
+   *
+   * @param end where the record ends, if it does
+   */
+  stepAside(end: number = this.#bytes.length): void {
+    if (!this.isAside) this.#moveAside(end)
   }
 
   /** The record has been used: memory of an uncommonly long one is given back. */
@@ -126,12 +130,12 @@ export class RecordPayload {
 
   /** Puts at `at` what found no room. Where it ends; the room then is that of `bytes`. */
   #putAside(at: number, value: unknown, style: LineStyle): number {
-    const json = this.#json
-    this.#json = null
     for (;;) {
+      const json = this.#json
+      this.#json = null
       this.#moveAside(at)
       const { length } = this.#bytes
-      const end = json === null ? this.#putValue(at, length, value, style) : this.#putUtf8(TAG_JSON, at, length, json)
+      const end = json === null ? this.#putValue(at, length, value, style) : this.#putJson(at, length, json)
       if (end !== NO_ROOM) return end
     }
   }

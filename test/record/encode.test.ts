@@ -153,6 +153,44 @@ describe('the record encoder', () => {
     )
   })
 
+  it('a segment that is sealed while a bundle is being written costs nothing', () => {
+    const log = new FakeLog(4096)
+    const encoder = recordEncoder(log)
+    const { id, bytes } = defineString(',"pid":71')
+    const bindings = {
+      id,
+      definedIn: 0,
+      get bytes() {
+        log.seal()
+        return bytes
+      }
+    }
+    const text = style({ bindings })
+    const expected: string[] = []
+    for (let i = 0; i < 20; i++) {
+      // Of another style, so that there is a segment to write to.
+      encoder.record(style(), i, '', { i }, 'other')
+      encoder.record(text, i, '', { i, pad: 'x'.repeat(i) }, 'message')
+      expected.push(text.line(i, '', { i }, 'other'), text.line(i, '', { i, pad: 'x'.repeat(i) }, 'message'))
+    }
+    expect(lines(log)).toEqual(expected)
+  })
+
+  it('of values that find no room each is stringified once, and is in its own place', () => {
+    const log = new FakeLog(1 << 20)
+    const encoder = recordEncoder({ direct: null, logBytes: log.logBytes })
+    const text = style()
+    let stringified = 0
+    const big = (size: number) => ({ toJSON: () => `${++stringified}${'x'.repeat(size)}` })
+    const sizes = [16_000, 360, 5, 40_000, 0, 300_000, 17]
+    const fields = Object.fromEntries(sizes.map((size, i) => [`k${i}`, big(size)]))
+    encoder.record(text, 1, '', fields, 'm')
+    expect(stringified).toBe(sizes.length)
+    const [made] = lines(log)
+    stringified = 0
+    expect(made).toBe(text.line(1, '', fields, 'm'))
+  })
+
   it('records made within records, by several encoders of one lease, are whole and where pino has them', () => {
     const log = new FakeLog(2_000)
     const encoders = [recordEncoder(log), recordEncoder(log)]
