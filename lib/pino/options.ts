@@ -1,6 +1,8 @@
 /** The arguments of `shardlog(options?, destination?)`: which is which, what is wrong with them, what applies by default. */
 
 import { hostname } from 'node:os'
+import { ShardlogError } from '../errors'
+import { checkPretty, isPretty, PrettyStream } from '../pretty/pretty-stream'
 import { callers } from './caller'
 import { destination, standardDestination } from './destination'
 import { rootFormatters } from './formatters'
@@ -67,6 +69,11 @@ function sortOut(first: unknown, second: unknown): { options: Options; stream: u
   if (options.transport && second !== undefined && second !== null) {
     throw Error('only one of option.transport or stream can be specified')
   }
+  if (options.transport && options.pretty && options.pretty !== 'auto') {
+    const message =
+      "options pretty and transport exclude each other; as a transport, pino-pretty is the target 'pino-pretty'"
+    throw new ShardlogError('ERR_SHARDLOG_CONFIG', message)
+  }
   if (typeof second === 'string') return { options, stream: destination(second) }
   if (options.transport) return { options, stream: transportStream(options) }
   return { options, stream: second }
@@ -80,6 +87,7 @@ function check(options: Options): void {
       'prettyPrint option is no longer supported, see the pino-pretty package (https://github.com/pinojs/pino-pretty)'
     )
   }
+  checkPretty(options.pretty)
   if (useOnlyCustomLevels && !levels) throw Error('customLevels is required if useOnlyCustomLevels is set true')
   if (mixin && typeof mixin !== 'function') {
     throw Error(`Unknown mixin type "${typeof mixin}" - expected "function"`)
@@ -87,6 +95,14 @@ function check(options: Options): void {
   if (msgPrefix && typeof msgPrefix !== 'string') {
     throw Error(`Unknown msgPrefix type "${typeof msgPrefix}" - expected "string"`)
   }
+}
+
+/** The stream of a logger, with what makes its lines readable in front of it if the options ask for that. */
+function outermost(options: Options, given: unknown): Stream {
+  const { pretty, messageKey, errorKey, customLevels: levels } = options
+  const stream = (given || standardDestination()) as Stream
+  if (pretty === undefined || !isPretty(pretty, !given)) return stream
+  return new PrettyStream(stream, pretty, { messageKey, errorKey, customLevels: levels, toStdout: !given })
 }
 
 function filled(options: Options): FullOptions {
@@ -108,5 +124,5 @@ function filled(options: Options): FullOptions {
 export function resolveArguments(first: unknown, second: unknown): { options: FullOptions; stream: Stream } {
   const { options, stream } = sortOut(first, second)
   check(options)
-  return { options: filled(options), stream: (stream || standardDestination()) as Stream }
+  return { options: filled(options), stream: outermost(options, stream) }
 }

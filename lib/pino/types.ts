@@ -7,6 +7,7 @@ import type {
   SerializedResponse as StdSerializedResponse
 } from 'pino-std-serializers'
 import type { FeatureOptions } from '../features/options'
+import type { PrettyChoice } from '../pretty/pretty-stream'
 import type { EventOptions } from './event'
 import type { LogFn } from './log-fn'
 import type { TransportMultiOptions, TransportPipelineOptions, TransportSingleOptions } from './stream-types'
@@ -204,6 +205,11 @@ export interface LoggerOptions<CustomLevels extends string = never, UseOnlyCusto
   extends FeatureOptions {
   /** Sends lines to worker threads; short for passing `shardlog.transport(...)` as destination. */
   transport?: TransportSingleOptions | TransportMultiOptions | TransportPipelineOptions
+  /**
+   * Readable lines, by the package pino-pretty, made in this process: true, or its options; 'auto': if no destination is given and
+   * standard output is a terminal and pino-pretty is installed. In colours on a terminal. Default false.
+   */
+  pretty?: PrettyChoice
   /** Accepted for older code; circular values never fail. */
   safe?: boolean
   /** Written as `name` in each line. */
