@@ -29,10 +29,11 @@ async function main() {
     shown = Date.now()
     console.log(figures(sum))
   }
-  const given = seed === undefined ? undefined : Number(seed)
+  const given = seed === undefined ? Date.now() >>> 0 : Number(seed)
+  console.log(`seed ${given}`)
   const sum = await campaign({ kills: Number(kills) || 300, seed: given, kinds: kindsOf(kinds), onLog })
   for (const [kind, part] of Object.entries(sum.byKind)) console.log(`${kind}: ${figures(part)}`)
-  console.log(`seed ${sum.seed}: ${figures(sum)}`)
+  console.log(`all: ${figures(sum)}`)
   for (const problem of sum.problems) console.error(problem)
   for (const directory of sum.kept) console.error(`kept: ${directory}`)
   if (isBad(sum)) process.exitCode = 1
