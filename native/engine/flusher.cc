@@ -47,6 +47,7 @@ void Flusher::Start() {
 }
 
 IoStatus Flusher::Flush() {
+  const uint64_t since_ns = platform::MonotonicNs();
   const uint64_t generation = sets_->active();
   const uint64_t target = sets_->HasEntries(generation) ? generation + 1 : generation;
   // [MM event-wait] acquire: a request made after this was not wiped by the failure counted here.
@@ -71,7 +72,7 @@ IoStatus Flusher::Flush() {
       const FlushProblem problem = problems_.last();
       return {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
     }
-    const uint64_t patience_ns = outlet_->PatienceNs();
+    const uint64_t patience_ns = outlet_->PatienceNs(since_ns);
     if (patience_ns == 0) {
       problems_.Note(outlet_->Stall());
       return {ETIMEDOUT, "poll"};

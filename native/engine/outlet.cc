@@ -39,7 +39,7 @@ IoStatus Outlet::Write(uint64_t generation, bool recycle) {
   return {};
 }
 
-uint64_t Outlet::PatienceNs() const { return platform::kForever; }
+uint64_t Outlet::PatienceNs(uint64_t) const { return platform::kForever; }
 
 BlockContext Outlet::Context(uint64_t generation) const {
   BlockContext context;

@@ -65,9 +65,9 @@ class Outlet {
   // Any thread: the log is closing. A write that waits for a reader gives up once nothing has been
   // read for as long as a call may wait.
   virtual void Hurry() {}
-  // Any thread: for how long (ns) a flush may wait before it asks again; 0: long enough for
-  // nothing.
-  virtual uint64_t PatienceNs() const;
+  // Any thread: for how long (ns) a flush that began at `since_ns` may wait before it asks again;
+  // 0: it has waited long enough for nothing.
+  virtual uint64_t PatienceNs(uint64_t since_ns) const;
   // Any thread: what there is to say when patience is at an end.
   virtual FlushProblem Stall() const { return {}; }
 

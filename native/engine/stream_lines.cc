@@ -13,6 +13,7 @@ namespace {
 // A stream may say that it has room and take nothing: a terminal with room for one byte, and a line
 // end that becomes two.
 constexpr uint64_t kVainWritePauseNs = 2 * kNsPerMs;
+constexpr uint64_t kLastLookNs = 50 * kNsPerMs;
 
 // The part of `size` bytes that is to go out by one call: whole lines that are taken together, or
 // else one line.
@@ -105,12 +106,13 @@ void StreamLines::Hurry() {
   stream_->Interrupt();
 }
 
-// A stall that has lasted long enough already is not waited for again.
-uint64_t StreamLines::PatienceNs() const {
-  constexpr uint64_t kLeastNs = kNsPerMs;
-  const uint64_t since = stalled_since_ns_.load(std::memory_order_relaxed);  // [MM counter]
-  if (since == 0) return std::max(block_timeout_ns_, kLeastNs);
-  const uint64_t end = Later(since, block_timeout_ns_);
+// A stall that has lasted as long as a call may wait is not waited for again, but for the moment
+// that it takes to see that the reader has gone on.
+uint64_t StreamLines::PatienceNs(uint64_t since_ns) const {
+  const uint64_t stalled_since = stalled_since_ns_.load(std::memory_order_relaxed);  // [MM counter]
+  if (stalled_since == 0) return std::max(block_timeout_ns_, kNsPerMs);
+  const uint64_t end = std::max(Later(stalled_since, block_timeout_ns_),
+                                Later(since_ns, std::min(block_timeout_ns_, kLastLookNs)));
   const uint64_t now = platform::MonotonicNs();
   return now >= end ? 0 : end - now;
 }

@@ -36,7 +36,7 @@ class StreamLines final : public LineFile {
 
   // Any thread.
   void Hurry();
-  uint64_t PatienceNs() const;
+  uint64_t PatienceNs(uint64_t since_ns) const;
 
  private:
   IoStatus Send(const char* data, size_t from, size_t size);

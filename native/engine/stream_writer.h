@@ -25,7 +25,7 @@ class StreamWriter final : public Outlet {
   void Finish() override {}
   void Close() override;
   void Hurry() override { lines_->Hurry(); }
-  uint64_t PatienceNs() const override { return lines_->PatienceNs(); }
+  uint64_t PatienceNs(uint64_t since_ns) const override { return lines_->PatienceNs(since_ns); }
   FlushProblem Stall() const override;
   IoMode io_mode() const override;
   io::FileInfo file_info() const override { return info_; }
