@@ -1,7 +1,8 @@
 'use strict'
 
-// Mutates the golden files and lets readLog and verifyLog loose on them. Whatever the bytes, both have to end, neither may
-// throw, and a block with a trailer in which a bit was flipped has to be reported.
+// Mutates the golden files and lets readLog and verifyLog loose on them. Whatever the bytes, both have to end, neither may throw but
+// to say that a file is no log, and a block with a trailer in which a bit was flipped has to be reported. Every fifth run is one of
+// fuzz-text.js.
 //
 //   node scripts/fuzz-readers.js [SECONDS] [SEED]     30 s by default; needs the built package
 
@@ -9,6 +10,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { readLog, verifyLog } = require('..')
+const { fuzzText } = require('./fuzz-text')
 const { random } = require('./kill-campaign/entry')
 
 const golden = path.join(__dirname, '..', 'test', 'golden')
@@ -48,10 +50,17 @@ function mutate(seed, rand) {
   return bytes
 }
 
-async function readAll(file) {
-  let bytes = 0
-  for await (const entry of readLog(file)) bytes += entry.bytes?.length ?? 0
-  return bytes
+/** Reads all of it; as which format depends on the bytes, or not. */
+async function readAll(file, rand) {
+  const format = rand() < 0.5 ? 'auto' : 'shard'
+  try {
+    await verifyLog(file, { format })
+    let bytes = 0
+    for await (const entry of readLog(file, { format })) bytes += entry.bytes.length
+    if (bytes > fs.statSync(file).size) throw new Error('more bytes of entries than the file has')
+  } catch (error) {
+    if (format !== 'auto' || error.code !== 'ERR_SHARDLOG_FORMAT') throw error
+  }
 }
 
 /** Flips one bit of the entries of a sound block, or of its header or trailer: has to be noticed. */
@@ -76,10 +85,10 @@ async function main() {
   try {
     for (; Date.now() < until; runs++) {
       if (runs % 5 === 4) await flipIsReported(file, rand)
+      else if (runs % 5 === 3) await fuzzText(file, rand)
       else {
         fs.writeFileSync(file, mutate(corpus[Math.floor(rand() * corpus.length)], rand))
-        await verifyLog(file)
-        await readAll(file)
+        await readAll(file, rand)
       }
     }
     fs.rmSync(directory, { recursive: true })
