@@ -7,6 +7,8 @@ import { type Outlet, OutletGone, type Step } from './outlet'
 import { pause } from './pause'
 import { Retry } from './retry'
 
+/** Timers know no less. */
+const SOON_MS = 1
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 5_000
 const FIRST_LOOK_MS = 1
@@ -33,10 +35,11 @@ export class Flusher {
   #immediate: NodeJS.Immediate | undefined
   /** Runs while there is something that the flush interval is to write. */
   #tick: NodeJS.Timeout | undefined
+  readonly #soon = new Retry(SOON_MS, SOON_MS, () => this.#turn())
   /** After a failure. */
-  readonly #retry = new Retry(FIRST_RETRY_MS, LONGEST_RETRY_MS, () => this.#schedule())
+  readonly #retry = new Retry(FIRST_RETRY_MS, LONGEST_RETRY_MS, () => this.#turn())
   /** While nobody takes anything. */
-  readonly #look = new Retry(FIRST_LOOK_MS, LONGEST_LOOK_MS, () => this.#schedule())
+  readonly #look = new Retry(FIRST_LOOK_MS, LONGEST_LOOK_MS, () => this.#turn())
   /** The failure that logging has not recovered from. */
   #failure: ShardlogError | undefined
   #spent = 0
@@ -53,7 +56,12 @@ export class Flusher {
 
   /** Has what is buffered written from the event loop, soon. */
   request(): void {
-    if (this.#failure === undefined && !this.#look.isDue) this.#schedule()
+    if (this.#isFree) this.#schedule()
+  }
+
+  /** Whether no pause is kept. */
+  get #isFree(): boolean {
+    return this.#failure === undefined && !this.#look.isDue
   }
 
   /** Something is buffered: it is written within the flush interval. */
@@ -62,7 +70,7 @@ export class Flusher {
     this.#tick = setTimeout(() => {
       this.#tick = undefined
       if (this.buffers.active.isEmpty) return
-      this.request()
+      if (this.#isFree) this.#turn()
       // Again, in case that what is being written now, or fails, stands before it.
       this.wind()
     }, this.flushInterval)
@@ -112,8 +120,7 @@ export class Flusher {
   /** Ends all activity. Returns the number of entries that are given up. */
   stop(): number {
     clearTimeout(this.#tick)
-    this.#retry.end()
-    this.#look.end()
+    for (const timer of [this.#soon, this.#retry, this.#look]) timer.end()
     clearImmediate(this.#immediate)
     const { flushing, active } = this.buffers
     const unwritten = active.runs.reduce((sum, run) => sum + run.entries, 0)
@@ -140,12 +147,15 @@ export class Flusher {
   }
 
   #schedule(): void {
-    this.#immediate ??= setImmediate(() => {
-      this.#immediate = undefined
-      this.#turn()
-    })
-    if (this.#waiters.length > 0) this.#immediate.ref()
-    else this.#immediate.unref()
+    if (this.#waiters.length > 0) {
+      this.#immediate ??= setImmediate(() => {
+        this.#immediate = undefined
+        this.#turn()
+      })
+    } else if (!this.#soon.isDue) {
+      // A timer, since an immediate that does not keep the process alive does not wake an idle event loop either.
+      this.#soon.later(false)
+    }
   }
 
   /** One turn of the event loop: a step, and another turn while there is more. */

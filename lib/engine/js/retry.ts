@@ -1,4 +1,4 @@
-/** Calls again after a pause, which doubles until it is reset. */
+/** Calls after a pause, which doubles until it is reset. */
 export class Retry {
   #timer: NodeJS.Timeout | undefined
   #delay: number
