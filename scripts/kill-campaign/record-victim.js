@@ -26,7 +26,8 @@ function speakerThatKnows(speaker, destination) {
   if (job.workers > 0) {
     return number => {
       speaker.say(number)
-      if (number % 64 === 0 && dropped() > 0) throw new Error(`dropped, although it was to wait: ${JSON.stringify(destination.getStatsSnapshot())}`)
+      if (number % 64 === 0 && dropped() > 0)
+        throw new Error(`dropped, although it was to wait: ${JSON.stringify(destination.getStatsSnapshot())}`)
     }
   }
   return number => {
