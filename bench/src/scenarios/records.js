@@ -4,6 +4,7 @@ const path = require('node:path')
 const { setImmediate: tick } = require('node:timers/promises')
 const { BURST, LEAST_BURSTS, burstTime, peerBursts, summary, timeBurst } = require('../bursts')
 const { now } = require('../clock')
+const { walkLines } = require('../line-walker')
 const { repeatCall } = require('../loops')
 const { medianOf, format } = require('../numbers')
 const peers = require('../peers')
@@ -53,7 +54,9 @@ async function run({ kind, name, workload }, { folder, quick }) {
   const task = workloads[workload]
   const file = path.join(folder, 'records.ndjson')
   const open = kind === 'shardlog' ? openShardlog(name, file, task) : await openPeer(name, file, task)
-  return workload === 'disabled' ? disabledBursts(open, task, quick) : runBursts(open, task, quick)
+  if (workload === 'disabled') return disabledBursts(open, task, quick)
+  const { calls, ...result } = await runBursts(open, task, quick)
+  return kind === 'peer' ? { ...result, calls, lost: calls - walkLines(file, () => {}) } : result
 }
 
 function openShardlog(name, file, { options }) {
@@ -66,14 +69,19 @@ async function openPeer(name, file, { options }) {
 }
 
 async function runBursts({ records, ...open }, task, quick) {
-  const loop = repeatCall(callText(task, records))
+  const bare = repeatCall(callText(task, records))
+  let calls = 0
+  const loop = (target, value, count, from) => {
+    calls += count
+    return bare(target, value, count, from)
+  }
   const called = { ...open, target: loggerFor(task, open.target, records) }
   const samples = open.flush
     ? await ownBursts(called, loop, task.value, quick)
     : await peerBursts(called, loop, task.value, quick)
   const facts = open.flush ? keptUp(open.stats()) : {}
   await open.close()
-  return { ...summary(samples), ...facts }
+  return { ...summary(samples), ...facts, calls }
 }
 
 /** A flush as often as the buffers need it, a turn of the event loop after each of the other bursts. */
@@ -156,6 +164,23 @@ function disabledGoal(results) {
   ]
 }
 
+/** Marks those whose file lacks lines. */
+const LOSES = '†'
+
+/** The rounds of a peer whose file lacked lines. */
+const lossesOf = (results, name, list) =>
+  list.flatMap(workload => results[idOf(name, workload)] ?? []).filter(({ lost }) => lost > 0)
+
+function lossNotes(results) {
+  const found = peers.peers.flatMap(({ name }) => {
+    const rounds = lossesOf(results, name, [...COMMON, ...FEATURES])
+    if (rounds.length === 0) return []
+    const most = rounds.reduce((a, b) => (a.lost / a.calls > b.lost / b.calls ? a : b))
+    return [`${LOSES} ${name} lost up to ${format(most.lost)} of ${format(most.calls)} lines`]
+  })
+  return found.length > 0 ? found : ['the lines in the files of the peers were counted: none was lost']
+}
+
 const FIGURES = ['median', 'mean', 'least']
 const known = () => [...Object.keys(OWN), ...peers.ofRecords(peers.peers).map(({ name }) => name)]
 const measured = (results, list) => known().filter(name => list.some(workload => results[idOf(name, workload)]))
@@ -166,7 +191,7 @@ function table(results, list, figures, title) {
     return figures.length === 1 ? [text] : [`${text}: ${figures[0]}`, ...figures.slice(1)]
   })
   const rows = measured(results, list).map(name => [
-    name,
+    lossesOf(results, name, list).length > 0 ? `${name} ${LOSES}` : name,
     ...list.flatMap(workload => figures.map(which => format(cost(results, name, workload, which), 1)))
   ])
   return { title, head: ['', ...head], rows }
@@ -208,6 +233,7 @@ function report(results) {
       ...peers.peers
         .filter(peer => COMMON.some(workload => results[idOf(peer.name, workload)]))
         .map(peer => `${peer.name} ${peers.version(peer)}: ${peer.records.note}`),
+      ...lossNotes(results),
       'off: crashSafe false'
     ]
   }
