@@ -49,7 +49,7 @@ function figures(run) {
 }
 
 /** What README.md shows of the scenarios: those with the most peers in them. */
-const SHOWN = ['records', 'records-sustained', 'burst', 'sustained']
+const SHOWN = ['records', 'records-sustained', 'fastify', 'burst', 'sustained']
 
 /** The generated part of README.md: the goals, and the tables of some scenarios. */
 function summary(run) {
