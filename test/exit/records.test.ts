@@ -29,6 +29,7 @@ const targets: [string, Target][] = [
     { destination: { format: 'ndjson', crashSafe: 'shm' }, survives: true }
   ],
   ['a shard file', { destination: { format: 'shard' }, survives: true }],
+  ['a file of lines of the JavaScript engine', { destination: { format: 'ndjson', engine: 'js' }, survives: false }],
   ['a shard file of the JavaScript engine', { destination: { format: 'shard', engine: 'js' }, survives: false }]
 ]
 

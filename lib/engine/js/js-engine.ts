@@ -127,8 +127,8 @@ export function openJsEngine(config: ResolvedConfig, form: Form = 'blocks'): Eng
 }
 
 /**
- * An engine whose entries are lines that go to a descriptor, which has to stay open. What has been read of `config`: sizes, `flushInterval`,
- * `onFull`, `blockTimeout`, `onError`.
+ * An engine whose entries are lines that go to a descriptor, which has to stay open. Of `config` it reads sizes, `flushInterval`, `onFull`,
+ * `blockTimeout`, `onError`, and the descriptor's name in place of the path.
  *
  * @throws ShardlogError `ERR_SHARDLOG_IO`
  */

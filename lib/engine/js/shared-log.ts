@@ -84,9 +84,9 @@ export function openFileLog(config: ResolvedConfig, form: Form): SharedLog {
   )
 }
 
-/** The log of what a descriptor leads to. */
+/** The log of what a descriptor leads to. `logFilePath`: its name for messages. */
 export function openStreamLog(config: ResolvedConfig, fd: number): SharedLog {
-  const name = `descriptor ${fd}`
+  const name = config.logFilePath
   const descriptor = openDescriptor(fd, name)
   const known = registry.get(descriptor.key)
   if (known !== undefined) {
