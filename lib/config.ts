@@ -47,6 +47,7 @@ const oneOf = (...values: readonly (string | boolean)[]): Rule => ({
   accepts: value => values.includes(value as string | boolean)
 })
 const flag: Rule = { allowed: 'true or false', accepts: value => typeof value === 'boolean' }
+const no: Rule = { allowed: 'false', accepts: value => value === false }
 const integer = (unit: string, least: number, most: number): Rule => ({
   allowed: `a whole number${unit} from ${least} to ${most}`,
   accepts: value => Number.isInteger(value) && (value as number) >= least && (value as number) <= most
@@ -79,9 +80,9 @@ const NAMES = Object.keys(RULES) as (keyof Config)[]
 
 /** Options that a descriptor has no choice of. */
 const DESCRIPTOR_RULES: Partial<Readonly<Record<keyof Config, Rule>>> = {
-  crashSafe: oneOf(false),
+  crashSafe: no,
   directIO: oneOf('auto', 'off'),
-  dsync: oneOf(false)
+  dsync: no
 }
 const DESCRIPTOR_NAMES: Readonly<Record<number, string>> = { 1: 'standard output', 2: 'standard error' }
 const MAX_DESCRIPTOR = 2 ** 31 - 1

@@ -5,7 +5,6 @@ import { isMainThread } from 'node:worker_threads'
 import * as onExit from 'on-exit-leak-free'
 import { SonicBoom, type SonicBoomOpts } from 'sonic-boom'
 import { ENGINE_OPTIONS } from '../config'
-import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
 import { RecordDestination, type RecordDestinationOptions } from './record-destination'
 
@@ -110,14 +109,12 @@ function refuseBoth(options: Given): void {
   )
 }
 
-/** Lines of a descriptor by way of the engine; null where there is no native one, which leaves pino's stream. */
-function openRecords(descriptor: number, { sync: _, ...options }: Given): RecordDestination | null {
-  const { engine = 'auto' } = options as Pick<RecordDestinationOptions, 'engine'>
-  if (!isNative({ engine })) return null
+/** Lines of a descriptor by way of the engine. */
+function openRecords(descriptor: number, { sync: _, ...options }: Given): RecordDestination {
   return new RecordDestination({ ...options, dest: descriptor, format: 'ndjson' } as RecordDestinationOptions)
 }
 
-/** As `openRecords` without options; null also for what the engine cannot write to: pino's stream says why in its own time. */
+/** As `openRecords` without options; null for what the engine cannot write to: pino's stream says why in its own time. */
 function tryRecords(descriptor: number): RecordDestination | null {
   try {
     return openRecords(descriptor, {})
@@ -156,9 +153,8 @@ export function standardDestination(): SonicBoom | RecordDestination | NodeJS.Wr
 function openDescriptor(descriptor: number, options: Given): SonicBoom | RecordDestination {
   refuseBoth(options)
   if (!isForEngine(options)) return openDestination({ ...options, dest: descriptor })
-  const plain = ENGINE_OPTIONS.every(name => !isGiven(options, name))
-  const records = plain ? tryRecords(descriptor) : openRecords(descriptor, options)
-  return records ?? openDestination({ dest: descriptor, minLength: 0 })
+  if (ENGINE_OPTIONS.some(name => isGiven(options, name))) return openRecords(descriptor, options)
+  return tryRecords(descriptor) ?? openDestination({ dest: descriptor, minLength: 0 })
 }
 
 /**

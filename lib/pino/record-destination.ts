@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
 import { resolveConfig, resolveDescriptorConfig } from '../config'
 import type { EngineControls } from '../engine/engine'
-import { openJsEngine } from '../engine/js/js-engine'
+import { openJsDescriptor, openJsEngine } from '../engine/js/js-engine'
 import { openNativeRecords } from '../engine/native-engine'
 import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
@@ -50,13 +50,9 @@ function openNative(config: ResolvedConfig, format: RecordFormat): Opened {
 }
 
 function openJs(config: ResolvedConfig, format: RecordFormat): Opened {
-  if (config.descriptor !== undefined) {
-    throw new ShardlogError(
-      'ERR_SHARDLOG_NO_NATIVE',
-      `${config.logFilePath} as a destination with a format needs the native engine; without a format it is pino's`
-    )
-  }
-  const engine = openJsEngine(config, format === 'ndjson' ? 'text' : 'blocks')
+  const { descriptor } = config
+  const form = format === 'ndjson' ? 'text' : 'blocks'
+  const engine = descriptor === undefined ? openJsEngine(config, form) : openJsDescriptor(config, descriptor)
   return { controls: engine, write: engine.log, recorder: null }
 }
 
