@@ -192,4 +192,24 @@ IoStatus PrepareText(io::File* file, uint64_t* end) {
   return {};
 }
 
+bool FindZeroes(io::File* file, uint64_t end, uint64_t* begin) {
+  // Text has no zeroes: up to the cut there are none, from there on nothing else.
+  uint64_t text = 0;
+  uint64_t zeroes = end;
+  while (text < zeroes) {
+    const uint64_t middle = text + (zeroes - text) / 2;
+    uint8_t byte = 0;
+    if (ReadFully(file, &byte, 1, middle) != 0) return false;
+    if (byte == 0) {
+      zeroes = middle;
+    } else {
+      text = middle + 1;
+    }
+  }
+  std::vector<uint8_t> found(std::min<uint64_t>(end - zeroes, kPageBytes));
+  if (found.empty() || ReadFully(file, found.data(), found.size(), zeroes) != 0) return false;
+  *begin = zeroes;
+  return std::all_of(found.begin(), found.end(), [](uint8_t byte) { return byte == 0; });
+}
+
 }  // namespace shardlog::engine

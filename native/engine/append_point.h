@@ -22,4 +22,8 @@ IoStatus PrepareAppend(io::File* file, uint64_t* end, uint64_t from = 0);
 // own. *end is the file's size.
 IoStatus PrepareText(io::File* file, uint64_t* end);
 
+// Where the zeroes begin that lie before `end`, in a file of text: what somebody left who cut it.
+// False if there are none, or nothing but them says that it was cut there.
+bool FindZeroes(io::File* file, uint64_t end, uint64_t* begin);
+
 }  // namespace shardlog::engine

@@ -5,6 +5,12 @@
 #include <cstring>
 
 namespace shardlog::engine {
+namespace {
+
+// Of a write during which somebody cut the file. Who does so all the time may have his zeroes.
+constexpr int kMostRepeats = 8;
+
+}  // namespace
 
 GenerationWriter::GenerationWriter(std::shared_ptr<BufferSets> sets, std::unique_ptr<LogFile> file,
                                    const Config& config, FlushStats* stats, Problems* problems)
@@ -32,17 +38,26 @@ IoStatus GenerationWriter::WriteSealed(uint64_t generation, BlockTotals* totals)
 }
 
 IoStatus GenerationWriter::WriteBlocks(uint64_t generation, BlockTotals* totals) {
+  for (int attempt = 0;; attempt++) {
+    const IoStatus status = WriteOnce(generation, totals);
+    if (!status.ok()) return status;
+    if (attempt < kMostRepeats && file_->UndoIfCut()) continue;
+    file_->Advance(totals->bytes);
+    return status;
+  }
+}
+
+IoStatus GenerationWriter::WriteOnce(uint64_t generation, BlockTotals* totals) {
   const uint64_t size = writer_->MostBytes(sealed(), file_->file()->alignment());
   partial_ = {};
   StoreJournal(generation, size);
   // `size` is a bound, which for lines is far beyond what they take.
   const uint64_t set_bytes = sets().geometry().set_bytes();
   file_->ReserveAhead(std::min(size, set_bytes), set_bytes);
+  file_->BeginLines();
   const IoStatus status =
       writer_->Write(file_->file(), file_->end(), Context(generation), sealed(), totals);
-  if (status.ok()) {
-    file_->Advance(totals->bytes);
-  } else {
+  if (!status.ok()) {
     partial_ = *totals;
     file_->FailedWrite(size);
   }

@@ -32,6 +32,7 @@ class GenerationWriter final : public Outlet {
 
  private:
   IoStatus WriteBlocks(uint64_t generation, BlockTotals* totals);
+  IoStatus WriteOnce(uint64_t generation, BlockTotals* totals);
   void StoreJournal(uint64_t generation, uint64_t size);
   void PublishIoMode();
 

@@ -121,6 +121,25 @@ IoStatus LogFile::Reopen() {
   return {};
 }
 
+void LogFile::BeginLines() {
+  watched_ = 0;
+  if (form_ != Form::kText) return;
+  // Lines are written from the unit on in which the text ends.
+  const uint64_t unit = format::AlignDown(end_, file_->alignment());
+  uint8_t byte = 0;
+  if (unit == 0 || ReadFully(file_.get(), &byte, 1, unit - 1) != 0 || byte == 0) return;
+  watched_ = unit;
+}
+
+bool LogFile::UndoIfCut() {
+  uint8_t byte = 0;
+  if (watched_ == 0 || ReadFully(file_.get(), &byte, 1, watched_ - 1) != 0 || byte != 0)
+    return false;
+  uint64_t cut = 0;
+  if (!FindZeroes(file_.get(), watched_, &cut) || !CutTo(cut).ok()) return false;
+  return FindEndOf(file_.get(), &end_, 0).ok();
+}
+
 IoStatus LogFile::CutTo(uint64_t end) {
   const int error = file_->Truncate(end);
   if (error != 0) return {-error, "ftruncate"};

@@ -66,6 +66,12 @@ class LogFile {
   // written over.
   void FailedWrite(uint64_t bytes) { failed_write_limit_ = end_ + bytes; }
 
+  // Around a write of lines at end(). Where somebody cuts the file meanwhile, what is written after
+  // that leaves zeroes before it, which readers of lines do not expect (those of blocks do).
+  void BeginLines();
+  // True if that has come about: the zeroes and the write are gone, and it is to be repeated.
+  bool UndoIfCut();
+
   // The first `bytes` of what a failed write left are whole blocks, and stay.
   void KeepOfFailedWrite(uint64_t bytes) { end_ += bytes; }
 
@@ -87,6 +93,7 @@ class LogFile {
   std::string fallback_reason_;
   uint64_t end_ = 0;
   uint64_t reserved_to_ = 0;
+  uint64_t watched_ = 0;  // end of a byte of text that a write of lines leaves alone; 0: none
   uint64_t failed_write_limit_ = 0;  // 0: the last write was complete
 };
 

@@ -135,5 +135,51 @@ TEST_F(NewName, BehindASymbolicLinkIsTheTargets) {
   EXPECT_EQ(io::PosixFileSystem().SyncDirectory(directory_.File("nothing")), -ENOENT);
 }
 
+class TextFile : public OneLogFile {
+ protected:
+  // As a flush does it, with somebody cutting the file to `cut` in the middle.
+  void WriteLines(LogFile* file, const std::string& lines, int64_t cut) {
+    file->BeginLines();
+    if (cut >= 0) ASSERT_EQ(::truncate(path().c_str(), cut), 0);
+    const auto size = static_cast<ssize_t>(lines.size());
+    ASSERT_EQ(file->file()->WriteBuffered(lines.data(), lines.size(), file->end()), size);
+  }
+
+  static std::string Lines(size_t count) {
+    std::string lines;
+    for (size_t i = 0; i < count; i++) lines += "{\"msg\":\"" + std::to_string(i) + "\"}\n";
+    return lines;
+  }
+};
+
+TEST_F(TextFile, AWriteDuringWhichSomebodyCutTheFileIsUndoneWithTheZeroesBeforeIt) {
+  const std::string lines = Lines(50'000);
+  for (const size_t cut : {size_t{0}, Lines(1).size(), Lines(4'000).size()}) {
+    LogFile file(&files_, path(), SmallConfig("", 1).io, engine::Form::kText);
+    ASSERT_EQ(::truncate(path().c_str(), 0), 0);
+    file.Prepare();
+    WriteLines(&file, lines, -1);
+    EXPECT_FALSE(file.UndoIfCut());
+    file.Advance(lines.size());
+    WriteLines(&file, Lines(9), static_cast<int64_t>(cut));
+    EXPECT_TRUE(file.UndoIfCut());
+    EXPECT_EQ(file.end(), cut);
+    WriteLines(&file, Lines(9), -1);
+    EXPECT_FALSE(file.UndoIfCut());
+    EXPECT_EQ(ReadFile(path()), lines.substr(0, cut) + Lines(9));
+  }
+}
+
+TEST_F(TextFile, AFileThatIsCutWithinALineIsEndedFirst) {
+  LogFile file(&files_, path(), SmallConfig("", 1).io, engine::Form::kText);
+  file.Prepare();
+  WriteLines(&file, Lines(50'000), -1);
+  file.Advance(Lines(50'000).size());
+  WriteLines(&file, Lines(9), 7);
+  EXPECT_TRUE(file.UndoIfCut());
+  WriteLines(&file, Lines(2), -1);
+  EXPECT_EQ(ReadFile(path()), Lines(1).substr(0, 7) + "\n" + Lines(2));
+}
+
 }  // namespace
 }  // namespace shardlog::test
