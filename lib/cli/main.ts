@@ -22,26 +22,29 @@ ${COMMANDS.map(command => `  ${command.name.padEnd(10)}${command.summary}`).join
   --version      the version
 `
 
+/** @throws UsageError */
+function commandNamed(name: string): Command {
+  const names = COMMANDS.map(command => command.name)
+  const found = COMMANDS.find(command => command.name === name)
+  if (found) return found
+  const near = nearestName(name, names)
+  throw new UsageError(`unknown command ${name}${near ? `; did you mean ${near}?` : ''}`)
+}
+
 async function dispatch(args: string[]): Promise<number> {
   const out = new FdWriter(1)
   const [name, ...rest] = args
   if (name === undefined) throw new UsageError('no command given')
   if (name === '--help' || name === '-h' || name === 'help') {
-    await out.write(Buffer.from(HELP))
+    const [topic] = rest
+    await out.write(Buffer.from(topic === undefined ? HELP : commandNamed(topic).help))
     return EXIT_OK
   }
   if (name === '--version') {
     await out.write(Buffer.from(`${version}\n`))
     return EXIT_OK
   }
-  const command = COMMANDS.find(candidate => candidate.name === name)
-  if (!command) {
-    const near = nearestName(
-      name,
-      COMMANDS.map(candidate => candidate.name)
-    )
-    throw new UsageError(`unknown command ${name}${near ? `; did you mean ${near}?` : ''}`)
-  }
+  const command = commandNamed(name)
   const end = rest.indexOf('--')
   const before = end < 0 ? rest : rest.slice(0, end)
   if (before.includes('--help') || before.includes('-h')) {

@@ -38,16 +38,18 @@ export class LogFollower {
   async round(): Promise<ScanItem[] | null> {
     if (this.queued.length > 0) return this.queued.splice(0)
     if (!this.scanner && !(await this.open(this.options.start ?? 0))) return null
+    // The size comes first: what it counts is complete if no flush is under way afterwards.
+    const size = await this.source!.size()
     const arena = this.refreshArena()
     const before = arena?.state() ?? null
-    const items = await this.readFile(before)
+    const items = this.format === 'ndjson' ? await this.readText(before, size) : await this.readBlocks(before)
     if (items) return items
     if (await this.hasMoved()) return []
     if (!arena || !before) {
       this.shown.forgetOthers(null)
       return null
     }
-    if (arena.state().written !== before.written) return []
+    if (arena.state().written !== before.written || (await this.isBehind(before))) return []
     this.shown.forgetOthers(arena.stream)
     this.shown.forgetBelow(arena.stream, before.written)
     const waiting = takeFromArena(arena, before, this.path, this.shown)
@@ -124,8 +126,23 @@ export class LogFollower {
     }
   }
 
+  /** The file's next lines. Nothing tells a half-written one from others, so that none is read that may be. */
+  private async readText(before: ArenaState | null, size: number): Promise<ScanItem[] | null> {
+    const scanner = this.scanner!
+    const known = before !== null && before.logInode === this.inode
+    scanner.limit = known ? Math.min(before.flushingAt ?? size, size) : Number.POSITIVE_INFINITY
+    const items = await scanner.next()
+    return items && this.shown.filter(items)
+  }
+
+  /** Whether a text has not been read as far as its arena says that it is written. */
+  private async isBehind(state: ArenaState): Promise<boolean> {
+    if (this.format !== 'ndjson' || state.logInode !== this.inode) return false
+    return this.scanner!.limit < (state.flushingAt ?? (await this.source!.size()))
+  }
+
   /** The file's next blocks. While a flush is writing, only those in front of it, so that nothing half-written is judged. */
-  private async readFile(before: ArenaState | null): Promise<ScanItem[] | null> {
+  private async readBlocks(before: ArenaState | null): Promise<ScanItem[] | null> {
     const scanner = this.scanner!
     const start = scanner.position
     scanner.limit = this.limitOf(before)
@@ -145,11 +162,7 @@ export class LogFollower {
   /** A flush came in between: what it is writing is looked at again. */
   private settledPart(items: ScanItem[], start: number, limit: number): ScanItem[] {
     const { kept, again } = settledItems(items, start, limit)
-    if (again !== null)
-      this.scanner!.rewind(
-        again,
-        kept.filter(item => item.kind === 'block')
-      )
+    if (again !== null) this.scanner!.rewind(again, kept)
     return kept
   }
 

@@ -36,6 +36,7 @@ describe('shardlog', () => {
     expect(run(['--version']).out).toMatch(/^\d+\.\d+\.\d+\n$/)
     for (const name of ['cat', 'tail', 'verify', 'recover', 'stats']) {
       expect(run([name, '--help'])).toMatchObject({ code: 0, out: expect.stringContaining(`Usage: shardlog ${name}`) })
+      expect(run(['help', name]).out).toBe(run([name, '--help']).out)
     }
   })
 
