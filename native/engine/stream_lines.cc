@@ -74,6 +74,7 @@ IoStatus StreamLines::Send(const char* data, size_t from, size_t size) {
 
 void StreamLines::Progress(size_t bytes) {
   delivered_ += bytes;
+  is_last_try_ = false;
   // [MM counter] relaxed: a policy.
   if (stalled_since_ns_.load(std::memory_order_relaxed) == 0) return;
   stalled_since_ns_.store(0, std::memory_order_relaxed);  // [MM counter]
@@ -90,7 +91,11 @@ bool StreamLines::AwaitRoom(uint32_t vain_writes) {
   // [MM closed] acquire: pairs with Hurry, whose Interrupt ends a sleep that began before it.
   const uint64_t hurry = hurry_since_ns_.load(std::memory_order_acquire);
   const uint64_t end = hurry == 0 ? UINT64_MAX : Later(std::max(hurry, since), block_timeout_ns_);
-  if (now >= end) return false;
+  if (now >= end) {
+    // The reader may have gone on while this thread did not run: one more write decides.
+    is_last_try_ = !is_last_try_;
+    return is_last_try_;
+  }
   const uint64_t left = end == UINT64_MAX ? platform::kForever : end - now;
   if (vain_writes % 2 == 1) {
     stream_->Pause(std::min(left, kVainWritePauseNs));

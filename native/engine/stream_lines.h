@@ -50,6 +50,7 @@ class StreamLines final : public LineFile {
   uint64_t position_ = 0;   // of the next chunk in the generation
   uint64_t delivered_ = 0;  // bytes of the generation
   uint64_t lines_ = 0;      // whole ones before `position_`, or delivered_ if it is less
+  bool is_last_try_ = false;
   bool gave_up_ = false;
 
   std::atomic<uint64_t> stalled_since_ns_{0};  // 0: it is not

@@ -15,6 +15,7 @@
 
 #include "engine/error.h"
 #include "engine/registry.h"
+#include "support/child.h"
 #include "support/record_builder.h"
 #include "support/rig.h"
 
@@ -102,6 +103,31 @@ TEST(Stream, OfATerminalNeverWaits) {
   const int terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
   ASSERT_GE(terminal, 0);
   ExpectFullRefusedAndFlagsLeft({master, terminal});
+}
+
+// Of a pipe that belongs to another user.
+TEST(Stream, ThatCannotBeOpenedAnewTakesWhatThereIsRoomFor) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  ASSERT_EQ(fchmod(ends[1], 0), 0);
+  const int flags = fcntl(ends[1], F_GETFL);
+  SharedCounters seen;
+  EXPECT_TRUE(LiveAndDie([&] {
+    // To root, nothing is closed.
+    if (getuid() == 0 && setuid(65534) != 0) return;
+    const std::string path = "/proc/self/fd/" + std::to_string(ends[1]);
+    if (open(path.c_str(), O_WRONLY | O_CLOEXEC) >= 0) return;
+    int error = 0;
+    const char* call = "";
+    const auto stream = io::OpenStream(ends[1], &error, &call);
+    if (stream == nullptr) return;
+    seen[0] = static_cast<uint32_t>(Fill(stream.get(), 100'000));
+    seen[1] = fcntl(ends[1], F_GETFL) == flags;
+  }));
+  EXPECT_GE(seen[0].load(), 4096u);
+  EXPECT_EQ(seen[1].load(), 1u);
+  close(ends[0]);
+  close(ends[1]);
 }
 
 TEST(Stream, OutlivesTheDescriptorThatItWasOpenedBy) {
