@@ -2,12 +2,12 @@ import type { FormatChoice } from '../reader/format'
 import { scanSource } from '../reader/scan-files'
 import { scanByTime } from '../reader/time-order'
 import type { ScanItem } from '../reader/types'
-import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles, UsageError } from './command'
+import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
 import { writeEntries, writeLines } from './entry-output'
 import { FdWriter } from './fd-writer'
 import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
 import { openInput } from './input'
-import { type EntryPrinter, PRINT_OPTIONS, prettyHelp, printerOf } from './print-option'
+import { type EntryPrinter, PRETTY_HELP, PRINT_OPTIONS, printerOf } from './print-option'
 import { sayDamage, sayWaiting } from './stderr'
 
 const HELP = `Usage: shardlog cat [options] FILE...
@@ -16,10 +16,10 @@ Prints the entries of logs, one after the other: each entry as it was logged, an
 standard input. Damage is reported on stderr and stepped over; the exit code is 1 then.
 
   --json        one JSON object a line: offset, time (of the entry's block), producer, text (or base64 if not UTF-8)
-${prettyHelp(16)}
+${helpOf(16, ...PRETTY_HELP)}
   --order ORDER 'file' (default): as the entries stand; 'time': the entries of all files by the time at which their block was
                 begun, or that the line tells
-${FORMAT_HELP}
+${helpOf(16, FORMAT_HELP)}
   --salvage     print blocks whose checksum is wrong too, as far as they can be read, and a last line that is cut off
   --strict      stop at the first damage
   -h, --help    this text

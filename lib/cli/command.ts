@@ -15,6 +15,15 @@ export interface Command {
   run(args: string[]): Promise<number>
 }
 
+/** An option, and the lines that explain it. */
+export type HelpRow = readonly [option: string, ...lines: string[]]
+
+/** The lines of `--help` on some options, their texts from column `width` on. */
+export function helpOf(width: number, ...rows: readonly HelpRow[]): string {
+  const indent = ' '.repeat(width)
+  return rows.map(([option, ...lines]) => `  ${option}`.padEnd(width) + lines.join(`\n${indent}`)).join('\n')
+}
+
 /** The command line is wrong; the message says how. */
 export class UsageError extends Error {}
 

@@ -1,7 +1,7 @@
 import { prettyOptionsOf } from '../pretty/config-file'
 import { makePrettifier, type PrettyOptions } from '../pretty/load'
 import type { Entry } from '../reader/entry'
-import { UsageError } from './command'
+import { type HelpRow, UsageError } from './command'
 import { entryJson } from './entry-output'
 
 /** The options that say how entries are printed. */
@@ -12,21 +12,14 @@ export const PRINT_OPTIONS = {
   'no-color': { type: 'boolean' }
 } as const
 
-const PRETTY_LINES = [
-  '--pretty',
-  'readable, by the package pino-pretty with the options of its configuration file (.pino-prettyrc) in the',
-  'working directory; in colours on a terminal, unless NO_COLOR is set',
-  '--color, --no-color',
-  'with --pretty: colours in any case, or in none'
+export const PRETTY_HELP: readonly HelpRow[] = [
+  [
+    '--pretty',
+    'readable, by the package pino-pretty with the options of its configuration file (.pino-prettyrc) in the',
+    'working directory; in colours on a terminal, unless NO_COLOR is set'
+  ],
+  ['--[no-]color', 'with --pretty: colours in any case, or in none']
 ]
-
-/** What `--help` says of them, the texts from column `width` on. */
-export function prettyHelp(width: number): string {
-  const [pretty = '', ...lines] = PRETTY_LINES
-  const names = (text: string): boolean => text.startsWith('--')
-  const [first, ...rest] = lines.map(line => (names(line) ? `  ${line}` : `${' '.repeat(width)}${line}`))
-  return [`  ${pretty}${first?.slice(2 + pretty.length)}`, ...rest].join('\n')
-}
 
 interface PrintValues {
   json?: boolean

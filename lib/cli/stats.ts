@@ -1,6 +1,6 @@
 import { verifySource } from '../reader/verify-log'
 import { type WaitingReport, waitingEntries } from '../reader/waiting'
-import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles } from './command'
+import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles } from './command'
 import { FdWriter } from './fd-writer'
 import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
 import { humanBytes, humanCount, plural } from './human'
@@ -16,7 +16,7 @@ Tells what logs hold, and what waits in their arenas: blocks, entries or lines, 
 producers, times, and whether the process that writes is alive. Damage is counted but does not change the exit code: see verify.
 
   --json        one JSON object a file
-${FORMAT_HELP}
+${helpOf(16, FORMAT_HELP)}
   -h, --help    this text
 `
 

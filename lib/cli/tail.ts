@@ -8,12 +8,12 @@ import { scanSource } from '../reader/scan-files'
 import type { Source } from '../reader/source'
 import { tailStart } from '../reader/tail-start'
 import type { ScanItem } from '../reader/types'
-import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles, UsageError } from './command'
+import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
 import { NEWLINE } from './entry-output'
 import { FdWriter } from './fd-writer'
 import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
 import { openInput } from './input'
-import { type EntryPrinter, PRINT_OPTIONS, prettyHelp, printerOf } from './print-option'
+import { type EntryPrinter, PRETTY_HELP, PRINT_OPTIONS, printerOf } from './print-option'
 import { sayDamage, sayWaiting } from './stderr'
 
 const HELP = `Usage: shardlog tail [options] FILE...
@@ -25,8 +25,8 @@ Prints the last entries of logs.
                   the file yet; over rotation and truncation
   --json          one JSON object a line, as cat --json; with more than one file with its path. Entries that wait in an arena
                   have "waiting": true
-${prettyHelp(18)}
-${FORMAT_HELP}
+${helpOf(18, ...PRETTY_HELP)}
+${helpOf(18, FORMAT_HELP)}
   -h, --help      this text
 `
 

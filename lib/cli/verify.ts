@@ -1,6 +1,6 @@
 import { verifySource } from '../reader/verify-log'
 import type { VerifyReport } from '../reader/verify-report'
-import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles } from './command'
+import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles } from './command'
 import { isoTime } from './entry-output'
 import { FdWriter } from './fd-writer'
 import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
@@ -16,7 +16,7 @@ Reads every block of logs and checks headers, entries, checksums, padding and se
 whole and JSON. Changes nothing. FILE may be - for standard input. The exit code is 1 if anything is wrong.
 
   --json        one JSON object a file
-${FORMAT_HELP}
+${helpOf(16, FORMAT_HELP)}
   -h, --help    this text
 `
 

@@ -103,6 +103,16 @@ describe('readLog of a text', () => {
     await expect(read({ strict: true })).rejects.toMatchObject({ code: 'ERR_SHARDLOG_CORRUPT' })
   })
 
+  it.each(['{"a":1}', '[10:00:00] of a text that is no JSON', ''])(
+    'delivers a whole last line without newline: %s',
+    async last => {
+      fs.writeFileSync(file, json(0) + last)
+      const { texts, damage } = await read()
+      expect(texts).toEqual([json(0), last].filter(text => text !== ''))
+      expect(damage).toEqual([])
+    }
+  )
+
   it('gives the same lines wherever chunks end', async () => {
     const lines = Array.from({ length: 4000 }, (_, i) => `${i} ${'x'.repeat((i * 7919) % 6000)}\n`)
     lines.splice(2000, 0, `${'y'.repeat(9_000_000)}\n`)
