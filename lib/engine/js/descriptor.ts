@@ -26,8 +26,13 @@ export interface Descriptor {
   close(): void
 }
 
-/** Streams of Node's own over descriptors that they have made non-blocking. Kept, since one that is collected closes its descriptor. */
-const holders = new Map<number, unknown>()
+/** A stream of Node's own over a descriptor, which makes it non-blocking. */
+interface Holder {
+  _handle?: { setBlocking?: (blocking: boolean) => void } | null
+}
+
+/** Kept, since one that is collected closes its descriptor. */
+const holders = new Map<number, Holder>()
 
 function flagsOf(fd: number): number | undefined {
   try {
@@ -47,13 +52,19 @@ function openAnew(fd: number): number | undefined {
   }
 }
 
-/** Makes a pipe or socket non-blocking, as Node does with its own standard streams. */
+function holderOf(fd: number): Holder {
+  if (fd === 1) return process.stdout as Holder
+  if (fd === 2) return process.stderr as Holder
+  return new net.Socket({ fd, readable: false, writable: true }).unref() as unknown as Holder
+}
+
+/** Makes a pipe or socket non-blocking, as Node does with its own standard streams; again where another process, at its end, took that back. */
 function unblock(fd: number): void {
   // The end of a worker would close the descriptor of the whole process.
-  if (!isMainThread || holders.has(fd) || ((flagsOf(fd) ?? 0) & O_NONBLOCK) !== 0) return
-  if (fd === 1) holders.set(fd, process.stdout)
-  else if (fd === 2) holders.set(fd, process.stderr)
-  else holders.set(fd, new net.Socket({ fd, readable: false, writable: true }).unref())
+  if (!isMainThread) return
+  const holder = holders.get(fd) ?? holderOf(fd)
+  holders.set(fd, holder)
+  holder._handle?.setBlocking?.(false)
 }
 
 function checkWritable(fd: number, info: fs.Stats): void {
@@ -79,12 +90,14 @@ function writeOnce(fd: number, bytes: Uint8Array, start: number, end: number): n
 /** A pipe, terminal or socket: what reads there may stop, and may go for good. */
 function openStream(fd: number, info: fs.Stats): Descriptor {
   const own = info.isSocket() ? undefined : openAnew(fd)
-  if (own === undefined) unblock(fd)
-  const target = own ?? fd
   return {
     key: `${info.dev}:${info.ino}`,
     atomicBytes: ATOMIC_BYTES,
-    write: (bytes, start, end) => writeOnce(target, bytes, start, end),
+    write(bytes, start, end) {
+      if (own !== undefined) return writeOnce(own, bytes, start, end)
+      unblock(fd)
+      return writeOnce(fd, bytes, start, end)
+    },
     mayPass: () => false,
     close: () => {
       if (own !== undefined) fs.closeSync(own)
