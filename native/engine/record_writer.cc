@@ -74,6 +74,7 @@ IoStatus RecordWriter::Write(io::File* file, uint64_t base, const BlockContext& 
     *totals = {};
     return status;
   }
+  for (record::LineBuffer& chunk : chunks_) chunk.Trim();
   CountEntries(segments, totals);
   totals->damaged = merger_.damaged() - damaged_before;
   return {};

@@ -27,7 +27,8 @@ class LineBuffer {
   static constexpr size_t kAlignment = 4096;
   // Memory of more than this is made of large pages: what has so many lines will have more.
   static constexpr size_t kSmallBytes = size_t{256} << 10;
-  // Clear() gives memory back beyond this; less than one outsized line would otherwise pin.
+  // Clear() and Trim() give memory back beyond this; less than one outsized line would otherwise
+  // pin.
   static constexpr size_t kKeptBytes = size_t{8} << 20;
 
   explicit LineBuffer(Framing framing = Framing::kBackToBack)
@@ -53,14 +54,18 @@ class LineBuffer {
 
   // Starts over, behind a head of `head` bytes. Throws std::bad_alloc.
   void Clear(size_t head = 0) {
-    if (capacity_ > kKeptBytes) {
-      data_.reset();
-      capacity_ = 0;
-    }
+    Trim();
     size_ = 0;
     if (head > capacity_) Grow(head);
     size_ = head_ = head;
     lines_ = 0;
+  }
+
+  // Gives memory of an uncommon size back, with the lines in it: nothing may come for long.
+  void Trim() {
+    if (capacity_ <= kKeptBytes) return;
+    data_.reset();
+    capacity_ = size_ = head_ = lines_ = 0;
   }
 
   // Makes room for `bytes` behind the last line. Throws std::bad_alloc.
