@@ -4,22 +4,41 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
+import { engines } from '../support/engines'
 import { packageRoot } from '../support/shardlog'
 import { tempDir } from '../support/temp'
 
-/** The start of each child's script: `open(fd, options)` gives an engine, `say` tells its counters. */
-const prelude = `
+type EngineName = (typeof engines)[number]
+
+/** The start of each child's script: `open(fd, options)` gives a destination, `say` tells its counters. */
+const prelude = (engine: EngineName): string => `
   const fs = require('node:fs')
-  const { openJsDescriptor } = require(${JSON.stringify(path.join(packageRoot, 'dist', 'engine', 'js', 'js-engine'))})
-  const { resolveConfig } = require(${JSON.stringify(path.join(packageRoot, 'dist', 'config'))})
-  const open = (fd, options) =>
-    openJsDescriptor(resolveConfig({ logFilePath: 'unused', flushInterval: 10, bufferSize: 262144, numShards: 1, ...options }), fd)
+  const shardlog = require(${JSON.stringify(packageRoot)})
+  const open = (fd, options) => {
+    const base = { format: 'ndjson', engine: '${engine}', bufferSize: 262144, numShards: 1 }
+    const destination = shardlog.destination({ dest: fd, ...base, ...options })
+    const flush = () => new Promise((resolve, reject) => destination.flush(error => error ? reject(error) : resolve()))
+    const close = () => new Promise((resolve, reject) => {
+      destination.on('error', reject)
+      destination.on('finish', resolve)
+      destination.end()
+    })
+    return {
+      log: line => destination.write(line),
+      flush,
+      close,
+      flushSync: () => destination.flushSync(),
+      closeSync: () => destination.closeSync(),
+      stats: () => destination.getStatsSnapshot()
+    }
+  }
   const line = i => JSON.stringify({ i, pad: 'x'.repeat((i * 37) % 5000) }) + '\\n'
   const say = (engine, more) => {
     const { totalLogs, droppedLogs, writtenLogs, flushErrors, lastError } = engine.stats()
     const error = lastError && [lastError.code, lastError.errno]
     fs.writeSync(2, JSON.stringify({ totalLogs, droppedLogs, writtenLogs, flushErrors, error, ...more }))
-  }`
+  }
+`
 
 interface Said {
   totalLogs: number
@@ -36,8 +55,8 @@ afterEach(() => {
 })
 
 /** Runs a script whose descriptor 1 is a socket, as Node's children have it, or through `shell`, where `$NODE "$SCRIPT"` runs it. */
-function start(script: string, shell?: string): ChildProcess {
-  const source = `${prelude}\n${script}`
+function start(engine: EngineName, script: string, shell?: string): ChildProcess {
+  const source = prelude(engine) + script
   const env = { ...process.env, NODE: process.execPath, SCRIPT: source }
   const child =
     shell === undefined
@@ -70,19 +89,24 @@ const targets: [string, string | undefined][] = [
   ['a socket', undefined]
 ]
 
-describe.each(targets)('the JavaScript engine on %s', (_name, shell) => {
+const cases = engines.flatMap(engine =>
+  targets.map(([name, shell]): [EngineName, string, string | undefined] => [engine, name, shell])
+)
+
+describe.each(cases)('the %s engine on %s', (engine, _name, shell) => {
   it('has every line, whole and in order, while there is room or calls wait for it', async () => {
     const script = `
       const engine = open(1, { onFull: 'block', blockTimeout: Infinity })
       for (let i = 0; i < 2000; i++) engine.log(line(i))
       engine.close().then(() => say(engine))`
-    const { out, said } = await ended(start(script, shell))
+    const { out, said } = await ended(start(engine, script, shell))
     expect(indexesOf(out)).toEqual(upTo(2000))
     expect(said).toMatchObject({ totalLogs: 2000, droppedLogs: 0, writtenLogs: 2000, error: null })
   })
 
   it('has each line soon after its call, without being asked', async () => {
     const child = start(
+      engine,
       `const engine = open(1)
        engine.log(line(0))
        setInterval(() => {}, 1000)`,
@@ -100,7 +124,7 @@ describe.each(targets)('the JavaScript engine on %s', (_name, shell) => {
         process.on('unhandledRejection', () => process.exit(0))
         engine.log(line(0))
         ${ending}`
-      expect(indexesOf((await ended(start(script, shell))).out)).toEqual([0, 1])
+      expect(indexesOf((await ended(start(engine, script, shell))).out)).toEqual([0, 1])
     }
   })
 })
@@ -108,7 +132,7 @@ describe.each(targets)('the JavaScript engine on %s', (_name, shell) => {
 /** Readers that take nothing until they are told to, by the end of their input or not at all. */
 const stalled = `(while [ ! -e "$GO" ]; do sleep 0.05; done; cat)`
 
-describe('the JavaScript engine, when nobody reads', () => {
+describe.each(engines)('the %s engine, when nobody reads', engine => {
   it('drops and counts what does not fit into its buffers, and goes on when somebody reads again', async () => {
     const go = path.join(tempDir(), 'go')
     const script = `
@@ -120,7 +144,7 @@ describe('the JavaScript engine, when nobody reads', () => {
         engine.log(line(5000))
         return engine.close()
       }).then(() => say(engine, { earlier: droppedLogs }))`
-    const { out, said } = await ended(start(script, `GO=${go}; RUN | ${stalled}`))
+    const { out, said } = await ended(start(engine, script, `GO=${go}; RUN | ${stalled}`))
     const indexes = indexesOf(out)
     const { earlier, ...counted } = said as Said & { earlier: number }
     expect(earlier).toBeGreaterThan(0)
@@ -141,7 +165,7 @@ describe('the JavaScript engine, when nobody reads', () => {
         try { engine.flushSync() } catch (error) { note(error) }
         return engine.close().catch(note)
       }).then(() => { say(engine, { codes }); fs.writeFileSync(${JSON.stringify(go)}, '') })`
-    const { out, said } = await ended(start(script, `GO=${go}; RUN | ${stalled}`))
+    const { out, said } = await ended(start(engine, script, `GO=${go}; RUN | ${stalled}`))
     const { codes, ...counted } = said as Said & { codes: string[] }
     expect(codes).toEqual(['ERR_SHARDLOG_STALLED', 'ERR_SHARDLOG_STALLED', 'ERR_SHARDLOG_STALLED'])
     expect(counted.totalLogs - counted.droppedLogs).toBe(counted.writtenLogs)
@@ -155,7 +179,7 @@ describe('the JavaScript engine, when nobody reads', () => {
       const engine = open(1, { onFull: 'drop', blockTimeout: 30 })
       for (let i = 0; i < 2000; i++) engine.log(line(i))
       process.on('exit', () => { say(engine); fs.writeFileSync(${JSON.stringify(go)}, '') })`
-    const { said } = await ended(start(script, `GO=${go}; RUN | ${stalled}`))
+    const { said } = await ended(start(engine, script, `GO=${go}; RUN | ${stalled}`))
     expect(said.droppedLogs).toBeGreaterThan(0)
   })
 
@@ -172,7 +196,7 @@ describe('the JavaScript engine, when nobody reads', () => {
         engine.log(line(0))
         engine.close().then(() => say(engine))
       }, 5)`
-      const child = start(script, shell === undefined ? undefined : 'RUN | true')
+      const child = start(engine, script, shell === undefined ? undefined : 'RUN | true')
       if (shell === undefined) child.stdout!.destroy()
       const closed = once(child, 'close') as Promise<[number | null]>
       const said = JSON.parse(await text(child.stderr!)) as Said
@@ -183,7 +207,7 @@ describe('the JavaScript engine, when nobody reads', () => {
   )
 })
 
-describe('the JavaScript engine on a descriptor', () => {
+describe.each(engines)('the %s engine on a descriptor', engine => {
   it('of a file goes on where others are in it', async () => {
     const file = path.join(tempDir(), 'out')
     const script = `
@@ -194,7 +218,7 @@ describe('the JavaScript engine on a descriptor', () => {
       fs.writeSync(1, line(2))
       engine.log(line(3))
       engine.close().then(() => say(engine))`
-    await ended(start(script, `RUN > ${file}`))
+    await ended(start(engine, script, `RUN > ${file}`))
     expect(indexesOf(fs.readFileSync(file, 'utf8'))).toEqual(upTo(4))
   })
 
@@ -206,9 +230,9 @@ describe('the JavaScript engine on a descriptor', () => {
       engine.closeSync()`
     const script = `
       const { Worker, isMainThread } = require('node:worker_threads')
-      for (let i = 0; i < 2; i++) new Worker(${JSON.stringify(`${prelude}\n${thread}`)}, { eval: true })
+      for (let i = 0; i < 2; i++) new Worker(${JSON.stringify(prelude(engine) + thread)}, { eval: true })
       ${thread}`
-    const child = start(script, '(RUN & RUN; wait) | (sleep 0.2; cat)')
+    const child = start(engine, script, '(RUN & RUN; wait) | (sleep 0.2; cat)')
     expect(indexesOf(await text(child.stdout!)).sort((a, b) => a - b)).toEqual(
       upTo(300).flatMap(i => new Array<number>(6).fill(i))
     )
@@ -223,7 +247,7 @@ describe('the JavaScript engine on a descriptor', () => {
       if (first.log(line(2))) throw new Error('closed')
       second.closeSync()
       say(second)`
-    const { out, said } = await ended(start(script))
+    const { out, said } = await ended(start(engine, script))
     expect(indexesOf(out)).toEqual([0, 1])
     expect(said).toMatchObject({ totalLogs: 3, droppedLogs: 1, writtenLogs: 2 })
   })
@@ -234,7 +258,7 @@ describe('the JavaScript engine on a descriptor', () => {
         try { open(fd) } catch (error) { return [error.code, error.errno] }
       })
       fs.writeSync(2, JSON.stringify(codes))`
-    const child = start(script)
+    const child = start(engine, script)
     expect(JSON.parse(await text(child.stderr!))).toEqual([
       ['ERR_SHARDLOG_IO', 'EBADF'],
       ['ERR_SHARDLOG_IO', 'EBADF'],
