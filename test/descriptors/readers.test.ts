@@ -1,6 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { linesOf, loggingIn, loggingToPipe, upTo } from '../support/descriptors'
+import { linesOf, loggingIn, loggingToPipe, onEngine, upTo } from '../support/descriptors'
+import { engines } from '../support/engines'
 
 const MIB = 1024 * 1024
 
@@ -16,7 +17,9 @@ interface Figures {
   longestDelayMs: number
 }
 
-describe('a reader that', () => {
+describe.each(engines)('with the %s engine, a reader that', engine => {
+  onEngine(engine)
+
   it('stops in the middle of a line and goes on later finds every line whole', async () => {
     const { logging, reader } = loggingToPipe(`
       const destination = shardlog.destination({ dest: 1, format: 'ndjson', onFull: 'block', blockTimeout: Infinity })

@@ -3,7 +3,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { linesOf, logging, loggingIn, loggingToPipe, upTo } from '../support/descriptors'
+import { linesOf, logging, loggingIn, loggingToPipe, onEngine, upTo } from '../support/descriptors'
+import { engines } from '../support/engines'
 import { packageRoot } from '../support/shardlog'
 import { tempDir } from '../support/temp'
 
@@ -13,7 +14,9 @@ const numbered = (count: number): string => `
   for (let i = 0; i < ${count}; i++) log.info({ i, pad: 'x'.repeat((i * 37) % 6_000) })
 `
 
-describe('each line of a logger without a destination is in', () => {
+describe.each(engines)('with the %s engine, each line of a logger without a destination is in', engine => {
+  onEngine(engine)
+
   const expected = upTo(2_000)
 
   it('a pipe', async () => {
@@ -68,7 +71,9 @@ describe('each line of a logger without a destination is in', () => {
   })
 })
 
-describe("somebody else's descriptor", () => {
+describe.each(engines)("with the %s engine, somebody else's descriptor", engine => {
+  onEngine(engine)
+
   const flagsOf = `const flags = () => fs.readFileSync('/proc/self/fdinfo/1', 'utf8').match(/flags:.*/)[0]`
 
   it.each([

@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, onTestFinished } from 'vitest'
+import { beforeEach, expect, onTestFinished } from 'vitest'
 import { packageRoot } from './shardlog'
 import { tempDir } from './temp'
 
@@ -141,6 +141,18 @@ export function linesOf(output: string): Line[] {
     .split('\n')
     .slice(0, -1)
     .map(line => JSON.parse(line) as Line)
+}
+
+/** In the tests of a `describe`, loggers whose engine is 'auto' have this one. */
+export function onEngine(engine: 'native' | 'js'): void {
+  beforeEach(() => {
+    if (engine === 'native') return
+    // node-gyp-build looks only where this says, and finds nothing.
+    process.env.SHARDLOG_PREBUILD = tempDir()
+    onTestFinished(() => {
+      delete process.env.SHARDLOG_PREBUILD
+    })
+  })
 }
 
 export const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
