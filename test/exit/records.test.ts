@@ -20,6 +20,8 @@ interface Target {
   destination: { format: 'ndjson' | 'shard'; engine?: 'native' | 'js'; crashSafe?: 'file' | 'shm' }
   /** Whether what was not flushed survives a process that is killed. */
   survives: boolean
+  /** What standard output is, if lines go there. */
+  output?: 'pipe' | 'file'
 }
 
 const targets: [string, Target][] = [
@@ -30,32 +32,41 @@ const targets: [string, Target][] = [
   ],
   ['a shard file', { destination: { format: 'shard' }, survives: true }],
   ['a file of lines of the JavaScript engine', { destination: { format: 'ndjson', engine: 'js' }, survives: false }],
-  ['a shard file of the JavaScript engine', { destination: { format: 'shard', engine: 'js' }, survives: false }]
+  ['a shard file of the JavaScript engine', { destination: { format: 'shard', engine: 'js' }, survives: false }],
+  ['a file of lines of the JavaScript engine', { destination: { format: 'ndjson', engine: 'js' }, survives: false }],
+  ['a pipe', { destination: { format: 'ndjson' }, survives: false, output: 'pipe' }],
+  ['standard output to a file', { destination: { format: 'ndjson' }, survives: false, output: 'file' }],
+  [
+    'a pipe of the JavaScript engine',
+    { destination: { format: 'ndjson', engine: 'js' }, survives: false, output: 'pipe' }
+  ]
 ]
 
 /** Nothing is written but by what the tests do: sets that do not fill up, no flush by the clock. */
 const quiet = { bufferSize: 1 << 22, numShards: 2, flushInterval: 0, dsync: false }
 
-type Line = Record<string, unknown> & { msg: string }
-
-function linesIn(file: string, format: 'ndjson' | 'shard'): Line[] {
+function linesIn(file: string, format: 'ndjson' | 'shard'): string[] {
   if (!fs.existsSync(file)) return []
-  const texts = format === 'shard' ? readTexts(file) : fs.readFileSync(file, 'utf8').split(/(?<=\n)/)
-  return texts.map(text => {
-    expect(text.endsWith('\n')).toBe(true)
-    return JSON.parse(text) as Line
-  })
+  return format === 'shard' ? readTexts(file) : fs.readFileSync(file, 'utf8').split(/(?<=\n)/)
 }
 
-const messages = (lines: Line[]): string[] => lines.map(line => line.msg)
+/** The messages of lines, each of which has to be whole. */
+function messages(texts: string[]): string[] {
+  const lines = texts.filter(text => text !== '')
+  for (const line of lines) expect(line.endsWith('\n')).toBe(true)
+  return lines.map(line => (JSON.parse(line) as { msg: string }).msg)
+}
 
-describe.each(targets)('%s has every line when the process ends by', (_target, { destination, survives }) => {
-  const { format } = destination
-
+describe.each(targets)('%s has every line when the process ends by', (_target, { destination, survives, output }) => {
   function run(script: string, options: object = {}) {
-    const dest = tempLog()
-    const result = runChild(LOG + script, { config: { destination: { dest, ...destination, ...quiet }, options } })
-    return { dest, result, lines: () => messages(linesIn(dest, format)) }
+    const file = tempLog()
+    const dest = output === undefined ? file : 1
+    const config = { destination: { dest, ...destination, ...quiet }, options }
+    const stdout = output === 'file' ? fs.openSync(file, 'a') : undefined
+    const result = runChild(LOG + script, { config, stdout })
+    if (stdout !== undefined) fs.closeSync(stdout)
+    const texts = () => (output === 'pipe' ? result.stdout.split(/(?<=\n)/) : linesIn(file, destination.format))
+    return { file, result, lines: () => messages(texts()) }
   }
 
   const ends: [string, string, number, string[]][] = [
@@ -133,10 +144,10 @@ describe.each(targets)('%s has every line when the process ends by', (_target, {
     ]
   ]
   it.each(ends)('%s', (_end, script, status, late) => {
-    const { dest, result, lines } = run(script)
+    const { file, result, lines } = run(script)
     expect(result.status).toBe(status)
     expect(lines()).toEqual([...LINES, ...late])
-    expect(fs.existsSync(`${dest}.arena`)).toBe(false)
+    expect(fs.existsSync(`${file}.arena`)).toBe(false)
   })
 
   it('whatever else logs in its last handlers', () => {
@@ -157,16 +168,16 @@ describe.each(targets)('%s has every line when the process ends by', (_target, {
     const script = `
       destination.flushSync(); log.info({ un: 'flushed' }, 'unflushed')
       process.kill(process.pid, '${signal}'); setInterval(() => {}, 1000)`
-    const { dest, result, lines } = run(script)
+    const { file, result, lines } = run(script)
     expect(result.signal).toBe(signal)
-    if (survives) shardlog.recoverLog(dest)
+    if (survives) shardlog.recoverLog(file)
     expect(lines()).toEqual(survives ? [...LINES, 'unflushed'] : LINES)
   })
 
   it('abort()', () => {
-    const { dest, result, lines } = run('destination.flushSync(); process.abort()')
+    const { file, result, lines } = run('destination.flushSync(); process.abort()')
     expect(result.signal).toBe('SIGABRT')
-    if (survives) shardlog.recoverLog(dest)
+    if (survives) shardlog.recoverLog(file)
     expect(lines()).toEqual(LINES)
   })
 
@@ -233,10 +244,10 @@ describe.each(targets)('%s has every line when the process ends by', (_target, {
     })
 
     it('a kill loses the count of a flood and nothing else', () => {
-      const { dest, lines } = run(`${flood} destination.flushSync(); process.kill(process.pid, 'SIGKILL')`, {
+      const { file, lines } = run(`${flood} destination.flushSync(); process.kill(process.pid, 'SIGKILL')`, {
         dedupe: { window: 60_000 }
       })
-      if (survives) shardlog.recoverLog(dest)
+      if (survives) shardlog.recoverLog(file)
       expect(lines()).toEqual([...LINES, 'flood'])
     })
 

@@ -11,6 +11,8 @@ export interface ChildOptions {
   nodeArgs?: string[]
   /** Soft limit of the size of files the child writes, bytes. */
   fileSizeLimit?: number
+  /** Descriptor of the file that is its standard output. Default: a pipe. */
+  stdout?: number
 }
 
 /** The start of each child's script: `Logger` and `config`. */
@@ -21,7 +23,8 @@ export const prelude = (config: object): string =>
 /** Runs `script` in a Node of its own and waits for its end. */
 export function runChild(script: string, options: ChildOptions): SpawnSyncReturns<string> {
   const args = [...(options.nodeArgs ?? []), '-e', prelude(options.config) + script]
-  const limits = { encoding: 'utf8', timeout: TIMEOUT_MS, killSignal: 'SIGKILL' } as const
+  const stdio: ('pipe' | number)[] = ['pipe', options.stdout ?? 'pipe', 'pipe']
+  const limits = { encoding: 'utf8' as const, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' as const, stdio }
   if (options.fileSizeLimit === undefined) return spawnSync(process.execPath, args, limits)
   // sh counts in units of 512 bytes.
   const command = `ulimit -f ${options.fileSizeLimit / 512}; exec "$0" "$@"`
