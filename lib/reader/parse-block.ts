@@ -28,6 +28,8 @@ export interface ParsedBlock {
   usable: number
   /** Distance to what follows the block, its carrier included. */
   extent: number
+  /** It may be no block at all: its extent does not tell where the next one is. Only together with `fatal`. */
+  doubtful?: boolean
   /** Why the block must not be delivered as it is, or null. */
   fatal: { kind: DamageKind; message: string } | null
   /** What else is wrong, beside the entries. */
@@ -103,7 +105,9 @@ export function parseBlock(
   if (!trailer) {
     const message = `a block of ${valid} bytes that does not match its checksum`
     const info = describePlain(path, position, valid, whole.count)
-    return { info, usable: whole.bytes, extent, fatal: { kind: 'bad-trailer', message }, notes: [] }
+    // What lies there may be the trailer of another block, which is part of what this one claims.
+    const doubtful = (decodeTrailer(bytes, trailerAt)?.length ?? extent) !== extent
+    return { info, usable: whole.bytes, extent, doubtful, fatal: { kind: 'bad-trailer', message }, notes: [] }
   }
   const info = describe(path, position, valid, trailer)
   const notes = checkPadding(bytes, at, valid, trailerAt)
@@ -121,7 +125,8 @@ function parsePlain(path: string, bytes: Buffer, at: number, position: number, t
   const info = describePlain(path, position, valid, whole.count)
   const block = { info, usable: whole.bytes, extent, notes: [] }
   if (whole.bytes !== valid) {
-    return { ...block, fatal: { kind: 'bad-entry', message: 'an entry with an impossible length' } }
+    const fatal = { kind: 'bad-entry', message: 'an entry with an impossible length' } as const
+    return { ...block, doubtful: true, fatal }
   }
   if (padded && trailersSeen && trailerFits(valid)) {
     return { ...block, fatal: { kind: 'bad-trailer', message: 'a block whose trailer is unreadable' } }

@@ -1,4 +1,5 @@
 import { collectEntries, type Entry } from './entry'
+import { EntryIterator } from './entry-iterator'
 import { damageError } from './errors'
 import { followFiles } from './follow'
 import { checkReadArguments, type ReadOptions } from './read-options'
@@ -13,39 +14,6 @@ function scan(paths: readonly string[], options: ReadOptions): AsyncGenerator<Sc
   return byTime ? scanByTime(paths, { salvage, format }) : scanFiles(paths, { salvage, format })
 }
 
-/** Entries one by one. A promise that is resolved already costs far less than an async generator's two a step. */
-class EntryIterator implements AsyncIterableIterator<Entry> {
-  private batch: Entry[] = []
-  private at = 0
-
-  constructor(private readonly batches: AsyncGenerator<Entry[], void>) {}
-
-  next(): Promise<IteratorResult<Entry, undefined>> {
-    const value = this.batch[this.at]
-    if (value === undefined) return this.refill()
-    this.at++
-    return Promise.resolve({ done: false, value })
-  }
-
-  async return(): Promise<IteratorResult<Entry, undefined>> {
-    this.batch = []
-    await this.batches.return()
-    return { done: true, value: undefined }
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  private async refill(): Promise<IteratorResult<Entry, undefined>> {
-    const step = await this.batches.next()
-    this.batch = step.done ? [] : step.value
-    this.at = 1
-    const value = this.batch[0]
-    return value === undefined ? { done: true, value: undefined } : { done: false, value }
-  }
-}
-
 /** What `readLog` returns: entries one by one, or in batches for those who read a lot. Each iteration reads anew. */
 export class LogEntries implements AsyncIterable<Entry> {
   constructor(
@@ -54,7 +22,7 @@ export class LogEntries implements AsyncIterable<Entry> {
   ) {}
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Entry> {
-    return new EntryIterator(this.batches())
+    return new EntryIterator(scan(this.paths, this.options), this.options)
   }
 
   /** Entries in arrays of one block or more, or of as many lines as were read at once, never empty: several times faster than one by one. */

@@ -165,7 +165,7 @@ export class BlockScanner implements Scanner {
 
   private block(bytes: Buffer, index: number, available: number): Step {
     const parsed = parseBlock(this.source.path, bytes, index, available, this.position, this.trailersSeen)
-    if (parsed.fatal) return { ...parsed.fatal, extent: parsed.extent }
+    if (parsed.fatal) return parsed.doubtful ? parsed.fatal : { ...parsed.fatal, extent: parsed.extent }
     this.deliver(parsed, bytes, index)
     this.position += parsed.extent
     return 'more'

@@ -182,6 +182,36 @@ describe('readLog', () => {
   })
 })
 
+describe('the iterator of readLog', () => {
+  it('gives entries in order to calls that do not wait for each other, and ends once and for all', async () => {
+    fs.writeFileSync(file, Buffer.concat([makeBlock(lines('a', 3)), makeBlock(lines('b', 3), { sequence: 1n })]))
+    const iterator = readLog(file)[Symbol.asyncIterator]()
+    const steps = await Promise.all(Array.from({ length: 9 }, () => iterator.next()))
+    expect(steps.map(step => step.value?.text)).toEqual([
+      ...lines('a', 3),
+      ...lines('b', 3),
+      undefined,
+      undefined,
+      undefined
+    ])
+    expect(await iterator.next()).toEqual({ done: true, value: undefined })
+  })
+
+  it('closes the file when it is left, and when it throws', async () => {
+    const descriptors = () => fs.readdirSync('/proc/self/fd').length
+    const bad = makeBlock(['c'], { sequence: 2n })
+    bad[12]! ^= 1
+    fs.writeFileSync(file, Buffer.concat([makeBlock(lines('a', 3)), makeBlock(['b'], { sequence: 1n }), bad]))
+    const before = descriptors()
+    for await (const entry of readLog(file)) {
+      expect(entry.text).toBe('a 0')
+      break
+    }
+    await expect(read(file, { strict: true })).rejects.toMatchObject({ code: 'ERR_SHARDLOG_CORRUPT' })
+    expect(descriptors()).toBe(before)
+  })
+})
+
 describe('damage (1.3)', () => {
   it('D3: an embedded log in a payload is not taken for blocks', async () => {
     const inner = makeBlock(['inner'])
@@ -205,6 +235,16 @@ describe('damage (1.3)', () => {
     const { texts, kinds } = await read(file)
     expect(texts).toEqual(['a', 'b'])
     expect(kinds).toEqual(['bad-header'])
+  })
+
+  it('a sector of junk that looks like a header does not hide the last block', async () => {
+    const junk = Buffer.alloc(512)
+    junk.writeUInt32LE(0x0100_0000)
+    junk.writeUInt32LE(512, 4)
+    fs.writeFileSync(file, Buffer.concat([makeBlock(['a']), junk, makeBlock(['b'], { sequence: 1n })]))
+    const { texts, damage } = await read(file)
+    expect(texts).toEqual(['a', 'b'])
+    expect(damage).toMatchObject([{ kind: 'bad-trailer', offset: 512, length: 512 }])
   })
 
   it('any bytes at all are read without an error', async () => {
