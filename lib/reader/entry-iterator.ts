@@ -1,7 +1,7 @@
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
-import { collectEntries, Entry } from './entry'
+import { collectLines, Entry } from './entry'
 import { damageError } from './errors'
-import type { BlockItem, Damage, ScanItem } from './types'
+import type { BlockItem, Damage, LinesItem, ScanItem } from './types'
 
 export interface IteratorOptions {
   strict?: boolean | undefined
@@ -12,6 +12,9 @@ export interface IteratorOptions {
 type Step = IteratorResult<Entry, undefined>
 
 const END: Step = { done: true, value: undefined }
+/** Entries of lines are made so many at once. */
+const SLICE_LINES = 256
+
 function none<T>(): Iterator<T, void> {
   const nothing: T[] = []
   return nothing[Symbol.iterator]()
@@ -24,6 +27,9 @@ function none<T>(): Iterator<T, void> {
 export class EntryIterator implements AsyncIterableIterator<Entry> {
   private items = none<ScanItem>()
   private lines = none<Entry>()
+  /** What `lines` are of, and where in its data they end. */
+  private text: LinesItem | null = null
+  private textAt = 0
   private block: BlockItem | null = null
   /** Of `block`: where its next length prefix is, where its entries end, how many have been taken, from index to offset. */
   private at = 0
@@ -39,13 +45,16 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
   ) {}
 
   next(): Promise<Step> {
-    return this.at < this.end ? Promise.resolve({ done: false, value: this.take() }) : this.refill()
+    if (this.at < this.end) return Promise.resolve({ done: false, value: this.take() })
+    const line = this.lines.next()
+    return line.done ? this.refill() : Promise.resolve(line)
   }
 
   async return(): Promise<Step> {
     this.at = this.end
     this.items = none()
     this.lines = none()
+    this.text = null
     await this.batches.return()
     return END
   }
@@ -90,10 +99,20 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
       if (this.at < this.end) return this.take()
       const line = this.lines.next()
       if (!line.done) return line.value
+      if (this.sliceText()) continue
       const item = this.items.next()
       if (item.done) return null
       this.open(item.value)
     }
+  }
+
+  /** Makes entries of the next lines of the text at hand; false if there are none. */
+  private sliceText(): boolean {
+    if (!this.text || this.textAt >= this.text.end) return false
+    const entries: Entry[] = []
+    this.textAt = collectLines(this.text, entries, this.textAt, SLICE_LINES)
+    this.lines = entries[Symbol.iterator]()
+    return true
   }
 
   private open(item: ScanItem): void {
@@ -104,9 +123,8 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
       this.count = 0
       this.shift = item.info.offset + item.skipped - item.start
     } else if (item.kind === 'lines') {
-      const entries: Entry[] = []
-      collectEntries(item, entries)
-      this.lines = entries[Symbol.iterator]()
+      this.text = item
+      this.textAt = item.start
     } else if (item.kind === 'damage') {
       this.options.onDamage?.(item.damage)
       if (this.options.strict) throw damageError(item.damage)

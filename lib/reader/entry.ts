@@ -1,5 +1,5 @@
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
-import { lineEnds } from './lines'
+import { lineEnd } from './lines'
 import type { BlockInfo, BlockItem, LinesItem } from './types'
 
 /** One entry, as it was logged; of a text one line, newline included. */
@@ -37,22 +37,30 @@ export class Entry {
   }
 }
 
-function collectLines(item: LinesItem, entries: Entry[]): void {
-  const { path, offset, data, start, end } = item
-  const ends = [...lineEnds(item)]
-  const counts = { valid: end - start, entries: ends.length }
-  const info: BlockInfo = { path, offset, source: 'file', ...counts, hasTrailer: false, recovered: false }
-  let at = start
-  for (const lineEnd of ends) {
-    entries.push(new Entry(info, data, at, lineEnd, offset + at - start))
-    at = lineEnd
+/**
+ * Appends the entries of lines from index `from` of their data on, `most` of them at the most, which count as one block.
+ * @returns index behind the last of them
+ */
+export function collectLines(item: LinesItem, entries: Entry[], from: number, most: number): number {
+  const { path, data, end } = item
+  const offset = item.offset + from - item.start
+  const source = 'file' as const
+  const counts = { valid: 0, entries: 0 }
+  const info: BlockInfo = Object.assign(counts, { path, offset, source, hasTrailer: false, recovered: false })
+  let at = from
+  for (; at < end && counts.entries < most; counts.entries++) {
+    const start = at
+    at = lineEnd(data, start, end)
+    entries.push(new Entry(info, data, start, at, offset + start - from))
   }
+  counts.valid = at - from
+  return at
 }
 
 /** Appends the entries of a block, or lines, to `entries`. The scanner has checked that they decode. */
 export function collectEntries(item: BlockItem | LinesItem, entries: Entry[]): void {
   if (item.kind === 'lines') {
-    collectLines(item, entries)
+    collectLines(item, entries, item.start, Number.POSITIVE_INFINITY)
     return
   }
   const { info, data, end } = item

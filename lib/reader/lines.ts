@@ -5,11 +5,16 @@ const NS_PER_MS = 1_000_000n
 /** The latest time of a Date. */
 const MAX_DATE_MS = 8.64e15
 
+/** Where the line that begins at `start` ends in `data[start, end)`, its newline included. */
+export function lineEnd(data: Buffer, start: number, end: number): number {
+  const newline = data.indexOf(NEWLINE, start)
+  return newline < 0 || newline >= end ? end : newline + 1
+}
+
 /** Where each line ends in `data`, its newline included. */
 export function* lineEnds({ data, start, end }: Pick<LinesItem, 'data' | 'start' | 'end'>): Generator<number, void> {
   for (let at = start; at < end; ) {
-    const newline = data.indexOf(NEWLINE, at)
-    at = newline < 0 || newline >= end ? end : newline + 1
+    at = lineEnd(data, at, end)
     yield at
   }
 }
