@@ -1,43 +1,80 @@
 #include "engine/block_lines.h"
 
+#include "engine/copy_past_caches.h"
 #include "format/block.h"
 #include "format/crc32c.h"
 
 namespace shardlog::engine {
+namespace {
+
+// Memory beyond this is given back; less than one outsized line would otherwise pin.
+constexpr size_t kKeptBytes = size_t{4} << 20;
+
+}  // namespace
 
 IoStatus BlockLines::Start(io::File* file, uint64_t base, const BlockContext& context) {
   writer_.Start(file, base);
   context_ = context;
   blocks_ = 0;
+  Open();
   return {};
 }
 
-void BlockLines::Begin(record::LineBuffer* chunk) {
-  writer_.Proceed();
-  chunk->Clear(format::kBlockHeaderBytes);
+void BlockLines::Open() {
+  valid_ = 0;
+  entries_ = 0;
+  crc_ = 0;
 }
 
-IoStatus BlockLines::Append(record::LineBuffer* chunk) {
-  const uint64_t valid = chunk->size();
-  const size_t end = format::AlignUp(format::BlockExtent(valid), writer_.alignment());
-  chunk->ReserveBehind(end - format::kBlockHeaderBytes - valid);
-  auto* const block = reinterpret_cast<uint8_t*>(chunk->head());
-  const auto capacity = static_cast<uint32_t>(format::Stride(valid));
-  format::EncodeHeader(block, {capacity, static_cast<uint32_t>(valid)});
+IoStatus BlockLines::Append(const record::LineBuffer& chunk) {
+  const auto end = [&] {
+    return format::AlignUp(format::BlockExtent(valid_ + chunk.size()), writer_.alignment());
+  };
+  if (entries_ != 0 && end() > kWriteBytes) {
+    const IoStatus status = Put();
+    if (!status.ok()) return status;
+    writer_.Proceed();
+    turn_ = 1 - turn_;
+    Open();
+  }
+  const size_t used = format::kBlockHeaderBytes + valid_;
+  memory().Reserve(end(), entries_ == 0 ? 0 : used);
+  CopyPastCaches(memory().data() + used, chunk.data(), chunk.size());
+  crc_ = format::Crc32c(chunk.data(), chunk.size(), crc_);  // while it is in the caches
+  valid_ += chunk.size();
+  entries_ += chunk.lines();
+  return {};
+}
+
+// Completes the block and has it written.
+IoStatus BlockLines::Put() {
+  uint8_t* const block = memory().data();
+  const auto capacity = static_cast<uint32_t>(format::Stride(valid_));
+  format::EncodeHeader(block, {capacity, static_cast<uint32_t>(valid_)});
   format::Trailer trailer;
   trailer.flags = context_.flags;
   trailer.stream = context_.stream;
   trailer.sequence = context_.sequence + blocks_;
   trailer.first_time = context_.first_time;
   trailer.last_time = context_.sealed_time;
-  trailer.entries = static_cast<uint32_t>(chunk->lines());
+  trailer.entries = static_cast<uint32_t>(entries_);
   trailer.generation = static_cast<uint32_t>(context_.generation);
   trailer.segment = static_cast<uint32_t>(blocks_);
-  const uint32_t crc = format::Crc32c(block, format::kBlockHeaderBytes + valid);
-  format::BuildTail(block, 0, end, valid, trailer, crc);
-  const IoStatus status = writer_.Put(chunk->head(), end);
+  const uint32_t header_crc = format::Crc32c(block, format::kBlockHeaderBytes);
+  const size_t end = format::AlignUp(format::BlockExtent(valid_), writer_.alignment());
+  format::BuildTail(block, 0, end, valid_, trailer, format::JoinCrc32c(header_crc, crc_, valid_));
+  const IoStatus status = writer_.Put(block, end);
   if (status.ok()) blocks_++;
   return status;
+}
+
+IoStatus BlockLines::Finish() {
+  IoStatus status;
+  if (entries_ != 0) status = Put();
+  if (status.ok()) status = writer_.Finish();
+  if (!status.ok()) return status;
+  for (AlignedMemory& memory : memory_) memory.Trim(kKeptBytes);
+  return {};
 }
 
 }  // namespace shardlog::engine

@@ -2,6 +2,9 @@
 // has the lines of several.
 #pragma once
 
+#include <array>
+
+#include "engine/aligned_memory.h"
 #include "engine/overlapped_writer.h"
 #include "engine/record_writer.h"
 
@@ -12,9 +15,8 @@ class BlockLines final : public LineFile {
   explicit BlockLines(Overlap overlap) : writer_(overlap) {}
 
   IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) override;
-  void Begin(record::LineBuffer* chunk) override;
-  IoStatus Append(record::LineBuffer* chunk) override;
-  IoStatus Finish() override { return writer_.Finish(); }
+  IoStatus Append(const record::LineBuffer& chunk) override;
+  IoStatus Finish() override;
   void Abandon() override { writer_.Wait(); }
   void EndThread() override { writer_.EndThread(); }
   uint64_t blocks() const override { return blocks_; }
@@ -23,9 +25,20 @@ class BlockLines final : public LineFile {
   size_t preamble() const override { return format::kBlockHeaderBytes; }
 
  private:
+  AlignedMemory& memory() { return memory_[turn_]; }
+  void Open();
+  IoStatus Put();
+
   OverlappedWriter writer_;
   BlockContext context_;
   uint64_t blocks_ = 0;
+  // One is filled while the other is written.
+  std::array<AlignedMemory, 2> memory_;
+  size_t turn_ = 0;
+  // The block in memory(): bytes and number of its entries, and their CRC.
+  size_t valid_ = 0;
+  uint64_t entries_ = 0;
+  uint32_t crc_ = 0;
 };
 
 }  // namespace shardlog::engine

@@ -12,9 +12,9 @@ void OverlappedWriter::Start(io::File* file, uint64_t base) {
   status_ = {};
 }
 
-IoStatus OverlappedWriter::Put(char* start, size_t bytes) {
+IoStatus OverlappedWriter::Put(uint8_t* start, size_t bytes) {
   const IoStatus status = Wait();
-  if (status.ok() && bytes != 0) pieces_.Add(reinterpret_cast<uint8_t*>(start), bytes);
+  if (status.ok() && bytes != 0) pieces_.Add(start, bytes);
   return status;
 }
 

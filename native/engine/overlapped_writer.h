@@ -13,8 +13,12 @@
 #include <thread>
 
 #include "engine/piece_writer.h"
+#include "platform/huge_pages.h"
 
 namespace shardlog::engine {
+
+// What is worth a write by itself: at the device's full speed, and one large page.
+inline constexpr size_t kWriteBytes = platform::kHugePageBytes;
 
 // Whether writes go to a thread of their own.
 enum class Overlap { kNo, kYes };
@@ -33,7 +37,7 @@ class OverlappedWriter {
   // What is to be written next, aligned as PieceWriter wants it. It stays as it is until the Put
   // after this one has returned, or Finish or Wait has. Waits for the write before, and returns how
   // it ended; after a failure nothing is taken.
-  IoStatus Put(char* start, size_t bytes);
+  IoStatus Put(uint8_t* start, size_t bytes);
 
   // There will be more: begins to write what was put, and returns at once if it can. Without the
   // thread, which a system may refuse, the write is done here.

@@ -6,14 +6,12 @@
 #include <new>
 
 #include "format/block.h"
-#include "platform/huge_pages.h"
 
 namespace shardlog::engine {
 namespace {
 
-// Large enough for writes at the device's full speed; with its last line, and what may be in front
-// of the lines and behind them, a large page.
-constexpr size_t kChunkBytes = platform::kHugePageBytes - (128u << 10);
+// Small enough to stay in the caches next to the core, with the records that lines are made of.
+constexpr size_t kChunkBytes = 64u << 10;
 // A byte of a record makes six of text at the most (a control character in a string), and a record
 // without fields the texts of its definitions, which may be of any length: a bound on what is
 // usual, which only decides how far recovery believes that the end of the file is ours.
@@ -22,9 +20,7 @@ constexpr uint64_t kMostTextPerByte = 64;
 }  // namespace
 
 RecordWriter::RecordWriter(const Geometry& geometry, std::unique_ptr<LineFile> lines)
-    : geometry_(geometry),
-      lines_(std::move(lines)),
-      chunks_{record::LineBuffer(lines_->framing()), record::LineBuffer(lines_->framing())} {}
+    : geometry_(geometry), lines_(std::move(lines)), chunk_(lines_->framing()) {}
 
 uint64_t RecordWriter::MostBytes(const std::vector<SealedSegment>& segments,
                                  size_t alignment) const {
@@ -74,7 +70,7 @@ IoStatus RecordWriter::Write(io::File* file, uint64_t base, const BlockContext& 
     *totals = {};
     return status;
   }
-  for (record::LineBuffer& chunk : chunks_) chunk.Trim();
+  chunk_.Trim();
   CountEntries(segments, totals);
   totals->damaged = merger_.damaged() - damaged_before;
   return {};
@@ -83,16 +79,13 @@ IoStatus RecordWriter::Write(io::File* file, uint64_t base, const BlockContext& 
 IoStatus RecordWriter::WriteLines(io::File* file, uint64_t base, const BlockContext& context,
                                   BlockTotals* totals) {
   IoStatus status = lines_->Start(file, base, context);
-  size_t turn = 0;
   for (bool more = true; more && status.ok();) {
-    record::LineBuffer& chunk = chunks_[turn];
-    lines_->Begin(&chunk);
-    more = merger_.Fill(&chunk, kChunkBytes);
-    if (chunk.lines() == 0) continue;
-    totals->entries += chunk.lines();
-    totals->payload += chunk.size();
-    status = lines_->Append(&chunk);
-    turn = 1 - turn;
+    chunk_.Clear();
+    more = merger_.Fill(&chunk_, kChunkBytes);
+    if (chunk_.lines() == 0) continue;
+    totals->entries += chunk_.lines();
+    totals->payload += chunk_.size();
+    status = lines_->Append(chunk_);
   }
   if (status.ok()) status = lines_->Finish();
   if (!status.ok()) return status;
@@ -109,12 +102,11 @@ bool RecordWriter::MayHaveWritten(const uint8_t* there, size_t size,
   if (size <= lines_->preamble()) return true;
   size -= lines_->preamble();
   StartMerging(segments);
-  record::LineBuffer& chunk = chunks_[0];
-  chunk.Clear();
-  while (chunk.size() < size && merger_.Fill(&chunk, size)) {
+  chunk_.Clear();
+  while (chunk_.size() < size && merger_.Fill(&chunk_, size)) {
   }
-  const size_t bytes = std::min(size, chunk.size());
-  return std::memcmp(there + lines_->preamble(), chunk.data(), bytes) == 0;
+  const size_t bytes = std::min(size, chunk_.size());
+  return std::memcmp(there + lines_->preamble(), chunk_.data(), bytes) == 0;
 }
 
 }  // namespace shardlog::engine

@@ -4,7 +4,6 @@
 // Thread: the flusher, or recovery. Not shared.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -15,19 +14,16 @@
 
 namespace shardlog::engine {
 
-// Where lines go, chunk by chunk: Start, then Begin and Append for each, then Finish.
+// Where lines go, chunk by chunk.
 class LineFile {
  public:
   virtual ~LineFile() = default;
   // `base`: where the file ends.
   virtual IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) = 0;
-  // Before lines are put into `chunk`, which may not be the one of the last Append: clears it, with
-  // a head if it needs one. What was appended may be written from now on. Throws std::bad_alloc.
-  virtual void Begin(record::LineBuffer* chunk) { chunk->Clear(); }
-  // The chunk stays as it is until the Append after this one has returned, or Finish or Abandon
-  // has. May return the failure of an earlier chunk. Throws std::bad_alloc.
-  virtual IoStatus Append(record::LineBuffer* chunk) = 0;
-  // Everything is written when it returns, or has failed.
+  // May keep lines back, which it copies, and return the failure of earlier ones. Throws
+  // std::bad_alloc.
+  virtual IoStatus Append(const record::LineBuffer& chunk) = 0;
+  // What Append has kept back is written too.
   virtual IoStatus Finish() = 0;
   // In place of Finish, after a failure: nothing is being written any more when it returns.
   virtual void Abandon() {}
@@ -66,8 +62,7 @@ class RecordWriter final : public SetWriter {
   const Geometry geometry_;
   const std::unique_ptr<LineFile> lines_;
   record::LineMerger merger_;
-  // One is rendered into while the other is written.
-  std::array<record::LineBuffer, 2> chunks_;
+  record::LineBuffer chunk_;
   std::vector<Producer> producers_;
   std::vector<record::ProducerSegments> views_;
 };

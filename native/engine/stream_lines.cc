@@ -38,18 +38,18 @@ IoStatus StreamLines::Start(io::File*, uint64_t, const BlockContext& context) {
   return {};
 }
 
-IoStatus StreamLines::Append(record::LineBuffer* chunk) {
-  const size_t size = chunk->size();
+IoStatus StreamLines::Append(const record::LineBuffer& chunk) {
+  const size_t size = chunk.size();
   const uint64_t before = delivered_ - position_;
-  const IoStatus status = Send(chunk->data(), std::min<uint64_t>(before, size), size);
+  const IoStatus status = Send(chunk.data(), std::min<uint64_t>(before, size), size);
   if (status.ok()) {
     position_ += size;
-    lines_ += chunk->lines();
+    lines_ += chunk.lines();
     return {};
   }
   const uint64_t of_chunk = delivered_ - position_;
-  const auto ends = std::count(chunk->data(), chunk->data() + of_chunk, '\n');
-  lines_ += std::min(static_cast<uint64_t>(ends), chunk->lines());
+  const auto ends = std::count(chunk.data(), chunk.data() + of_chunk, '\n');
+  lines_ += std::min(static_cast<uint64_t>(ends), chunk.lines());
   return status;
 }
 

@@ -20,7 +20,7 @@ class StreamLines final : public LineFile {
   // The file is null, and `base` 0.
   IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) override;
   // Fails with ETIMEDOUT once Hurry was called and nothing has been taken for block_timeout_ns.
-  IoStatus Append(record::LineBuffer* chunk) override;
+  IoStatus Append(const record::LineBuffer& chunk) override;
   IoStatus Finish() override { return {}; }
   uint64_t blocks() const override { return 0; }
   uint64_t end() const override { return position_; }

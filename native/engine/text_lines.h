@@ -3,6 +3,8 @@
 // sees each line as soon as it is written.
 #pragma once
 
+#include <array>
+
 #include "engine/aligned_memory.h"
 #include "engine/overlapped_writer.h"
 #include "engine/record_writer.h"
@@ -14,22 +16,25 @@ class TextLines final : public LineFile {
   explicit TextLines(Overlap overlap) : writer_(overlap) {}
 
   IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) override;
-  void Begin(record::LineBuffer* chunk) override;
-  IoStatus Append(record::LineBuffer* chunk) override;
+  IoStatus Append(const record::LineBuffer& chunk) override;
   IoStatus Finish() override;
   void Abandon() override { writer_.Wait(); }
   void EndThread() override { writer_.EndThread(); }
   uint64_t blocks() const override { return 0; }
-  uint64_t end() const override { return writer_.offset() + rest_bytes_; }
+  uint64_t end() const override { return writer_.offset() + rest_; }
   record::Framing framing() const override { return record::Framing::kBackToBack; }
   size_t preamble() const override { return 0; }
 
  private:
+  AlignedMemory& memory() { return memory_[turn_]; }
+
   OverlappedWriter writer_;
-  AlignedMemory first_;  // the unit that the file ends in
-  // Text behind what was put, less than a unit: in first_ or the last chunk.
-  const char* rest_ = nullptr;
-  size_t rest_bytes_ = 0;
+  // One is filled while the other is written.
+  std::array<AlignedMemory, 2> memory_;
+  size_t turn_ = 0;
+  size_t used_ = 0;  // bytes of memory(), the next ones of the file
+  size_t most_ = 0;  // of them
+  size_t rest_ = 0;  // bytes that Finish wrote behind the last whole unit
 };
 
 }  // namespace shardlog::engine

@@ -79,6 +79,18 @@ constexpr std::array<Table, 4> kLaneShift = MakeLaneShift();
          kLaneShift[3][crc >> 24];
 }
 
+constexpr uint32_t kOne = 1u << 31;  // the polynomial 1: bits are reversed
+
+// The product of two polynomials, modulo the CRC's.
+constexpr uint32_t Multiply(uint32_t a, uint32_t b) {
+  uint32_t product = 0;
+  for (uint32_t bit = kOne; bit != 0; bit >>= 1) {
+    if (a & bit) product ^= b;
+    b = b >> 1 ^ (b & 1 ? kPolynomial : 0);
+  }
+  return product;
+}
+
 #if defined(__x86_64__) || defined(__aarch64__)
 
 #if defined(__x86_64__)
@@ -125,6 +137,17 @@ SHARDLOG_CRC_TARGET uint32_t Crc32cHardware(const uint8_t* data, size_t size, ui
 #endif
 
 }  // namespace
+
+// Behind its CRC, bytes shift a polynomial by 8 * second_bytes: multiplied by x as often, modulo
+// the CRC's own.
+uint32_t JoinCrc32c(uint32_t first, uint32_t second, uint64_t second_bytes) {
+  uint32_t square = ShiftByte(kOne);  // x^8, then its square, and so on
+  for (; second_bytes != 0; second_bytes >>= 1) {
+    if (second_bytes & 1) first = Multiply(square, first);
+    square = Multiply(square, square);
+  }
+  return first ^ second;
+}
 
 uint32_t Crc32cPortable(const void* data, size_t size, uint32_t crc) {
   const auto* bytes = static_cast<const uint8_t*>(data);

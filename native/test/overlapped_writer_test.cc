@@ -123,10 +123,10 @@ class Overlapped : public testing::TestWithParam<Overlap> {
   Overlapped() { writer_.Start(&file_, 0); }
 
   // Memory that stays as long as the test.
-  char* Piece(size_t number, size_t units) {
+  uint8_t* Piece(size_t number, size_t units) {
     pieces_.push_back(std::string(units * kUnit, static_cast<char>('a' + number)));
     expected_ += pieces_.back();
-    return pieces_.back().data();
+    return reinterpret_cast<uint8_t*>(pieces_.back().data());
   }
   IoStatus PutNext(size_t units = 1) {
     const size_t number = pieces_.size();
