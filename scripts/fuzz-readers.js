@@ -31,7 +31,7 @@ const mutations = [
     return bytes
   },
   (bytes, rand) => {
-    const sector = Math.floor((rand() * bytes.length) / 512) * 512
+    const sector = Math.floor((rand() * (bytes.length - 8)) / 512) * 512
     bytes.writeUInt32LE(rand() < 0.5 ? Math.floor(rand() * 2000) : 0xffffffff, sector + (rand() < 0.5 ? 0 : 4))
     return bytes
   },
