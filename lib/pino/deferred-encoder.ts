@@ -76,7 +76,7 @@ function write(
 export function deferredEncoder(recorder: Recorder): RecordEncoder {
   return {
     write: (logger, object, text, level) => write(recorder, logger, object, text, level),
-    payload: recorder.payload,
+    recorder,
     event(logger, event, values) {
       const styles = stylesOf(logger)
       const { timeText, family } = styles

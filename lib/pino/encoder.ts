@@ -3,6 +3,7 @@
  * A destination that carries an encoder is given records through it; every other gets lines of text.
  */
 
+import type { RecordEncoder as Recorder } from '../record/encode'
 import type { CompiledEvent } from './event'
 import type { Internals } from './internals'
 
@@ -19,8 +20,8 @@ export interface RecordEncoder {
   write(logger: Internals, fields: object | null | undefined, message: unknown, level: number): void
   /** The same for a compiled event, where the encoder has a shorter way for it. */
   event?(logger: Internals, event: CompiledEvent, values: readonly unknown[]): void
-  /** Takes a payload that `lib/record/encode.ts` has made for several destinations. Encoders without it are given text then. */
-  payload?(bytes: Uint8Array, start: number, end: number): boolean
+  /** What takes the records, where several destinations may share the making of one. Those without it are given text then. */
+  readonly recorder?: Recorder
 }
 
 /** Where a destination carries its encoder. */

@@ -1,9 +1,9 @@
 /**
  * The encoder of several destinations. Each record is made once, whatever its level reaches: as what a single destination's encoder makes of it,
- * as a payload for several that record, or as text if one of them takes nothing else.
+ * as one record for several that record, or as text if one of them takes nothing else.
  */
 
-import { recordEncoder } from '../record/encode'
+import { jointEncoder } from '../record/joint-record'
 import { deferredEncoder } from './deferred-encoder'
 import { type EncodingStream, type RecordEncoder, recordEncoderSym } from './encoder'
 import type { CompiledEvent } from './event'
@@ -28,20 +28,9 @@ interface Group {
   readonly encoder: RecordEncoder | null
 }
 
-type Payload = NonNullable<RecordEncoder['payload']>
-
 function encoderFor(streams: readonly EncodingStream[]): RecordEncoder | null {
-  const takers = streams.map(stream => stream[recordEncoderSym]?.payload).filter((taker): taker is Payload => !!taker)
-  if (takers.length < streams.length) return null
-  return deferredEncoder(
-    recordEncoder({
-      direct: null,
-      logBytes(bytes, start = 0, end = bytes.length) {
-        for (const take of takers) take(bytes, start, end)
-        return true
-      }
-    })
-  )
+  const recorders = streams.flatMap(stream => stream[recordEncoderSym]?.recorder ?? [])
+  return recorders.length < streams.length ? null : deferredEncoder(jointEncoder(recorders))
 }
 
 export class JointEncoder implements RecordEncoder {

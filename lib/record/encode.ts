@@ -5,9 +5,10 @@ import type { LineNode } from './line-tree'
 import { IMPOSSIBLE, type LineStyle, OWN_START, RecordPayload, UTF8_BYTES } from './record-payload'
 import { KIND_BUNDLE, KIND_TEXT, TEXT_LINE, TEXT_TIME } from './wire'
 
-type ToFields = (values: readonly unknown[]) => object
+export type ToFields = (values: readonly unknown[]) => object
 
 const NO_VALUES: readonly unknown[] = []
+const NO_DEFINITIONS: readonly Definition[] = []
 
 /** Takes the records and texts of one thread for one log. */
 export interface RecordEncoder {
@@ -38,8 +39,8 @@ export interface RecordEncoder {
   ): boolean
   /** Records a finished line, newline included. */
   text(time: number, line: string): boolean
-  /** Takes bytes [start, end) as they are: a payload that refers to nothing outside of itself, as an encoder without a `direct` makes them. */
-  payload(bytes: Uint8Array, start: number, end: number): boolean
+  /** Takes the record at [from, to) of `made`, which somebody else has written there in `style`. */
+  take(made: RecordPayload, style: LineStyle, from: number, to: number): boolean
   /** From now on everything takes the call route. */
   close(): void
 }
@@ -56,6 +57,8 @@ const FIRST_OFFSET: number = BLOCK_HEADER_BYTES
 const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
 /** Memory for a text that is kept for the next one. */
 const KEPT_BYTES = 256 * 1024
+/** Up to here a loop over bytes is quicker than a call of Buffer's, which makes an object. */
+const LONGEST_LOOP = 256
 
 // Of this thread, over all its logs: a definition knows by this number alone where it is known.
 let segments = 0
@@ -81,21 +84,33 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
   let busy = false
   let nested: RecordEncoder | undefined
 
+  // What was defined there, also if other logs have defined it since: a definition remembers one segment.
+  const defined = new Set<number>()
+
   function isKnown(definition: Definition | null): boolean {
     return definition === null || definition.definedIn === segment
   }
 
-  /** What the record just written refers to and its segment has not been told; all of it if that is a segment we do not see. */
-  function unknown(style: LineStyle, all: boolean): Definition[] {
-    return [payload.template, style.bindings].filter(
-      (definition): definition is Definition => definition !== null && (all || !isKnown(definition))
-    )
+  function isUnknown(definition: Definition | null): definition is Definition {
+    return !isKnown(definition) && !defined.has(definition!.id)
+  }
+
+  /** What a record refers to and its segment has not been told. */
+  function unknown(template: Definition | null, bindings: Definition | null): readonly Definition[] {
+    if (!isUnknown(template)) return isUnknown(bindings) ? [bindings] : NO_DEFINITIONS
+    return isUnknown(bindings) ? [template, bindings] : [template]
+  }
+
+  /** Has the next record find it by the definition itself. */
+  function remember(definition: Definition | null): void {
+    if (definition !== null && defined.has(definition.id)) definition.definedIn = segment
   }
 
   /** Looks at the leased segment and numbers it. */
   function noticeSegment(): void {
     serial = lease[SERIAL]!
     segment = ++segments
+    defined.clear()
     const index = lease[BUFFER]!
     buffers[index] ??= direct!.buffer(index)
     const buffer = buffers[index]!
@@ -156,47 +171,40 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     if (!payload.isAside && allKnown(style) && accept(word, offset, end)) return true
     // The bundle is built where the record lies, and the segment may be sealed before it is accepted.
     payload.stepAside(end)
-    const accepted = bundleIntoLease(style, at, end) || bundleByCall(style, at, end)
+    const accepted = bundleIntoLease(payload, style, at, end) || bundleByCall(payload, style, at, end)
     payload.release()
+    remember(payload.template)
+    remember(style.bindings)
     return accepted
   }
 
-  /** Writes a bundle of the record at [from, to) of the payload. Its end. */
-  function putBundle(target: Buffer, at: number, definitions: readonly Definition[], from: number, to: number): number {
-    target[at] = KIND_BUNDLE
-    target[at + 1] = definitions.length
-    let end = at + 2
-    for (const definition of definitions) {
-      target.set(definition.bytes, end)
-      end += definition.bytes.length
-    }
-    payload.bytes.copy(target, end, from, to)
-    return end + to - from
-  }
-
-  function bundleIntoLease(style: LineStyle, from: number, to: number): boolean {
+  /** Takes the record at [from, to) of `made`, with what the segment has not been told. */
+  function bundleIntoLease(made: RecordPayload, style: LineStyle, from: number, to: number): boolean {
     const word = lease[WORD]!
     const offset = words[word]!
     if (!open || offset < FIRST_OFFSET) return false
     notice()
-    const definitions = unknown(style, false)
+    const definitions = unknown(made.template, style.bindings)
     const at = offset + PREFIX_BYTES
     if (at + bundleBytes(definitions, to - from) > lease[LIMIT]!) return false
-    if (!accept(word, offset, putBundle(leased, at, definitions, from, to))) return false
-    for (const definition of definitions) definition.definedIn = segment
+    if (!accept(word, offset, putBundle(leased, at, definitions, made.bytes, from, to))) return false
+    for (const definition of definitions) defined.add(definition.id)
     return true
   }
 
-  function bundleByCall(style: LineStyle, from: number, to: number): boolean {
-    const definitions = unknown(style, true)
+  /** As `bundleIntoLease`, with all that the record refers to: we do not see the segment it will be in. */
+  function bundleByCall(made: RecordPayload, style: LineStyle, from: number, to: number): boolean {
+    const { template } = made
+    const { bindings } = style
+    const definitions = bindings === null ? [template!] : [template!, bindings]
     const size = bundleBytes(definitions, to - from)
     const bundle = Buffer.allocUnsafe(size)
-    putBundle(bundle, 0, definitions, from, to)
+    putBundle(bundle, 0, definitions, made.bytes, from, to)
     if (!logBytes(bundle, 0, size)) return false
     // Where the call has leased a segment for it, the bundle is the first entry there, and the next records need none.
     if (open && lease[SERIAL] !== serial && words[lease[WORD]!] === FIRST_OFFSET + PREFIX_BYTES + size) {
       noticeSegment()
-      for (const definition of definitions) definition.definedIn = segment
+      for (const definition of definitions) defined.add(definition.id)
     }
     return true
   }
@@ -262,9 +270,9 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
       writing?.stepAside()
       return writeText(time, line)
     },
-    payload(bytes, start, end) {
+    take(made, style, from, to) {
       writing?.stepAside()
-      return logBytes(bytes, start, end)
+      return bundleIntoLease(made, style, from, to) || bundleByCall(made, style, from, to)
     },
     close() {
       if (busy) payload.stepAside()
@@ -273,6 +281,37 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
   }
 }
 
+/** The most that `putBundle` writes. */
 function bundleBytes(definitions: readonly Definition[], length: number): number {
-  return definitions.reduce((sum, definition) => sum + definition.bytes.length, 2 + length)
+  let sum = 2 + length
+  for (const definition of definitions) sum += definition.bytes.length
+  return sum
+}
+
+/** Writes a bundle of the record at [from, to) of `bytes`; the record alone where there is nothing to define. Its end. */
+function putBundle(
+  target: Buffer,
+  at: number,
+  definitions: readonly Definition[],
+  bytes: Buffer,
+  from: number,
+  to: number
+): number {
+  let end = at
+  if (definitions.length > 0) {
+    target[at] = KIND_BUNDLE
+    target[at + 1] = definitions.length
+    end += 2
+    for (const definition of definitions) {
+      target.set(definition.bytes, end)
+      end += definition.bytes.length
+    }
+  }
+  copyBytes(target, end, bytes, from, to)
+  return end + to - from
+}
+
+function copyBytes(target: Buffer, at: number, bytes: Buffer, from: number, to: number): void {
+  if (to - from > LONGEST_LOOP) bytes.copy(target, at, from, to)
+  else for (let i = from; i < to; i++) target[at + i - from] = bytes[i]!
 }

@@ -1,0 +1,78 @@
+import type { RecordEncoder, ToFields } from './encode'
+import type { LineNode } from './line-tree'
+import { IMPOSSIBLE, type LineStyle, OWN_START, RecordPayload } from './record-payload'
+
+/** Makes each record once for the logs of several encoders. `close` does not close these. */
+export function jointEncoder(encoders: readonly RecordEncoder[]): RecordEncoder {
+  const payload = new RecordPayload()
+  let busy = false
+  let nested: RecordEncoder | undefined
+
+  function text(time: number, line: string): boolean {
+    for (const encoder of encoders) encoder.text(time, line)
+    return true
+  }
+
+  function takeAll(style: LineStyle, end: number): true {
+    for (const encoder of encoders) encoder.take(payload, style, OWN_START, end)
+    payload.release()
+    return true
+  }
+
+  function ofFields(
+    style: LineStyle,
+    time: number,
+    timeText: string,
+    fields: object | null,
+    message: unknown
+  ): boolean {
+    const end = payload.ofFields(OWN_START, payload.aimAside(), style, time, timeText, fields, message)
+    return end === IMPOSSIBLE ? text(time, style.line(time, timeText, fields, message)) : takeAll(style, end)
+  }
+
+  function ofValues(
+    style: LineStyle,
+    time: number,
+    timeText: string,
+    node: LineNode,
+    toFields: ToFields,
+    values: readonly unknown[],
+    message: string
+  ): boolean {
+    const end = payload.ofValues(OWN_START, payload.aimAside(), style, time, timeText, node, values, message)
+    return end === IMPOSSIBLE ? text(time, style.line(time, timeText, toFields(values), message)) : takeAll(style, end)
+  }
+
+  /** For a record that is made while another one is, by a getter or a conversion. */
+  function inner(): RecordEncoder {
+    nested ??= jointEncoder(encoders)
+    return nested
+  }
+
+  return {
+    record(style, time, timeText, fields, message) {
+      if (busy) return inner().record(style, time, timeText, fields, message)
+      busy = true
+      try {
+        return ofFields(style, time, timeText, fields, message)
+      } finally {
+        busy = false
+      }
+    },
+    event(style, time, timeText, node, toFields, values, message) {
+      if (busy) return inner().event(style, time, timeText, node, toFields, values, message)
+      busy = true
+      try {
+        return ofValues(style, time, timeText, node, toFields, values, message)
+      } finally {
+        busy = false
+      }
+    },
+    text,
+    take(made, style, from, to) {
+      for (const encoder of encoders) encoder.take(made, style, from, to)
+      return true
+    },
+    close: () => undefined
+  }
+}

@@ -1,0 +1,100 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { defineString } from '../../lib/record/definition'
+import { type RecordEncoder, recordEncoder } from '../../lib/record/encode'
+import { jointEncoder } from '../../lib/record/joint-record'
+import { LineTree } from '../../lib/record/line-tree'
+import type { LineStyle } from '../../lib/record/record-payload'
+import { renderSegment } from '../../lib/record/render'
+import { TIME_MS } from '../../lib/record/wire'
+import { FakeLog } from '../support/fake-log'
+
+const tree = new LineTree({ conversionOf: () => null, quote: JSON.stringify, messageKey: 'msg' })
+
+/** A style of lines with bindings of their own. */
+function style(name: string): LineStyle {
+  const bindings = `,"name":"${name}"`
+  return {
+    kind: { head: '{"level":30', timeForm: TIME_MS },
+    bindings: defineString(bindings),
+    tree,
+    quote: JSON.stringify,
+    stringify: JSON.stringify,
+    line: (time, _text, fields, message) => {
+      const inner = JSON.stringify(fields ?? {}).slice(1, -1)
+      return `{"level":30,"time":${time}${bindings}${inner && `,${inner}`},"msg":${JSON.stringify(message)}}\n`
+    }
+  }
+}
+
+const styles = ['one', 'two', 'three'].map(style)
+
+function linesOf(log: FakeLog): string[] {
+  log.seal()
+  return log.segments.flatMap(segment => {
+    const { lines, damaged } = renderSegment(segment)
+    expect(damaged).toBe(0)
+    return lines.map(line => line.bytes.toString())
+  })
+}
+
+/** A record for the first log, the second, or both; `seal`: segments that are taken away before it. */
+const step = fc.record({
+  to: fc.constantFrom('first', 'second', 'both'),
+  style: fc.constantFrom(...styles),
+  fields: fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.oneof(fc.integer(), fc.string(), fc.jsonValue())),
+  message: fc.constantFrom('m', 'n'),
+  seal: fc.constantFrom('', '', '', 'first', 'second', 'both')
+})
+
+describe('logs that share the making of records', () => {
+  it('have each its own and those of both, whatever segments they come to lie in', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 600, max: 8_192 }), (steps, size) => {
+        const logs = { first: new FakeLog(size), second: new FakeLog(8_192) }
+        const encoders = { first: recordEncoder(logs.first), second: recordEncoder(logs.second) }
+        const joint = jointEncoder([encoders.first, encoders.second])
+        const expected: Record<'first' | 'second', string[]> = { first: [], second: [] }
+        for (const [i, { to, style: made, fields, message, seal }] of steps.entries()) {
+          for (const name of ['first', 'second'] as const) {
+            if (seal === name || seal === 'both') logs[name].seal()
+            if (to === name || to === 'both') expected[name].push(made.line(i, '', fields, message))
+          }
+          const encoder: RecordEncoder = to === 'both' ? joint : encoders[to as 'first' | 'second']
+          encoder.record(made, i, '', fields, message)
+        }
+        expect(linesOf(logs.second)).toEqual(expected.second)
+        const first = linesOf(logs.first)
+        // What is longer than a segment is dropped, and counted elsewhere.
+        expect(first).toEqual(expected.first.filter(line => first.includes(line)))
+        expect(expected.first.filter(line => line.length < size / 4).every(line => first.includes(line))).toBe(true)
+      }),
+      { numRuns: 500 }
+    )
+  })
+
+  it('take no calls once their segments know what records refer to, whoever else logs with the same bindings', () => {
+    const logs = [new FakeLog(65_536), new FakeLog(65_536)]
+    const [first, second] = logs.map(recordEncoder) as [RecordEncoder, RecordEncoder]
+    const joint = jointEncoder([first, second])
+    const [made] = styles as [LineStyle]
+    for (let i = 0; i < 100; i++) {
+      for (const encoder of [first, second, joint]) encoder.record(made, i, '', { i }, 'm')
+    }
+    expect(logs.map(log => log.calls)).toEqual([1, 1])
+    const definitions = logs.map(log => {
+      log.seal()
+      return log.segments[0]!.toString('latin1').split(',"name":"one"').length - 1
+    })
+    expect(definitions).toEqual([1, 1])
+  })
+
+  it('take the line where a record cannot be said', () => {
+    const logs = [new FakeLog(1 << 20), new FakeLog(1 << 20)]
+    const joint = jointEncoder(logs.map(recordEncoder))
+    const [made] = styles as [LineStyle]
+    const fields = { ['k'.repeat(70_000)]: 1 }
+    joint.record(made, 0, '', fields, 'm')
+    for (const log of logs) expect(linesOf(log)).toEqual([made.line(0, '', fields, 'm')])
+  })
+})
