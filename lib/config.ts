@@ -10,7 +10,7 @@ const MIN_SHARD_BYTES = 64 * 1024
 const MAX_SHARD_BYTES = 1024 * MIB
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'onError' | 'descriptor'>
+type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'onError' | 'recoverTo' | 'descriptor'>
 
 const DEFAULTS: Readonly<Defaults> = Object.freeze({
   bufferSize: 64 * MIB,
@@ -57,17 +57,20 @@ const milliseconds = (most: number): Rule => ({
   accepts: value => typeof value === 'number' && value >= 0 && value <= most
 })
 
+const pathRule: Rule = {
+  allowed: 'a non-empty string without NUL characters',
+  accepts: value => typeof value === 'string' && value !== '' && !value.includes('\0')
+}
+
 const RULES: Readonly<Record<keyof Config, Rule>> = {
-  logFilePath: {
-    allowed: 'a non-empty string without NUL characters',
-    accepts: value => typeof value === 'string' && value !== '' && !value.includes('\0')
-  },
+  logFilePath: pathRule,
   bufferSize: integer(' of bytes', 2 * MIN_SHARD_BYTES, 2 * 256 * MAX_SHARD_BYTES),
   numShards: integer('', 1, 256),
   flushInterval: milliseconds(MAX_TIMER_MS),
   flushTimeout: milliseconds(60_000),
   useMmap: flag,
   crashSafe: oneOf('file', 'shm', false),
+  recoverTo: pathRule,
   directIO: oneOf('auto', 'required', 'off'),
   dsync: flag,
   onFull: oneOf('drop', 'block'),
@@ -80,7 +83,6 @@ const NAMES = Object.keys(RULES) as (keyof Config)[]
 
 /** Options that a descriptor has no choice of. */
 const DESCRIPTOR_RULES: Partial<Readonly<Record<keyof Config, Rule>>> = {
-  crashSafe: no,
   directIO: oneOf('auto', 'off'),
   dsync: no
 }
@@ -155,6 +157,11 @@ export function resolveConfig(input: Config | string): ResolvedConfig {
   checkNames(config)
   checkPathIsGiven(config)
   checkValues(config)
+  if (config.recoverTo !== undefined) {
+    throw configError(
+      `option recoverTo (value ${show(config.recoverTo)}) is for descriptors: a file's lines are recovered to the file`
+    )
+  }
   const resolved = { ...DEFAULTS, ...given(config) } as ResolvedConfig
   checkShardSize(resolved)
   resolved.logFilePath = path.resolve(substitute(resolved.logFilePath))
@@ -168,6 +175,19 @@ function checkForDescriptor(config: Partial<Config>): void {
     if (value === undefined || rule.accepts(value)) continue
     throw configError(`option ${name} must be ${rule.allowed} for a descriptor, got ${show(value)}`)
   }
+  const { crashSafe, recoverTo } = config
+  const allowed =
+    recoverTo === undefined ? 'false for a descriptor without recoverTo' : "'file' for a descriptor with recoverTo"
+  if (crashSafe === undefined || crashSafe === (recoverTo === undefined ? false : 'file')) return
+  throw configError(`option crashSafe must be ${allowed}, got ${show(crashSafe)}`)
+}
+
+/** A descriptor's buffers lie beside the file that what a kill leaves in them is recovered to. */
+function crashSafety({ recoverTo }: Partial<Config>): Pick<ResolvedConfig, 'crashSafe' | 'recoverTo'> {
+  if (recoverTo === undefined) return { crashSafe: false }
+  const file = path.resolve(substitute(recoverTo))
+  checkLogPath(file, true, 'recoverTo')
+  return { crashSafe: 'file', recoverTo: file }
 }
 
 /**
@@ -183,18 +203,13 @@ export function resolveDescriptorConfig(config: Omit<Config, 'logFilePath'>, des
   checkValues(config)
   checkForDescriptor(config)
   const logFilePath = DESCRIPTOR_NAMES[descriptor] ?? `descriptor ${descriptor}`
-  const resolved = {
-    ...DESCRIPTOR_DEFAULTS,
-    ...given(config),
-    directIO: 'off',
-    logFilePath,
-    descriptor
-  } as ResolvedConfig
+  const fixed = { ...crashSafety(config), directIO: 'off', logFilePath, descriptor }
+  const resolved = { ...DESCRIPTOR_DEFAULTS, ...given(config), ...fixed } as ResolvedConfig
   checkShardSize(resolved)
   return resolved
 }
 
 /** A config for `logFilePath` with every default spelt out, to be changed and given to `new Logger`. */
-export function defaultConfig(logFilePath: string): Required<Omit<Config, 'onError'>> {
+export function defaultConfig(logFilePath: string): Required<Omit<Config, 'onError' | 'recoverTo'>> {
   return { logFilePath, ...DEFAULTS }
 }

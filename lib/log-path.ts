@@ -3,21 +3,21 @@ import path from 'node:path'
 import { fromSystemError, ShardlogError } from './errors'
 
 const pathError = (message: string, errno: string, file: string): ShardlogError =>
-  new ShardlogError('ERR_SHARDLOG_PATH', `option logFilePath: ${message}`, { errno, path: file })
+  new ShardlogError('ERR_SHARDLOG_PATH', message, { errno, path: file })
 
-function statOf(file: string): fs.Stats | undefined {
+function statOf(file: string, option: string): fs.Stats | undefined {
   try {
     return fs.statSync(file, { throwIfNoEntry: false })
   } catch (error) {
-    throw fromSystemError('ERR_SHARDLOG_PATH', `option logFilePath: cannot use ${file}`, error, file)
+    throw fromSystemError('ERR_SHARDLOG_PATH', `option ${option}: cannot use ${file}`, error, file)
   }
 }
 
-function checkAccess(file: string, what: string): void {
+function checkAccess(file: string, what: string, option: string): void {
   try {
     fs.accessSync(file, fs.constants.W_OK)
   } catch (error) {
-    const context = `option logFilePath: ${what} ${file} is not writable`
+    const context = `option ${option}: ${what} ${file} is not writable`
     throw fromSystemError('ERR_SHARDLOG_PATH', context, error, file)
   }
 }
@@ -26,16 +26,19 @@ function checkAccess(file: string, what: string): void {
  * Refuses a path that cannot become a log, with a reason a person can act on. The open that follows may still fail.
  *
  * @param needsDirectory whether a file has to be created beside the log (its arena).
+ * @param option whose value it is.
  * @throws ShardlogError `ERR_SHARDLOG_PATH`
  */
-export function checkLogPath(file: string, needsDirectory: boolean): void {
+export function checkLogPath(file: string, needsDirectory: boolean, option = 'logFilePath'): void {
   const directory = path.dirname(file)
-  const parent = statOf(directory)
-  if (parent === undefined) throw pathError(`directory ${directory} of ${file} does not exist`, 'ENOENT', file)
-  if (!parent.isDirectory()) throw pathError(`${directory} is not a directory`, 'ENOTDIR', file)
-  const log = statOf(file)
-  if (log?.isDirectory()) throw pathError(`${file} is a directory; a file is needed`, 'EISDIR', file)
-  if (log !== undefined && !log.isFile()) throw pathError(`${file} is not a regular file`, 'EINVAL', file)
-  if (log !== undefined) checkAccess(file, 'file')
-  if (log === undefined || needsDirectory) checkAccess(directory, 'directory')
+  const parent = statOf(directory, option)
+  if (parent === undefined)
+    throw pathError(`option ${option}: directory ${directory} of ${file} does not exist`, 'ENOENT', file)
+  if (!parent.isDirectory()) throw pathError(`option ${option}: ${directory} is not a directory`, 'ENOTDIR', file)
+  const log = statOf(file, option)
+  if (log?.isDirectory()) throw pathError(`option ${option}: ${file} is a directory; a file is needed`, 'EISDIR', file)
+  if (log !== undefined && !log.isFile())
+    throw pathError(`option ${option}: ${file} is not a regular file`, 'EINVAL', file)
+  if (log !== undefined) checkAccess(file, 'file', option)
+  if (log === undefined || needsDirectory) checkAccess(directory, 'directory', option)
 }

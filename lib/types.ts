@@ -20,6 +20,8 @@ export interface Config {
   useMmap?: boolean
   /** Where the buffers live so that a killed process loses nothing: a file beside the log, /dev/shm, or plain memory (false). Default 'file'. */
   crashSafe?: 'file' | 'shm' | false
+  /** For a descriptor only: file that lines which a kill left are recovered to, at the next start; turns `crashSafe` on. The buffers lie in `<recoverTo>.arena`. */
+  recoverTo?: string
   /** O_DIRECT: use it if the file system allows ('auto', default), fail if not ('required'), or never ('off'). */
   directIO?: 'auto' | 'required' | 'off'
   /** O_DSYNC: a flushed block is on the device, not just handed to it. Default true. */
@@ -37,8 +39,8 @@ export interface Config {
 }
 
 /** A config with every default filled in and `%p` substituted. */
-export type ResolvedConfig = Required<Omit<Config, 'onError'>> &
-  Pick<Config, 'onError'> & {
+export type ResolvedConfig = Required<Omit<Config, 'onError' | 'recoverTo'>> &
+  Pick<Config, 'onError' | 'recoverTo'> & {
     /** Where lines go instead of a file; `logFilePath` is its name for messages. */
     descriptor?: number
   }

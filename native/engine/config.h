@@ -27,8 +27,11 @@ enum class Form : uint32_t {
 inline constexpr uint64_t kNsPerMs = 1'000'000;
 
 struct Config {
-  std::string path;     // absolute; of a descriptor, its name for messages
-  int descriptor = -1;  // where lines go instead of a file: kRecords as kText, CrashSafe::kOff
+  std::string path;  // absolute; of a descriptor, its name for messages
+  // Of a descriptor with CrashSafe::kFile: the file that lines which a kill left are recovered to,
+  // absolute; the arena lies beside it.
+  std::string recover_to;
+  int descriptor = -1;  // where lines go instead of a file: kRecords as kText
   uint64_t buffer_bytes = 64u << 20;
   uint32_t num_shards = 8;
   uint64_t flush_interval_ns = 10'000 * kNsPerMs;  // 0: no timer

@@ -31,6 +31,36 @@ std::vector<RecoveryReport> RecoverBeside(LogFile* file, bool force) {
   return reports;
 }
 
+RecoveryReport Sum(const std::vector<RecoveryReport>& reports) {
+  RecoveryReport sum;
+  for (const RecoveryReport& report : reports) {
+    sum.entries += report.entries;
+    if (report.set_aside.empty()) continue;
+    sum.set_aside = report.set_aside;
+    sum.reason = report.reason;
+  }
+  return sum;
+}
+
+// Lines that a dead process had accepted and may not have brought to its descriptor go to a file:
+// whoever reads the descriptor now is another.
+RecoveryReport RecoverLines(const Config& config) {
+  io::FileInfo arena;
+  io::FileSystem& files = io::PosixFileSystem();
+  if (config.recover_to.empty()) return {};
+  // Without an arena there is no need of the file either.
+  if (files.StatPath(FileArenaPath(config.recover_to), &arena) == -ENOENT) return {};
+  LogFile file(&files, config.recover_to, config.io, Form::kText);
+  return Sum(RecoverBeside(&file, false));
+}
+
+// Beside which file the arena of a descriptor's log lies.
+Config ArenaConfig(const Config& config) {
+  Config arena = config;
+  if (!config.recover_to.empty()) arena.path = config.recover_to;
+  return arena;
+}
+
 void AddCounters(const Producer& producer, LogStats* stats) {
   stats->total_logs += producer.accepted() + producer.dropped();
   stats->dropped_logs += producer.dropped();
@@ -59,15 +89,9 @@ std::shared_ptr<Log> Log::Open(const Config& config, io::FileSystem* files) {
 
 // Takes the file only if it succeeds.
 std::shared_ptr<Log> Log::OpenLocked(const Config& config, std::unique_ptr<LogFile>&& file) {
-  RecoveryReport sum;
-  for (const RecoveryReport& report : RecoverBeside(file.get(), false)) {
-    sum.entries += report.entries;
-    if (report.set_aside.empty()) continue;
-    sum.set_aside = report.set_aside;
-    sum.reason = report.reason;
-  }
+  const RecoveryReport recovered = Sum(RecoverBeside(file.get(), false));
   file->Prepare();
-  return std::shared_ptr<Log>(new Log(config, std::move(file), sum));
+  return std::shared_ptr<Log>(new Log(config, std::move(file), recovered));
 }
 
 Log::Log(const Config& config, std::unique_ptr<LogFile>&& file, const RecoveryReport& recovered)
@@ -76,24 +100,31 @@ Log::Log(const Config& config, std::unique_ptr<LogFile>&& file, const RecoveryRe
       signals_(std::make_shared<Signals>()),
       flusher_(std::make_unique<Flusher>(sets_, signals_, std::move(file), config)),
       recovered_entries_(recovered.entries) {
+  Start(recovered);
+}
+
+std::shared_ptr<Log> Log::Open(const Config& config, std::unique_ptr<io::Stream> stream) {
+  const RecoveryReport recovered = RecoverLines(config);
+  return std::shared_ptr<Log>(new Log(config, std::move(stream), recovered));
+}
+
+Log::Log(const Config& config, std::unique_ptr<io::Stream> stream, const RecoveryReport& recovered)
+    : config_(config),
+      sets_(std::make_shared<BufferSets>(
+          Arena::Create(ArenaConfig(config), stream->info(), RandomStream()))),
+      signals_(std::make_shared<Signals>()),
+      flusher_(std::make_unique<Flusher>(sets_, signals_, std::move(stream), config)),
+      recovered_entries_(recovered.entries) {
+  Start(recovered);
+}
+
+void Log::Start(const RecoveryReport& recovered) {
   if (!recovered.set_aside.empty()) {
     flusher_->problems().Report({"ERR_SHARDLOG_ARENA_ASIDE",
                                  "an arena was not recovered and is kept as " +
                                      recovered.set_aside + ": " + recovered.reason,
                                  recovered.set_aside, 0, ""});
   }
-  flusher_->Start();
-}
-
-std::shared_ptr<Log> Log::Open(const Config& config, std::unique_ptr<io::Stream> stream) {
-  return std::shared_ptr<Log>(new Log(config, std::move(stream)));
-}
-
-Log::Log(const Config& config, std::unique_ptr<io::Stream> stream)
-    : config_(config),
-      sets_(std::make_shared<BufferSets>(Arena::Create(config, stream->info(), RandomStream()))),
-      signals_(std::make_shared<Signals>()),
-      flusher_(std::make_unique<Flusher>(sets_, signals_, std::move(stream), config)) {
   flusher_->Start();
 }
 

@@ -52,7 +52,8 @@ class Log {
   // flusher. Throws Error. `files` outlives the log.
   static std::shared_ptr<Log> Open(const Config& config,
                                    io::FileSystem* files = &io::PosixFileSystem());
-  // A log whose lines go to a stream. Throws Error.
+  // A log whose lines go to a stream. Recovers what a dead process left in the arena beside
+  // config.recover_to, into that file. Throws Error.
   static std::shared_ptr<Log> Open(const Config& config, std::unique_ptr<io::Stream> stream);
 
   ~Log();
@@ -91,8 +92,9 @@ class Log {
 
  private:
   Log(const Config& config, std::unique_ptr<LogFile>&& file, const RecoveryReport& recovered);
-  Log(const Config& config, std::unique_ptr<io::Stream> stream);
+  Log(const Config& config, std::unique_ptr<io::Stream> stream, const RecoveryReport& recovered);
   static std::shared_ptr<Log> OpenLocked(const Config& config, std::unique_ptr<LogFile>&& file);
+  void Start(const RecoveryReport& recovered);
   void UpdateCrowded();
 
   const Config config_;

@@ -44,6 +44,8 @@ engine::Config ConfigFrom(const Napi::Object& value) {
   config.path = Text(value, "logFilePath");
   const Napi::Value descriptor = value.Get("descriptor");
   if (descriptor.IsNumber()) config.descriptor = descriptor.As<Napi::Number>().Int32Value();
+  const Napi::Value recover_to = value.Get("recoverTo");
+  if (recover_to.IsString()) config.recover_to = recover_to.As<Napi::String>().Utf8Value();
   config.buffer_bytes = static_cast<uint64_t>(Number(value, "bufferSize"));
   config.num_shards = static_cast<uint32_t>(Number(value, "numShards"));
   config.flush_interval_ns = MillisecondsAsNs(value, "flushInterval");

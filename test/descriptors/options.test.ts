@@ -47,7 +47,6 @@ describe('a destination', () => {
 
   it.each([
     [{ dest: 1, format: 'shard' }, "option format must be 'ndjson' for a descriptor, got 'shard'"],
-    [{ dest: 1, crashSafe: 'file' }, "option crashSafe must be false for a descriptor, got 'file'"],
     [{ dest: 1, dsync: true }, 'option dsync must be false for a descriptor, got true'],
     [
       { dest: 1, directIO: 'required' },
