@@ -22,7 +22,7 @@ function stylesOf(logger: Internals & Styled): LineStyles {
   const known = logger[stylesSym]
   // A child finds its parent's.
   if (known?.fit(logger)) return known
-  const styles = new LineStyles(logger)
+  const styles = new LineStyles(logger, known)
   logger[stylesSym] = styles
   return styles
 }
@@ -66,7 +66,7 @@ function write(
   const format = logger[formattersSym].log
   const fields = format ? format(shaped ?? {}) : shaped
   const styles = stylesOf(logger)
-  const { timeText, family } = styles
+  const { timeText, family } = styles.common
   const convert = family.convertMessage
   const converted = convert === null || message === undefined ? message : convert(message)
   recorder.record(styles.of(level), Date.now(), timeText === null ? '' : timeText(), fields, converted)
@@ -79,7 +79,7 @@ export function deferredEncoder(recorder: Recorder): RecordEncoder {
     recorder,
     event(logger, event, values) {
       const styles = stylesOf(logger)
-      const { timeText, family } = styles
+      const { timeText, family } = styles.common
       const node = event.node(family.tree)
       if (node === null || family.convertMessage !== null || isWatched(logger)) {
         write(recorder, logger, event.fields(values), event.message, event.level)

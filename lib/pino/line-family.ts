@@ -44,16 +44,19 @@ function familyOf(logger: Internals): LineFamily {
   const stringifierOf = (key: string) => stringifiers[key] ?? stringifiers[wildcardFirstSym]
   const errorSerializer = (key: string) => (key === errorKey ? serializers.err : undefined)
   const conversionOf = (key: string) => conversion(serializers[key] ?? errorSerializer(key), stringifierOf(key))
-  const kinds = new Map<string, LineKind>()
+  const byForm: Map<string, LineKind>[] = []
   return {
     errorKey,
     messageKey,
     tree: new LineTree({ conversionOf, quote, messageKey }),
     convertMessage: conversion(serializers[messageKey], stringifierOf(messageKey)),
     kind(head, timeForm) {
-      const name = `${timeForm}${head}`
-      const kind = kinds.get(name) ?? { head, timeForm }
-      kinds.set(name, kind)
+      byForm[timeForm] ??= new Map()
+      const kinds = byForm[timeForm]
+      const known = kinds.get(head)
+      if (known !== undefined) return known
+      const kind = { head, timeForm }
+      kinds.set(head, kind)
       return kind
     }
   }

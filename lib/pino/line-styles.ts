@@ -1,6 +1,7 @@
 /** The styles of one logger's lines, one for each level, made when a level is logged at first. */
 
 import { type Definition, defineString } from '../record/definition'
+import type { LineKind, LineTree } from '../record/line-tree'
 import type { LineStyle } from '../record/record-payload'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
 import type { Fields, Internals } from './internals'
@@ -9,7 +10,9 @@ import { quote } from './stringify'
 import {
   asJsonSym,
   chindingsSym,
+  errorKeySym,
   lsCacheSym,
+  messageKeySym,
   serializersSym,
   stringifiersSym,
   stringifySafeSym,
@@ -34,24 +37,18 @@ function printTime(form: number, time: number, text: string): string {
   return text
 }
 
-export class LineStyles {
+/** What lines of loggers share that differ by their bindings alone: a logger and most of its children. */
+class Common {
   readonly family: LineFamily
   readonly timeForm: number
   /** The time's function if its text is sent along. */
   readonly timeText: TimeFn | null
-  readonly #logger: Internals
-  readonly #chindings: string
-  readonly #bindings: Definition | null
   readonly #serializers: unknown
   readonly #stringifiers: unknown
   readonly #time: TimeFn
-  readonly #byLevel: Record<number, LineStyle | undefined> = {}
 
   constructor(logger: Internals) {
-    this.#logger = logger
     this.family = lineFamily(logger)
-    this.#chindings = logger[chindingsSym]
-    this.#bindings = this.#chindings === '' ? null : defineString(this.#chindings)
     this.#serializers = logger[serializersSym]
     this.#stringifiers = logger[stringifiersSym]
     this.#time = logger[timeSym]
@@ -59,34 +56,79 @@ export class LineStyles {
     this.timeText = this.timeForm === TIME_TEXT ? this.#time : null
   }
 
-  /** Whether these are the styles of `logger` as it is now: it may be a child, or have got other bindings. */
-  fit(logger: Internals): boolean {
+  /** Whether it is that of `logger` as it is now. */
+  fits(logger: Internals): boolean {
     return (
-      logger === this.#logger &&
-      logger[chindingsSym] === this.#chindings &&
       logger[serializersSym] === this.#serializers &&
       logger[stringifiersSym] === this.#stringifiers &&
       logger[timeSym] === this.#time
     )
   }
 
-  of(level: number): LineStyle {
-    return this.#byLevel[level] ?? this.#make(level)
+  /** Whether it is also that of `logger`, which may have other keys. */
+  suits(logger: Internals): boolean {
+    const { errorKey, messageKey } = this.family
+    return logger[errorKeySym] === errorKey && logger[messageKeySym] === messageKey && this.fits(logger)
+  }
+}
+
+/** A style by its logger: many loggers live for a line or two, so that it keeps no functions of its own. */
+class LoggerStyle implements LineStyle {
+  readonly kind: LineKind
+  readonly bindings: Definition | null
+  readonly tree: LineTree
+  readonly quote = quote
+  readonly logger: Internals
+  readonly level: number
+  readonly timeForm: number
+
+  constructor(logger: Internals, level: number, { family, timeForm }: Common, bindings: Definition | null) {
+    this.kind = family.kind(logger[lsCacheSym][level] ?? '', timeForm)
+    this.bindings = bindings
+    this.tree = family.tree
+    this.logger = logger
+    this.level = level
+    this.timeForm = timeForm
   }
 
-  #make(level: number): LineStyle {
-    const logger = this.#logger
-    const style: LineStyle = {
-      kind: this.family.kind(logger[lsCacheSym][level] ?? '', this.timeForm),
-      bindings: this.#bindings,
-      tree: this.family.tree,
-      stringify: value =>
-        value instanceof JsonText ? value.text : logger[stringifySym](value, logger[stringifySafeSym]),
-      quote,
-      line: (time, timeText, fields, message) =>
-        logger[asJsonSym]((fields ?? {}) as Fields, message, level, printTime(this.timeForm, time, timeText))
-    }
-    this.#byLevel[level] = style
+  stringify(value: unknown): string | undefined {
+    const { logger } = this
+    return value instanceof JsonText ? value.text : logger[stringifySym](value, logger[stringifySafeSym])
+  }
+
+  line(time: number, timeText: string, fields: object | null, message: unknown): string {
+    const printed = printTime(this.timeForm, time, timeText)
+    return this.logger[asJsonSym]((fields ?? {}) as Fields, message, this.level, printed)
+  }
+}
+
+export class LineStyles {
+  readonly common: Common
+  readonly #logger: Internals
+  readonly #chindings: string
+  readonly #bindings: Definition | null
+  #recent: LoggerStyle | null = null
+  #others: Map<number, LoggerStyle> | null = null
+
+  /** @param relative styles of a logger that this one may be a child of */
+  constructor(logger: Internals, relative?: LineStyles) {
+    this.#logger = logger
+    this.common = relative?.common.suits(logger) ? relative.common : new Common(logger)
+    this.#chindings = logger[chindingsSym]
+    this.#bindings = this.#chindings === '' ? null : defineString(this.#chindings)
+  }
+
+  /** Whether these are the styles of `logger` as it is now: it may be a child, or have got other bindings. */
+  fit(logger: Internals): boolean {
+    return logger === this.#logger && logger[chindingsSym] === this.#chindings && this.common.fits(logger)
+  }
+
+  of(level: number): LoggerStyle {
+    const recent = this.#recent
+    if (recent !== null && recent.level === level) return recent
+    const style = this.#others?.get(level) ?? new LoggerStyle(this.#logger, level, this.common, this.#bindings)
+    if (recent !== null) this.#others = (this.#others ?? new Map()).set(recent.level, recent)
+    this.#recent = style
     return style
   }
 }

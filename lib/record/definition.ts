@@ -17,6 +17,8 @@ export interface Definition {
   readonly id: number
   /** As it lies in a bundle. */
   readonly bytes: Buffer
+  /** The body, if it is a string. */
+  readonly text: string | null
   /** The segment, by its number in the encoder, in which it was defined last; 0: in none. */
   definedIn: number
 }
@@ -24,20 +26,33 @@ export interface Definition {
 // Of this thread: a segment is written by one thread.
 let lastId = 0
 
-function define(what: number, length: number): Definition {
+function define(id: number, what: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(DEFINITION_BODY + length)
-  const id = ++lastId
   bytes.writeUInt32LE(id, DEFINITION_ID)
   bytes[DEFINITION_WHAT] = what
   bytes.writeUInt32LE(length, DEFINITION_LENGTH)
-  return { id, bytes, definedIn: 0 }
+  return bytes
+}
+
+// Each child logger has one, which may see a line or two: its bytes are made when they are asked for.
+class StringDefinition implements Definition {
+  readonly id = ++lastId
+  definedIn = 0
+  #bytes: Buffer | null = null
+
+  constructor(readonly text: string) {}
+
+  get bytes(): Buffer {
+    if (this.#bytes !== null) return this.#bytes
+    this.#bytes = define(this.id, DEFINE_STRING, Buffer.byteLength(this.text))
+    this.#bytes.write(this.text, DEFINITION_BODY)
+    return this.#bytes
+  }
 }
 
 /** A string as it is printed. */
 export function defineString(text: string): Definition {
-  const definition = define(DEFINE_STRING, Buffer.byteLength(text))
-  definition.bytes.write(text, DEFINITION_BODY)
-  return definition
+  return new StringDefinition(text)
 }
 
 /** What lines have in common, each text as it is printed. */
@@ -57,8 +72,8 @@ export function defineTemplate({ timeForm, messageForm, head, message, keys }: T
   const texts = [head, message, ...keys].map(text => Buffer.from(text))
   if (texts.some(text => text.length > MAX_TEXT_BYTES)) return null
   const length = texts.reduce((sum, text) => sum + TEXT_PREFIX_BYTES + text.length, TEMPLATE_HEAD)
-  const definition = define(DEFINE_TEMPLATE, length)
-  const { bytes } = definition
+  const id = ++lastId
+  const bytes = define(id, DEFINE_TEMPLATE, length)
   bytes[DEFINITION_BODY + TEMPLATE_TIME_FORM] = timeForm
   bytes[DEFINITION_BODY + TEMPLATE_MESSAGE_FORM] = messageForm
   let at = DEFINITION_BODY + TEMPLATE_HEAD
@@ -67,5 +82,5 @@ export function defineTemplate({ timeForm, messageForm, head, message, keys }: T
     bytes.set(text, at + TEXT_PREFIX_BYTES)
     at += TEXT_PREFIX_BYTES + text.length
   }
-  return definition
+  return { id, bytes, text: null, definedIn: 0 }
 }

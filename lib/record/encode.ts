@@ -3,7 +3,17 @@ import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format'
 import type { Definition } from './definition'
 import type { LineNode } from './line-tree'
 import { IMPOSSIBLE, type LineStyle, OWN_START, RecordPayload, UTF8_BYTES } from './record-payload'
-import { KIND_BUNDLE, KIND_TEXT, TEXT_LINE, TEXT_TIME } from './wire'
+import {
+  DEFINE_STRING,
+  DEFINITION_BODY,
+  DEFINITION_ID,
+  DEFINITION_LENGTH,
+  DEFINITION_WHAT,
+  KIND_BUNDLE,
+  KIND_TEXT,
+  TEXT_LINE,
+  TEXT_TIME
+} from './wire'
 
 export type ToFields = (values: readonly unknown[]) => object
 
@@ -55,9 +65,11 @@ export interface RecordTarget {
 const { WORD, BUFFER, START, LIMIT, ACCEPTED, SERIAL } = LEASE
 const FIRST_OFFSET: number = BLOCK_HEADER_BYTES
 const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
+/** Of a bundle, before its definitions. */
+const BUNDLE_HEAD = 2
 /** Memory for a text that is kept for the next one. */
 const KEPT_BYTES = 256 * 1024
-/** Up to here a loop over bytes is quicker than a call of Buffer's, which makes an object. */
+/** Up to here a loop over bytes, or the characters of ASCII, is quicker than a call of Buffer's, which makes an object. */
 const LONGEST_LOOP = 256
 
 // Of this thread, over all its logs: a definition knows by this number alone where it is known.
@@ -127,9 +139,32 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     return true
   }
 
-  /** Whether everything that the record just written refers to is known in its segment. */
-  function allKnown(style: LineStyle): boolean {
-    return payload.template!.definedIn === segment && isKnown(style.bindings)
+  /** Writes a definition of `text` to the leased segment. Its end; 0 if that takes more than a loop. */
+  function putString(at: number, limit: number, id: number, text: string): number {
+    const { length } = text
+    const body = at + DEFINITION_BODY
+    if (length > LONGEST_LOOP || body + length > limit) return 0
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit > 0x7f) return 0
+      leased[body + i] = unit
+    }
+    leasedView.setUint32(at + DEFINITION_ID, id, true)
+    leased[at + DEFINITION_WHAT] = DEFINE_STRING
+    leasedView.setUint32(at + DEFINITION_LENGTH, length, true)
+    return body + length
+  }
+
+  /**
+   * A child logger's first record in a segment: begins a bundle with its bindings at `at` of the leased segment. Where the record goes
+   * then; `at` if the bindings are not so simple.
+   */
+  function beginBundle({ id, text }: Definition, at: number, limit: number): number {
+    const end = text === null ? 0 : putString(at + BUNDLE_HEAD, limit, id, text)
+    if (end === 0) return at
+    leased[at] = KIND_BUNDLE
+    leased[at + 1] = 1
+    return end
   }
 
   /** Makes the leased segment, and nothing older, what `leased` and `segment` are. */
@@ -150,14 +185,22 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
   ): boolean {
     const word = lease[WORD]!
     const offset = words[word]!
+    const { bindings } = style
     let at = OWN_START
     let limit = 0
+    let told = false
+    let bundled = false
     // Sealed words are negative.
     if (open && offset >= FIRST_OFFSET) {
       notice()
       payload.aim(leased, leasedView)
       at = offset + PREFIX_BYTES
       limit = lease[LIMIT]!
+      told = isKnown(bindings)
+      if (!told && isUnknown(bindings)) {
+        at = beginBundle(bindings, at, limit)
+        told = bundled = at !== offset + PREFIX_BYTES
+      }
     } else {
       limit = payload.aimAside()
     }
@@ -168,7 +211,10 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     if (end === IMPOSSIBLE) {
       return writeText(time, style.line(time, timeText, toFields === null ? fields : toFields(values), text))
     }
-    if (!payload.isAside && allKnown(style) && accept(word, offset, end)) return true
+    if (told && !payload.isAside && payload.template!.definedIn === segment && accept(word, offset, end)) {
+      if (bundled) bindings!.definedIn = segment
+      return true
+    }
     // The bundle is built where the record lies, and the segment may be sealed before it is accepted.
     payload.stepAside(end)
     const accepted = bundleIntoLease(payload, style, at, end) || bundleByCall(payload, style, at, end)
@@ -283,7 +329,7 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
 
 /** The most that `putBundle` writes. */
 function bundleBytes(definitions: readonly Definition[], length: number): number {
-  let sum = 2 + length
+  let sum = BUNDLE_HEAD + length
   for (const definition of definitions) sum += definition.bytes.length
   return sum
 }
@@ -301,7 +347,7 @@ function putBundle(
   if (definitions.length > 0) {
     target[at] = KIND_BUNDLE
     target[at + 1] = definitions.length
-    end += 2
+    end += BUNDLE_HEAD
     for (const definition of definitions) {
       target.set(definition.bytes, end)
       end += definition.bytes.length

@@ -160,6 +160,7 @@ describe('the record encoder', () => {
     const bindings = {
       id,
       definedIn: 0,
+      text: null,
       get bytes() {
         log.seal()
         return bytes
@@ -174,6 +175,35 @@ describe('the record encoder', () => {
       expected.push(text.line(i, '', { i }, 'other'), text.line(i, '', { i, pad: 'x'.repeat(i) }, 'message'))
     }
     expect(lines(log)).toEqual(expected)
+  })
+
+  it('bindings that one or two lines have are told to their segment, whatever they hold and whenever it ends', () => {
+    const anyBindings = fc.oneof(anyString, fc.string({ unit: 'binary-ascii', maxLength: 300 }))
+    const anyChild = fc.record({ value: anyBindings, lines: fc.nat(2), pad: fc.nat(120), seal: fc.boolean() })
+    fc.assert(
+      fc.property(fc.array(anyChild, { maxLength: 30 }), fc.integer({ min: 2_500, max: 6_000 }), (children, size) => {
+        const log = new FakeLog(size)
+        const encoder = recordEncoder(log)
+        const shared = tree()
+        const expected: string[] = []
+        for (const { value, lines: count, pad, seal } of children) {
+          const bindings = `,"child":${JSON.stringify(value)}`
+          const own = style({ tree: shared, bindings: defineString(bindings) })
+          for (let i = 0; i < count; i++) {
+            const fields = {
+              get sealing() {
+                if (seal) log.seal()
+                return i
+              },
+              pad: 'x'.repeat(pad)
+            }
+            encoder.record(own, i, '', fields, 'message')
+            expected.push(`{"level":30,"time":${i}${bindings},"sealing":${i},"pad":"${fields.pad}","msg":"message"}\n`)
+          }
+        }
+        expect(lines(log)).toEqual(expected)
+      })
+    )
   })
 
   it('of values that find no room each is stringified once, and is in its own place', () => {
