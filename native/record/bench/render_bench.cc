@@ -159,9 +159,9 @@ void Measure(const Case& c, uint32_t producers, size_t chunk_bytes, double secon
 
 int main(int argc, char** argv) {
   const double seconds = argc > 1 ? std::atof(argv[1]) : 1;
-  constexpr size_t kChunk = size_t{4} << 20;
+  constexpr size_t kChunk = size_t{64} << 10;  // as the flusher has it
   for (const Case& c : kCases) Measure(c, 1, kChunk, seconds);
-  Measure(kCases[0], 1, size_t{256} << 10, seconds);
+  Measure(kCases[0], 1, size_t{1} << 20, seconds);
   Measure(kCases[0], 4, kChunk, seconds);
   Measure(kCases[0], 16, kChunk, seconds);
   return 0;
