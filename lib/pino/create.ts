@@ -43,9 +43,10 @@ function levelOption({ enabled, level }: FullOptions): string | number {
   return typeof level === 'string' ? level.toLowerCase() : (level as unknown as number)
 }
 
-/** The bindings of the logger itself. */
-function baseBindings({ base, name }: FullOptions): Bindings | null | undefined {
-  return base === null || name === undefined ? base : { ...base, name }
+/** The bindings of the logger itself, as they are printed; with `base` null there are none for a formatter to see. */
+function baseBindings(logger: Internals, { base, name }: FullOptions): string {
+  if (base === null) return ''
+  return appendBindings(logger, name === undefined ? base : { ...(base as Bindings), name })
 }
 
 function levelState(options: FullOptions) {
@@ -120,7 +121,7 @@ export function createLogger(first: unknown, second: unknown): Internals {
   const shared = Object.assign(Object.create(loggerPrototype()) as object, state) as unknown as Internals
   const level = levelOption(options)
   assertDefaultLevel(level, shared.levels)
-  shared[chindingsSym] = appendBindings(shared, baseBindings(options))
+  shared[chindingsSym] = baseBindings(shared, options)
   // Inherited by children, whose formatters shape their own bindings only.
   cacheLineStarts(shared)
   // The state stands one step behind the logger, as a parent's behind its child: V8 keeps the properties of prototypes in slots, however many

@@ -56,7 +56,7 @@ function write(
   level: number
 ): void {
   const own = (object instanceof Error ? { [logger[errorKeySym]]: object } : (object ?? null)) as Fields | null
-  const message = text === undefined && own !== null ? errorMessage(logger, own) : text
+  const message = text === undefined && object ? errorMessage(logger, object) : text
   const mixin = logger[mixinSym]
   const shaped = mixin ? (mixIn(logger, mixin, own ?? {}, level) as Fields) : own
   if (wantsText(logger)) {

@@ -18,7 +18,7 @@ export function writeAsText(
 ): void {
   const time = logger[timeSym]()
   const fields = (object instanceof Error ? { [logger[errorKeySym]]: object } : (object ?? {})) as Fields
-  const message = text === undefined && object ? errorMessage(logger, fields) : text
+  const message = text === undefined && object ? errorMessage(logger, object) : text
   const mixin = logger[mixinSym]
   const mixed = (mixin ? mixIn(logger, mixin, fields, level) : fields) as Fields
   const line = logger[asJsonSym](mixed, message, level, time)

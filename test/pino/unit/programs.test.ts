@@ -1,0 +1,131 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import realPino from 'pino'
+import { describe, expect, it, vi } from 'vitest'
+import { readTexts } from '../../support/plain-reader'
+import { shardlog } from '../../support/shardlog'
+import { tempDir } from '../../support/temp'
+import { type AnyLogger, impossible, type Make, runProgram } from './programs'
+
+const pino = realPino as unknown as Make
+const ours = shardlog as unknown as Make
+
+/** More of them: `SHARDLOG_PROGRAMS=20000 SHARDLOG_SEED=1 npx vitest run test/pino/unit/programs.test.ts`. */
+const PROGRAMS = Number(process.env.SHARDLOG_PROGRAMS ?? 400)
+const SEED = Number(process.env.SHARDLOG_SEED ?? Math.trunc(Math.random() * 2 ** 31))
+const STEPS = 25
+/** Programs that log to the same destination. */
+const TOGETHER = 200
+
+interface Sink {
+  stream: object
+  /** The lines that have come to it; it is not used afterwards. */
+  lines(): string[]
+}
+
+const split = (written: string): string[] => written.split(/(?<=\n)/)
+
+function textSink(): Sink {
+  const written: string[] = []
+  // As bytes of UTF-8 a lone surrogate is the replacement character.
+  const lines = () => split(Buffer.from(written.join('')).toString())
+  return { stream: { write: (line: string) => written.push(line) }, lines }
+}
+
+function recordSink(format: 'ndjson' | 'shard', engine: 'native' | 'js'): Sink {
+  const dest = path.join(tempDir(), 'app.log')
+  const options = { dest, format, engine, dsync: false, bufferSize: 1 << 23, numShards: 2, crashSafe: false as const }
+  const stream = shardlog.destination(options) as unknown as { closeSync(): void }
+  return {
+    stream,
+    lines() {
+      stream.closeSync()
+      return format === 'shard' ? split(readTexts(dest).join('')) : split(fs.readFileSync(dest, 'utf8'))
+    }
+  }
+}
+
+const sinks: [string, () => Sink][] = [
+  ['a stream', textSink],
+  ['a file of lines, native', () => recordSink('ndjson', 'native')],
+  ['a shard file, native', () => recordSink('shard', 'native')],
+  ['a file of lines, JavaScript', () => recordSink('ndjson', 'js')]
+]
+
+interface Program {
+  seed: number
+  without: Set<number>
+}
+
+/** What the programs see, and what lines there are when all are over. */
+function outcome(
+  programs: Program[],
+  make: Make,
+  { stream, lines }: Sink,
+  steps = STEPS
+): { told: string[]; lines: string[] } {
+  const told: string[] = []
+  for (const { seed, without } of programs) {
+    runProgram(seed, steps, make, stream, what => told.push(`${seed}: ${what}`), without)
+  }
+  return { told, lines: lines() }
+}
+
+/** The one program whose lines differ when it is run by itself, and its first step with which they do. */
+function culprit(programs: Program[], make: () => Sink): string {
+  const differs = (program: Program, steps: number) => {
+    const [expected, made] = [outcome([program], pino, textSink(), steps), outcome([program], ours, make(), steps)]
+    return JSON.stringify(expected) !== JSON.stringify(made)
+  }
+  const found = programs.find(program => differs(program, STEPS))
+  if (!found) return `programs ${programs[0]?.seed} and on, only together`
+  for (let steps = 1; ; steps++) if (differs(found, steps)) return `program ${found.seed}, step ${steps - 1}`
+}
+
+describe('random programs', () => {
+  it.each(sinks)('have the same outcome as with pino: %s', { timeout: 3_600_000 }, (_name, makeSink) => {
+    vi.spyOn(Date, 'now').mockReturnValue(1_795_000_000_123)
+    for (let first = 0; first < PROGRAMS; first += TOGETHER) {
+      const programs = Array.from({ length: Math.min(TOGETHER, PROGRAMS - first) }, (_, i) => {
+        const seed = (SEED + first + i) >>> 0
+        return { seed, without: impossible(seed, STEPS, pino) }
+      })
+      const expected = outcome(programs, pino, textSink())
+      const made = outcome(programs, ours, makeSink())
+      const at = expected.lines.findIndex((line, i) => line !== made.lines[i])
+      if (at !== -1) expect(made.lines[at], culprit(programs, makeSink)).toBe(expected.lines[at])
+      expect(made.lines.length).toBe(expected.lines.length)
+      expect(made.told).toEqual(expected.told)
+    }
+  })
+})
+
+/** What random programs have found. */
+const found: [string, object, (log: AnyLogger & Record<'info', (...args: unknown[]) => void>) => void][] = [
+  [
+    'with base null there are no bindings that a formatter would see',
+    { base: null, name: 'x', formatters: { bindings: (bindings: object) => ({ ...bindings, formatted: true }) } },
+    log => log.info('m')
+  ],
+  [
+    'the message of an error under the key of the message',
+    { messageKey: 'err', errorKey: 'err' },
+    log => log.info(Object.assign(new Error('failed'), { stack: 'at' }))
+  ],
+  [
+    'a record that a conversion logs comes first',
+    { serializers: { a: (say: () => unknown) => say() } },
+    log => log.info({ before: 1, a: () => log.info('inner'), after: 2 }, 'outer')
+  ]
+]
+
+describe.each(found)('as in pino: %s', (_name, options, use) => {
+  it.each(sinks)('%s', (_sink, makeSink) => {
+    vi.spyOn(Date, 'now').mockReturnValue(1_795_000_000_123)
+    const linesOf = (make: Make, { stream, lines }: Sink): string[] => {
+      use(make(options, stream) as never)
+      return lines()
+    }
+    expect(linesOf(ours, makeSink())).toEqual(linesOf(pino, textSink()))
+  })
+})
