@@ -45,11 +45,11 @@ describe('lines that nobody has read when the process is killed', () => {
 
   it('are printed and recovered by the command line', async () => {
     const file = path.join(tempDir(), 'left.ndjson')
-    await run(script(file, 0, 100, KILL))
+    await run(script(file, 0, 5_000, KILL))
     const cli = (...args: string[]): string =>
       execFileSync(process.execPath, [path.join(packageRoot, 'dist', 'cli', 'main.js'), ...args], { encoding: 'utf8' })
     cli('recover', file)
-    expect(indexesIn(file).at(-1)).toBe(99)
+    expect(indexesIn(file).at(-1)).toBe(4_999)
     expect(linesOf(cli('cat', file)).map(line => line.i)).toEqual(indexesIn(file))
   })
 
