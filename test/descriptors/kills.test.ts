@@ -47,7 +47,10 @@ describe('lines that nobody has read when the process is killed', () => {
     const file = path.join(tempDir(), 'left.ndjson')
     await run(script(file, 0, 5_000, KILL))
     const cli = (...args: string[]): string =>
-      execFileSync(process.execPath, [path.join(packageRoot, 'dist', 'cli', 'main.js'), ...args], { encoding: 'utf8' })
+      execFileSync(process.execPath, [path.join(packageRoot, 'dist', 'cli', 'main.js'), ...args], {
+        encoding: 'utf8',
+        maxBuffer: 1 << 26
+      })
     cli('recover', file)
     expect(indexesIn(file).at(-1)).toBe(4_999)
     expect(linesOf(cli('cat', file)).map(line => line.i)).toEqual(indexesIn(file))
