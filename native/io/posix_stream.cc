@@ -166,17 +166,20 @@ std::optional<StreamTarget> TargetOf(int descriptor, int* error, const char** ca
 std::unique_ptr<Stream> OpenStream(int descriptor, int* error, const char** call) {
   // First, so that nobody can put something else in the descriptor's place meanwhile.
   const int fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
-  struct stat status;
   *call = "dup";
-  *error = fd < 0 ? -errno : StatWritable(fd, &status, call);
-  int wake_fd = -1;
-  if (*error == 0) {
-    wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    *call = "eventfd";
-    if (wake_fd < 0) *error = -errno;
+  if (fd < 0) {
+    *error = -errno;
+    return nullptr;
   }
-  if (*error == 0) return Wrap(fd, wake_fd, status);
-  if (fd >= 0) close(fd);
+  struct stat status = {};
+  *error = StatWritable(fd, &status, call);
+  const int wake_fd = *error == 0 ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+  if (wake_fd >= 0) return Wrap(fd, wake_fd, status);
+  if (*error == 0) {
+    *error = -errno;
+    *call = "eventfd";
+  }
+  close(fd);
   return nullptr;
 }
 
