@@ -10,10 +10,14 @@ export const LEASE = {
   START: 2,
   /** End of its room for entries, from its start. */
   LIMIT: 3,
-  /** Entries accepted through this route, modulo 2^32; the only place that JavaScript writes. */
+  /** Entries accepted through this route, modulo 2^32; written by JavaScript. */
   ACCEPTED: 4,
   /** Changes with the lease. */
-  SERIAL: 5
+  SERIAL: 5,
+  /** For `publish`: end of the entry to accept, from the segment's start; 0 when it was accepted. */
+  END: 6,
+  /** For `publish`: where in the segment the time of day, an f64 of ms, is to be put; 0: nowhere. */
+  TIME: 7
 } as const
 
 export const LEASE_WORDS = Object.keys(LEASE).length
@@ -27,3 +31,13 @@ export interface DirectRoute {
   /** The memory of one shard of one set. Makes a new ArrayBuffer at each call. */
   buffer(index: number): ArrayBuffer
 }
+
+/** What `NativeHandle.renew` returns. */
+export const RENEWAL = {
+  /** Only the call route may write now, or has more to say about it. */
+  TAKE_CALL: 0,
+  /** Another segment is leased. */
+  RENEWED: 1,
+  /** There is no room, and an entry was counted as dropped for it. */
+  DROPPED: 2
+} as const

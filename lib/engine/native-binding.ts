@@ -36,6 +36,15 @@ export interface NativeHandle {
   log(text: string): boolean
   /** The call route: used for sub-ranges, under round-robin, and whenever the lease below has no room. */
   logBytes(bytes: Uint8Array, start?: number, end?: number): boolean
+  /**
+   * Accepts the entry that JavaScript has written into the leased segment, but for its length: see LEASE.END and LEASE.TIME. Step *accept*
+   * of docs/memory-model.md.
+   */
+  publish(): void
+  /**
+   * Leases another segment with room for an entry of `bytes`, waiting for one as a log call does. One of RENEWAL.
+   */
+  renew(bytes: number): number
   flush(): Promise<void>
   flushSync(): void
   close(): Promise<void>

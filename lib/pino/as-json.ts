@@ -1,5 +1,6 @@
 /** A record as a line of JSON. */
 
+import { traced } from './diagnostics'
 import type { Fields, Internals, Stringify } from './internals'
 import { NO_STRINGIFIERS, type Stringifier } from './redaction'
 import { quote } from './stringify'
@@ -81,7 +82,7 @@ function messageText(logger: Internals, message: unknown): string {
 }
 
 /** The line of a record: level, time, bindings, fields, message, in that order. */
-export function asJson(this: Internals, fields: Fields, message: unknown, level: number, time: string): string {
+function asJson(this: Internals, fields: Fields, message: unknown, level: number, time: string): string {
   const start = (this[lsCacheSym][level] ?? '') + time + this[chindingsSym]
   const format = this[formattersSym].log
   const body = fieldsText(this, format ? format(fields) : fields)
@@ -89,3 +90,6 @@ export function asJson(this: Internals, fields: Fields, message: unknown, level:
   if (this[nestedKeySym] && body) return `${start + this[nestedKeyStrSym] + body.slice(1)}}${end}`
   return start + body + end
 }
+
+/** As `asJson`, for those who follow it. */
+export const tracedAsJson = traced(asJson)

@@ -1,13 +1,29 @@
 /** The encoder that leaves the making of JSON to the destination: it passes on the values of a record, before they are text. */
 
 import type { RecordEncoder as Recorder } from '../record/encode'
+import { tracedAsJson } from './as-json'
 import { isFollowed } from './diagnostics'
-import type { RecordEncoder } from './encoder'
+import { type EncodingStream, type RecordEncoder, recordEncoderSym } from './encoder'
 import { errorMessage } from './error-message'
 import type { Fields, Internals } from './internals'
+import { LinePlan, planSym } from './line-plan'
 import { LineStyles } from './line-styles'
 import { mixIn } from './mixin'
-import { asJsonSym, endSym, errorKeySym, formattersSym, hooksSym, mixinSym, nestedKeySym, timeSym } from './symbols'
+import { recordTime } from './own-clock'
+import {
+  asJsonSym,
+  endSym,
+  errorKeySym,
+  formattersSym,
+  hooksSym,
+  mixinSym,
+  msgPrefixSym,
+  nestedKeySym,
+  streamSym,
+  timeSym,
+  writeSym
+} from './symbols'
+import { write as plainWrite } from './write'
 
 /** Where a logger keeps its styles. */
 const stylesSym: unique symbol = Symbol('shardlog.styles')
@@ -27,9 +43,10 @@ function stylesOf(logger: Internals & Styled): LineStyles {
   return styles
 }
 
-/** Lines that only their text can be: fields below a key of their own, other line ends, a hook that sees each line. */
+/** Lines that only their text can be: fields below a key of their own, other line ends, a hook or a tool that sees each line. */
 function wantsText(logger: Internals): boolean {
   return (
+    logger[asJsonSym] !== tracedAsJson ||
     Boolean(logger[nestedKeySym]) ||
     logger[endSym] !== PLAIN_END ||
     Boolean(logger[hooksSym].streamWrite) ||
@@ -40,7 +57,7 @@ function wantsText(logger: Internals): boolean {
 function writeText(recorder: Recorder, logger: Internals, fields: Fields, message: unknown, level: number): void {
   const line = logger[asJsonSym](fields, message, level, logger[timeSym]())
   const hook = logger[hooksSym].streamWrite
-  recorder.text(Date.now(), hook ? hook(line) : line)
+  recorder.text(recordTime(), hook ? hook(line) : line)
 }
 
 /** Whether something sees the fields or the message between the call and the record. */
@@ -69,13 +86,27 @@ function write(
   const { timeText, family } = styles.common
   const convert = family.convertMessage
   const converted = convert === null || message === undefined ? message : convert(message)
-  recorder.record(styles.of(level), Date.now(), timeText === null ? '' : timeText(), fields, converted)
+  recorder.record(styles.of(level), recordTime(), timeText === null ? '' : timeText(), fields, converted)
+}
+
+/** Gives a logger whose calls need nothing of the above the short way, if its destination is the encoder's alone. */
+function plan(encoder: RecordEncoder, recorder: Recorder, logger: Internals): void {
+  if (logger[planSym]?.fits(logger)) return
+  const isPlain = logger[writeSym] === plainWrite && typeof logger[msgPrefixSym] !== 'string' && !isWatched(logger)
+  if (!isPlain || (logger[streamSym] as EncodingStream)[recordEncoderSym] !== encoder) return
+  const styles = stylesOf(logger)
+  const { timeText, family } = styles.common
+  if (timeText !== null || family.convertMessage !== null) return
+  logger[planSym] = new LinePlan(logger, styles, recorder)
 }
 
 /** The encoder for a destination that records. */
 export function deferredEncoder(recorder: Recorder): RecordEncoder {
-  return {
-    write: (logger, object, text, level) => write(recorder, logger, object, text, level),
+  const encoder: RecordEncoder = {
+    write(logger, object, text, level) {
+      write(recorder, logger, object, text, level)
+      plan(encoder, recorder, logger)
+    },
     recorder,
     event(logger, event, values) {
       const styles = stylesOf(logger)
@@ -86,7 +117,8 @@ export function deferredEncoder(recorder: Recorder): RecordEncoder {
         return
       }
       const time = timeText === null ? '' : timeText()
-      recorder.event(styles.of(event.level), Date.now(), time, node, event.fields, values, event.message)
+      recorder.event(styles.of(event.level), recordTime(), time, node, event.fields, values, event.message)
     }
   }
+  return encoder
 }

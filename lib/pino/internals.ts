@@ -4,6 +4,7 @@ import type { EventEmitter } from 'node:events'
 import type { Features } from '../features/features'
 import type { familySym, featuresSym } from '../features/symbols'
 import type { TracedAsJson } from './diagnostics'
+import type { LinePlan, planSym } from './line-plan'
 import type { Stringifiers } from './redaction'
 import type * as sym from './symbols'
 import type { Bindings, ChildLoggerOptions, LevelMapping, TimeFn } from './types'
@@ -58,6 +59,8 @@ export interface Internals extends EventEmitter {
   flush(callback?: (error?: Error) => void): void
 
   [familySym]: object
+  /** null, or a plan that may be out of date or an ancestor's. */
+  [planSym]: LinePlan | null
   /** undefined while none is used. */
   [featuresSym]?: Features
 

@@ -3,6 +3,7 @@
 import { formatMessage, trailingFields } from './format-args'
 import { loggedObject } from './http-objects'
 import type { Internals, LogMethod, LogMethodHook } from './internals'
+import { planSym } from './line-plan'
 import { writeRescued } from './rescue'
 import { formatOptsSym, msgPrefixSym, streamSym, writeSym } from './symbols'
 
@@ -39,17 +40,39 @@ function write(logger: Internals, level: number, fields: object | null, message:
   logger[writeSym](fields, text, level)
 }
 
+/** The short way, for `(message)` and `(fields, message)`. False: the call has to go the long way. */
+function tookShortWay(logger: Internals, level: number, count: number, first: unknown, message: unknown): boolean {
+  const plan = logger[planSym]
+  if (plan === null || !plan.fits(logger)) return false
+  if (count === 2) {
+    return (
+      typeof message === 'string' && typeof first === 'object' && first !== null && plan.fields(level, first, message)
+    )
+  }
+  if (count !== 1 || typeof first !== 'string') return false
+  plan.message(level, first)
+  return true
+}
+
 /** The method that writes at `level`. Its name is what pino's hooks and stack traces show. */
 function plainMethod(level: number): LogMethod {
-  return function LOG(first: unknown, ...rest: unknown[]): void {
+  return function LOG(first: unknown): void {
+    // Rest parameters would be an array for each call.
+    // biome-ignore lint/complexity/noArguments: see above
+    const args = arguments
     try {
-      if (typeof first === 'object') logObject(this, level, first, rest)
-      else if (rest.length === 0) write(this, level, null, first, NO_ARGUMENTS)
-      else logMessage(this, level, first, rest)
+      if (tookShortWay(this, level, args.length, first, args[1])) return
+      logArguments(this, level, first, Array.prototype.slice.call(args, 1))
     } catch (thrown) {
-      writeRescued(this, level, [first, ...rest], thrown)
+      writeRescued(this, level, Array.from(args), thrown)
     }
   }
+}
+
+function logArguments(logger: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
+  if (typeof first === 'object') logObject(logger, level, first, rest)
+  else if (rest.length === 0) write(logger, level, null, first, NO_ARGUMENTS)
+  else logMessage(logger, level, first, rest)
 }
 
 /** As `method`, and what it wrote is flushed when it returns: the process is likely to end next. */

@@ -6,7 +6,8 @@ import type { LineStyle } from '../record/record-payload'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
 import type { Fields, Internals } from './internals'
 import { JsonText, type LineFamily, lineFamily } from './line-family'
-import { quote } from './stringify'
+import { stateChanges } from './state-access'
+import { quote, stringify } from './stringify'
 import {
   asJsonSym,
   chindingsSym,
@@ -46,6 +47,7 @@ class Common {
   readonly #serializers: unknown
   readonly #stringifiers: unknown
   readonly #time: TimeFn
+  readonly #changes = stateChanges.count
 
   constructor(logger: Internals) {
     this.family = lineFamily(logger)
@@ -56,19 +58,22 @@ class Common {
     this.timeText = this.timeForm === TIME_TEXT ? this.#time : null
   }
 
-  /** Whether it is that of `logger` as it is now. */
-  fits(logger: Internals): boolean {
-    return (
-      logger[serializersSym] === this.#serializers &&
-      logger[stringifiersSym] === this.#stringifiers &&
-      logger[timeSym] === this.#time
-    )
+  /** Whether it is still that of the logger that it was made for. */
+  get isCurrent(): boolean {
+    return this.#changes === stateChanges.count
   }
 
   /** Whether it is also that of `logger`, which may have other keys. */
   suits(logger: Internals): boolean {
     const { errorKey, messageKey } = this.family
-    return logger[errorKeySym] === errorKey && logger[messageKeySym] === messageKey && this.fits(logger)
+    return (
+      this.isCurrent &&
+      logger[errorKeySym] === errorKey &&
+      logger[messageKeySym] === messageKey &&
+      logger[serializersSym] === this.#serializers &&
+      logger[stringifiersSym] === this.#stringifiers &&
+      logger[timeSym] === this.#time
+    )
   }
 }
 
@@ -78,6 +83,7 @@ class LoggerStyle implements LineStyle {
   readonly bindings: Definition | null
   readonly tree: LineTree
   readonly quote = quote
+  readonly printsAsJson: boolean
   readonly logger: Internals
   readonly level: number
   readonly timeForm: number
@@ -86,6 +92,7 @@ class LoggerStyle implements LineStyle {
     this.kind = family.kind(logger[lsCacheSym][level] ?? '', timeForm)
     this.bindings = bindings
     this.tree = family.tree
+    this.printsAsJson = logger[stringifySym] === stringify
     this.logger = logger
     this.level = level
     this.timeForm = timeForm
@@ -120,7 +127,7 @@ export class LineStyles {
 
   /** Whether these are the styles of `logger` as it is now: it may be a child, or have got other bindings. */
   fit(logger: Internals): boolean {
-    return logger === this.#logger && logger[chindingsSym] === this.#chindings && this.common.fits(logger)
+    return logger === this.#logger && logger[chindingsSym] === this.#chindings && this.common.isCurrent
   }
 
   of(level: number): LoggerStyle {

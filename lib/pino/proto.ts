@@ -4,14 +4,14 @@ import { EventEmitter } from 'node:events'
 import { context, withContext } from '../features/log-context'
 import { familySym } from '../features/symbols'
 import { version } from '../version'
-import { asJson } from './as-json'
+import { tracedAsJson } from './as-json'
 import { appendBindings, readBindings } from './bindings'
 import { child } from './child'
-import { traced } from './diagnostics'
-import { type EncodingStream, recordEncoderSym } from './encoder'
 import { event } from './event'
 import type { Internals } from './internals'
 import { getLevel, isLevelEnabled, setLevel } from './levels'
+import { planSym } from './line-plan'
+import { stateAccessors } from './state-access'
 import {
   asJsonSym,
   chindingsSym,
@@ -23,16 +23,10 @@ import {
   streamSym,
   writeSym
 } from './symbols'
-import { textEncoder } from './text-encoder'
 import type { Bindings } from './types'
+import { write } from './write'
 
 const noop = (): void => {}
-
-/** The seam: a destination with an encoder is given the record itself. */
-function write(this: Internals, fields: object | null | undefined, message: unknown, level: number): void {
-  const encoder = (this[streamSym] as EncodingStream)[recordEncoderSym] ?? textEncoder
-  encoder.write(this, fields, message, level)
-}
 
 /** @throws if `callback` is given and no function */
 function flush(this: Internals, callback?: (error?: Error) => void): void {
@@ -52,6 +46,7 @@ const methods = {
   },
   setBindings(this: Internals, bindings: Bindings): void {
     this[chindingsSym] = appendBindings(this, bindings)
+    this[planSym] = null
   },
   event,
   flush,
@@ -76,12 +71,14 @@ const methods = {
     return 'Pino'
   },
   [lsCacheSym]: {},
+  [planSym]: null,
   [writeSym]: write,
-  [asJsonSym]: traced(asJson),
+  [asJsonSym]: tracedAsJson,
   [getLevelSym]: getLevel,
   [setLevelSym]: setLevel
 }
 
+Object.defineProperties(methods, stateAccessors)
 Object.setPrototypeOf(methods, EventEmitter.prototype)
 
 /** A prototype for one logger and its children, over the methods that all loggers share. */

@@ -12,6 +12,7 @@ import { type RecordEncoder as Recorder, recordEncoder } from '../record/encode'
 import type { Config, FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
 import { deferredEncoder } from './deferred-encoder'
 import { type RecordEncoder, recordEncoderSym } from './encoder'
+import { recordTime } from './own-clock'
 
 export type RecordFormat = 'ndjson' | 'shard'
 
@@ -44,7 +45,7 @@ function openNative(config: ResolvedConfig, format: RecordFormat): Opened {
   const recorder = recordEncoder(records.target)
   return {
     controls: records.controls(() => recorder.close()),
-    write: line => recorder.text(Date.now(), line),
+    write: line => recorder.text(recordTime(), line),
     recorder
   }
 }

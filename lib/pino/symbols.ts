@@ -1,35 +1,35 @@
 /**
- * The keys of a logger's inner state. Integrations of pino reach for them (`pino.symbols`), so they have pino's names and
- * descriptions, and those that pino registers globally are registered here too.
+ * The keys of a logger's inner state. Integrations of pino reach for it by `pino.symbols`: see `symbols` below. What shapes a line is under
+ * symbols of our own, with pino's in front of them (`state-access.ts`), so that a change from outside is noticed.
  */
 
 export const asJsonSym: unique symbol = Symbol('pino.asJson')
-export const chindingsSym: unique symbol = Symbol('pino.chindings')
-export const endSym: unique symbol = Symbol('pino.end')
-export const errorKeySym: unique symbol = Symbol('pino.errorKey')
+export const chindingsSym: unique symbol = Symbol('shardlog.chindings')
+export const endSym: unique symbol = Symbol('shardlog.end')
+export const errorKeySym: unique symbol = Symbol('shardlog.errorKey')
 export const formatOptsSym: unique symbol = Symbol('pino.formatOpts')
-export const formattersSym: unique symbol = Symbol.for('pino.formatters')
+export const formattersSym: unique symbol = Symbol('shardlog.formatters')
 export const getLevelSym: unique symbol = Symbol('pino.getLevel')
-export const hooksSym: unique symbol = Symbol.for('pino.hooks')
+export const hooksSym: unique symbol = Symbol('shardlog.hooks')
 export const levelCompSym: unique symbol = Symbol('pino.levelComp')
 export const levelValSym: unique symbol = Symbol('pino.levelVal')
-export const lsCacheSym: unique symbol = Symbol('pino.lsCache')
-export const messageKeySym: unique symbol = Symbol('pino.messageKey')
+export const lsCacheSym: unique symbol = Symbol('shardlog.lsCache')
+export const messageKeySym: unique symbol = Symbol('shardlog.messageKey')
 export const mixinMergeStrategySym: unique symbol = Symbol('pino.mixinMergeStrategy')
-export const mixinSym: unique symbol = Symbol('pino.mixin')
-export const msgPrefixSym: unique symbol = Symbol('pino.msgPrefix')
+export const mixinSym: unique symbol = Symbol('shardlog.mixin')
+export const msgPrefixSym: unique symbol = Symbol('shardlog.msgPrefix')
 export const needsMetadataGsym: unique symbol = Symbol.for('pino.metadata')
 export const nestedKeyStrSym: unique symbol = Symbol('pino.nestedKeyStr')
-export const nestedKeySym: unique symbol = Symbol('pino.nestedKey')
+export const nestedKeySym: unique symbol = Symbol('shardlog.nestedKey')
 export const redactFmtSym: unique symbol = Symbol('pino.redactFmt')
-export const serializersSym: unique symbol = Symbol.for('pino.serializers')
+export const serializersSym: unique symbol = Symbol('shardlog.serializers')
 export const setLevelSym: unique symbol = Symbol('pino.setLevel')
-export const streamSym: unique symbol = Symbol('pino.stream')
-export const stringifiersSym: unique symbol = Symbol('pino.stringifiers')
-export const stringifySafeSym: unique symbol = Symbol('pino.stringifySafe')
-export const stringifySym: unique symbol = Symbol('pino.stringify')
+export const streamSym: unique symbol = Symbol('shardlog.stream')
+export const stringifiersSym: unique symbol = Symbol('shardlog.stringifiers')
+export const stringifySafeSym: unique symbol = Symbol('shardlog.stringifySafe')
+export const stringifySym: unique symbol = Symbol('shardlog.stringify')
 export const timeSliceIndexSym: unique symbol = Symbol('pino.timeSliceIndex')
-export const timeSym: unique symbol = Symbol('pino.time')
+export const timeSym: unique symbol = Symbol('shardlog.time')
 export const transportUsesMultistreamSym: unique symbol = Symbol.for('pino.transport.usesMultistream')
 export const useLevelLabelsSym: unique symbol = Symbol('pino.useLevelLabels')
 export const useOnlyCustomLevelsSym: unique symbol = Symbol('pino.useOnlyCustomLevels')
@@ -39,38 +39,57 @@ export const writeSym: unique symbol = Symbol('pino.write')
 /** The message key as it begins the message in a line; ours alone. */
 export const messageKeyStrSym: unique symbol = Symbol('shardlog.messageKeyStr')
 
-/** Those that pino has too, by name: `shardlog.symbols`. */
+/** pino's own, by name: `shardlog.symbols`. Those that pino registers globally are registered here too. */
 export const symbols = {
   asJsonSym,
-  chindingsSym,
-  endSym,
-  errorKeySym,
+  chindingsSym: Symbol('pino.chindings'),
+  endSym: Symbol('pino.end'),
+  errorKeySym: Symbol('pino.errorKey'),
   formatOptsSym,
-  formattersSym,
+  formattersSym: Symbol.for('pino.formatters'),
   getLevelSym,
-  hooksSym,
+  hooksSym: Symbol.for('pino.hooks'),
   levelCompSym,
   levelValSym,
-  lsCacheSym,
-  messageKeySym,
+  lsCacheSym: Symbol('pino.lsCache'),
+  messageKeySym: Symbol('pino.messageKey'),
   mixinMergeStrategySym,
-  mixinSym,
-  msgPrefixSym,
-  needsMetadataGsym,
+  mixinSym: Symbol('pino.mixin'),
+  msgPrefixSym: Symbol('pino.msgPrefix'),
   nestedKeyStrSym,
-  nestedKeySym,
+  nestedKeySym: Symbol('pino.nestedKey'),
   redactFmtSym,
-  serializersSym,
+  serializersSym: Symbol.for('pino.serializers'),
   setLevelSym,
-  streamSym,
-  stringifiersSym,
-  stringifySafeSym,
-  stringifySym,
+  streamSym: Symbol('pino.stream'),
+  stringifiersSym: Symbol('pino.stringifiers'),
+  stringifySafeSym: Symbol('pino.stringifySafe'),
+  stringifySym: Symbol('pino.stringify'),
   timeSliceIndexSym,
-  timeSym,
+  timeSym: Symbol('pino.time'),
   transportUsesMultistreamSym,
   useLevelLabelsSym,
   useOnlyCustomLevelsSym,
   wildcardFirstSym,
   writeSym
 } as const
+
+/** What stands behind those of pino's symbols that are not the logger's own keys. */
+export const stateSymbols: readonly (readonly [outer: symbol, inner: symbol])[] = [
+  [symbols.chindingsSym, chindingsSym],
+  [symbols.endSym, endSym],
+  [symbols.errorKeySym, errorKeySym],
+  [symbols.formattersSym, formattersSym],
+  [symbols.hooksSym, hooksSym],
+  [symbols.lsCacheSym, lsCacheSym],
+  [symbols.messageKeySym, messageKeySym],
+  [symbols.mixinSym, mixinSym],
+  [symbols.msgPrefixSym, msgPrefixSym],
+  [symbols.nestedKeySym, nestedKeySym],
+  [symbols.serializersSym, serializersSym],
+  [symbols.streamSym, streamSym],
+  [symbols.stringifiersSym, stringifiersSym],
+  [symbols.stringifySafeSym, stringifySafeSym],
+  [symbols.stringifySym, stringifySym],
+  [symbols.timeSym, timeSym]
+]

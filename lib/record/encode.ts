@@ -1,19 +1,17 @@
-import { type DirectRoute, LEASE, LEASE_WORDS } from '../engine/lease'
+import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../engine/lease'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format'
 import type { Definition } from './definition'
 import type { LineNode } from './line-tree'
-import { IMPOSSIBLE, type LineStyle, OWN_START, RecordPayload, UTF8_BYTES } from './record-payload'
 import {
-  DEFINE_STRING,
-  DEFINITION_BODY,
-  DEFINITION_ID,
-  DEFINITION_LENGTH,
-  DEFINITION_WHAT,
-  KIND_BUNDLE,
-  KIND_TEXT,
-  TEXT_LINE,
-  TEXT_TIME
-} from './wire'
+  IMPOSSIBLE,
+  type LineStyle,
+  NO_SEGMENT,
+  OWN_START,
+  RecordPayload,
+  UNFINISHED,
+  UTF8_BYTES
+} from './record-payload'
+import * as wire from './wire'
 
 export type ToFields = (values: readonly unknown[]) => object
 
@@ -25,7 +23,7 @@ export interface RecordEncoder {
   /**
    * Records a line.
    *
-   * @param time ms since the Unix epoch
+   * @param time ms since the Unix epoch, or OF_THE_ENGINE
    * @param timeText the text of the time if the `timeForm` of the style's kind is TIME_TEXT
    * @param fields an object whose own enumerable properties are printed
    * @param message undefined: none
@@ -49,8 +47,8 @@ export interface RecordEncoder {
   ): boolean
   /** Records a finished line, newline included. */
   text(time: number, line: string): boolean
-  /** Takes the record at [from, to) of `made`, which somebody else has written there in `style`. */
-  take(made: RecordPayload, style: LineStyle, from: number, to: number): boolean
+  /** Takes the record that `made`, with a time, holds from `from` on, which somebody else has written there in `style`. */
+  take(made: RecordPayload, style: LineStyle, from: number): boolean
   /** From now on everything takes the call route. */
   close(): void
 }
@@ -59,30 +57,61 @@ export interface RecordEncoder {
 export interface RecordTarget {
   readonly direct: DirectRoute | null
   readonly logBytes: (bytes: Uint8Array, start?: number, end?: number) => boolean
+  /** As NativeHandle's; with `direct`. */
+  readonly publish?: () => void
+  readonly renew?: (bytes: number) => number
 }
 
 // Constants of this module rather than imports: an import is a property read at each use, which shows in this path.
-const { WORD, BUFFER, START, LIMIT, ACCEPTED, SERIAL } = LEASE
+const { WORD, BUFFER, START, LIMIT, SERIAL, END, TIME } = LEASE
+const {
+  KIND_BUNDLE,
+  BUNDLE_DEFINITIONS,
+  DEFINE_STRING,
+  DEFINITION_BODY,
+  DEFINITION_ID,
+  DEFINITION_LENGTH,
+  DEFINITION_WHAT,
+  HEADER_TIME,
+  KIND_TEXT,
+  TEXT_LINE,
+  TEXT_TIME
+} = wire
+const { TAKE_CALL, RENEWED, DROPPED } = RENEWAL
 const FIRST_OFFSET: number = BLOCK_HEADER_BYTES
 const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
-/** Of a bundle, before its definitions. */
-const BUNDLE_HEAD = 2
+/** With more room left it is the record that is large, and the segment stays. */
+const MUCH_ROOM = 16 * 1024
 /** Memory for a text that is kept for the next one. */
 const KEPT_BYTES = 256 * 1024
 /** Up to here a loop over bytes, or the characters of ASCII, is quicker than a call of Buffer's, which makes an object. */
 const LONGEST_LOOP = 256
+
+const noop = (): void => {}
+
+/** In place of a time: that of the engine's clock. */
+export const OF_THE_ENGINE = Number.NaN
+/** In place of a time: it stands in the record. */
+const TOLD = 0
 
 // Of this thread, over all its logs: a definition knows by this number alone where it is known.
 let segments = 0
 // Of this thread: what is being written. A getter, a conversion or a `toJSON` may log, to the same segment.
 let writing: RecordPayload | null = null
 
+interface Segment {
+  readonly bytes: Buffer
+  readonly view: DataView
+}
+
 /** Makes the encoder of one thread for one log. */
-export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder {
+export function recordEncoder({ direct, logBytes, publish = noop, renew }: RecordTarget): RecordEncoder {
   let open = direct !== null
   const lease: Int32Array = direct?.lease ?? new Int32Array(LEASE_WORDS)
   const words: Int32Array = direct?.words ?? new Int32Array(1)
   const buffers: ArrayBuffer[] = []
+  // Kept, once made: a logger in its stride makes no garbage.
+  const known = new Map<number, Segment>()
   let leased: Buffer = Buffer.alloc(0)
   let leasedView = new DataView(leased.buffer)
   let scratch = leased
@@ -91,20 +120,51 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
 
   // The leased segment: the lease's serial number when it was noticed, and its number in this thread.
   let serial = -1
-  let segment = 0
+  let segment = NO_SEGMENT
 
   let busy = false
   let nested: RecordEncoder | undefined
 
-  // What was defined there, also if other logs have defined it since: a definition remembers one segment.
+  // What was defined in the segment, also if other logs have defined it since: a definition remembers one segment.
   const defined = new Set<number>()
 
-  function isKnown(definition: Definition | null): boolean {
-    return definition === null || definition.definedIn === segment
+  /** The leased segment's memory; offsets in it are those of its word. */
+  function look(): Segment {
+    const index = lease[BUFFER]!
+    const seen = known.get(lease[WORD]!)
+    // A lease of several segments in a row is longer.
+    if (seen?.bytes.length === lease[LIMIT]!) return seen
+    buffers[index] ??= direct!.buffer(index)
+    const bytes = Buffer.from(buffers[index], lease[START]!, lease[LIMIT]!)
+    const made = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
+    known.set(lease[WORD]!, made)
+    return made
   }
 
+  /** Makes the leased segment what is written to, and numbers it. */
+  function notice(): void {
+    const { bytes, view } = look()
+    leased = bytes
+    leasedView = view
+    serial = lease[SERIAL]!
+    segment = ++segments
+    defined.clear()
+  }
+
+  /**
+   * Accepts the entry that has been written up to `end` of the leased segment, whose time lies at `timeAt` or is to be put there. False
+   * if the segment has been sealed.
+   */
+  function accept(time: number, timeAt: number, end: number): boolean {
+    lease[END] = end
+    lease[TIME] = Number.isNaN(time) ? timeAt : 0
+    publish()
+    return lease[END] === 0
+  }
+
+  /** Whether the leased segment has not been told of it. */
   function isUnknown(definition: Definition | null): definition is Definition {
-    return !isKnown(definition) && !defined.has(definition!.id)
+    return definition !== null && definition.definedIn !== segment && !defined.has(definition.id)
   }
 
   /** What a record refers to and its segment has not been told. */
@@ -113,30 +173,73 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     return isUnknown(bindings) ? [template, bindings] : [template]
   }
 
+  function noteDefined(definitions: readonly Definition[]): void {
+    for (const definition of definitions) defined.add(definition.id)
+  }
+
   /** Has the next record find it by the definition itself. */
   function remember(definition: Definition | null): void {
     if (definition !== null && defined.has(definition.id)) definition.definedIn = segment
   }
 
-  /** Looks at the leased segment and numbers it. */
-  function noticeSegment(): void {
-    serial = lease[SERIAL]!
-    segment = ++segments
-    defined.clear()
-    const index = lease[BUFFER]!
-    buffers[index] ??= direct!.buffer(index)
-    const buffer = buffers[index]!
-    leased = Buffer.from(buffer, lease[START]!, lease[LIMIT]!)
-    leasedView = new DataView(buffer, leased.byteOffset, leased.length)
+  /** Takes the record that `made` holds from `from` on into the lease, with what the segment has not been told. False if it has no room. */
+  function intoLease(made: RecordPayload, style: LineStyle, time: number, from: number): boolean {
+    const offset = words[lease[WORD]!]!
+    if (!open || offset < FIRST_OFFSET) return false
+    if (lease[SERIAL] !== serial) notice()
+    const definitions = unknown(made.template, style.bindings)
+    const at = offset + PREFIX_BYTES
+    if (at + bundleBytes(definitions, made.end - from) > lease[LIMIT]!) return false
+    const end = putBundle(leased, at, definitions, made.bytes, from, made.end)
+    if (!accept(time, end - (made.end - from) + HEADER_TIME, end)) return false
+    noteDefined(definitions)
+    return true
   }
 
-  /** Accepts what lies at [offset + 4, end) of the leased segment, whose word `word` was `offset` before. */
-  function accept(word: number, offset: number, end: number): boolean {
-    leasedView.setUint32(offset, end - offset - PREFIX_BYTES, true)
-    if (Atomics.compareExchange(words, word, offset, end) !== offset) return false
-    // In 32 bits: a double would be a heap allocation for each record until this function is optimised.
-    lease[ACCEPTED] = lease[ACCEPTED]! + 1
+  /** As `intoLease`, by a native call, with all that the record refers to: we may never see the segment it will be in. */
+  function byCall(made: RecordPayload, style: LineStyle, time: number, from: number): boolean {
+    const { template } = made
+    const { bindings } = style
+    const definitions = bindings === null ? [template!] : [template!, bindings]
+    const size = bundleBytes(definitions, made.end - from)
+    const bundle = Buffer.allocUnsafe(size)
+    if (Number.isNaN(time)) made.view.setFloat64(from + HEADER_TIME, Date.now(), true)
+    putBundle(bundle, 0, definitions, made.bytes, from, made.end)
+    if (!logBytes(bundle, 0, size)) return false
+    // Where the call has leased a segment for it, the bundle is the first entry there, and the next records need none.
+    if (open && lease[SERIAL] !== serial && words[lease[WORD]!] === FIRST_OFFSET + PREFIX_BYTES + size) {
+      notice()
+      noteDefined(definitions)
+    }
     return true
+  }
+
+  /** Another lease for a record that had no room in this one, unless that is new or has much room. */
+  function anotherLease(): number {
+    if (!open || renew === undefined) return TAKE_CALL
+    const offset = words[lease[WORD]!]!
+    const isOver = offset < FIRST_OFFSET
+    if (!isOver && (offset === FIRST_OFFSET || lease[LIMIT]! - offset > MUCH_ROOM)) return TAKE_CALL
+    return renew(1)
+  }
+
+  /** Takes the record that `made` holds aside from `from` on, wherever there is room for it. */
+  function takeNow(made: RecordPayload, style: LineStyle, time: number, from: number): boolean {
+    if (intoLease(made, style, time, from)) return true
+    const renewed = anotherLease()
+    if (renewed === DROPPED) return false
+    return (renewed === RENEWED && intoLease(made, style, time, from)) || byCall(made, style, time, from)
+  }
+
+  /** A record that could not be accepted where it was written, which begins at `from`. */
+  function finishAside(style: LineStyle, time: number, from: number): boolean {
+    // The segment may be sealed before a bundle is accepted in it, and then is somebody else's.
+    payload.stepAside(payload.end)
+    const accepted = takeNow(payload, style, time, from)
+    payload.release()
+    remember(payload.template)
+    remember(style.bindings)
+    return accepted
   }
 
   /** Writes a definition of `text` to the leased segment. Its end; 0 if that takes more than a loop. */
@@ -160,16 +263,11 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
    * then; `at` if the bindings are not so simple.
    */
   function beginBundle({ id, text }: Definition, at: number, limit: number): number {
-    const end = text === null ? 0 : putString(at + BUNDLE_HEAD, limit, id, text)
+    const end = text === null ? 0 : putString(at + BUNDLE_DEFINITIONS, limit, id, text)
     if (end === 0) return at
     leased[at] = KIND_BUNDLE
     leased[at + 1] = 1
     return end
-  }
-
-  /** Makes the leased segment, and nothing older, what `leased` and `segment` are. */
-  function notice(): void {
-    if (lease[SERIAL] !== serial) noticeSegment()
   }
 
   /** Writes a record of an object's `fields`, or of `values` with the keys of `node`, and accepts it. */
@@ -183,76 +281,37 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
     values: readonly unknown[],
     text: unknown
   ): boolean {
-    const word = lease[WORD]!
-    const offset = words[word]!
+    const offset = words[lease[WORD]!]!
     const { bindings } = style
     let at = OWN_START
     let limit = 0
-    let told = false
     let bundled = false
     // Sealed words are negative.
     if (open && offset >= FIRST_OFFSET) {
-      notice()
-      payload.aim(leased, leasedView)
+      if (lease[SERIAL] !== serial) notice()
+      if (payload.bytes !== leased) payload.aim(leased, leasedView)
       at = offset + PREFIX_BYTES
       limit = lease[LIMIT]!
-      told = isKnown(bindings)
-      if (!told && isUnknown(bindings)) {
+      if (bindings !== null && bindings.definedIn !== segment && isUnknown(bindings)) {
         at = beginBundle(bindings, at, limit)
-        told = bundled = at !== offset + PREFIX_BYTES
+        bundled = at !== offset + PREFIX_BYTES
       }
     } else {
-      limit = payload.aimAside()
+      payload.aimAside()
     }
-    const end =
+    let end =
       node === null
-        ? payload.ofFields(at, limit, style, time, timeText, fields, text)
-        : payload.ofValues(at, limit, style, time, timeText, node, values, text)
-    if (end === IMPOSSIBLE) {
-      return writeText(time, style.line(time, timeText, toFields === null ? fields : toFields(values), text))
-    }
-    if (told && !payload.isAside && payload.template!.definedIn === segment && accept(word, offset, end)) {
+        ? payload.ofFields(at, limit, segment, style, time, timeText, fields, text)
+        : payload.ofValues(at, limit, segment, style, time, timeText, node, values, text)
+    // Finished but for the bindings, which stand before it.
+    if (bundled && end === UNFINISHED && payload.bytes === leased && payload.template!.definedIn === segment)
+      end = payload.end
+    if (end > 0 && accept(time, at + HEADER_TIME, end)) {
       if (bundled) bindings!.definedIn = segment
       return true
     }
-    // The bundle is built where the record lies, and the segment may be sealed before it is accepted.
-    payload.stepAside(end)
-    const accepted = bundleIntoLease(payload, style, at, end) || bundleByCall(payload, style, at, end)
-    payload.release()
-    remember(payload.template)
-    remember(style.bindings)
-    return accepted
-  }
-
-  /** Takes the record at [from, to) of `made`, with what the segment has not been told. */
-  function bundleIntoLease(made: RecordPayload, style: LineStyle, from: number, to: number): boolean {
-    const word = lease[WORD]!
-    const offset = words[word]!
-    if (!open || offset < FIRST_OFFSET) return false
-    notice()
-    const definitions = unknown(made.template, style.bindings)
-    const at = offset + PREFIX_BYTES
-    if (at + bundleBytes(definitions, to - from) > lease[LIMIT]!) return false
-    if (!accept(word, offset, putBundle(leased, at, definitions, made.bytes, from, to))) return false
-    for (const definition of definitions) defined.add(definition.id)
-    return true
-  }
-
-  /** As `bundleIntoLease`, with all that the record refers to: we do not see the segment it will be in. */
-  function bundleByCall(made: RecordPayload, style: LineStyle, from: number, to: number): boolean {
-    const { template } = made
-    const { bindings } = style
-    const definitions = bindings === null ? [template!] : [template!, bindings]
-    const size = bundleBytes(definitions, to - from)
-    const bundle = Buffer.allocUnsafe(size)
-    putBundle(bundle, 0, definitions, made.bytes, from, to)
-    if (!logBytes(bundle, 0, size)) return false
-    // Where the call has leased a segment for it, the bundle is the first entry there, and the next records need none.
-    if (open && lease[SERIAL] !== serial && words[lease[WORD]!] === FIRST_OFFSET + PREFIX_BYTES + size) {
-      noticeSegment()
-      for (const definition of definitions) defined.add(definition.id)
-    }
-    return true
+    if (end !== IMPOSSIBLE) return finishAside(style, time, at)
+    return writeText(time, style.line(told(time), timeText, toFields === null ? fields : toFields(values), text))
   }
 
   function putText(to: Buffer, at: number, time: number, line: string): number {
@@ -263,16 +322,16 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
 
   function writeText(time: number, line: string): boolean {
     const most = TEXT_LINE + UTF8_BYTES * line.length
-    const word = lease[WORD]!
-    const offset = words[word]!
+    const offset = words[lease[WORD]!]!
     if (open && offset >= FIRST_OFFSET && offset + PREFIX_BYTES + most <= lease[LIMIT]!) {
-      notice()
-      if (accept(word, offset, putText(leased, offset + PREFIX_BYTES, time, line))) return true
+      if (lease[SERIAL] !== serial) notice()
+      const at = offset + PREFIX_BYTES
+      if (accept(time, at + TEXT_TIME, putText(leased, at, time, line))) return true
     }
     if (scratch.length < most) scratch = Buffer.allocUnsafeSlow(most)
     const text = scratch
     if (most > KEPT_BYTES) scratch = Buffer.alloc(0)
-    return logBytes(text, 0, putText(text, 0, time, line))
+    return logBytes(text, 0, putText(text, 0, told(time), line))
   }
 
   /** For a record that is made while another one is, by a getter or a conversion. */
@@ -316,9 +375,9 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
       writing?.stepAside()
       return writeText(time, line)
     },
-    take(made, style, from, to) {
+    take(made, style, from) {
       writing?.stepAside()
-      return bundleIntoLease(made, style, from, to) || bundleByCall(made, style, from, to)
+      return takeNow(made, style, TOLD, from)
     },
     close() {
       if (busy) payload.stepAside()
@@ -327,9 +386,12 @@ export function recordEncoder({ direct, logBytes }: RecordTarget): RecordEncoder
   }
 }
 
+/** The time where nobody else is going to put it. */
+export const told = (time: number): number => (Number.isNaN(time) ? Date.now() : time)
+
 /** The most that `putBundle` writes. */
 function bundleBytes(definitions: readonly Definition[], length: number): number {
-  let sum = BUNDLE_HEAD + length
+  let sum = BUNDLE_DEFINITIONS + length
   for (const definition of definitions) sum += definition.bytes.length
   return sum
 }
@@ -347,7 +409,7 @@ function putBundle(
   if (definitions.length > 0) {
     target[at] = KIND_BUNDLE
     target[at + 1] = definitions.length
-    end += BUNDLE_HEAD
+    end += BUNDLE_DEFINITIONS
     for (const definition of definitions) {
       target.set(definition.bytes, end)
       end += definition.bytes.length

@@ -1,6 +1,6 @@
-import type { RecordEncoder, ToFields } from './encode'
+import { type RecordEncoder, type ToFields, told } from './encode'
 import type { LineNode } from './line-tree'
-import { IMPOSSIBLE, type LineStyle, OWN_START, RecordPayload } from './record-payload'
+import { IMPOSSIBLE, type LineStyle, NO_SEGMENT, OWN_START, RecordPayload } from './record-payload'
 
 /** Makes each record once for the logs of several encoders. `close` does not close these. */
 export function jointEncoder(encoders: readonly RecordEncoder[]): RecordEncoder {
@@ -13,8 +13,8 @@ export function jointEncoder(encoders: readonly RecordEncoder[]): RecordEncoder 
     return true
   }
 
-  function takeAll(style: LineStyle, end: number): true {
-    for (const encoder of encoders) encoder.take(payload, style, OWN_START, end)
+  function takeAll(style: LineStyle): true {
+    for (const encoder of encoders) encoder.take(payload, style, OWN_START)
     payload.release()
     return true
   }
@@ -26,8 +26,9 @@ export function jointEncoder(encoders: readonly RecordEncoder[]): RecordEncoder 
     fields: object | null,
     message: unknown
   ): boolean {
-    const end = payload.ofFields(OWN_START, payload.aimAside(), style, time, timeText, fields, message)
-    return end === IMPOSSIBLE ? text(time, style.line(time, timeText, fields, message)) : takeAll(style, end)
+    payload.aimAside()
+    const end = payload.ofFields(OWN_START, 0, NO_SEGMENT, style, time, timeText, fields, message)
+    return end === IMPOSSIBLE ? text(time, style.line(time, timeText, fields, message)) : takeAll(style)
   }
 
   function ofValues(
@@ -39,8 +40,9 @@ export function jointEncoder(encoders: readonly RecordEncoder[]): RecordEncoder 
     values: readonly unknown[],
     message: string
   ): boolean {
-    const end = payload.ofValues(OWN_START, payload.aimAside(), style, time, timeText, node, values, message)
-    return end === IMPOSSIBLE ? text(time, style.line(time, timeText, toFields(values), message)) : takeAll(style, end)
+    payload.aimAside()
+    const end = payload.ofValues(OWN_START, 0, NO_SEGMENT, style, time, timeText, node, values, message)
+    return end === IMPOSSIBLE ? text(time, style.line(time, timeText, toFields(values), message)) : takeAll(style)
   }
 
   /** For a record that is made while another one is, by a getter or a conversion. */
@@ -54,7 +56,7 @@ export function jointEncoder(encoders: readonly RecordEncoder[]): RecordEncoder 
       if (busy) return inner().record(style, time, timeText, fields, message)
       busy = true
       try {
-        return ofFields(style, time, timeText, fields, message)
+        return ofFields(style, told(time), timeText, fields, message)
       } finally {
         busy = false
       }
@@ -63,14 +65,14 @@ export function jointEncoder(encoders: readonly RecordEncoder[]): RecordEncoder 
       if (busy) return inner().event(style, time, timeText, node, toFields, values, message)
       busy = true
       try {
-        return ofValues(style, time, timeText, node, toFields, values, message)
+        return ofValues(style, told(time), timeText, node, toFields, values, message)
       } finally {
         busy = false
       }
     },
-    text,
-    take(made, style, from, to) {
-      for (const encoder of encoders) encoder.take(made, style, from, to)
+    text: (time, line) => text(told(time), line),
+    take(made, style, from) {
+      for (const encoder of encoders) encoder.take(made, style, from)
       return true
     },
     close: () => undefined

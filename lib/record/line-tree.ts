@@ -20,17 +20,33 @@ export interface Template extends Definition {
   readonly message: string | null | undefined
 }
 
-/** The keys of an object from the first to `key`, in its order; each node is where some objects end. */
+/** What a node adds to its parent: a key with a value; a key with an object, whose keys follow; that object's end. */
+type Edge = 'value' | 'open' | 'shut'
+
+/**
+ * What is printed of an object's fields from the first on, in their order, but for the values; each node is where some objects end.
+ * Objects in objects are printed with the template, so that of them too only the values are recorded.
+ */
 export interface LineNode {
-  /** null where there are no keys. */
+  readonly edge: Edge
+  /** null at the root and where an object ends. */
   readonly key: string | null
   readonly parent: LineNode | null
-  /** Number of keys. */
+  /** Number of values. */
   readonly count: number
   readonly convert: Conversion | null
+  /** The node that opened the object whose key comes next; null in the record itself. */
+  readonly within: LineNode | null
+  /** Objects that are open. */
+  readonly depth: number
   /** The node last gone to, which is the one that is gone to next nearly always. */
   next: LineNode
+  nextOpen: LineNode
+  shut: LineNode | null
   children: Map<string, LineNode> | null
+  opens: Map<string, LineNode> | null
+  /** Of a node that opens an object: the nodes within. */
+  spread: number
   /** The template last used. */
   recent: Template | null
   templates: Map<LineKind, Map<string | null | undefined, Template>> | null
@@ -39,6 +55,13 @@ export interface LineNode {
 /** Nodes and templates of one tree. A service that logs ever new keys starts a new tree now and then, and memory stays bounded. */
 const MOST_PARTS = 10_000
 const MOST_KEYS = 10_000
+/**
+ * Nodes within one object in an object. With more its keys are taken to be data, as those of a map, and the object is JSON at the
+ * call from then on.
+ */
+const MOST_SPREAD = 200
+/** Objects in objects are part of the template up to here. */
+const MOST_DEPTH = 12
 
 export interface LineTreeOptions {
   conversionOf: (key: string) => Conversion | null
@@ -60,29 +83,79 @@ export class LineTree {
   constructor(options: LineTreeOptions) {
     this.#options = options
     this.#printedMessageKey = `,${options.quote(options.messageKey)}:`
-    this.#nowhere = this.#node(null, null, 0, null)
-    this.root = this.#node(null, null, 0, null)
+    this.#nowhere = this.#node('value', null, null, null, null)
+    this.root = this.#node('value', null, null, null, null)
   }
 
-  #node(key: string | null, parent: LineNode | null, count: number, convert: Conversion | null): LineNode {
-    const node = { key, parent, count, convert, children: null, recent: null, templates: null } as unknown as LineNode
+  #node(
+    edge: Edge,
+    key: string | null,
+    parent: LineNode | null,
+    within: LineNode | null,
+    convert: Conversion | null
+  ): LineNode {
+    const node = {
+      edge,
+      key,
+      parent,
+      count: parent === null ? 0 : parent.count + (edge === 'value' ? 1 : 0),
+      convert,
+      within,
+      depth: (within === null ? 0 : within.depth) + (edge === 'open' ? 1 : 0),
+      shut: null,
+      children: null,
+      opens: null,
+      spread: 0,
+      recent: null,
+      templates: null
+    } as unknown as LineNode
     // Its key is no string: the comparison with it fails.
     node.next = this.#nowhere ?? node
+    node.nextOpen = this.#nowhere ?? node
+    for (let object = within; object !== null; object = object.within) object.spread++
     return node
   }
 
-  /** The node behind `node` for `key`; null if there cannot be one: too many keys. */
+  /** Where the keys of the object that a node opened belong. */
+  #inside(node: LineNode): LineNode | null {
+    return node.edge === 'open' ? node : node.within
+  }
+
+  /** The node behind `node` for `key` and a value; null if there cannot be one: too many keys. */
   step(node: LineNode, key: string): LineNode | null {
     node.children ??= new Map()
     let child = node.children.get(key)
     if (child === undefined) {
       if (node.count === MOST_KEYS) return null
-      child = this.#node(key, node, node.count + 1, this.#options.conversionOf(key))
+      const within = this.#inside(node)
+      child = this.#node('value', key, node, within, within === null ? this.#options.conversionOf(key) : null)
       node.children.set(key, child)
       this.#count()
     }
     node.next = child
     return child
+  }
+
+  /** The node behind `node` for `key` and an object whose fields follow, then `shut`; null if the object had better be JSON. */
+  open(node: LineNode, key: string): LineNode | null {
+    let child = node.nextOpen.key === key ? node.nextOpen : node.opens?.get(key)
+    if (child === undefined) {
+      child = this.#node('open', key, node, this.#inside(node), null)
+      node.opens ??= new Map()
+      node.opens.set(key, child)
+      this.#count()
+    }
+    node.nextOpen = child
+    return child.depth > MOST_DEPTH || child.spread > MOST_SPREAD ? null : child
+  }
+
+  /** The node behind `node` for the end of the object that was opened last. */
+  shut(node: LineNode): LineNode {
+    if (node.shut !== null) return node.shut
+    const opened = this.#inside(node)!
+    node.shut = this.#node('shut', null, node, opened.within, null)
+    this.#count()
+    return node.shut
   }
 
   #count(): void {
@@ -91,7 +164,7 @@ export class LineTree {
 
   #startOver(): void {
     this.#parts = 0
-    this.root = this.#node(null, null, 0, null)
+    this.root = this.#node('value', null, null, null, null)
     this.#filter.clear()
   }
 
@@ -125,14 +198,14 @@ export class LineTree {
 
   #make(node: LineNode, kind: LineKind, message: string | null | undefined): Template | null {
     const { quote } = this.#options
-    const keys: string[] = []
-    for (let at = node; at.parent !== null; at = at.parent) keys.push(`,${quote(at.key as string)}:`)
+    const { keys, tail } = printed(node, quote)
     const definition = defineTemplate({
       timeForm: kind.timeForm,
-      messageForm: message === undefined ? MESSAGE_NONE : message === null ? MESSAGE_INLINE : MESSAGE_FIXED,
+      messageForm:
+        message === null ? MESSAGE_INLINE : message === undefined && tail === '' ? MESSAGE_NONE : MESSAGE_FIXED,
       head: kind.head,
-      message: message === undefined ? '' : this.#printedMessageKey + (message === null ? '' : quote(message)),
-      keys: keys.reverse()
+      message: tail + (message === undefined ? '' : this.#printedMessageKey + (message === null ? '' : quote(message))),
+      keys
     })
     if (definition === null) return null
     const template = { ...definition, kind, message }
@@ -147,4 +220,27 @@ export class LineTree {
     ofKind.set(template.message, template)
     this.#count()
   }
+}
+
+/** What is printed before each value on the way to a node, and behind the last one. */
+function printed(node: LineNode, quote: (text: string) => string): { keys: string[]; tail: string } {
+  const path: LineNode[] = []
+  for (let at = node; at.parent !== null; at = at.parent) path.push(at)
+  const keys: string[] = []
+  let tail = ''
+  for (const { edge, key, parent, within } of path.reverse()) {
+    if (edge === 'shut') {
+      tail += '}'
+      continue
+    }
+    const comma = parent!.edge === 'open' ? '' : ','
+    tail += `${comma}${within === null ? quote(key as string) : JSON.stringify(key)}:`
+    if (edge === 'open') {
+      tail += '{'
+    } else {
+      keys.push(tail)
+      tail = ''
+    }
+  }
+  return { keys, tail }
 }

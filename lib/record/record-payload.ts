@@ -10,6 +10,8 @@ export interface LineStyle {
   readonly tree: LineTree
   /** JSON of what is neither string, number, boolean nor null; undefined: not to be printed. Does not throw. */
   readonly stringify: (value: unknown) => string | undefined
+  /** Whether `stringify` prints objects as `JSON.stringify` does. */
+  readonly printsAsJson: boolean
   /** A string as JSON; asked for strings with lone surrogates, which UTF-8 cannot say. */
   readonly quote: (text: string) => string
   /** The finished line, for what cannot be said as a record. */
@@ -43,37 +45,119 @@ export const UTF8_BYTES = 3
 /** The most that a tag with a fixed size takes. */
 const FIXED_BYTES = 9
 
-/** A value does not fit into the room. */
-const NO_ROOM = 0
 /** It cannot be said as a record: too many keys, or too long a key. */
 export const IMPOSSIBLE = -1
+/** The record is written, but not so that it can be accepted as it lies: aside, or of things that its segment does not know. */
+export const UNFINISHED = -2
+/** In place of an end: an object that has to be JSON. */
+const AS_JSON = -3
 
-/** Where a record begins in memory of the payload's own; not 0, which is NO_ROOM. */
-export const OWN_START = 1
+/** In place of a segment's number: none that knows anything. */
+export const NO_SEGMENT = -1
+/** Where a record begins in memory of the payload's own. */
+export const OWN_START = 0
 /** Room that is made behind what is written, at the least. */
 const ROOM_BYTES = 16 * 1024
 /** Memory that is kept for the next record. */
 const KEPT_BYTES = 256 * 1024
 
+type Quote = (text: string) => string
+type Primitive = string | number | boolean | null
+
 const isOwn = Object.prototype.hasOwnProperty
+const printDate = Date.prototype.toJSON
+
+/** Whether `JSON.stringify` prints the object by its own fields and nothing else. */
+function isPlain(value: object): boolean {
+  // What is of a class may be printed otherwise (an array, a String), or is rare enough to be left to JSON.stringify.
+  const object = value as { constructor: unknown; toJSON?: unknown }
+  return object.constructor === Object && typeof object.toJSON !== 'function' && !Array.isArray(value)
+}
+
+/** JSON of an object in an object; undefined if it cannot be had without the objects around it. */
+function innerJson(value: object): string | undefined {
+  const { toJSON } = value as { toJSON?: unknown }
+  // It may want to know its key.
+  if (typeof toJSON === 'function' && toJSON !== printDate) return undefined
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // Circular, or with a bigint: what is printed of it depends on what is around it.
+    return undefined
+  }
+}
+
+/** A message that is JSON already. */
+class JsonMessage {
+  constructor(readonly json: string) {}
+}
+
+/** A message of which it is known whether it is printed at all. */
+function settled(message: unknown, style: LineStyle): unknown {
+  if (typeof message === 'function') return undefined
+  if ((typeof message !== 'object' || message === null) && typeof message !== 'symbol') return message
+  const json = style.stringify(message)
+  return json === undefined ? undefined : new JsonMessage(json)
+}
 
 interface WellFormed {
   isWellFormed(): boolean
 }
 
+/** putCommon left it to others. */
+const UNCOMMON = -1
+
+/** Numbers, short ASCII strings, booleans and null, where there is room. Their end, or UNCOMMON. */
+function putCommon(bytes: Buffer, view: DataView, at: number, limit: number, value: unknown): number {
+  if (typeof value === 'string') {
+    const { length } = value
+    const start = at + 2
+    if (length > LONGEST_LOOP || start + length > limit) return UNCOMMON
+    let seen = 0
+    for (let i = 0; i < length; i++) {
+      const unit = value.charCodeAt(i)
+      seen |= unit
+      bytes[start + i] = unit
+    }
+    if (seen > 0x7f) return UNCOMMON
+    bytes[at] = TAG_SHORT_STRING
+    bytes[at + 1] = length
+    return start + length
+  }
+  if (at + FIXED_BYTES > limit) return UNCOMMON
+  if (typeof value === 'number') {
+    if ((value | 0) === value) {
+      bytes[at] = TAG_INT
+      view.setInt32(at + 1, value, true)
+      return at + 5
+    }
+    bytes[at] = TAG_NUMBER
+    view.setFloat64(at + 1, value, true)
+    return at + 9
+  }
+  if (typeof value === 'boolean') bytes[at] = value ? TAG_TRUE : TAG_FALSE
+  else if (value === null) bytes[at] = TAG_NULL
+  else return UNCOMMON
+  return at + 1
+}
+
 /**
- * Writes the payloads of records (docs/record-format.md, section 3) into memory. Offsets are never 0, which is NO_ROOM. A record that
- * does not fit is gone on with in memory of the payload's own, so that each value is read and converted once.
+ * Writes the payloads of records (docs/record-format.md, section 3) into memory. A record that does not fit is gone on with in memory of the
+ * payload's own, so that each value is read and converted once.
+ *
+ * Getters, conversions and `toJSON` may log: what runs them may find #bytes, #view and #limit changed.
  */
 export class RecordPayload {
-  #bytes: Buffer = Buffer.alloc(0)
-  #view = new DataView(this.#bytes.buffer)
-  #own = this.#bytes
-  #ownView = this.#view
+  #own: Buffer = Buffer.alloc(0)
+  #ownView = new DataView(this.#own.buffer)
+  #bytes = this.#own
+  #view = this.#ownView
+  #limit = 0
   #start = OWN_START
-  /** Of the value that found no room. */
-  #json: string | null = null
+  /** Where the record written last ends, what it refers to, and, behind #putObject, what follows. */
+  #end = 0
   #template: Template | null = null
+  #node: LineNode | null = null
 
   /** The memory that is written to from now on; `view` is of the same. */
   aim(bytes: Buffer, view: DataView): void {
@@ -81,11 +165,10 @@ export class RecordPayload {
     this.#view = view
   }
 
-  /** From now on memory of the payload's own is written to, from OWN_START. Returns the end of its room. */
-  aimAside(): number {
+  /** From now on memory of the payload's own is written to, from OWN_START. */
+  aimAside(): void {
     if (this.#own.length < ROOM_BYTES) this.#grow(ROOM_BYTES)
     this.aim(this.#own, this.#ownView)
-    return this.#own.length
   }
 
   /** Where the record lies: what `aim` was given, or memory of the payload's own. */
@@ -93,8 +176,19 @@ export class RecordPayload {
     return this.#bytes
   }
 
-  get isAside(): boolean {
-    return this.#bytes === this.#own
+  /** The same. */
+  get view(): DataView {
+    return this.#view
+  }
+
+  /** Where the record written last ends. */
+  get end(): number {
+    return this.#end
+  }
+
+  /** What it refers to beside its bindings. */
+  get template(): Template | null {
+    return this.#template
   }
 
   /**
@@ -102,15 +196,14 @@ export class RecordPayload {
    *
    * @param end where the record ends, if it does
    */
-  stepAside(end: number = this.#bytes.length): void {
-    if (!this.isAside) this.#moveAside(end)
+  stepAside(end: number = this.#limit): void {
+    if (this.#bytes !== this.#own) this.#moveAside(end, end + ROOM_BYTES)
   }
 
   /** The record has been used: memory of an uncommonly long one is given back. */
   release(): void {
     if (this.#own.length <= KEPT_BYTES) return
-    this.#own = Buffer.alloc(0)
-    this.#ownView = new DataView(this.#own.buffer)
+    this.#grow(0)
     this.aim(this.#own, this.#ownView)
   }
 
@@ -119,128 +212,159 @@ export class RecordPayload {
     this.#ownView = new DataView(this.#own.buffer)
   }
 
-  /** Goes on in memory of its own, at the same offsets, with more room; what has been written ends at `end`. */
-  #moveAside(end: number): void {
+  /** Goes on in memory of its own, at the same offsets, with room up to `least`; what has been written ends at `end`. */
+  #moveAside(end: number, least: number): void {
     const written = this.#bytes
-    const least = this.isAside ? 2 * written.length : end + ROOM_BYTES
-    if (this.#own.length < least) this.#grow(least)
+    if (this.#own.length < least) this.#grow(Math.max(least, 2 * this.#own.length))
     if (this.#start < end) written.copy(this.#own, this.#start, this.#start, end)
     this.aim(this.#own, this.#ownView)
+    this.#limit = this.#own.length
   }
 
-  /** Puts at `at` what found no room. Where it ends; the room then is that of `bytes`. */
-  #putAside(at: number, value: unknown, style: LineStyle): number {
-    for (;;) {
-      const json = this.#json
-      this.#json = null
-      this.#moveAside(at)
-      const { length } = this.#bytes
-      const end = json === null ? this.#putValue(at, length, value, style) : this.#putJson(at, length, json)
-      if (end !== NO_ROOM) return end
-    }
+  #ensure(at: number, bytes: number): void {
+    if (at + bytes > this.#limit) this.#moveAside(at, at + bytes + ROOM_BYTES)
   }
 
-  /** What the record written last refers to, beside its bindings. */
-  get template(): Template | null {
-    return this.#template
-  }
+  // What follows writes at `at` and returns where it ends, making room where there is none.
 
-  #putUtf8(tag: number, at: number, limit: number, text: string): number {
+  #putUtf8(tag: number, at: number, text: string): number {
     const start = at + 5
-    if (start + UTF8_BYTES * text.length > limit) return NO_ROOM
+    this.#ensure(start, UTF8_BYTES * text.length)
     const length = this.#bytes.write(text, start)
     this.#bytes[at] = tag
     this.#view.setUint32(at + 1, length, true)
     return start + length
   }
 
-  #putLongString(at: number, limit: number, text: string, style: LineStyle): number {
-    const end = this.#putUtf8(TAG_STRING, at, limit, text)
+  #putString(at: number, text: string, quote: Quote): number {
+    const end = this.#putUtf8(TAG_STRING, at, text)
     // As many bytes as code units: ASCII, which is well-formed.
-    if (end === at + 5 + text.length || end === NO_ROOM || (text as unknown as WellFormed).isWellFormed()) return end
-    return this.#putUtf8(TAG_JSON, at, limit, style.quote(text))
-  }
-
-  #putString(at: number, limit: number, text: string, style: LineStyle): number {
-    const { length } = text
-    if (length > LONGEST_LOOP) return this.#putLongString(at, limit, text, style)
-    const start = at + 2
-    if (start + length > limit) return NO_ROOM
-    for (let i = 0; i < length; i++) {
-      const unit = text.charCodeAt(i)
-      if (unit > 0x7f) return this.#putLongString(at, limit, text, style)
-      this.#bytes[start + i] = unit
-    }
-    this.#bytes[at] = TAG_SHORT_STRING
-    this.#bytes[at + 1] = length
-    return start + length
+    if (end === at + 5 + text.length || (text as unknown as WellFormed).isWellFormed()) return end
+    return this.#putUtf8(TAG_JSON, at, quote(text))
   }
 
   #putTag(at: number, tag: number): number {
+    this.#ensure(at, 1)
     this.#bytes[at] = tag
     return at + 1
   }
 
-  #putNumber(at: number, value: number): number {
-    if ((value | 0) === value) {
-      this.#bytes[at] = TAG_INT
-      this.#view.setInt32(at + 1, value, true)
-      return at + 5
-    }
-    this.#bytes[at] = TAG_NUMBER
-    this.#view.setFloat64(at + 1, value, true)
-    return at + 9
-  }
-
-  #putJson(at: number, limit: number, json: string): number {
-    const end = this.#putUtf8(TAG_JSON, at, limit, json)
-    if (end === NO_ROOM) this.#json = json
+  #putPrimitive(at: number, value: Primitive, quote: Quote): number {
+    let end = putCommon(this.#bytes, this.#view, at, this.#limit, value)
+    if (end !== UNCOMMON) return end
+    if (typeof value === 'string') return this.#putString(at, value, quote)
+    this.#ensure(at, FIXED_BYTES)
+    end = putCommon(this.#bytes, this.#view, at, this.#limit, value)
     return end
   }
 
-  #putOther(at: number, limit: number, value: unknown, style: LineStyle): number {
-    const json = style.stringify(value)
-    return json === undefined ? this.#putTag(at, TAG_ABSENT) : this.#putJson(at, limit, json)
+  #putValue(at: number, value: unknown, style: LineStyle): number {
+    switch (typeof value) {
+      case 'string':
+      case 'number':
+      case 'boolean':
+        return this.#putPrimitive(at, value, style.quote)
+      case 'undefined':
+      case 'function':
+        return this.#putTag(at, TAG_ABSENT)
+      default: {
+        if (value === null) return this.#putTag(at, TAG_NULL)
+        const json = value instanceof JsonMessage ? value.json : style.stringify(value)
+        return json === undefined ? this.#putTag(at, TAG_ABSENT) : this.#putUtf8(TAG_JSON, at, json)
+      }
+    }
   }
 
-  /** NO_ROOM, or where the value ends. */
-  #putValue(at: number, limit: number, value: unknown, style: LineStyle): number {
-    if (at + FIXED_BYTES > limit) return NO_ROOM
-    if (typeof value === 'string') return this.#putString(at, limit, value, style)
-    if (typeof value === 'number') return this.#putNumber(at, value)
-    if (typeof value === 'boolean') return this.#putTag(at, value ? TAG_TRUE : TAG_FALSE)
-    if (value === undefined || typeof value === 'function') return this.#putTag(at, TAG_ABSENT)
-    if (value === null) return this.#putTag(at, TAG_NULL)
-    return this.#putOther(at, limit, value, style)
+  /**
+   * Writes the values of an object in an object, whose keys become the template's.
+   *
+   * @param from where the key of the object follows
+   * @returns AS_JSON, or where the values end; then #node is what follows
+   */
+  #putObject(at: number, key: string, object: object, from: LineNode, tree: LineTree): number {
+    let node = tree.open(from, key)
+    if (node === null) return AS_JSON
+    let end = at
+    for (const inner in object) {
+      if (!isOwn.call(object, inner)) continue
+      const value = (object as Record<string, unknown>)[inner]
+      if (value === undefined || typeof value === 'function' || typeof value === 'symbol') continue
+      if (typeof value === 'object' && value !== null) {
+        end = this.#putInner(end, inner, value, node, tree)
+        if (end === AS_JSON) return AS_JSON
+        node = this.#node as LineNode
+        continue
+      }
+      if (typeof value === 'bigint') return AS_JSON
+      node = node.next.key === inner ? node.next : tree.step(node, inner)
+      if (node === null) return AS_JSON
+      end = this.#putPrimitive(end, value as Primitive, JSON.stringify)
+    }
+    this.#node = tree.shut(node)
+    return end
+  }
+
+  /** An object in an object in an object; returns as #putObject. */
+  #putInner(at: number, key: string, value: object, from: LineNode, tree: LineTree): number {
+    if (isPlain(value)) {
+      const end = this.#putObject(at, key, value, from, tree)
+      if (end !== AS_JSON) return end
+    }
+    const json = innerJson(value)
+    const node = json === undefined ? null : tree.step(from, key)
+    if (node === null) return AS_JSON
+    this.#node = node
+    return this.#putUtf8(TAG_JSON, at, json as string)
+  }
+
+  /** As #putObject, of any object. */
+  #tryObject(at: number, key: string, object: object, from: LineNode, tree: LineTree): number {
+    try {
+      return isPlain(object) ? this.#putObject(at, key, object, from, tree) : AS_JSON
+    } catch {
+      // A getter or a proxy; what is printed of it then is for `stringify` to say, which meets the same.
+      return AS_JSON
+    }
+  }
+
+  /** A field whose value is none of the common ones: `node` is behind its key, `before` before it. Sets #node to what follows. */
+  #putField(at: number, key: string, value: unknown, style: LineStyle, before: LineNode, node: LineNode): number {
+    if (typeof value === 'object' && value !== null && style.printsAsJson) {
+      const end = this.#tryObject(at, key, value, before, style.tree)
+      if (end !== AS_JSON) return end
+    }
+    this.#node = node
+    const end = this.#putValue(at, value, style)
+    // What is absent is printed without its key, which would be the end of an object besides.
+    if (before.edge !== 'shut' || this.#bytes[at] !== TAG_ABSENT) return end
+    this.#node = before
+    return at
   }
 
   /** Behind the fields: the text of the time, a message that the template does not hold. */
-  #putRest(at: number, limit: number, style: LineStyle, timeText: string, text: unknown): number {
-    let end = at
-    let room = limit
-    if (style.kind.timeForm === TIME_TEXT) {
-      end = this.#putJson(at, room, timeText)
-      if (end === NO_ROOM) {
-        end = this.#putAside(at, timeText, style)
-        room = this.#bytes.length
-      }
-    }
-    if (this.#template!.message !== null) return end
-    return this.#putValue(end, room, text, style) || this.#putAside(end, text, style)
+  #putRest(at: number, style: LineStyle, timeText: string, template: Template, text: unknown): number {
+    const end = style.kind.timeForm === TIME_TEXT ? this.#putUtf8(TAG_JSON, at, timeText) : at
+    return template.message === null ? this.#putValue(end, text, style) : end
   }
 
   /** Where the values begin, once there is room for the header. */
   #begin(at: number, limit: number): number {
     this.#start = at
-    const end = at + HEADER_BYTES
-    if (end > limit) this.#moveAside(at)
-    return end
+    this.#limit = limit
+    this.#ensure(at, HEADER_BYTES)
+    return at + HEADER_BYTES
   }
 
-  /** Writes a record of an object's fields to [at, limit), or to memory of its own. Its end, or IMPOSSIBLE. */
+  /**
+   * Writes a record of an object's fields to [at, limit), or to memory of its own.
+   *
+   * @param segment the number of the segment that it lies in
+   * @returns its end, UNFINISHED or IMPOSSIBLE
+   */
   ofFields(
     at: number,
     limit: number,
+    segment: number,
     style: LineStyle,
     time: number,
     timeText: string,
@@ -248,30 +372,35 @@ export class RecordPayload {
     text: unknown
   ): number {
     let end = this.#begin(at, limit)
-    let room = end > limit ? this.#bytes.length : limit
-    let node: LineNode | null = style.tree.root
+    const { tree } = style
+    let node: LineNode | null = tree.root
     if (fields !== null) {
       for (const key in fields) {
         if (!isOwn.call(fields, key)) continue
-        node = node.next.key === key ? node.next : style.tree.step(node, key)
+        const before: LineNode = node
+        node = before.next.key === key ? before.next : tree.step(before, key)
         if (node === null) return IMPOSSIBLE
         let value: unknown = (fields as Record<string, unknown>)[key]
         if (node.convert !== null && value !== undefined) value = node.convert(value)
-        const from = end
-        end = this.#putValue(from, room, value, style)
-        if (end === NO_ROOM) {
-          end = this.#putAside(from, value, style)
-          room = this.#bytes.length
+        const put = putCommon(this.#bytes, this.#view, end, this.#limit, value)
+        if (put === UNCOMMON) {
+          end = this.#putField(end, key, value, style, before, node)
+          node = this.#node as LineNode
+        } else {
+          end = put
         }
       }
     }
-    return this.#finish(at, end, room, style, time, timeText, node, text)
+    // Nor may the end of the last object depend on a message that turns out absent.
+    const message = node.edge === 'shut' ? settled(text, style) : text
+    return this.#finish(at, end, segment, style, time, timeText, node, message)
   }
 
   /** As `ofFields`, of values whose keys are those of `node`. */
   ofValues(
     at: number,
     limit: number,
+    segment: number,
     style: LineStyle,
     time: number,
     timeText: string,
@@ -280,24 +409,19 @@ export class RecordPayload {
     text: unknown
   ): number {
     let end = this.#begin(at, limit)
-    let room = end > limit ? this.#bytes.length : limit
     const { count } = node
     for (let i = 0; i < count; i++) {
-      const from = end
-      end = this.#putValue(from, room, values[i], style)
-      if (end === NO_ROOM) {
-        end = this.#putAside(from, values[i], style)
-        room = this.#bytes.length
-      }
+      const put = putCommon(this.#bytes, this.#view, end, this.#limit, values[i])
+      end = put === UNCOMMON ? this.#putValue(end, values[i], style) : put
     }
-    return this.#finish(at, end, room, style, time, timeText, node, text)
+    return this.#finish(at, end, segment, style, time, timeText, node, text)
   }
 
   /** Writes what follows the values, which end at `from`, and the header at `at`. Returns as `ofFields`. */
   #finish(
     at: number,
     from: number,
-    limit: number,
+    segment: number,
     style: LineStyle,
     time: number,
     timeText: string,
@@ -305,17 +429,25 @@ export class RecordPayload {
     text: unknown
   ): number {
     let end = from
-    const template = style.tree.template(node, style.kind, text)
-    this.#template = template
+    const { kind, bindings } = style
+    const { recent } = node
+    const template =
+      recent !== null && recent.kind === kind && recent.message === text
+        ? recent
+        : style.tree.template(node, kind, text)
     if (template === null) return IMPOSSIBLE
-    if (template.message === null || style.kind.timeForm === TIME_TEXT) {
-      end = this.#putRest(end, limit, style, timeText, text)
+    if (template.message === null || kind.timeForm === TIME_TEXT) {
+      end = this.#putRest(end, style, timeText, template, text)
     }
     const view = this.#view
     this.#bytes[at] = KIND_RECORD
     view.setUint32(at + HEADER_TEMPLATE, template.id, true)
-    view.setUint32(at + HEADER_BINDINGS, style.bindings === null ? NO_ID : style.bindings.id, true)
+    view.setUint32(at + HEADER_BINDINGS, bindings === null ? NO_ID : bindings.id, true)
     view.setFloat64(at + HEADER_TIME, time, true)
-    return end
+    // A store of what is there already would cost more than the question.
+    if (this.#template !== template) this.#template = template
+    this.#end = end
+    const isKnown = template.definedIn === segment && (bindings === null || bindings.definedIn === segment)
+    return isKnown && this.#bytes !== this.#own ? end : UNFINISHED
   }
 }

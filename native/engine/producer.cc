@@ -72,6 +72,18 @@ bool Producer::AppendSlow(Lease* lease, const void* bytes, size_t size) {
   }
 }
 
+Producer::Renewal Producer::Renew(size_t size) {
+  // [MM counter] relaxed: a policy, not a protocol.
+  const bool crowded = signals_->crowded.load(std::memory_order_relaxed);
+  const bool possible = direct_route_allowed() && size <= sets_->geometry().max_entry_bytes();
+  if (!possible || crowded || detached_ || signals_->IsClosed()) return Renewal::kTakeCall;
+  const Outcome outcome = Acquire(&leases_[0], size);
+  PublishLease();
+  if (outcome == Outcome::kHeld) return Renewal::kRenewed;
+  Drop(nullptr);
+  return Renewal::kDropped;
+}
+
 bool Producer::AppendToLease(Lease* lease, const void* bytes, size_t size) {
   if (!lease->held() && !Retake(lease)) return false;
   const OffsetState at = lease->slot->Peek();

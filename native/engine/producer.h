@@ -13,6 +13,7 @@
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
 #include "platform/event.h"
+#include "platform/tick_clock.h"
 
 namespace shardlog::engine {
 
@@ -114,6 +115,32 @@ class alignas(64) Producer {
     return true;
   }
 
+  // For the direct route: accepts the entry that JavaScript has written behind the last one of the
+  // lease, up to js word 6, and says that it did by making that word 0. The clock is read for it if
+  // js word 7 tells where in the segment its time, a double of ms, is to lie.
+  void Publish() {
+    const Lease& lease = leases_[0];
+    const OffsetState at = lease.slot->Peek();
+    const auto end = static_cast<uint32_t>(js_words_[6]);
+    const auto time = static_cast<uint32_t>(js_words_[7]);
+    const uint32_t start = at.offset() + static_cast<uint32_t>(format::kEntryPrefixBytes);
+    if (!IsOpen(at) || end <= start || end > lease.limit) return;
+    if (time != 0 && time + sizeof(double) <= end) format::Store(lease.data + time, clock_.NowMs());
+    format::Store(lease.data + at.offset(), end - start);
+    if (!lease.slot->Accept(at, end)) return;
+    accepted_.Add(1);
+    js_words_[6] = 0;
+  }
+
+  // For the direct route: leases another segment with room for an entry of `size` bytes, waiting
+  // for one as Append does.
+  enum class Renewal : uint32_t {
+    kTakeCall = 0,  // only Append may be used now
+    kRenewed = 1,
+    kDropped = 2  // there is no room; an entry was counted as dropped for it
+  };
+  Renewal Renew(size_t size);
+
   // Counts an entry that never got here: not a string, not bytes.
   void CountInvalid() { dropped_.Add(1); }
 
@@ -133,7 +160,7 @@ class alignas(64) Producer {
   // --- the direct route from JavaScript (lib/engine/native-binding.ts): it reads the lease and
   // writes entries and the count itself, between native calls of the same thread ---
   bool direct_route_allowed() const { return leases_.size() == 1; }
-  static constexpr size_t kJsWords = 6;
+  static constexpr size_t kJsWords = 8;
   int32_t* js_words() { return js_words_; }
 
  private:
@@ -165,10 +192,12 @@ class alignas(64) Producer {
   Counter accepted_;
   size_t turn_ = 0;
   // Word index, buffer index, segment start, limit, entries accepted by JavaScript modulo 2^32,
-  // number of the lease.
+  // number of the lease; then what Publish is told, both from the segment's start: end of the
+  // entry, and place of its time, or 0.
   int32_t js_words_[kJsWords] = {};
   // Entries accepted by JavaScript up to the last native call. 2^32 more do not fit into a lease.
   Counter js_accepted_;
+  platform::TickClock clock_;
   uint64_t js_generation_ = UINT64_MAX;  // of the lease that js_words_ tell
 
   // Cold.

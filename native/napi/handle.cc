@@ -242,7 +242,9 @@ Napi::Object Handle::ToObject(Napi::Env env) {
   const std::shared_ptr<Handle> self = shared_from_this();
   Napi::Object object = Napi::Object::New(env);
   for (const auto& [name, function] :
-       {std::pair("log", CreateLog(env, this)), std::pair("logBytes", CreateLogBytes(env, this))}) {
+       {std::pair("log", CreateLog(env, this)), std::pair("logBytes", CreateLogBytes(env, this)),
+        std::pair("publish", CreatePublish(env, this)),
+        std::pair("renew", CreateRenew(env, this))}) {
     const Napi::Value value(env, function);
     KeepAlive(value, self);
     object.Set(name, value);

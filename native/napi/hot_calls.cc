@@ -117,18 +117,53 @@ napi_value LogBytes(napi_env env, napi_callback_info info) {
   return Boolean(env, handle->producer().Append(static_cast<const uint8_t*>(bytes) + start, size));
 }
 
-}  // namespace
+// publish(): what it has to say it says through the lease; a value would cost more than all of it.
+napi_value Publish(napi_env env, napi_callback_info info) {
+  void* data;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) == napi_ok) {
+    static_cast<Handle*>(data)->producer().Publish();
+  }
+  return nullptr;
+}
 
-napi_value CreateLog(napi_env env, Handle* handle) {
+// renew(bytes); not hot, but the record it is called for waits.
+napi_value Renew(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value size;
+  void* data;
+  uint32_t bytes = 0;
+  if (napi_get_cb_info(env, info, &argc, &size, nullptr, &data) != napi_ok) return nullptr;
+  engine::Producer::Renewal renewal = engine::Producer::Renewal::kTakeCall;
+  if (napi_get_value_uint32(env, size, &bytes) == napi_ok) {
+    renewal = static_cast<Handle*>(data)->producer().Renew(bytes);
+  }
+  napi_value result = nullptr;
+  napi_create_uint32(env, static_cast<uint32_t>(renewal), &result);
+  return result;
+}
+
+napi_value CreateFunction(napi_env env, const char* name, napi_callback call, Handle* handle) {
   napi_value function = nullptr;
-  napi_create_function(env, "log", NAPI_AUTO_LENGTH, Log, handle, &function);
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, call, handle, &function);
   return function;
 }
 
+}  // namespace
+
+napi_value CreateLog(napi_env env, Handle* handle) {
+  return CreateFunction(env, "log", Log, handle);
+}
+
 napi_value CreateLogBytes(napi_env env, Handle* handle) {
-  napi_value function = nullptr;
-  napi_create_function(env, "logBytes", NAPI_AUTO_LENGTH, LogBytes, handle, &function);
-  return function;
+  return CreateFunction(env, "logBytes", LogBytes, handle);
+}
+
+napi_value CreatePublish(napi_env env, Handle* handle) {
+  return CreateFunction(env, "publish", Publish, handle);
+}
+
+napi_value CreateRenew(napi_env env, Handle* handle) {
+  return CreateFunction(env, "renew", Renew, handle);
 }
 
 }  // namespace shardlog::napi

@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "platform/clock.h"
 #include "support/entries.h"
 #include "support/rig.h"
 
@@ -269,6 +271,94 @@ TEST(DirectRoute, TheLeaseTellsWhereJavaScriptMayWrite) {
   EXPECT_NE(producer->js_words()[5], lease) << "the next segment";
   rig.Flush();
   EXPECT_LT(words[producer->js_words()[0]], 8);
+}
+
+// Writes as JavaScript does: behind the last entry, then what Publish is to know.
+bool PublishFromJavaScript(Producer* producer, uint8_t* arena_buffer, const int32_t* words,
+                           const std::string& payload, uint32_t time_at = 0) {
+  int32_t* lease = producer->js_words();
+  const int32_t offset = words[lease[0]];
+  if (offset < 8) return false;
+  uint8_t* segment = arena_buffer + lease[2];
+  std::memcpy(segment + offset + 4, payload.data(), payload.size());
+  lease[6] = offset + 4 + static_cast<int32_t>(payload.size());
+  lease[7] = time_at == 0 ? 0 : offset + 4 + static_cast<int32_t>(time_at);
+  producer->Publish();
+  return lease[6] == 0;
+}
+
+TEST(DirectRoute, PublishesWhatJavaScriptHasWritten) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  const auto* words = reinterpret_cast<const int32_t*>(rig.arena().control());
+  ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
+  const int32_t* lease = producer->js_words();
+  uint8_t* buffer = rig.arena().shard_data(lease[1] / 2, lease[1] % 2);
+  EXPECT_TRUE(PublishFromJavaScript(producer.get(), buffer, words, "first"));
+  EXPECT_TRUE(PublishFromJavaScript(producer.get(), buffer, words, "second"));
+  EXPECT_EQ(producer->accepted(), 2u);
+  EXPECT_EQ(words[lease[0]], 8 + 4 + 5 + 4 + 6);
+  const uint8_t* entry = buffer + lease[2] + 8;
+  EXPECT_EQ(format::Load<uint32_t>(entry), 5u);
+  EXPECT_EQ(std::memcmp(entry + 4, "first", 5), 0);
+}
+
+TEST(DirectRoute, PutsTheTimeWhereItIsToldTo) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  const auto* words = reinterpret_cast<const int32_t*>(rig.arena().control());
+  ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
+  const int32_t* lease = producer->js_words();
+  uint8_t* buffer = rig.arena().shard_data(lease[1] / 2, lease[1] % 2);
+  const double before = std::floor(static_cast<double>(platform::RealtimeNs()) / 1e6);
+  ASSERT_TRUE(PublishFromJavaScript(producer.get(), buffer, words, std::string(20, 'x'), 3));
+  const double after = std::floor(static_cast<double>(platform::RealtimeNs()) / 1e6);
+  const uint8_t* payload = buffer + lease[2] + 8 + 4;
+  const auto time = format::Load<double>(payload + 3);
+  // A reading of another counter may be a moment ahead.
+  EXPECT_GE(time, before - 1);
+  EXPECT_LE(time, after + 1);
+  EXPECT_EQ(payload[2], 'x');
+  EXPECT_EQ(payload[11], 'x');
+}
+
+TEST(DirectRoute, PublishesNothingOnceTheSegmentIsSealed) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
+  int32_t* lease = producer->js_words();
+  rig.Flush();
+  lease[6] = 20;
+  producer->Publish();
+  EXPECT_EQ(lease[6], 20);
+  EXPECT_EQ(producer->accepted(), 0u);
+}
+
+TEST(DirectRoute, PublishesNothingBeyondTheLease) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
+  int32_t* lease = producer->js_words();
+  for (const int32_t end : {lease[3] + 1, 12, 11, 8, 0, -1}) {
+    lease[6] = end;
+    producer->Publish();
+    EXPECT_EQ(lease[6], end);
+  }
+  EXPECT_EQ(producer->accepted(), 0u);
+}
+
+TEST(DirectRoute, RenewingWithoutRoomCountsADrop) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  while (producer->Renew(1) == Producer::Renewal::kRenewed) {
+    // Leaves nothing in a segment that would keep the next one from being leased.
+    int32_t* lease = producer->js_words();
+    lease[6] = lease[3];
+    producer->Publish();
+  }
+  EXPECT_EQ(producer->dropped(), 1u);
+  producer->Detach();
+  EXPECT_EQ(producer->Renew(1), Producer::Renewal::kTakeCall);
 }
 
 TEST(DirectRoute, JavaScriptsCountMayPassItsThirtyTwoBits) {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { deferredEncoder } from '../../lib/pino/deferred-encoder'
 import { recordEncoderSym } from '../../lib/pino/encoder'
 import { logger as pino } from '../../lib/pino/pino'
-import { stdTimeFunctions } from '../../lib/pino/statics'
+import { symbols as pinoSymbols, stdTimeFunctions } from '../../lib/pino/statics'
 import { recordEncoder } from '../../lib/record/encode'
 import { renderSegment } from '../../lib/record/render'
 import { FakeLog } from '../support/fake-log'
@@ -153,6 +153,169 @@ describe('a destination that records', () => {
       child.setBindings({ b: 2 })
       child.info('y')
       logger.info('z')
+    })
+  })
+})
+
+describe('objects in objects', () => {
+  class Point {
+    constructor(
+      readonly x: number,
+      readonly y: number
+    ) {}
+    get length(): number {
+      return this.x + this.y
+    }
+  }
+  const nullish: Record<string, unknown> = Object.assign(Object.create(null), { a: 1 })
+  const circular: Record<string, unknown> = { deep: { a: 1 } }
+  ;(circular.deep as Record<string, unknown>).back = circular
+  const deep = (levels: number): object => (levels === 0 ? { end: true } : { in: deep(levels - 1), at: levels })
+  const cases: [string, object][] = [
+    ['that are empty', { a: {}, b: { c: {} }, d: 1 }],
+    ['with an object last, and nothing behind it', { a: { b: { c: 1 } } }],
+    ['followed by what is not printed', { a: { b: 1 }, gone: undefined, also: () => 1, symbol: Symbol('s'), c: 2 }],
+    ['with what is not printed', { a: { u: undefined, f: () => 1, s: Symbol('s') }, b: { u: undefined, c: 3 } }],
+    ['with dates', { a: { at: new Date(0), never: new Date(Number.NaN) } }],
+    ['with a toJSON that asks for its key', { a: { b: { toJSON: (key: string) => `key ${key}` } } }],
+    ['with a toJSON of their own', { a: { toJSON: () => ({ b: 1 }), c: 2 } }],
+    ['with a toJSON that is none', { a: { toJSON: 5, c: 2 } }],
+    ['of a class', { a: new Point(1, 2), b: { c: new Point(3, 4) } }],
+    ['without a prototype', { a: nullish, b: { c: nullish } }],
+    ['with boxed values', { a: { n: new Number(1), s: new String('x'), b: new Boolean(false), o: Object(2n) } }],
+    ['with bigints', { a: { b: { c: 2n, d: 1 } } }],
+    ['with numbers that are none', { a: { n: Number.NaN, i: Number.NEGATIVE_INFINITY, z: -0, f: 1e21 } }],
+    ['with arrays', { a: { list: [1, undefined, () => 1, { b: [] }], none: [] } }],
+    ['with arrays that say they are objects', { a: Object.assign([1], { constructor: Object }) }],
+    ['with lone surrogates', { a: { '\ud800': '\udc00', long: '\ud800'.repeat(200), '"\n\\': '"\n\\' } }],
+    ['with keys that are indexes', { a: { 2: 'b', 1: 'a', x: 0 } }],
+    ['with own keys of the language', { a: { constructor: 1, hasOwnProperty: 2, ['__proto__']: { b: 3 } } }],
+    ['that are circular', { a: circular, b: { c: circular } }],
+    ['that are deep', { a: deep(5), b: deep(40) }],
+    [
+      'that throw',
+      {
+        a: {
+          get b(): number {
+            throw new Error('no')
+          }
+        },
+        c: 1
+      }
+    ],
+    [
+      'that are proxies',
+      {
+        a: new Proxy({ b: 1 }, {}),
+        c: new Proxy(
+          {},
+          {
+            get() {
+              throw new Error('no')
+            }
+          }
+        )
+      }
+    ],
+    ['with errors', { a: { error: new TypeError('inner', { cause: new Error('cause') }) } }]
+  ]
+  it.each(cases)('%s', (_name, fields) => {
+    expectSame({}, logger => {
+      for (let i = 0; i < 3; i++) {
+        logger.info(fields)
+        logger.info(fields, 'message')
+        logger.info({ ...fields, last: 1 }, `message ${i}`)
+        logger.info(fields, 5 as never)
+        logger.info(fields, undefined)
+      }
+    })
+  })
+
+  it('with ever new keys', () => {
+    expectSame({}, logger => {
+      for (let i = 0; i < 2000; i++)
+        logger.info({ counts: { [`user${i}`]: i, [`group${i % 7}`]: { [i]: i } }, i }, 'counts')
+    })
+  })
+
+  it('that come and go', () => {
+    const anyShape = fc.dictionary(
+      fc.constantFrom('a', 'b', 'c'),
+      fc.letrec(tie => ({
+        value: fc.oneof(
+          { depthSize: 'small' },
+          fc.constantFrom(1, 'x', null, undefined, true),
+          fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('value'), { maxKeys: 3, noNullPrototype: true })
+        )
+      })).value,
+      { maxKeys: 3, noNullPrototype: true }
+    )
+    fc.assert(
+      fc.property(fc.array(anyShape, { maxLength: 60 }), shapes => {
+        expectSame({ base: null }, logger => {
+          for (const shape of shapes) logger.info(shape, 'shape')
+        })
+      }),
+      { numRuns: 200 }
+    )
+  })
+
+  it('go through the stringify that somebody has put in the place of ours', () => {
+    expectSame({}, logger => {
+      logger.info({ a: { b: 1 } }, 'before')
+      ;(logger as unknown as Record<symbol, unknown>)[pinoSymbols.stringifySym] = () => '"mine"'
+      logger.info({ a: { b: 1 } }, 'after')
+    })
+  })
+})
+
+describe('what is changed between two calls counts from the next one on', () => {
+  const set = (logger: Logger, key: symbol, value: unknown): void => {
+    ;(logger as unknown as Record<symbol, unknown>)[key] = value
+  }
+  const changes: [string, (logger: Logger) => void][] = [
+    ['bindings', logger => logger.setBindings({ more: 1 })],
+    ['bindings by symbol', logger => set(logger, pinoSymbols.chindingsSym, ',"own":1')],
+    ['serializers', logger => set(logger, pinoSymbols.serializersSym, { a: () => 'serialized' })],
+    ['the time', logger => set(logger, pinoSymbols.timeSym, () => ',"time":0')],
+    ['a mixin', logger => set(logger, pinoSymbols.mixinSym, () => ({ mixed: 1 }))],
+    [
+      'formatters',
+      logger => set(logger, pinoSymbols.formattersSym, { log: (fields: object) => ({ ...fields, f: 1 }) })
+    ],
+    ['hooks', logger => set(logger, pinoSymbols.hooksSym, { streamWrite: (line: string) => line.replace('a', 'A') })],
+    ['a prefix', logger => set(logger, pinoSymbols.msgPrefixSym, 'prefix ')],
+    ['the message key', logger => set(logger, pinoSymbols.nestedKeySym, undefined)],
+    [
+      'what writes',
+      logger => {
+        const write = (logger as unknown as Record<symbol, (...args: unknown[]) => void>)[pinoSymbols.writeSym]!
+        set(logger, pinoSymbols.writeSym, (_fields: object, _message: string, level: number) =>
+          write.call(logger, { replaced: true }, 'replaced', level)
+        )
+      }
+    ]
+  ]
+  it.each(changes)('%s', (_name, change) => {
+    expectSame({}, logger => {
+      const child = logger.child({ child: true })
+      for (const each of [logger, child]) {
+        for (let i = 0; i < 3; i++) each.info({ a: i }, 'before')
+        each.info('before')
+        change(each)
+        for (let i = 0; i < 3; i++) each.info({ a: i }, 'after')
+        each.info('after')
+        each.child({ grandchild: true }).info({ a: 1 }, 'of a child')
+      }
+    })
+  })
+
+  it('a parent’s, for children that have none of their own', () => {
+    expectSame({}, logger => {
+      const child = logger.child({})
+      child.info({ a: 1 }, 'before')
+      set(logger, pinoSymbols.serializersSym, { a: () => 'serialized' })
+      child.info({ a: 1 }, 'after')
     })
   })
 })

@@ -1,4 +1,4 @@
-import type { DirectRoute } from '../../lib/engine/lease'
+import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../../lib/engine/lease'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../../lib/format'
 import type { RecordTarget } from '../../lib/record/encode'
 
@@ -15,12 +15,13 @@ export class FakeLog implements RecordTarget {
   readonly direct: DirectRoute
   /** Calls of the call route. */
   calls = 0
-  /** What the call route answers; false: the buffers are full. */
+  /** Whether there is room in the buffers. */
   accepts = true
   readonly #memory: ArrayBuffer
   readonly #size: number
   readonly #words = new Int32Array(2).fill(SEALED)
-  readonly #lease = new Int32Array(6)
+  readonly #lease = new Int32Array(LEASE_WORDS)
+  #accepted = 0
 
   constructor(segmentBytes: number) {
     this.#size = segmentBytes
@@ -29,7 +30,7 @@ export class FakeLog implements RecordTarget {
   }
 
   get accepted(): number {
-    return this.#lease[4]!
+    return this.#accepted
   }
 
   readonly logBytes = (bytes: Uint8Array, start = 0, end = bytes.length): boolean => {
@@ -46,12 +47,30 @@ export class FakeLog implements RecordTarget {
     return true
   }
 
+  readonly publish = (): void => {
+    const offset = this.#words[WORD]!
+    if (offset < BLOCK_HEADER_BYTES) return
+    const [end, time] = [this.#lease[LEASE.END]!, this.#lease[LEASE.TIME]!]
+    const memory = Buffer.from(this.#memory)
+    if (time !== 0) memory.writeDoubleLE(Date.now(), time)
+    memory.writeUInt32LE(end - offset - ENTRY_PREFIX_BYTES, offset)
+    this.#words[WORD] = end
+    this.#lease[LEASE.END] = 0
+    this.#accepted++
+  }
+
+  readonly renew = (): number => {
+    if (!this.accepts) return RENEWAL.DROPPED
+    this.#claim()
+    return RENEWAL.RENEWED
+  }
+
   #claim(): void {
     this.seal()
     this.#words[WORD] = BLOCK_HEADER_BYTES
-    this.#lease[0] = WORD
-    this.#lease[3] = this.#size
-    this.#lease[5]!++
+    this.#lease[LEASE.WORD] = WORD
+    this.#lease[LEASE.LIMIT] = this.#size
+    this.#lease[LEASE.SERIAL]!++
   }
 
   /** The flusher takes the segment, as it may at any moment. */

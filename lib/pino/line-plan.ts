@@ -1,0 +1,54 @@
+/**
+ * The short way of plain calls: what the lines of a logger have in common is looked up once, not at each call. It takes dozens of properties
+ * from a chain of prototypes as long as the logger's ancestry, which is most of the cost of a call.
+ */
+
+import type { RecordEncoder as Recorder } from '../record/encode'
+import { isFollowed } from './diagnostics'
+import { loggedObject } from './http-objects'
+import type { Internals } from './internals'
+import type { LineStyles } from './line-styles'
+import { recordTime } from './own-clock'
+import { stateChanges } from './state-access'
+import { writeSym } from './symbols'
+
+/** Where a logger keeps its plan. A child finds its parent's, which is not for it. */
+export const planSym: unique symbol = Symbol('shardlog.plan')
+
+/** For a logger whose records are made of its styles, fields and message alone. */
+export class LinePlan {
+  readonly #logger: Internals
+  readonly #write: Internals[typeof writeSym]
+  readonly #changes = stateChanges.count
+  readonly #styles: LineStyles
+  readonly #recorder: Recorder
+
+  constructor(logger: Internals, styles: LineStyles, recorder: Recorder) {
+    this.#logger = logger
+    this.#write = logger[writeSym]
+    this.#styles = styles
+    this.#recorder = recorder
+  }
+
+  /** Whether it is the plan of `logger` as it is now. */
+  fits(logger: Internals): boolean {
+    return (
+      this.#logger === logger &&
+      this.#changes === stateChanges.count &&
+      this.#write === logger[writeSym] &&
+      // Tools that follow lines are given text.
+      !isFollowed()
+    )
+  }
+
+  /** Records `object`'s fields and a message. False if it takes more than that: an error. */
+  fields(level: number, object: object, message: string): boolean {
+    if (object instanceof Error) return false
+    this.#recorder.record(this.#styles.of(level), recordTime(), '', loggedObject(object), message)
+    return true
+  }
+
+  message(level: number, message: string): void {
+    this.#recorder.record(this.#styles.of(level), recordTime(), '', null, message)
+  }
+}
