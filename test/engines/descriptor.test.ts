@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
+import { killGroup } from '../support/descriptors'
 import { engines } from '../support/engines'
 import { packageRoot } from '../support/shardlog'
 import { tempDir } from '../support/temp'
@@ -51,7 +52,7 @@ interface Said {
 const children: ChildProcess[] = []
 
 afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL')
+  for (const child of children.splice(0)) killGroup(child)
 })
 
 /** Runs a script whose descriptor 1 is a socket, as Node's children have it, or through `shell`, where `$NODE "$SCRIPT"` runs it. */
@@ -60,8 +61,12 @@ function start(engine: EngineName, script: string, shell?: string): ChildProcess
   const env = { ...process.env, NODE: process.execPath, SCRIPT: source }
   const child =
     shell === undefined
-      ? spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'pipe', 'pipe'] })
-      : spawn('sh', ['-c', shell.replaceAll('RUN', '"$NODE" -e "$SCRIPT"')], { stdio: ['ignore', 'pipe', 'pipe'], env })
+      ? spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+      : spawn('sh', ['-c', shell.replaceAll('RUN', '"$NODE" -e "$SCRIPT"')], {
+          stdio: ['ignore', 'pipe', 'pipe'],
+          env,
+          detached: true
+        })
   children.push(child)
   return child
 }

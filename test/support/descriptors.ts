@@ -29,6 +29,16 @@ export interface Line {
   [key: string]: unknown
 }
 
+/** Ends a child that was spawned `detached`, and all that it has started: a shell does not take its commands with it. */
+export function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 /** A process that logs, and what it says. */
 export class Logging {
   readonly child: ChildProcess
@@ -36,10 +46,8 @@ export class Logging {
   readonly #ended: Promise<[number | null, NodeJS.Signals | null]>
 
   constructor(command: string, args: string[], options: SpawnOptions) {
-    this.child = spawn(command, args, options)
-    onTestFinished(() => {
-      this.child.kill('SIGKILL')
-    })
+    this.child = spawn(command, args, { ...options, detached: true })
+    onTestFinished(() => killGroup(this.child))
     this.#ended = once(this.child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
     this.#said = text(this.child.stderr!)
   }
