@@ -118,6 +118,7 @@ export function deferredEncoder(recorder: Recorder): RecordEncoder {
       }
       const time = timeText === null ? '' : timeText()
       recorder.event(styles.of(event.level), recordTime(), time, node, event.fields, values, event.message)
+      plan(encoder, recorder, logger)
     }
   }
   return encoder

@@ -5,6 +5,7 @@
 
 import type { RecordEncoder as Recorder } from '../record/encode'
 import { isFollowed } from './diagnostics'
+import type { CompiledEvent } from './event'
 import { loggedObject } from './http-objects'
 import type { Internals } from './internals'
 import type { LineStyles } from './line-styles'
@@ -45,6 +46,15 @@ export class LinePlan {
   fields(level: number, object: object, message: string): boolean {
     if (object instanceof Error) return false
     this.#recorder.record(this.#styles.of(level), recordTime(), '', loggedObject(object), message)
+    return true
+  }
+
+  /** Records a compiled event. False if one of its values has to be converted. */
+  event(event: CompiledEvent, values: readonly unknown[]): boolean {
+    const styles = this.#styles
+    const node = event.node(styles.common.family.tree)
+    if (node === null) return false
+    this.#recorder.event(styles.of(event.level), recordTime(), '', node, event.fields, values, event.message)
     return true
   }
 
