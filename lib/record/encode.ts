@@ -82,9 +82,10 @@ const FIRST_OFFSET: number = BLOCK_HEADER_BYTES
 const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
 /** With more room left it is the record that is large, and the segment stays. */
 const MUCH_ROOM = 16 * 1024
+/** A segment is left when less than this part of it, a power of two, is unused. */
+const UNUSED_SHIFT = 7
 /** Memory for a text that is kept for the next one. */
 const KEPT_BYTES = 256 * 1024
-/** Up to here a loop over bytes, or the characters of ASCII, is quicker than a call of Buffer's, which makes an object. */
 const LONGEST_LOOP = 256
 
 const noop = (): void => {}
@@ -190,7 +191,7 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
     const definitions = unknown(made.template, style.bindings)
     const at = offset + PREFIX_BYTES
     if (at + bundleBytes(definitions, made.end - from) > lease[LIMIT]!) return false
-    const end = putBundle(leased, at, definitions, made.bytes, from, made.end)
+    const end = putBundle(leased, at, definitions, made, from)
     if (!accept(time, end - (made.end - from) + HEADER_TIME, end)) return false
     noteDefined(definitions)
     return true
@@ -204,7 +205,7 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
     const size = bundleBytes(definitions, made.end - from)
     const bundle = Buffer.allocUnsafe(size)
     if (Number.isNaN(time)) made.view.setFloat64(from + HEADER_TIME, Date.now(), true)
-    putBundle(bundle, 0, definitions, made.bytes, from, made.end)
+    putBundle(bundle, 0, definitions, made, from)
     if (!logBytes(bundle, 0, size)) return false
     // Where the call has leased a segment for it, the bundle is the first entry there, and the next records need none.
     if (open && lease[SERIAL] !== serial && words[lease[WORD]!] === FIRST_OFFSET + PREFIX_BYTES + size) {
@@ -242,32 +243,32 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
     return accepted
   }
 
-  /** Writes a definition of `text` to the leased segment. Its end; 0 if that takes more than a loop. */
-  function putString(at: number, limit: number, id: number, text: string): number {
-    const { length } = text
-    const body = at + DEFINITION_BODY
-    if (length > LONGEST_LOOP || body + length > limit) return 0
-    for (let i = 0; i < length; i++) {
-      const unit = text.charCodeAt(i)
-      if (unit > 0x7f) return 0
-      leased[body + i] = unit
+  /**
+   * The first record of a logger in a segment: begins a bundle at `at` of the leased segment, with the logger's bindings and, if there is one,
+   * the template that the record is expected to have. Where the record goes then; `at` if there is no room, or the bindings are no text.
+   */
+  function beginBundle({ id, text }: Definition, expected: Definition | null, at: number, limit: number): number {
+    if (text === null) return at
+    const size = UTF8_BYTES * text.length + (expected === null ? 0 : expected.bytes.length)
+    if (at + BUNDLE_DEFINITIONS + DEFINITION_BODY + size > limit) return at
+    leased[at] = KIND_BUNDLE
+    leased[at + 1] = expected === null ? 1 : 2
+    let end = at + BUNDLE_DEFINITIONS
+    if (expected !== null) {
+      leased.set(expected.bytes, end)
+      end += expected.bytes.length
     }
-    leasedView.setUint32(at + DEFINITION_ID, id, true)
-    leased[at + DEFINITION_WHAT] = DEFINE_STRING
-    leasedView.setUint32(at + DEFINITION_LENGTH, length, true)
-    return body + length
+    const length = leased.write(text, end + DEFINITION_BODY)
+    leasedView.setUint32(end + DEFINITION_ID, id, true)
+    leased[end + DEFINITION_WHAT] = DEFINE_STRING
+    leasedView.setUint32(end + DEFINITION_LENGTH, length, true)
+    return end + DEFINITION_BODY + length
   }
 
-  /**
-   * A child logger's first record in a segment: begins a bundle with its bindings at `at` of the leased segment. Where the record goes
-   * then; `at` if the bindings are not so simple.
-   */
-  function beginBundle({ id, text }: Definition, at: number, limit: number): number {
-    const end = text === null ? 0 : putString(at + BUNDLE_DEFINITIONS, limit, id, text)
-    if (end === 0) return at
-    leased[at] = KIND_BUNDLE
-    leased[at + 1] = 1
-    return end
+  /** Whether the record lies in the lease, and its template is known there or the one that stands before it. */
+  function isDefinedBefore(expected: Definition | null): boolean {
+    const { template, bytes } = payload
+    return bytes === leased && (template === expected || template!.definedIn === segment)
   }
 
   /** Writes a record of an object's `fields`, or of `values` with the keys of `node`, and accepts it. */
@@ -281,19 +282,25 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
     values: readonly unknown[],
     text: unknown
   ): boolean {
-    const offset = words[lease[WORD]!]!
     const { bindings } = style
+    let offset = words[lease[WORD]!]!
     let at = OWN_START
     let limit = 0
     let bundled = false
-    // Sealed words are negative.
+    let expected: Definition | null = null
+    // Sealed words are negative. What is left at the end is not worth the detour that a record takes which does not fit.
+    if (offset < FIRST_OFFSET || lease[LIMIT]! - offset < lease[LIMIT]! >> UNUSED_SHIFT) {
+      if (open && renew !== undefined && renew(1) === DROPPED) return false
+      offset = words[lease[WORD]!]!
+    }
     if (open && offset >= FIRST_OFFSET) {
       if (lease[SERIAL] !== serial) notice()
       if (payload.bytes !== leased) payload.aim(leased, leasedView)
       at = offset + PREFIX_BYTES
       limit = lease[LIMIT]!
       if (bindings !== null && bindings.definedIn !== segment && isUnknown(bindings)) {
-        at = beginBundle(bindings, at, limit)
+        expected = isUnknown(payload.template) ? payload.template : null
+        at = beginBundle(bindings, expected, at, limit)
         bundled = at !== offset + PREFIX_BYTES
       }
     } else {
@@ -303,11 +310,12 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
       node === null
         ? payload.ofFields(at, limit, segment, style, time, timeText, fields, text)
         : payload.ofValues(at, limit, segment, style, time, timeText, node, values, text)
-    // Finished but for the bindings, which stand before it.
-    if (bundled && end === UNFINISHED && payload.bytes === leased && payload.template!.definedIn === segment)
-      end = payload.end
+    if (bundled && end === UNFINISHED && isDefinedBefore(expected)) end = payload.end
     if (end > 0 && accept(time, at + HEADER_TIME, end)) {
-      if (bundled) bindings!.definedIn = segment
+      if (bundled) {
+        bindings!.definedIn = segment
+        if (expected !== null) expected.definedIn = segment
+      }
       return true
     }
     if (end !== IMPOSSIBLE) return finishAside(style, time, at)
@@ -396,30 +404,28 @@ function bundleBytes(definitions: readonly Definition[], length: number): number
   return sum
 }
 
-/** Writes a bundle of the record at [from, to) of `bytes`; the record alone where there is nothing to define. Its end. */
+/** Writes a bundle of the record that `made` holds from `from` on; the record alone where there is nothing to define. Its end. */
 function putBundle(
   target: Buffer,
   at: number,
   definitions: readonly Definition[],
-  bytes: Buffer,
-  from: number,
-  to: number
+  made: RecordPayload,
+  from: number
 ): number {
-  let end = at
-  if (definitions.length > 0) {
-    target[at] = KIND_BUNDLE
-    target[at + 1] = definitions.length
-    end += BUNDLE_DEFINITIONS
-    for (const definition of definitions) {
-      target.set(definition.bytes, end)
-      end += definition.bytes.length
-    }
+  if (definitions.length === 0) return copyRecord(target, at, made, from)
+  target[at] = KIND_BUNDLE
+  target[at + 1] = definitions.length
+  let end = at + BUNDLE_DEFINITIONS
+  for (const definition of definitions) {
+    target.set(definition.bytes, end)
+    end += definition.bytes.length
   }
-  copyBytes(target, end, bytes, from, to)
-  return end + to - from
+  return end + made.bytes.copy(target, end, from, made.end)
 }
 
-function copyBytes(target: Buffer, at: number, bytes: Buffer, from: number, to: number): void {
-  if (to - from > LONGEST_LOOP) bytes.copy(target, at, from, to)
-  else for (let i = from; i < to; i++) target[at + i - from] = bytes[i]!
+/** By a loop, which for a short record is quicker than a call of Buffer's: destinations that share a record do this for each. */
+function copyRecord(target: Buffer, at: number, { bytes, end }: RecordPayload, from: number): number {
+  if (end - from > LONGEST_LOOP) return at + bytes.copy(target, at, from, end)
+  for (let i = from; i < end; i++) target[at + i - from] = bytes[i]!
+  return at + end - from
 }
