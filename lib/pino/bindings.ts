@@ -1,7 +1,7 @@
 /** Bindings: fields that every line of a logger carries, made into JSON once. */
 
 import type { Internals, Serializers, Stringify } from './internals'
-import { quote } from './stringify'
+import { stringify as asJson, quote, quoteExactly } from './stringify'
 import {
   chindingsSym,
   formattersSym,
@@ -46,6 +46,8 @@ function bindingText(logger: BindingsContext, key: string, value: unknown): stri
   const shaped = serializer ? serializer(value) : value
   const stringifiers = logger[stringifiersSym]
   const stringify: Stringify = stringifiers[key] ?? stringifiers[wildcardFirstSym] ?? logger[stringifySym]
+  // The id of a request, nearly always.
+  if (typeof shaped === 'string' && stringify === asJson) return quoteExactly(shaped)
   return stringify(shaped, logger[stringifySafeSym])
 }
 

@@ -7,6 +7,7 @@ const QUOTE = 34
 const BACKSLASH = 92
 /** The first character code that a JSON string can hold as it is. */
 const FIRST_PLAIN = 32
+const FIRST_SURROGATE = 0xd800
 
 /** Longest string, in UTF-16 units, whose lone surrogates stay as they are (U+FFFD in UTF-8), as they do in pino's lines. */
 const SHORT = 100
@@ -25,6 +26,18 @@ export function quote(text: string): string {
     if (code === QUOTE || code === BACKSLASH) isPlain = false
   }
   return isPlain ? `"${text}"` : `"${text.replace(/["\\]/g, '\\$&')}"`
+}
+
+/** As `JSON.stringify`, of a string: at a third of its cost where the string is short and has nothing to escape. */
+export function quoteExactly(text: string): string {
+  const { length } = text
+  if (length > SHORT) return JSON.stringify(text)
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at)
+    if (code < FIRST_PLAIN || code === QUOTE || code === BACKSLASH || code >= FIRST_SURROGATE)
+      return JSON.stringify(text)
+  }
+  return `"${text}"`
 }
 
 /** JSON text by `JSON.stringify`; where that throws, by `safe`; where that throws too, a text that says so. */
