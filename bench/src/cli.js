@@ -122,7 +122,7 @@ async function measure(options, scratch) {
       onFailure: error => {
         clearProgress()
         console.error(`bench: ${error.message}`)
-        run.failures.push(error.message)
+        run.failures.push(error.message.split('\n')[0])
       }
     })
     clearProgress()
@@ -183,7 +183,7 @@ async function report(run) {
 
 function warningOf({ options, failures }) {
   const quick = options.quick ? ['A quick run: it shows that everything works, and measures little.'] : []
-  return [...quick, ...failures.map(failure => `Failed: ${failure.split('\n')[0]}`)].join(' ')
+  return [...quick, ...failures.map(failure => `Failed: ${failure}`)].join(' ')
 }
 
 module.exports = { main }
