@@ -35,7 +35,8 @@ function section(run, name, heading) {
 
 function provenance(run) {
   const machine = Object.entries(run.machine).map(([name, value]) => `${name}: ${value}`)
-  const failures = run.failures.length === 0 ? '' : ` Measurements that gave no result: ${[...new Set(run.failures)].join('; ')}.`
+  const failures =
+    run.failures.length === 0 ? '' : ` Measurements that gave no result: ${[...new Set(run.failures)].join('; ')}.`
   return `Run of ${run.startedAt.slice(0, 10)}, medians of ${run.options.rounds} interleaved rounds. ${machine.join('; ')}.${failures}`
 }
 
