@@ -19,4 +19,7 @@ inline uint64_t RealtimeNs() { return ClockNs(CLOCK_REALTIME); }
 // Nanoseconds of a clock that never steps; for durations and deadlines.
 inline uint64_t MonotonicNs() { return ClockNs(CLOCK_MONOTONIC); }
 
+// As MonotonicNs, also while the machine is suspended.
+inline uint64_t BootNs() { return ClockNs(CLOCK_BOOTTIME); }
+
 }  // namespace shardlog::platform

@@ -72,29 +72,30 @@ double TickClock::Synchronize() {
   for (int i = 0; i < kReadings; i++) {
     const uint64_t before = Ticks();
     const uint64_t now = RealtimeNs();
-    const uint64_t monotonic = MonotonicNs();
+    // The counter may go on while the machine is suspended.
+    const uint64_t since_boot = BootNs();
     base_ms_ = static_cast<double>(now) / kNsPerMs;
     window_ticks_ = 0;
     if (Ticks() - before > kLongestReadingTicks) continue;
     base_ticks_ = before;
-    Calibrate(before, monotonic);
+    Calibrate(before, since_boot);
     break;
   }
   return Whole(base_ms_);
 }
 
-void TickClock::Calibrate(uint64_t ticks, uint64_t monotonic_ns) {
-  const uint64_t elapsed = monotonic_ns - rate_ns_;
+void TickClock::Calibrate(uint64_t ticks, uint64_t boot_ns) {
+  const uint64_t elapsed = boot_ns - rate_ns_;
   if (rate_ns_ == 0 || ticks <= rate_ticks_) {
     rate_ticks_ = ticks;
-    rate_ns_ = monotonic_ns;
+    rate_ns_ = boot_ns;
     ms_per_tick_ = 0;
   } else if (elapsed >= kLeastRateNs) {
     ms_per_tick_ =
         static_cast<double>(elapsed) / static_cast<double>(ticks - rate_ticks_) / kNsPerMs;
     if (elapsed >= kMostRateNs) {
       rate_ticks_ = ticks;
-      rate_ns_ = monotonic_ns;
+      rate_ns_ = boot_ns;
     }
   }
   if (ms_per_tick_ == 0) return;

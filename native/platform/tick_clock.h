@@ -21,14 +21,14 @@ class TickClock {
 
  private:
   double Synchronize();
-  void Calibrate(uint64_t ticks, uint64_t monotonic_ns);
+  void Calibrate(uint64_t ticks, uint64_t boot_ns);
 
   uint64_t base_ticks_ = 0;
   double base_ms_ = 0;
   double ms_per_tick_ = 0;     // 0: not known yet
   uint64_t window_ticks_ = 0;  // for how long a reading of the kernel's clock is good
   uint64_t rate_ticks_ = 0;    // what the rate is measured from
-  uint64_t rate_ns_ = 0;       // monotonic; 0: nothing yet
+  uint64_t rate_ns_ = 0;       // since boot; 0: nothing yet
 };
 
 }  // namespace shardlog::platform
