@@ -13,7 +13,7 @@ import {
 } from './record-payload'
 import * as wire from './wire'
 
-export type ToFields = (values: readonly unknown[]) => object
+type ToFields = (values: readonly unknown[]) => object
 
 const NO_VALUES: readonly unknown[] = []
 const NO_DEFINITIONS: readonly Definition[] = []
@@ -86,6 +86,7 @@ const MUCH_ROOM = 16 * 1024
 const UNUSED_SHIFT = 7
 /** Memory for a text that is kept for the next one. */
 const KEPT_BYTES = 256 * 1024
+/** Up to here a loop over the bytes of a record is quicker than a call of Buffer's. */
 const LONGEST_LOOP = 256
 
 const noop = (): void => {}
@@ -423,7 +424,7 @@ function putBundle(
   return end + made.bytes.copy(target, end, from, made.end)
 }
 
-/** By a loop, which for a short record is quicker than a call of Buffer's: destinations that share a record do this for each. */
+/** Destinations that share a record do this for each. */
 function copyRecord(target: Buffer, at: number, { bytes, end }: RecordPayload, from: number): number {
   if (end - from > LONGEST_LOOP) return at + bytes.copy(target, at, from, end)
   for (let i = from; i < end; i++) target[at + i - from] = bytes[i]!

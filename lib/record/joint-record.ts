@@ -1,5 +1,4 @@
-import { type RecordEncoder, type ToFields, told } from './encode'
-import type { LineNode } from './line-tree'
+import { type RecordEncoder, told } from './encode'
 import { IMPOSSIBLE, type LineStyle, NO_SEGMENT, OWN_START, RecordPayload } from './record-payload'
 
 /** Makes each record once for the logs of several encoders. `close` does not close these. */
@@ -19,27 +18,13 @@ export function jointEncoder(encoders: readonly RecordEncoder[]): RecordEncoder 
     return true
   }
 
-  function ofFields(
-    style: LineStyle,
-    time: number,
-    timeText: string,
-    fields: object | null,
-    message: unknown
-  ): boolean {
+  const ofFields: RecordEncoder['record'] = (style, time, timeText, fields, message) => {
     payload.aimAside()
     const end = payload.ofFields(OWN_START, 0, NO_SEGMENT, style, time, timeText, fields, message)
     return end === IMPOSSIBLE ? text(time, style.line(time, timeText, fields, message)) : takeAll(style)
   }
 
-  function ofValues(
-    style: LineStyle,
-    time: number,
-    timeText: string,
-    node: LineNode,
-    toFields: ToFields,
-    values: readonly unknown[],
-    message: string
-  ): boolean {
+  const ofValues: RecordEncoder['event'] = (style, time, timeText, node, toFields, values, message) => {
     payload.aimAside()
     const end = payload.ofValues(OWN_START, 0, NO_SEGMENT, style, time, timeText, node, values, message)
     return end === IMPOSSIBLE ? text(time, style.line(time, timeText, toFields(values), message)) : takeAll(style)

@@ -250,12 +250,11 @@ export class RecordPayload {
   }
 
   #putPrimitive(at: number, value: Primitive, quote: Quote): number {
-    let end = putCommon(this.#bytes, this.#view, at, this.#limit, value)
+    const end = putCommon(this.#bytes, this.#view, at, this.#limit, value)
     if (end !== UNCOMMON) return end
     if (typeof value === 'string') return this.#putString(at, value, quote)
     this.#ensure(at, FIXED_BYTES)
-    end = putCommon(this.#bytes, this.#view, at, this.#limit, value)
-    return end
+    return putCommon(this.#bytes, this.#view, at, this.#limit, value)
   }
 
   #putValue(at: number, value: unknown, style: LineStyle): number {
@@ -430,11 +429,7 @@ export class RecordPayload {
   ): number {
     let end = from
     const { kind, bindings } = style
-    const { recent } = node
-    const template =
-      recent !== null && recent.kind === kind && recent.message === text
-        ? recent
-        : style.tree.template(node, kind, text)
+    const template = style.tree.template(node, kind, text)
     if (template === null) return IMPOSSIBLE
     if (template.message === null || kind.timeForm === TIME_TEXT) {
       end = this.#putRest(end, style, timeText, template, text)

@@ -273,47 +273,58 @@ TEST(DirectRoute, TheLeaseTellsWhereJavaScriptMayWrite) {
   EXPECT_LT(words[producer->js_words()[0]], 8);
 }
 
-// Writes as JavaScript does: behind the last entry, then what Publish is to know.
-bool PublishFromJavaScript(Producer* producer, uint8_t* arena_buffer, const int32_t* words,
-                           const std::string& payload, uint32_t time_at = 0) {
-  int32_t* lease = producer->js_words();
-  const int32_t offset = words[lease[0]];
-  if (offset < 8) return false;
-  uint8_t* segment = arena_buffer + lease[2];
-  std::memcpy(segment + offset + 4, payload.data(), payload.size());
-  lease[6] = offset + 4 + static_cast<int32_t>(payload.size());
-  lease[7] = time_at == 0 ? 0 : offset + 4 + static_cast<int32_t>(time_at);
-  producer->Publish();
-  return lease[6] == 0;
-}
+// Writes into a renewed lease as JavaScript does.
+class JavaScript {
+ public:
+  JavaScript(Rig& rig, Producer* producer)
+      : producer_(producer),
+        words_(reinterpret_cast<const int32_t*>(rig.arena().control())),
+        lease_(producer->js_words()) {
+    EXPECT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
+    segment_ = rig.arena().shard_data(lease_[1] / 2, lease_[1] % 2) + lease_[2];
+  }
+
+  // Behind the last entry, then what Publish is to know.
+  bool Publish(const std::string& payload, int32_t time_at = 0) {
+    const int32_t start = offset() + 4;
+    if (offset() < 8) return false;
+    std::memcpy(segment_ + start, payload.data(), payload.size());
+    lease_[6] = start + static_cast<int32_t>(payload.size());
+    lease_[7] = time_at == 0 ? 0 : start + time_at;
+    producer_->Publish();
+    return lease_[6] == 0;
+  }
+
+  int32_t offset() const { return words_[lease_[0]]; }
+  const uint8_t* first_entry() const { return segment_ + 8; }
+
+ private:
+  Producer* const producer_;
+  const int32_t* const words_;
+  int32_t* const lease_;
+  uint8_t* segment_;
+};
 
 TEST(DirectRoute, PublishesWhatJavaScriptHasWritten) {
   Rig rig(2);
   const auto producer = rig.NewProducer();
-  const auto* words = reinterpret_cast<const int32_t*>(rig.arena().control());
-  ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
-  const int32_t* lease = producer->js_words();
-  uint8_t* buffer = rig.arena().shard_data(lease[1] / 2, lease[1] % 2);
-  EXPECT_TRUE(PublishFromJavaScript(producer.get(), buffer, words, "first"));
-  EXPECT_TRUE(PublishFromJavaScript(producer.get(), buffer, words, "second"));
+  JavaScript script(rig, producer.get());
+  EXPECT_TRUE(script.Publish("first"));
+  EXPECT_TRUE(script.Publish("second"));
   EXPECT_EQ(producer->accepted(), 2u);
-  EXPECT_EQ(words[lease[0]], 8 + 4 + 5 + 4 + 6);
-  const uint8_t* entry = buffer + lease[2] + 8;
-  EXPECT_EQ(format::Load<uint32_t>(entry), 5u);
-  EXPECT_EQ(std::memcmp(entry + 4, "first", 5), 0);
+  EXPECT_EQ(script.offset(), 8 + 4 + 5 + 4 + 6);
+  EXPECT_EQ(format::Load<uint32_t>(script.first_entry()), 5u);
+  EXPECT_EQ(std::memcmp(script.first_entry() + 4, "first", 5), 0);
 }
 
 TEST(DirectRoute, PutsTheTimeWhereItIsToldTo) {
   Rig rig(2);
   const auto producer = rig.NewProducer();
-  const auto* words = reinterpret_cast<const int32_t*>(rig.arena().control());
-  ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
-  const int32_t* lease = producer->js_words();
-  uint8_t* buffer = rig.arena().shard_data(lease[1] / 2, lease[1] % 2);
+  JavaScript script(rig, producer.get());
   const double before = std::floor(static_cast<double>(platform::RealtimeNs()) / 1e6);
-  ASSERT_TRUE(PublishFromJavaScript(producer.get(), buffer, words, std::string(20, 'x'), 3));
+  ASSERT_TRUE(script.Publish(std::string(20, 'x'), 3));
   const double after = std::floor(static_cast<double>(platform::RealtimeNs()) / 1e6);
-  const uint8_t* payload = buffer + lease[2] + 8 + 4;
+  const uint8_t* payload = script.first_entry() + 4;
   const auto time = format::Load<double>(payload + 3);
   // A reading of another counter may be a moment ahead.
   EXPECT_GE(time, before - 1);

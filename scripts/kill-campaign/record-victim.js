@@ -3,22 +3,10 @@
 // As victim.js, with a structured logger. A record is known to be accepted where the destination has not counted it as
 // dropped; if it has, the record is said again. Run as `node record-victim.js JSON`.
 
-const fs = require('node:fs')
-const path = require('node:path')
-const { Worker, isMainThread, workerData } = require('node:worker_threads')
-const { random } = require('./entry')
+const { isMainThread, job, logUntilKilled, pause, rand, thread } = require('./doomed')
 const { Speaker, optionsOf } = require('./records')
 
-const job = isMainThread ? JSON.parse(process.argv[2]) : workerData.job
-const thread = isMainThread ? 0 : workerData.thread
 const shardlog = require(job.packageRoot)
-
-const rand = random(job.seed * 97 + thread)
-const nothing = new Int32Array(new SharedArrayBuffer(4))
-
-function pause(ms) {
-  Atomics.wait(nothing, 0, 0, ms)
-}
 
 /** Dropped lines are counted for all threads together, so that only a thread by itself may drop some and know which. */
 function speakerThatKnows(speaker, destination) {
@@ -60,20 +48,7 @@ function main() {
   const destination = shardlog.destination(job.config)
   const log = shardlog(optionsOf(shardlog, job.variant, job.round, thread), destination)
   const say = speakerThatKnows(new Speaker(log, job.seed + thread, job.largest), destination)
-  const ledger = fs.openSync(path.join(job.ledgers, `${job.round}-${thread}`), 'w')
-  const accepted = Buffer.alloc(8)
-  fs.writeSync(ledger, accepted, 0, 8, 0)
-  if (isMainThread) {
-    for (let i = 1; i <= job.workers; i++) new Worker(__filename, { workerData: { job, thread: i } })
-    fs.writeSync(1, 'logging\n')
-  }
-  for (let number = 0; ; ) {
-    const batch = 1 + Math.floor(rand() * job.batch)
-    for (let i = 0; i < batch; i++) say(number++)
-    accepted.writeBigUInt64LE(BigInt(number))
-    fs.writeSync(ledger, accepted, 0, 8, 0)
-    act(destination, log, number)
-  }
+  logUntilKilled(__filename, say, number => act(destination, log, number))
 }
 
 main()
