@@ -86,7 +86,9 @@ const MUCH_ROOM = 16 * 1024
 const UNUSED_SHIFT = 7
 /** Memory for a text that is kept for the next one. */
 const KEPT_BYTES = 256 * 1024
-/** Up to here a loop over the bytes of a record is quicker than a call of Buffer's. */
+/** Words lie in slots of 64 bytes, which is this power of two in words. */
+const SLOT_SHIFT = 4
+/** Up to here a loop over bytes is quicker than a call of Buffer's. */
 const LONGEST_LOOP = 256
 
 const noop = (): void => {}
@@ -112,8 +114,9 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
   const lease: Int32Array = direct?.lease ?? new Int32Array(LEASE_WORDS)
   const words: Int32Array = direct?.words ?? new Int32Array(1)
   const buffers: ArrayBuffer[] = []
-  // Kept, once made: a logger in its stride makes no garbage.
-  const known = new Map<number, Segment>()
+  // Kept, once made, by their slots: a logger in its stride makes no garbage. No map, nor another call of a thing that is called as rarely as this:
+  // microseconds each, because none of its code is in the caches.
+  const known: (Segment | undefined)[] = []
   let leased: Buffer = Buffer.alloc(0)
   let leasedView = new DataView(leased.buffer)
   let scratch = leased
@@ -132,14 +135,15 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
 
   /** The leased segment's memory; offsets in it are those of its word. */
   function look(): Segment {
-    const index = lease[BUFFER]!
-    const seen = known.get(lease[WORD]!)
+    const slot = lease[WORD]! >> SLOT_SHIFT
+    const seen = known[slot]
     // A lease of several segments in a row is longer.
-    if (seen?.bytes.length === lease[LIMIT]!) return seen
+    if (seen !== undefined && seen.bytes.length === lease[LIMIT]!) return seen
+    const index = lease[BUFFER]!
     buffers[index] ??= direct!.buffer(index)
     const bytes = Buffer.from(buffers[index], lease[START]!, lease[LIMIT]!)
     const made = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
-    known.set(lease[WORD]!, made)
+    known[slot] = made
     return made
   }
 
@@ -150,7 +154,7 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
     leasedView = view
     serial = lease[SERIAL]!
     segment = ++segments
-    defined.clear()
+    if (defined.size > 0) defined.clear()
   }
 
   /**
@@ -166,7 +170,8 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
 
   /** Whether the leased segment has not been told of it. */
   function isUnknown(definition: Definition | null): definition is Definition {
-    return definition !== null && definition.definedIn !== segment && !defined.has(definition.id)
+    if (definition === null || definition.definedIn === segment) return false
+    return defined.size === 0 || !defined.has(definition.id)
   }
 
   /** What a record refers to and its segment has not been told. */
@@ -248,17 +253,17 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
    * The first record of a logger in a segment: begins a bundle at `at` of the leased segment, with the logger's bindings and, if there is one,
    * the template that the record is expected to have. Where the record goes then; `at` if there is no room, or the bindings are no text.
    */
-  function beginBundle({ id, text }: Definition, expected: Definition | null, at: number, limit: number): number {
+  function beginBundle(bindings: Definition, expected: Definition | null, at: number, limit: number): number {
+    const { id, text } = bindings
     if (text === null) return at
     const size = UTF8_BYTES * text.length + (expected === null ? 0 : expected.bytes.length)
     if (at + BUNDLE_DEFINITIONS + DEFINITION_BODY + size > limit) return at
     leased[at] = KIND_BUNDLE
     leased[at + 1] = expected === null ? 1 : 2
     let end = at + BUNDLE_DEFINITIONS
-    if (expected !== null) {
-      leased.set(expected.bytes, end)
-      end += expected.bytes.length
-    }
+    if (expected !== null) end = copyBytes(leased, end, expected.bytes, 0, expected.bytes.length)
+    // Of a logger that lives longer than a segment the bytes are made.
+    if (bindings.definedIn !== 0) return copyBytes(leased, end, bindings.bytes, 0, bindings.bytes.length)
     const length = leased.write(text, end + DEFINITION_BODY)
     leasedView.setUint32(end + DEFINITION_ID, id, true)
     leased[end + DEFINITION_WHAT] = DEFINE_STRING
@@ -425,7 +430,11 @@ function putBundle(
 }
 
 /** Destinations that share a record do this for each. */
-function copyRecord(target: Buffer, at: number, { bytes, end }: RecordPayload, from: number): number {
+const copyRecord = (target: Buffer, at: number, { bytes, end }: RecordPayload, from: number): number =>
+  copyBytes(target, at, bytes, from, end)
+
+/** Where the bytes [from, end) end in `target`, having been copied to `at`. */
+function copyBytes(target: Buffer, at: number, bytes: Buffer, from: number, end: number): number {
   if (end - from > LONGEST_LOOP) return at + bytes.copy(target, at, from, end)
   for (let i = from; i < end; i++) target[at + i - from] = bytes[i]!
   return at + end - from

@@ -10,7 +10,6 @@
 namespace shardlog::engine {
 namespace {
 
-constexpr uint32_t kThresholdPct = 90;
 constexpr long kLargeEntryPollNs = 50'000;
 
 }  // namespace
@@ -32,7 +31,7 @@ bool BufferSets::NearlyFull(uint64_t generation) const {
   for (uint32_t shard = 0; shard < g.num_shards; shard++) {
     const ClaimState claim = arena_->claim(generation, shard).Read();
     if (!claim.Accepts(generation)) continue;
-    if (claim.full() || claim.claimed() * 100 >= g.segments_per_shard * kThresholdPct) return true;
+    if (claim.full() || g.IsNearlyFull(claim.claimed())) return true;
   }
   return false;
 }
@@ -79,7 +78,7 @@ uint32_t BufferSets::SegmentsFor(uint64_t bytes) const {
   return static_cast<uint32_t>(std::min<uint64_t>(segments, g.segments_per_shard));
 }
 
-ClaimResult BufferSets::Claim(uint64_t generation, uint32_t shard, uint32_t segments,
+ClaimResult BufferSets::Claim(uint64_t generation, uint32_t shard, RunLength length,
                               uint32_t producer, Lease* lease) {
   const Geometry& g = geometry();
   ClaimWord& word = arena_->claim(generation, shard);
@@ -88,25 +87,30 @@ ClaimResult BufferSets::Claim(uint64_t generation, uint32_t shard, uint32_t segm
     if (!seen.Accepts(generation)) return ClaimResult::kStartOver;
     if (seen.full()) return ClaimResult::kShardFull;
     const uint32_t first = seen.claimed();
-    if (g.segments_per_shard - first < segments) {
+    if (g.segments_per_shard - first < length.least) {
       const uint32_t order = NextFullOrder(generation, shard);
       if (word.Change(&seen, seen.WithFull(order))) return ClaimResult::kShardFull;
       continue;
     }
-    uint32_t skip_to = 0;
-    if (!FindUnleased(generation, shard, first, segments, &skip_to)) {
-      if (word.Change(&seen, seen.WithClaimed(skip_to))) seen = seen.WithClaimed(skip_to);
+    // Whoever crosses the threshold swaps the set: of a longer run there, little would be used.
+    const uint32_t below = std::max(g.segments_below_threshold(), first) - first;
+    const uint32_t wanted = std::max(length.least, std::min(length.most, below));
+    const uint32_t segments = CountUnleased(generation, shard, first, wanted);
+    if (segments < length.least) {
+      const ClaimState behind = seen.WithClaimed(first + segments + 1);
+      if (word.Change(&seen, behind)) seen = behind;
       continue;
     }
     if (!word.Change(&seen, seen.WithClaimed(first + segments))) continue;
-    return LeaseRun(generation, shard, first, segments, producer, lease);
+    return LeaseRun(generation, shard, first, {length.least, segments}, producer, lease);
   }
 }
 
-// Leases the segments [first, first + segments), which this thread has just claimed.
-ClaimResult BufferSets::LeaseRun(uint64_t generation, uint32_t shard, uint32_t first,
-                                 uint32_t segments, uint32_t producer, Lease* lease) {
+// Leases the segments [first, first + run.most), which this thread has just claimed.
+ClaimResult BufferSets::LeaseRun(uint64_t generation, uint32_t shard, uint32_t first, RunLength run,
+                                 uint32_t producer, Lease* lease) {
   const Geometry& g = geometry();
+  const uint32_t segments = run.most;
   if (!TakeRun(generation, shard, first, segments, producer)) return ClaimResult::kStartOver;
   SegmentSlot& slot = arena_->slot(generation, shard, first);
   // The second reading: a claimer that slept through a seal and a recycle finds out here (I4).
@@ -120,6 +124,7 @@ ClaimResult BufferSets::LeaseRun(uint64_t generation, uint32_t shard, uint32_t f
   slot.producer = producer;
   // [MM counter] relaxed: only the lessee writes it; accept publishes it.
   slot.span.store(segments, std::memory_order_relaxed);
+  slot.needed.store(run.least, std::memory_order_relaxed);  // [MM counter] relaxed: the same
   const bool whole_shard = segments == g.segments_per_shard;
   lease->slot = &slot;
   lease->data = arena_->segment(generation, shard, first);
@@ -144,16 +149,13 @@ uint32_t BufferSets::NextFullOrder(uint64_t generation, uint32_t shard) const {
   return highest + 1;
 }
 
-// Whether nobody leases any of the segments [first, first + segments). If somebody does, *skip_to
-// is the first segment behind the last leased one.
-bool BufferSets::FindUnleased(uint64_t generation, uint32_t shard, uint32_t first,
-                              uint32_t segments, uint32_t* skip_to) const {
-  for (uint32_t i = first + segments; i-- > first;) {
-    if (arena_->slot(generation, shard, i).Lessee() == 0) continue;
-    *skip_to = i + 1;
-    return false;
-  }
-  return true;
+// How many of the `most` segments from `first` on nobody leases, up to the first that somebody
+// does.
+uint32_t BufferSets::CountUnleased(uint64_t generation, uint32_t shard, uint32_t first,
+                                   uint32_t most) const {
+  uint32_t count = 0;
+  while (count < most && arena_->slot(generation, shard, first + count).Lessee() == 0) count++;
+  return count;
 }
 
 // Leases every segment of a claimed run and opens the first. False, with nothing held, if the set
@@ -227,9 +229,9 @@ std::vector<SealedSegment> BufferSets::Seal(uint64_t generation, uint64_t patien
 }
 
 void BufferSets::AwaitLargeEntry(const SegmentSlot& slot, uint64_t deadline_ns) const {
-  // [MM counter] relaxed: see SegmentSlot::span.
+  // [MM counter] relaxed: see SegmentSlot::needed.
   while (slot.Peek().bits == format::kBlockHeaderBytes &&
-         slot.span.load(std::memory_order_relaxed) > 1 && slot.Lessee() != 0 &&  // [MM counter]
+         slot.needed.load(std::memory_order_relaxed) > 1 && slot.Lessee() != 0 &&  // [MM counter]
          platform::MonotonicNs() < deadline_ns) {
     const timespec pause{0, kLargeEntryPollNs};
     nanosleep(&pause, nullptr);

@@ -15,12 +15,18 @@ struct Lease {
   SegmentSlot* slot = nullptr;
   uint8_t* data = nullptr;  // the segment's first byte
   uint32_t limit = 0;       // no entry ends behind this offset
-  uint32_t span = 0;        // segments; 0: none held, slot refuses every accept
+  uint32_t span = 0;        // segments in a row; 0: none held, slot refuses every accept
   uint64_t generation = 0;
   uint32_t shard = 0;
   uint32_t segment = 0;
 
   bool held() const { return span != 0; }
+};
+
+// How many segments in a row to claim.
+struct RunLength {
+  uint32_t least;  // what the entry takes that the lease is wanted for
+  uint32_t most;   // where that many are to be had below the fill threshold
 };
 
 enum class ClaimResult { kLeased, kShardFull, kStartOver };
@@ -76,9 +82,9 @@ class BufferSets {
   // How many segments an entry of `bytes` payload needs for itself.
   uint32_t SegmentsFor(uint64_t bytes) const;
 
-  // Claims `segments` of a shard for `producer`. On kLeased *lease is filled in; on kStartOver the
+  // Claims segments of a shard for `producer`. On kLeased *lease is filled in; on kStartOver the
   // generation is over, or about to be: read active() again.
-  ClaimResult Claim(uint64_t generation, uint32_t shard, uint32_t segments, uint32_t producer,
+  ClaimResult Claim(uint64_t generation, uint32_t shard, RunLength length, uint32_t producer,
                     Lease* lease);
 
   // Gives a lease up. No-op if none is held.
@@ -103,10 +109,9 @@ class BufferSets {
  private:
   uint32_t Claimed(uint64_t generation, uint32_t shard) const;
   uint32_t NextFullOrder(uint64_t generation, uint32_t shard) const;
-  ClaimResult LeaseRun(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
+  ClaimResult LeaseRun(uint64_t generation, uint32_t shard, uint32_t first, RunLength run,
                        uint32_t producer, Lease* lease);
-  bool FindUnleased(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
-                    uint32_t* skip_to) const;
+  uint32_t CountUnleased(uint64_t generation, uint32_t shard, uint32_t first, uint32_t most) const;
   bool TakeRun(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
                uint32_t producer) const;
   void GiveRunBack(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments) const;

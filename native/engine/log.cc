@@ -12,6 +12,8 @@
 namespace shardlog::engine {
 namespace {
 
+constexpr uint64_t kLongestRunBytes = 1u << 20;
+
 uint64_t RandomStream() {
   std::random_device device;
   return uint64_t{device()} << 32 | device();
@@ -134,7 +136,7 @@ std::shared_ptr<Producer> Log::Attach() {
   const std::lock_guard<std::mutex> lock(mutex_);
   auto producer = std::make_shared<Producer>(sets_, signals_, config_, next_producer_++);
   producers_.push_back(producer);
-  UpdateCrowded();
+  UpdateLeases();
   return producer;
 }
 
@@ -153,7 +155,7 @@ void Log::Detach(const std::shared_ptr<Producer>& producer) {
     AddCounters(*gone, &past_);
     return true;
   });
-  UpdateCrowded();
+  UpdateLeases();
 }
 
 std::shared_ptr<Producer> Log::AttachDropping() {
@@ -169,15 +171,24 @@ size_t Log::producers() const {
   return producers_.size();
 }
 
-// A thread that keeps its lease while idle keeps a segment (one per shard under round-robin) from
-// the others, so only so many may.
-void Log::UpdateCrowded() {
+// A thread that keeps its lease while idle keeps segments (in each shard under round-robin) from
+// the others, so only so many may, and runs are as long as leaves seven eighths of the set to
+// whoever logs.
+void Log::UpdateLeases() {
   const Geometry& g = sets_->geometry();
   const size_t leases =
-      config_.shard_selection == ShardSelection::kAffinity ? 1 : config_.num_shards;
+      producers_.size() *
+      (config_.shard_selection == ShardSelection::kAffinity ? 1 : config_.num_shards);
   // [MM counter] relaxed: a policy, not a protocol.
-  signals_->crowded.store(producers_.size() * leases > g.segments_per_set() / 2,
-                          std::memory_order_relaxed);
+  signals_->crowded.store(leases > g.segments_per_set() / 2, std::memory_order_relaxed);
+  // Records are told anew in each lease what they refer to. Entries have nothing to gain, and
+  // make a block of each lease, of which a damaged sector costs the whole.
+  if (config_.content != Content::kRecords) return;
+  const auto run = static_cast<uint32_t>(
+      std::min<size_t>({kLongestRunBytes / g.segment_bytes, g.segments_per_shard / 4,
+                        g.segments_per_set() / (8 * std::max<size_t>(leases, 1))}));
+  // [MM counter] relaxed: the same.
+  signals_->longest_run.store(std::max(run, 1u), std::memory_order_relaxed);
 }
 
 IoStatus Log::Close() {

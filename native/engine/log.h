@@ -95,7 +95,7 @@ class Log {
   Log(const Config& config, std::unique_ptr<io::Stream> stream, const RecoveryReport& recovered);
   static std::shared_ptr<Log> OpenLocked(const Config& config, std::unique_ptr<LogFile>&& file);
   void Start(const RecoveryReport& recovered);
-  void UpdateCrowded();
+  void UpdateLeases();
 
   const Config config_;
   std::shared_ptr<BufferSets> sets_;

@@ -60,8 +60,8 @@ bool Producer::AppendSlow(Lease* lease, const void* bytes, size_t size) {
   if (detached_ || signals_->IsClosed()) return Drop(nullptr);
   for (;;) {
     if (AppendToLease(lease, bytes, size)) {
-      // A run of segments is too much to keep from others until this thread logs again.
-      if (lease->span > 1) sets_->Release(lease);
+      // What a large entry takes is too much to keep from others until this thread logs again.
+      if (sets_->SegmentsFor(size) > 1) sets_->Release(lease);
       RelinquishIfCrowded(lease);
       PublishLease();
       return true;
@@ -133,15 +133,18 @@ bool Producer::AwaitProgress(uint32_t epoch, uint64_t deadline_ns) {
 // One round of *acquire* in docs/memory-model.md.
 Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
   uint32_t fresh_left = segments > 1 ? kFreshGenerationsLarge : kFreshGenerations;
+  // [MM counter] relaxed: a policy, not a protocol.
+  const uint32_t longest = signals_->longest_run.load(std::memory_order_relaxed);
+  const RunLength length{segments, segments > 1 ? segments : longest};
   for (;;) {
     if (signals_->IsClosed()) return Outcome::kClosed;
     const uint64_t generation = sets_->active();
     bool start_over = false;
-    if (ScanShards(generation, lease, segments, &start_over)) {
+    if (ScanShards(generation, lease, length, &start_over)) {
       const ClaimState claim = sets_->arena().claim(generation, lease->shard).Read();
       // The threshold: let the flusher have the set while there is still room in it.
-      if (claim.claimed() * 10 >= sets_->geometry().segments_per_shard * 9 &&
-          sets_->recycled() == generation && sets_->TrySwap(generation)) {
+      if (sets_->geometry().IsNearlyFull(claim.claimed()) && sets_->recycled() == generation &&
+          sets_->TrySwap(generation)) {
         signals_->work.Signal();
       }
       return Outcome::kHeld;
@@ -158,14 +161,14 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
   }
 }
 
-bool Producer::ScanShards(uint64_t generation, Lease* lease, uint32_t segments, bool* start_over) {
+bool Producer::ScanShards(uint64_t generation, Lease* lease, RunLength length, bool* start_over) {
   const uint32_t shards = sets_->geometry().num_shards;
   // Round-robin begins with the lease's own shard, affinity with the thread's.
   const uint32_t first =
       leases_.size() == 1 ? home_shard_ : static_cast<uint32_t>(lease - leases_.data());
   for (uint32_t i = 0; i < shards; i++) {
     const uint32_t shard = (first + i) % shards;
-    switch (sets_->Claim(generation, shard, segments, id_, lease)) {
+    switch (sets_->Claim(generation, shard, length, id_, lease)) {
       case ClaimResult::kLeased:
         return true;
       case ClaimResult::kStartOver:
@@ -200,7 +203,8 @@ void Producer::PublishLease() {
 void Producer::RelinquishIfCrowded(Lease* lease) {
   // [MM counter] relaxed: a policy, not a protocol.
   if (!lease->held() || !signals_->crowded.load(std::memory_order_relaxed)) return;
-  relinquished_[static_cast<size_t>(lease - leases_.data())] = *lease;
+  // Of a run, which was leased before it got crowded, the other segments may go to somebody else.
+  if (lease->span == 1) relinquished_[static_cast<size_t>(lease - leases_.data())] = *lease;
   sets_->Release(lease);
 }
 

@@ -25,6 +25,8 @@ struct Signals {
   std::atomic<bool> closed{false};
   // More threads log than the sets have segments to spare: leases are given up after each call.
   std::atomic<bool> crowded{false};
+  // Segments in a row that a lease may have beyond what an entry takes.
+  std::atomic<uint32_t> longest_run{1};
 
   // [MM closed] acquire: pairs with the store in Log::Close.
   bool IsClosed() const { return closed.load(std::memory_order_acquire); }
@@ -180,7 +182,7 @@ class alignas(64) Producer {
   bool Drop(Counter* reason);
   Outcome Acquire(Lease* lease, size_t size);
   Outcome ClaimSomewhere(Lease* lease, uint32_t segments);
-  bool ScanShards(uint64_t generation, Lease* lease, uint32_t segments, bool* start_over);
+  bool ScanShards(uint64_t generation, Lease* lease, RunLength length, bool* start_over);
   bool AwaitProgress(uint32_t epoch, uint64_t deadline_ns);
   void PublishLease();
   uint64_t JsAccepted() const;

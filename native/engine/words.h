@@ -27,8 +27,8 @@ struct OffsetState {
   bool has_entries() const { return offset() > format::kBlockHeaderBytes; }
 };
 
-// One segment's slot in the arena, alone in its cache line. The lessee writes the times, span and
-// producer, before its first accept, and the flusher reads them after it saw an accepted entry.
+// One segment's slot in the arena, alone in its cache line. The lessee writes what is behind the
+// two words, before its first accept, and the flusher reads it after it saw an accepted entry.
 //
 // Both words are 32 bits wide because JavaScript accepts entries with Atomics.compareExchange on
 // the first of them.
@@ -116,12 +116,14 @@ struct alignas(64) SegmentSlot {
   std::atomic<uint32_t> lessee_;  // producer id, 0: none
 
  public:
-  uint64_t claimed_time;   // ns since the epoch
-  uint64_t released_time;  // written before the release; 0 while leased
-  // Segments of this claim. Atomic because the flusher looks, before any accept, for large entries
-  // that are being copied; relaxed because it only decides whether to wait a little.
-  std::atomic<uint32_t> span;
-  uint32_t producer;  // who claimed it in this generation
+  uint64_t claimed_time;       // ns since the epoch
+  uint64_t released_time;      // written before the release; 0 while leased
+  std::atomic<uint32_t> span;  // segments of this claim
+  uint32_t producer;           // who claimed it in this generation
+  // Segments that the entry takes for which they were claimed. Atomic because the flusher looks,
+  // before any accept, for large entries that are being copied; relaxed because it only decides
+  // whether to wait a little.
+  std::atomic<uint32_t> needed;
 };
 static_assert(sizeof(SegmentSlot) == 64);
 

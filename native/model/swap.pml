@@ -4,7 +4,8 @@
  * the engine; a producer may be suspended between any two of them for ever, which is what interleaving means here.
  *
  * Abstractions. A segment holds CAP entries; `offset` 0 is "free", 1 stands for the 8 of the format (leased, empty) and
- * 1 + n for n accepted entries. An entry is one cell; a large one has a second cell in the next segment. A cell holds
+ * 1 + n for n accepted entries. An entry is one cell; a large one has a second cell in the next segment, and entries of a run
+ * of segments lie in the cells of all of them, one after the other. A cell holds
  * 0, TORN (being copied) or who and which entry. The file is what readers would see of it: for each producer the number
  * of the last entry, every one having been checked to be the successor of the one before.
  *
@@ -37,6 +38,9 @@
 #ifndef LARGE_BY /* the producer whose entries take two segments, 0: none */
 #define LARGE_BY 0
 #endif
+#ifndef RUN /* segments in a row that the others lease where so many are to be had */
+#define RUN 1
+#endif
 
 #define NONE 255
 #define TORN 254
@@ -63,6 +67,13 @@ byte lessee[SLOTS];
 byte offset[SLOTS];
 bool sealed[SLOTS];
 byte cell[SLOTS * CAP];
+#if RUN > 1
+byte span[SLOTS]; /* of the lease, told by its first segment; 1 of a large entry's, where there is room for that one alone */
+#define room(at) (CAP * span[at])
+#else
+#define room(at) CAP
+#endif
+#define most(p) (p == LARGE_BY -> 2 : RUN)
 
 byte running = PRODUCERS;
 byte accepted[PRODUCERS + 1];
@@ -137,7 +148,7 @@ inline drawNumber() {
 proctype Producer(byte me) {
   byte calls, need = 1;
   byte leased = NONE, leasedSpan; /* slot of the first leased word, number of words */
-  byte g, shard, visited, claimed, first, taken, number, other, off, fresh;
+  byte g, shard, visited, claimed, segments, first, taken, number, other, off, fresh;
   bool ok, opened, mayDrop;
 
   d_step {
@@ -169,9 +180,9 @@ accept:
   d_step {
     off = offset[leased];
 #ifdef OFFSET_ZERO
-    ok = !sealed[leased] && off < 1 + CAP;
+    ok = !sealed[leased] && off < 1 + room(leased);
 #else
-    ok = !sealed[leased] && off >= 1 && off < 1 + CAP;
+    ok = !sealed[leased] && off >= 1 && off < 1 + room(leased);
 #endif
     if
     :: need == 2 && off != 1 -> ok = false
@@ -186,7 +197,7 @@ accept:
   :: off == 0 /* only under OFFSET_ZERO: the bytes are those of the block header */
   :: else ->
      d_step {
-       assert(lessee[leased] == me); /* I2 */
+       assert(lessee[leased + (off - 1) / CAP] == me); /* I2 */
        cell[leased * CAP + off - 1] = TORN
      }
      if
@@ -200,7 +211,7 @@ accept:
      :: else
      fi;
      d_step {
-       assert(lessee[leased] == me); /* I2 */
+       assert(lessee[leased + (off - 1) / CAP] == me); /* I2 */
        cell[leased * CAP + off - 1] = entry(me, accepted[me] + 1)
      }
   fi;
@@ -223,7 +234,7 @@ accept:
 acquire:
   release();
 startOver:
-  shard = 0; visited = 0; claimed = 0; first = 0; taken = 0; number = 0; mayDrop = false; ok = false;
+  shard = 0; visited = 0; claimed = 0; first = 0; taken = 0; segments = 0; number = 0; mayDrop = false; ok = false;
   if
   :: closed -> goto nextCall /* dropped, counted */
   :: else
@@ -267,9 +278,10 @@ tryShard:
   /* Segments that somebody still leases from an earlier generation are passed over. */
   taken = 0;
   do
-  :: taken < need ->
+  :: taken < most(me) && claimed + taken < SEGMENTS ->
      if
-     :: lessee[slot(g, shard, claimed + taken)] != 0 ->
+     :: lessee[slot(g, shard, claimed + taken)] != 0 && taken >= need -> break
+     :: lessee[slot(g, shard, claimed + taken)] != 0 && taken < need ->
         d_step {
           if
           :: claim[claimWord(g, shard)].gen == g && !claim[claimWord(g, shard)].sealed && !claim[claimWord(g, shard)].marked &&
@@ -284,31 +296,34 @@ tryShard:
      :: lessee[slot(g, shard, claimed + taken)] == 0 -> taken++
      fi
 #ifdef FIRST_WORD_ONLY
-     ; taken = need
+     ; taken = (claimed + most(me) > SEGMENTS -> need : most(me))
 #endif
   :: else -> break
   od;
+#else
+  taken = need;
 #endif
+  segments = taken;
   taken = 0;
   d_step {
     ok = (claim[claimWord(g, shard)].gen == g && !claim[claimWord(g, shard)].sealed && !claim[claimWord(g, shard)].marked &&
           claim[claimWord(g, shard)].claimed == claimed);
     if
     :: ok ->
-       claim[claimWord(g, shard)].claimed = claimed + need;
+       claim[claimWord(g, shard)].claimed = claimed + segments;
        first = slot(g, shard, claimed)
     :: else
     fi;
     claimed = 0
   }
   if
-  :: !ok -> goto tryShard
+  :: !ok -> segments = 0; goto tryShard
   :: else
   fi;
 
   /* Take the lease of every segment claimed, then open the first. A failure means sealed, or held by one about to back out. */
   do
-  :: taken < need ->
+  :: taken < segments ->
      d_step {
 #ifdef FIRST_WORD_ONLY
        ok = (taken > 0 || lessee[first] == 0);
@@ -360,14 +375,14 @@ tryShard:
   d_step {
     leased = first;
 #ifdef FIRST_WORD_ONLY
-    leasedSpan = 1;
-    if
-    :: need == 2 -> leasedSpan = 2
-    :: else
-    fi;
+    leasedSpan = segments;
 #else
     leasedSpan = taken;
 #endif
+#if RUN > 1
+    span[first] = (need == 2 -> 1 : leasedSpan);
+#endif
+    segments = 0;
     first = 0; taken = 0; shard = 0; visited = 0; g = 0; ok = false; opened = false
   }
   goto accept;
@@ -534,9 +549,9 @@ inline writeBlocks() {
         d_step {
           if
 #ifdef PADDING_IN_PLACE
-          :: offset[slot(g, shard, i)] > 1 && offset[slot(g, shard, i)] <= CAP ->
+          :: offset[slot(g, shard, i)] > 1 && offset[slot(g, shard, i)] <= room(slot(g, shard, i)) ->
 #else
-          :: offset[slot(g, shard, i)] > 1 && offset[slot(g, shard, i)] <= CAP && lessee[slot(g, shard, i)] == 0 ->
+          :: offset[slot(g, shard, i)] > 1 && offset[slot(g, shard, i)] <= room(slot(g, shard, i)) && lessee[slot(g, shard, i)] == 0 ->
 #endif
              cell[slot(g, shard, i) * CAP + offset[slot(g, shard, i)] - 1] = TRAILER;
              ok = true

@@ -33,7 +33,8 @@ bool Put(const Lease& lease, const std::string& entry) {
 Lease MustClaim(Rig& rig, uint64_t generation, uint32_t shard, uint32_t segments,
                 uint32_t producer) {
   Lease lease;
-  EXPECT_EQ(rig.sets().Claim(generation, shard, segments, producer, &lease), ClaimResult::kLeased);
+  EXPECT_EQ(rig.sets().Claim(generation, shard, {segments, segments}, producer, &lease),
+            ClaimResult::kLeased);
   return lease;
 }
 
@@ -41,16 +42,16 @@ TEST(Claim, HandsOutSegmentsInOrderUntilTheShardIsFull) {
   Rig rig;
   for (uint32_t i = 0; i < kSegments; i++) EXPECT_EQ(MustClaim(rig, 0, 0, 1, i + 1).segment, i);
   Lease lease;
-  EXPECT_EQ(rig.sets().Claim(0, 0, 1, 99, &lease), ClaimResult::kShardFull);
+  EXPECT_EQ(rig.sets().Claim(0, 0, {1, 1}, 99, &lease), ClaimResult::kShardFull);
   EXPECT_TRUE(rig.arena().claim(0, 0).Read().full());
 }
 
 TEST(Claim, OfAnotherGenerationStartsOver) {
   Rig rig;
   Lease lease;
-  EXPECT_EQ(rig.sets().Claim(1 + 1, 0, 1, 1, &lease), ClaimResult::kStartOver);
+  EXPECT_EQ(rig.sets().Claim(1 + 1, 0, {1, 1}, 1, &lease), ClaimResult::kStartOver);
   rig.sets().Seal(0, 0);
-  EXPECT_EQ(rig.sets().Claim(0, 0, 1, 1, &lease), ClaimResult::kStartOver);
+  EXPECT_EQ(rig.sets().Claim(0, 0, {1, 1}, 1, &lease), ClaimResult::kStartOver);
   EXPECT_FALSE(lease.held());
 }
 
@@ -69,9 +70,72 @@ TEST(Claim, ThatIsTooLargeForTheRestMarksTheShardFull) {
   Rig rig(2);
   MustClaim(rig, 0, 0, 10, 1);
   Lease lease;
-  EXPECT_EQ(rig.sets().Claim(0, 0, 7, 2, &lease), ClaimResult::kShardFull);
-  EXPECT_EQ(rig.sets().Claim(0, 0, 1, 3, &lease), ClaimResult::kShardFull);
+  EXPECT_EQ(rig.sets().Claim(0, 0, {7, 7}, 2, &lease), ClaimResult::kShardFull);
+  EXPECT_EQ(rig.sets().Claim(0, 0, {1, 1}, 3, &lease), ClaimResult::kShardFull);
   EXPECT_EQ(MustClaim(rig, 0, 1, 7, 2).shard, 1u);
+}
+
+// --- runs: more segments than the entry takes ---
+
+Lease MustClaimRun(Rig& rig, uint64_t generation, uint32_t most, uint32_t producer) {
+  Lease lease;
+  EXPECT_EQ(rig.sets().Claim(generation, 0, {1, most}, producer, &lease), ClaimResult::kLeased);
+  return lease;
+}
+
+TEST(Run, TakesAsManySegmentsAsAreAllowedAndOneFromTheThresholdOn) {
+  Rig rig;  // Of 16 segments, 14 are below the threshold of 90 %.
+  for (const uint32_t first : {0u, 6u}) {
+    const Lease lease = MustClaimRun(rig, 0, 6, 1);
+    EXPECT_EQ(lease.segment, first);
+    EXPECT_EQ(lease.span, 6u);
+    EXPECT_EQ(lease.limit, 6 * 4096u - 64u);
+  }
+  EXPECT_EQ(MustClaimRun(rig, 0, 6, 2).span, 2u) << "up to the threshold";
+  EXPECT_EQ(MustClaimRun(rig, 0, 6, 2).span, 1u);
+  EXPECT_EQ(MustClaimRun(rig, 0, 6, 2).span, 1u);
+  Lease lease;
+  EXPECT_EQ(rig.sets().Claim(0, 0, {1, 6}, 3, &lease), ClaimResult::kShardFull);
+}
+
+TEST(Run, EndsBeforeASegmentThatSomebodyStillLeases) {
+  Rig rig;
+  MustClaim(rig, 0, 0, 1, 1);
+  Lease passing = MustClaim(rig, 0, 0, 2, 2);
+  MustClaim(rig, 0, 0, 1, 3);
+  rig.sets().Release(&passing);
+  rig.Flush();
+  rig.Flush();
+  const Lease run = MustClaimRun(rig, 2, 8, 4);
+  EXPECT_EQ(run.segment, 1u);
+  EXPECT_EQ(run.span, 2u);
+  EXPECT_EQ(MustClaimRun(rig, 2, 8, 4).segment, 4u);
+}
+
+TEST(Run, HoldsEntriesAcrossItsSegmentsAndIsOneBlock) {
+  Rig rig;
+  Lease run = MustClaimRun(rig, 0, 3, 1);
+  std::string expected;
+  uint32_t count = 0;
+  while (Put(run, MakeEntry(1, count, 1000))) {
+    if (++count == 12) break;
+  }
+  EXPECT_GT(run.slot->Peek().offset(), 2 * 4096u);
+  for (uint32_t i = 1; i < 3; i++) EXPECT_FALSE(rig.arena().slot(0, 0, i).Peek().has_entries());
+  const std::vector<engine::SealedSegment> sealed = rig.sets().Seal(0, 0);
+  ASSERT_EQ(sealed.size(), 1u);
+  EXPECT_EQ(sealed[0].valid, 12 * (4 + MakeEntry(1, 0, 1000).size()));
+  rig.sets().Release(&run);
+  for (uint32_t i = 0; i < 3; i++) EXPECT_EQ(rig.arena().slot(0, 0, i).Lessee(), 0u);
+}
+
+TEST(Run, WithoutEntriesIsNotWaitedForAsALargeEntryIs) {
+  Rig rig;
+  MustClaimRun(rig, 0, 3, 1);
+  MustClaim(rig, 0, 0, 1, 2);
+  EXPECT_EQ(rig.arena().slot(0, 0, 0).needed.load(), 1u);
+  // Would not return for a day.
+  EXPECT_TRUE(rig.sets().Seal(0, uint64_t{86'400} * 1'000'000'000).empty());
 }
 
 TEST(FullOrder, NumbersFollowTheOrderInWhichShardsBecameFull) {
@@ -80,7 +144,7 @@ TEST(FullOrder, NumbersFollowTheOrderInWhichShardsBecameFull) {
   for (const uint32_t shard : order) {
     MustClaim(rig, 0, shard, kSegments, shard + 1);
     Lease lease;
-    ASSERT_EQ(rig.sets().Claim(0, shard, 1, 9, &lease), ClaimResult::kShardFull);
+    ASSERT_EQ(rig.sets().Claim(0, shard, {1, 1}, 9, &lease), ClaimResult::kShardFull);
   }
   EXPECT_EQ(rig.arena().claim(0, 2).Read().full_order(), 1u);
   EXPECT_EQ(rig.arena().claim(0, 0).Read().full_order(), 2u);
@@ -94,7 +158,7 @@ TEST(FullOrder, BlocksAreFullShardsByNumberThenTheOthersByIndex) {
   for (const uint32_t shard : {3u, 1u}) {
     leases.push_back(MustClaim(rig, 0, shard, kSegments, shard));
     Lease lease;
-    rig.sets().Claim(0, shard, 1, 9, &lease);
+    rig.sets().Claim(0, shard, {1, 1}, 9, &lease);
   }
   leases.push_back(MustClaim(rig, 0, 2, 1, 2));
   leases.push_back(MustClaim(rig, 0, 0, 1, 4));

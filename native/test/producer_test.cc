@@ -218,6 +218,38 @@ TEST(Full, CrowdedThreadsGiveTheirLeaseUpAfterEachCall) {
   EXPECT_EQ(CheckEntries(rig.Log().Entries()).complaints, std::vector<std::string>{});
 }
 
+TEST(Full, ARunThatIsGivenUpWhileCrowdedIsNotTakenBack) {
+  Rig rig;
+  rig.signals().longest_run = 4;
+  rig.signals().crowded = true;
+  const auto producer = rig.NewProducer();
+  for (const uint32_t claimed : {4u, 8u}) {
+    ASSERT_TRUE(Append(*producer, MakeEntry(0, claimed, 40)));
+    EXPECT_EQ(rig.arena().claim(0, 0).Read().claimed(), claimed);
+  }
+  rig.signals().longest_run = 1;
+  for (uint32_t n = 0; n < 5; n++) ASSERT_TRUE(Append(*producer, MakeEntry(0, 9 + n, 40)));
+  EXPECT_EQ(rig.arena().claim(0, 0).Read().claimed(), 9u);
+  for (uint32_t s = 0; s < 16; s++) EXPECT_EQ(rig.arena().slot(0, 0, s).Lessee(), 0u);
+  rig.Flush();
+  EXPECT_EQ(rig.Log().Entries().size(), 7u);
+}
+
+TEST(Run, IsFilledAndLeftAndOneSegmentIsEnoughAtTheThreshold) {
+  Rig rig;
+  rig.signals().longest_run = 4;
+  const auto producer = rig.NewProducer();
+  uint32_t count = 0;
+  for (; rig.sets().active() < 3; count++) {
+    ASSERT_TRUE(Append(*producer, MakeEntry(1, count, 100)));
+    if (rig.sets().recycled() < rig.sets().active()) rig.FlushOldest();
+  }
+  rig.Flush();
+  const std::vector<std::string> entries = rig.Log().Entries();
+  EXPECT_EQ(entries.size(), count);
+  EXPECT_EQ(CheckEntries(entries).complaints, std::vector<std::string>{});
+}
+
 // --- the end ---
 
 TEST(Detach, ReleasesTheLeaseAndDropsFromThenOn) {

@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
@@ -70,13 +72,21 @@ void ExpectFullRefusedAndFlagsLeft(Pair pair) {
   ASSERT_NE(stream, nullptr);
   EXPECT_GT(Fill(stream.get(), 100), 0u);
   EXPECT_EQ(fcntl(pair.writer, F_GETFL), flags);
-  // The next waits until somebody reads.
-  std::thread reading([&] { ReadSome(pair.reader, 1 << 20); });
+  // The next waits until somebody reads, a terminal's until they have read more than they get at
+  // once.
+  std::atomic<bool> written{false};
+  std::thread reading([&] {
+    pollfd data = {pair.reader, POLLIN, 0};
+    while (!written) {
+      if (poll(&data, 1, 10) > 0) ReadSome(pair.reader, 1 << 20);
+    }
+  });
   ssize_t result = -EAGAIN;
   while (result == -EAGAIN) {
     stream->AwaitRoom(UINT64_MAX);
     result = stream->Write("y", 1);
   }
+  written = true;
   reading.join();
   EXPECT_EQ(result, 1);
   close(pair.reader);
