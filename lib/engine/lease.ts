@@ -14,7 +14,10 @@ export const LEASE = {
   ACCEPTED: 4,
   /** Changes with the lease. */
   SERIAL: 5,
-  /** For `publish`: end of the entry to accept, from the segment's start; 0 when it was accepted. */
+  /**
+   * For `publish`: end of the entry to accept, from the segment's start; 0 when it was accepted. For `putText`: where to put a text, which
+   * has to have room for three bytes a code unit and one more; then its bytes, 0 if that is not behind the lease's last entry.
+   */
   END: 6,
   /** For `publish`: where in the segment the time of day, an f64 of ms, is to be put; 0: nowhere. */
   TIME: 7

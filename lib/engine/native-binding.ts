@@ -36,6 +36,8 @@ export interface NativeHandle {
   log(text: string): boolean
   /** The call route: used for sub-ranges, under round-robin, and whenever the lease below has no room. */
   logBytes(bytes: Uint8Array, start?: number, end?: number): boolean
+  /** Writes a string as UTF-8 into the entry that JavaScript is writing: see LEASE.END. */
+  putText(text: string): void
   /**
    * Accepts the entry that JavaScript has written into the leased segment, but for its length: see LEASE.END and LEASE.TIME. Step *accept*
    * of docs/memory-model.md.

@@ -88,7 +88,7 @@ export function openNativeEngine(config: ResolvedConfig): Engine {
 
 /** A log of records: what `lib/record/encode.ts` writes to, and the rest of an engine. */
 export interface NativeRecords {
-  readonly target: Pick<NativeHandle, 'direct' | 'logBytes' | 'publish' | 'renew'>
+  readonly target: Pick<NativeHandle, 'direct' | 'logBytes' | 'putText' | 'publish' | 'renew'>
   /** @param closing called first by close and closeSync */
   controls(closing: () => void): EngineControls
 }

@@ -58,6 +58,7 @@ export interface RecordTarget {
   readonly direct: DirectRoute | null
   readonly logBytes: (bytes: Uint8Array, start?: number, end?: number) => boolean
   /** As NativeHandle's; with `direct`. */
+  readonly putText?: (text: string) => void
   readonly publish?: () => void
   readonly renew?: (bytes: number) => number
 }
@@ -109,7 +110,7 @@ interface Segment {
 }
 
 /** Makes the encoder of one thread for one log. */
-export function recordEncoder({ direct, logBytes, publish = noop, renew }: RecordTarget): RecordEncoder {
+export function recordEncoder({ direct, logBytes, putText, publish = noop, renew }: RecordTarget): RecordEncoder {
   let open = direct !== null
   const lease: Int32Array = direct?.lease ?? new Int32Array(LEASE_WORDS)
   const words: Int32Array = direct?.words ?? new Int32Array(1)
@@ -121,7 +122,7 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
   let leasedView = new DataView(leased.buffer)
   let scratch = leased
 
-  const payload = new RecordPayload()
+  const payload = new RecordPayload(putText === undefined ? null : intoEntry)
 
   // The leased segment: the lease's serial number when it was noticed, and its number in this thread.
   let serial = -1
@@ -166,6 +167,13 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
     lease[TIME] = Number.isNaN(time) ? timeAt : 0
     publish()
     return lease[END] === 0
+  }
+
+  /** Writes a text into the entry that is being written to the lease; its bytes. */
+  function intoEntry(text: string, at: number): number {
+    lease[END] = at
+    putText!(text)
+    return lease[END] || leased.write(text, at)
   }
 
   /** Whether the leased segment has not been told of it. */
@@ -328,7 +336,7 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
     return writeText(time, style.line(told(time), timeText, toFields === null ? fields : toFields(values), text))
   }
 
-  function putText(to: Buffer, at: number, time: number, line: string): number {
+  function putLine(to: Buffer, at: number, time: number, line: string): number {
     to[at] = KIND_TEXT
     to.writeDoubleLE(time, at + TEXT_TIME)
     return at + TEXT_LINE + to.write(line, at + TEXT_LINE)
@@ -340,12 +348,12 @@ export function recordEncoder({ direct, logBytes, publish = noop, renew }: Recor
     if (open && offset >= FIRST_OFFSET && offset + PREFIX_BYTES + most <= lease[LIMIT]!) {
       if (lease[SERIAL] !== serial) notice()
       const at = offset + PREFIX_BYTES
-      if (accept(time, at + TEXT_TIME, putText(leased, at, time, line))) return true
+      if (accept(time, at + TEXT_TIME, putLine(leased, at, time, line))) return true
     }
     if (scratch.length < most) scratch = Buffer.allocUnsafeSlow(most)
     const text = scratch
     if (most > KEPT_BYTES) scratch = Buffer.alloc(0)
-    return logBytes(text, 0, putText(text, 0, told(time), line))
+    return logBytes(text, 0, putLine(text, 0, told(time), line))
   }
 
   /** For a record that is made while another one is, by a getter or a conversion. */

@@ -3,7 +3,7 @@ import { IMPOSSIBLE, type LineStyle, NO_SEGMENT, OWN_START, RecordPayload } from
 
 /** Makes each record once for the logs of several encoders. `close` does not close these. */
 export function jointEncoder(encoders: readonly RecordEncoder[]): RecordEncoder {
-  const payload = new RecordPayload()
+  const payload = new RecordPayload(null)
   let busy = false
   let nested: RecordEncoder | undefined
 

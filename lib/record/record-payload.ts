@@ -40,6 +40,10 @@ const {
 
 /** Up to here a loop over the characters is quicker than a call of Buffer's. */
 const LONGEST_LOOP = 40
+/** And than one of the addon's. */
+const LONGEST_LOOP_NATIVE = 32
+/** Behind a text of the addon's. */
+const NUL_BYTES = 1
 /** Bytes of UTF-8 that a UTF-16 code unit may take. */
 export const UTF8_BYTES = 3
 /** The most that a tag with a fixed size takes. */
@@ -62,6 +66,8 @@ const ROOM_BYTES = 16 * 1024
 const KEPT_BYTES = 256 * 1024
 
 type Quote = (text: string) => string
+/** Writes a text as UTF-8 at a place of the memory that `aim` was given last; its bytes. */
+type PutText = (text: string, at: number) => number
 type Primitive = string | number | boolean | null
 
 const isOwn = Object.prototype.hasOwnProperty
@@ -104,15 +110,23 @@ interface WellFormed {
   isWellFormed(): boolean
 }
 
+/** A u32; DataView's own is a call in the code that comes out of this. */
+function putId(bytes: Buffer, at: number, id: number): void {
+  bytes[at] = id
+  bytes[at + 1] = id >>> 8
+  bytes[at + 2] = id >>> 16
+  bytes[at + 3] = id >>> 24
+}
+
 /** putCommon left it to others. */
 const UNCOMMON = -1
 
 /** Numbers, short ASCII strings, booleans and null, where there is room. Their end, or UNCOMMON. */
-function putCommon(bytes: Buffer, view: DataView, at: number, limit: number, value: unknown): number {
+function putCommon(bytes: Buffer, view: DataView, at: number, limit: number, longest: number, value: unknown): number {
   if (typeof value === 'string') {
     const { length } = value
     const start = at + 2
-    if (length > LONGEST_LOOP || start + length > limit) return UNCOMMON
+    if (length > longest || start + length > limit) return UNCOMMON
     let seen = 0
     for (let i = 0; i < length; i++) {
       const unit = value.charCodeAt(i)
@@ -158,6 +172,14 @@ export class RecordPayload {
   #end = 0
   #template: Template | null = null
   #node: LineNode | null = null
+  readonly #putText: PutText | null
+  readonly #longestLoop: number
+
+  /** @param putText how to write texts into memory that was given; null: as into memory of the payload's own */
+  constructor(putText: PutText | null) {
+    this.#putText = putText
+    this.#longestLoop = putText === null ? LONGEST_LOOP : LONGEST_LOOP_NATIVE
+  }
 
   /** The memory that is written to from now on; `view` is of the same. */
   aim(bytes: Buffer, view: DataView): void {
@@ -229,8 +251,9 @@ export class RecordPayload {
 
   #putUtf8(tag: number, at: number, text: string): number {
     const start = at + 5
-    this.#ensure(start, UTF8_BYTES * text.length)
-    const length = this.#bytes.write(text, start)
+    this.#ensure(start, UTF8_BYTES * text.length + NUL_BYTES)
+    const length =
+      this.#putText === null || this.#bytes === this.#own ? this.#bytes.write(text, start) : this.#putText(text, start)
     this.#bytes[at] = tag
     this.#view.setUint32(at + 1, length, true)
     return start + length
@@ -250,11 +273,11 @@ export class RecordPayload {
   }
 
   #putPrimitive(at: number, value: Primitive, quote: Quote): number {
-    const end = putCommon(this.#bytes, this.#view, at, this.#limit, value)
+    const end = putCommon(this.#bytes, this.#view, at, this.#limit, this.#longestLoop, value)
     if (end !== UNCOMMON) return end
     if (typeof value === 'string') return this.#putString(at, value, quote)
     this.#ensure(at, FIXED_BYTES)
-    return putCommon(this.#bytes, this.#view, at, this.#limit, value)
+    return putCommon(this.#bytes, this.#view, at, this.#limit, this.#longestLoop, value)
   }
 
   #putValue(at: number, value: unknown, style: LineStyle): number {
@@ -350,7 +373,7 @@ export class RecordPayload {
   #begin(at: number, limit: number): number {
     this.#start = at
     this.#limit = limit
-    this.#ensure(at, HEADER_BYTES)
+    if (at + HEADER_BYTES > limit) this.#ensure(at, HEADER_BYTES)
     return at + HEADER_BYTES
   }
 
@@ -381,7 +404,7 @@ export class RecordPayload {
         if (node === null) return IMPOSSIBLE
         let value: unknown = (fields as Record<string, unknown>)[key]
         if (node.convert !== null && value !== undefined) value = node.convert(value)
-        const put = putCommon(this.#bytes, this.#view, end, this.#limit, value)
+        const put = putCommon(this.#bytes, this.#view, end, this.#limit, this.#longestLoop, value)
         if (put === UNCOMMON) {
           end = this.#putField(end, key, value, style, before, node)
           node = this.#node as LineNode
@@ -410,7 +433,7 @@ export class RecordPayload {
     let end = this.#begin(at, limit)
     const { count } = node
     for (let i = 0; i < count; i++) {
-      const put = putCommon(this.#bytes, this.#view, end, this.#limit, values[i])
+      const put = putCommon(this.#bytes, this.#view, end, this.#limit, this.#longestLoop, values[i])
       end = put === UNCOMMON ? this.#putValue(end, values[i], style) : put
     }
     return this.#finish(at, end, segment, style, time, timeText, node, text)
@@ -435,14 +458,15 @@ export class RecordPayload {
       end = this.#putRest(end, style, timeText, template, text)
     }
     const view = this.#view
-    this.#bytes[at] = KIND_RECORD
-    view.setUint32(at + HEADER_TEMPLATE, template.id, true)
-    view.setUint32(at + HEADER_BINDINGS, bindings === null ? NO_ID : bindings.id, true)
+    const bytes = this.#bytes
+    bytes[at] = KIND_RECORD
+    putId(bytes, at + HEADER_TEMPLATE, template.id)
+    putId(bytes, at + HEADER_BINDINGS, bindings === null ? NO_ID : bindings.id)
     view.setFloat64(at + HEADER_TIME, time, true)
     // A store of what is there already would cost more than the question.
     if (this.#template !== template) this.#template = template
     this.#end = end
     const isKnown = template.definedIn === segment && (bindings === null || bindings.definedIn === segment)
-    return isKnown && this.#bytes !== this.#own ? end : UNFINISHED
+    return isKnown && bytes !== this.#own ? end : UNFINISHED
   }
 }

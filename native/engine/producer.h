@@ -134,6 +134,21 @@ class alignas(64) Producer {
     js_words_[6] = 0;
   }
 
+  // For the direct route: memory of the lease from js word 6 on, for what JavaScript has native
+  // code write into the entry it is writing; nullptr if that is not behind the last entry.
+  struct Place {
+    uint8_t* at;
+    size_t bytes;
+  };
+  Place JsPlace() const {
+    const Lease& lease = leases_[0];
+    const auto start = static_cast<uint32_t>(js_words_[6]);
+    if (start <= lease.slot->Peek().offset() || start >= lease.limit) return {nullptr, 0};
+    return {lease.data + start, lease.limit - start};
+  }
+  // What came of it, in the same word.
+  void TellJs(size_t bytes) { js_words_[6] = static_cast<int32_t>(bytes); }
+
   // For the direct route: leases another segment with room for an entry of `size` bytes, waiting
   // for one as Append does.
   enum class Renewal : uint32_t {
@@ -195,7 +210,7 @@ class alignas(64) Producer {
   size_t turn_ = 0;
   // Word index, buffer index, segment start, limit, entries accepted by JavaScript modulo 2^32,
   // number of the lease; then what Publish is told, both from the segment's start: end of the
-  // entry, and place of its time, or 0.
+  // entry, and place of its time, or 0. The first of these is JsPlace's, too.
   int32_t js_words_[kJsWords] = {};
   // Entries accepted by JavaScript up to the last native call. 2^32 more do not fit into a lease.
   Counter js_accepted_;

@@ -243,6 +243,7 @@ Napi::Object Handle::ToObject(Napi::Env env) {
   Napi::Object object = Napi::Object::New(env);
   for (const auto& [name, function] :
        {std::pair("log", CreateLog(env, this)), std::pair("logBytes", CreateLogBytes(env, this)),
+        std::pair("putText", CreatePutText(env, this)),
         std::pair("publish", CreatePublish(env, this)),
         std::pair("renew", CreateRenew(env, this))}) {
     const Napi::Value value(env, function);

@@ -126,6 +126,23 @@ napi_value Publish(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// putText(text): as publish. An encoder that stops because a character does not fit leaves it out,
+// and behind the text it puts a NUL.
+napi_value PutText(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value text;
+  void* data;
+  if (napi_get_cb_info(env, info, &argc, &text, nullptr, &data) != napi_ok) return nullptr;
+  engine::Producer& producer = static_cast<Handle*>(data)->producer();
+  const engine::Producer::Place place = producer.JsPlace();
+  size_t size = 0;
+  if (place.at != nullptr) {
+    napi_get_value_string_utf8(env, text, reinterpret_cast<char*>(place.at), place.bytes, &size);
+  }
+  producer.TellJs(size);
+  return nullptr;
+}
+
 // renew(bytes); not hot, but the record it is called for waits.
 napi_value Renew(napi_env env, napi_callback_info info) {
   size_t argc = 1;
@@ -160,6 +177,10 @@ napi_value CreateLogBytes(napi_env env, Handle* handle) {
 
 napi_value CreatePublish(napi_env env, Handle* handle) {
   return CreateFunction(env, "publish", Publish, handle);
+}
+
+napi_value CreatePutText(napi_env env, Handle* handle) {
+  return CreateFunction(env, "putText", PutText, handle);
 }
 
 napi_value CreateRenew(napi_env env, Handle* handle) {

@@ -8,12 +8,13 @@ namespace shardlog::napi {
 
 class Handle;
 
-// log(text): boolean, logBytes(bytes, start?, end?): boolean, publish(): void and renew(bytes):
-// number as functions with `handle` as callback data. The caller keeps the handle alive for as long
-// as the functions live.
+// log(text): boolean, logBytes(bytes, start?, end?): boolean, putText(text): void, publish(): void
+// and renew(bytes): number as functions with `handle` as callback data. The caller keeps the handle
+// alive for as long as the functions live.
 napi_value CreateLog(napi_env env, Handle* handle);
 napi_value CreateLogBytes(napi_env env, Handle* handle);
 napi_value CreatePublish(napi_env env, Handle* handle);
+napi_value CreatePutText(napi_env env, Handle* handle);
 napi_value CreateRenew(napi_env env, Handle* handle);
 
 }  // namespace shardlog::napi

@@ -390,6 +390,29 @@ TEST(DirectRoute, PublishesNothingBeyondTheLease) {
   EXPECT_EQ(producer->accepted(), 0u);
 }
 
+TEST(DirectRoute, NativeCodeWritesBehindTheLastEntryAndWithinTheLease) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  int32_t* lease = producer->js_words();
+  lease[6] = 20;
+  EXPECT_EQ(producer->JsPlace().at, nullptr) << "no lease";
+  JavaScript script(rig, producer.get());
+  ASSERT_TRUE(script.Publish("first"));
+  const int32_t offset = script.offset();
+  for (const int32_t outside : {-1, 0, 8, offset, lease[3], lease[3] + 1}) {
+    lease[6] = outside;
+    EXPECT_EQ(producer->JsPlace().at, nullptr) << outside;
+  }
+  lease[6] = offset + 4;
+  EXPECT_EQ(producer->JsPlace().at, script.first_entry() - 8 + offset + 4);
+  EXPECT_EQ(producer->JsPlace().bytes, static_cast<size_t>(lease[3] - offset - 4));
+  rig.Flush();
+  lease[6] = 20;
+  EXPECT_NE(producer->JsPlace().at, nullptr) << "sealed, but nobody else's";
+  producer->TellJs(7);
+  EXPECT_EQ(lease[6], 7);
+}
+
 TEST(DirectRoute, RenewingWithoutRoomCountsADrop) {
   Rig rig(2);
   const auto producer = rig.NewProducer();

@@ -72,6 +72,28 @@ describe.each(kinds)('a destination of format %s, with the %s engine', (format, 
     expect((await linesOf(dest, format)).map(line => line.i)).toEqual(Array.from({ length: 600 }, (_, i) => i))
   })
 
+  it('has texts of any length and script, also where a segment ends', async () => {
+    const dest = tempLog()
+    // Segments of 4 KiB.
+    const destination = shardlog.destination({
+      dest,
+      format,
+      engine,
+      bufferSize: 256 * 1024,
+      numShards: 2,
+      onFull: 'block'
+    })
+    const log = shardlog({ base: null, timestamp: false }, destination)
+    const characters = ['x', 'é', '€', '\u{1f600}', '"', '\n', '\u0001']
+    const texts = Array.from({ length: 3000 }, (_, i) => characters[i % 7]!.repeat((i * 7) % 613) + 'end')
+    for (const text of texts) log.info({ text, behind: 1, nested: { text } }, text)
+    const closed = once(destination, 'close')
+    destination.end()
+    await closed
+    const lines = (await linesOf(dest, format)) as unknown as { text: string; nested: { text: string }; msg: string }[]
+    expect(lines.map(line => [line.text, line.nested.text, line.msg])).toEqual(texts.map(text => [text, text, text]))
+  })
+
   it.runIf(engine === 'native')('loses nothing by a kill in the middle of a burst', async () => {
     const dest = tempLog()
     const script = `

@@ -47,6 +47,10 @@ export class FakeLog implements RecordTarget {
     return true
   }
 
+  readonly putText = (text: string): void => {
+    this.#lease[LEASE.END] = Buffer.from(this.#memory).write(text, this.#lease[LEASE.END]!)
+  }
+
   readonly publish = (): void => {
     const offset = this.#words[WORD]!
     if (offset < BLOCK_HEADER_BYTES) return
