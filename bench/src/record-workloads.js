@@ -27,14 +27,25 @@ const ORDER = {
 const REQUEST = { method: 'GET', url: '/api/items/42', headers: { host: 'example.org', accept: '*/*' }, socket: {} }
 const USER = { id: 4711, name: 'Ada Lovelace', password: 'secret', roles: ['admin'] }
 
+/** What a web framework logs of a request. */
+const SERVICE = {
+  req: { method: 'GET', url: '/api/items/42', host: 'example.org', remoteAddress: '127.0.0.1', remotePort: 51_234 },
+  res: { statusCode: 200 },
+  serve(logger, i) {
+    const child = logger.child({ reqId: `req-${i}` })
+    child.info({ req: this.req }, 'incoming request')
+    return child.info({ res: this.res, responseTime: (i & 1023) / 8 }, 'request completed')
+  }
+}
+
 const info = fields => `target.info({ ${fields} }, 'user login')`
 
 /**
  * What the scenarios of structured logging log: `record` is what each peer is called with in its own way, `call` is a call in
- * pino's way. `value` is what the text of either refers to, `options` are pino's. Objects that are written out are made anew by
+ * pino's way, which logs `lines` of them, 1 by default. `value` is what the text of either refers to, `options` are pino's. Objects that are written out are made anew by
  * every call.
  * @typedef {{title: string, value?: unknown, options?: object, bindings?: object,
- *            record?: {fields: string, message: string}, call?: string, compiled?: (logger: object) => object}} Workload
+ *            record?: {fields: string, message: string}, call?: string, lines?: number, compiled?: (logger: object) => object}} Workload
  * @type {Record<string, Workload>}
  */
 const workloads = {
@@ -54,6 +65,12 @@ const workloads = {
   },
   // Not a literal: making an object is no cost of the logger's, and V8 leaves it out where the empty function is inlined.
   disabled: { title: 'level off', value: USER, call: "target.debug(value, 'user login')" },
+  request: {
+    title: 'child and two lines of it',
+    value: SERVICE,
+    call: 'value.serve(target, i)',
+    lines: 2
+  },
   error: { title: 'error with stack', value: new Error('the connection was reset'), call: 'target.error(value)' },
   nested: { title: 'nested, 20 keys', value: ORDER, call: "target.info({ order: value }, 'order placed')" },
   redact: {

@@ -14,7 +14,8 @@ import {
 import type { Bindings } from './types'
 
 /** Names that the second argument of `child` has taken over; as bindings they are not written. */
-const RESERVED: ReadonlySet<string> = new Set(['level', 'serializers', 'formatters', 'customLevels'])
+const isReserved = (key: string): boolean =>
+  key === 'level' || key === 'serializers' || key === 'formatters' || key === 'customLevels'
 
 /** What making bindings into JSON needs of a logger. */
 export type BindingsContext = Pick<
@@ -32,7 +33,7 @@ export function appendBindings(logger: BindingsContext, bindings: Bindings | nul
   let text = logger[chindingsSym]
   const shaped = logger[formattersSym].bindings(bindings as Bindings) ?? {}
   for (const key of Object.keys(shaped)) {
-    if (RESERVED.has(key)) continue
+    if (isReserved(key)) continue
     const value = bindingText(logger, key, shaped[key])
     if (value !== undefined) text += `,${quote(key)}:${value}`
   }

@@ -43,13 +43,15 @@ function applyOptions(child: Internals, options: Options): void {
 /** @throws without bindings, or if an option is wrong */
 export function child(this: Internals, bindings: Bindings, options?: Options): Internals {
   if (!bindings) throw Error('missing bindings for child Pino')
-  const own: Options = options ?? {}
   const instance = Object.create(this) as Internals
-  instance[formattersSym] = childFormatters(this[formattersSym], (own.formatters ?? {}) as Partial<Formatters>)
-  applyOptions(instance, own)
+  const formatters = childFormatters(this[formattersSym], options?.formatters as Partial<Formatters> | undefined)
+  if (formatters !== this[formattersSym]) instance[formattersSym] = formatters
+  if (options) applyOptions(instance, options)
   instance[chindingsSym] = appendBindings(instance, bindings)
-  const level = own.level ?? this.level
-  if (level !== this.level || Object.hasOwn(own, 'customLevels')) instance[setLevelSym](level)
+  if (options) {
+    const level = options.level ?? this.level
+    if (level !== this.level || Object.hasOwn(options, 'customLevels')) instance[setLevelSym](level)
+  }
   this.onChild(instance)
   return instance
 }

@@ -12,6 +12,7 @@ import { mixIn } from './mixin'
 import { recordTime } from './own-clock'
 import {
   asJsonSym,
+  chindingsSym,
   endSym,
   errorKeySym,
   formattersSym,
@@ -39,7 +40,8 @@ function stylesOf(logger: Internals & Styled): LineStyles {
   // A child finds its parent's.
   if (known?.fit(logger)) return known
   const styles = new LineStyles(logger, known)
-  logger[stylesSym] = styles
+  // Frozen loggers are made new ones for each line.
+  if (Object.isExtensible(logger)) logger[stylesSym] = styles
   return styles
 }
 
@@ -91,13 +93,16 @@ function write(
 
 /** Gives a logger whose calls need nothing of the above the short way, if its destination is the encoder's alone. */
 function plan(encoder: RecordEncoder, recorder: Recorder, logger: Internals): void {
-  if (logger[planSym]?.fits(logger)) return
+  if (logger[planSym]?.fits(logger) || !Object.isExtensible(logger)) return
   const isPlain = logger[writeSym] === plainWrite && typeof logger[msgPrefixSym] !== 'string' && !isWatched(logger)
   if (!isPlain || (logger[streamSym] as EncodingStream)[recordEncoderSym] !== encoder) return
   const styles = stylesOf(logger)
   const { timeText, family } = styles.common
   if (timeText !== null || family.convertMessage !== null) return
   logger[planSym] = new LinePlan(logger, styles, recorder)
+  // A parent may never log itself, and its children for a line or two each: they take theirs from it.
+  const parent = Object.getPrototypeOf(logger) as Internals
+  if (Object.hasOwn(parent, chindingsSym)) plan(encoder, recorder, parent)
 }
 
 /** The encoder for a destination that records. */

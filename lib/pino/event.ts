@@ -6,7 +6,7 @@ import { featuresSym } from '../features/symbols'
 import type { LineNode, LineTree } from '../record/line-tree'
 import { type EncodingStream, recordEncoderSym } from './encoder'
 import type { Fields, Internals } from './internals'
-import { planSym } from './line-plan'
+import { planOf } from './line-plan'
 import { hooksSym, levelCompSym, levelValSym, msgPrefixSym, streamSym, writeSym } from './symbols'
 
 /** More values than this make an object at each call. */
@@ -115,8 +115,7 @@ export function event(
       )
       return
     }
-    const plan = this[planSym]
-    if (plan?.fits(this) && plan.event(compiled, values)) return
+    if (planOf(this)?.event(compiled, values)) return
     const encoder = (this[streamSym] as EncodingStream)[recordEncoderSym]
     if (encoder?.event && this[featuresSym] === undefined) encoder.event(this, compiled, values)
     else this[writeSym](compiled.fields(values), compiled.message, number)

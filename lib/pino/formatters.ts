@@ -12,10 +12,11 @@ export function rootFormatters(own: Partial<Formatters>): Formatters {
 }
 
 /** A child's formatters: its own, else its parent's, except that bindings are not shaped twice. */
-export function childFormatters(parent: Formatters, own: Partial<Formatters>): Formatters {
+export function childFormatters(parent: Formatters, own: Partial<Formatters> | undefined): Formatters {
+  if (!own && parent.bindings === sameBindings) return parent
   return {
-    level: own.level || parent.level,
-    bindings: own.bindings || sameBindings,
-    log: own.log || parent.log
+    level: own?.level || parent.level,
+    bindings: own?.bindings || sameBindings,
+    log: own?.log || parent.log
   }
 }

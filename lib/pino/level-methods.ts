@@ -3,7 +3,7 @@
 import { formatMessage, trailingFields } from './format-args'
 import { loggedObject } from './http-objects'
 import type { Internals, LogMethod, LogMethodHook } from './internals'
-import { planSym } from './line-plan'
+import { planOf } from './line-plan'
 import { writeRescued } from './rescue'
 import { formatOptsSym, msgPrefixSym, streamSym, writeSym } from './symbols'
 
@@ -42,8 +42,8 @@ function write(logger: Internals, level: number, fields: object | null, message:
 
 /** The short way, for `(message)` and `(fields, message)`. False: the call has to go the long way. */
 function tookShortWay(logger: Internals, level: number, count: number, first: unknown, message: unknown): boolean {
-  const plan = logger[planSym]
-  if (plan === null || !plan.fits(logger)) return false
+  const plan = planOf(logger)
+  if (plan === null) return false
   if (count === 2) {
     return (
       typeof message === 'string' && typeof first === 'object' && first !== null && plan.fields(level, first, message)

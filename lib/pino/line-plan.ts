@@ -11,10 +11,16 @@ import type { Internals } from './internals'
 import type { LineStyles } from './line-styles'
 import { recordTime } from './own-clock'
 import { stateChanges } from './state-access'
-import { writeSym } from './symbols'
+import { formattersSym, msgPrefixSym, writeSym } from './symbols'
 
 /** Where a logger keeps its plan. A child finds its parent's, which is not for it. */
 export const planSym: unique symbol = Symbol('shardlog.plan')
+
+/** The plan of `logger`; null if it has none, or none any more. */
+export function planOf(logger: Internals): LinePlan | null {
+  const plan = logger[planSym]
+  return plan === null || plan.fits(logger) ? plan : plan.forHeir(logger)
+}
 
 /** For a logger whose records are made of its styles, fields and message alone. */
 export class LinePlan {
@@ -40,6 +46,18 @@ export class LinePlan {
       // Tools that follow lines are given text.
       !isFollowed()
     )
+  }
+
+  /** That of a logger which has inherited this one: a child. Null if it differs by more than its bindings and levels. */
+  forHeir(logger: Internals): LinePlan | null {
+    const isPlain = typeof logger[msgPrefixSym] !== 'string' && !logger[formattersSym].log
+    if (this.#changes !== stateChanges.count || this.#write !== logger[writeSym] || !isPlain || isFollowed())
+      return null
+    const styles = this.#styles.forHeir(logger)
+    if (styles === null) return null
+    const plan = new LinePlan(logger, styles, this.#recorder)
+    if (Object.isExtensible(logger)) logger[planSym] = plan
+    return plan
   }
 
   /** Records `object`'s fields and a message. False if it takes more than that: an error. */

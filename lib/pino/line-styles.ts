@@ -48,6 +48,8 @@ class Common {
   readonly #stringifiers: unknown
   readonly #time: TimeFn
   readonly #changes = stateChanges.count
+  #head = ''
+  #kind: LineKind | null = null
 
   constructor(logger: Internals) {
     this.family = lineFamily(logger)
@@ -56,6 +58,14 @@ class Common {
     this.#time = logger[timeSym]
     this.timeForm = FORMS.get(this.#time) ?? TIME_TEXT
     this.timeText = this.timeForm === TIME_TEXT ? this.#time : null
+  }
+
+  /** The kind of lines with this head. Those of one level follow each other, also when each is of another child. */
+  kind(head: string): LineKind {
+    if (this.#kind !== null && this.#head === head) return this.#kind
+    this.#kind = this.family.kind(head, this.timeForm)
+    this.#head = head
+    return this.#kind
   }
 
   /** Whether it is still that of the logger that it was made for. */
@@ -88,14 +98,14 @@ class LoggerStyle implements LineStyle {
   readonly level: number
   readonly timeForm: number
 
-  constructor(logger: Internals, level: number, { family, timeForm }: Common, bindings: Definition | null) {
-    this.kind = family.kind(logger[lsCacheSym][level] ?? '', timeForm)
+  constructor(logger: Internals, level: number, common: Common, bindings: Definition | null) {
+    this.kind = common.kind(logger[lsCacheSym][level] ?? '')
     this.bindings = bindings
-    this.tree = family.tree
+    this.tree = common.family.tree
     this.printsAsJson = logger[stringifySym] === stringify
     this.logger = logger
     this.level = level
-    this.timeForm = timeForm
+    this.timeForm = common.timeForm
   }
 
   stringify(value: unknown): string | undefined {
@@ -123,6 +133,11 @@ export class LineStyles {
     this.common = relative?.common.suits(logger) ? relative.common : new Common(logger)
     this.#chindings = logger[chindingsSym]
     this.#bindings = this.#chindings === '' ? null : defineString(this.#chindings)
+  }
+
+  /** Those of a child; null if it differs by more than its bindings and levels. */
+  forHeir(logger: Internals): LineStyles | null {
+    return this.common.suits(logger) ? new LineStyles(logger, this) : null
   }
 
   /** Whether these are the styles of `logger` as it is now: it may be a child, or have got other bindings. */

@@ -6,6 +6,7 @@ import {
   IMPOSSIBLE,
   type LineStyle,
   NO_SEGMENT,
+  NUL_BYTES,
   OWN_START,
   RecordPayload,
   UNFINISHED,
@@ -171,8 +172,9 @@ export function recordEncoder({ direct, logBytes, putText, publish = noop, renew
 
   /** Writes a text into the entry that is being written to the lease; its bytes. */
   function intoEntry(text: string, at: number): number {
+    if (putText === undefined) return leased.write(text, at)
     lease[END] = at
-    putText!(text)
+    putText(text)
     return lease[END] || leased.write(text, at)
   }
 
@@ -264,7 +266,7 @@ export function recordEncoder({ direct, logBytes, putText, publish = noop, renew
   function beginBundle(bindings: Definition, expected: Definition | null, at: number, limit: number): number {
     const { id, text } = bindings
     if (text === null) return at
-    const size = UTF8_BYTES * text.length + (expected === null ? 0 : expected.bytes.length)
+    const size = UTF8_BYTES * text.length + NUL_BYTES + (expected === null ? 0 : expected.bytes.length)
     if (at + BUNDLE_DEFINITIONS + DEFINITION_BODY + size > limit) return at
     leased[at] = KIND_BUNDLE
     leased[at + 1] = expected === null ? 1 : 2
@@ -272,7 +274,7 @@ export function recordEncoder({ direct, logBytes, putText, publish = noop, renew
     if (expected !== null) end = copyBytes(leased, end, expected.bytes, 0, expected.bytes.length)
     // Of a logger that lives longer than a segment the bytes are made.
     if (bindings.definedIn !== 0) return copyBytes(leased, end, bindings.bytes, 0, bindings.bytes.length)
-    const length = leased.write(text, end + DEFINITION_BODY)
+    const length = intoEntry(text, end + DEFINITION_BODY)
     leasedView.setUint32(end + DEFINITION_ID, id, true)
     leased[end + DEFINITION_WHAT] = DEFINE_STRING
     leasedView.setUint32(end + DEFINITION_LENGTH, length, true)

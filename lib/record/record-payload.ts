@@ -43,7 +43,7 @@ const LONGEST_LOOP = 40
 /** And than one of the addon's. */
 const LONGEST_LOOP_NATIVE = 32
 /** Behind a text of the addon's. */
-const NUL_BYTES = 1
+export const NUL_BYTES = 1
 /** Bytes of UTF-8 that a UTF-16 code unit may take. */
 export const UTF8_BYTES = 3
 /** The most that a tag with a fixed size takes. */

@@ -85,7 +85,7 @@ describe.each(kinds)('a destination of format %s, with the %s engine', (format, 
     })
     const log = shardlog({ base: null, timestamp: false }, destination)
     const characters = ['x', 'é', '€', '\u{1f600}', '"', '\n', '\u0001']
-    const texts = Array.from({ length: 3000 }, (_, i) => characters[i % 7]!.repeat((i * 7) % 613) + 'end')
+    const texts = Array.from({ length: 3000 }, (_, i) => `${characters[i % 7]!.repeat((i * 7) % 613)}end`)
     for (const text of texts) log.info({ text, behind: 1, nested: { text } }, text)
     const closed = once(destination, 'close')
     destination.end()

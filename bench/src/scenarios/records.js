@@ -21,14 +21,14 @@ const OWN = {
 const DEFAULT = 'shardlog ndjson'
 /** Logged by every peer; the others with pino's options, by pino alone, in the modes that can be its fastest. */
 const COMMON = ['login', 'child']
-const FEATURES = ['error', 'nested', 'redact', 'mixin', 'serializers']
+const FEATURES = ['request', 'error', 'nested', 'redact', 'mixin', 'serializers']
 const FEATURE_PEERS = ['pino async', 'pino worker']
 const DISABLED_PEER = 'pino async'
 /** Logged by shardlog alone, and what it is compared with. */
 const EVENT = 'event'
 const OF_EVENT = 'login'
 /** How much cheaper than pino's fastest mode. */
-const TIMES = { login: 10, event: 14, child: 8, error: 1, nested: 1, redact: 1, mixin: 1, serializers: 1 }
+const TIMES = { login: 10, event: 14, child: 8, request: 1, error: 1, nested: 1, redact: 1, mixin: 1, serializers: 1 }
 /** Bytes of lines between two flushes: what makes them takes less room than they, so that the active set holds it. */
 const FLUSH_BYTES = 26_000_000
 /** Both buffer sets twice, so that their pages are there. */
@@ -60,7 +60,8 @@ async function run({ kind, name, workload }, { folder, quick }) {
   const open = kind === 'shardlog' ? openShardlog(name, file, task) : await openPeer(name, file, task)
   if (workload === 'disabled') return disabledBursts(open, task, quick)
   const { calls, ...result } = await runBursts(open, task, quick)
-  return kind === 'peer' ? { ...result, calls, lost: calls - walkLines(file, () => {}) } : result
+  const made = calls * (task.lines ?? 1)
+  return kind === 'peer' ? { ...result, calls, lost: made - walkLines(file, () => {}) } : result
 }
 
 function openShardlog(name, file, { options }) {
@@ -81,7 +82,7 @@ async function runBursts({ records, ...open }, task, quick) {
   }
   const called = { ...open, target: loggerFor(task, open.target, records) }
   const samples = open.flush
-    ? await ownBursts(called, loop, task.value, quick)
+    ? await ownBursts(called, loop, task, quick)
     : await peerBursts(called, loop, task.value, quick)
   const facts = open.flush ? keptUp(open.stats()) : {}
   await open.close()
@@ -89,11 +90,11 @@ async function runBursts({ records, ...open }, task, quick) {
 }
 
 /** A flush as often as the buffers need it, a turn of the event loop after each of the other bursts. */
-async function ownBursts({ target, flush, stats }, loop, value, quick) {
+async function ownBursts({ target, flush, stats }, loop, { value, lines = 1 }, quick) {
   timeBurst(loop, target, value)
   await flush()
   const { payloadBytes, writtenLogs } = stats()
-  const perFlush = Math.ceil(FLUSH_BYTES / BURST / (payloadBytes / writtenLogs))
+  const perFlush = Math.ceil(FLUSH_BYTES / BURST / ((payloadBytes / writtenLogs) * lines))
   const samples = []
   let deadline = Number.POSITIVE_INFINITY
   for (let i = 1; now() < deadline || samples.length < LEAST_BURSTS; i++) {

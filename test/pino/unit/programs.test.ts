@@ -113,6 +113,16 @@ const found: [string, object, (log: AnyLogger & Record<'info', (...args: unknown
     log => log.info(Object.assign(new Error('failed'), { stack: 'at' }))
   ],
   [
+    'a frozen logger, and a frozen child',
+    {},
+    log => {
+      const child = Object.freeze(log.child({ b: 2 })) as typeof log
+      Object.freeze(log)
+      for (let i = 0; i < 3; i++) log.info({ a: i }, 'frozen')
+      for (let i = 0; i < 3; i++) child.info({ a: i }, 'frozen child')
+    }
+  ],
+  [
     'a record that a conversion logs comes first',
     { serializers: { a: (say: () => unknown) => say() } },
     log => log.info({ before: 1, a: () => log.info('inner'), after: 2 }, 'outer')
