@@ -8,23 +8,50 @@ const { once } = require('node:events')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { check, checkRecords } = require('./check')
+const { check, checkPiped, checkRecords } = require('./check')
 const { random } = require('./entry')
 const { variants } = require('./records')
 
 const root = path.resolve(__dirname, '..', '..')
 
-/** What is logged: entries of `Logger`, or records of a structured logger to a file of one of the formats. */
-const KINDS = ['entries', 'ndjson', 'shard']
+/** What is logged: entries of `Logger`, or records of a structured logger to a file of one of the formats, or to a pipe, with `recoverTo`. */
+const KINDS = ['entries', 'ndjson', 'shard', 'pipe']
+
+/** Where a victim finds its pipe. */
+const PIPE_FD = 3
 
 /** Longest life of a child that is not killed on purpose, in milliseconds. */
 const STUCK_MS = 60_000
 
-/** Starts a script, waits for its first line and `delayMs` more, and kills it. Returns false if it had ended by itself. */
-async function killAfter(script, args, delayMs) {
-  const child = spawn(process.execPath, [path.join(__dirname, script), ...args], {
-    stdio: ['ignore', 'pipe', 'inherit']
+/** Reads a pipe by fits and starts, or not at all as long as somebody writes. The returned function tells all that has come through it. */
+function reading(pipe, rand) {
+  const parts = []
+  const ended = once(pipe, 'end')
+  const willing = rand() < 0.8
+  pipe.on('data', part => {
+    parts.push(part)
+    if (rand() < 0.3) setTimeout(() => pipe.resume(), rand() * 20)
+    else return
+    pipe.pause()
   })
+  if (!willing) pipe.pause()
+  return async () => {
+    pipe.removeAllListeners('data')
+    pipe.on('data', part => parts.push(part)).resume()
+    await ended
+    return Buffer.concat(parts)
+  }
+}
+
+/**
+ * Starts a script, waits for its first line and `delayMs` more, and kills it. Returns false if it had ended by itself.
+ * @param {(pipe: import('node:stream').Readable) => () => Promise<void>} [read] begins to read the script's pipe; what it returns ends that
+ */
+async function killAfter(script, args, delayMs, read) {
+  const child = spawn(process.execPath, [path.join(__dirname, script), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit', ...(read ? ['pipe'] : [])]
+  })
+  const endReading = read?.(child.stdio[PIPE_FD])
   const exited = once(child, 'exit')
   const stuck = setTimeout(() => child.kill('SIGKILL'), STUCK_MS)
   await Promise.race([once(child.stdout, 'data'), exited])
@@ -33,6 +60,7 @@ async function killAfter(script, args, delayMs) {
   child.kill('SIGKILL')
   const [code, signal] = await exited
   clearTimeout(stuck)
+  await endReading?.()
   if (signal !== 'SIGKILL' && code !== 0) throw new Error(`${script} ended by itself: code ${code}, signal ${signal}`)
   return signal === 'SIGKILL'
 }
@@ -75,9 +103,23 @@ function recordsJob(job, config, log, format, rand) {
     // A record of many long values, escaped, still fits into a shard.
     largest: Math.floor(rand() * 5_000),
     dieAfter: rand() < 0.2 ? Math.floor(rand() * 2_000) : Number.MAX_SAFE_INTEGER,
-    config: { ...config, ...waits, dest: log, format }
+    config: { ...(format === 'pipe' ? pipeConfig(config, log) : { ...config, dest: log, format }), ...waits }
   }
 }
+
+function pipeConfig({ engine, numShards, bufferSize, flushInterval, onFull, blockTimeout }, log) {
+  return { engine, numShards, bufferSize, flushInterval, onFull, blockTimeout, dest: PIPE_FD, recoverTo: log }
+}
+
+/** Keeps what comes through a victim's pipe in a file. */
+function keepPiped(file, rand) {
+  return pipe => {
+    const rest = reading(pipe, rand)
+    return async () => fs.writeFileSync(file, await rest())
+  }
+}
+
+const pipedFile = (log, round) => `${log}.piped-${round}`
 
 /** One victim, killed; then perhaps a recovery, killed some times. Returns the number of kills. */
 async function round(number, rand, kind, log, ledgers, jobs) {
@@ -96,7 +138,8 @@ async function round(number, rand, kind, log, ledgers, jobs) {
   jobs.set(number, job)
   // Delays from 0: a victim may die while it opens the log, which is while it recovers what the one before it left.
   const victim = raw ? 'victim.js' : 'record-victim.js'
-  let kills = (await killAfter(victim, [JSON.stringify(job)], rand() ** 2 * (raw ? 250 : 500))) ? 1 : 0
+  const read = kind === 'pipe' ? keepPiped(pipedFile(log, number), rand) : undefined
+  let kills = (await killAfter(victim, [JSON.stringify(job)], rand() ** 2 * (raw ? 250 : 500), read)) ? 1 : 0
   for (let attempts = rand() < 0.5 ? Math.floor(rand() * 4) : 0; attempts > 0; attempts--) {
     if (await killAfter('recoverer.js', [root, log], rand() ** 3 * 12)) kills++
   }
@@ -106,6 +149,13 @@ async function round(number, rand, kind, log, ledgers, jobs) {
 /** Whether a check found fault. */
 function isBad(result) {
   return result.lost + result.torn + result.twice + result.disordered + result.problems.length > 0
+}
+
+function checkOf(kind, log, ledgers, jobs) {
+  if (kind === 'entries') return check(log, ledgers)
+  if (kind !== 'pipe') return checkRecords(log, ledgers, kind, jobs)
+  const piped = [...jobs.keys()].map(round => pipedFile(log, round))
+  return checkPiped(piped, log, ledgers, jobs)
 }
 
 /** A log of a few rounds. Returns what its check found, its `kills`, and the `directory` that was kept if it found fault. */
@@ -120,7 +170,7 @@ async function oneLog(firstRound, rand, kind) {
     kills += await round(firstRound + left, rand, kind, log, ledgers, jobs)
   recover(log)
   recover(log)
-  const result = kind === 'entries' ? check(log, ledgers) : checkRecords(log, ledgers, kind, jobs)
+  const result = checkOf(kind, log, ledgers, jobs)
   if (!isBad(result)) fs.rmSync(directory, { recursive: true })
   return { ...result, kills, directory: isBad(result) ? directory : null }
 }

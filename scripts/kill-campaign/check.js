@@ -69,13 +69,14 @@ class Comparison {
   }
 }
 
-function countLine(bytes, tally, comparison) {
+/** @param {(entry: { key: string, number: number } | null) => void} count takes what the line says, or null */
+function countLine(bytes, tally, comparison, count) {
   const line = bytes.toString()
   const entry = readLine(line)
   const expected = entry === null ? '' : comparison.expected(entry)
   const isWhole = entry !== null && timeless(line) === expected
   if (!isWhole) tally.explain(`a line is\n${line.slice(0, 2_000)}\nand not\n${expected.slice(0, 2_000)}`)
-  tally.count(isWhole ? entry : null)
+  count(isWhole ? entry : null)
 }
 
 /**
@@ -87,7 +88,7 @@ function countLine(bytes, tally, comparison) {
 function checkRecords(log, ledgers, format, jobs) {
   const tally = new Tally()
   const comparison = new Comparison(jobs)
-  const onLine = bytes => countLine(bytes, tally, comparison)
+  const onLine = bytes => countLine(bytes, tally, comparison, entry => tally.count(entry))
   if (format === 'shard') {
     // Each entry has its line's newline, and then the reader's.
     eachEntry(log, tally, bytes => bytes.length > 0 && onLine(bytes))
@@ -99,4 +100,27 @@ function checkRecords(log, ledgers, format, jobs) {
   return tally.finish(ledgers)
 }
 
-module.exports = { check, checkRecords }
+const linesIn = file => (fs.existsSync(file) ? fs.readFileSync(file) : Buffer.alloc(0))
+
+/**
+ * The check of logs to pipes and of the file that took what kills had left of them. A line that was on its way may be in both, and cut
+ * off in the pipe.
+ *
+ * @param {string[]} piped what has come through the pipes
+ */
+function checkPiped(piped, recovered, ledgers, jobs) {
+  const tally = new Tally()
+  const comparison = new Comparison(jobs)
+  for (const file of piped) {
+    const text = linesIn(file)
+    eachLine(text.subarray(0, text.lastIndexOf(0x0a) + 1), bytes =>
+      countLine(bytes, tally, comparison, entry => tally.count(entry))
+    )
+  }
+  const text = linesIn(recovered)
+  if (text.length > 0 && text.at(-1) !== 0x0a) tally.explain('the file ends within a line')
+  eachLine(text, bytes => countLine(bytes, tally, comparison, entry => tally.countAgain(entry)))
+  return tally.finish(ledgers)
+}
+
+module.exports = { check, checkPiped, checkRecords }

@@ -8,6 +8,7 @@ const path = require('node:path')
 class Tally {
   result = { entries: 0, promised: 0, lost: 0, torn: 0, twice: 0, disordered: 0, problems: [] }
   #next = new Map()
+  #nextAgain = new Map()
 
   /** @param {{ key: string, number: number } | null} entry what comes next in the log; null: it is torn */
   count(entry) {
@@ -21,6 +22,18 @@ class Tally {
     if (entry.number < due) result.twice++
     if (entry.number > due) result.disordered++
     this.#next.set(entry.key, Math.max(due, entry.number + 1))
+  }
+
+  /** As `count`, in a second place, which may begin with entries that are in the first as well. */
+  countAgain(entry) {
+    if (entry === null) {
+      this.count(null)
+      return
+    }
+    const { key, number } = entry
+    const goesOn = number === (this.#nextAgain.get(key) ?? number)
+    this.#nextAgain.set(key, number + 1)
+    if (!goesOn || number >= (this.#next.get(key) ?? 0)) this.count(entry)
   }
 
   /** What is wrong, for those who have to find out why; the first few are kept. */

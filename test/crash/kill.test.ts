@@ -45,7 +45,8 @@ const KILLS = 10
 test.each([
   ['entries of the raw logger', 'entries'],
   ['records in a file of lines', 'ndjson'],
-  ['records in a shard file', 'shard']
+  ['records in a shard file', 'shard'],
+  ['records to a pipe', 'pipe']
 ])(
   'a killed process loses nothing that was accepted, also if its recovery is killed: %s',
   {
