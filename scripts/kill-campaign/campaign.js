@@ -205,4 +205,4 @@ async function campaign({ kills, seed = Date.now() >>> 0, kinds = KINDS, onLog }
   return sum
 }
 
-module.exports = { campaign, check, checkRecords, isBad, KINDS }
+module.exports = { campaign, check, checkPiped, checkRecords, isBad, KINDS }

@@ -22,9 +22,10 @@ interface Campaign {
   campaign(options: { kills: number; seed?: number; kinds?: string[] }): Promise<Sum>
   check(log: string, ledgers: string): Found
   checkRecords(log: string, ledgers: string, format: 'ndjson' | 'shard', jobs: Map<number, object>): Found
+  checkPiped(piped: string[], recovered: string, ledgers: string, jobs: Map<number, object>): Found
 }
 
-const { campaign, check, checkRecords } = require('../../scripts/kill-campaign/campaign') as Campaign
+const { campaign, check, checkPiped, checkRecords } = require('../../scripts/kill-campaign/campaign') as Campaign
 
 interface Job {
   seed: number
@@ -125,5 +126,32 @@ test.each([
     const job = { seed: 5, variant: 0, largest: 100 }
     fs.writeFileSync(log, spoil(linesOfPino(job, 9)).join(''))
     expect(checkRecords(log, ledgers, 'ndjson', new Map([[0, { ...job, round: 0 }]]))).toMatchObject(expected)
+  })
+})
+
+test.each([
+  ['is in both, and cut off in the pipe', [0, 5], [4, 9], {}],
+  ['is in one or the other', [0, 5], [5, 9], {}],
+  ['is nowhere', [0, 5], [6, 9], { disordered: 1 }],
+  ['is lost', [0, 5], [4, 8], { lost: 1 }]
+])('the check of the campaign sees a record to a pipe that %s', (_name, piped, left, expected) => {
+  withLedger(9, (log, ledgers) => {
+    const job = { seed: 5, variant: 0, largest: 100 }
+    const lines = linesOfPino(job, 9)
+    fs.writeFileSync(`${log}.piped`, lines.slice(...piped).join('') + lines[piped[1]!]!.slice(0, 9))
+    fs.writeFileSync(log, lines.slice(...left).join(''))
+    const found = checkPiped([`${log}.piped`], log, ledgers, new Map([[0, { ...job, round: 0 }]]))
+    expect(found).toMatchObject({ lost: 0, torn: 0, twice: 0, disordered: 0, ...expected })
+  })
+})
+
+test('the check of the campaign sees a record that is recovered twice', () => {
+  withLedger(3, (log, ledgers) => {
+    const job = { seed: 5, variant: 0, largest: 100 }
+    const [first, second, third] = linesOfPino(job, 3)
+    fs.writeFileSync(`${log}.piped`, `${first}${second}`)
+    fs.writeFileSync(log, `${second}${second}${third}`)
+    const found = checkPiped([`${log}.piped`], log, ledgers, new Map([[0, { ...job, round: 0 }]]))
+    expect(found).toMatchObject({ lost: 0, twice: 1 })
   })
 })
