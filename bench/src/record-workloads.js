@@ -42,8 +42,8 @@ const info = fields => `target.info({ ${fields} }, 'user login')`
 
 /**
  * What the scenarios of structured logging log: `record` is what each peer is called with in its own way, `call` is a call in
- * pino's way, which logs `lines` of them, 1 by default. `value` is what the text of either refers to, `options` are pino's. Objects that are written out are made anew by
- * every call.
+ * pino's way, which logs `lines` of them, 1 by default. `value` is what the text of either refers to, `options` are pino's.
+ * Objects that are written out are made anew by every call.
  * @typedef {{title: string, value?: unknown, options?: object, bindings?: object,
  *            record?: {fields: string, message: string}, call?: string, lines?: number, compiled?: (logger: object) => object}} Workload
  * @type {Record<string, Workload>}

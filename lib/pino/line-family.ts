@@ -45,19 +45,20 @@ function familyOf(logger: Internals): LineFamily {
   const errorSerializer = (key: string) => (key === errorKey ? serializers.err : undefined)
   const conversionOf = (key: string) => conversion(serializers[key] ?? errorSerializer(key), stringifierOf(key))
   const byForm: Map<string, LineKind>[] = []
+  // Lines of one level follow each other, also when each is of another child.
+  let recent: LineKind | null = null
   return {
     errorKey,
     messageKey,
     tree: new LineTree({ conversionOf, quote, messageKey }),
     convertMessage: conversion(serializers[messageKey], stringifierOf(messageKey)),
     kind(head, timeForm) {
+      if (recent !== null && recent.head === head && recent.timeForm === timeForm) return recent
       byForm[timeForm] ??= new Map()
       const kinds = byForm[timeForm]
-      const known = kinds.get(head)
-      if (known !== undefined) return known
-      const kind = { head, timeForm }
-      kinds.set(head, kind)
-      return kind
+      recent = kinds.get(head) ?? { head, timeForm }
+      kinds.set(head, recent)
+      return recent
     }
   }
 }

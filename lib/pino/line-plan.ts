@@ -39,20 +39,19 @@ export class LinePlan {
 
   /** Whether it is the plan of `logger` as it is now. */
   fits(logger: Internals): boolean {
-    return (
-      this.#logger === logger &&
-      this.#changes === stateChanges.count &&
-      this.#write === logger[writeSym] &&
-      // Tools that follow lines are given text.
-      !isFollowed()
-    )
+    return this.#logger === logger && this.#holdsFor(logger)
+  }
+
+  /** Whether nothing has been put in the place of what `logger` and the plan's own logger shared when it was made. */
+  #holdsFor(logger: Internals): boolean {
+    // Tools that follow lines are given text.
+    return this.#changes === stateChanges.count && this.#write === logger[writeSym] && !isFollowed()
   }
 
   /** That of a logger which has inherited this one: a child. Null if it differs by more than its bindings and levels. */
   forHeir(logger: Internals): LinePlan | null {
     const isPlain = typeof logger[msgPrefixSym] !== 'string' && !logger[formattersSym].log
-    if (this.#changes !== stateChanges.count || this.#write !== logger[writeSym] || !isPlain || isFollowed())
-      return null
+    if (!isPlain || !this.#holdsFor(logger)) return null
     const styles = this.#styles.forHeir(logger)
     if (styles === null) return null
     const plan = new LinePlan(logger, styles, this.#recorder)

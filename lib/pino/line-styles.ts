@@ -48,8 +48,6 @@ class Common {
   readonly #stringifiers: unknown
   readonly #time: TimeFn
   readonly #changes = stateChanges.count
-  #head = ''
-  #kind: LineKind | null = null
 
   constructor(logger: Internals) {
     this.family = lineFamily(logger)
@@ -58,14 +56,6 @@ class Common {
     this.#time = logger[timeSym]
     this.timeForm = FORMS.get(this.#time) ?? TIME_TEXT
     this.timeText = this.timeForm === TIME_TEXT ? this.#time : null
-  }
-
-  /** The kind of lines with this head. Those of one level follow each other, also when each is of another child. */
-  kind(head: string): LineKind {
-    if (this.#kind !== null && this.#head === head) return this.#kind
-    this.#kind = this.family.kind(head, this.timeForm)
-    this.#head = head
-    return this.#kind
   }
 
   /** Whether it is still that of the logger that it was made for. */
@@ -99,7 +89,7 @@ class LoggerStyle implements LineStyle {
   readonly timeForm: number
 
   constructor(logger: Internals, level: number, common: Common, bindings: Definition | null) {
-    this.kind = common.kind(logger[lsCacheSym][level] ?? '')
+    this.kind = common.family.kind(logger[lsCacheSym][level] ?? '', common.timeForm)
     this.bindings = bindings
     this.tree = common.family.tree
     this.printsAsJson = logger[stringifySym] === stringify

@@ -30,9 +30,9 @@ function reading(pipe, rand) {
   const willing = rand() < 0.8
   pipe.on('data', part => {
     parts.push(part)
-    if (rand() < 0.3) setTimeout(() => pipe.resume(), rand() * 20)
-    else return
+    if (rand() >= 0.3) return
     pipe.pause()
+    setTimeout(() => pipe.resume(), rand() * 20)
   })
   if (!willing) pipe.pause()
   return async () => {

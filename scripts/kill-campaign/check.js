@@ -28,6 +28,12 @@ function eachLine(bytes, onLine) {
   }
 }
 
+/** The lines of a text that must not end within one. */
+function eachWholeLine(text, tally, onLine) {
+  if (text.length > 0 && text.at(-1) !== 0x0a) tally.explain('the file ends within a line')
+  eachLine(text, onLine)
+}
+
 /** The check of a log of raw entries. */
 function check(log, ledgers) {
   const tally = new Tally()
@@ -93,9 +99,7 @@ function checkRecords(log, ledgers, format, jobs) {
     // Each entry has its line's newline, and then the reader's.
     eachEntry(log, tally, bytes => bytes.length > 0 && onLine(bytes))
   } else {
-    const text = fs.readFileSync(log)
-    if (text.length > 0 && text.at(-1) !== 0x0a) tally.explain('the file ends within a line')
-    eachLine(text, onLine)
+    eachWholeLine(fs.readFileSync(log), tally, onLine)
   }
   return tally.finish(ledgers)
 }
@@ -117,9 +121,9 @@ function checkPiped(piped, recovered, ledgers, jobs) {
       countLine(bytes, tally, comparison, entry => tally.count(entry))
     )
   }
-  const text = linesIn(recovered)
-  if (text.length > 0 && text.at(-1) !== 0x0a) tally.explain('the file ends within a line')
-  eachLine(text, bytes => countLine(bytes, tally, comparison, entry => tally.countAgain(entry)))
+  eachWholeLine(linesIn(recovered), tally, bytes =>
+    countLine(bytes, tally, comparison, entry => tally.countAgain(entry))
+  )
   return tally.finish(ledgers)
 }
 
