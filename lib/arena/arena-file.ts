@@ -5,7 +5,7 @@ import {
   ARENA_CRC_BYTES,
   ARENA_HEADER_BYTES,
   ARENA_MAGIC,
-  ARENA_VERSION,
+  ARENA_VERSIONS,
   CONTENT_RECORDS,
   FORM_TEXT,
   HEADER,
@@ -140,8 +140,8 @@ function decodeGeometry(path: string, header: Buffer): ArenaGeometry {
     throw corrupt('is not an arena')
   }
   const version = header.readUInt32LE(HEADER.version)
-  if (version !== ARENA_VERSION) {
-    const message = `${path} was written by arena version ${version}; this shardlog reads version ${ARENA_VERSION}`
+  if (!ARENA_VERSIONS.includes(version)) {
+    const message = `${path} was written by arena version ${version}; this shardlog reads versions ${ARENA_VERSIONS.join(' and ')}`
     throw new ShardlogError('ERR_SHARDLOG_ARENA_VERSION', message, { path })
   }
   if (crc32c(header, 0, 0, ARENA_CRC_BYTES) !== header.readUInt32LE(HEADER.headerCrc))

@@ -30,7 +30,8 @@ uint64_t Later(uint64_t time_ns, uint64_t ns) {
 
 }  // namespace
 
-IoStatus StreamLines::Start(io::File*, uint64_t, const BlockContext& context) {
+IoStatus StreamLines::Start(LogFile*, const BlockContext& context, WriteProgress* progress) {
+  progress_ = progress;
   if (context.generation != generation_) delivered_ = 0;
   generation_ = context.generation;
   position_ = 0;
@@ -51,6 +52,13 @@ IoStatus StreamLines::Append(const record::LineBuffer& chunk) {
   const auto ends = std::count(chunk.data(), chunk.data() + of_chunk, '\n');
   lines_ += std::min(static_cast<uint64_t>(ends), chunk.lines());
   return status;
+}
+
+IoStatus StreamLines::Finish() {
+  BlockTotals& totals = progress_->totals();
+  totals.bytes = totals.payload = position_;
+  totals.entries = lines_;
+  return {};
 }
 
 IoStatus StreamLines::Send(const char* data, size_t from, size_t size) {

@@ -17,15 +17,13 @@ class StreamLines final : public LineFile {
   StreamLines(io::Stream* stream, uint64_t block_timeout_ns)
       : stream_(stream), block_timeout_ns_(block_timeout_ns) {}
 
-  // The file is null, and `base` 0.
-  IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) override;
+  // The file is null.
+  IoStatus Start(LogFile* file, const BlockContext& context, WriteProgress* progress) override;
   // Fails with ETIMEDOUT once Hurry was called and nothing has been taken for block_timeout_ns.
   IoStatus Append(const record::LineBuffer& chunk) override;
-  IoStatus Finish() override { return {}; }
-  uint64_t blocks() const override { return 0; }
-  uint64_t end() const override { return position_; }
+  IoStatus Finish() override;
   record::Framing framing() const override { return record::Framing::kBackToBack; }
-  size_t preamble() const override { return 0; }
+  Counts counts() const override { return Counts::kNothing; }
 
   // Of the generation that was started last: bytes that have gone out, and whole lines among them.
   uint64_t delivered() const { return delivered_; }
@@ -46,6 +44,7 @@ class StreamLines final : public LineFile {
   io::Stream* const stream_;
   const uint64_t block_timeout_ns_;
 
+  WriteProgress* progress_ = nullptr;
   uint64_t generation_ = kNoGeneration;
   uint64_t position_ = 0;   // of the next chunk in the generation
   uint64_t delivered_ = 0;  // bytes of the generation

@@ -22,7 +22,10 @@ IoStatus StreamWriter::WriteSealed(uint64_t generation, BlockTotals* totals) {
     stats().lost_entries.Add(sets().CountWaiting(generation));
     return {};
   }
-  const IoStatus status = records_.Write(nullptr, 0, Context(generation), sealed(), totals);
+  WriteProgress progress(nullptr);  // the lines themselves know how far they are
+  const IoStatus status =
+      records_.Write(nullptr, Context(generation), sealed(), &progress, nullptr);
+  *totals = progress.totals();
   is_partial_ = !status.ok();
   if (status.ok() || lines_->gave_up() || stream_->MayPass(status.error)) return status;
   Lose(generation, status, totals);
