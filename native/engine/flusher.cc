@@ -25,6 +25,7 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
           std::make_unique<GenerationWriter>(sets_, std::move(file), config, &stats_, &problems_)),
       populates_(true) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
+  signals_->problems = &problems_;
 }
 
 // The sets of a descriptor are emptied so often that most programs never get beyond the first few
@@ -38,6 +39,7 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
           std::make_unique<StreamWriter>(sets_, std::move(stream), config, &stats_, &problems_)),
       populates_(false) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
+  signals_->problems = &problems_;
 }
 
 Flusher::~Flusher() { Stop(); }

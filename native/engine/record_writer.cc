@@ -26,6 +26,7 @@ uint64_t RecordWriter::MostBytes(const std::vector<SealedSegment>& segments,
                                  size_t alignment) const {
   uint64_t bytes = alignment;
   for (const SealedSegment& segment : segments) bytes += kMostTextPerByte * segment.valid;
+  if (!segments.empty()) bytes += kMostTextPerByte * segments.front().spills->bytes();
   return bytes;
 }
 
@@ -37,7 +38,8 @@ void RecordWriter::StartMerging(const std::vector<SealedSegment>& segments) {
     auto found = std::find_if(producers_.begin(), producers_.end(),
                               [id](const Producer& producer) { return producer.id == id; });
     if (found == producers_.end()) found = producers_.insert(found, {id, {}});
-    found->segments.push_back({segment.data + format::kBlockHeaderBytes, segment.valid});
+    found->segments.push_back(
+        {segment.data + format::kBlockHeaderBytes, segment.valid, segment.spills});
   }
   views_.clear();
   for (const Producer& producer : producers_) views_.push_back({producer.id, producer.segments});

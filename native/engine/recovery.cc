@@ -93,6 +93,7 @@ class Recovery {
   void Run() {
     const uint64_t active = sets_.active();
     for (uint64_t g = sets_.written(); g <= active; g++) Drain(g);
+    sets_.spills().RemoveLeft();
   }
 
  private:
