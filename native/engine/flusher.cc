@@ -6,6 +6,7 @@
 #include "engine/closing_write.h"
 #include "platform/background_thread.h"
 #include "platform/clock.h"
+#include "platform/standard_error.h"
 
 namespace shardlog::engine {
 namespace {
@@ -21,6 +22,7 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
     : sets_(std::move(sets)),
       signals_(std::move(signals)),
       flush_interval_ns_(config.flush_interval_ns),
+      name_(config.path),
       outlet_(
           std::make_unique<GenerationWriter>(sets_, std::move(file), config, &stats_, &problems_)),
       populates_(true) {
@@ -35,6 +37,7 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
     : sets_(std::move(sets)),
       signals_(std::move(signals)),
       flush_interval_ns_(config.flush_interval_ns),
+      name_(config.path),
       outlet_(
           std::make_unique<StreamWriter>(sets_, std::move(stream), config, &stats_, &problems_)),
       populates_(false) {
@@ -83,6 +86,13 @@ IoStatus Flusher::Flush() {
   }
 }
 
+IoStatus Flusher::FlushAtEnd(bool* gave_up) {
+  outlet_->Hurry();
+  const IoStatus status = Flush();
+  *gave_up = outlet_->gave_up();
+  return status;
+}
+
 IoStatus Flusher::Stop() {
   if (!thread_.joinable()) {
     const std::lock_guard<std::mutex> lock(end_mutex_);
@@ -112,7 +122,9 @@ void Flusher::Run() {
     if (stopping_.load(std::memory_order_acquire)) break;  // [MM closed]
     signals_->work.Wait(epoch, wake_at == UINT64_MAX ? platform::kForever : wake_at - now);
   }
+  const uint64_t lost_before = stats_.lost_entries.Read();
   const IoStatus status = WriteEverything(sets_.get(), outlet_.get(), &stats_);
+  if (!status.ok()) SayLost(stats_.lost_entries.Read() - lost_before);
   // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long
   // after the end.
   outlet_->Close();
@@ -123,6 +135,13 @@ void Flusher::Run() {
   ended_.store(true, std::memory_order_release);  // [MM event-signal] release: pairs with Flush
   signals_->room.Signal();
   signals_->progress.Signal();
+}
+
+// There may be nobody left to ask for counters, or to be told by a callback.
+void Flusher::SayLost(uint64_t entries) const {
+  if (entries == 0) return;
+  platform::WriteToStandardError("shardlog: " + std::to_string(entries) + " entries for " + name_ +
+                                 " are lost: " + problems_.last().message + "\n");
 }
 
 // Touches the sets' pages before producers do, the first shards first. Gives way as soon as there

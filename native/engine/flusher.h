@@ -32,6 +32,10 @@ class Flusher {
   // the wait, as does the outlet's patience.
   IoStatus Flush();
 
+  // As Flush, where nothing is left to do but to wait for it: for a reader, as long as the end may
+  // take. *gave_up: that was not long enough, and what is left will not be written.
+  IoStatus FlushAtEnd(bool* gave_up);
+
   // Writes everything and ends the thread. Signals::closed is set already. Ok if nothing was left
   // unwritten.
   IoStatus Stop();
@@ -44,6 +48,7 @@ class Flusher {
 
  private:
   void Run();
+  void SayLost(uint64_t entries) const;
   void PopulateArena();
   bool Step(uint64_t now, uint64_t* next_tick, uint64_t* wake_at);
   bool TickIsOver(uint64_t active, uint64_t now, uint64_t* next_tick);
@@ -53,6 +58,7 @@ class Flusher {
   const std::shared_ptr<BufferSets> sets_;
   const std::shared_ptr<Signals> signals_;
   const uint64_t flush_interval_ns_;
+  const std::string name_;
   FlushStats stats_;
   Problems problems_;
   const std::unique_ptr<Outlet> outlet_;

@@ -62,12 +62,14 @@ class Outlet {
   // Gives the file or descriptor up.
   virtual void Close() = 0;
 
-  // Any thread: the log is closing. A write that waits for a reader gives up once nothing has been
-  // read for as long as a call may wait.
+  // Any thread: the log is at its end. A write that waits for a reader gives up once that has taken
+  // as long as an end may.
   virtual void Hurry() {}
   // Any thread: for how long (ns) a flush that began at `since_ns` may wait before it asks again;
   // 0: it has waited long enough for nothing.
   virtual uint64_t PatienceNs(uint64_t since_ns) const;
+  // Any thread: whether a hurried write has given up, for good.
+  virtual bool gave_up() const { return false; }
   // Any thread: what there is to say when patience is at an end.
   virtual FlushProblem Stall() const { return {}; }
 

@@ -63,8 +63,9 @@ IoStatus StreamLines::Send(const char* data, size_t from, size_t size) {
       from += static_cast<size_t>(result);
       Progress(static_cast<size_t>(result));
     } else if (result == 0 || result == -EAGAIN) {
-      gave_up_ = !AwaitRoom(vain_writes++);
-      if (gave_up_) return {ETIMEDOUT, "poll"};
+      if (AwaitRoom(vain_writes++)) continue;
+      gave_up_.store(true, std::memory_order_relaxed);  // [MM counter]
+      return {ETIMEDOUT, "poll"};
     } else if (result != -EINTR) {
       return {static_cast<int>(-result), "write"};
     }
@@ -80,17 +81,15 @@ void StreamLines::Progress(size_t bytes) {
   stalled_since_ns_.store(0, std::memory_order_relaxed);  // [MM counter]
 }
 
-// Sleeps until there may be room. False: in the end nobody waits for the reader any longer.
+// Sleeps until there may be room. False: the end waits for the reader no longer.
 bool StreamLines::AwaitRoom(uint32_t vain_writes) {
   const uint64_t now = platform::MonotonicNs();
-  uint64_t since = stalled_since_ns_.load(std::memory_order_relaxed);  // [MM counter]
-  if (since == 0) {
-    since = now;
-    stalled_since_ns_.store(now, std::memory_order_relaxed);  // [MM counter]
+  if (stalled_since_ns_.load(std::memory_order_relaxed) == 0) {  // [MM counter]
+    stalled_since_ns_.store(now, std::memory_order_relaxed);     // [MM counter]
   }
   // [MM closed] acquire: pairs with Hurry, whose Interrupt ends a sleep that began before it.
   const uint64_t hurry = hurry_since_ns_.load(std::memory_order_acquire);
-  const uint64_t end = hurry == 0 ? UINT64_MAX : Later(std::max(hurry, since), block_timeout_ns_);
+  const uint64_t end = hurry == 0 ? UINT64_MAX : Later(hurry, exit_timeout_ns_);
   if (now >= end) {
     // The reader may have gone on while this thread did not run: one more write decides.
     is_last_try_ = !is_last_try_;
@@ -106,14 +105,18 @@ bool StreamLines::AwaitRoom(uint32_t vain_writes) {
 }
 
 void StreamLines::Hurry() {
-  // [MM closed] release: pairs with AwaitRoom.
-  hurry_since_ns_.store(platform::MonotonicNs(), std::memory_order_release);
+  uint64_t never = 0;
+  // [MM closed] release: pairs with AwaitRoom. The first end counts.
+  hurry_since_ns_.compare_exchange_strong(never, platform::MonotonicNs(),
+                                          std::memory_order_release);
   stream_->Interrupt();
 }
 
 // A stall that has lasted as long as a call may wait is not waited for again, but for the moment
-// that it takes to see that the reader has gone on.
+// that it takes to see that the reader has gone on. In the end it is the flusher that gives up.
 uint64_t StreamLines::PatienceNs(uint64_t since_ns) const {
+  // [MM closed] acquire: as AwaitRoom.
+  if (hurry_since_ns_.load(std::memory_order_acquire) != 0) return platform::kForever;
   const uint64_t stalled_since = stalled_since_ns_.load(std::memory_order_relaxed);  // [MM counter]
   if (stalled_since == 0) return std::max(block_timeout_ns_, kNsPerMs);
   const uint64_t end = std::max(Later(stalled_since, block_timeout_ns_),

@@ -12,14 +12,14 @@ namespace shardlog::engine {
 
 class StreamLines final : public LineFile {
  public:
-  // `stream` outlives it. `block_timeout_ns`: how long nothing may be taken before a caller, or the
-  // end, waits no longer.
-  StreamLines(io::Stream* stream, uint64_t block_timeout_ns)
-      : stream_(stream), block_timeout_ns_(block_timeout_ns) {}
+  // `stream` outlives it. `block_timeout_ns`: how long nothing may be taken before a caller waits
+  // no longer. `exit_timeout_ns`: how long the end may take.
+  StreamLines(io::Stream* stream, uint64_t block_timeout_ns, uint64_t exit_timeout_ns)
+      : stream_(stream), block_timeout_ns_(block_timeout_ns), exit_timeout_ns_(exit_timeout_ns) {}
 
   // The file is null, and `base` 0.
   IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) override;
-  // Fails with ETIMEDOUT once Hurry was called and nothing has been taken for block_timeout_ns.
+  // Fails with ETIMEDOUT where it has to wait when exit_timeout_ns have passed since Hurry.
   IoStatus Append(const record::LineBuffer& chunk) override;
   IoStatus Finish() override { return {}; }
   uint64_t blocks() const override { return 0; }
@@ -31,8 +31,9 @@ class StreamLines final : public LineFile {
   uint64_t delivered() const { return delivered_; }
   uint64_t delivered_lines() const { return lines_; }
 
-  // Whether it has failed because nobody reads, which it does for good.
-  bool gave_up() const { return gave_up_; }
+  // Any thread: whether it has failed because the end took too long, which it does for good.
+  // [MM counter] relaxed: it stays so, and what it leads to is done by the flusher.
+  bool gave_up() const { return gave_up_.load(std::memory_order_relaxed); }
 
   // Any thread.
   void Hurry();
@@ -45,14 +46,15 @@ class StreamLines final : public LineFile {
 
   io::Stream* const stream_;
   const uint64_t block_timeout_ns_;
+  const uint64_t exit_timeout_ns_;
 
   uint64_t generation_ = kNoGeneration;
   uint64_t position_ = 0;   // of the next chunk in the generation
   uint64_t delivered_ = 0;  // bytes of the generation
   uint64_t lines_ = 0;      // whole ones before `position_`, or delivered_ if it is less
   bool is_last_try_ = false;
-  bool gave_up_ = false;
 
+  std::atomic<bool> gave_up_{false};
   std::atomic<uint64_t> stalled_since_ns_{0};  // 0: it is not
   std::atomic<uint64_t> hurry_since_ns_{0};    // 0: there is none
 };

@@ -27,6 +27,7 @@ class StreamWriter final : public Outlet {
   void Hurry() override { lines_->Hurry(); }
   uint64_t PatienceNs(uint64_t since_ns) const override { return lines_->PatienceNs(since_ns); }
   FlushProblem Stall() const override;
+  bool gave_up() const override { return lines_->gave_up(); }
   IoMode io_mode() const override;
   io::FileInfo file_info() const override { return info_; }
 
@@ -40,6 +41,7 @@ class StreamWriter final : public Outlet {
 
   const std::string name_;
   const uint64_t block_timeout_ns_;
+  const uint64_t exit_timeout_ns_;
   const io::FileInfo info_;
   std::unique_ptr<io::Stream> stream_;  // until Close
   StreamLines* const lines_;            // the records' own

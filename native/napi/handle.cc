@@ -168,6 +168,10 @@ void AddWaits(Napi::Object* object, const std::shared_ptr<Handle>& handle) {
   AddMethod(object, handle, "flushSync", [settle](Napi::Env env, const Shared& h) {
     return settle(env, h, FlushHandle(h.get()));
   });
+  AddMethod(object, handle, "finish", [](Napi::Env env, const Shared& h) -> Napi::Value {
+    h->Finish();
+    return env.Undefined();
+  });
   AddMethod(object, handle, "close", [](Napi::Env env, const Shared& h) {
     h->Detach();
     return Wait(env, h, LeaveHandle);
@@ -214,6 +218,13 @@ bool Handle::Detach() {
   state_->Release(log_);
   state_->Remove(this);
   return true;
+}
+
+IoStatus Handle::Finish() {
+  bool gave_up = false;
+  const IoStatus status = log_->flusher().FlushAtEnd(&gave_up);
+  if (gave_up) log_->Close();
+  return status;
 }
 
 IoStatus Handle::Leave() {

@@ -112,14 +112,15 @@ describe.each(engines)('with the %s engine, standard output', engine => {
 
   it('keeps a bounded amount of large lines for a reader that takes nothing, and counts the others', async () => {
     const { logging, reader } = loggingToPipe(`
-      const destination = shardlog.destination({ dest: 1, format: 'ndjson', bufferSize: 1 << 20, numShards: 1, exitTimeout: 1 })
+      const destination = shardlog.destination({ dest: 1, format: 'ndjson', bufferSize: 1 << 20, numShards: 1 })
       const log = shardlog({ base: null }, destination)
       for (let i = 0; i < 50; i++) log.info({ i, body: 'x'.repeat(600_000) })
       say(stats(destination))
       told().then(() => process.stdin.destroy())`)
     await new Promise(resolve => logging.child.stderr!.once('data', resolve))
     logging.tell()
-    const indexes = linesOf(await reader.rest()).map(line => line.i)
+    // The last one may have been cut short when the end gave up.
+    const indexes = linesOf((await reader.rest()).replace(/[^\n]*$/, '')).map(line => line.i)
     const [{ totalLogs, droppedLogs }] = (await logging.end()).said as [{ totalLogs: number; droppedLogs: number }]
     expect(totalLogs).toBe(50)
     expect(droppedLogs).toBeGreaterThan(40)

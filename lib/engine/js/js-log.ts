@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer'
+import fs from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { fromSystemError, ShardlogError } from '../../errors'
 import type { ResolvedConfig } from '../../types'
@@ -11,6 +12,7 @@ import { type Form, type Geometry, geometryFor } from './geometry'
 import type { Outlet } from './outlet'
 import { pause } from './pause'
 
+const STDERR = 2
 const RETRY_PAUSE_MS = 10
 const STALL_PAUSE_MS = 1
 const MAX_BYTES_PER_UTF16_UNIT = 3
@@ -146,6 +148,14 @@ export class JsLog {
     }
   }
 
+  /** What cannot be written by now never will be. */
+  #giveUp(): void {
+    const lost = this.flusher.stop()
+    this.counters.droppedLogs += lost
+    if (lost === 0) return
+    sayLost(`shardlog: ${lost} entries for ${this.outlet.name} are lost: ${this.flusher.lastError?.message ?? ''}\n`)
+  }
+
   #flushQuietly(): void {
     try {
       this.flusher.flushSync()
@@ -157,15 +167,17 @@ export class JsLog {
   /** The process or thread ends: writes what there is, and from now on each entry at once. */
   atExit(): void {
     this.writeThrough = true
+    this.flusher.closing = true
     this.outlet.writer.hurry()
     this.#flushQuietly()
+    this.#giveUp()
     this.outlet.unlock()
   }
 
   /** Gives the outlet up. What could not be written by now is counted as dropped. */
   shut(): void {
     const { name, path } = this.outlet
-    this.counters.droppedLogs += this.flusher.stop()
+    this.#giveUp()
     try {
       this.outlet.close()
     } catch (error) {
@@ -173,6 +185,15 @@ export class JsLog {
     } finally {
       this.outlet.unlock()
     }
+  }
+}
+
+/** For what nobody may be left to ask about. */
+function sayLost(line: string): void {
+  try {
+    fs.writeSync(STDERR, line)
+  } catch {
+    // Nobody reads that either.
   }
 }
 

@@ -41,6 +41,7 @@ export class StreamWriter implements Writer {
     private readonly descriptor: Descriptor,
     private readonly name: string,
     private readonly blockTimeout: number,
+    private readonly exitTimeout: number | undefined,
     private readonly counters: Counters
   ) {}
 
@@ -107,8 +108,9 @@ export class StreamWriter implements Writer {
   }
 
   patience(): number {
-    const since = Math.max(this.#stalledSince ?? performance.now(), this.#hurriedAt)
-    return Math.max(0, since + Math.max(LEAST_PATIENCE_MS, this.blockTimeout) - performance.now())
+    const now = performance.now()
+    if (this.#hurriedAt > 0) return Math.max(0, this.#hurriedAt + (this.exitTimeout ?? Number.POSITIVE_INFINITY) - now)
+    return Math.max(0, (this.#stalledSince ?? now) + Math.max(LEAST_PATIENCE_MS, this.blockTimeout) - now)
   }
 
   hurry(): void {
