@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { linesOf, loggingIn, loggingToPipe, onEngine, upTo } from '../support/descriptors'
+import { linesOf, loggingIn, loggingToPipe, onEngine, upTo, wholeLines } from '../support/descriptors'
 import { engines } from '../support/engines'
 import { shardlog } from '../support/shardlog'
 
@@ -189,7 +189,7 @@ describe.each(engines)('with the %s engine, a normal end', engine => {
     expect(writtenLogs + droppedLogs).toBe(totalLogs)
     expect(errors).toContain(`shardlog: ${droppedLogs} entries for standard output are lost`)
     expect(errors).toContain('exitTimeout')
-    expect(linesOf((await reader.rest()).replace(/[^\n]*$/, '')).map(line => line.i)).toEqual(upTo(writtenLogs))
+    expect(linesOf(wholeLines(await reader.rest())).map(line => line.i)).toEqual(upTo(writtenLogs))
   })
 
   it('whose reader has gone ends at once, in silence', async () => {

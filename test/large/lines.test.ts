@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { linesOf, loggingToPipe, onEngine } from '../support/descriptors'
+import { linesOf, loggingToPipe, onEngine, wholeLines } from '../support/descriptors'
 import { engines } from '../support/engines'
 import { runChild } from '../support/child'
 import { readTexts } from '../support/plain-reader'
@@ -120,7 +120,7 @@ describe.each(engines)('with the %s engine, standard output', engine => {
     await new Promise(resolve => logging.child.stderr!.once('data', resolve))
     logging.tell()
     // The last one may have been cut short when the end gave up.
-    const indexes = linesOf((await reader.rest()).replace(/[^\n]*$/, '')).map(line => line.i)
+    const indexes = linesOf(wholeLines(await reader.rest())).map(line => line.i)
     const [{ totalLogs, droppedLogs }] = (await logging.end()).said as [{ totalLogs: number; droppedLogs: number }]
     expect(totalLogs).toBe(50)
     expect(droppedLogs).toBeGreaterThan(40)
