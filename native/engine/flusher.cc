@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "engine/closing_write.h"
 #include "platform/background_thread.h"
 #include "platform/clock.h"
+#include "platform/futex.h"
 #include "platform/standard_error.h"
 
 namespace shardlog::engine {
@@ -43,6 +45,7 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
       populates_(false) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
   signals_->problems = &problems_;
+  outlet_->set_before_wait([this] { return SettleImpatient(); });
 }
 
 Flusher::~Flusher() { Stop(); }
@@ -51,7 +54,8 @@ void Flusher::Start() {
   thread_ = platform::StartBackgroundThread("shardlog-flush", [this] { Run(); });
 }
 
-IoStatus Flusher::Flush() {
+// Asks for everything accepted so far to be written.
+Flusher::Wanted Flusher::Want() {
   const uint64_t since_ns = platform::MonotonicNs();
   const uint64_t generation = sets_->active();
   const uint64_t target = sets_->HasEntries(generation) ? generation + 1 : generation;
@@ -63,27 +67,87 @@ IoStatus Flusher::Flush() {
   while (seen < target &&
          !requested_.compare_exchange_weak(seen, target, std::memory_order_acq_rel)) {
   }
-  if (sets_->written() < target) signals_->work.Signal();
+  return {target, failed_before, since_ns, nullptr};
+}
+
+bool Flusher::IsSettled(const Wanted& wanted, IoStatus* status) {
+  *status = {};
+  if (sets_->written() >= wanted.target) return true;
+  // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there.
+  if (ended_.load(std::memory_order_acquire)) {
+    const std::lock_guard<std::mutex> lock(end_mutex_);
+    *status = end_status_;
+    return true;
+  }
+  // [MM counter] relaxed: what failed is told under the problems' lock, this only ends the wait.
+  if (attempts_failed_.load(std::memory_order_relaxed) == wanted.failed_before) return false;
+  const FlushProblem problem = problems_.last();
+  *status = {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
+  return true;
+}
+
+IoStatus Flusher::Flush() {
+  const Wanted wanted = Want();
+  if (sets_->written() < wanted.target) signals_->work.Signal();
   for (;;) {
     const uint32_t epoch = signals_->progress.Epoch();
-    if (sets_->written() >= target) return {};
-    // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there.
-    if (ended_.load(std::memory_order_acquire)) {
-      const std::lock_guard<std::mutex> lock(end_mutex_);
-      return end_status_;
-    }
-    // [MM counter] relaxed: what failed is told under the problems' lock, this only ends the wait.
-    if (attempts_failed_.load(std::memory_order_relaxed) != failed_before) {
-      const FlushProblem problem = problems_.last();
-      return {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
-    }
-    const uint64_t patience_ns = outlet_->PatienceNs(since_ns);
+    IoStatus status;
+    if (IsSettled(wanted, &status)) return status;
+    const uint64_t patience_ns = outlet_->PatienceNs(wanted.since_ns);
     if (patience_ns == 0) {
       problems_.Note(outlet_->Stall());
       return {ETIMEDOUT, "poll"};
     }
     signals_->progress.Wait(epoch, patience_ns);
   }
+}
+
+void Flusher::FlushThen(Settle settle) {
+  Wanted wanted = Want();
+  wanted.settle = std::move(settle);
+  {
+    const std::lock_guard<std::mutex> lock(waiters_mutex_);
+    waiters_.push_back(std::move(wanted));
+  }
+  signals_->work.Signal();
+  // A flusher that waits for a reader learns how long it may.
+  outlet_->Nudge();
+  // What came about before the waiter was there is told here.
+  SettleWaiters();
+}
+
+void Flusher::SettleWaiters() {
+  std::vector<std::pair<Settle, IoStatus>> settled;
+  {
+    const std::lock_guard<std::mutex> lock(waiters_mutex_);
+    std::erase_if(waiters_, [&](Wanted& wanted) {
+      IoStatus status;
+      if (!IsSettled(wanted, &status)) return false;
+      settled.emplace_back(std::move(wanted.settle), status);
+      return true;
+    });
+  }
+  for (const auto& [settle, status] : settled) settle(status);
+}
+
+// While a reader takes nothing: ends the waits that have lasted long enough. For how long (ns) the
+// others may.
+uint64_t Flusher::SettleImpatient() {
+  uint64_t least_ns = platform::kForever;
+  std::vector<Settle> settled;
+  {
+    const std::lock_guard<std::mutex> lock(waiters_mutex_);
+    std::erase_if(waiters_, [&](Wanted& wanted) {
+      const uint64_t patience_ns = outlet_->PatienceNs(wanted.since_ns);
+      least_ns = patience_ns == 0 ? least_ns : std::min(least_ns, patience_ns);
+      if (patience_ns != 0) return false;
+      settled.push_back(std::move(wanted.settle));
+      return true;
+    });
+  }
+  if (!settled.empty()) problems_.Note(outlet_->Stall());
+  for (const Settle& settle : settled) settle({ETIMEDOUT, "poll"});
+  return least_ns;
 }
 
 IoStatus Flusher::FlushAtEnd(bool* gave_up) {
@@ -135,6 +199,7 @@ void Flusher::Run() {
   ended_.store(true, std::memory_order_release);  // [MM event-signal] release: pairs with Flush
   signals_->room.Signal();
   signals_->progress.Signal();
+  SettleWaiters();
 }
 
 // There may be nobody left to ask for counters, or to be told by a callback.
@@ -210,6 +275,7 @@ IoStatus Flusher::WriteOldest() {
     retry_at_ns_ = platform::MonotonicNs() + retry_pause_ns_;
   }
   signals_->progress.Signal();
+  SettleWaiters();
   return status;
 }
 

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
@@ -32,6 +35,11 @@ class Flusher {
   // the wait, as does the outlet's patience.
   IoStatus Flush();
 
+  // As Flush, but without waiting: `settle` is called once, by the flusher's thread, or by this one
+  // if there is nothing to wait for. It does not call back.
+  using Settle = std::function<void(const IoStatus&)>;
+  void FlushThen(Settle settle);
+
   // As Flush, where nothing is left to do but to wait for it: for a reader, as long as the end may
   // take. *gave_up: that was not long enough, and what is left will not be written.
   IoStatus FlushAtEnd(bool* gave_up);
@@ -47,6 +55,18 @@ class Flusher {
   Problems& problems() { return problems_; }
 
  private:
+  // A flush that somebody waits for.
+  struct Wanted {
+    uint64_t target;         // generations below it
+    uint64_t failed_before;  // attempts
+    uint64_t since_ns;
+    Settle settle;  // of FlushThen
+  };
+
+  Wanted Want();
+  bool IsSettled(const Wanted& wanted, IoStatus* status);
+  void SettleWaiters();
+  uint64_t SettleImpatient();
   void Run();
   void SayLost(uint64_t entries) const;
   void PopulateArena();
@@ -75,6 +95,9 @@ class Flusher {
 
   std::mutex end_mutex_;  // guards what follows
   IoStatus end_status_;
+
+  std::mutex waiters_mutex_;  // guards what follows
+  std::vector<Wanted> waiters_;
 
   std::thread thread_;
 };

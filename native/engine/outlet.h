@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -65,6 +66,11 @@ class Outlet {
   // Any thread: the log is at its end. A write that waits for a reader gives up once that has taken
   // as long as an end may.
   virtual void Hurry() {}
+  // What a write calls before it waits for a reader; returns after how many ns it wants to be called
+  // again at the latest.
+  virtual void set_before_wait(std::function<uint64_t()>) {}
+  // Any thread: has that called anew where a write waits.
+  virtual void Nudge() {}
   // Any thread: for how long (ns) a flush that began at `since_ns` may wait before it asks again;
   // 0: it has waited long enough for nothing.
   virtual uint64_t PatienceNs(uint64_t since_ns) const;

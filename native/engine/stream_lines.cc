@@ -95,7 +95,8 @@ bool StreamLines::AwaitRoom(uint32_t vain_writes) {
     is_last_try_ = !is_last_try_;
     return is_last_try_;
   }
-  const uint64_t left = end == UINT64_MAX ? platform::kForever : end - now;
+  uint64_t left = end == UINT64_MAX ? platform::kForever : end - now;
+  if (before_wait_) left = std::min(left, before_wait_());
   if (vain_writes % 2 == 1) {
     stream_->Pause(std::min(left, kVainWritePauseNs));
   } else {

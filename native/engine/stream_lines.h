@@ -4,6 +4,8 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <utility>
 
 #include "engine/record_writer.h"
 #include "io/stream.h"
@@ -35,8 +37,12 @@ class StreamLines final : public LineFile {
   // [MM counter] relaxed: it stays so, and what it leads to is done by the flusher.
   bool gave_up() const { return gave_up_.load(std::memory_order_relaxed); }
 
+  // Called before each wait for the reader; returns after how many ns it is to be called again.
+  void set_before_wait(std::function<uint64_t()> call) { before_wait_ = std::move(call); }
+
   // Any thread.
   void Hurry();
+  void Nudge() { stream_->Interrupt(); }
   uint64_t PatienceNs(uint64_t since_ns) const;
 
  private:
@@ -47,6 +53,7 @@ class StreamLines final : public LineFile {
   io::Stream* const stream_;
   const uint64_t block_timeout_ns_;
   const uint64_t exit_timeout_ns_;
+  std::function<uint64_t()> before_wait_;
 
   uint64_t generation_ = kNoGeneration;
   uint64_t position_ = 0;   // of the next chunk in the generation

@@ -65,7 +65,20 @@ uint64_t StreamWriter::KeepOfFailed() {
   return totals.entries;
 }
 
-void StreamWriter::Close() { stream_.reset(); }
+void StreamWriter::Close() {
+  const std::lock_guard<std::mutex> lock(close_mutex_);
+  stream_.reset();
+}
+
+void StreamWriter::Hurry() {
+  const std::lock_guard<std::mutex> lock(close_mutex_);
+  if (stream_ != nullptr) lines_->Hurry();
+}
+
+void StreamWriter::Nudge() {
+  const std::lock_guard<std::mutex> lock(close_mutex_);
+  if (stream_ != nullptr) lines_->Nudge();
+}
 
 FlushProblem StreamWriter::Stall() const {
   return {"ERR_SHARDLOG_STALLED",
