@@ -1,7 +1,6 @@
 /**
  * Lets calls of `run` that come while one is under way share the next one: whatever was accepted before such a call is
  * covered by a run that begins after it.
- * slow disk would hold up the application's own file and name look-ups.
  */
 export function coalesced(run: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | null = null

@@ -47,7 +47,9 @@ class StreamLines final : public LineFile {
 
  private:
   IoStatus Send(const char* data, size_t from, size_t size);
-  bool AwaitRoom(uint32_t vain_writes);
+  size_t SendPart(const char* data, size_t size, IoStatus* status);
+  bool Hold(bool alone);
+  bool AwaitRoom(uint64_t pause_ns);
   void Progress(size_t bytes);
 
   io::Stream* const stream_;
@@ -60,6 +62,7 @@ class StreamLines final : public LineFile {
   uint64_t delivered_ = 0;  // bytes of the generation
   uint64_t lines_ = 0;      // whole ones before `position_`, or delivered_ if it is less
   bool is_last_try_ = false;
+  uint64_t no_hold_before_ns_ = 0;  // somebody keeps the stream to himself, and does not write
 
   std::atomic<bool> gave_up_{false};
   std::atomic<uint64_t> stalled_since_ns_{0};  // 0: it is not

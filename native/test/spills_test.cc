@@ -166,7 +166,8 @@ std::string Rendered(const std::vector<Bytes>& entries, const record::SpillSourc
   for (const Bytes& entry : entries) segment.Add(entry);
   record::SegmentRenderer renderer;
   record::LineBuffer lines;
-  renderer.Open(segment.view().entries, segment.view().valid, spills);
+  const record::SegmentView view = segment.view();
+  renderer.Open(view.entries, view.valid, spills);
   while (renderer.Next()) renderer.Append(&lines);
   *damaged = renderer.damaged();
   return std::string(lines.data(), lines.size());
