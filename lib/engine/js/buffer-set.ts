@@ -10,6 +10,8 @@ export class Run {
   lastTime = this.firstTime
   /** End of the last entry, from the start of the run. */
   offset = BLOCK_HEADER_BYTES
+  /** Where the first one begins that is still to be written. */
+  #from = BLOCK_HEADER_BYTES
 
   constructor(
     readonly shard: Shard,
@@ -24,7 +26,14 @@ export class Run {
   }
 
   get valid(): number {
-    return this.offset - BLOCK_HEADER_BYTES
+    return this.offset - this.#from
+  }
+
+  /** So many entries of so many bytes, from the first on, are in the file. */
+  leave(bytes: number, entries: number): void {
+    this.#from += bytes
+    this.entries -= entries
+    this.payload -= bytes - entries * this.#prefixBytes
   }
 
   hasRoom(payload: number): boolean {
@@ -39,14 +48,14 @@ export class Run {
     this.payload += payload
   }
 
-  /** The entries as they lie in the shard. */
+  /** The entries as they lie in memory. */
   get bytes(): Buffer {
-    return this.memory.subarray(this.start + BLOCK_HEADER_BYTES, this.start + this.offset)
+    return this.memory.subarray(this.start + this.#from, this.start + this.offset)
   }
 
   /** Copies the entries. The number of their bytes. */
   copy(to: Buffer, at: number): number {
-    return this.memory.copy(to, at, this.start + BLOCK_HEADER_BYTES, this.start + this.offset)
+    return this.memory.copy(to, at, this.start + this.#from, this.start + this.offset)
   }
 
   /** Where in `memory` the next payload goes. */
