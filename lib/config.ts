@@ -10,7 +10,7 @@ const MIN_SHARD_BYTES = 64 * 1024
 const MAX_SHARD_BYTES = 1024 * MIB
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'onError' | 'recoverTo' | 'descriptor'>
+type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'onError' | 'recoverTo' | 'exitTimeout' | 'descriptor'>
 
 const DEFAULTS: Readonly<Defaults> = Object.freeze({
   bufferSize: 64 * MIB,
@@ -75,6 +75,7 @@ const RULES: Readonly<Record<keyof Config, Rule>> = {
   dsync: flag,
   onFull: oneOf('drop', 'block'),
   blockTimeout: milliseconds(Number.POSITIVE_INFINITY),
+  exitTimeout: milliseconds(Number.POSITIVE_INFINITY),
   shardSelection: oneOf('affinity', 'round-robin'),
   engine: oneOf('auto', 'native', 'js'),
   onError: { allowed: 'a function', accepts: value => typeof value === 'function' }
@@ -162,6 +163,11 @@ export function resolveConfig(input: Config | string): ResolvedConfig {
       `option recoverTo (value ${show(config.recoverTo)}) is for descriptors: a file's lines are recovered to the file`
     )
   }
+  if (config.exitTimeout !== undefined) {
+    throw configError(
+      `option exitTimeout (value ${show(config.exitTimeout)}) is for descriptors: a file is never slow to be read`
+    )
+  }
   const resolved = { ...DEFAULTS, ...given(config) } as ResolvedConfig
   checkShardSize(resolved)
   resolved.logFilePath = path.resolve(substitute(resolved.logFilePath))
@@ -210,6 +216,6 @@ export function resolveDescriptorConfig(config: Omit<Config, 'logFilePath'>, des
 }
 
 /** A config for `logFilePath` with every default spelt out, to be changed and given to `new Logger`. */
-export function defaultConfig(logFilePath: string): Required<Omit<Config, 'onError' | 'recoverTo'>> {
+export function defaultConfig(logFilePath: string): Required<Omit<Config, 'onError' | 'recoverTo' | 'exitTimeout'>> {
   return { logFilePath, ...DEFAULTS }
 }

@@ -53,7 +53,7 @@ function openNative(config: ResolvedConfig, format: RecordFormat): Opened {
 function openJs(config: ResolvedConfig, format: RecordFormat): Opened {
   const { descriptor } = config
   const form = format === 'ndjson' ? 'text' : 'blocks'
-  const engine = descriptor === undefined ? openJsEngine(config, form) : openJsDescriptor(config, descriptor)
+  const engine = descriptor === undefined ? openJsEngine(config, form, true) : openJsDescriptor(config, descriptor)
   return { controls: engine, write: engine.log, recorder: null }
 }
 

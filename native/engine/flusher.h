@@ -2,9 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
@@ -32,6 +35,15 @@ class Flusher {
   // the wait, as does the outlet's patience.
   IoStatus Flush();
 
+  // As Flush, but without waiting: `settle` is called once, by the flusher's thread, or by this one
+  // if there is nothing to wait for. It does not call back.
+  using Settle = std::function<void(const IoStatus&)>;
+  void FlushThen(Settle settle);
+
+  // As Flush, where nothing is left to do but to wait for it: for a reader, as long as the end may
+  // take. *gave_up: that was not long enough, and what is left will not be written.
+  IoStatus FlushAtEnd(bool* gave_up);
+
   // Writes everything and ends the thread. Signals::closed is set already. Ok if nothing was left
   // unwritten.
   IoStatus Stop();
@@ -43,7 +55,20 @@ class Flusher {
   Problems& problems() { return problems_; }
 
  private:
+  // A flush that somebody waits for.
+  struct Wanted {
+    uint64_t target;         // generations below it
+    uint64_t failed_before;  // attempts
+    uint64_t since_ns;
+    Settle settle;  // of FlushThen
+  };
+
+  Wanted Want();
+  bool IsSettled(const Wanted& wanted, IoStatus* status);
+  void SettleWaiters();
+  uint64_t SettleImpatient();
   void Run();
+  void SayLost(uint64_t entries) const;
   void PopulateArena();
   bool Step(uint64_t now, uint64_t* next_tick, uint64_t* wake_at);
   bool TickIsOver(uint64_t active, uint64_t now, uint64_t* next_tick);
@@ -53,6 +78,7 @@ class Flusher {
   const std::shared_ptr<BufferSets> sets_;
   const std::shared_ptr<Signals> signals_;
   const uint64_t flush_interval_ns_;
+  const std::string name_;
   FlushStats stats_;
   Problems problems_;
   const std::unique_ptr<Outlet> outlet_;
@@ -69,6 +95,9 @@ class Flusher {
 
   std::mutex end_mutex_;  // guards what follows
   IoStatus end_status_;
+
+  std::mutex waiters_mutex_;  // guards what follows
+  std::vector<Wanted> waiters_;
 
   std::thread thread_;
 };

@@ -37,7 +37,8 @@ void RecordWriter::StartMerging(const std::vector<SealedSegment>& segments) {
     auto found = std::find_if(producers_.begin(), producers_.end(),
                               [id](const Producer& producer) { return producer.id == id; });
     if (found == producers_.end()) found = producers_.insert(found, {id, {}});
-    found->segments.push_back({segment.data + format::kBlockHeaderBytes, segment.valid});
+    found->segments.push_back(
+        {segment.data + format::kBlockHeaderBytes, segment.valid, segment.spills});
   }
   views_.clear();
   for (const Producer& producer : producers_) views_.push_back({producer.id, producer.segments});

@@ -107,6 +107,9 @@ class Recovery {
     }
   }
 
+  // Once the arena is gone: until then, lines that are larger than a shard may be made again.
+  void RemoveSpills() { sets_.spills().RemoveLeft(); }
+
  private:
   ArenaHeader& header() const { return sets_.arena().header(); }
 
@@ -725,8 +728,9 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
   }
   const Form openers = log->form();
   log->set_form(arena->form());
+  Recovery recovery(arena, log, TrustOf(arena->header(), force), &report);
   try {
-    Recovery(arena, log, TrustOf(arena->header(), force), &report).Run();
+    recovery.Run();
   } catch (const NotProven& doubt) {
     SetAside(arena_path, doubt.reason, &report);
   }
@@ -734,6 +738,7 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
   if (!report.set_aside.empty()) return report;
   const int error = arena->Remove();
   if (error != 0 && error != -ENOENT) ThrowIo({-error, "unlink"}, arena_path);
+  recovery.RemoveSpills();
   return report;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/log.h"
+#include "napi/settler.h"
 
 namespace shardlog::napi {
 
@@ -29,6 +30,9 @@ class EnvState {
   void Add(const std::shared_ptr<Handle>& handle) { open_.push_back(handle); }
   void Remove(const Handle* handle);
 
+  // What settles the environment's promises.
+  const std::shared_ptr<Settler>& settler(Napi::Env env);
+
   // The buffers of lib/engine/native-binding.ts DirectRoute for the log, made once; null where not
   // allowed.
   Napi::Value DirectRoute(Napi::Env env, const std::shared_ptr<engine::Log>& log);
@@ -44,6 +48,7 @@ class EnvState {
 
   std::map<engine::Log*, Shared> producers_;
   std::vector<std::shared_ptr<Handle>> open_;
+  std::shared_ptr<Settler> settler_;  // made when it is needed
 };
 
 }  // namespace shardlog::napi

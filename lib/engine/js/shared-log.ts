@@ -3,9 +3,9 @@ import path from 'node:path'
 import { fromSystemError, ShardlogError } from '../../errors'
 import type { ResolvedConfig } from '../../types'
 import { deliver } from '../deliver'
+import { flushAtExit, forgetAtExit } from '../exit-hook'
 import { checkNoArena } from './arena-check'
 import { openDescriptor } from './descriptor'
-import { flushAtExit, forgetAtExit } from './exit-hook'
 import { FileOutlet } from './file-outlet'
 import type { Form } from './geometry'
 import { JsLog } from './js-log'
@@ -16,7 +16,7 @@ export interface Handle {
   readonly onError: ResolvedConfig['onError']
 }
 
-type OpenOutlet = ConstructorParameters<typeof JsLog>[2]
+type OpenOutlet = ConstructorParameters<typeof JsLog>[3]
 
 /** By real path, or by what the descriptor leads to. Each thread has its own. */
 const registry = new Map<string, SharedLog>()
@@ -30,9 +30,10 @@ export class SharedLog {
     private readonly key: string,
     config: ResolvedConfig,
     form: Form,
+    lines: boolean,
     open: OpenOutlet
   ) {
-    this.log = new JsLog(config, form, open, error => this.#report(error))
+    this.log = new JsLog(config, form, lines, open, error => this.#report(error))
     registry.set(key, this)
     flushAtExit(this.log)
   }
@@ -67,8 +68,8 @@ function otherForm(file: string, open: Form, wanted: Form): ShardlogError {
   return new ShardlogError('ERR_SHARDLOG_CONFIG', message, { path: file })
 }
 
-/** The log at the config's path. */
-export function openFileLog(config: ResolvedConfig, form: Form): SharedLog {
+/** The log at the config's path. `lines`: as JsLog's. */
+export function openFileLog(config: ResolvedConfig, form: Form, lines: boolean): SharedLog {
   const file = realPathOf(config.logFilePath)
   const known = registry.get(file)
   if (known !== undefined) {
@@ -80,6 +81,7 @@ export function openFileLog(config: ResolvedConfig, form: Form): SharedLog {
     file,
     config,
     form,
+    lines,
     (geometry, counters) => new FileOutlet(config, file, form, geometry, counters)
   )
 }
@@ -97,6 +99,7 @@ export function openStreamLog(config: ResolvedConfig, fd: number): SharedLog {
     descriptor.key,
     config,
     'text',
+    true,
     (_geometry, counters) => new StreamOutlet(descriptor, name, config, counters)
   )
 }
