@@ -8,39 +8,50 @@ export type OnBadLine = (offset: number, length: number, message: string) => voi
 
 const isBlank = (line: Buffer): boolean => line.every(byte => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d))
 
-function problemOf(line: Buffer): string {
+function problemOf(line: Buffer, isJson: boolean): string {
+  if (isJson) return 'a line that is not UTF-8'
   if (isBlank(line)) return 'an empty line'
   return line.includes(0) ? 'a line with NUL bytes' : 'a line that is no JSON'
 }
 
-/** Checks that each line is JSON, whatever of, in memory that does not depend on their number. */
+/** Checks that each line is JSON, whatever of, in memory and time that do not depend on how many are not. */
 export class LineChecker {
-  /** Lines so far. */
+  /** Lines so far; those of them that are no JSON, or not UTF-8, and their bytes. */
   lines = 0
+  badLines = 0
+  badBytes = 0
   /** Earliest and latest time that any of them tells, ms since the epoch; undefined if none did. */
   firstMs: number | undefined
   lastMs: number | undefined
   private readonly json = new JsonChecker()
 
-  constructor(private readonly onBadLine: OnBadLine) {}
+  /** @param most how many bad lines `onBadLine` is told of */
+  constructor(
+    private readonly most: number,
+    private readonly onBadLine: OnBadLine
+  ) {}
 
   add(item: LinesItem): void {
     const { data, end } = item
-    const shift = item.offset - item.start
+    const { json } = this
     const sound = isUtf8(data.subarray(item.start, end))
     for (let start = item.start; start < end; ) {
       const next = lineEnd(data, start, end)
       this.lines++
-      if (!this.json.check(data, start, next)) {
-        this.onBadLine(start + shift, next - start, problemOf(data.subarray(start, next)))
-      } else {
-        if (this.json.timeStart >= 0) this.tell(msOfValue(data, this.json.timeStart, this.json.timeEnd))
-        if (!sound && !isUtf8(data.subarray(start, next))) {
-          this.onBadLine(start + shift, next - start, 'a line that is not UTF-8')
-        }
+      const isJson = json.check(data, start, next)
+      if (isJson && json.timeStart >= 0) this.tell(msOfValue(data, json.timeStart, json.timeEnd))
+      if (!isJson || (!sound && !isUtf8(data.subarray(start, next)))) {
+        this.badLines++
+        this.badBytes += next - start
+        if (this.badLines <= this.most)
+          this.report(data.subarray(start, next), item.offset + start - item.start, isJson)
       }
       start = next
     }
+  }
+
+  private report(line: Buffer, offset: number, isJson: boolean): void {
+    this.onBadLine(offset, line.length, problemOf(line, isJson))
   }
 
   private tell(ms: number | undefined): void {

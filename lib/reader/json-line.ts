@@ -34,6 +34,8 @@ export class JsonChecker {
   private end = 0
   /** The objects (true) and arrays that are open. */
   private readonly open: boolean[] = []
+  /** The string read last has escapes. */
+  private escaped = false
   /** The key read last was `time`, of the top level. */
   private atTime = false
 
@@ -113,15 +115,17 @@ export class JsonChecker {
   }
 
   private isTime(start: number, end: number): boolean {
-    if (end - start === TIME_KEY.length) return TIME_KEY.every((byte, i) => this.bytes[start + i] === byte)
-    // With escapes it is longer.
-    if (end - start > 32 || !this.bytes.subarray(start, end).includes(BACKSLASH)) return false
-    return JSON.parse(Buffer.from(this.bytes.subarray(start, end)).toString()) === 'time'
+    if (end - start === TIME_KEY.length) {
+      for (let i = 0; i < TIME_KEY.length; i++) if (this.bytes[start + i] !== TIME_KEY[i]) return false
+      return true
+    }
+    return this.escaped && JSON.parse(Buffer.from(this.bytes.subarray(start, end)).toString()) === 'time'
   }
 
   private string(): boolean {
     const { bytes, end } = this
     let at = this.at + 1
+    this.escaped = false
     while (at < end) {
       const byte = bytes[at++]!
       if (byte === QUOTE) {
@@ -130,6 +134,7 @@ export class JsonChecker {
       }
       if (byte < 0x20) return false
       if (byte !== BACKSLASH) continue
+      this.escaped = true
       const escaped = at < end ? bytes[at++]! : 0
       if (!ESCAPES.has(escaped)) return false
       if (escaped !== LETTER_U) continue

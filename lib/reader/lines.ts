@@ -7,9 +7,15 @@ const NS_PER_MS = 1_000_000n
 /** The latest time of a Date. */
 const MAX_DATE_MS = 8.64e15
 
+/** So many bytes are looked at before the call that looks at all is worth it. */
+const NEAR_BYTES = 24
+
 /** Where the line that begins at `start` ends in `data[start, end)`, its newline included. */
 export function lineEnd(data: Buffer, start: number, end: number): number {
-  const newline = data.indexOf(NEWLINE, start)
+  const near = Math.min(end, start + NEAR_BYTES)
+  for (let at = start; at < near; at++) if (data[at] === NEWLINE) return at + 1
+  if (near === end) return end
+  const newline = data.indexOf(NEWLINE, near)
   return newline < 0 || newline >= end ? end : newline + 1
 }
 

@@ -106,7 +106,7 @@ class TimedLog {
   /** The generation at hand is complete. */
   private release(): void {
     if (this.held.length === 0) return
-    this.queue = this.queue.concat(sortByTime(this.held))
+    for (const item of sortByTime(this.held)) this.queue.push(item)
     this.held = []
     this.heldBytes = 0
     this.current = null

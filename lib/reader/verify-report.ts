@@ -76,8 +76,8 @@ export class ReportBuilder {
   private readonly sequences = new SequenceTracker()
   private readonly producers = new Set<string>()
   private readonly report: VerifyReport
-  private readonly lines = new LineChecker((offset, length, message) => {
-    this.addDamage({ kind: 'bad-line', path: this.report.path, offset, length, message })
+  private readonly lines = new LineChecker(MAX_LISTED_DAMAGE, (offset, length, message) => {
+    this.listDamage({ kind: 'bad-line', path: this.report.path, offset, length, message })
   })
   /** Of what waits in the arena. */
   private readonly waiting = { entries: 0, bytes: 0, damagedRecords: 0 }
@@ -107,7 +107,9 @@ export class ReportBuilder {
   /** @param arena what is known of the arena, if there is one; what waits in it has been added */
   finish(bytes: number, arena: WaitingReport | null, asides: string[]): VerifyReport {
     const { report, lines } = this
-    if (lines.lines > 0) report.entries += lines.lines
+    report.entries += lines.lines
+    report.damageCount += lines.badLines
+    report.damagedBytes += lines.badBytes
     if (lines.firstMs !== undefined) this.addTimes(timeFromMs(lines.firstMs), timeFromMs(lines.lastMs!))
     report.bytes = bytes
     report.arena = arena && { ...arena, ...this.waiting }
@@ -123,6 +125,11 @@ export class ReportBuilder {
     report.damageCount++
     if (damage.kind === 'bad-record') this.waiting.damagedRecords++
     else if (damage.kind !== 'missing-trailer') report.damagedBytes += damage.length
+    this.listDamage(damage)
+  }
+
+  private listDamage(damage: Damage): void {
+    const { report } = this
     if (report.damage.length < MAX_LISTED_DAMAGE) report.damage.push(damage)
     this.onDamage(damage)
   }
