@@ -2,7 +2,7 @@ import { type Entry, entrySlices } from './entry'
 import { EntryIterator } from './entry-iterator'
 import { damageError } from './errors'
 import { followFiles } from './follow'
-import { checkReadArguments, type ReadOptions } from './read-options'
+import { checkReadArguments, type LogPath, type ReadOptions } from './read-options'
 import { scanFiles } from './scan-files'
 import { scanByTime } from './time-order'
 import type { ScanItem } from './types'
@@ -63,13 +63,12 @@ export class LogEntries implements AsyncIterable<Entry> {
  * Reads one log, or several, in memory that does not grow with their size. Corrupt parts are stepped over and told to
  * `onDamage`; docs/log-format.md says by which rules.
  *
- * @param path file or files; pipes can be read too, but not followed
+ * @param path file or files, as strings or `file:` URLs; pipes can be read too, but not followed
  * @returns an async iterable of entries; `batches()` of it gives arrays of them
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` at once for wrong options; while iterating, `ERR_SHARDLOG_READ` if a file cannot be
  *   opened or read, `ERR_SHARDLOG_FORMAT` if it is neither blocks nor text, and `ERR_SHARDLOG_CORRUPT` with `strict`
  */
-export function readLog(path: string | readonly string[], options: ReadOptions = {}): LogEntries {
-  const paths = typeof path === 'string' ? [path] : path
-  checkReadArguments(paths, options)
-  return new LogEntries([...paths], { ...options })
+export function readLog(path: LogPath | readonly LogPath[], options: ReadOptions = {}): LogEntries {
+  const paths = checkReadArguments(Array.isArray(path) ? path : [path], options)
+  return new LogEntries(paths, { ...options })
 }

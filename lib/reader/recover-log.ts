@@ -5,7 +5,7 @@ import { asShardlogError, ShardlogError } from '../errors'
 import { beginsAsArena } from './arena-log'
 import { asideArenas } from './aside-arenas'
 import { logOfArena } from './log-of-arena'
-import { checkNames } from './read-options'
+import { checkNames, type LogPath, pathOf } from './read-options'
 
 export interface RecoverOptions {
   /** Recover also arenas that were set aside because they are of another boot of the machine. Default false. */
@@ -51,12 +51,9 @@ function logMeant(file: string): string {
  * @throws ShardlogError `ERR_SHARDLOG_LOCKED` if the owner is alive, `ERR_SHARDLOG_NO_NATIVE`, `ERR_SHARDLOG_RECOVERY`,
  *   `ERR_SHARDLOG_ARENA_VERSION`, `ERR_SHARDLOG_ARENA_CORRUPT`; the arena is kept then
  */
-export async function recoverLog(logPath: string, options: RecoverOptions = {}): Promise<RecoverReport> {
+export async function recoverLog(logPath: LogPath, options: RecoverOptions = {}): Promise<RecoverReport> {
   checkNames(options, ['force', 'directIO'], 'recoverLog')
-  if (typeof logPath !== 'string' || logPath === '') {
-    throw new ShardlogError('ERR_SHARDLOG_CONFIG', `recoverLog needs the path of a log, not ${String(logPath)}`)
-  }
-  const absolute = path.resolve(logMeant(logPath))
+  const absolute = path.resolve(logMeant(pathOf(logPath, 'recoverLog')))
   const { force = false, directIO = 'auto' } = options
   try {
     const arenas = loadNative().recover(absolute, { force, directIO })

@@ -4,7 +4,7 @@ import { asideArenas } from './aside-arenas'
 import { damageError, readError } from './errors'
 import type { FormatChoice } from './format'
 import { formatOfArena, makeScanner, sourceFormat } from './open-scanner'
-import { checkFormat, checkNames } from './read-options'
+import { checkFormat, checkNames, type LogPath, pathOf } from './read-options'
 import { isArena, openLog, resumePosition, scanWaiting } from './scan-files'
 import type { Source } from './source'
 import { stableEnd } from './stable-end'
@@ -103,8 +103,9 @@ export async function verifyFile(path: string, options: VerifyOptions): Promise<
  * @throws ShardlogError `ERR_SHARDLOG_READ` if the file cannot be read, `ERR_SHARDLOG_FORMAT` if it is neither blocks nor text; damage
  *   is reported, not thrown
  */
-export async function verifyLog(path: string, options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verifyLog(path: LogPath, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const checked = pathOf(path, 'verifyLog')
   checkNames(options, ['format', 'onProgress', 'strict'], 'verifyLog')
   checkFormat(options.format)
-  return verifyFile(path, options)
+  return verifyFile(checked, options)
 }
