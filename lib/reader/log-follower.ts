@@ -11,9 +11,10 @@ import { Shown } from './shown'
 import { FileSource } from './source'
 import type { LogFormat, ScanItem, Scanner } from './types'
 
-/** Whether an item may be another program's. What else is damaged is a write that was cut off. */
+/** Whether an item may be another program's. What nothing vouches for, or is damaged otherwise, is a write that was cut off. */
 function isForeign(item: ScanItem): boolean {
-  return item.kind === 'damage' ? item.damage.kind === 'foreign' : item.kind !== 'fill'
+  if (item.kind === 'damage') return item.damage.kind === 'foreign'
+  return item.kind === 'lines' || (item.kind === 'block' && item.info.hasTrailer)
 }
 
 /**
@@ -100,7 +101,8 @@ export class LogFollower {
     const base = arena?.state().flushingAt ?? null
     if (!arena || !source || !format || base === null || this.limitOf(arena.state()) !== base) return []
     if (!isOfThisBoot(arena.owner) || isOwnerAlive(arena.owner)) return []
-    const scanner = makeScanner(source, format, { start: base })
+    // A line without end there is half of one of its own.
+    const scanner = makeScanner(source, format, { start: base, live: format === 'ndjson' })
     const found: ScanItem[] = []
     for (let items = await scanner.next(); items; items = await scanner.next()) {
       found.push(...this.shown.filter(items.filter(isForeign)))
