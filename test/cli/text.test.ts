@@ -239,8 +239,15 @@ describe('--pretty', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: here })
     expect({ status, out: stdout.toString() }).toEqual({ status: 1, out: '' })
     expect(stderr.toString()).toContain('ERR_SHARDLOG_NO_PRETTY')
-    const script = `console.log(require(${JSON.stringify(copy)}).default({ pretty: 'auto' }) ? 'plain' : '')`
-    expect(spawnSync(process.execPath, ['-e', script, planted], { cwd: here }).stdout.toString()).toBe('plain\n')
+    const load = path.join(copy, 'dist', 'pretty', 'load.js')
+    const script = `console.log(require(${JSON.stringify(load)}).hasPinoPretty())`
+    // Behind code that is given on the command line, a path is an argument and no program.
+    for (const args of [[], [path.join(planted, 'index.js')]]) {
+      expect(spawnSync(process.execPath, ['-e', script, ...args], { cwd: here }).stdout.toString()).toBe('false\n')
+    }
+    fs.writeFileSync(path.join(here, 'program.js'), script)
+    const program = spawnSync(process.execPath, ['here/program.js'], { cwd: folder })
+    expect(program.stdout.toString()).toBe('true\n')
   })
 
   it.each(['cat', 'tail'])('prints a line that pino-pretty throws on as it is, the others readable (%s)', command => {
