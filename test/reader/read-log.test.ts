@@ -150,7 +150,7 @@ describe('readLog', () => {
       await expect(recoverLog(given as string)).rejects.toEqual(wrong)
     }
     expect(() => readLog(odd, null as unknown as ReadOptions)).toThrow(wrong)
-    expect(() => (readLog as () => void)()).toThrow(/readLog needs the path of a log.* not undefined/)
+    expect(() => (readLog as unknown as () => void)()).toThrow(/readLog needs the path of a log.* not undefined/)
   })
 
   it('reads several files one after the other, or by time', async () => {
