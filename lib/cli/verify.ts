@@ -80,6 +80,10 @@ function blockLines(report: VerifyReport): string[] {
 
 /** The lines that say what a file holds; also the start of what `stats` prints. */
 export function summaryLines(report: VerifyReport): string[] {
+  const { arena } = report
+  if (arena?.arenaPath === report.path) {
+    return [`${visibleLine(report.path)}: the arena of ${visibleLine(arena.logPath)}`]
+  }
   const lines = report.format === 'ndjson' ? [textLine(report)] : blockLines(report)
   if (report.firstTime !== undefined) {
     lines.push(`  time: ${isoTime(report.firstTime)} to ${isoTime(report.lastTime ?? report.firstTime)}`)

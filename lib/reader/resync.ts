@@ -76,6 +76,16 @@ export class Resync {
     return found?.position ?? null
   }
 
+  /** Of a pipe: where the first block with a sound trailer lies in `[from, to)`, which is in memory and stays there; null if none does. */
+  async findLoaded(from: number, to: number): Promise<number | null> {
+    for (let at = from; at + SECTOR_BYTES <= to; at += SECTOR_BYTES) {
+      if (!this.isCandidate(at)) continue
+      const extent = blockExtent(this.window.buffer.readUInt32LE(this.window.index(at) + 4))
+      if (at + extent <= to && (await this.soundAt(at, 'trailer'))) return at
+    }
+    return null
+  }
+
   /** The first block at or behind `from` and before `to` that is sound in this way. */
   async find(from: number, to: number, soundness: Soundness): Promise<SoundBlock | null> {
     for (let at = from; at < Math.min(this.end(), to); at += SECTOR_BYTES) {

@@ -1,5 +1,14 @@
 import { BLOCK_HEADER_BYTES, blockExtent, blockStride, ENTRY_PREFIX_BYTES, SECTOR_BYTES } from '../format/constants'
-import { isPlausibleHeader, isZero, type ParsedBlock, parseBlock, wholeEntries, zeroSectors } from './parse-block'
+import {
+  checkTrailer,
+  findTrailer,
+  isPlausibleHeader,
+  isZero,
+  type ParsedBlock,
+  parseBlock,
+  wholeEntries,
+  zeroSectors
+} from './parse-block'
 import { firstEntriesDecode, Resync, type SoundBlock } from './resync'
 import { SequenceTracker } from './sequence-tracker'
 import type { Source } from './source'
@@ -285,15 +294,38 @@ export class BlockScanner implements Scanner {
     const at = this.position
     await this.window.load(at, Math.min(claimed, CHUNK_BYTES))
     const valid = this.window.buffer.readUInt32LE(this.window.index(at) + 4)
-    const problem = this.source.seekable ? await this.vetFile(at, valid) : this.vetPipe(at, valid)
+    const problem = this.source.seekable ? await this.vetFile(at, valid) : await this.vetPipe(at, valid)
     if (problem) return this.recover(problem)
     this.vetted = at
     return true
   }
 
-  private vetPipe(at: number, valid: number): Problem | null {
-    if (valid <= LARGE_BLOCK_BYTES || firstEntriesDecode(this.window, at, valid)) return null
-    return { kind: 'bad-header', message: `a block header that claims ${valid} bytes which are no entries` }
+  /** Of a pipe nothing can be read twice, so the block is taken into memory, as long as it may be one. */
+  private async vetPipe(at: number, valid: number): Promise<Problem | null> {
+    const whole = blockStride(valid) + SECTOR_BYTES
+    let have = this.window.available(at)
+    for (let ended = false; ; ) {
+      if (!firstEntriesDecode(this.window, at, valid)) {
+        return { kind: 'bad-header', message: `a block header that claims ${valid} bytes which are no entries` }
+      }
+      ended ||= have >= whole
+      if (ended && this.hasTrailer(at, valid, have)) return null
+      const judged = ended || have >= HUGE_BLOCK_BYTES
+      if (judged && (await this.resync.findLoaded(at + SECTOR_BYTES, at + have)) !== null) {
+        return { kind: 'bad-header', message: `a block header that claims ${valid} bytes in which other blocks lie` }
+      }
+      if (ended) return null
+      const more = await this.window.load(at, Math.min(whole, 2 * have))
+      ended = more <= have
+      have = more
+    }
+  }
+
+  /** Whether the block at `at`, of which `have` bytes lie in memory, has a trailer that vouches for it. */
+  private hasTrailer(at: number, valid: number, have: number): boolean {
+    const index = this.window.index(at)
+    const trailerAt = findTrailer(this.window.buffer, index, valid, have)
+    return trailerAt >= 0 && checkTrailer(this.window.buffer, index, valid, trailerAt) !== null
   }
 
   private async vetFile(at: number, valid: number): Promise<Problem | null> {
@@ -317,10 +349,15 @@ export class BlockScanner implements Scanner {
   private async findNext(at: number, problem: Problem): Promise<number | null> {
     const { source, resync } = this
     const { seekable } = source
-    if (!seekable && problem.kind === 'torn-tail') return null
     const from = at + (problem.extent ?? SECTOR_BYTES)
     let found: SoundBlock | null = null
     if (problem.extent !== undefined && !this.trailersSeen) found = await resync.soundAt(from, 'any')
+    if (!seekable && problem.kind === 'torn-tail') {
+      // All that is left lies in memory, and whole entries of the block may be wanted afterwards.
+      const position = await resync.findLoaded(from, this.end)
+      if (position !== null) this.trailersSeen = true
+      return position
+    }
     if (!found && (this.trailersSeen || seekable)) {
       const position = await resync.findTrailed(from)
       found = position === null ? null : { position, hasTrailer: true }

@@ -69,8 +69,8 @@ export async function verifySource(source: Source, options: VerifyOptions = {}):
 
 /** Verifies an arena that is given by its name. */
 async function verifyArena(path: string, options: VerifyOptions): Promise<VerifyReport> {
-  const builder = builderFor(path, options)
   const arena = openArena(path)
+  const builder = builderFor(arena.path, options)
   const facts = countWaiting(arena)
   builder.format = arena.form === FORM_TEXT ? 'ndjson' : 'shard'
   arena.close()

@@ -11,6 +11,7 @@ const MAX_LISTED_DAMAGE = 1000
 const MAX_PRODUCERS = 65_536
 
 export interface VerifyReport {
+  /** The log; where an arena was given by its name, that of the arena: then `arena` alone tells what is there. */
   path: string
   /** null: the file is empty, and no arena tells what it will be. */
   format: LogFormat | null

@@ -9,6 +9,8 @@ import { Shown } from './shown'
 /** What lies in the arena beside a log. */
 export interface WaitingReport {
   arenaPath: string
+  /** The log that the arena names as its own. */
+  logPath: string
   ownerPid: number
   ownerAlive: boolean
   /** Whether the machine has been running since it was made. Otherwise its pages may be of different times, and nothing of it is shown. */
@@ -54,6 +56,7 @@ export function describeArena(arena: ArenaFile, state: ArenaState, counts: Count
   const { numShards, segmentsPerShard, segmentBytes, totalBytes } = arena.geometry
   return {
     arenaPath: arena.path,
+    logPath: arena.logPath,
     ownerPid: arena.owner.pid,
     ownerAlive: isOwnerAlive(arena.owner),
     ofThisBoot: isOfThisBoot(arena.owner),

@@ -98,6 +98,34 @@ describe('a header that claims', () => {
     expect(kinds).toEqual(['torn-tail'])
   })
 
+  it.each([
+    ['1 GiB, as one entry', GIB, GIB - 8, undefined],
+    ['1 GiB, as many entries', GIB, GIB - 8, 400],
+    ['20 MiB, as one entry', 20 * MIB, 20 * MIB - 8, undefined],
+    ['4 MiB, as one entry', 4 * MIB, 4 * MIB - 8, undefined],
+    ['4 GiB', 0xffff_fff8, 0xffff_fff0, undefined]
+  ])('%s hides no block out of a pipe', async (_name, capacity, valid, first) => {
+    for (const behind of [0, 30 * MIB]) {
+      const pipe = new PassThrough()
+      const blocks = [sound('a', 0), claim(capacity, valid, first), sound('b', 1), Buffer.alloc(behind), sound('c', 2)]
+      for (const block of blocks)
+        for (let at = 0; at < block.length; at += MIB) pipe.write(block.subarray(at, at + MIB))
+      pipe.end()
+      expect((await scan(new StreamSource('-', pipe))).texts.filter(text => text.length === 1)).toEqual(['a', 'b', 'c'])
+    }
+  })
+
+  it('is believed of a block out of a pipe if a trailer vouches for it, whatever the block holds', async () => {
+    const inner = makeBlock(['inner'])
+    const payload = Buffer.concat([Buffer.alloc(500), inner, Buffer.alloc(12 * MIB, 'x'), inner])
+    const pipe = new PassThrough()
+    pipe.end(Buffer.concat([sound('a', 0), makeBlock([payload], { sequence: 1n }), sound('b', 2)]))
+    expect(await scan(new StreamSource('-', pipe))).toEqual({ texts: ['a', `${payload.length} bytes`, 'b'], kinds: [] })
+    const torn = new PassThrough()
+    torn.end(Buffer.concat([sound('a', 0), makePlainBlock(['x', 'y'.repeat(2000)]).subarray(0, 1027)]))
+    expect(await scan(new StreamSource('-', torn))).toEqual({ texts: ['a', 'x'], kinds: ['torn-tail'] })
+  })
+
   it('anything, in any sector, hides no sound block (random headers)', async () => {
     const word = fc.oneof(fc.nat(5000), fc.nat(), fc.constantFrom(512, 4096, GIB, 2 ** 31, 0xffff_fff0))
     const junk = fc.array(fc.tuple(word, word, word), { maxLength: 4 })
@@ -105,9 +133,13 @@ describe('a header that claims', () => {
       fc.asyncProperty(fc.array(junk, { minLength: 1, maxLength: 6 }), async parts => {
         const names = parts.map((_, i) => `block ${i}`)
         const bytes = parts.flatMap((headers, i) => [...headers.map(header => claim(...header)), sound(names[i]!, i)])
-        const source = new CountingSource(Buffer.concat(bytes))
-        const { texts } = await scan(source)
-        expect(texts.filter(text => text.startsWith('block'))).toEqual(names)
+        const all = Buffer.concat(bytes)
+        const pipe = new PassThrough()
+        pipe.end(all)
+        for (const source of [new CountingSource(all), new StreamSource('-', pipe)]) {
+          const { texts } = await scan(source)
+          expect(texts.filter(text => text.startsWith('block'))).toEqual(names)
+        }
       }),
       { numRuns: 400 }
     )
