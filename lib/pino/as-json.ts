@@ -24,7 +24,7 @@ import {
 const hasOwn = Object.prototype.hasOwnProperty
 
 /** JSON text of a value, or undefined if it is not written. `stringifier` is what redaction has for its key. */
-function valueText(
+export function valueText(
   value: unknown,
   stringifier: Stringifier | undefined,
   stringify: Stringify,
@@ -62,7 +62,7 @@ function fieldsText(logger: Internals, fields: Fields): string {
     const value = fields[key]
     if (value === undefined || !hasOwn.call(fields, key)) continue
     // An error under another `errorKey` is serialized as one under `err` is.
-    const serializer = serializers[key] ?? (key === errorKey ? serializers.err : undefined)
+    const serializer = serializers[key] || (key === errorKey ? serializers.err : undefined)
     const shaped = serializer ? serializer(value) : value
     const json = valueText(shaped, isRedacted ? (stringifiers[key] ?? wildcard) : undefined, stringify, safe)
     if (json !== undefined) text += `,${quote(key)}:${json}`

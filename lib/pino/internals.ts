@@ -70,6 +70,7 @@ export interface Internals extends EventEmitter {
   /** What ends a line, closing brace included. */
   [sym.endSym]: string
   [sym.errorKeySym]: string
+  [sym.errorTextSym]: boolean | undefined
   [sym.formatOptsSym]: FormatOptions
   [sym.formattersSym]: Formatters
   [sym.getLevelSym]: () => string
@@ -93,6 +94,7 @@ export interface Internals extends EventEmitter {
   [sym.stringifySym]: Stringify
   [sym.timeSliceIndexSym]: number
   [sym.timeSym]: TimeFn
+  [sym.trailingFieldsSym]: boolean
   [sym.useOnlyCustomLevelsSym]: boolean
   [sym.writeSym]: (fields: object | null | undefined, message: unknown, level: number) => void
 }

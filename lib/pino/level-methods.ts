@@ -1,11 +1,12 @@
 /** The methods behind `log.info` and its like: they sort out their arguments and hand the record on. */
 
-import { formatMessage, trailingFields } from './format-args'
+import { formatMessage } from './format-args'
 import { loggedObject } from './http-objects'
 import type { Internals, LogMethod, LogMethodHook } from './internals'
 import { planOf } from './line-plan'
-import { writeRescued } from './rescue'
+import { writeRescued, writeUnhooked } from './rescue'
 import { formatOptsSym, msgPrefixSym, streamSym, writeSym } from './symbols'
+import { trailingFields } from './trailing-fields'
 
 const NO_ARGUMENTS: readonly unknown[] = []
 
@@ -16,11 +17,11 @@ function logObject(logger: Internals, level: number, first: object | null, rest:
   write(logger, level, first === null ? null : loggedObject(first), message, valuesOf(rest))
 }
 
-/** `(message, ...values, fields?)`, or an undefined before that. */
+/** `(message, ...values)` or `(message, fields)`; or an undefined before that. */
 function logMessage(logger: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
   const message = first === undefined ? rest[0] : first
   const values = first === undefined ? valuesOf(rest) : rest
-  const fields = values.length === 0 ? null : trailingFields(message, values)
+  const fields = rest.length === 1 && first !== undefined ? trailingFields(logger, level, message, rest[0]) : null
   write(logger, level, fields, message, values)
 }
 
@@ -54,8 +55,32 @@ function tookShortWay(logger: Internals, level: number, count: number, first: un
   return true
 }
 
-/** The method that writes at `level`. Its name is what pino's hooks and stack traces show. */
-function plainMethod(level: number): LogMethod {
+/** Whether the methods of a level can be called on it. */
+function isLogger(value: unknown): value is Internals {
+  try {
+    return typeof value === 'object' && value !== null && (value as Internals)[streamSym] !== undefined
+  } catch {
+    return false // A proxy; loggers do not throw.
+  }
+}
+
+/** Calls that left no line, not even one that says so: where the stack is full, for one. */
+let lost = 0
+
+/** Tells of them, by a process warning. */
+function tellLost(): void {
+  process.emitWarning(`${lost} log calls left no line: there was not room enough on the stack`, {
+    code: 'SHARDLOG_LOST_CALLS'
+  })
+  lost = 0
+}
+
+/**
+ * The method that writes at `level`. Its name is what pino's hooks and stack traces show.
+ *
+ * @param home the logger that writes for callers who have taken the method off theirs: `promise.catch(log.error)`
+ */
+function plainMethod(level: number, home: Internals): LogMethod {
   return function LOG(first: unknown): void {
     // Rest parameters would be an array for each call.
     // biome-ignore lint/complexity/noArguments: see above
@@ -64,59 +89,66 @@ function plainMethod(level: number): LogMethod {
       if (tookShortWay(this, level, args.length, first, args[1])) return
       logArguments(this, level, first, Array.prototype.slice.call(args, 1))
     } catch (thrown) {
-      writeRescued(this, level, Array.from(args), thrown)
+      try {
+        if (isLogger(this)) writeRescued(this, level, Array.from(args), thrown)
+        else LOG.apply(home, Array.from(args) as [unknown])
+      } catch {
+        // Nothing is called here, since there may be no room for it; a later call tells.
+        lost++
+      }
     }
   }
 }
 
 function logArguments(logger: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
+  if (lost > 0) tellLost()
   if (typeof first === 'object') logObject(logger, level, first, rest)
   else if (rest.length === 0) write(logger, level, null, first, NO_ARGUMENTS)
   else logMessage(logger, level, first, rest)
 }
 
 /** As `method`, and what it wrote is flushed when it returns: the process is likely to end next. */
-function flushingMethod(method: LogMethod): LogMethod {
+function flushingMethod(method: LogMethod, home: Internals): LogMethod {
   return function LOG(...args: unknown[]): void {
-    method.apply(this, args)
-    const stream = this[streamSym]
-    if (typeof stream.flushSync !== 'function') return
+    const logger = isLogger(this) ? this : home
+    method.apply(logger, args)
     try {
-      stream.flushSync()
+      logger[streamSym].flushSync?.()
     } catch {
       // A destination that is not ready cannot be flushed; its own exit handler still will.
     }
   }
 }
 
-function hookedMethod(method: LogMethod, level: number, hook: LogMethodHook): LogMethod {
+function hookedMethod(method: LogMethod, level: number, hook: LogMethodHook, home: Internals): LogMethod {
   return function hookWrappedLog(...args: unknown[]): void {
+    const logger = isLogger(this) ? this : home
     try {
-      hook.call(this, args, method, level)
+      hook.call(logger, args, method, level)
     } catch (thrown) {
-      writeRescued(this, level, args, thrown)
+      try {
+        writeUnhooked(logger, level, args, thrown)
+      } catch {
+        lost++
+      }
     }
   }
 }
 
-const plain = new Map<number, LogMethod>()
-
-/** One method for each level of the process, so that all loggers share what the compiler learns about it. */
-function sharedMethod(level: number): LogMethod {
-  const known = plain.get(level)
-  if (known) return known
-  const method = plainMethod(level)
-  plain.set(level, method)
-  return method
+/** What the method of a level is made of. */
+export interface LevelMethod {
+  level: number
+  /** Whether to flush the destination after each call. */
+  flushes: boolean
+  /** The hook `logMethod`, which is given the call instead. */
+  hook: LogMethodHook | undefined
+  /** The logger that writes for callers who have taken the method off theirs. */
+  home: Internals
 }
 
-/**
- * The method of a level.
- *
- * @param flushes whether to flush the destination after each call
- * @param hook the hook `logMethod`, which is given the call instead
- */
-export function levelMethod(level: number, flushes: boolean, hook: LogMethodHook | undefined): LogMethod {
-  const method = hook ? hookedMethod(sharedMethod(level), level, hook) : sharedMethod(level)
-  return flushes ? flushingMethod(method) : method
+/** The method of a level. */
+export function levelMethod({ level, flushes, hook, home }: LevelMethod): LogMethod {
+  const plain = plainMethod(level, home)
+  const method = hook ? hookedMethod(plain, level, hook, home) : plain
+  return flushes ? flushingMethod(method, home) : method
 }

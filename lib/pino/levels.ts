@@ -69,7 +69,8 @@ export function assertDefaultLevel(level: unknown, { values, labels }: LevelMapp
 
 /** @throws if a child's levels take a name or a number that its parent has */
 export function assertNoCollision({ values, labels }: LevelMapping, custom: LevelNumbers): void {
-  for (const [label, value] of Object.entries(custom)) {
+  for (const label in custom) {
+    const value = custom[label] as number
     if (label in values) throw Error('levels cannot be overridden')
     if (value in labels) throw Error('pre-existing level values cannot be used for new levels')
   }
@@ -79,7 +80,8 @@ export function assertNoCollision({ values, labels }: LevelMapping, custom: Leve
 export function cacheLineStarts(logger: Internals): void {
   const { labels } = logger.levels
   const cache: Record<number, string> = {}
-  for (const label of Object.keys(labels)) {
+  // As in pino, tables that integrations put in place may inherit from others.
+  for (const label in labels) {
     const number = Number(label)
     const shaped = logger[formattersSym].level(labels[number] as string, number)
     const text = stringify(shaped, logger[stringifySafeSym]) ?? '{}'
@@ -99,7 +101,7 @@ export function setLevel(this: Internals, level: string | number): void {
   this[levelValSym] = value
   const enabled = this[levelCompSym]
   const methods = this as unknown as Record<string, unknown>
-  for (const name of Object.keys(values)) {
+  for (const name in values) {
     const number = values[name] as number
     methods[name] = enabled(number, value) ? methodOf(this, name, number) : noop
   }
@@ -110,7 +112,12 @@ function methodOf(logger: Internals, name: string, number: number): unknown {
   const standard = !logger[useOnlyCustomLevelsSym] && name in STANDARD_LEVELS
   // A standard level keeps its number whatever custom levels say; only `useOnlyCustomLevels` gives it another.
   const level = standard ? (STANDARD_LEVELS[name] as number) : number
-  return levelMethod(level, name === 'fatal' && standard, logger[hooksSym].logMethod)
+  return levelMethod({
+    level,
+    flushes: name === 'fatal' && standard,
+    hook: logger[hooksSym].logMethod,
+    home: logger
+  })
 }
 
 /** Name of the current level; empty for what is no logger. */

@@ -43,7 +43,7 @@ function familyOf(logger: Internals): LineFamily {
   const messageKey = logger[messageKeySym]
   const stringifierOf = (key: string) => stringifiers[key] ?? stringifiers[wildcardFirstSym]
   const errorSerializer = (key: string) => (key === errorKey ? serializers.err : undefined)
-  const conversionOf = (key: string) => conversion(serializers[key] ?? errorSerializer(key), stringifierOf(key))
+  const conversionOf = (key: string) => conversion(serializers[key] || errorSerializer(key), stringifierOf(key))
   const byForm: Map<string, LineKind>[] = []
   // Lines of one level follow each other, also when each is of another child.
   let recent: LineKind | null = null

@@ -1,6 +1,7 @@
 /** The arguments of `shardlog(options?, destination?)`: which is which, what is wrong with them, what applies by default. */
 
 import { hostname } from 'node:os'
+import path from 'node:path'
 import { ShardlogError } from '../errors'
 import { checkPretty, isPretty, PrettyStream } from '../pretty/pretty-stream'
 import { callers } from './caller'
@@ -20,6 +21,9 @@ export interface FullOptions extends Omit<Options, 'serializers' | 'formatters'>
   formatters: Formatters
 }
 
+/** Whether the package is installed under pino's name; packages that depend on pino pass arguments that it ignores. */
+const inPinosPlace = path.join(__dirname, '..', '..').endsWith(path.join(path.sep, 'node_modules', 'pino'))
+
 const defaults = {
   level: 'info',
   levelComparison: 'ASC',
@@ -30,7 +34,9 @@ const defaults = {
   enabled: true,
   timestamp: true,
   depthLimit: 5,
-  edgeLimit: 100
+  edgeLimit: 100,
+  loggingErrorText: false,
+  trailingFields: !inPinosPlace
 } as const
 
 interface StreamLike {
@@ -105,6 +111,13 @@ function outermost(options: Options, given: unknown): Stream {
   return new PrettyStream(stream, pretty, { messageKey, errorKey, customLevels: levels, toStdout: !given })
 }
 
+/** The options' own properties, as in pino. One that is undefined is not given; only `base` says something by it: none. */
+function givenOf(options: Options): Options {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options
+  if (Object.hasOwn(options, 'base') && options.base === undefined) given.base = {}
+  return given
+}
+
 function filled(options: Options): FullOptions {
   const base = { pid: process.pid, hostname: hostname() }
   return {
@@ -112,7 +125,7 @@ function filled(options: Options): FullOptions {
     ...defaults,
     ...options,
     serializers: rootSerializers(options.serializers as Serializers | undefined),
-    formatters: rootFormatters((options.formatters ?? {}) as Partial<Formatters>)
+    formatters: rootFormatters(options.formatters as Partial<Formatters> | undefined)
   } as FullOptions
 }
 
@@ -121,8 +134,13 @@ function filled(options: Options): FullOptions {
  *
  * @throws if an option is wrong
  */
-export function resolveArguments(first: unknown, second: unknown): { options: FullOptions; stream: Stream } {
-  const { options, stream } = sortOut(first, second)
+export function resolveArguments(
+  first: unknown,
+  second: unknown,
+  fallback?: Partial<Options>
+): { options: FullOptions; stream: Stream } {
+  const { options: own, stream } = sortOut(first, second)
+  const options = { ...fallback, ...givenOf(own) }
   check(options)
   return { options: filled(options), stream: outermost(options, stream) }
 }

@@ -36,6 +36,10 @@ export const useOnlyCustomLevelsSym: unique symbol = Symbol('pino.useOnlyCustomL
 export const wildcardFirstSym: unique symbol = Symbol('pino.wildcardFirst')
 export const writeSym: unique symbol = Symbol('pino.write')
 
+/** Whether lines that could not be made whole have the text of what was thrown; ours alone. */
+export const errorTextSym: unique symbol = Symbol('shardlog.errorText')
+/** Whether fields after the message join the line; ours alone. */
+export const trailingFieldsSym: unique symbol = Symbol('shardlog.trailingFields')
 /** The message key as it begins the message in a line; ours alone. */
 export const messageKeyStrSym: unique symbol = Symbol('shardlog.messageKeyStr')
 

@@ -255,6 +255,16 @@ export interface LoggerOptions<CustomLevels extends string = never, UseOnlyCusto
   /** Most entries written of each object or array in such a value. Default 100. */
   edgeLimit?: number
   onChild?: OnChildCallback<CustomLevels>
+  /**
+   * Whether `loggingError`, which says where what kind of error kept a part of a record out of its line, also has the text of what was thrown:
+   * it may hold the value that was to be hidden. Default false.
+   */
+  loggingErrorText?: boolean
+  /**
+   * Whether a plain object or an error that is the one argument after a message without placeholders joins the line. Default true; false in
+   * pino's place, which ignores it: in the package installed as `pino`, and in `shardlog/pino`.
+   */
+  trailingFields?: boolean
   /** End lines with CR LF. Default false. */
   crlf?: boolean
 }
