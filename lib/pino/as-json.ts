@@ -10,7 +10,6 @@ import {
   errorKeySym,
   formattersSym,
   lsCacheSym,
-  messageKeyStrSym,
   messageKeySym,
   nestedKeyStrSym,
   nestedKeySym,
@@ -70,6 +69,19 @@ function fieldsText(logger: Internals, fields: Fields): string {
   return text
 }
 
+// Nearly always the same key.
+let recentKey = 'msg'
+let recentStart = ',"msg":'
+
+/** What a message begins with. */
+function messageStart(key: string): string {
+  if (key !== recentKey) {
+    recentKey = key
+    recentStart = `,${quote(String(key))}:`
+  }
+  return recentStart
+}
+
 function messageText(logger: Internals, message: unknown): string {
   if (message === undefined) return ''
   const key = logger[messageKeySym]
@@ -78,7 +90,12 @@ function messageText(logger: Internals, message: unknown): string {
   const shaped = serializer ? serializer(message) : message
   const stringifier = stringifiers[key] ?? stringifiers[wildcardFirstSym]
   const json = valueText(shaped, stringifier, logger[stringifySym], logger[stringifySafeSym])
-  return json === undefined ? '' : logger[messageKeyStrSym] + json
+  return json === undefined ? '' : messageStart(key) + json
+}
+
+/** What fields under a key of their own begin with; an integration may have set that key alone. */
+export function nestedStart(logger: Internals, key: string): string {
+  return logger[nestedKeyStrSym] || `,${quote(key)}:{`
 }
 
 /** The line of a record: level, time, bindings, fields, message, in that order. */
@@ -87,7 +104,8 @@ function asJson(this: Internals, fields: Fields, message: unknown, level: number
   const format = this[formattersSym].log
   const body = fieldsText(this, format ? format(fields) : fields)
   const end = messageText(this, message) + this[endSym]
-  if (this[nestedKeySym] && body) return `${start + this[nestedKeyStrSym] + body.slice(1)}}${end}`
+  const nestedKey = this[nestedKeySym]
+  if (nestedKey && body) return `${start + nestedStart(this, nestedKey) + body.slice(1)}}${end}`
   return start + body + end
 }
 

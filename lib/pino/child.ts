@@ -6,6 +6,7 @@ import type { Formatters, Internals, Serializers } from './internals'
 import { assertNoCollision, cacheLineStarts, type LevelNumbers, levelMapping } from './levels'
 import { redactionState } from './redaction'
 import { childSerializers } from './serializers'
+import { heed } from './state-access'
 import {
   chindingsSym,
   formattersSym,
@@ -43,6 +44,7 @@ function applyOptions(child: Internals, options: Options): void {
 /** @throws without bindings, or if an option is wrong */
 export function child(this: Internals, bindings: Bindings, options?: Options): Internals {
   if (!bindings) throw Error('missing bindings for child Pino')
+  heed(this)
   const instance = Object.create(this) as Internals
   // Of the options only their own `formatters`, `serializers` and `customLevels` count, as in pino.
   const own = options && Object.hasOwn(options, 'formatters') ? options.formatters : undefined

@@ -17,7 +17,6 @@ import {
   formattersSym,
   hooksSym,
   levelCompSym,
-  messageKeyStrSym,
   messageKeySym,
   mixinMergeStrategySym,
   mixinSym,
@@ -69,7 +68,6 @@ function levelState(options: FullOptions) {
 function keyState({ messageKey, errorKey, nestedKey }: FullOptions) {
   return {
     [messageKeySym]: messageKey as string,
-    [messageKeyStrSym]: `,${quote(String(messageKey))}:`,
     [errorKeySym]: errorKey as string,
     [nestedKeySym]: nestedKey,
     [nestedKeyStrSym]: nestedKey ? `,${quote(nestedKey)}:{` : ''

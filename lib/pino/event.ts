@@ -7,6 +7,7 @@ import type { LineNode, LineTree } from '../record/line-tree'
 import { type EncodingStream, recordEncoderSym } from './encoder'
 import type { Fields, Internals } from './internals'
 import { planOf } from './line-plan'
+import { heed } from './state-access'
 import { hooksSym, levelCompSym, levelValSym, msgPrefixSym, streamSym, writeSym } from './symbols'
 
 /** More values than this make an object at each call. */
@@ -116,6 +117,7 @@ export function event(
       return
     }
     if (planOf(this)?.event(compiled, values)) return
+    heed(this)
     const encoder = (this[streamSym] as EncodingStream)[recordEncoderSym]
     if (encoder?.event && this[featuresSym] === undefined) encoder.event(this, compiled, values)
     else this[writeSym](compiled.fields(values), compiled.message, number)

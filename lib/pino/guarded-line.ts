@@ -3,7 +3,7 @@
  * costs what it would have made and no more, unless it may have hidden something in the rest: then that is left out too.
  */
 
-import { valueText } from './as-json'
+import { nestedStart, valueText } from './as-json'
 import { serializedAgain } from './error-fields'
 import { errorMessage } from './error-message'
 import { FAILURES_KEY, type Failures } from './failures'
@@ -21,7 +21,6 @@ import {
   messageKeySym,
   mixinMergeStrategySym,
   mixinSym,
-  nestedKeyStrSym,
   nestedKeySym,
   serializersSym,
   stringifiersSym,
@@ -202,7 +201,8 @@ export function guardedLine(
   const body = fieldsText(logger, failures, fields)
   const last = messageText(logger, failures, message)
   const start = (logger[lsCacheSym][level] ?? '') + time + logger[chindingsSym]
-  const nested = logger[nestedKeySym] && body ? `${logger[nestedKeyStrSym] + body.slice(1)}}` : body
+  const nestedKey = logger[nestedKeySym]
+  const nested = nestedKey && body ? `${nestedStart(logger, nestedKey) + body.slice(1)}}` : body
   const end = logger[endSym]
   const line = start + nested + failureText(logger, failures) + last + end
   const bare = (): string => start + failureText(logger, failures) + end

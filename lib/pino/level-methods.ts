@@ -3,8 +3,9 @@
 import { formatMessage } from './format-args'
 import { loggedObject } from './http-objects'
 import type { Internals, LogMethod, LogMethodHook } from './internals'
-import { planOf } from './line-plan'
+import { type LinePlan, planOf } from './line-plan'
 import { writeRescued, writeUnhooked } from './rescue'
+import { heed } from './state-access'
 import { formatOptsSym, msgPrefixSym, streamSym, writeSym } from './symbols'
 import { trailingFields } from './trailing-fields'
 
@@ -22,7 +23,7 @@ function logMessage(logger: Internals, level: number, first: unknown, rest: read
   const message = first === undefined ? rest[0] : first
   const values = first === undefined ? valuesOf(rest) : rest
   const fields = rest.length === 1 && first !== undefined ? trailingFields(logger, level, message, rest[0]) : null
-  write(logger, level, fields, message, values)
+  write(logger, level, fields === null ? null : loggedObject(fields), message, values)
 }
 
 /** What follows a message. */
@@ -41,11 +42,19 @@ function write(logger: Internals, level: number, fields: object | null, message:
   logger[writeSym](fields, text, level)
 }
 
+/** The same for `(message, fields)`. */
+function tookTrailing(logger: Internals, plan: LinePlan, level: number, message: string, last: unknown): boolean {
+  if (message.includes('%')) return false
+  const fields = trailingFields(logger, level, message, last)
+  return fields !== null && plan.fields(level, fields, message)
+}
+
 /** The short way, for `(message)` and `(fields, message)`. False: the call has to go the long way. */
 function tookShortWay(logger: Internals, level: number, count: number, first: unknown, message: unknown): boolean {
   const plan = planOf(logger)
   if (plan === null) return false
   if (count === 2) {
+    if (typeof first === 'string') return tookTrailing(logger, plan, level, first, message)
     return (
       typeof message === 'string' && typeof first === 'object' && first !== null && plan.fields(level, first, message)
     )
@@ -102,6 +111,7 @@ function plainMethod(level: number, home: Internals): LogMethod {
 
 function logArguments(logger: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
   if (lost > 0) tellLost()
+  heed(logger)
   if (typeof first === 'object') logObject(logger, level, first, rest)
   else if (rest.length === 0) write(logger, level, null, first, NO_ARGUMENTS)
   else logMessage(logger, level, first, rest)
@@ -135,20 +145,33 @@ function hookedMethod(method: LogMethod, level: number, hook: LogMethodHook, hom
   }
 }
 
-/** What the method of a level is made of. */
-export interface LevelMethod {
-  level: number
-  /** Whether to flush the destination after each call. */
-  flushes: boolean
-  /** The hook `logMethod`, which is given the call instead. */
-  hook: LogMethodHook | undefined
-  /** The logger that writes for callers who have taken the method off theirs. */
-  home: Internals
-}
+/** The methods of a logger and its children: one for each level, so that all of them share what the compiler learns about it. */
+export class LevelMethods {
+  readonly #home: Internals
+  readonly #plain = new Map<number, LogMethod>()
 
-/** The method of a level. */
-export function levelMethod({ level, flushes, hook, home }: LevelMethod): LogMethod {
-  const plain = plainMethod(level, home)
-  const method = hook ? hookedMethod(plain, level, hook, home) : plain
-  return flushes ? flushingMethod(method, home) : method
+  /** @param home the logger that writes for callers who have taken a method off theirs */
+  constructor(home: Internals) {
+    this.#home = home
+  }
+
+  /**
+   * The method of a level.
+   *
+   * @param flushes whether to flush the destination after each call
+   * @param hook the hook `logMethod`, which is given the call instead
+   */
+  of(level: number, flushes: boolean, hook: LogMethodHook | undefined): LogMethod {
+    const plain = this.#plainOf(level)
+    const method = hook ? hookedMethod(plain, level, hook, this.#home) : plain
+    return flushes ? flushingMethod(method, this.#home) : method
+  }
+
+  #plainOf(level: number): LogMethod {
+    const known = this.#plain.get(level)
+    if (known) return known
+    const method = plainMethod(level, this.#home)
+    this.#plain.set(level, method)
+    return method
+  }
 }

@@ -1,7 +1,9 @@
 /** Levels: their names and numbers, which of them are on, and what a line of each begins with. */
 
+import { familySym, methodsSym } from '../features/symbols'
 import type { Internals, LevelComparison } from './internals'
-import { levelMethod } from './level-methods'
+import { LevelMethods } from './level-methods'
+import { heed } from './state-access'
 import { stringify } from './stringify'
 import {
   formattersSym,
@@ -92,6 +94,7 @@ export function cacheLineStarts(logger: Internals): void {
 
 /** Turns on the methods of the levels that `level` lets through, and off the others. */
 export function setLevel(this: Internals, level: string | number): void {
+  heed(this)
   const { values, labels } = this.levels
   const label = typeof level === 'number' ? labels[level] : level
   if (label === undefined) throw Error(`unknown level value${level}`)
@@ -112,12 +115,8 @@ function methodOf(logger: Internals, name: string, number: number): unknown {
   const standard = !logger[useOnlyCustomLevelsSym] && name in STANDARD_LEVELS
   // A standard level keeps its number whatever custom levels say; only `useOnlyCustomLevels` gives it another.
   const level = standard ? (STANDARD_LEVELS[name] as number) : number
-  return levelMethod({
-    level,
-    flushes: name === 'fatal' && standard,
-    hook: logger[hooksSym].logMethod,
-    home: logger
-  })
+  logger[familySym][methodsSym] ??= new LevelMethods(logger)
+  return logger[familySym][methodsSym].of(level, name === 'fatal' && standard, logger[hooksSym].logMethod)
 }
 
 /** Name of the current level; empty for what is no logger. */

@@ -36,10 +36,11 @@ function recordOf(logger: Internals, failures: Failures, level: number, args: re
     return { fields, message: guardedMessage(logger, failures, prefix, message, rest.slice(1)) }
   }
   const [message, values] = first === undefined ? [rest[0], rest.slice(1)] : [first, rest]
-  const fields =
+  const joins =
     values.length === 1 && first !== undefined ? () => trailingFields(logger, level, first, values[0]) : null
+  const joining = joins && failures.guard('fields', joins, null)
   return {
-    fields: fields && failures.guard('fields', fields, null),
+    fields: joining && guardedObject(failures, joining),
     message: guardedMessage(logger, failures, prefix, message, values)
   }
 }

@@ -21,7 +21,7 @@ import type {
 
 export { version } from '../version'
 export { stdSerializers } from './serializers'
-export { symbols } from './symbols'
+export { symbols } from './state-access'
 export { stdTimeFunctions } from './time'
 
 /** Numbers and names of the standard levels. */

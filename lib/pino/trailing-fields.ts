@@ -45,12 +45,17 @@ function keysOf(logger: Internals, level: number): ReadonlySet<string> {
   return keys
 }
 
+function without(taken: ReadonlySet<string>, fields: Fields): object {
+  const keys = Object.keys(fields).filter(key => !taken.has(key))
+  return Object.fromEntries(keys.map(key => [key, fields[key]]))
+}
+
 /** The fields without those whose keys the line has already: what it says of level, time or message is its own. */
 function withoutTaken(logger: Internals, level: number, fields: Fields): object {
   const taken = keysOf(logger, level)
-  const keys = Object.keys(fields)
-  if (!keys.some(key => taken.has(key))) return fields
-  return Object.fromEntries(keys.filter(key => !taken.has(key)).map(key => [key, fields[key]]))
+  // A loop, since nearly always nothing is made for it.
+  for (const key in fields) if (taken.has(key)) return without(taken, fields)
+  return fields
 }
 
 /**

@@ -221,7 +221,7 @@ describe('the line of a record that could not be made whole', () => {
 })
 
 describe('a method without its logger', () => {
-  it('writes with the logger that its level was set on', async () => {
+  it('writes with the logger that it comes from, without the bindings of a child', async () => {
     const lines = linesOf({ base: {}, name: 'web' }, log => {
       const { info, fatal } = log
       info({ a: 1 }, 'text')
@@ -234,7 +234,7 @@ describe('a method without its logger', () => {
       { name: 'web', a: 1, msg: 'text' },
       { level: 60, msg: 'end' },
       { msg: 1 },
-      { b: 1, msg: 'own level' }
+      { level: 40, msg: 'own level' }
     ])
     const written: string[] = []
     const log = logger(
