@@ -99,8 +99,11 @@ export function event(
   this: Internals,
   message: string,
   names: readonly string[] = [],
-  { level = DEFAULT_LEVEL }: EventOptions = {}
+  options: EventOptions = {}
 ): (...values: unknown[]) => void {
+  const { level = DEFAULT_LEVEL } = options
+  const strange = Object.keys(options).find(name => name !== 'level')
+  if (strange !== undefined) refuse('options', '{ level }, the name of a level', options)
   if (typeof message !== 'string') refuse('message', 'a string', message)
   checkNames(names)
   const number = this.levels.values[level]
