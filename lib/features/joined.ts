@@ -31,9 +31,9 @@ function copyGuarded(target: object, source: object): void {
 }
 
 /** A new object with the fields of all; later ones win. Never throws: a field that cannot be read throws when it is read again. */
-export function joined(...sources: (object | null | undefined)[]): object {
+export function joined(...sources: (object | null | undefined)[]): Record<string, unknown> {
   try {
-    return Object.assign({}, ...sources) as object
+    return Object.assign({}, ...sources) as Record<string, unknown>
   } catch {
     const all = {}
     for (const source of sources) if (source) copyGuarded(all, source)

@@ -1,7 +1,7 @@
 /** What all loggers share: the prototype behind them. */
 
 import { EventEmitter } from 'node:events'
-import { context, withContext } from '../features/log-context'
+import { addContext, clearContext, context, withContext } from '../features/log-context'
 import { familySym, featuresSym } from '../features/symbols'
 import { version } from '../version'
 import { tracedAsJson } from './as-json'
@@ -40,6 +40,8 @@ function flush(this: Internals, callback?: (error?: Error) => void): void {
 const methods = {
   constructor: class Pino {},
   child,
+  addContext,
+  clearContext,
   context,
   withContext,
   bindings(this: Internals): Bindings {
