@@ -125,6 +125,17 @@ function checkValues(config: Partial<Config>): void {
   }
 }
 
+/** The JavaScript engine's buffers are plain memory: who asks for more by name does not get less. */
+function checkCrashSafety({ engine, crashSafe, recoverTo }: Partial<Config>): void {
+  if (engine !== 'js') return
+  const name = crashSafe ? 'crashSafe' : 'recoverTo'
+  const value = crashSafe || recoverTo
+  if (!value) return
+  throw configError(
+    `option ${name} (value ${show(value)}) needs the native engine, and engine is 'js': leave one of the two out`
+  )
+}
+
 function checkShardSize({ bufferSize, numShards }: ResolvedConfig): void {
   const bytes = Math.floor(bufferSize / 2 / numShards)
   if (bytes >= MIN_SHARD_BYTES && bytes <= MAX_SHARD_BYTES) return
@@ -158,6 +169,7 @@ export function resolveConfig(input: Config | string): ResolvedConfig {
   checkNames(config)
   checkPathIsGiven(config)
   checkValues(config)
+  checkCrashSafety(config)
   if (config.recoverTo !== undefined) {
     throw configError(
       `option recoverTo (value ${show(config.recoverTo)}) is for descriptors: a file's lines are recovered to the file`
@@ -207,6 +219,7 @@ export function resolveDescriptorConfig(config: Omit<Config, 'logFilePath'>, des
   }
   checkNames(config)
   checkValues(config)
+  checkCrashSafety(config)
   checkForDescriptor(config)
   const logFilePath = DESCRIPTOR_NAMES[descriptor] ?? `descriptor ${descriptor}`
   const fixed = { ...crashSafety(config), directIO: 'off', logFilePath, descriptor }

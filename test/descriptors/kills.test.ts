@@ -86,7 +86,7 @@ describe('the option recoverTo', () => {
     [{ dest: 'file', format: 'ndjson', recoverTo: 'x' }, "option recoverTo (value 'x' (string)) is for descriptors"],
     [{ dest: 1, recoverTo: '' }, "option recoverTo must be a non-empty string without NUL characters, got ''"]
   ])('is refused by name in %o', (options, message) => {
-    expect(() => shardlog.destination(options)).toThrow(message)
+    expect(() => shardlog.destination(options as object)).toThrow(message)
   })
 
   it('names a file that can be made', () => {
