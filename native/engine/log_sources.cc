@@ -1,5 +1,6 @@
 #include "engine/log_sources.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -47,6 +48,35 @@ std::unique_ptr<io::File> OpenRotated(const std::string& path, const ArenaHeader
   return file != nullptr && !IsArena(file.get()) ? std::move(file) : nullptr;
 }
 
+// What others may have made of the log since: the file that is proven, and those that came after
+// it, to which the log may have gone on.
+void AddRotated(const LogFile& log, const ArenaHeader& header, const JournalState* state,
+                bool everything, LogSources* sources) {
+  struct Rotated {
+    LogSource source;
+    bool proven;
+    uint64_t changed_time;
+  };
+  std::vector<Rotated> found;
+  uint64_t since = 0;
+  for (const std::string& path : log.files()->Siblings(log.path())) {
+    std::unique_ptr<io::File> file = OpenRotated(path, header, log);
+    io::FileInfo info;
+    if (file == nullptr || file->Stat(&info) != 0) continue;
+    const bool proven =
+        state != nullptr && state->end != 0 && IsProven(file.get(), info.size, *state);
+    if (proven && !everything) since = std::max(since, info.changed_time);
+    sources->proven = sources->proven || proven;
+    const uint64_t from = proven && !everything ? state->end : 0;
+    io::File* const opened = file.get();
+    found.push_back({{path, opened, from, info.size, std::move(file)}, proven, info.changed_time});
+  }
+  for (Rotated& rotated : found) {
+    if (!rotated.proven && rotated.changed_time < since) continue;
+    sources->files.push_back(std::move(rotated.source));
+  }
+}
+
 }  // namespace
 
 LogSources FindSources(LogFile* log, const ArenaHeader& header, const JournalState* state,
@@ -57,16 +87,8 @@ LogSources FindSources(LogFile* log, const ArenaHeader& header, const JournalSta
   const bool from_start = everything || !sources.proven;
   sources.files.push_back({log->path(), log->file(), from_start ? 0 : state->end, size, nullptr});
   // An end of 0 proves nothing: what was written first may be in a file that was renamed.
-  if (sources.proven && state->end != 0) return sources;
-  for (const std::string& path : log->files()->Siblings(log->path())) {
-    std::unique_ptr<io::File> file = OpenRotated(path, header, *log);
-    if (file == nullptr) continue;
-    const uint64_t rotated = SizeOf(file.get(), path);
-    if (state == nullptr || !IsProven(file.get(), rotated, *state)) continue;
-    sources.proven = true;
-    io::File* const opened = file.get();
-    sources.files.push_back({path, opened, everything ? 0 : state->end, rotated, std::move(file)});
-  }
+  if (sources.proven && state->end != 0 && !everything) return sources;
+  AddRotated(*log, header, state, everything, &sources);
   return sources;
 }
 
