@@ -63,7 +63,6 @@ export class LogFollower {
 
   /** What comes next out of the arena; as `round`. */
   private waitingItems(arena: ArenaFile, state: ArenaState): ScanItem[] | null {
-    if (!isOfThisBoot(arena.owner)) return null
     this.shown.forgetOthers(arena.stream)
     this.shown.forgetBelow(arena.stream, state.written)
     const waiting = takeFromArena(arena, state, this.path, this.shown)
@@ -100,7 +99,7 @@ export class LogFollower {
     const { arena, source, format } = this
     const base = arena?.state().flushingAt ?? null
     if (!arena || !source || !format || base === null || this.limitOf(arena.state()) !== base) return []
-    if (!isOfThisBoot(arena.owner) || isOwnerAlive(arena.owner)) return []
+    if (isOwnerAlive(arena.owner)) return []
     // A line without end there is half of one of its own.
     const scanner = makeScanner(source, format, { start: base, live: format === 'ndjson' })
     const found: ScanItem[] = []
@@ -170,15 +169,20 @@ export class LogFollower {
     return found
   }
 
-  /** An arena that may not or cannot be read is as good as none: what is in it shows when it is written. */
+  /**
+   * An arena that may not or cannot be read is as good as none: what is in it shows when it is written. So is one of an earlier boot,
+   * whose pages may be of different times.
+   */
   private findArena(): ArenaFile | null {
     try {
       this.arenaError = null
-      return openArenaOf(this.path)
+      const arena = openArenaOf(this.path)
+      if (!arena || isOfThisBoot(arena.owner)) return arena
+      arena.close()
     } catch (error) {
       this.arenaError = error as Error
-      return null
     }
+    return null
   }
 
   /** The file's next lines. Nothing tells a half-written one from others, so that none is read that may be. */

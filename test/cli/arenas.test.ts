@@ -157,6 +157,13 @@ describe.each([
     expect(run('cat', file)).toMatchObject({ code: 0, out: text(expected(0, 3)) })
     expect(run('cat', file).err).toMatch(/4 entries in .* are of an earlier boot .*recover --force/)
     expect(await verifyLog(file)).toMatchObject({ ok: true, arena: { ofThisBoot: false } })
+    const stop = new AbortController()
+    const followed: string[] = []
+    for await (const entry of readLog(file, { follow: true, signal: stop.signal })) {
+      followed.push(entry.text.trimEnd())
+      if (followed.length === 3) setTimeout(() => stop.abort(), 300)
+    }
+    expect(followed).toEqual(expected(0, 3))
     expect(run('recover', file)).toMatchObject({ code: 1, out: expect.stringContaining('not recovered') })
     const { asides } = await verifyLog(file)
     expect(asides).toHaveLength(1)
