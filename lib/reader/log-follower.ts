@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
-import { openArenaOf } from '../arena/locate'
 import { isOfThisBoot, isOwnerAlive } from '../arena/owner'
 import { takeFromArena } from './arena-items'
+import { arenaOfLog } from './arena-of-log'
 import { readError } from './errors'
 import type { FormatChoice } from './format'
 import { makeScanner, sourceFormat } from './open-scanner'
@@ -176,7 +176,7 @@ export class LogFollower {
   private findArena(): ArenaFile | null {
     try {
       this.arenaError = null
-      const arena = openArenaOf(this.path)
+      const arena = arenaOfLog(this.path)
       if (!arena || isOfThisBoot(arena.owner)) return arena
       arena.close()
     } catch (error) {
