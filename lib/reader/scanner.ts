@@ -78,7 +78,9 @@ export class BlockScanner implements Scanner {
       await this.resync.reset()
       this.sequencesBefore = this.sequences.clone()
     }
-    if (this.options.live || this.position >= this.size) this.size = await this.source.size()
+    // What has grown behind a remnant of a sector is no block: those begin at sectors.
+    const atSector = this.position % SECTOR_BYTES === 0
+    if (this.options.live || (this.position >= this.size && atSector)) this.size = await this.source.size()
     for (;;) {
       const step = this.step()
       if (step === 'more') {
@@ -168,6 +170,7 @@ export class BlockScanner implements Scanner {
   /** Takes all the fill that lies in memory. */
   private fill(bytes: Buffer, index: number, have: number): Step {
     const sectors = zeroSectors(bytes, index, Math.floor(have / SECTOR_BYTES))
+    if (sectors === 0 && have < SECTOR_BYTES && this.options.live) return 'end'
     const length = Math.min(have, SECTOR_BYTES)
     if (sectors > 0) {
       this.pushFill(sectors * SECTOR_BYTES)
@@ -247,10 +250,17 @@ export class BlockScanner implements Scanner {
         ? await this.keepWhole(at, next ?? this.end)
         : 0
     if (next === null && !this.source.seekable) this.size = await this.source.size()
-    const end = next ?? this.end
+    const end = next ?? this.endOfLoss()
     this.reportLoss(problem, at, end, kept, next !== null)
     this.position = end
     return true
+  }
+
+  /** Where reading goes on if nothing sound was found: in a growing file, where what is written now may become a block. */
+  private endOfLoss(): number {
+    if (!this.options.live) return this.end
+    const { firstCut } = this.resync
+    return firstCut > this.position ? firstCut : this.end - (this.end % SECTOR_BYTES)
   }
 
   /** Whether what cannot be read may become a block when the file has grown: nothing sound follows it. */
