@@ -29,8 +29,8 @@ function sayWaiting(path: string, { entries, arenaPath, ownerPid, ofThisBoot }: 
     )
   } else {
     say(
-      `${path}: ${what} in ${arenaPath} ${entries === 1 ? 'is' : 'are'} of an earlier boot of the machine and cannot be trusted; ` +
-        `write what is whole with: shardlog recover --force ${path}`
+      `${path}: ${what} in ${arenaPath} ${entries === 1 ? 'is' : 'are'} of an earlier boot of the machine, and not shown, since they may ` +
+        `be in the log already; what is not, is written to it by: shardlog recover ${path}`
     )
   }
 }
