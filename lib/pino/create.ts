@@ -16,6 +16,7 @@ import {
   errorTextSym,
   formattersSym,
   hooksSym,
+  jsonAtCallSym,
   levelCompSym,
   messageKeySym,
   mixinMergeStrategySym,
@@ -98,6 +99,7 @@ function recordState(options: FullOptions, stream: Stream) {
     [hooksSym]: options.hooks ?? {},
     [errorTextSym]: options.loggingErrorText,
     [trailingFieldsSym]: options.trailingFields,
+    [jsonAtCallSym]: options.encoder === 'json',
     [msgPrefixSym]: options.msgPrefix
   }
 }

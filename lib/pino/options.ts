@@ -91,6 +91,15 @@ function sortOut(given: unknown, givenStream: unknown): { options: Options; stre
   return { options, stream: second }
 }
 
+const ENCODERS: readonly unknown[] = ['native', 'json', 'msgspec', undefined]
+
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
+function checkEncoder(encoder: unknown): void {
+  if (ENCODERS.includes(encoder)) return
+  const message = `option encoder must be one of 'native', 'json', 'msgspec', got ${inspect(encoder)}`
+  throw new ShardlogError('ERR_SHARDLOG_CONFIG', message)
+}
+
 /** @throws naming the option that is wrong */
 function check(options: Options): void {
   const { mixin, msgPrefix, useOnlyCustomLevels, customLevels: levels } = options
@@ -100,6 +109,7 @@ function check(options: Options): void {
     )
   }
   checkPretty(options.pretty)
+  checkEncoder(options.encoder)
   if (useOnlyCustomLevels && !levels) throw Error('customLevels is required if useOnlyCustomLevels is set true')
   if (mixin && typeof mixin !== 'function') {
     throw Error(`Unknown mixin type "${typeof mixin}" - expected "function"`)
