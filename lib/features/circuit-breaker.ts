@@ -278,6 +278,12 @@ export class CircuitBreaker extends EventEmitter {
     this.#target.end?.()
   }
 
+  /** Counters of the destination behind it; it has none if that has none. */
+  get getStatsSnapshot(): (() => unknown) | undefined {
+    const target = this.#target
+    return target.getStatsSnapshot && (() => target.getStatsSnapshot?.())
+  }
+
   /** What loggers tell a transport goes on to it. */
   override emit(event: string, ...values: unknown[]): boolean {
     if (event !== 'message') return super.emit(event, ...values)
