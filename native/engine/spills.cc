@@ -77,8 +77,8 @@ std::shared_ptr<const uint8_t[]> LoadFile(const std::string& path, uint64_t size
   if (fd < 0) return nullptr;
   struct stat st;
   // Before memory is asked for: what the record claims may be anything.
-  const bool is_there = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-                        static_cast<uint64_t>(st.st_size) == size;
+  const bool is_there =
+      fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && static_cast<uint64_t>(st.st_size) == size;
   std::shared_ptr<uint8_t[]> bytes;
   try {
     if (is_there) bytes = Allocate(size);

@@ -2,8 +2,8 @@
 // in a file of its own beside the arena's, or in memory where the arena does, until the generation
 // that its record is in has been written.
 //
-// A spill is whole before its record is accepted, and is removed only after that record's generation
-// is marked written: a record that can be found in an arena never refers to nothing.
+// A spill is whole before its record is accepted, and is removed only after that record's
+// generation is marked written: a record that can be found in an arena never refers to nothing.
 //
 // Thread: any, but for what says otherwise.
 #pragma once

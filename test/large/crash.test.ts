@@ -44,12 +44,10 @@ describe.each(['ndjson', 'shard'] as const)('lines larger than a shard of a kill
   function killed() {
     const directory = tempDir()
     const file = path.join(directory, 'app.log')
-    const destination = { dest: file, format, ...quiet }
+    const destination = { dest: file, format, ...quiet } as const
     expect(runChild(LOG, { config: { destination } }).signal).toBe('SIGKILL')
     const rows = (): Row[] =>
-      format === 'shard'
-        ? readTexts(file).map(line => JSON.parse(line) as Row)
-        : rowsOf(fs.readFileSync(file, 'utf8'))
+      format === 'shard' ? readTexts(file).map(line => JSON.parse(line) as Row) : rowsOf(fs.readFileSync(file, 'utf8'))
     return { directory, file, destination, rows }
   }
 
