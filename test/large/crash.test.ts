@@ -63,7 +63,7 @@ describe.each(['ndjson', 'shard'] as const)('lines larger than a shard of a kill
 
   it('are recovered by the next start, before what that logs', () => {
     const { directory, destination, rows } = killed()
-    const next = shardlog.destination(destination)
+    const next = shardlog.destination({ ...destination })
     shardlog({ base: null }, next).info({ i: 10, body: '' })
     next.closeSync()
     expect(next.getStatsSnapshot().recoveredLogs).toBe(10)

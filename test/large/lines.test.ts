@@ -175,11 +175,13 @@ describe.each(engines)('with the %s engine, an entry of a Logger that is larger 
   })
 })
 
-describe.each(['drop', 'block'] as const)('with the native engine and onFull %s, a line that cannot be put beside the arena', onFull => {
-  it('is dropped and counted, and told; the others are written', () => {
-    const file = tempLog()
-    const result = runChild(
-      `const codes = []
+describe.each(['drop', 'block'] as const)(
+  'with the native engine and onFull %s, a line that cannot be put beside the arena',
+  onFull => {
+    it('is dropped and counted, and told; the others are written', () => {
+      const file = tempLog()
+      const result = runChild(
+        `const codes = []
        const onError = error => codes.push([error.code, error.errno])
        const destination = shardlog.destination({ ...config.options, onError })
        const log = shardlog({ base: null }, destination)
@@ -188,12 +190,16 @@ describe.each(['drop', 'block'] as const)('with the native engine and onFull %s,
          const { totalLogs, droppedLogs, writtenLogs } = destination.getStatsSnapshot()
          console.log(JSON.stringify({ codes: codes.slice(0, 1), totalLogs, droppedLogs, writtenLogs }))
        }))`,
-      { config: { options: { dest: file, format: 'ndjson', ...smallest, onFull, blockTimeout: 30 } }, fileSizeLimit: 1 << 20 }
-    )
-    expect(result.status).toBe(0)
-    const codes = [['ERR_SHARDLOG_WRITE', 'EFBIG']]
-    expect(JSON.parse(result.stdout)).toEqual({ codes, totalLogs: 4, droppedLogs: 1, writtenLogs: 3 })
-    expect(linesOf(fs.readFileSync(file, 'utf8')).map(line => line.i)).toEqual([0, 2, 3])
-    expect(fs.readdirSync(path.dirname(file))).toEqual([path.basename(file)])
-  })
-})
+        {
+          config: { options: { dest: file, format: 'ndjson', ...smallest, onFull, blockTimeout: 30 } },
+          fileSizeLimit: 1 << 20
+        }
+      )
+      expect(result.status).toBe(0)
+      const codes = [['ERR_SHARDLOG_WRITE', 'EFBIG']]
+      expect(JSON.parse(result.stdout)).toEqual({ codes, totalLogs: 4, droppedLogs: 1, writtenLogs: 3 })
+      expect(linesOf(fs.readFileSync(file, 'utf8')).map(line => line.i)).toEqual([0, 2, 3])
+      expect(fs.readdirSync(path.dirname(file))).toEqual([path.basename(file)])
+    })
+  }
+)
