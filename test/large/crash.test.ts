@@ -99,6 +99,9 @@ describe.each(['ndjson', 'shard'] as const)('lines larger than a shard of a kill
     for (const name of foreign) fs.writeFileSync(path.join(directory, name), 'not ours')
     cli('recover', file)
     expect(fs.readdirSync(directory).sort()).toEqual(['app.log', ...foreign].sort())
+    // The first of them has the name of what a recovery that was killed may leave of an arena that is gone.
+    shardlog.destination({ dest: file, format, ...quiet }).closeSync()
+    expect(fs.readdirSync(directory).sort()).toEqual(['app.log', foreign[1]])
   })
 
   it('stay with an arena that is set aside, and come with it when it is recovered after all', () => {
