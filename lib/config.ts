@@ -1,16 +1,16 @@
 import path from 'node:path'
 import { inspect } from 'node:util'
 import { ShardlogError } from './errors'
-import { checkLogPath } from './log-path'
+import { checkArenaDir, checkLogPath } from './log-path'
 import { nearestName } from './nearest-name'
-import type { Config, ResolvedConfig } from './types'
+import type { Config, OptionalOption, ResolvedConfig } from './types'
 
 const MIB = 1024 * 1024
 const MIN_SHARD_BYTES = 64 * 1024
 const MAX_SHARD_BYTES = 1024 * MIB
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'onError' | 'recoverTo' | 'descriptor'>
+type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'descriptor' | OptionalOption>
 
 const DEFAULTS: Readonly<Defaults> = Object.freeze({
   bufferSize: 64 * MIB,
@@ -71,6 +71,7 @@ const RULES: Readonly<Record<keyof Config, Rule>> = {
   useMmap: flag,
   crashSafe: oneOf('file', 'shm', false),
   recoverTo: pathRule,
+  arenaDir: pathRule,
   directIO: oneOf('auto', 'required', 'off'),
   dsync: flag,
   onFull: oneOf('drop', 'block'),
@@ -165,8 +166,20 @@ export function resolveConfig(input: Config | string): ResolvedConfig {
   const resolved = { ...DEFAULTS, ...given(config) } as ResolvedConfig
   checkShardSize(resolved)
   resolved.logFilePath = path.resolve(substitute(resolved.logFilePath))
-  checkLogPath(resolved.logFilePath, resolved.crashSafe === 'file')
+  resolveArenaDir(resolved)
+  checkLogPath(resolved.logFilePath, resolved.crashSafe === 'file' && resolved.arenaDir === undefined)
   return resolved
+}
+
+function resolveArenaDir(config: ResolvedConfig): void {
+  if (config.arenaDir === undefined) return
+  if (config.crashSafe !== 'file') {
+    throw configError(
+      `option arenaDir (value ${show(config.arenaDir)}) is for crashSafe 'file': with crashSafe ${show(config.crashSafe)} there is no file to put there`
+    )
+  }
+  config.arenaDir = path.resolve(config.arenaDir)
+  checkArenaDir(config.arenaDir)
 }
 
 function checkForDescriptor(config: Partial<Config>): void {
@@ -183,10 +196,10 @@ function checkForDescriptor(config: Partial<Config>): void {
 }
 
 /** A descriptor's buffers lie beside the file that what a kill leaves in them is recovered to. */
-function crashSafety({ recoverTo }: Partial<Config>): Pick<ResolvedConfig, 'crashSafe' | 'recoverTo'> {
+function crashSafety({ recoverTo, arenaDir }: Partial<Config>): Pick<ResolvedConfig, 'crashSafe' | 'recoverTo'> {
   if (recoverTo === undefined) return { crashSafe: false }
   const file = path.resolve(substitute(recoverTo))
-  checkLogPath(file, true, 'recoverTo')
+  checkLogPath(file, arenaDir === undefined, 'recoverTo')
   return { crashSafe: 'file', recoverTo: file }
 }
 
@@ -206,10 +219,11 @@ export function resolveDescriptorConfig(config: Omit<Config, 'logFilePath'>, des
   const fixed = { ...crashSafety(config), directIO: 'off', logFilePath, descriptor }
   const resolved = { ...DESCRIPTOR_DEFAULTS, ...given(config), ...fixed } as ResolvedConfig
   checkShardSize(resolved)
+  resolveArenaDir(resolved)
   return resolved
 }
 
 /** A config for `logFilePath` with every default spelt out, to be changed and given to `new Logger`. */
-export function defaultConfig(logFilePath: string): Required<Omit<Config, 'onError' | 'recoverTo'>> {
+export function defaultConfig(logFilePath: string): Required<Omit<Config, OptionalOption>> {
   return { logFilePath, ...DEFAULTS }
 }

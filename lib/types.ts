@@ -20,8 +20,13 @@ export interface Config {
   useMmap?: boolean
   /** Where the buffers live so that a killed process loses nothing: a file beside the log, /dev/shm, or plain memory (false). Default 'file'. */
   crashSafe?: 'file' | 'shm' | false
-  /** For a descriptor only: file that lines which a kill left are recovered to, at the next start; turns `crashSafe` on. The buffers lie in `<recoverTo>.arena`. */
+  /** For a descriptor only: file that lines which a kill left are recovered to, at the next start; turns `crashSafe` on. The buffers lie in an arena beside it. */
   recoverTo?: string
+  /**
+   * Existing directory for the arena's file, for `crashSafe: 'file'`; relative to the working directory. Default: beside the log, as
+   * `.<name>.arena`.
+   */
+  arenaDir?: string
   /** O_DIRECT: use it if the file system allows ('auto', default), fail if not ('required'), or never ('off'). */
   directIO?: 'auto' | 'required' | 'off'
   /** O_DSYNC: a flushed block is on the device, not just handed to it. Default true. */
@@ -38,9 +43,12 @@ export interface Config {
   onError?: (error: ShardlogError) => void
 }
 
+/** Options without a default. */
+export type OptionalOption = 'onError' | 'recoverTo' | 'arenaDir'
+
 /** A config with every default filled in and `%p` substituted. */
-export type ResolvedConfig = Required<Omit<Config, 'onError' | 'recoverTo'>> &
-  Pick<Config, 'onError' | 'recoverTo'> & {
+export type ResolvedConfig = Required<Omit<Config, OptionalOption>> &
+  Pick<Config, OptionalOption> & {
     /** Where lines go instead of a file; `logFilePath` is its name for messages. */
     descriptor?: number
   }

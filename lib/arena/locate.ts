@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { ArenaFile } from './arena-file'
 import { ARENA_HEADER_BYTES, ARENA_MAGIC, HEADER } from './layout'
+import { fileArenaPath, oldArenaPath } from './names'
 
 const SHM = '/dev/shm'
 const SHM_NAME = /^shardlog-\d+-\d+\.arena$/
@@ -82,27 +83,42 @@ function shmArenas(logPath: string, log: LogFile): string[] {
   return isTrusted(own, log) && !isOfAnotherLog(own, name, log) ? [own, ...others] : others
 }
 
+/** The old name of `.app.log`'s arena is the new name of `app.log`'s: such a file is the former's only if it says so itself. */
+function hasOldArena(logPath: string, log: LogFile | null): boolean {
+  if (!path.basename(logPath).startsWith('.')) return true
+  return log !== null && isArenaOf(oldArenaPath(logPath), path.resolve(logPath), log)
+}
+
+function besides(logPath: string, log: LogFile | null): string[] {
+  return hasOldArena(logPath, log) ? [fileArenaPath(logPath), oldArenaPath(logPath)] : [fileArenaPath(logPath)]
+}
+
 /**
- * Where the arena of a log may lie: beside it, in /dev/shm under the log's device and inode, and in /dev/shm under those that the log
- * had before it was deleted or replaced. In /dev/shm, what belongs neither to our user nor to the log's owner is none.
+ * Where the arena of a log may lie: in `arenaDir`, if one is given; beside it, also under the old name; in /dev/shm under the log's device
+ * and inode, and under those that the log had before it was deleted or replaced. In /dev/shm, what belongs neither to our user nor to
+ * the log's owner is none.
  */
-export function arenaPaths(logPath: string): string[] {
-  const paths = [`${logPath}.arena`]
+export function arenaPaths(logPath: string, arenaDir?: string): string[] {
+  const paths = arenaDir === undefined ? [] : [fileArenaPath(logPath, arenaDir)]
   try {
     const log = fs.statSync(logPath, { bigint: true })
-    paths.push(`${fs.realpathSync(logPath)}.arena`, ...shmArenas(logPath, log))
+    const real = fs.realpathSync(logPath)
+    if (arenaDir !== undefined) paths.push(fileArenaPath(real, arenaDir))
+    paths.push(...besides(logPath, log), ...besides(real, log), ...shmArenas(logPath, log))
   } catch {
     // No log (yet): its arena can only lie beside it.
+    paths.push(...besides(logPath, null))
   }
   return [...new Set(paths)]
 }
 
 /**
  * Opens the arena of a log; null if there is none.
+ * @param arenaDir as in Config
  * @throws ShardlogError if there is one that cannot be read.
  */
-export function openArenaOf(logPath: string): ArenaFile | null {
-  for (const place of arenaPaths(logPath)) {
+export function openArenaOf(logPath: string, arenaDir?: string): ArenaFile | null {
+  for (const place of arenaPaths(logPath, arenaDir)) {
     const arena = ArenaFile.open(place)
     if (arena) return arena
   }

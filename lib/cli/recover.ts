@@ -6,15 +6,16 @@ import { toJson } from './json'
 
 const HELP = `Usage: shardlog recover [options] FILE...
 
-Writes the entries that killed processes left in arenas (FILE.arena, or in /dev/shm) into the log, each once and in order, and
+Writes the entries that killed processes left in arenas (.FILE.arena beside the log, or in /dev/shm) into the log, each once and in order, and
 removes the arenas. The next opening of the log does the same. FILE is the log.
 
-  --force       recover also arenas that were set aside because they are of another boot of the machine
-  --json        one JSON object a file
-  -h, --help    this text
+  --arena-dir DIR   look in DIR as well, for a log that was opened with the option arenaDir
+  --force           recover also arenas that were set aside because they are of another boot of the machine
+  --json            one JSON object a file
+  -h, --help        this text
 `
 
-const OPTIONS = { force: { type: 'boolean' }, json: { type: 'boolean' } } as const
+const OPTIONS = { 'arena-dir': { type: 'string' }, force: { type: 'boolean' }, json: { type: 'boolean' } } as const
 
 function arenaLine(file: string, arena: RecoveredArena): string {
   const from = `process ${arena.ownerPid} left in ${arena.arenaPath}`
@@ -29,9 +30,13 @@ function arenaLine(file: string, arena: RecoveredArena): string {
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS)
   const writer = new FdWriter(1)
+  const arenaDir = values['arena-dir']
   let code = EXIT_OK
   for (const file of requireFiles(positionals)) {
-    const report = await recoverLog(file, { force: values.force ?? false })
+    const report = await recoverLog(file, {
+      force: values.force ?? false,
+      ...(arenaDir === undefined ? {} : { arenaDir })
+    })
     const lines = report.arenas.map(arena => arenaLine(file, arena))
     if (lines.length === 0) lines.push(`${file}: nothing to recover`)
     writer.add(values.json ? `${toJson(report)}\n` : `${lines.join('\n')}\n`)

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "engine/arena_places.h"
 #include "engine/error.h"
 #include "format/crc32c.h"
 #include "platform/clock.h"
@@ -79,6 +80,18 @@ void CheckOwner(const std::string& path, const struct stat& st, const io::FileIn
   ThrowIo(call, path, error_number);
 }
 
+// As ThrowIoOrOwner, for an arena that is being made.
+[[noreturn]] void ThrowCannotMake(const char* call, const std::string& path, int error_number,
+                                  const io::FileInfo& log) {
+  if (error_number == EACCES || error_number == EPERM || error_number == EROFS) {
+    throw Error("ERR_SHARDLOG_IO",
+                "cannot make the arena " + path + ": " + call + ": " + std::strerror(error_number) +
+                    "; option arenaDir puts it into another directory",
+                error_number, call, path);
+  }
+  ThrowIoOrOwner(call, path, error_number, log);
+}
+
 // Reads and judges a header. Throws as Arena::Open does.
 Geometry CheckHeader(const ArenaHeader& header, uint64_t file_bytes, const std::string& path) {
   if (header.magic != kArenaMagic) {
@@ -119,13 +132,6 @@ Geometry CheckHeader(const ArenaHeader& header, uint64_t file_bytes, const std::
 
 }  // namespace
 
-std::string FileArenaPath(const std::string& log_path) { return log_path + ".arena"; }
-
-std::string ShmArenaPath(const io::FileInfo& log) {
-  return std::string(kShmDirectory) + "shardlog-" + std::to_string(log.device) + "-" +
-         std::to_string(log.inode) + ".arena";
-}
-
 bool IsTrustedOwner(uint32_t owner, const io::FileInfo& log) {
   return owner == geteuid() || owner == log.owner;
 }
@@ -140,15 +146,16 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
     arena->Initialise(config, info, stream);
     return arena;
   }
-  const std::string path =
-      config.crash_safe == CrashSafe::kFile ? FileArenaPath(config.path) : ShmArenaPath(info);
+  const std::string path = config.crash_safe == CrashSafe::kFile
+                               ? FileArenaPath(config.path, config.arena_dir)
+                               : ShmArenaPath(info);
   // The caller holds the log's lock, so nobody else makes this file at the same time; one that a
   // killed process left is replaced. Nothing is opened that others put there: /dev/shm is
   // everybody's. The rename makes the arena appear whole or not at all.
   const std::string temporary = path + ".new";
   unlink(temporary.c_str());
   FdGuard fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (fd.get() < 0) ThrowIoOrOwner("open", temporary, errno, info);
+  if (fd.get() < 0) ThrowCannotMake("open", temporary, errno, info);
   const int failed = posix_fallocate(fd.get(), 0, static_cast<off_t>(total));
   if (failed != 0) {
     unlink(temporary.c_str());
@@ -167,7 +174,7 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   if (rename(temporary.c_str(), path.c_str()) != 0) {
     const int error_number = errno;
     unlink(temporary.c_str());
-    ThrowIoOrOwner("rename", path, error_number, info);
+    ThrowCannotMake("rename", path, error_number, info);
   }
   arena->path_ = path;
   return arena;

@@ -16,11 +16,6 @@
 
 namespace shardlog::engine {
 
-// Where the arena of a log lives, or would: beside it, or in /dev/shm under a name that tells the
-// log's inode.
-std::string FileArenaPath(const std::string& log_path);
-std::string ShmArenaPath(const io::FileInfo& log);
-
 // Whether a file in /dev/shm that belongs to user `owner` may be an arena of `log`: everybody can
 // make files there, so it has to be ours, or the user's whom the log itself belongs to.
 bool IsTrustedOwner(uint32_t owner, const io::FileInfo& log);

@@ -19,9 +19,9 @@ uint64_t RandomStream() {
   return uint64_t{device()} << 32 | device();
 }
 
-std::vector<RecoveryReport> RecoverBeside(LogFile* file, bool force) {
+std::vector<RecoveryReport> RecoverBeside(LogFile* file, bool force, const std::string& arena_dir) {
   std::vector<RecoveryReport> reports;
-  for (const std::string& place : ArenaPlaces(file->path(), file->info())) {
+  for (const std::string& place : ArenaPlaces(file->path(), file->info(), arena_dir)) {
     if (force) {
       for (const std::string& aside : AsideArenas(place)) {
         reports.push_back(RecoverArena(aside, file, true));
@@ -47,13 +47,19 @@ RecoveryReport Sum(const std::vector<RecoveryReport>& reports) {
 // Lines that a dead process had accepted and may not have brought to its descriptor go to a file:
 // whoever reads the descriptor now is another.
 RecoveryReport RecoverLines(const Config& config) {
-  io::FileInfo arena;
   io::FileSystem& files = io::PosixFileSystem();
   if (config.recover_to.empty()) return {};
   // Without an arena there is no need of the file either.
-  if (files.StatPath(FileArenaPath(config.recover_to), &arena) == -ENOENT) return {};
+  const auto is_there = [&files](const std::string& place) {
+    io::FileInfo arena;
+    return files.StatPath(place, &arena) != -ENOENT;
+  };
+  if (!is_there(FileArenaPath(config.recover_to, config.arena_dir)) &&
+      !is_there(OldArenaPath(config.recover_to))) {
+    return {};
+  }
   LogFile file(&files, config.recover_to, config.io, Form::kText);
-  return Sum(RecoverBeside(&file, false));
+  return Sum(RecoverBeside(&file, false, config.arena_dir));
 }
 
 // Beside which file the arena of a descriptor's log lies.
@@ -91,7 +97,7 @@ std::shared_ptr<Log> Log::Open(const Config& config, io::FileSystem* files) {
 
 // Takes the file only if it succeeds.
 std::shared_ptr<Log> Log::OpenLocked(const Config& config, std::unique_ptr<LogFile>&& file) {
-  const RecoveryReport recovered = Sum(RecoverBeside(file.get(), false));
+  const RecoveryReport recovered = Sum(RecoverBeside(file.get(), false, config.arena_dir));
   file->Prepare();
   return std::shared_ptr<Log>(new Log(config, std::move(file), recovered));
 }
@@ -244,11 +250,12 @@ std::vector<ShardStats> Log::Shards() const {
 }
 
 std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOptions& options,
-                                       bool force, io::FileSystem* files) {
+                                       bool force, io::FileSystem* files,
+                                       const std::string& arena_dir) {
   io::FileInfo named;
   const bool is_new = files->StatPath(path, &named) == -ENOENT;
   LogFile file(files, path, options);
-  std::vector<RecoveryReport> reports = RecoverBeside(&file, force);
+  std::vector<RecoveryReport> reports = RecoverBeside(&file, force, arena_dir);
   if (!is_new || !reports.empty()) return reports;
   // A mistyped path: the file that looking for arenas has made is of no use to anybody.
   unlink(path.c_str());

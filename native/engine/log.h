@@ -114,9 +114,10 @@ class Log {
   IoStatus close_status_;
 };
 
-// Drains whatever dead processes left of the log at `path`, without opening it for logging. Throws
-// Error.
+// Drains whatever dead processes left of the log at `path`, without opening it for logging; with
+// `arena_dir`, also what lies there. Throws Error.
 std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOptions& options,
-                                       bool force, io::FileSystem* files = &io::PosixFileSystem());
+                                       bool force, io::FileSystem* files = &io::PosixFileSystem(),
+                                       const std::string& arena_dir = {});
 
 }  // namespace shardlog::engine

@@ -155,13 +155,13 @@ TEST(Opening, WithoutSuccessLeavesNoFile) {
   TempDir directory;
   Config config = SmallConfig(directory.File("log"), 1);
   config.crash_safe = engine::CrashSafe::kFile;
-  ASSERT_EQ(mkdir((config.path + ".arena.new").c_str(), 0700), 0);
+  ASSERT_EQ(mkdir((engine::FileArenaPath(config.path) + ".new").c_str(), 0700), 0);
   EXPECT_THROW(Log::Open(config), engine::Error);
   EXPECT_FALSE(Exists(config.path));
   std::ofstream(config.path).flush();
   EXPECT_THROW(Log::Open(config), engine::Error);
   EXPECT_TRUE(Exists(config.path)) << "it was there before";
-  rmdir((config.path + ".arena.new").c_str());
+  rmdir((engine::FileArenaPath(config.path) + ".new").c_str());
 }
 
 // The flags that the kernel keeps for the mapping which `at` lies in: "dc" is one that children do

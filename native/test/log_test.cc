@@ -162,7 +162,7 @@ TEST_P(Stress, ExactlyOnceAndInOrder) {
   for (std::thread& thread : threads) thread.join();
   ASSERT_TRUE(log->Close().ok());
   ExpectExactlyOnce(directory.File("log"), accepted);
-  EXPECT_FALSE(Exists(directory.File("log.arena")));
+  EXPECT_FALSE(Exists(directory.File(".log.arena")));
   const engine::LogStats stats = log->Stats();
   uint64_t sum = 0;
   for (const uint32_t n : accepted) sum += n;

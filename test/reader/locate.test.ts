@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { arenaPaths, openArenaOf } from '../../lib/arena/locate'
+import { arenaOf, oldArenaOf } from '../support/arena-path'
 import { Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
@@ -11,7 +12,7 @@ describe('where an arena lies', () => {
   it('beside the log', () => {
     const logFilePath = tempLog()
     const logger = new Logger({ ...native, logFilePath })
-    expect(openArenaOf(logFilePath)?.path).toBe(`${logFilePath}.arena`)
+    expect(openArenaOf(logFilePath)?.path).toBe(arenaOf(logFilePath))
     logger.closeSync()
     expect(openArenaOf(logFilePath)).toBeNull()
   })
@@ -69,6 +70,6 @@ describe('where an arena lies', () => {
 
   it('no log: beside it only', () => {
     const missing = path.join(path.dirname(tempLog()), 'missing.log')
-    expect(arenaPaths(missing)).toEqual([`${missing}.arena`])
+    expect(arenaPaths(missing)).toEqual([arenaOf(missing), oldArenaOf(missing)])
   })
 })

@@ -75,7 +75,7 @@ export function openFileLog(config: ResolvedConfig, form: Form): SharedLog {
     if (known.log.form !== form) throw otherForm(file, known.log.form, form)
     return known
   }
-  checkNoArena(file)
+  checkNoArena(config.logFilePath, config.arenaDir)
   return new SharedLog(
     file,
     config,
