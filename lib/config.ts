@@ -10,6 +10,11 @@ const MIN_SHARD_BYTES = 64 * 1024
 const MAX_SHARD_BYTES = 1024 * MIB
 const MAX_TIMER_MS = 2 ** 31 - 1
 
+/** Of a file of `shardlog.destination`, of `recoverTo`, and in /dev/shm, which has 64 MiB in a container. */
+export const SMALL_BUFFER = 8 * MIB
+/** What a shard has at least by default: the largest raw entry, and what one write of a busy thread brings. */
+const GOOD_SHARD_BYTES = 512 * 1024
+
 type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'descriptor' | OptionalOption>
 
 const DEFAULTS: Readonly<Defaults> = Object.freeze({
@@ -24,8 +29,15 @@ const DEFAULTS: Readonly<Defaults> = Object.freeze({
   onFull: 'drop',
   blockTimeout: 1_000,
   shardSelection: 'affinity',
+  lockTimeout: 0,
   engine: 'auto'
 })
+
+const PRESETS: Readonly<Record<NonNullable<Config['preset']>, Partial<Defaults>>> = {
+  'low-memory': { bufferSize: 2 * MIB, flushInterval: 100 },
+  throughput: { bufferSize: 64 * MIB },
+  'low-latency': { crashSafe: 'shm', flushInterval: 50 }
+}
 
 /** What differs for a descriptor: somebody may be looking at it, and nobody may ever read it. */
 const DESCRIPTOR_DEFAULTS: Readonly<Defaults> = Object.freeze({
@@ -77,6 +89,8 @@ const RULES: Readonly<Record<keyof Config, Rule>> = {
   onFull: oneOf('drop', 'block'),
   blockTimeout: milliseconds(Number.POSITIVE_INFINITY),
   shardSelection: oneOf('affinity', 'round-robin'),
+  lockTimeout: milliseconds(Number.POSITIVE_INFINITY),
+  preset: oneOf(...Object.keys(PRESETS)),
   engine: oneOf('auto', 'native', 'js'),
   onError: { allowed: 'a function', accepts: value => typeof value === 'function' }
 }
@@ -85,7 +99,9 @@ const NAMES = Object.keys(RULES) as (keyof Config)[]
 /** Options that a descriptor has no choice of. */
 const DESCRIPTOR_RULES: Partial<Readonly<Record<keyof Config, Rule>>> = {
   directIO: oneOf('auto', 'off'),
-  dsync: no
+  dsync: no,
+  // The third puts the buffers where a descriptor's cannot lie, and makes its lines later than they are by default.
+  preset: oneOf('low-memory', 'throughput')
 }
 const DESCRIPTOR_NAMES: Readonly<Record<number, string>> = { 1: 'standard output', 2: 'standard error' }
 const MAX_DESCRIPTOR = 2 ** 31 - 1
@@ -142,15 +158,26 @@ function substitute(logFilePath: string): string {
   return logFilePath.replace(/%[p%]/g, match => (match === '%%' ? '%' : String(process.pid)))
 }
 
-const given = (config: object): object =>
-  Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
+const given = <T extends object>(config: T): Partial<T> =>
+  Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as Partial<T>
+
+/** Sizes that follow from other options, where they are not given. */
+function sizes({ bufferSize, numShards, crashSafe, recoverTo }: Partial<Config>, otherwise: number): Sizes {
+  const small = crashSafe === 'shm' || recoverTo !== undefined
+  const bytes = bufferSize ?? (small ? SMALL_BUFFER : otherwise)
+  const shards = Math.min(DEFAULTS.numShards, Math.max(1, Math.floor(bytes / 2 / GOOD_SHARD_BYTES)))
+  return { bufferSize: bytes, numShards: numShards ?? shards }
+}
+
+type Sizes = Pick<Defaults, 'bufferSize' | 'numShards'>
 
 /**
  * Checks a config and fills in the defaults; a string is short for `{ logFilePath }`. The path comes out absolute.
  *
+ * @param defaults what differs from a `Logger`'s; a preset overrides it
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for a wrong option, `ERR_SHARDLOG_PATH` for a path that cannot be a log.
  */
-export function resolveConfig(input: Config | string): ResolvedConfig {
+export function resolveConfig(input: Config | string, defaults: Partial<Config> = {}): ResolvedConfig {
   const config = typeof input === 'string' ? { logFilePath: input } : input
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw configError(`logFilePath is required: the config must be an object or a path, got ${show(config)}`)
@@ -163,7 +190,10 @@ export function resolveConfig(input: Config | string): ResolvedConfig {
       `option recoverTo (value ${show(config.recoverTo)}) is for descriptors: a file's lines are recovered to the file`
     )
   }
-  const resolved = { ...DEFAULTS, ...given(config) } as ResolvedConfig
+  const { preset, ...own } = given(config)
+  const chosen = { ...(preset && PRESETS[preset]), ...own }
+  const otherwise = defaults.bufferSize ?? DEFAULTS.bufferSize
+  const resolved = { ...DEFAULTS, ...defaults, ...chosen, ...sizes(chosen, otherwise) } as ResolvedConfig
   checkShardSize(resolved)
   resolved.logFilePath = path.resolve(substitute(resolved.logFilePath))
   resolveArenaDir(resolved)
@@ -217,13 +247,16 @@ export function resolveDescriptorConfig(config: Omit<Config, 'logFilePath'>, des
   checkForDescriptor(config)
   const logFilePath = DESCRIPTOR_NAMES[descriptor] ?? `descriptor ${descriptor}`
   const fixed = { ...crashSafety(config), directIO: 'off', logFilePath, descriptor }
-  const resolved = { ...DESCRIPTOR_DEFAULTS, ...given(config), ...fixed } as ResolvedConfig
+  const { preset, ...own } = given(config)
+  const chosen = { ...(preset && PRESETS[preset]), ...own }
+  const sized = sizes(chosen, DEFAULTS.bufferSize)
+  const resolved = { ...DESCRIPTOR_DEFAULTS, ...chosen, ...sized, ...fixed } as ResolvedConfig
   checkShardSize(resolved)
   resolveArenaDir(resolved)
   return resolved
 }
 
 /** A config for `logFilePath` with every default spelt out, to be changed and given to `new Logger`. */
-export function defaultConfig(logFilePath: string): Required<Omit<Config, OptionalOption>> {
+export function defaultConfig(logFilePath: string): Required<Omit<Config, OptionalOption | 'preset'>> {
   return { logFilePath, ...DEFAULTS }
 }

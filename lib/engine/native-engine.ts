@@ -1,5 +1,6 @@
 import { asShardlogError, resumed, type ShardlogError } from '../errors'
 import type { ResolvedConfig, StatsSnapshot } from '../types'
+import { awaitLock } from './await-lock'
 import { coalesced } from './coalesced'
 import { deliver } from './deliver'
 import { type ClosableLogBytes, directLogBytes } from './direct-route'
@@ -32,6 +33,10 @@ function refuseIfHeldByJs(log: string): void {
 }
 
 function openHandle(config: NativeConfig): NativeHandle {
+  return awaitLock(config.lockTimeout, () => tryToOpen(config))
+}
+
+function tryToOpen(config: NativeConfig): NativeHandle {
   const { onError, logFilePath, descriptor } = config
   const report: Report | undefined =
     onError && (error => deliver(onError, error ? asShardlogError(error) : resumed(logFilePath)))

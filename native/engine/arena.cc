@@ -6,10 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
+#include "engine/arena_file.h"
 #include "engine/arena_places.h"
 #include "engine/error.h"
 #include "format/crc32c.h"
@@ -23,33 +25,14 @@
 namespace shardlog::engine {
 namespace {
 
-constexpr char kShmDirectory[] = "/dev/shm/";
+// Other threads' page faults and mappings wait for one such call.
+constexpr uint64_t kTouchBytes = 256u << 10;
 
 [[noreturn]] void ThrowIo(const char* call, const std::string& path, int error_number) {
   throw Error("ERR_SHARDLOG_IO",
               std::string(call) + " of arena " + path + " failed: " + std::strerror(error_number),
               error_number, call, path);
 }
-
-// Closes a descriptor on the way out of a failed open.
-class FdGuard {
- public:
-  explicit FdGuard(int fd) : fd_(fd) {}
-  ~FdGuard() {
-    if (fd_ >= 0) close(fd_);
-  }
-  FdGuard(const FdGuard&) = delete;
-  FdGuard& operator=(const FdGuard&) = delete;
-  int get() const { return fd_; }
-  int Release() {
-    const int fd = fd_;
-    fd_ = -1;
-    return fd;
-  }
-
- private:
-  int fd_;
-};
 
 uint32_t HeaderCrc(const ArenaHeader& header) {
   return format::Crc32c(&header, kArenaHeaderCrcBytes);
@@ -61,35 +44,6 @@ bool AdviseFork(uint8_t* at, uint64_t bytes, int advice) {
   const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   if (reinterpret_cast<uintptr_t>(at) % page != 0 || bytes % page != 0) return false;
   return madvise(at, bytes, advice) == 0;
-}
-
-// Whatever is at `path` in /dev/shm and another user's is not looked into. `st`: what is there.
-void CheckOwner(const std::string& path, const struct stat& st, const io::FileInfo& log) {
-  if (path.rfind(kShmDirectory, 0) != 0 || IsTrustedOwner(st.st_uid, log)) return;
-  throw Error("ERR_SHARDLOG_ARENA_OWNER",
-              path + " belongs to user " + std::to_string(st.st_uid) +
-                  ", who is neither the caller nor the owner of the log",
-              0, "", path);
-}
-
-// For a call that a file which others have put in the way made fail, or anything else.
-[[noreturn]] void ThrowIoOrOwner(const char* call, const std::string& path, int error_number,
-                                 const io::FileInfo& log) {
-  struct stat st;
-  if (lstat(path.c_str(), &st) == 0) CheckOwner(path, st, log);
-  ThrowIo(call, path, error_number);
-}
-
-// As ThrowIoOrOwner, for an arena that is being made.
-[[noreturn]] void ThrowCannotMake(const char* call, const std::string& path, int error_number,
-                                  const io::FileInfo& log) {
-  if (error_number == EACCES || error_number == EPERM || error_number == EROFS) {
-    throw Error("ERR_SHARDLOG_IO",
-                "cannot make the arena " + path + ": " + call + ": " + std::strerror(error_number) +
-                    "; option arenaDir puts it into another directory",
-                error_number, call, path);
-  }
-  ThrowIoOrOwner(call, path, error_number, log);
 }
 
 // Reads and judges a header. Throws as Arena::Open does.
@@ -132,10 +86,6 @@ Geometry CheckHeader(const ArenaHeader& header, uint64_t file_bytes, const std::
 
 }  // namespace
 
-bool IsTrustedOwner(uint32_t owner, const io::FileInfo& log) {
-  return owner == geteuid() || owner == log.owner;
-}
-
 std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& info,
                                      uint64_t stream) {
   std::shared_ptr<Arena> arena(new Arena);
@@ -149,47 +99,20 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   const std::string path = config.crash_safe == CrashSafe::kFile
                                ? FileArenaPath(config.path, config.arena_dir)
                                : ShmArenaPath(info);
-  // The caller holds the log's lock, so nobody else makes this file at the same time; one that a
-  // killed process left is replaced. Nothing is opened that others put there: /dev/shm is
-  // everybody's. The rename makes the arena appear whole or not at all.
-  const std::string temporary = path + ".new";
-  unlink(temporary.c_str());
-  FdGuard fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (fd.get() < 0) ThrowCannotMake("open", temporary, errno, info);
-  const int failed = posix_fallocate(fd.get(), 0, static_cast<off_t>(total));
-  if (failed != 0) {
-    unlink(temporary.c_str());
-    ThrowIo("fallocate", temporary, failed);
-  }
-  try {
-    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) ThrowIo("flock", temporary, errno);
-    arena->MapFile(fd.get(), total);
-  } catch (const Error&) {
-    unlink(temporary.c_str());
-    throw;
-  }
-  arena->fd_ = fd.Release();
+  // It appears whole or not at all: what is killed before leaves nothing.
+  NewArenaFile file(path, total, info);
+  arena->MapFile(file.fd(), total);
   arena->Layout();
   arena->Initialise(config, info, stream);
-  if (rename(temporary.c_str(), path.c_str()) != 0) {
-    const int error_number = errno;
-    unlink(temporary.c_str());
-    ThrowCannotMake("rename", path, error_number, info);
-  }
+  arena->fd_ = file.Publish();
   arena->path_ = path;
   return arena;
 }
 
 std::shared_ptr<Arena> Arena::Open(const std::string& path, const io::FileInfo& log) {
-  FdGuard fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (fd.get() < 0) {
-    // A name that is too long for a file is none of an arena's.
-    if (errno == ENOENT || errno == ENAMETOOLONG) return nullptr;
-    ThrowIoOrOwner("open", path, errno, log);
-  }
   struct stat st;
-  if (fstat(fd.get(), &st) != 0) ThrowIo("fstat", path, errno);
-  CheckOwner(path, st, log);
+  ArenaFd fd(OpenArenaFile(path, log, &st));
+  if (fd.get() < 0) return nullptr;
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) ThrowIo("flock", path, errno);
     throw Error("ERR_SHARDLOG_LOCKED", path + " belongs to a running process", 0, "flock", path);
@@ -292,8 +215,16 @@ void Arena::Initialise(const Config& config, const io::FileInfo& info, uint64_t 
   h.header_crc = HeaderCrc(h);
 }
 
-bool Arena::Populate(uint32_t set, uint32_t shard) const {
-  return madvise(shard_data(set, shard), geometry_.shard_bytes(), MADV_POPULATE_WRITE) == 0;
+int Arena::Touch(uint32_t set, uint32_t shard, uint32_t from, uint32_t to) const {
+  uint8_t* const data = shard_data(set, shard);
+  const uint64_t end = uint64_t{to} * geometry_.segment_bytes;
+  for (uint64_t at = uint64_t{from} * geometry_.segment_bytes; at < end; at += kTouchBytes) {
+    const uint64_t bytes = std::min<uint64_t>(end - at, kTouchBytes);
+    while (madvise(data + at, bytes, MADV_POPULATE_WRITE) != 0) {
+      if (errno != EINTR && errno != EAGAIN) return -errno;
+    }
+  }
+  return 0;
 }
 
 void Arena::SetLog(const io::FileInfo& info) {
@@ -302,7 +233,7 @@ void Arena::SetLog(const io::FileInfo& info) {
 }
 
 int Arena::Remove() {
-  if (path_.empty()) return 0;
+  if (path_.empty() || (fd_ >= 0 && !IsNamed(path_, fd_))) return 0;
   return unlink(path_.c_str()) == 0 ? 0 : -errno;
 }
 

@@ -16,10 +16,6 @@
 
 namespace shardlog::engine {
 
-// Whether a file in /dev/shm that belongs to user `owner` may be an arena of `log`: everybody can
-// make files there, so it has to be ours, or the user's whom the log itself belongs to.
-bool IsTrustedOwner(uint32_t owner, const io::FileInfo& log);
-
 class Arena {
  public:
   // A new arena for the log `info`, ready for generation 0. Space is reserved up front, so that a
@@ -29,7 +25,7 @@ class Arena {
 
   // Maps an existing arena file of `log` and takes its lock. Throws Error with code
   //   ERR_SHARDLOG_LOCKED         its owner lives,
-  //   ERR_SHARDLOG_ARENA_OWNER    it lies in /dev/shm and belongs to a user who is not trusted,
+  //   ERR_SHARDLOG_ARENA_OWNER    somebody else may have put it there (WhyDistrusted),
   //   ERR_SHARDLOG_ARENA_VERSION  written by another version, or of a geometry this one cannot have
   //   made, ERR_SHARDLOG_ARENA_CORRUPT  not an arena, truncated, or its header fails its CRC,
   //   ERR_SHARDLOG_IO             the kernel said no.
@@ -66,13 +62,14 @@ class Arena {
   uint8_t* control() const { return control_; }
   uint64_t control_bytes() const { return DataOffset(geometry_); }
 
-  // Faults pages of a shard in ahead of use. An optimisation: false if the kernel cannot.
-  bool Populate(uint32_t set, uint32_t shard) const;
+  // Faults the pages of segments [from, to) of a shard in for writing. 0 or -errno: -EINVAL if the
+  // kernel does not know how, -EFAULT if a store there would be answered by SIGBUS.
+  int Touch(uint32_t set, uint32_t shard, uint32_t from, uint32_t to) const;
 
   // Says which file the log is now, after it was replaced.
   void SetLog(const io::FileInfo& info);
 
-  // Removes the file; the memory stays mapped. 0 or -errno.
+  // Removes the file, if it still has its name; the memory stays mapped. 0 or -errno.
   int Remove();
 
   // Lets the next opening of the log have the file, if it was not removed. The memory stays mapped.

@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "engine/arena.h"
+#include "engine/arena_file.h"
 #include "engine/arena_layout.h"
 #include "platform/clock.h"
 
@@ -79,7 +79,7 @@ std::unique_ptr<ArenaHeader> ReadHeader(const std::string& path, const io::FileI
   struct stat st;
   auto header = std::make_unique<ArenaHeader>();
   const bool read =
-      fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && IsTrustedOwner(st.st_uid, log) &&
+      fstat(fd, &st) == 0 && WhyDistrusted(st, log).empty() &&
       pread(fd, header.get(), sizeof *header, 0) == static_cast<ssize_t>(sizeof *header);
   close(fd);
   return read && header->magic == kArenaMagic ? std::move(header) : nullptr;

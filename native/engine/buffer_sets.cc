@@ -15,7 +15,7 @@ constexpr long kLargeEntryPollNs = 50'000;
 }  // namespace
 
 BufferSets::BufferSets(std::shared_ptr<Arena> arena)
-    : arena_(std::move(arena)), header_(arena_->header()) {}
+    : arena_(std::move(arena)), header_(arena_->header()), pages_(*arena_) {}
 
 bool BufferSets::TrySwap(uint64_t generation) {
   if (recycled() != generation) return active() != generation;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/arena.h"
+#include "engine/pages_ahead.h"
 
 namespace shardlog::engine {
 
@@ -48,6 +49,7 @@ class BufferSets {
   const Geometry& geometry() const { return arena_->geometry(); }
   Arena& arena() const { return *arena_; }
   const std::shared_ptr<Arena>& shared_arena() const { return arena_; }
+  PagesAhead& pages() { return pages_; }
 
   // [MM active-read] acquire: pairs with swap.
   uint64_t active() const { return header_.active.load(std::memory_order_acquire); }
@@ -119,6 +121,7 @@ class BufferSets {
 
   std::shared_ptr<Arena> arena_;
   ArenaHeader& header_;
+  PagesAhead pages_;
 };
 
 }  // namespace shardlog::engine

@@ -22,8 +22,7 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
       signals_(std::move(signals)),
       flush_interval_ns_(config.flush_interval_ns),
       outlet_(
-          std::make_unique<GenerationWriter>(sets_, std::move(file), config, &stats_, &problems_)),
-      populates_(true) {
+          std::make_unique<GenerationWriter>(sets_, std::move(file), config, &stats_, &problems_)) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
 }
 
@@ -35,8 +34,8 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
       signals_(std::move(signals)),
       flush_interval_ns_(config.flush_interval_ns),
       outlet_(
-          std::make_unique<StreamWriter>(sets_, std::move(stream), config, &stats_, &problems_)),
-      populates_(false) {
+          std::make_unique<StreamWriter>(sets_, std::move(stream), config, &stats_, &problems_)) {
+  sets_->pages().Stop();
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
 }
 
@@ -99,11 +98,11 @@ IoStatus Flusher::Stop() {
 }
 
 void Flusher::Run() {
-  if (populates_) PopulateArena();
   uint64_t next_tick = platform::MonotonicNs() + flush_interval_ns_;
   // [MM closed] acquire: pairs with Stop.
   while (!stopping_.load(std::memory_order_acquire)) {
     const uint32_t epoch = signals_->work.Epoch();
+    sets_->pages().Touch();
     const uint64_t now = platform::MonotonicNs();
     uint64_t wake_at = UINT64_MAX;
     if (Step(now, &next_tick, &wake_at)) continue;
@@ -121,17 +120,6 @@ void Flusher::Run() {
   ended_.store(true, std::memory_order_release);  // [MM event-signal] release: pairs with Flush
   signals_->room.Signal();
   signals_->progress.Signal();
-}
-
-// Touches the sets' pages before producers do, the first shards first. Gives way as soon as there
-// is work.
-void Flusher::PopulateArena() {
-  const uint32_t at_start = signals_->work.Epoch();
-  for (uint32_t shard = 0; shard < sets_->geometry().num_shards; shard++) {
-    for (uint32_t set = 0; set < 2; set++) {
-      if (signals_->work.Epoch() != at_start || !sets_->arena().Populate(set, shard)) return;
-    }
-  }
 }
 
 // One thing that is due now, if anything is. False: nothing is, sleep until *wake_at.

@@ -44,7 +44,6 @@ class Flusher {
 
  private:
   void Run();
-  void PopulateArena();
   bool Step(uint64_t now, uint64_t* next_tick, uint64_t* wake_at);
   bool TickIsOver(uint64_t active, uint64_t now, uint64_t* next_tick);
   bool FlushIsRequested() const;
@@ -56,7 +55,6 @@ class Flusher {
   FlushStats stats_;
   Problems problems_;
   const std::unique_ptr<Outlet> outlet_;
-  const bool populates_;
 
   // The flusher thread's own.
   uint64_t retry_at_ns_ = 0;

@@ -2,6 +2,7 @@
 #include "engine/arena.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/arena_file.h"
 #include "engine/arena_places.h"
 #include "engine/error.h"
 #include "engine/log.h"
@@ -60,6 +62,7 @@ TEST_F(ShmArena, IsTrustedIfItIsOursOrTheLogsOwners) {
   log.owner = kSomebodyElse;
   EXPECT_TRUE(engine::IsTrustedOwner(geteuid(), log));
   EXPECT_TRUE(engine::IsTrustedOwner(kSomebodyElse, log));
+  EXPECT_TRUE(engine::IsTrustedOwner(0, log));
   EXPECT_FALSE(engine::IsTrustedOwner(kSomebodyElse + 1, log));
 }
 
@@ -155,13 +158,13 @@ TEST(Opening, WithoutSuccessLeavesNoFile) {
   TempDir directory;
   Config config = SmallConfig(directory.File("log"), 1);
   config.crash_safe = engine::CrashSafe::kFile;
-  ASSERT_EQ(mkdir((engine::FileArenaPath(config.path) + ".new").c_str(), 0700), 0);
+  ASSERT_EQ(mkdir(engine::FileArenaPath(config.path).c_str(), 0700), 0);
   EXPECT_THROW(Log::Open(config), engine::Error);
   EXPECT_FALSE(Exists(config.path));
   std::ofstream(config.path).flush();
   EXPECT_THROW(Log::Open(config), engine::Error);
   EXPECT_TRUE(Exists(config.path)) << "it was there before";
-  rmdir((engine::FileArenaPath(config.path) + ".new").c_str());
+  EXPECT_TRUE(Exists(engine::FileArenaPath(config.path)));
 }
 
 // The flags that the kernel keeps for the mapping which `at` lies in: "dc" is one that children do
@@ -179,6 +182,41 @@ std::string MappingFlags(const void* at) {
     if (here && line.rfind("VmFlags:", 0) == 0) return line + " ";
   }
   return "";
+}
+
+// Pages of the shards that are in memory.
+size_t TouchedPages(const engine::Arena& arena) {
+  const uint64_t bytes = arena.geometry().shard_bytes();
+  std::vector<uint8_t> pages(bytes / engine::kPageBytes);
+  size_t touched = 0;
+  for (uint32_t shard = 0; shard < 2 * arena.geometry().num_shards; shard++) {
+    const uint32_t set = shard / arena.geometry().num_shards;
+    uint8_t* data = arena.shard_data(set, shard % arena.geometry().num_shards);
+    EXPECT_EQ(mincore(data, bytes, pages.data()), 0);
+    for (const uint8_t page : pages) touched += page & 1;
+  }
+  return touched;
+}
+
+TEST(ArenaPages, AreTouchedAheadOfTheProducerAndNoFurther) {
+  TempDir directory;
+  Config config = SmallConfig(directory.File("log"), 4);
+  config.buffer_bytes = 32u << 20;
+  config.crash_safe = engine::CrashSafe::kFile;
+  const auto log = Log::Open(config);
+  EXPECT_EQ(TouchedPages(log->arena()), 0u) << "opening touches none";
+  const auto producer = log->Attach();
+  ASSERT_TRUE(producer->Append("entry", 5));
+  EXPECT_TRUE(log->Flush().ok());  // the flusher has been there
+  const size_t after_one = TouchedPages(log->arena());
+  EXPECT_GE(after_one, (512u << 10) / engine::kPageBytes);
+  EXPECT_LE(after_one, (2u << 20) / engine::kPageBytes);
+  const std::string entry(1000, 'e');
+  for (int i = 0; i < 3000; i++) ASSERT_TRUE(producer->Append(entry.data(), entry.size()));
+  EXPECT_TRUE(log->Flush().ok());
+  EXPECT_GT(TouchedPages(log->arena()), after_one);
+  log->Detach(producer);
+  EXPECT_TRUE(log->Close().ok());
 }
 
 class PlainMemory : public testing::TestWithParam<bool> {};

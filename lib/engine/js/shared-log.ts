@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fromSystemError, ShardlogError } from '../../errors'
 import type { ResolvedConfig } from '../../types'
+import { awaitLock } from '../await-lock'
 import { deliver } from '../deliver'
 import { checkNoArena } from './arena-check'
 import { openDescriptor } from './descriptor'
@@ -69,6 +70,10 @@ function otherForm(file: string, open: Form, wanted: Form): ShardlogError {
 
 /** The log at the config's path. */
 export function openFileLog(config: ResolvedConfig, form: Form): SharedLog {
+  return awaitLock(config.lockTimeout, () => tryToOpen(config, form))
+}
+
+function tryToOpen(config: ResolvedConfig, form: Form): SharedLog {
   const file = realPathOf(config.logFilePath)
   const known = registry.get(file)
   if (known !== undefined) {
