@@ -15,7 +15,7 @@ export const SMALL_BUFFER = 8 * MIB
 /** What a shard has at least by default: the largest raw entry, and what one write of a busy thread brings. */
 const GOOD_SHARD_BYTES = 512 * 1024
 
-type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'descriptor' | OptionalOption>
+type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'descriptor' | 'siblings' | OptionalOption>
 
 const DEFAULTS: Readonly<Defaults> = Object.freeze({
   bufferSize: 64 * MIB,
@@ -153,6 +153,17 @@ function checkShardSize({ bufferSize, numShards }: ResolvedConfig): void {
   )
 }
 
+const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
+/** What `substitute` makes of the name in other processes; undefined without `%p` in it. */
+function siblingsOf(file: string): ResolvedConfig['siblings'] {
+  const { dir, base } = path.parse(file)
+  const parts = base.split(/(%[p%])/)
+  if (!parts.includes('%p')) return undefined
+  const name = parts.map(part => (part === '%p' ? '\\d+' : part === '%%' ? '%' : escapeRegExp(part))).join('')
+  return { directory: path.resolve(substitute(dir)), name: new RegExp(`^${name}$`, 's') }
+}
+
 /** `%p` becomes the process id, `%%` a percent sign; anything else stays. */
 function substitute(logFilePath: string): string {
   return logFilePath.replace(/%[p%]/g, match => (match === '%%' ? '%' : String(process.pid)))
@@ -195,6 +206,8 @@ export function resolveConfig(input: Config | string, defaults: Partial<Config> 
   const otherwise = defaults.bufferSize ?? DEFAULTS.bufferSize
   const resolved = { ...DEFAULTS, ...defaults, ...chosen, ...sizes(chosen, otherwise) } as ResolvedConfig
   checkShardSize(resolved)
+  const siblings = siblingsOf(resolved.logFilePath)
+  if (siblings !== undefined) resolved.siblings = siblings
   resolved.logFilePath = path.resolve(substitute(resolved.logFilePath))
   resolveArenaDir(resolved)
   checkLogPath(resolved.logFilePath, resolved.crashSafe === 'file' && resolved.arenaDir === undefined)
@@ -226,11 +239,15 @@ function checkForDescriptor(config: Partial<Config>): void {
 }
 
 /** A descriptor's buffers lie beside the file that what a kill leaves in them is recovered to. */
-function crashSafety({ recoverTo, arenaDir }: Partial<Config>): Pick<ResolvedConfig, 'crashSafe' | 'recoverTo'> {
+function crashSafety({
+  recoverTo,
+  arenaDir
+}: Partial<Config>): Pick<ResolvedConfig, 'crashSafe' | 'recoverTo' | 'siblings'> {
   if (recoverTo === undefined) return { crashSafe: false }
   const file = path.resolve(substitute(recoverTo))
   checkLogPath(file, arenaDir === undefined, 'recoverTo')
-  return { crashSafe: 'file', recoverTo: file }
+  const siblings = siblingsOf(recoverTo)
+  return { crashSafe: 'file', recoverTo: file, ...(siblings && { siblings }) }
 }
 
 /**

@@ -67,6 +67,8 @@ export type ResolvedConfig = Required<Omit<Config, OptionalOption | 'preset'>> &
   Pick<Config, OptionalOption> & {
     /** Where lines go instead of a file; `logFilePath` is its name for messages. */
     descriptor?: number
+    /** Logs that other processes have from the same path with `%p`. */
+    siblings?: { directory: string; name: RegExp } | undefined
   }
 
 export interface StatsSnapshot {

@@ -15,9 +15,20 @@ interface LogFile {
   birthtimeNs: bigint
 }
 
+/** As WhyDistrusted in native/engine/arena_file.h. */
+function isBelievable(stat: fs.Stats, log: LogFile): boolean {
+  const owners = [process.geteuid?.(), Number(log.uid), 0]
+  return stat.isFile() && owners.includes(stat.uid) && (stat.mode & 0o022) === 0 && stat.nlink <= 1
+}
+
+/** Whether what is at `place` is an arena's file, or none is there: what others may have put there is not opened. */
+function isPlace(place: string, log: LogFile): boolean {
+  const stat = fs.lstatSync(place, { throwIfNoEntry: false })
+  return stat === undefined || isBelievable(stat, log)
+}
+
 /**
- * Opens a file in /dev/shm, which is everybody's, if it belongs to the user of this process or to the log's owner; null otherwise, or
- * if it cannot be read.
+ * Opens a file, if only the user of this process, the log's owner or root can have put it there; null otherwise, or if it cannot be read.
  */
 function openTrusted(file: string, log: LogFile): number | null {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
@@ -27,8 +38,7 @@ function openTrusted(file: string, log: LogFile): number | null {
   } catch {
     return null // Gone since it was listed, or somebody else's.
   }
-  const stat = fs.fstatSync(fd)
-  if (stat.isFile() && (stat.uid === process.geteuid?.() || stat.uid === Number(log.uid))) return fd
+  if (isBelievable(fs.fstatSync(fd), log)) return fd
   fs.closeSync(fd)
   return null
 }
@@ -118,7 +128,9 @@ export function arenaPaths(logPath: string, arenaDir?: string): string[] {
  * @throws ShardlogError if there is one that cannot be read.
  */
 export function openArenaOf(logPath: string, arenaDir?: string): ArenaFile | null {
+  const log = fs.statSync(logPath, { bigint: true, throwIfNoEntry: false })
   for (const place of arenaPaths(logPath, arenaDir)) {
+    if (log !== undefined && !isPlace(place, log)) continue
     const arena = ArenaFile.open(place)
     if (arena) return arena
   }

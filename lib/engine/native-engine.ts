@@ -8,6 +8,7 @@ import type { Engine, EngineControls } from './engine'
 import { jsLockHolder, lockedError } from './js/lock'
 import { loadNative } from './load-native'
 import type { NativeConfig, NativeHandle } from './native-binding'
+import { recoverSiblings } from './recover-siblings'
 
 /** What the addon calls: null says that writing works again. */
 type Report = (error: ShardlogError | null) => void
@@ -33,6 +34,7 @@ function refuseIfHeldByJs(log: string): void {
 }
 
 function openHandle(config: NativeConfig): NativeHandle {
+  recoverSiblings(translated(loadNative), config)
   return awaitLock(config.lockTimeout, () => tryToOpen(config))
 }
 

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -102,10 +104,20 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   // It appears whole or not at all: what is killed before leaves nothing.
   NewArenaFile file(path, total, info);
   arena->MapFile(file.fd(), total);
+  // Reading ahead would fill the page cache with the zeroes of a file that has just been made.
+  madvise(arena->control_, total, MADV_RANDOM);
   arena->Layout();
   arena->Initialise(config, info, stream);
   arena->fd_ = file.Publish();
   arena->path_ = path;
+  try {
+    arena->MapFile(arena->fd_, total);
+  } catch (const Error&) {
+    arena->Remove();
+    throw;
+  }
+  madvise(arena->control_, total, MADV_RANDOM);
+  arena->may_need_room_ = MayNeedRoom(arena->fd_);
   return arena;
 }
 
@@ -144,7 +156,9 @@ Arena::~Arena() {
 }
 
 void Arena::MapFile(int fd, uint64_t bytes) {
-  void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  // Again in the same place, if it is mapped already.
+  const int flags = MAP_SHARED | (control_ == nullptr ? 0 : MAP_FIXED);
+  void* at = mmap(control_, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
   if (at == MAP_FAILED) ThrowIo("mmap", path_, errno);
   control_ = static_cast<uint8_t*>(at);
   mapped_bytes_ = bytes;
@@ -199,6 +213,7 @@ void Arena::Initialise(const Config& config, const io::FileInfo& info, uint64_t 
   h.owner_pid = self.pid;
   h.owner_start = self.start_ticks;
   h.boot_id = self.boot_id;
+  h.pid_namespace = platform::PidNamespace();
   h.content = static_cast<uint32_t>(config.content);
   h.form = static_cast<uint32_t>(config.form);
   // Part of a path would be another log's.
@@ -237,6 +252,28 @@ int Arena::Remove() {
   return unlink(path_.c_str()) == 0 ? 0 : -errno;
 }
 
+bool Arena::HasItsName() const { return path_.empty() || fd_ < 0 || IsNamed(path_, fd_); }
+
+bool Arena::TakeNameBack() {
+  char self[64];
+  std::snprintf(self, sizeof self, "/proc/self/fd/%d", fd_);
+  char now[PATH_MAX];
+  const ssize_t length = readlink(self, now, sizeof now - 1);
+  if (length <= 0) return false;
+  now[length] = '\0';
+  // What is deleted has a name that leads nowhere, or to something else.
+  return IsNamed(now, fd_) && RenameWithoutReplacing(now, path_) == 0;
+}
+
+int Arena::Adopt(int fd) {
+  ArenaFd guard(fd);
+  MapFile(fd, mapped_bytes_);
+  madvise(control_, mapped_bytes_, MADV_RANDOM);
+  const int before = fd_;
+  fd_ = guard.Release();
+  return before;
+}
+
 void Arena::Unlock() {
   if (fd_ < 0) return;
   flock(fd_, LOCK_UN);  // closing does not do it: the mapping keeps the file open
@@ -244,7 +281,19 @@ void Arena::Unlock() {
   fd_ = -1;
 }
 
+void Arena::GiveBack() {
+  // Zeroes are words that refuse every accept: no lease has an offset below 8. Where there is no
+  // room for another mapping, the memory goes when the last holder does.
+  static_cast<void>(mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0));
+  if (!separate_shards_) return;
+  for (uint8_t* shard : shards_) madvise(shard, geometry_.shard_bytes(), MADV_DONTNEED);
+}
+
 void Arena::AbandonAfterFork() {
+  // The lock is the parent's, and goes with its last descriptor.
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
   // Zeroes are words that refuse every accept: no lease has an offset below 8. Plain memory is the
   // child's own copy, but no flusher runs there, so it is emptied as well.
   const void* emptied = mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE,

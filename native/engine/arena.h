@@ -4,6 +4,7 @@
 // it; it is unmapped when the last of them lets go.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -40,6 +41,24 @@ class Arena {
   Content content() const { return static_cast<Content>(header().content); }
   Form form() const { return static_cast<Form>(header().form); }
   const std::string& path() const { return path_; }  // empty: plain memory
+  int fd() const { return fd_; }
+
+  // Whether the file system may need new blocks for pages that have been written once already.
+  bool may_need_room() const { return may_need_room_; }
+
+  // Whether path() leads to the file. Always for plain memory, and once it is unlocked.
+  bool HasItsName() const;
+  // Renames the file back from wherever it is now. False if that is not possible: it was deleted,
+  // or something else has the name.
+  bool TakeNameBack();
+  // Goes on in another file of the same size and content, at the same addresses. Takes the
+  // descriptor, and returns that of the file before. Throws Error(ERR_SHARDLOG_IO).
+  int Adopt(int fd);
+  // Whether there is no file under path() at the moment, although there should be.
+  bool is_lost() const { return is_lost_.load(std::memory_order_relaxed); }  // [MM counter]
+  void set_is_lost(bool lost) {
+    is_lost_.store(lost, std::memory_order_relaxed);  // [MM counter] relaxed: read for people
+  }
 
   ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(control_); }
   ClaimWord& claim(uint64_t generation, uint32_t shard) const {
@@ -75,6 +94,10 @@ class Arena {
   // Lets the next opening of the log have the file, if it was not removed. The memory stays mapped.
   void Unlock();
 
+  // Gives the memory and the file's space back at once, though others still hold the arena: in its
+  // place is untouched memory, in which every accept fails. Nobody writes there any more.
+  void GiveBack();
+
   // In the child of fork(): swaps the mapping for empty private memory, in which every accept
   // fails, so that the child can never write into its parent's log. Separate shards of plain memory
   // are not there any more, and nothing leads to them. Async-signal-safe.
@@ -97,6 +120,8 @@ class Arena {
   SegmentSlot* slots_ = nullptr;
   std::vector<uint8_t*> shards_;
   bool separate_shards_ = false;
+  bool may_need_room_ = false;
+  std::atomic<bool> is_lost_{false};
   std::vector<bool> kept_from_children_;  // of shards in plain memory
 };
 

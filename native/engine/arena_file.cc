@@ -76,6 +76,11 @@ ArenaFd::~ArenaFd() {
   if (fd_ >= 0) close(fd_);
 }
 
+void ArenaFd::Reset(int fd) {
+  if (fd_ >= 0) close(fd_);
+  fd_ = fd;
+}
+
 int ArenaFd::Release() {
   const int fd = fd_;
   fd_ = -1;
@@ -178,9 +183,14 @@ int NewArenaFile::Publish() {
   if (error == EEXIST && MoveRootsAside() == 0) error = Link();
   if (error == EEXIST) ThrowTaken();
   if (error != 0) ThrowCannotMake("link", path_, error);
-  const int fd = fd_;
-  fd_ = -1;
-  return fd;
+  temporary_.clear();
+  struct stat st;
+  ArenaFd named(OpenArenaFile(path_, log_, &st));
+  if (named.get() < 0 || !IsNamed(path_, fd_)) ThrowTaken();
+  // Whoever takes it in between finds nothing in it and removes it.
+  flock(fd_, LOCK_UN);
+  if (flock(named.get(), LOCK_EX | LOCK_NB) != 0) ThrowTaken();
+  return named.Release();
 }
 
 // 0 or a positive errno. Never replaces what has the name.
@@ -190,15 +200,7 @@ int NewArenaFile::Link() const {
     std::snprintf(self, sizeof self, "/proc/self/fd/%d", fd_);
     return linkat(AT_FDCWD, self, AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
   }
-  if (syscall(SYS_renameat2, AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(),
-              RENAME_NOREPLACE) == 0) {
-    return 0;
-  }
-  if (errno != EINVAL && errno != ENOSYS) return errno;
-  // The file system cannot.
-  if (link(temporary_.c_str(), path_.c_str()) != 0) return errno;
-  unlink(temporary_.c_str());
-  return 0;
+  return RenameWithoutReplacing(temporary_, path_);
 }
 
 // An arena that root left of our log is not for us to read, but does not have to keep us from
@@ -215,6 +217,32 @@ void NewArenaFile::ThrowTaken() const {
   const ArenaFd fd(OpenArenaFile(path_, log_, &st));
   throw Error("ERR_SHARDLOG_LOCKED", path_ + " was made by another process just now", EEXIST,
               "link", path_);
+}
+
+void MakeWay(const std::string& path, const io::FileInfo& log) {
+  struct stat st;
+  if (lstat(path.c_str(), &st) != 0) return;
+  const std::string why = WhyDistrusted(st, log);
+  if (!why.empty()) ThrowOwner(path, why);
+  const int error = RenameWithoutReplacing(path, AsidePlace(path));
+  if (error != 0) ThrowIo("rename", path, error);
+}
+
+bool MayNeedRoom(int fd) {
+  struct statfs fs;
+  if (fstatfs(fd, &fs) != 0) return true;
+  return fs.f_type != EXT4_SUPER_MAGIC && fs.f_type != TMPFS_MAGIC;
+}
+
+int RenameWithoutReplacing(const std::string& from, const std::string& to) {
+  if (syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+    return 0;
+  }
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  // The file system cannot.
+  if (link(from.c_str(), to.c_str()) != 0) return errno;
+  unlink(from.c_str());
+  return 0;
 }
 
 bool IsNamed(const std::string& path, int fd) {

@@ -20,6 +20,7 @@ class ArenaFd {
   ArenaFd& operator=(const ArenaFd&) = delete;
   int get() const { return fd_; }
   int Release();
+  void Reset(int fd);
 
  private:
   int fd_;
@@ -50,8 +51,9 @@ class NewArenaFile {
 
   int fd() const { return fd_; }
 
-  // Gives the file its name and the descriptor to the caller. Nothing that has the name loses it.
-  // Throws Error: ERR_SHARDLOG_LOCKED if a running process made an arena there meanwhile,
+  // Gives the file its name, and the caller a locked descriptor that was opened by it, so that the
+  // kernel can tell where the file is. Nothing that has the name loses it. Throws Error:
+  // ERR_SHARDLOG_LOCKED if a running process made an arena there meanwhile,
   // ERR_SHARDLOG_ARENA_OWNER if something that is not to be believed lies there, ERR_SHARDLOG_IO.
   int Publish();
 
@@ -68,6 +70,17 @@ class NewArenaFile {
   std::string temporary_;  // empty: the file has no name
   int fd_ = -1;
 };
+
+// Makes way at `path`: what is there goes to a new name beside it, if it is to be believed. Throws
+// Error(ERR_SHARDLOG_ARENA_OWNER) if it is not, Error(ERR_SHARDLOG_IO) if that fails.
+void MakeWay(const std::string& path, const io::FileInfo& log);
+
+// 0 or a positive errno; EEXIST if something has the name `to` already.
+int RenameWithoutReplacing(const std::string& from, const std::string& to);
+
+// Whether the file system of `fd` may need new blocks for what has been written once already, be it
+// because it copies on writing, or shares the blocks with a snapshot or a copy.
+bool MayNeedRoom(int fd);
 
 // Whether `path` names the file behind `fd`.
 bool IsNamed(const std::string& path, int fd);

@@ -22,7 +22,8 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
       signals_(std::move(signals)),
       flush_interval_ns_(config.flush_interval_ns),
       outlet_(
-          std::make_unique<GenerationWriter>(sets_, std::move(file), config, &stats_, &problems_)) {
+          std::make_shared<GenerationWriter>(sets_, std::move(file), config, &stats_, &problems_)),
+      watch_(sets_.get(), &problems_) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
 }
 
@@ -34,7 +35,8 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
       signals_(std::move(signals)),
       flush_interval_ns_(config.flush_interval_ns),
       outlet_(
-          std::make_unique<StreamWriter>(sets_, std::move(stream), config, &stats_, &problems_)) {
+          std::make_shared<StreamWriter>(sets_, std::move(stream), config, &stats_, &problems_)),
+      watch_(sets_.get(), &problems_) {
   sets_->pages().Stop();
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
 }
@@ -46,6 +48,12 @@ void Flusher::Start() {
 }
 
 IoStatus Flusher::Flush() {
+  const std::shared_ptr<Outlet> outlet = this->outlet();
+  // [MM event-wait] acquire: pairs with the end of the flusher; the arena's words may be gone.
+  if (ended_.load(std::memory_order_acquire) || outlet == nullptr) {
+    const std::lock_guard<std::mutex> lock(end_mutex_);
+    return end_status_;
+  }
   const uint64_t since_ns = platform::MonotonicNs();
   const uint64_t generation = sets_->active();
   const uint64_t target = sets_->HasEntries(generation) ? generation + 1 : generation;
@@ -71,12 +79,25 @@ IoStatus Flusher::Flush() {
       const FlushProblem problem = problems_.last();
       return {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
     }
-    const uint64_t patience_ns = outlet_->PatienceNs(since_ns);
+    const uint64_t patience_ns = outlet->PatienceNs(since_ns);
     if (patience_ns == 0) {
-      problems_.Note(outlet_->Stall());
+      problems_.Note(outlet->Stall());
       return {ETIMEDOUT, "poll"};
     }
     signals_->progress.Wait(epoch, patience_ns);
+  }
+}
+
+void Flusher::LookForFile() {
+  // [MM swap] release: pairs with the flusher's reading.
+  look_for_file_.store(true, std::memory_order_release);
+  signals_->work.Signal();
+  for (;;) {
+    const uint32_t epoch = signals_->progress.Epoch();
+    // [MM event-wait] acquire: what the flusher did before is done.
+    if (!look_for_file_.load(std::memory_order_acquire)) return;
+    if (ended_.load(std::memory_order_acquire)) return;  // [MM event-wait]
+    signals_->progress.Wait(epoch, platform::kForever);
   }
 }
 
@@ -91,10 +112,34 @@ IoStatus Flusher::Stop() {
   stopping_.store(true, std::memory_order_release);
   signals_->work.Signal();
   thread_.join();
+  ForgetOutlet();
   signals_->room.Signal();
   signals_->progress.Signal();
   const std::lock_guard<std::mutex> lock(end_mutex_);
   return end_status_;
+}
+
+std::shared_ptr<Outlet> Flusher::outlet() const {
+  const std::lock_guard<std::mutex> lock(end_mutex_);
+  return outlet_;
+}
+
+// Closed loggers may be kept for long; its buffers are not.
+void Flusher::ForgetOutlet() {
+  const std::lock_guard<std::mutex> lock(end_mutex_);
+  last_io_mode_ = outlet_->io_mode();
+  last_file_info_ = outlet_->file_info();
+  outlet_.reset();
+}
+
+IoMode Flusher::io_mode() const {
+  const std::lock_guard<std::mutex> lock(end_mutex_);
+  return outlet_ == nullptr ? last_io_mode_ : outlet_->io_mode();
+}
+
+io::FileInfo Flusher::file_info() const {
+  const std::lock_guard<std::mutex> lock(end_mutex_);
+  return outlet_ == nullptr ? last_file_info_ : outlet_->file_info();
 }
 
 void Flusher::Run() {
@@ -104,10 +149,22 @@ void Flusher::Run() {
     const uint32_t epoch = signals_->work.Epoch();
     sets_->pages().Touch();
     const uint64_t now = platform::MonotonicNs();
+    watch_.LookNow(now, outlet_->file_info());
+    // [MM swap] acquire: pairs with LookForFile.
+    if (look_for_file_.load(std::memory_order_acquire)) {
+      outlet_->LookForFile();
+      // [MM event-signal] release: pairs with LookForFile.
+      look_for_file_.store(false, std::memory_order_release);
+      signals_->progress.Signal();
+    }
     uint64_t wake_at = UINT64_MAX;
     if (Step(now, &next_tick, &wake_at)) continue;
     if (stopping_.load(std::memory_order_acquire)) break;  // [MM closed]
     signals_->work.Wait(epoch, wake_at == UINT64_MAX ? platform::kForever : wake_at - now);
+  }
+  // Nobody writes into it any more.
+  while (sets_->recycled() < std::min(sets_->written(), sets_->active())) {
+    sets_->Recycle(sets_->recycled());
   }
   const IoStatus status = WriteEverything(sets_.get(), outlet_.get(), &stats_);
   // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long
@@ -160,9 +217,41 @@ bool Flusher::FlushIsRequested() const {
   return requested_.load(std::memory_order_acquire) > sets_->written();
 }
 
+// Where a store may be answered by SIGBUS for want of a block, the set is kept until there is one.
+IoStatus Flusher::WriteAndHandBack(uint64_t generation) {
+  if (!sets_->arena().may_need_room()) return outlet_->Write(generation, true);
+  IoStatus status;
+  if (sets_->written() <= generation) status = outlet_->Write(generation, false);
+  if (status.ok()) status = Touch(generation);
+  if (!status.ok()) return status;
+  sets_->Recycle(generation);
+  problems_.ReportSuccess();
+  return status;
+}
+
+// Has the file system find room for the pages that producers are going to write to.
+IoStatus Flusher::Touch(uint64_t generation) {
+  const Arena& arena = sets_->arena();
+  for (uint32_t shard = 0; shard < sets_->geometry().num_shards; shard++) {
+    const uint32_t claimed = std::min(arena.claim(generation, shard).Read().claimed(),
+                                      sets_->geometry().segments_per_shard);
+    const int error = arena.Touch(static_cast<uint32_t>(generation & 1), shard, 0, claimed);
+    if (error == 0 || error == -EINVAL) continue;
+    problems_.ReportFailure({"ERR_SHARDLOG_WRITE",
+                             "the file system of " + arena.path() +
+                                 " has no room for the buffers; half of them wait until it has",
+                             arena.path(), ENOSPC, "madvise"});
+    return {ENOSPC, "madvise"};
+  }
+  return {};
+}
+
 IoStatus Flusher::WriteOldest() {
-  const IoStatus status = outlet_->Write(sets_->recycled(), true);
+  watch_.Look(outlet_->file_info());
+  const IoStatus status = WriteAndHandBack(sets_->recycled());
   if (status.ok()) {
+    // What could not be moved while no set was free.
+    if (sets_->arena().is_lost()) watch_.Look(outlet_->file_info());
     retry_at_ns_ = 0;
     retry_pause_ns_ = 0;
     signals_->room.SignalOne();

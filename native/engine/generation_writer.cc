@@ -22,12 +22,7 @@ GenerationWriter::GenerationWriter(std::shared_ptr<BufferSets> sets, std::unique
 }
 
 IoStatus GenerationWriter::WriteSealed(uint64_t generation, BlockTotals* totals) {
-  bool reopened = false;
-  IoStatus status = file_->Check(&reopened);
-  if (reopened) {
-    stats().reopens.Add(1);
-    PublishIoMode();
-  }
+  IoStatus status = CheckFile();
   if (!status.ok()) return status;
   status = WriteBlocks(generation, totals);
   if (status.error != EINVAL || direct_ != io::DirectIo::kAuto || !file_->file()->direct())
@@ -35,6 +30,16 @@ IoStatus GenerationWriter::WriteSealed(uint64_t generation, BlockTotals* totals)
   status = file_->FallBackToBuffered("the file system refused a direct write (EINVAL)");
   PublishIoMode();
   return status.ok() ? WriteSealed(generation, totals) : status;
+}
+
+IoStatus GenerationWriter::CheckFile() {
+  bool reopened = false;
+  const IoStatus status = file_->Check(&reopened);
+  if (reopened) {
+    stats().reopens.Add(1);
+    PublishIoMode();
+  }
+  return status;
 }
 
 IoStatus GenerationWriter::WriteBlocks(uint64_t generation, BlockTotals* totals) {

@@ -21,6 +21,8 @@ class GenerationWriter final : public Outlet {
   // Whole blocks stay in the file.
   uint64_t KeepOfFailed() override;
   void Finish() override { file_->Finish(); }
+  void LookForFile() override { static_cast<void>(CheckFile()); }
+  void AbandonAfterFork() override { file_->AbandonAfterFork(); }
   void Close() override;
 
   IoMode io_mode() const override;
@@ -31,6 +33,7 @@ class GenerationWriter final : public Outlet {
   FlushProblem ProblemOf(const IoStatus& status) const override;
 
  private:
+  IoStatus CheckFile();
   IoStatus WriteBlocks(uint64_t generation, BlockTotals* totals);
   IoStatus WriteOnce(uint64_t generation, BlockTotals* totals);
   void StoreJournal(uint64_t generation, uint64_t size);

@@ -52,6 +52,15 @@ void PagesAhead::Touch() {
   }
 }
 
+void PagesAhead::Forget() {
+  for (Shard& shard : shards_) {
+    // [MM counter] relaxed: the same.
+    if (shard.wanted.load(std::memory_order_relaxed) != 0) {
+      shard.touched.store(0, std::memory_order_relaxed);  // [MM counter] relaxed: the same
+    }
+  }
+}
+
 void PagesAhead::Stop() {
   for (Shard& shard : shards_) {
     // [MM counter] relaxed: the same.

@@ -22,6 +22,9 @@ class PagesAhead {
   // The flusher: touches what is wanted.
   void Touch();
 
+  // The flusher: there are other pages now.
+  void Forget();
+
   // Nobody touches pages ahead; producers fault theirs in one by one.
   void Stop();
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { prelude } from '../support/child'
 import { readTexts } from '../support/plain-reader'
-import { Logger, type ShardlogError } from '../support/shardlog'
+import { Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
 /** A process that has the log open, and gives it up a while after it is told to. */
@@ -25,7 +25,7 @@ describe.each(['native', 'js'] as const)('with the %s engine, a log that another
     const old = await holder(config)
     for (const lockTimeout of [0, 50]) {
       expect(() => new Logger({ ...config, lockTimeout })).toThrow(
-        expect.objectContaining({ code: 'ERR_SHARDLOG_LOCKED' }) as ShardlogError
+        expect.objectContaining({ code: 'ERR_SHARDLOG_LOCKED' })
       )
     }
     old.end()
