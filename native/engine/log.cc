@@ -291,9 +291,9 @@ std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOp
   const bool is_new = files->StatPath(path, &named) == -ENOENT;
   LogFile file(files, path, options);
   std::vector<RecoveryReport> reports = RecoverBeside(&file, force, arena_dir);
+  if (is_new) RemoveEmpty(path, file.file());
   if (!is_new || !reports.empty()) return reports;
   // A mistyped path: the file that looking for arenas has made is of no use to anybody.
-  RemoveEmpty(path, file.file());
   throw Error("ERR_SHARDLOG_IO", "there is no log " + path + ", and no arena of one", ENOENT,
               "open", path);
 }

@@ -142,7 +142,7 @@ TEST_F(Registry, ALogWhoseFileWasMovedOrDeletedIsJoinedByItsPath) {
 
 // A renamed log is a log of its own under its new name, and the one that was renamed away begins
 // the old name anew.
-TEST(Registry, DoesNotJoinByTheFileALogThatWasRenamed) {
+TEST(RenamedLog, IsALogOfItsOwnUnderItsNewName) {
   TempDir directory;
   const std::string rotated = directory.File("log.1");
   const engine::Config config = SmallConfig(directory.File("log"), 1);
