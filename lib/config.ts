@@ -88,6 +88,7 @@ const RULES: Readonly<Record<keyof Config, Rule>> = {
   dsync: flag,
   onFull: oneOf('drop', 'block'),
   blockTimeout: milliseconds(Number.POSITIVE_INFINITY),
+  exitTimeout: milliseconds(Number.POSITIVE_INFINITY),
   shardSelection: oneOf('affinity', 'round-robin'),
   lockTimeout: milliseconds(Number.POSITIVE_INFINITY),
   preset: oneOf(...Object.keys(PRESETS)),
@@ -139,6 +140,17 @@ function checkValues(config: Partial<Config>): void {
       throw configError(`option ${name} must be ${RULES[name].allowed}, got ${show(value)}`)
     }
   }
+}
+
+/** The JavaScript engine's buffers are plain memory: who asks for more by name does not get less. */
+function checkCrashSafety({ engine, crashSafe, recoverTo }: Partial<Config>): void {
+  if (engine !== 'js') return
+  const name = crashSafe ? 'crashSafe' : 'recoverTo'
+  const value = crashSafe || recoverTo
+  if (!value) return
+  throw configError(
+    `option ${name} (value ${show(value)}) needs the native engine, and engine is 'js': leave one of the two out`
+  )
 }
 
 function checkShardSize({ bufferSize, numShards }: ResolvedConfig): void {
@@ -196,9 +208,15 @@ export function resolveConfig(input: Config | string, defaults: Partial<Config> 
   checkNames(config)
   checkPathIsGiven(config)
   checkValues(config)
+  checkCrashSafety(config)
   if (config.recoverTo !== undefined) {
     throw configError(
       `option recoverTo (value ${show(config.recoverTo)}) is for descriptors: a file's lines are recovered to the file`
+    )
+  }
+  if (config.exitTimeout !== undefined) {
+    throw configError(
+      `option exitTimeout (value ${show(config.exitTimeout)}) is for descriptors: a file is never slow to be read`
     )
   }
   const { preset, ...own } = given(config)
@@ -261,6 +279,7 @@ export function resolveDescriptorConfig(config: Omit<Config, 'logFilePath'>, des
   }
   checkNames(config)
   checkValues(config)
+  checkCrashSafety(config)
   checkForDescriptor(config)
   const logFilePath = DESCRIPTOR_NAMES[descriptor] ?? `descriptor ${descriptor}`
   const fixed = { ...crashSafety(config), directIO: 'off', logFilePath, descriptor }

@@ -42,6 +42,7 @@ namespace shardlog {
   export import getLoggerStats = names.getLoggerStats
   export import levels = names.levels
   export import logCalls = names.logCalls
+  export import logPerformance = names.logPerformance
   export import multistream = names.multistream
   export import operation = names.operation
   export import performanceIssue = names.performanceIssue

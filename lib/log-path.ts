@@ -5,9 +5,10 @@ import { fromSystemError, ShardlogError } from './errors'
 const pathError = (message: string, errno: string, file: string): ShardlogError =>
   new ShardlogError('ERR_SHARDLOG_PATH', message, { errno, path: file })
 
-function statOf(file: string, option: string): fs.Stats | undefined {
+function statOf(file: string, option: string): fs.BigIntStats | undefined {
   try {
-    return fs.statSync(file, { throwIfNoEntry: false })
+    // A plain stat of a pipe leaves its kind in memory that Node's own module resolution reads afterwards.
+    return fs.statSync(file, { throwIfNoEntry: false, bigint: true })
   } catch (error) {
     throw fromSystemError('ERR_SHARDLOG_PATH', `option ${option}: cannot use ${file}`, error, file)
   }

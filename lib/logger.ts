@@ -1,6 +1,7 @@
 import { resolveConfig } from './config'
 import type { Engine } from './engine/engine'
 import { openEngine } from './engine/open-engine'
+import { pathOf, withPaths } from './path-like'
 import type { Config, FlushMetrics, ShardStats, StatsSnapshot } from './types'
 
 /**
@@ -25,12 +26,13 @@ export class Logger {
   readonly logBytes: (bytes: Uint8Array, start?: number, end?: number) => boolean
 
   /**
-   * @param config the options, or the path of the log alone
+   * @param config the options, or the path (or file: URL) of the log alone
    * @throws ShardlogError `ERR_SHARDLOG_CONFIG`, `ERR_SHARDLOG_PATH`, `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_NO_NATIVE`,
    *   `ERR_SHARDLOG_DIRECT_IO`, `ERR_SHARDLOG_ARENA_…`, `ERR_SHARDLOG_IO`
    */
-  constructor(config: Config | string) {
-    this.#engine = openEngine(resolveConfig(config))
+  constructor(config: Config | string | URL) {
+    const path = pathOf(config, 'logFilePath') as Config | string
+    this.#engine = openEngine(resolveConfig(withPaths(path, ['logFilePath'])))
     this.log = this.#engine.log
     this.logBytes = this.#engine.logBytes
   }

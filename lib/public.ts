@@ -10,10 +10,12 @@ export type { CircuitStateName } from './features/circuit-state'
 export type { DedupeStats } from './features/deduplicator'
 export type { LoggerStats } from './features/logger-stats'
 export { getLoggerStats } from './features/logger-stats'
+export type { LoggerOf, PerformanceOptions } from './features/operations'
 export {
   captureErrors,
   exception,
   logCalls,
+  logPerformance,
   operation,
   performanceIssue,
   stateChange

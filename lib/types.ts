@@ -41,6 +41,8 @@ export interface Config {
   onFull?: 'drop' | 'block'
   /** Longest wait of one call under `onFull: 'block'`; after it the entry is dropped and counted. Default 1,000 ms; Infinity is allowed. */
   blockTimeout?: number
+  /** For a descriptor only: how long its end (of the process, or by `end`) may wait for a reader. Default: as long as the reader is there. */
+  exitTimeout?: number
   /** Each thread keeps to one shard while it has room ('affinity', default), or each entry goes to the next shard ('round-robin'). */
   shardSelection?: 'affinity' | 'round-robin'
   /**
@@ -60,7 +62,7 @@ export interface Config {
 }
 
 /** Options without a default. */
-export type OptionalOption = 'onError' | 'recoverTo' | 'arenaDir'
+export type OptionalOption = 'onError' | 'recoverTo' | 'exitTimeout' | 'arenaDir'
 
 /** A config with every default filled in and `%p` substituted. */
 export type ResolvedConfig = Required<Omit<Config, OptionalOption | 'preset'>> &

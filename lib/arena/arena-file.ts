@@ -1,11 +1,11 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { ShardlogError } from '../errors'
 import { crc32c } from '../format/crc32c'
 import {
   ARENA_CRC_BYTES,
   ARENA_HEADER_BYTES,
   ARENA_MAGIC,
-  ARENA_VERSION,
+  ARENA_VERSIONS,
   CONTENT_RECORDS,
   FORM_TEXT,
   HEADER,
@@ -13,6 +13,13 @@ import {
   NO_GENERATION
 } from './layout'
 import type { ArenaOwner } from './owner'
+
+const MIB = 1024 * 1024
+/** Bounds of what the engine makes, so that a made-up header cannot ask for memory. */
+const LIMITS = { numShards: 256, segmentsPerShard: 1024, segmentBytes: MIB } as const
+
+const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants
+const OPEN_FLAGS = O_RDONLY | O_NONBLOCK | O_NOFOLLOW
 
 /** What never changes in an arena. */
 export interface ArenaGeometry {
@@ -70,18 +77,22 @@ export class ArenaFile {
   }
 
   /**
-   * Opens an arena for reading; null if there is none.
+   * Opens an arena for reading; null if there is none. Waits for nobody, and opens no more than regular files: what lies at an arena's
+   * place may be a pipe or a device.
    * @throws ShardlogError `ERR_SHARDLOG_ARENA_VERSION`, `ERR_SHARDLOG_ARENA_CORRUPT`; what the kernel said otherwise.
    */
   static open(path: string): ArenaFile | null {
     let fd: number
     try {
-      fd = openSync(path, 'r')
+      fd = openSync(path, OPEN_FLAGS)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT') return null
+      if (code === 'ELOOP' || code === 'ENXIO') throw corrupt(path, 'is not a regular file, so it is no arena')
       throw error
     }
     try {
+      if (!fstatSync(fd).isFile()) throw corrupt(path, 'is not a regular file, so it is no arena')
       return new ArenaFile(path, fd)
     } catch (error) {
       closeSync(fd)
@@ -112,10 +123,11 @@ export class ArenaFile {
 
   /** Reads `length` bytes at `position`; shorter only if the file is. */
   read(position: number, length: number): Buffer {
-    const bytes = Buffer.allocUnsafeSlow(length)
+    const there = Math.max(0, Math.min(length, fstatSync(this.fd).size - position))
+    const bytes = Buffer.allocUnsafeSlow(there)
     let done = 0
-    while (done < length) {
-      const count = readSync(this.fd, bytes, done, length - done, position + done)
+    while (done < there) {
+      const count = readSync(this.fd, bytes, done, there - done, position + done)
       if (count === 0) break
       done += count
     }
@@ -127,6 +139,15 @@ export class ArenaFile {
   }
 }
 
+/**
+ * Whether bytes from the start of a file, eight or more, are those of an arena, of whatever version. Text may begin with the same
+ * letters, but no text has the zeros of the version's number behind them.
+ */
+export function isArenaHead(head: Buffer): boolean {
+  if (head.toString('latin1', 0, ARENA_MAGIC.length) !== ARENA_MAGIC) return false
+  return head.length < HEADER.version + 4 || head.readUInt32LE(HEADER.version) < 0x1_0000
+}
+
 /** A field of the header that counts kinds, of which `last` is the last one known. */
 function decodeKind(path: string, header: Buffer, name: 'content' | 'form', last: number): number {
   const kind = header.readUInt32LE(HEADER[name])
@@ -135,23 +156,38 @@ function decodeKind(path: string, header: Buffer, name: 'content' | 'form', last
   throw new ShardlogError('ERR_SHARDLOG_ARENA_VERSION', message, { path })
 }
 
+function corrupt(path: string, what: string): ShardlogError {
+  return new ShardlogError('ERR_SHARDLOG_ARENA_CORRUPT', `${path} ${what}`, { path })
+}
+
+/** Whether the numbers are ones that the engine could have made. */
+function isSane({ numShards, segmentsPerShard, segmentBytes, dataOffset, totalBytes }: ArenaGeometry): boolean {
+  const few = numShards <= LIMITS.numShards && segmentsPerShard <= LIMITS.segmentsPerShard
+  const control = ARENA_HEADER_BYTES + 2 * LINE_BYTES * numShards * (1 + segmentsPerShard)
+  const data = 2 * numShards * segmentsPerShard * segmentBytes
+  return (
+    few && data > 0 && segmentBytes <= LIMITS.segmentBytes && dataOffset >= control && totalBytes >= dataOffset + data
+  )
+}
+
 function decodeGeometry(path: string, header: Buffer): ArenaGeometry {
-  const corrupt = (what: string) => new ShardlogError('ERR_SHARDLOG_ARENA_CORRUPT', `${path} ${what}`, { path })
   if (header.length < ARENA_HEADER_BYTES || header.toString('latin1', 0, 8) !== ARENA_MAGIC) {
-    throw corrupt('is not an arena')
+    throw corrupt(path, 'is not an arena')
   }
   const version = header.readUInt32LE(HEADER.version)
-  if (version !== ARENA_VERSION) {
-    const message = `${path} was written by arena version ${version}; this shardlog reads version ${ARENA_VERSION}`
+  if (!ARENA_VERSIONS.includes(version)) {
+    const message = `${path} was written by arena version ${version}; this shardlog reads versions ${ARENA_VERSIONS.join(' and ')}`
     throw new ShardlogError('ERR_SHARDLOG_ARENA_VERSION', message, { path })
   }
   if (crc32c(header, 0, 0, ARENA_CRC_BYTES) !== header.readUInt32LE(HEADER.headerCrc))
-    throw corrupt('has a damaged header')
-  return {
+    throw corrupt(path, 'has a damaged header')
+  const geometry = {
     numShards: header.readUInt32LE(HEADER.numShards),
     segmentsPerShard: header.readUInt32LE(HEADER.segmentsPerShard),
     segmentBytes: header.readUInt32LE(HEADER.segmentBytes),
     dataOffset: Number(header.readBigUInt64LE(HEADER.dataOffset)),
     totalBytes: Number(header.readBigUInt64LE(HEADER.totalBytes))
   }
+  if (!isSane(geometry)) throw corrupt(path, 'has a header with impossible sizes')
+  return geometry
 }

@@ -1,7 +1,8 @@
 /** Byte offsets of an arena; the text behind them is docs/log-format.md, section 2. */
 
 export const ARENA_MAGIC = 'SHLARENA'
-export const ARENA_VERSION = 1
+/** Versions that can be read; the last one is written. */
+export const ARENA_VERSIONS: readonly number[] = [1, 2]
 export const ARENA_HEADER_BYTES = 4096
 /** The header fields that never change, under the header's checksum. */
 export const ARENA_CRC_BYTES = 56

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { ShardlogError } from '../errors'
 import { ArenaFile } from './arena-file'
 import { ARENA_HEADER_BYTES, ARENA_MAGIC, HEADER } from './layout'
 import { fileArenaPath, oldArenaPath } from './names'
@@ -19,12 +20,6 @@ interface LogFile {
 function isBelievable(stat: fs.Stats, log: LogFile): boolean {
   const owners = [process.geteuid?.(), Number(log.uid), 0]
   return stat.isFile() && owners.includes(stat.uid) && (stat.mode & 0o022) === 0 && stat.nlink <= 1
-}
-
-/** Whether what is at `place` is an arena's file, or none is there: what others may have put there is not opened. */
-function isPlace(place: string, log: LogFile): boolean {
-  const stat = fs.lstatSync(place, { throwIfNoEntry: false })
-  return stat === undefined || isBelievable(stat, log)
 }
 
 /**
@@ -122,17 +117,32 @@ export function arenaPaths(logPath: string, arenaDir?: string): string[] {
   return [...new Set(paths)]
 }
 
+/** Refuses to open what others may have put at `place`. */
+function checkPlace(place: string, log: LogFile | undefined): void {
+  const stat = fs.lstatSync(place, { throwIfNoEntry: false })
+  if (stat === undefined || log === undefined || isBelievable(stat, log)) return
+  const message = `${place} may be what another user put there: an arena is a regular file with one name, of our user, the log's owner or root, which nobody else may write`
+  throw new ShardlogError('ERR_SHARDLOG_ARENA_OWNER', message, { path: place })
+}
+
 /**
  * Opens the arena of a log; null if there is none.
  * @param arenaDir as in Config
- * @throws ShardlogError if there is one that cannot be read.
+ * @throws ShardlogError if there is one that cannot be read, or must not be believed.
  */
 export function openArenaOf(logPath: string, arenaDir?: string): ArenaFile | null {
   const log = fs.statSync(logPath, { bigint: true, throwIfNoEntry: false })
+  let failure: unknown
   for (const place of arenaPaths(logPath, arenaDir)) {
-    if (log !== undefined && !isPlace(place, log)) continue
-    const arena = ArenaFile.open(place)
-    if (arena) return arena
+    try {
+      checkPlace(place, log)
+      const arena = ArenaFile.open(place)
+      if (arena) return arena
+    } catch (error) {
+      // It does not keep the log's arena from being found elsewhere.
+      failure ??= error
+    }
   }
+  if (failure !== undefined) throw failure
   return null
 }

@@ -49,7 +49,9 @@ function segmentsOf(control: Buffer, geometry: ArenaGeometry, generation: bigint
       const segment = shard.index * segmentsPerShard + i
       const inArena = set * numShards * segmentsPerShard + segment
       const at = slots + inArena * LINE_BYTES
-      const end = control.readUInt32LE(at + SLOT.offset) & OFFSET_MASK
+      // No entry reaches over the end of its shard; a damaged slot must not ask for more.
+      const room = (segmentsPerShard - i) * segmentBytes
+      const end = Math.min(control.readUInt32LE(at + SLOT.offset) & OFFSET_MASK, room)
       if (end <= BLOCK_HEADER_BYTES) continue
       found.push({
         generation,
@@ -67,7 +69,10 @@ function segmentsOf(control: Buffer, geometry: ArenaGeometry, generation: bigint
 
 function allSegments(control: Buffer, geometry: ArenaGeometry, state: ArenaState): WaitingSegment[] {
   const found: WaitingSegment[] = []
-  for (let g = state.written; g <= state.active; g++) found.push(...segmentsOf(control, geometry, g))
+  // There are two sets, so older generations than the last two can be claimed only by a damaged header.
+  const oldest = state.active > 0n ? state.active - 1n : 0n
+  for (let g = state.written > oldest ? state.written : oldest; g <= state.active; g++)
+    found.push(...segmentsOf(control, geometry, g))
   return found
 }
 

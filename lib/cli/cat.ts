@@ -1,28 +1,36 @@
 import type { FormatChoice } from '../reader/format'
-import { scanSource } from '../reader/scan-files'
 import { scanByTime } from '../reader/time-order'
 import type { ScanItem } from '../reader/types'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
 import { writeEntries, writeLines } from './entry-output'
 import { FdWriter } from './fd-writer'
 import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
-import { openInput } from './input'
-import { type EntryPrinter, PRETTY_HELP, PRINT_OPTIONS, printerOf } from './print-option'
-import { sayDamage, sayWaiting } from './stderr'
+import { inputPath, scanInput } from './input'
+import { type EntryPrinter, PRINT_HELP, PRINT_OPTIONS, printerOf } from './print-option'
+import { sayArena, sayDamage } from './stderr'
 
 const HELP = `Usage: shardlog cat [options] FILE...
 
-Prints the entries of logs, one after the other: each entry as it was logged, and a newline if it has none. FILE may be - for
-standard input. Damage is reported on stderr and stepped over; the exit code is 1 then.
+Prints the entries of logs, one after the other: each entry as it was logged, and a newline if it has none; after those in
+the file, those that wait in its arena. FILE may be - for standard input, or an arena. Damage is reported on stderr and
+stepped over; the exit code is 1 then.
 
-  --json        one JSON object a line: offset, time (of the entry's block), producer, text (or base64 if not UTF-8)
-${helpOf(16, ...PRETTY_HELP)}
+  --json        one JSON object a line: offset, time (of the entry's block), producer, text (or base64 if not UTF-8);
+                entries that wait in an arena have "waiting": true
+${helpOf(16, ...PRINT_HELP)}
   --order ORDER 'file' (default): as the entries stand; 'time': the entries of all files by the time at which their block was
                 begun, or that the line tells
 ${helpOf(16, FORMAT_HELP)}
   --salvage     print blocks whose checksum is wrong too, as far as they can be read, and a last line that is cut off
   --strict      stop at the first damage
   -h, --help    this text
+
+Examples:
+  shardlog cat app.log                          the log, as text
+  shardlog cat --pretty app.log | less -R       readable
+  node app.js | shardlog cat --pretty -         the same of what a program prints
+  shardlog cat --order time a.log b.log         two logs, merged
+  shardlog cat --json app.log | jq .text        with offsets and times of blocks
 `
 
 const OPTIONS = {
@@ -49,7 +57,7 @@ async function* batchesOf(files: string[], options: CatOptions): AsyncGenerator<
     return
   }
   const pieces = options.printer === null
-  for (const file of files) yield* scanSource(await openInput(file), { reuse: true, salvage, format, pieces })
+  for (const file of files) yield* scanInput(file, { reuse: true, salvage, format, pieces })
 }
 
 async function print(files: string[], options: CatOptions): Promise<number> {
@@ -82,7 +90,10 @@ async function run(args: string[]): Promise<number> {
   if (order === 'time' && files.includes('-')) throw new UsageError('--order time needs files, not standard input')
   const options = { printer: await printerOf(values), format: parseFormat(values.format), salvage, strict }
   let code = await print(files, { ...options, byTime: order === 'time' })
-  for (const file of files) if (file !== '-' && !sayWaiting(file)) code = EXIT_FAILED
+  for (const file of files) {
+    const path = inputPath(file)
+    if (path !== null && !sayArena(path)) code = EXIT_FAILED
+  }
   return code
 }
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
-import { collectEntries, type Entry } from '../reader/entry'
+import { type Entry, entrySlices } from '../reader/entry'
 import type { BlockItem, LinesItem, ScanItem } from '../reader/types'
 import type { FdWriter } from './fd-writer'
 
@@ -46,7 +46,7 @@ function packLines(item: BlockItem, from: number): number {
   return out
 }
 
-/** Collects lines as they are, with a newline behind the last one of a file. No batch has blocks beside them. */
+/** Collects lines as they are, with a newline behind the last one of a file. */
 function addText({ data, start, end, goesOn }: LinesItem, writer: FdWriter): void {
   writer.add(data.subarray(start, end))
   if (!goesOn && (end === start || data[end - 1] !== NEWLINE)) writer.add('\n')
@@ -57,20 +57,30 @@ export async function writeLines(items: readonly ScanItem[], writer: FdWriter): 
   let data: Buffer | null = null
   let first = 0
   let end = 0
+  const addPacked = () => {
+    if (data) writer.add(data.subarray(first, end))
+    data = null
+  }
   for (const item of items) {
-    if (item.kind === 'lines') addText(item, writer)
-    if (item.kind !== 'block') continue
-    if (data && (item.data !== data || item.start < end)) {
-      await writer.write(data, first, end)
-      data = null
+    if (item.kind === 'lines') {
+      addPacked()
+      addText(item, writer)
     }
-    if (!data) first = end = item.start
+    if (item.kind !== 'block') continue
+    // Blocks that stand one behind the other become lines that do; those of a batch in another order each stay at their place.
+    if (data !== item.data || item.start < end) {
+      addPacked()
+      first = end = item.start
+    }
     data = item.data
     end = packLines(item, end)
   }
-  if (data) await writer.write(data, first, end)
+  addPacked()
   await writer.flush()
 }
+
+/** As many entries are objects at once. */
+const SLICE_ENTRIES = 8192
 
 /** Writes the entries of one batch as `print` has them. */
 export async function writeEntries(
@@ -80,11 +90,11 @@ export async function writeEntries(
 ): Promise<void> {
   for (const item of items) {
     if (item.kind !== 'block' && item.kind !== 'lines') continue
-    const entries: Entry[] = []
-    collectEntries(item, entries)
-    for (const entry of entries) {
-      writer.add(print(entry))
-      if (writer.isFull) await writer.flush()
+    for (const entries of entrySlices(item, SLICE_ENTRIES)) {
+      for (const entry of entries) {
+        writer.add(print(entry))
+        if (writer.isFull) await writer.flush()
+      }
     }
   }
   await writer.flush()

@@ -1,10 +1,27 @@
 import { fstatSync } from 'node:fs'
-import { openSource } from '../reader/open-source'
-import { FileSource, type Source, StreamSource } from '../reader/source'
+import type { OpenOptions } from '../reader/open-scanner'
+import { scanLog, scanSource } from '../reader/scan-files'
+import { StreamSource } from '../reader/source'
+import type { ScanItem } from '../reader/types'
+import { type VerifyOptions, verifyFile, verifySource } from '../reader/verify-log'
+import type { VerifyReport } from '../reader/verify-report'
 
-/** Opens a file, or standard input for `-`: as a file if it is one, so that damage can be looked behind, else as a pipe. */
-export async function openInput(name: string): Promise<Source> {
-  if (name !== '-') return openSource(name)
-  if (fstatSync(0).isFile()) return FileSource.open('/dev/stdin')
-  return new StreamSource('-', process.stdin)
+const STDIN = 0
+
+/** Of a file name or `-` the path, null for standard input that is no file: as a file, damage can be looked behind. */
+export function inputPath(name: string): string | null {
+  if (name !== '-') return name
+  return fstatSync(STDIN).isFile() ? '/dev/stdin' : null
+}
+
+/** Batches of a log, or of standard input for `-`. */
+export function scanInput(name: string, options: OpenOptions): AsyncGenerator<ScanItem[], unknown> {
+  const path = inputPath(name)
+  return path === null ? scanSource(new StreamSource('-', process.stdin), options) : scanLog(path, options)
+}
+
+/** Verifies a log, or standard input for `-`. */
+export function verifyInput(name: string, options: VerifyOptions): Promise<VerifyReport> {
+  const path = inputPath(name)
+  return path === null ? verifySource(new StreamSource('-', process.stdin), options) : verifyFile(path, options)
 }

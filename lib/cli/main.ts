@@ -17,7 +17,10 @@ const HELP = `Usage: shardlog COMMAND [options] FILE...
 
 ${COMMANDS.map(command => `  ${command.name.padEnd(10)}${command.summary}`).join('\n')}
 
-'shardlog COMMAND --help' says more. Exit codes: 0 fine, 1 corrupt or failed, 2 wrong usage.
+FILE is a log: blocks of entries, or lines of text as any JSON logger writes them. What a process has logged and not
+written yet waits in the log's arena, a file that survives the process; all commands know of it.
+
+'shardlog COMMAND --help' says more, with examples. Exit codes: 0 fine, 1 corrupt or failed, 2 wrong usage.
   -h, --help     this text
   --version      the version
 `
@@ -64,7 +67,8 @@ async function main(): Promise<number> {
   } catch (error) {
     if (error instanceof OutputClosed) return EXIT_OK
     if (error instanceof UsageError) {
-      say(`${error.message}\nTry: shardlog --help`)
+      say(error.message)
+      process.stderr.write('Try: shardlog --help\n')
       return EXIT_USAGE
     }
     say(messageOf(error as Error))

@@ -1,4 +1,5 @@
 import { humanBytes } from './human'
+import { visibleLine } from './shown-text'
 
 const WIDTH = 30
 /** Work shorter than this shows no bar. */
@@ -11,7 +12,11 @@ export class Progress {
   private drawn = 0
   private readonly enabled = process.stderr.isTTY === true
 
-  constructor(private readonly label: string) {}
+  private readonly label: string
+
+  constructor(label: string) {
+    this.label = visibleLine(label)
+  }
 
   update(done: number, total: number): void {
     const now = Date.now()

@@ -3,24 +3,30 @@ import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles } from '
 import { FdWriter } from './fd-writer'
 import { humanBytes, plural } from './human'
 import { toJson } from './json'
+import { visibleLine } from './shown-text'
+import { say } from './stderr'
 
 const HELP = `Usage: shardlog recover [options] FILE...
 
-Writes the entries that killed processes left in arenas (.FILE.arena beside the log, or in /dev/shm) into the log, each once and in order, and
-removes the arenas. The next opening of the log does the same. FILE is the log.
+Writes the entries that killed processes left in arenas into the log, each once and in order, and removes the arenas. The next
+opening of the log does the same. FILE is the log, or its arena.
 
   --arena-dir DIR   look in DIR as well, for a log that was opened with the option arenaDir
   --force           recover also arenas that were set aside because they are of another boot of the machine
   --json            one JSON object a file
   -h, --help        this text
+
+Examples:
+  shardlog recover app.log              after a crash, without starting the program again
+  shardlog recover --force app.log      after a power failure: what is structurally whole
 `
 
 const OPTIONS = { 'arena-dir': { type: 'string' }, force: { type: 'boolean' }, json: { type: 'boolean' } } as const
 
 function arenaLine(file: string, arena: RecoveredArena): string {
-  const from = `process ${arena.ownerPid} left in ${arena.arenaPath}`
+  const from = `process ${arena.ownerPid} left in ${visibleLine(arena.arenaPath)}`
   if (arena.setAside !== null) {
-    return `${file}: not recovered what ${from}: ${arena.reason ?? 'it cannot be trusted'}; it is kept as ${arena.setAside}`
+    return `${file}: not recovered what ${from}: ${arena.reason ?? 'it cannot be trusted'}; it is kept as ${visibleLine(arena.setAside)}`
   }
   const entries = plural(arena.entries, 'entry', 'entries')
   const damage = arena.damagedSegments > 0 ? `; ${plural(arena.damagedSegments, 'segment')} had been damaged` : ''
@@ -37,10 +43,15 @@ async function run(args: string[]): Promise<number> {
       force: values.force ?? false,
       ...(arenaDir === undefined ? {} : { arenaDir })
     })
-    const lines = report.arenas.map(arena => arenaLine(file, arena))
-    if (lines.length === 0) lines.push(`${file}: nothing to recover`)
+    const name = visibleLine(file)
+    const lines = report.arenas.map(arena => arenaLine(name, arena))
+    if (lines.length === 0) lines.push(`${name}: nothing to recover`)
     writer.add(values.json ? `${toJson(report)}\n` : `${lines.join('\n')}\n`)
     await writer.flush()
+    for (const aside of report.asides) {
+      if (report.arenas.some(arena => arena.setAside === aside)) continue
+      say(`${file}: ${aside} was set aside; write what is whole of it with: shardlog recover --force ${file}`)
+    }
     if (report.arenas.some(arena => arena.setAside !== null || arena.damagedSegments > 0)) code = EXIT_FAILED
   }
   return code

@@ -1,10 +1,12 @@
+import { asideArenas } from '../reader/aside-arenas'
 import type { Damage } from '../reader/types'
-import { waitingEntries } from '../reader/waiting'
+import { type WaitingReport, waitingEntries } from '../reader/waiting'
 import { plural } from './human'
+import { visibleLine } from './shown-text'
 
-/** A line on stderr for a person. */
+/** A line on stderr for a person. It stays one line, whatever is in it. */
 export function say(line: string): void {
-  process.stderr.write(`shardlog: ${line}\n`)
+  process.stderr.write(`shardlog: ${visibleLine(line)}\n`)
 }
 
 /** Says where a log is damaged. */
@@ -13,21 +15,42 @@ export function sayDamage(damage: Damage): void {
   say(`${damage.path}: offset ${damage.offset}${bytes}: ${damage.kind}: ${damage.message}`)
 }
 
+function sayWaiting(path: string, { entries, arenaPath, ownerPid, ownerAlive, ofThisBoot }: WaitingReport): void {
+  if (entries === 0 || ownerAlive) return
+  const what = plural(entries, 'entry', 'entries')
+  if (ofThisBoot) {
+    say(
+      `${path}: ${what} ${entries === 1 ? 'waits' : 'wait'} in ${arenaPath}, left by process ${ownerPid}; ` +
+        `write them to the log with: shardlog recover ${path}`
+    )
+  } else {
+    say(
+      `${path}: ${what} in ${arenaPath} ${entries === 1 ? 'is' : 'are'} of an earlier boot of the machine and cannot be trusted; ` +
+        `write what is whole with: shardlog recover --force ${path}`
+    )
+  }
+}
+
+/** Says which arenas of a log were set aside. */
+export function sayAsides(path: string, asides: readonly string[]): void {
+  for (const aside of asides) {
+    say(`${path}: ${aside} was set aside, since it could not be trusted; print it with: shardlog cat ${aside}`)
+  }
+}
+
 /**
- * Says so if entries of a log wait in an arena, and what to do. Returns false if the arena cannot be read; that others may not
- * read it is as it should be.
+ * Says what a dead process left in the arena of a log, and what to do; and which arenas were set aside. Returns false if the arena
+ * cannot be read, which has been reported as damage; that others may not read it is as it should be.
  */
-export function sayWaiting(path: string): boolean {
+export function sayArena(path: string): boolean {
+  sayAsides(path, asideArenas(path))
   try {
     const waiting = waitingEntries(path)
-    if (!waiting || waiting.entries === 0) return true
-    const what = `${plural(waiting.entries, 'entry', 'entries')} more ${waiting.entries === 1 ? 'waits' : 'wait'} in ${waiting.arenaPath}`
-    const pid = waiting.ownerPid
-    if (waiting.ownerAlive) say(`${path}: ${what}; process ${pid} will write them (tail -f shows them now)`)
-    else say(`${path}: ${what}, left by process ${pid}; write them to the log with: shardlog recover ${path}`)
+    if (waiting) sayWaiting(path, waiting)
     return true
   } catch (error) {
-    say(`${path}: ${(error as Error).message}`)
-    return (error as NodeJS.ErrnoException).code === 'EACCES'
+    const forbidden = (error as NodeJS.ErrnoException).code === 'EACCES'
+    if (forbidden) say(`${path}: what waits in its arena is not shown: ${(error as Error).message}`)
+    return forbidden
   }
 }

@@ -1,33 +1,40 @@
-import { collectEntries, type Entry } from '../reader/entry'
+import { stat } from 'node:fs/promises'
+import { type Entry, entrySlices } from '../reader/entry'
 import { readError } from '../reader/errors'
-import { runFollowers } from '../reader/follow'
+import { checkFollowed, runFollowers } from '../reader/follow'
 import type { FormatChoice } from '../reader/format'
 import { LogFollower } from '../reader/log-follower'
+import { logOfArena } from '../reader/log-of-arena'
 import { sourceFormat } from '../reader/open-scanner'
-import { scanSource } from '../reader/scan-files'
-import type { Source } from '../reader/source'
+import { isArena, isForbidden, openLog } from '../reader/scan-files'
 import { tailStart } from '../reader/tail-start'
 import type { ScanItem } from '../reader/types'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
 import { NEWLINE } from './entry-output'
 import { FdWriter } from './fd-writer'
 import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
-import { openInput } from './input'
-import { type EntryPrinter, PRETTY_HELP, PRINT_OPTIONS, printerOf } from './print-option'
-import { sayDamage, sayWaiting } from './stderr'
+import { inputPath, scanInput } from './input'
+import { type EntryPrinter, PRINT_HELP, PRINT_OPTIONS, printerOf } from './print-option'
+import { visibleLine } from './shown-text'
+import { say, sayArena, sayDamage } from './stderr'
 
 const HELP = `Usage: shardlog tail [options] FILE...
 
-Prints the last entries of logs.
+Prints the last entries of logs, those included that wait in an arena. FILE may be an arena.
 
   -n, --lines N   how many of each file, default 10
   -f, --follow    then go on with what is logged, until interrupted: at once also what a running process has not written to
                   the file yet; over rotation and truncation
   --json          one JSON object a line, as cat --json; with more than one file with its path. Entries that wait in an arena
                   have "waiting": true
-${helpOf(18, ...PRETTY_HELP)}
+${helpOf(18, ...PRINT_HELP)}
 ${helpOf(18, FORMAT_HELP)}
   -h, --help      this text
+
+Examples:
+  shardlog tail -n 100 app.log             the last hundred entries
+  shardlog tail -f --pretty app.log        readable, as they are logged
+  shardlog tail -f -n 0 a.log b.log        of two logs, only what is new
 `
 
 const OPTIONS = {
@@ -42,6 +49,9 @@ function parseLines(text: string): number {
   return Number(text)
 }
 
+/** As many entries are objects at once, beside those that are kept. */
+const SLICE_ENTRIES = 8192
+
 /** Keeps the last `limit` entries. */
 class LastEntries {
   private entries: Entry[] = []
@@ -50,9 +60,12 @@ class LastEntries {
 
   add(items: readonly ScanItem[]): void {
     for (const item of items) {
-      if (item.kind === 'block' || item.kind === 'lines') collectEntries(item, this.entries)
+      if (item.kind !== 'block' && item.kind !== 'lines') continue
+      for (const entries of entrySlices(item, SLICE_ENTRIES)) {
+        for (const entry of entries) this.entries.push(entry)
+        if (this.entries.length > 2 * this.limit) this.entries = this.take()
+      }
     }
-    if (this.entries.length > 2 * this.limit) this.entries = this.take()
   }
 
   take(): Entry[] {
@@ -82,7 +95,7 @@ class Printer {
 
   private addHeading(path: string): void {
     if (this.many && this.heading !== path) {
-      this.writer.add(`${this.heading === '' ? '' : '\n'}==> ${path} <==\n`)
+      this.writer.add(`${this.heading === '' ? '' : '\n'}==> ${visibleLine(path)} <==\n`)
       this.heading = path
     }
   }
@@ -109,38 +122,66 @@ interface TailOptions {
 }
 
 /** The end of each file as it is now. */
-async function printEnds(files: string[], { lines, format }: TailOptions, printer: Printer): Promise<number> {
+async function printEnds(files: string[], options: TailOptions, printer: Printer): Promise<number> {
   let code = EXIT_OK
   for (const file of files) {
-    const source = await openInput(file)
-    const start = await startOf(source, { lines, format })
-    const last = new LastEntries(lines)
-    for await (const items of scanSource(source, { start, format })) {
+    const { format } = options
+    const last = new LastEntries(options.lines)
+    for await (const items of scanInput(file, { start: await startOf(file, options), format })) {
       if (reportDamage(items)) code = EXIT_FAILED
       last.add(items)
     }
     await printer.print(last.take())
-    if (file !== '-' && !sayWaiting(file)) code = EXIT_FAILED
+    const path = inputPath(file)
+    if (path !== null && !sayArena(path)) code = EXIT_FAILED
   }
   return code
 }
 
-/** Where to begin to read. On a pipe, at its start. */
-async function startOf(source: Source, { lines, format }: TailOptions): Promise<number> {
-  if (!source.seekable) return 0
+/** Where to begin to read. Of what is no file, at its start. */
+async function startOf(file: string, { lines, format }: TailOptions): Promise<number> {
+  const path = inputPath(file)
+  if (path === null || !(await isRegularFile(path))) return 0
+  const source = await openLog(path)
+  if (!source) return 0
   try {
+    if (format === 'auto' && (await isArena(source))) return 0
     return await tailStart(source, lines, await sourceFormat(source, format))
   } catch (error) {
-    await source.close()
     throw readError(source.path, error)
+  } finally {
+    await source.close()
   }
 }
 
+/** A pipe must not be opened twice: what is read once is gone. */
+async function isRegularFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    stats => stats.isFile(),
+    () => false // Whoever reads it tells why not.
+  )
+}
+
+/** The log to follow: of an arena, its own. */
+async function followedLog(file: string, { format }: TailOptions): Promise<string> {
+  await checkFollowed(file)
+  const source = format === 'auto' ? await openLog(file) : null
+  try {
+    if (!source || !(await isArena(source))) return file
+  } finally {
+    await source?.close()
+  }
+  const { log, named } = logOfArena(file)
+  if (log !== null) return log
+  throw new UsageError(
+    `${file} is the arena of ${named}, but does not lie where it can be followed: print it without -f`
+  )
+}
+
 async function startFollowing(file: string, options: TailOptions, printer: Printer): Promise<LogFollower> {
-  const source = await openInput(file)
-  const start = await startOf(source, options)
-  await source.close()
-  const follower = new LogFollower(file, { start, format: options.format })
+  const log = await followedLog(file, options)
+  const start = await startOf(log, options)
+  const follower = new LogFollower(log, { start, format: options.format })
   const last = new LastEntries(options.lines)
   for (let items = await follower.round(); items !== null; items = await follower.round()) {
     reportDamage(items)
@@ -157,13 +198,15 @@ async function follow(files: string[], options: TailOptions, printer: Printer): 
   const followers: LogFollower[] = []
   for (const file of files) followers.push(await startFollowing(file, options, printer))
   for (const follower of followers) {
-    if (follower.ownerAlive() === false || follower.arenaError) sayWaiting(follower.path)
+    if (follower.ownerAlive() !== true) sayArena(follower.path)
+    if (follower.arenaError && !isForbidden(follower.arenaError)) say(follower.arenaError.message)
   }
   for await (const items of runFollowers(followers, { byTime: false, salvage: false, signal: stop.signal })) {
     reportDamage(items)
-    const entries: Entry[] = []
-    for (const item of items) if (item.kind === 'block' || item.kind === 'lines') collectEntries(item, entries)
-    await printer.print(entries)
+    for (const item of items) {
+      if (item.kind !== 'block' && item.kind !== 'lines') continue
+      for (const entries of entrySlices(item, SLICE_ENTRIES)) await printer.print(entries)
+    }
   }
   return EXIT_OK
 }

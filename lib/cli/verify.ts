@@ -1,23 +1,28 @@
-import { verifySource } from '../reader/verify-log'
 import type { VerifyReport } from '../reader/verify-report'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles } from './command'
 import { isoTime } from './entry-output'
 import { FdWriter } from './fd-writer'
 import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
 import { humanBytes, humanCount, plural } from './human'
-import { openInput } from './input'
+import { inputPath, verifyInput } from './input'
 import { toJson } from './json'
 import { Progress } from './progress'
-import { sayWaiting } from './stderr'
+import { visibleLine } from './shown-text'
+import { sayArena } from './stderr'
 
 const HELP = `Usage: shardlog verify [options] FILE...
 
 Reads every block of logs and checks headers, entries, checksums, padding and sequence numbers; of lines of text, that each is
-whole and JSON. Changes nothing. FILE may be - for standard input. The exit code is 1 if anything is wrong.
+whole and JSON; and counts what waits in their arenas. Changes nothing. FILE may be - for standard input, or an arena. The
+exit code is 1 if anything is wrong.
 
   --json        one JSON object a file
 ${helpOf(16, FORMAT_HELP)}
   -h, --help    this text
+
+Examples:
+  shardlog verify app.log && echo fine
+  shardlog verify --json app.log | jq '.damage[]'
 `
 
 /** What a person can do about each kind of damage. */
@@ -32,6 +37,8 @@ const ADVICE: Record<string, string> = {
   'nonzero-padding': 'bytes between entries changed; no entry is affected',
   'sequence-hole': 'blocks were lost or removed',
   'sequence-repeat': 'a block was written twice or copied',
+  'bad-record': 'something else wrote into the buffers of the process; other entries are not affected',
+  'bad-arena': 'look what lies there; if it is an arena of another version, use the shardlog that wrote it',
   'bad-line': 'another program wrote into the file, or a write was cut off; the other lines are not affected',
   'long-line': 'not looked at: lines of up to 64 MiB are'
 }
@@ -50,7 +57,7 @@ function streamLines(report: VerifyReport): string[] {
 function damageLines(report: VerifyReport): string[] {
   const lines = report.damage.map(damage => {
     const bytes = damage.length > 0 ? `, ${plural(damage.length, 'byte')}` : ''
-    return `  offset ${damage.offset}${bytes}: ${damage.kind}: ${damage.message}`
+    return visibleLine(`  offset ${damage.offset}${bytes}: ${damage.kind}: ${damage.message}`)
   })
   const unlisted = report.damageCount - report.damage.length
   if (unlisted > 0) lines.push(`  and ${humanCount(unlisted)} more`)
@@ -60,12 +67,12 @@ function damageLines(report: VerifyReport): string[] {
 }
 
 function textLine({ path, bytes, entries }: VerifyReport): string {
-  return `${path}: ${humanBytes(bytes)} of text, ${plural(entries, 'line')}`
+  return `${visibleLine(path)}: ${humanBytes(bytes)} of text, ${plural(entries, 'line')}`
 }
 
 function blockLines(report: VerifyReport): string[] {
   return [
-    `${report.path}: ${humanBytes(report.bytes)}, ${plural(report.blocks, 'block')}, ` +
+    `${visibleLine(report.path)}: ${humanBytes(report.bytes)}, ${plural(report.blocks, 'block')}, ` +
       `${plural(report.entries, 'entry', 'entries')}, ${humanBytes(report.payloadBytes)} of payload`,
     `  checksums: ${plural(report.checkedBlocks, 'block')} right, ${humanCount(report.uncheckedBlocks)} without`
   ]
@@ -73,6 +80,10 @@ function blockLines(report: VerifyReport): string[] {
 
 /** The lines that say what a file holds; also the start of what `stats` prints. */
 export function summaryLines(report: VerifyReport): string[] {
+  const { arena } = report
+  if (arena?.arenaPath === report.path) {
+    return [`${visibleLine(report.path)}: the arena of ${visibleLine(arena.logPath)}`]
+  }
   const lines = report.format === 'ndjson' ? [textLine(report)] : blockLines(report)
   if (report.firstTime !== undefined) {
     lines.push(`  time: ${isoTime(report.firstTime)} to ${isoTime(report.lastTime ?? report.firstTime)}`)
@@ -82,8 +93,24 @@ export function summaryLines(report: VerifyReport): string[] {
   return lines.concat(streamLines(report))
 }
 
+/** What waits in the arena of a log, and which arenas were set aside. */
+export function arenaLines({ arena, asides }: VerifyReport): string[] {
+  const lines = asides.map(aside => `  set aside: ${visibleLine(aside)}`)
+  if (!arena) return lines
+  const { entries, bytes, damagedRecords, ownerPid, ownerAlive, ofThisBoot } = arena
+  const damaged = damagedRecords > 0 ? `; ${plural(damagedRecords, 'record')} damaged` : ''
+  return [
+    `  arena: ${visibleLine(arena.arenaPath)}, ${humanBytes(arena.arenaBytes)}`,
+    ofThisBoot
+      ? `  waiting: ${plural(entries, 'entry', 'entries')}, ${humanBytes(bytes)}${damaged}`
+      : '  waiting: not looked at: the arena is of an earlier boot of the machine',
+    `  owner: process ${ownerPid}, ${ownerAlive ? 'alive' : 'dead'}`,
+    ...lines
+  ]
+}
+
 function reportText(report: VerifyReport): string {
-  const lines = summaryLines(report)
+  const lines = [...summaryLines(report), ...arenaLines(report)]
   if (report.ok) lines.push('  fine')
   else lines.push(`  DAMAGED: ${plural(report.damageCount, 'finding')}, ${humanBytes(report.damagedBytes)}`)
   return `${lines.concat(damageLines(report)).join('\n')}\n`
@@ -96,13 +123,13 @@ async function run(args: string[]): Promise<number> {
   let code = EXIT_OK
   for (const file of requireFiles(positionals)) {
     const progress = new Progress(`verifying ${file}`)
-    const source = await openInput(file)
-    const report = await verifySource(source, { format, onProgress: at => progress.update(at.bytes, at.totalBytes) })
+    const report = await verifyInput(file, { format, onProgress: at => progress.update(at.bytes, at.totalBytes) })
     progress.end()
     if (!report.ok) code = EXIT_FAILED
     writer.add(values.json ? `${toJson(report)}\n` : reportText(report))
     await writer.flush()
-    if (file !== '-' && !sayWaiting(file)) code = EXIT_FAILED
+    const path = inputPath(file)
+    if (path !== null && !sayArena(path)) code = EXIT_FAILED
   }
   return code
 }

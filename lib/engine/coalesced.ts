@@ -1,7 +1,6 @@
 /**
  * Lets calls of `run` that come while one is under way share the next one: whatever was accepted before such a call is
- * covered by a run that begins after it. Each native flush waits on a thread of libuv's pool, so without this a few calls on a
- * slow disk would hold up the application's own file and name look-ups.
+ * covered by a run that begins after it.
  */
 export function coalesced(run: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | null = null

@@ -56,6 +56,8 @@ export interface NativeHandle {
   renew(bytes: number): number
   flush(): Promise<void>
   flushSync(): void
+  /** At the process's end, for a descriptor: has everything written, or, after `exitTimeout`, given up, counted and said. Never throws. */
+  finish(): void
   close(): Promise<void>
   closeSync(): void
   stats(): StatsSnapshot

@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads'
 import { asShardlogError, resumed, type ShardlogError } from '../errors'
 import type { ResolvedConfig, StatsSnapshot } from '../types'
 import { awaitLock } from './await-lock'
@@ -5,6 +6,7 @@ import { coalesced } from './coalesced'
 import { deliver } from './deliver'
 import { type ClosableLogBytes, directLogBytes } from './direct-route'
 import type { Engine, EngineControls } from './engine'
+import { flushAtExit, forgetAtExit } from './exit-hook'
 import { jsLockHolder, lockedError } from './js/lock'
 import { loadNative } from './load-native'
 import type { NativeConfig, NativeHandle } from './native-binding'
@@ -66,6 +68,17 @@ function openLogBytes(handle: NativeHandle): ClosableLogBytes {
   return { logBytes: handle.logBytes, close: () => undefined }
 }
 
+/**
+ * The addon writes what is left when the process ends. Of a descriptor, whose reader may be slow, that begins earlier, so that handlers of
+ * 'exit' find the counters final. Returns what forgets the handle. A thread's end is not that of a log which other threads share.
+ */
+function watchExit(handle: NativeHandle, { descriptor }: ResolvedConfig): () => void {
+  if (descriptor === undefined || !isMainThread) return () => undefined
+  const ending = { atExit: () => handle.finish() }
+  flushAtExit(ending)
+  return () => forgetAtExit(ending)
+}
+
 /** The controls of an open log. `closing`: stops what writes past the handle. */
 function controls(handle: NativeHandle, closing: () => void): EngineControls {
   return {
@@ -103,5 +116,10 @@ export interface NativeRecords {
 /** As `openNativeEngine`, for records. `form`: what is made of them. */
 export function openNativeRecords(config: ResolvedConfig, form: NativeConfig['form']): NativeRecords {
   const handle = openHandle({ ...config, content: 'records', form })
-  return { target: handle, controls: closing => controls(handle, closing) }
+  const forget = watchExit(handle, config)
+  const end = (closing: () => void): void => {
+    forget()
+    closing()
+  }
+  return { target: handle, controls: closing => controls(handle, () => end(closing)) }
 }

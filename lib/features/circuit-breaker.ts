@@ -188,13 +188,22 @@ export class CircuitBreaker extends EventEmitter {
       this.#dropped++
       return
     }
+    this.#diverted++
     try {
-      process.stderr.write(line)
-      this.#diverted++
+      process.stderr.write(line, error => {
+        if (error) this.#notDiverted()
+      })
     } catch {
-      // There is nowhere left to say it but the counter.
-      this.#dropped++
+      this.#notDiverted()
     }
+  }
+
+  /** There is nowhere left to say it but the counter. */
+  #notDiverted(): void {
+    this.#diverted--
+    this.#dropped++
+    // The stream says it too, to nobody: that its reader has gone is no reason to end the process.
+    if (process.stderr.listenerCount('error') === 0) process.stderr.once('error', () => undefined)
   }
 
   /** Flushes the destination if it can be; `callback` is told when that is done. */

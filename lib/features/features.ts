@@ -1,11 +1,12 @@
 /** What stands between a family of loggers and its encoder while it uses a feature. */
 
 import type { Internals } from '../pino/internals'
-import { writeRescued } from '../pino/rescue'
+import { writeRescuedRecord } from '../pino/rescue'
 import { errorKeySym, levelCompSym, writeSym } from '../pino/symbols'
 import { AdaptiveSampler, samplingOptions } from './adaptive-sampler'
 import { CallerInfo, callerField } from './caller-info'
 import { Deduplicator, dedupeOptions, type Flood } from './deduplicator'
+import { joined } from './joined'
 import type { LogContext } from './log-context'
 import type { FeatureOptions } from './options'
 import { familySym, featuresSym } from './symbols'
@@ -50,7 +51,7 @@ export class Features {
 
   write(logger: Internals, logged: Fields, message: unknown, level: number): void {
     const present = this.context?.present
-    const fields = present === undefined ? logged : { ...present, ...asFields(logger, logged) }
+    const fields = present === undefined ? logged : joined(present, asFields(logger, logged))
     const { deduplicator } = this
     if (deduplicator === null || reaches(logger, level, 'fatal', FATAL)) {
       deduplicator?.finish()
@@ -70,9 +71,18 @@ export class Features {
     if (share === 0) return 0
     const added = this.#added(logger, level)
     const sampled = sampler === null ? null : { [sampler.field]: share }
-    const all = added || sampled ? { ...added, ...asFields(logger, fields), ...sampled } : fields
-    this.#write.call(logger, all, message, level)
+    const all = added || sampled ? joined(added, asFields(logger, fields), sampled) : fields
+    this.#writeOn(logger, all, message, level)
     return share
+  }
+
+  /** A record that fails is rescued here, where what features add to it is known. */
+  #writeOn(logger: Internals, fields: Fields, message: unknown, level: number): void {
+    try {
+      this.#write.call(logger, fields, message, level)
+    } catch (thrown) {
+      writeRescuedRecord(logger, fields, message, level, thrown)
+    }
   }
 
   #added(logger: Internals, level: number): Record<string, unknown> | null {
@@ -89,12 +99,7 @@ export class Features {
     }
     const text = `last message repeated ${repeats} times`
     const fields = this.sampler === null ? { repeated: repeats } : { repeated: repeats, [this.sampler.field]: share }
-    try {
-      this.#write.call(logger, fields, text, level)
-    } catch (thrown) {
-      // Nobody who could be told has called.
-      writeRescued(logger, level, [text], thrown)
-    }
+    this.#writeOn(logger, fields, text, level)
   }
 }
 
@@ -103,8 +108,16 @@ function reaches(logger: Internals, level: number, name: string, standard: numbe
   return logger[levelCompSym](level, logger.levels.values[name] ?? standard)
 }
 
+function isError(logged: Fields): boolean {
+  try {
+    return logged instanceof Error
+  } catch {
+    return false // A proxy that has been revoked.
+  }
+}
+
 function asFields(logger: Internals, logged: Fields): object {
-  if (logged instanceof Error) return { [logger[errorKeySym]]: logged }
+  if (isError(logged)) return { [logger[errorKeySym]]: logged }
   return logged ?? {}
 }
 

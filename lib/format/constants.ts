@@ -7,6 +7,8 @@
 export const SECTOR_BYTES = 512
 /** `capacity` and `valid`. */
 export const BLOCK_HEADER_BYTES = 8
+/** No block has been allocated more; a header that claims more is none. */
+export const MAX_CAPACITY_BYTES = 2 ** 30
 /** R2: the length before each payload. */
 export const ENTRY_PREFIX_BYTES = 4
 export const TRAILER_BYTES = 64

@@ -10,7 +10,6 @@ import {
   errorKeySym,
   formattersSym,
   lsCacheSym,
-  messageKeyStrSym,
   messageKeySym,
   nestedKeyStrSym,
   nestedKeySym,
@@ -24,7 +23,7 @@ import {
 const hasOwn = Object.prototype.hasOwnProperty
 
 /** JSON text of a value, or undefined if it is not written. `stringifier` is what redaction has for its key. */
-function valueText(
+export function valueText(
   value: unknown,
   stringifier: Stringifier | undefined,
   stringify: Stringify,
@@ -62,12 +61,25 @@ function fieldsText(logger: Internals, fields: Fields): string {
     const value = fields[key]
     if (value === undefined || !hasOwn.call(fields, key)) continue
     // An error under another `errorKey` is serialized as one under `err` is.
-    const serializer = serializers[key] ?? (key === errorKey ? serializers.err : undefined)
+    const serializer = serializers[key] || (key === errorKey ? serializers.err : undefined)
     const shaped = serializer ? serializer(value) : value
     const json = valueText(shaped, isRedacted ? (stringifiers[key] ?? wildcard) : undefined, stringify, safe)
     if (json !== undefined) text += `,${quote(key)}:${json}`
   }
   return text
+}
+
+// Nearly always the same key.
+let recentKey = 'msg'
+let recentStart = ',"msg":'
+
+/** What a message begins with. */
+function messageStart(key: string): string {
+  if (key !== recentKey) {
+    recentKey = key
+    recentStart = `,${quote(String(key))}:`
+  }
+  return recentStart
 }
 
 function messageText(logger: Internals, message: unknown): string {
@@ -78,7 +90,12 @@ function messageText(logger: Internals, message: unknown): string {
   const shaped = serializer ? serializer(message) : message
   const stringifier = stringifiers[key] ?? stringifiers[wildcardFirstSym]
   const json = valueText(shaped, stringifier, logger[stringifySym], logger[stringifySafeSym])
-  return json === undefined ? '' : logger[messageKeyStrSym] + json
+  return json === undefined ? '' : messageStart(key) + json
+}
+
+/** What fields under a key of their own begin with; an integration may have set that key alone. */
+export function nestedStart(logger: Internals, key: string): string {
+  return logger[nestedKeyStrSym] || `,${quote(key)}:{`
 }
 
 /** The line of a record: level, time, bindings, fields, message, in that order. */
@@ -87,7 +104,8 @@ function asJson(this: Internals, fields: Fields, message: unknown, level: number
   const format = this[formattersSym].log
   const body = fieldsText(this, format ? format(fields) : fields)
   const end = messageText(this, message) + this[endSym]
-  if (this[nestedKeySym] && body) return `${start + this[nestedKeyStrSym] + body.slice(1)}}${end}`
+  const nestedKey = this[nestedKeySym]
+  if (nestedKey && body) return `${start + nestedStart(this, nestedKey) + body.slice(1)}}${end}`
   return start + body + end
 }
 

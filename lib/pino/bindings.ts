@@ -1,9 +1,12 @@
 /** Bindings: fields that every line of a logger carries, made into JSON once. */
 
+import { serializedAgain } from './error-fields'
+import { FAILURES_KEY, Failures } from './failures'
 import type { Internals, Serializers, Stringify } from './internals'
 import { stringify as asJson, quote, quoteExactly } from './stringify'
 import {
   chindingsSym,
+  errorTextSym,
   formattersSym,
   serializersSym,
   stringifiersSym,
@@ -21,6 +24,7 @@ const isReserved = (key: string): boolean =>
 export type BindingsContext = Pick<
   Internals,
   | typeof chindingsSym
+  | typeof errorTextSym
   | typeof formattersSym
   | typeof serializersSym
   | typeof stringifiersSym
@@ -28,8 +32,31 @@ export type BindingsContext = Pick<
   | typeof stringifySym
 >
 
-/** The logger's bindings with `bindings` added, as JSON text with a comma before each. */
+/** The logger's bindings with `bindings` added, as JSON text with a comma before each. One that throws costs itself. */
 export function appendBindings(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+  try {
+    return appendAll(logger, bindings)
+  } catch {
+    return appendGuarded(logger, bindings)
+  }
+}
+
+function appendGuarded(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+  const failures = new Failures(Boolean(logger[errorTextSym]))
+  const format = (): Bindings => logger[formattersSym].bindings(bindings as Bindings) ?? {}
+  const shaped: Bindings = failures.guard('formatters.bindings', format, {})
+  let text = logger[chindingsSym]
+  for (const key of failures.guard('bindings', () => Object.keys(shaped), [])) {
+    if (isReserved(key)) continue
+    const place = logger[serializersSym][key] ? `serializers.${key}` : `binding ${key}`
+    const value = failures.guard(place, () => bindingText(logger, key, shaped[key]), undefined)
+    if (value !== undefined) text += `,${quote(key)}:${value}`
+  }
+  const said = failures.text && bindingText(logger, FAILURES_KEY, failures.text)
+  return said ? `${text},"${FAILURES_KEY}":${said}` : text
+}
+
+function appendAll(logger: BindingsContext, bindings: Bindings | null | undefined): string {
   let text = logger[chindingsSym]
   const shaped = logger[formattersSym].bindings(bindings as Bindings) ?? {}
   for (const key of Object.keys(shaped)) {
@@ -44,12 +71,20 @@ function bindingText(logger: BindingsContext, key: string, value: unknown): stri
   if (value === undefined) return undefined
   const serializers: Serializers = logger[serializersSym]
   const serializer = serializers[key]
-  const shaped = serializer ? serializer(value) : value
+  const shaped = serializer ? serialized(serializer, value) : value
   const stringifiers = logger[stringifiersSym]
   const stringify: Stringify = stringifiers[key] ?? stringifiers[wildcardFirstSym] ?? logger[stringifySym]
   // The id of a request, nearly always.
   if (typeof shaped === 'string' && stringify === asJson) return quoteExactly(shaped)
   return stringify(shaped, logger[stringifySafeSym])
+}
+
+function serialized(serializer: (value: unknown) => unknown, value: unknown): unknown {
+  try {
+    return serializer(value)
+  } catch {
+    return serializedAgain(serializer, value)
+  }
 }
 
 /** The bindings as they are written, without what every process's logger has. */

@@ -6,6 +6,7 @@ import type { Formatters, Internals, Serializers } from './internals'
 import { assertNoCollision, cacheLineStarts, type LevelNumbers, levelMapping } from './levels'
 import { redactionState } from './redaction'
 import { childSerializers } from './serializers'
+import { heed } from './state-access'
 import {
   chindingsSym,
   formattersSym,
@@ -33,7 +34,7 @@ function setRedaction(child: Internals, option: object): void {
 
 function applyOptions(child: Internals, options: Options): void {
   if (Object.hasOwn(options, 'serializers')) {
-    child[serializersSym] = childSerializers(child[serializersSym], options.serializers as Serializers)
+    child[serializersSym] = childSerializers(child[serializersSym], options.serializers as Serializers | undefined)
   }
   if (Object.hasOwn(options, 'customLevels')) setLevels(child, options.customLevels ?? {})
   if (typeof options.redact === 'object' && options.redact !== null) setRedaction(child, options.redact)
@@ -43,13 +44,16 @@ function applyOptions(child: Internals, options: Options): void {
 /** @throws without bindings, or if an option is wrong */
 export function child(this: Internals, bindings: Bindings, options?: Options): Internals {
   if (!bindings) throw Error('missing bindings for child Pino')
+  heed(this)
   const instance = Object.create(this) as Internals
-  const formatters = childFormatters(this[formattersSym], options?.formatters as Partial<Formatters> | undefined)
+  // Of the options only their own `formatters`, `serializers` and `customLevels` count, as in pino.
+  const own = options && Object.hasOwn(options, 'formatters') ? options.formatters : undefined
+  const formatters = childFormatters(this[formattersSym], own as Partial<Formatters> | undefined)
   if (formatters !== this[formattersSym]) instance[formattersSym] = formatters
   if (options) applyOptions(instance, options)
   instance[chindingsSym] = appendBindings(instance, bindings)
   if (options) {
-    const level = options.level ?? this.level
+    const level = options.level || this.level
     if (level !== this.level || Object.hasOwn(options, 'customLevels')) instance[setLevelSym](level)
   }
   this.onChild(instance)

@@ -4,8 +4,8 @@ import { installFeatures } from '../features/features'
 import { appendBindings } from './bindings'
 import { warnOfLevelFormatter } from './deprecations'
 import type { Internals, Stream } from './internals'
-import { assertDefaultLevel, cacheLineStarts, levelComparison, levelMapping } from './levels'
-import { type FullOptions, resolveArguments } from './options'
+import { assertDefaultLevel, cacheLineStarts, levelComparison, levelMapping, STANDARD_LEVELS } from './levels'
+import { type FullOptions, type Options, resolveArguments } from './options'
 import { loggerPrototype } from './proto'
 import { redactionState } from './redaction'
 import { quote, safeStringify, stringify } from './stringify'
@@ -13,10 +13,10 @@ import {
   chindingsSym,
   endSym,
   errorKeySym,
+  errorTextSym,
   formattersSym,
   hooksSym,
   levelCompSym,
-  messageKeyStrSym,
   messageKeySym,
   mixinMergeStrategySym,
   mixinSym,
@@ -30,6 +30,7 @@ import {
   stringifySym,
   timeSliceIndexSym,
   timeSym,
+  trailingFieldsSym,
   transportUsesMultistreamSym,
   useOnlyCustomLevelsSym
 } from './symbols'
@@ -38,9 +39,13 @@ import type { Bindings } from './types'
 
 const noop = (): void => {}
 
-function levelOption({ enabled, level }: FullOptions): string | number {
+function levelOption({ enabled, level, customLevels, useOnlyCustomLevels }: FullOptions): string | number {
   if (enabled === false) return 'silent'
-  return typeof level === 'string' ? level.toLowerCase() : (level as unknown as number)
+  if (typeof level !== 'string') return level as unknown as number
+  if (useOnlyCustomLevels && customLevels && Object.hasOwn(customLevels, level)) return level
+  // Names of custom levels are taken as they are.
+  const standard = level.toLowerCase()
+  return Object.hasOwn(STANDARD_LEVELS, standard) ? standard : level
 }
 
 /** The bindings of the logger itself, as they are printed; with `base` null there are none for a formatter to see. */
@@ -63,7 +68,6 @@ function levelState(options: FullOptions) {
 function keyState({ messageKey, errorKey, nestedKey }: FullOptions) {
   return {
     [messageKeySym]: messageKey as string,
-    [messageKeyStrSym]: `,${quote(String(messageKey))}:`,
     [errorKeySym]: errorKey as string,
     [nestedKeySym]: nestedKey,
     [nestedKeyStrSym]: nestedKey ? `,${quote(nestedKey)}:{` : ''
@@ -92,6 +96,8 @@ function recordState(options: FullOptions, stream: Stream) {
     [mixinSym]: options.mixin,
     [mixinMergeStrategySym]: options.mixinMergeStrategy,
     [hooksSym]: options.hooks ?? {},
+    [errorTextSym]: options.loggingErrorText,
+    [trailingFieldsSym]: options.trailingFields,
     [msgPrefixSym]: options.msgPrefix
   }
 }
@@ -113,10 +119,11 @@ function announce(logger: Internals, stream: Stream, given: unknown): void {
  *
  * @param first options, or the destination
  * @param second the destination: a stream, or a path; default standard output
+ * @param defaults in place of what applies where options say nothing
  * @throws if an option is wrong
  */
-export function createLogger(first: unknown, second: unknown): Internals {
-  const { options, stream } = resolveArguments(first, second)
+export function createLogger(first: unknown, second: unknown, defaults?: Partial<Options>): Internals {
+  const { options, stream } = resolveArguments(first, second, defaults)
   const state = { ...levelState(options), ...recordState(options, stream), ...textState(options), ...keyState(options) }
   const shared = Object.assign(Object.create(loggerPrototype()) as object, state) as unknown as Internals
   const level = levelOption(options)

@@ -7,7 +7,7 @@ import { type EncodingStream, type RecordEncoder, recordEncoderSym } from './enc
 import { errorMessage } from './error-message'
 import type { Fields, Internals } from './internals'
 import { LinePlan, planSym } from './line-plan'
-import { LineStyles } from './line-styles'
+import { LineStyles, stylesSym } from './line-styles'
 import { mixIn } from './mixin'
 import { recordTime } from './own-clock'
 import {
@@ -26,11 +26,8 @@ import {
 } from './symbols'
 import { write as plainWrite } from './write'
 
-/** Where a logger keeps its styles. */
-const stylesSym: unique symbol = Symbol('shardlog.styles')
-
 interface Styled {
-  [stylesSym]?: LineStyles
+  [stylesSym]?: LineStyles | undefined
 }
 
 const PLAIN_END = '}\n'

@@ -1,11 +1,15 @@
 /** Destinations: which of them the engine writes to, and those that write text as pino's do. */
 
 import fs from 'node:fs'
+import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import * as onExit from 'on-exit-leak-free'
 import { SonicBoom, type SonicBoomOpts } from 'sonic-boom'
 import { ENGINE_OPTIONS } from '../config'
 import { ShardlogError } from '../errors'
+import { nearestName } from '../nearest-name'
+import { pathOf, withPaths } from '../path-like'
+import { PINO_OPTIONS } from './pino-options'
 import { RecordDestination, type RecordDestinationOptions } from './record-destination'
 
 export type DestinationOptions = SonicBoomOpts
@@ -19,21 +23,6 @@ type Disposable = 'write' | 'end' | 'flushSync' | 'destroy'
 
 const STDOUT = 1
 
-/** What only pino's stream can do, or be asked to do at another time than it is here. */
-const PINO_OPTIONS: readonly string[] = [
-  'append',
-  'contentMode',
-  'fd',
-  'fsync',
-  'maxLength',
-  'maxWrite',
-  'minLength',
-  'mkdir',
-  'mode',
-  'periodicFlush',
-  'retryEAGAIN',
-  'sync'
-]
 const noop = (): void => {}
 
 /** The reader of a pipe has gone: nothing more can be written, and that is no reason to end the process. */
@@ -91,22 +80,48 @@ type Given = Partial<Record<string, unknown>>
 
 const isGiven = (options: Given, name: string): boolean => options[name] !== undefined
 
-/** Whether options are for the engine: some say so by their names, none are, or `sync: false`, which goes without saying there. */
-function isForEngine(options: Given): boolean {
-  const names = Object.keys(options).filter(name => name !== 'dest' && isGiven(options, name))
-  if (names.some(name => ENGINE_OPTIONS.includes(name))) return true
-  return names.every(name => name === 'sync' && options.sync === false)
+const configError = (message: string): ShardlogError => new ShardlogError('ERR_SHARDLOG_CONFIG', message)
+
+/** An option that makes a destination pino's stream; `sync: false` goes without saying anywhere. */
+function pinoOption(options: Given): string | undefined {
+  return PINO_OPTIONS.find(name => isGiven(options, name) && !(name === 'sync' && options.sync === false))
+}
+
+function engineOption(options: Given): string | undefined {
+  return ENGINE_OPTIONS.find(name => isGiven(options, name))
 }
 
 /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` if options of both kinds are given */
 function refuseBoth(options: Given): void {
-  const ours = ENGINE_OPTIONS.find(name => isGiven(options, name))
-  const theirs = PINO_OPTIONS.find(name => isGiven(options, name) && !(name === 'sync' && options.sync === false))
+  const ours = engineOption(options)
+  const theirs = pinoOption(options)
   if (ours === undefined || theirs === undefined) return
-  throw new ShardlogError(
-    'ERR_SHARDLOG_CONFIG',
-    `option ${theirs} (value ${String(options[theirs])}) makes a destination pino's stream, which has no option ${ours}: give one or the other`
+  throw configError(
+    `option ${theirs} (value ${inspect(options[theirs])}) makes a destination pino's stream, which has no option ${ours}: give one or the other`
   )
+}
+
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for a Logger's name of the path */
+function refuseLogFilePath(options: Given): void {
+  if (!isGiven(options, 'logFilePath')) return
+  throw configError(
+    `option logFilePath (value ${inspect(options.logFilePath)}) is of new Logger(…); a destination's is dest: ` +
+      "shardlog.destination({ dest, format: 'ndjson' })"
+  )
+}
+
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for what pino's stream would ignore, but is meant for the engine, or nearly so named */
+function refuseForPino(options: Given): void {
+  for (const name of Object.keys(options)) {
+    if (!isGiven(options, name) || PINO_OPTIONS.includes(name) || name === 'dest') continue
+    const near = nearestName(name, ENGINE_OPTIONS)
+    if (near === undefined) continue
+    const what = near === name ? `option ${name}` : `unknown option ${name}`
+    const hint = near === name ? '' : `did you mean ${near}? It `
+    throw configError(
+      `${what} (value ${inspect(options[name])}): ${hint}needs format: 'ndjson' or 'shard'; without a format a path is written by pino's stream`
+    )
+  }
 }
 
 /** Lines of a descriptor by way of the engine. */
@@ -129,7 +144,8 @@ let standard: { records: RecordDestination; target: string } | null = null
 
 /** What a descriptor leads to. */
 function targetOf(descriptor: number): string {
-  const { dev, ino, rdev } = fs.fstatSync(descriptor)
+  // A plain stat of a pipe leaves its kind in memory that Node's own module resolution reads afterwards.
+  const { dev, ino, rdev } = fs.fstatSync(descriptor, { bigint: true })
   return `${dev} ${ino} ${rdev}`
 }
 
@@ -152,24 +168,39 @@ export function standardDestination(): SonicBoom | RecordDestination | NodeJS.Wr
 /** A descriptor goes by way of the engine, unless it is asked for what only pino's stream does. */
 function openDescriptor(descriptor: number, options: Given): SonicBoom | RecordDestination {
   refuseBoth(options)
-  if (!isForEngine(options)) return openDestination({ ...options, dest: descriptor })
-  if (ENGINE_OPTIONS.some(name => isGiven(options, name))) return openRecords(descriptor, options)
+  if (pinoOption(options) !== undefined) {
+    refuseForPino(options)
+    return openDestination({ ...options, dest: descriptor })
+  }
+  const names = Object.keys(options).filter(name => name !== 'dest' && name !== 'sync' && isGiven(options, name))
+  if (names.length > 0) return openRecords(descriptor, options)
   return tryRecords(descriptor) ?? openDestination({ dest: descriptor, minLength: 0 })
+}
+
+/** A path without a format: several processes may append to such a file, which the engine's have one owner of. */
+function openPath(file: string, options: Given | null): SonicBoom {
+  if (options === null) return openDestination({ dest: file, minLength: 0 })
+  refuseForPino(options)
+  return openDestination({ ...options, dest: file })
 }
 
 /**
  * A destination: with a `format`, or a descriptor, one whose lines the engine writes; otherwise a file that lines are written to as text.
  *
- * @param dest a path, a descriptor, or options with one of them as `dest`; default standard output
+ * @param dest a path, a file: URL, a descriptor, or options with one of them as `dest`; default standard output
  * @throws ShardlogError as `RecordDestination` does
  */
-export function destination(dest?: number | string | object): SonicBoom | RecordDestination {
-  const isObject = typeof dest === 'object' && dest !== null
-  const options = (isObject ? dest : {}) as Given
+export function destination(dest?: unknown): SonicBoom | RecordDestination {
+  const plain = pathOf(dest, 'dest')
+  const isObject = typeof plain === 'object' && plain !== null
+  const options = withPaths((isObject ? plain : {}) as Given, ['dest', 'recoverTo'])
+  refuseLogFilePath(options)
+  if (options.dest === '' && isGiven(options, 'format')) {
+    throw configError("option dest must be a path or the number of an open descriptor, got ''")
+  }
   // As pino has it, 0 by itself is a descriptor, and as an option none.
-  const given = isObject ? options.dest || undefined : dest
+  const given = isObject ? options.dest || undefined : plain
   const to = pathOrDescriptor((given ?? standardOutput()) as string | number)
   if (isGiven(options, 'format')) return new RecordDestination({ ...options, dest: to } as RecordDestinationOptions)
-  if (typeof to === 'number') return openDescriptor(to, options)
-  return openDestination(isObject ? { ...options, dest: to } : { dest: to, minLength: 0 })
+  return typeof to === 'number' ? openDescriptor(to, options) : openPath(to, isObject ? options : null)
 }

@@ -7,6 +7,7 @@ import type { LineNode, LineTree } from '../record/line-tree'
 import { type EncodingStream, recordEncoderSym } from './encoder'
 import type { Fields, Internals } from './internals'
 import { planOf } from './line-plan'
+import { heed } from './state-access'
 import { hooksSym, levelCompSym, levelValSym, msgPrefixSym, streamSym, writeSym } from './symbols'
 
 /** More values than this make an object at each call. */
@@ -98,8 +99,11 @@ export function event(
   this: Internals,
   message: string,
   names: readonly string[] = [],
-  { level = DEFAULT_LEVEL }: EventOptions = {}
+  options: EventOptions = {}
 ): (...values: unknown[]) => void {
+  const { level = DEFAULT_LEVEL } = options
+  const strange = Object.keys(options).find(name => name !== 'level')
+  if (strange !== undefined) refuse('options', '{ level }, the name of a level', options)
   if (typeof message !== 'string') refuse('message', 'a string', message)
   checkNames(names)
   const number = this.levels.values[level]
@@ -116,6 +120,7 @@ export function event(
       return
     }
     if (planOf(this)?.event(compiled, values)) return
+    heed(this)
     const encoder = (this[streamSym] as EncodingStream)[recordEncoderSym]
     if (encoder?.event && this[featuresSym] === undefined) encoder.event(this, compiled, values)
     else this[writeSym](compiled.fields(values), compiled.message, number)

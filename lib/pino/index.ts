@@ -1,4 +1,4 @@
-import { logger } from './pino'
+import { loggerInPinosPlace as logger } from './pino'
 import * as impl from './statics'
 import type * as types from './types'
 

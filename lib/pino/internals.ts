@@ -2,8 +2,9 @@
 
 import type { EventEmitter } from 'node:events'
 import type { Features } from '../features/features'
-import type { familySym, featuresSym } from '../features/symbols'
+import type { familySym, featuresSym, methodsSym } from '../features/symbols'
 import type { TracedAsJson } from './diagnostics'
+import type { LevelMethods } from './level-methods'
 import type { LinePlan, planSym } from './line-plan'
 import type { Stringifiers } from './redaction'
 import type * as sym from './symbols'
@@ -58,7 +59,7 @@ export interface Internals extends EventEmitter {
   redact?: unknown
   flush(callback?: (error?: Error) => void): void
 
-  [familySym]: object
+  [familySym]: { [methodsSym]?: LevelMethods }
   /** null, or a plan that may be out of date or an ancestor's. */
   [planSym]: LinePlan | null
   /** undefined while none is used. */
@@ -70,6 +71,7 @@ export interface Internals extends EventEmitter {
   /** What ends a line, closing brace included. */
   [sym.endSym]: string
   [sym.errorKeySym]: string
+  [sym.errorTextSym]: boolean | undefined
   [sym.formatOptsSym]: FormatOptions
   [sym.formattersSym]: Formatters
   [sym.getLevelSym]: () => string
@@ -79,7 +81,6 @@ export interface Internals extends EventEmitter {
   /** What a line begins with, for each level's number. */
   [sym.lsCacheSym]: Record<number, string>
   [sym.messageKeySym]: string
-  [sym.messageKeyStrSym]: string
   [sym.mixinMergeStrategySym]: ((fields: object, mixed: object) => object) | undefined
   [sym.mixinSym]: ((fields: object, level: number, logger: Internals) => object) | undefined
   [sym.msgPrefixSym]: string | undefined
@@ -93,6 +94,7 @@ export interface Internals extends EventEmitter {
   [sym.stringifySym]: Stringify
   [sym.timeSliceIndexSym]: number
   [sym.timeSym]: TimeFn
+  [sym.trailingFieldsSym]: boolean
   [sym.useOnlyCustomLevelsSym]: boolean
   [sym.writeSym]: (fields: object | null | undefined, message: unknown, level: number) => void
 }

@@ -1,11 +1,13 @@
 /** The methods behind `log.info` and its like: they sort out their arguments and hand the record on. */
 
-import { formatMessage, trailingFields } from './format-args'
+import { formatMessage } from './format-args'
 import { loggedObject } from './http-objects'
 import type { Internals, LogMethod, LogMethodHook } from './internals'
-import { planOf } from './line-plan'
-import { writeRescued } from './rescue'
+import { type LinePlan, planOf } from './line-plan'
+import { writeRescued, writeUnhooked } from './rescue'
+import { heed } from './state-access'
 import { formatOptsSym, msgPrefixSym, streamSym, writeSym } from './symbols'
+import { trailingFields } from './trailing-fields'
 
 const NO_ARGUMENTS: readonly unknown[] = []
 
@@ -16,12 +18,12 @@ function logObject(logger: Internals, level: number, first: object | null, rest:
   write(logger, level, first === null ? null : loggedObject(first), message, valuesOf(rest))
 }
 
-/** `(message, ...values, fields?)`, or an undefined before that. */
+/** `(message, ...values)` or `(message, fields)`; or an undefined before that. */
 function logMessage(logger: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
   const message = first === undefined ? rest[0] : first
   const values = first === undefined ? valuesOf(rest) : rest
-  const fields = values.length === 0 ? null : trailingFields(message, values)
-  write(logger, level, fields, message, values)
+  const fields = rest.length === 1 && first !== undefined ? trailingFields(logger, level, message, rest[0]) : null
+  write(logger, level, fields === null ? null : loggedObject(fields), message, values)
 }
 
 /** What follows a message. */
@@ -40,11 +42,19 @@ function write(logger: Internals, level: number, fields: object | null, message:
   logger[writeSym](fields, text, level)
 }
 
+/** The same for `(message, fields)`. */
+function tookTrailing(logger: Internals, plan: LinePlan, level: number, message: string, last: unknown): boolean {
+  if (message.includes('%')) return false
+  const fields = trailingFields(logger, level, message, last)
+  return fields !== null && plan.fields(level, fields, message)
+}
+
 /** The short way, for `(message)` and `(fields, message)`. False: the call has to go the long way. */
 function tookShortWay(logger: Internals, level: number, count: number, first: unknown, message: unknown): boolean {
   const plan = planOf(logger)
   if (plan === null) return false
   if (count === 2) {
+    if (typeof first === 'string') return tookTrailing(logger, plan, level, first, message)
     return (
       typeof message === 'string' && typeof first === 'object' && first !== null && plan.fields(level, first, message)
     )
@@ -54,8 +64,32 @@ function tookShortWay(logger: Internals, level: number, count: number, first: un
   return true
 }
 
-/** The method that writes at `level`. Its name is what pino's hooks and stack traces show. */
-function plainMethod(level: number): LogMethod {
+/** Whether the methods of a level can be called on it. */
+function isLogger(value: unknown): value is Internals {
+  try {
+    return typeof value === 'object' && value !== null && (value as Internals)[streamSym] !== undefined
+  } catch {
+    return false // A proxy; loggers do not throw.
+  }
+}
+
+/** Calls that left no line, not even one that says so: where the stack is full, for one. */
+let lost = 0
+
+/** Tells of them, by a process warning. */
+function tellLost(): void {
+  process.emitWarning(`${lost} log calls left no line: there was not room enough on the stack`, {
+    code: 'SHARDLOG_LOST_CALLS'
+  })
+  lost = 0
+}
+
+/**
+ * The method that writes at `level`. Its name is what pino's hooks and stack traces show.
+ *
+ * @param home the logger that writes for callers who have taken the method off theirs: `promise.catch(log.error)`
+ */
+function plainMethod(level: number, home: Internals): LogMethod {
   return function LOG(first: unknown): void {
     // Rest parameters would be an array for each call.
     // biome-ignore lint/complexity/noArguments: see above
@@ -64,59 +98,80 @@ function plainMethod(level: number): LogMethod {
       if (tookShortWay(this, level, args.length, first, args[1])) return
       logArguments(this, level, first, Array.prototype.slice.call(args, 1))
     } catch (thrown) {
-      writeRescued(this, level, Array.from(args), thrown)
+      try {
+        if (isLogger(this)) writeRescued(this, level, Array.from(args), thrown)
+        else LOG.apply(home, Array.from(args) as [unknown])
+      } catch {
+        // Nothing is called here, since there may be no room for it; a later call tells.
+        lost++
+      }
     }
   }
 }
 
 function logArguments(logger: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
+  if (lost > 0) tellLost()
+  heed(logger)
   if (typeof first === 'object') logObject(logger, level, first, rest)
   else if (rest.length === 0) write(logger, level, null, first, NO_ARGUMENTS)
   else logMessage(logger, level, first, rest)
 }
 
 /** As `method`, and what it wrote is flushed when it returns: the process is likely to end next. */
-function flushingMethod(method: LogMethod): LogMethod {
+function flushingMethod(method: LogMethod, home: Internals): LogMethod {
   return function LOG(...args: unknown[]): void {
-    method.apply(this, args)
-    const stream = this[streamSym]
-    if (typeof stream.flushSync !== 'function') return
+    const logger = isLogger(this) ? this : home
+    method.apply(logger, args)
     try {
-      stream.flushSync()
+      logger[streamSym].flushSync?.()
     } catch {
       // A destination that is not ready cannot be flushed; its own exit handler still will.
     }
   }
 }
 
-function hookedMethod(method: LogMethod, level: number, hook: LogMethodHook): LogMethod {
+function hookedMethod(method: LogMethod, level: number, hook: LogMethodHook, home: Internals): LogMethod {
   return function hookWrappedLog(...args: unknown[]): void {
+    const logger = isLogger(this) ? this : home
     try {
-      hook.call(this, args, method, level)
+      hook.call(logger, args, method, level)
     } catch (thrown) {
-      writeRescued(this, level, args, thrown)
+      try {
+        writeUnhooked(logger, level, args, thrown)
+      } catch {
+        lost++
+      }
     }
   }
 }
 
-const plain = new Map<number, LogMethod>()
+/** The methods of a logger and its children: one for each level, so that all of them share what the compiler learns about it. */
+export class LevelMethods {
+  readonly #home: Internals
+  readonly #plain = new Map<number, LogMethod>()
 
-/** One method for each level of the process, so that all loggers share what the compiler learns about it. */
-function sharedMethod(level: number): LogMethod {
-  const known = plain.get(level)
-  if (known) return known
-  const method = plainMethod(level)
-  plain.set(level, method)
-  return method
-}
+  /** @param home the logger that writes for callers who have taken a method off theirs */
+  constructor(home: Internals) {
+    this.#home = home
+  }
 
-/**
- * The method of a level.
- *
- * @param flushes whether to flush the destination after each call
- * @param hook the hook `logMethod`, which is given the call instead
- */
-export function levelMethod(level: number, flushes: boolean, hook: LogMethodHook | undefined): LogMethod {
-  const method = hook ? hookedMethod(sharedMethod(level), level, hook) : sharedMethod(level)
-  return flushes ? flushingMethod(method) : method
+  /**
+   * The method of a level.
+   *
+   * @param flushes whether to flush the destination after each call
+   * @param hook the hook `logMethod`, which is given the call instead
+   */
+  of(level: number, flushes: boolean, hook: LogMethodHook | undefined): LogMethod {
+    const plain = this.#plainOf(level)
+    const method = hook ? hookedMethod(plain, level, hook, this.#home) : plain
+    return flushes ? flushingMethod(method, this.#home) : method
+  }
+
+  #plainOf(level: number): LogMethod {
+    const known = this.#plain.get(level)
+    if (known) return known
+    const method = plainMethod(level, this.#home)
+    this.#plain.set(level, method)
+    return method
+  }
 }

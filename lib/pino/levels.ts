@@ -1,7 +1,9 @@
 /** Levels: their names and numbers, which of them are on, and what a line of each begins with. */
 
+import { familySym, methodsSym } from '../features/symbols'
 import type { Internals, LevelComparison } from './internals'
-import { levelMethod } from './level-methods'
+import { LevelMethods } from './level-methods'
+import { heed } from './state-access'
 import { stringify } from './stringify'
 import {
   formattersSym,
@@ -69,7 +71,8 @@ export function assertDefaultLevel(level: unknown, { values, labels }: LevelMapp
 
 /** @throws if a child's levels take a name or a number that its parent has */
 export function assertNoCollision({ values, labels }: LevelMapping, custom: LevelNumbers): void {
-  for (const [label, value] of Object.entries(custom)) {
+  for (const label in custom) {
+    const value = custom[label] as number
     if (label in values) throw Error('levels cannot be overridden')
     if (value in labels) throw Error('pre-existing level values cannot be used for new levels')
   }
@@ -79,7 +82,8 @@ export function assertNoCollision({ values, labels }: LevelMapping, custom: Leve
 export function cacheLineStarts(logger: Internals): void {
   const { labels } = logger.levels
   const cache: Record<number, string> = {}
-  for (const label of Object.keys(labels)) {
+  // As in pino, tables that integrations put in place may inherit from others.
+  for (const label in labels) {
     const number = Number(label)
     const shaped = logger[formattersSym].level(labels[number] as string, number)
     const text = stringify(shaped, logger[stringifySafeSym]) ?? '{}'
@@ -90,6 +94,7 @@ export function cacheLineStarts(logger: Internals): void {
 
 /** Turns on the methods of the levels that `level` lets through, and off the others. */
 export function setLevel(this: Internals, level: string | number): void {
+  heed(this)
   const { values, labels } = this.levels
   const label = typeof level === 'number' ? labels[level] : level
   if (label === undefined) throw Error(`unknown level value${level}`)
@@ -99,7 +104,7 @@ export function setLevel(this: Internals, level: string | number): void {
   this[levelValSym] = value
   const enabled = this[levelCompSym]
   const methods = this as unknown as Record<string, unknown>
-  for (const name of Object.keys(values)) {
+  for (const name in values) {
     const number = values[name] as number
     methods[name] = enabled(number, value) ? methodOf(this, name, number) : noop
   }
@@ -110,7 +115,8 @@ function methodOf(logger: Internals, name: string, number: number): unknown {
   const standard = !logger[useOnlyCustomLevelsSym] && name in STANDARD_LEVELS
   // A standard level keeps its number whatever custom levels say; only `useOnlyCustomLevels` gives it another.
   const level = standard ? (STANDARD_LEVELS[name] as number) : number
-  return levelMethod(level, name === 'fatal' && standard, logger[hooksSym].logMethod)
+  logger[familySym][methodsSym] ??= new LevelMethods(logger)
+  return logger[familySym][methodsSym].of(level, name === 'fatal' && standard, logger[hooksSym].logMethod)
 }
 
 /** Name of the current level; empty for what is no logger. */

@@ -3,6 +3,7 @@
 import { type Conversion, type LineKind, LineTree } from '../record/line-tree'
 import type { Internals, Serializers } from './internals'
 import type { Stringifier, Stringifiers } from './redaction'
+import { onTableChange } from './state-access'
 import { quote } from './stringify'
 import { errorKeySym, messageKeySym, serializersSym, stringifiersSym, wildcardFirstSym } from './symbols'
 
@@ -43,7 +44,7 @@ function familyOf(logger: Internals): LineFamily {
   const messageKey = logger[messageKeySym]
   const stringifierOf = (key: string) => stringifiers[key] ?? stringifiers[wildcardFirstSym]
   const errorSerializer = (key: string) => (key === errorKey ? serializers.err : undefined)
-  const conversionOf = (key: string) => conversion(serializers[key] ?? errorSerializer(key), stringifierOf(key))
+  const conversionOf = (key: string) => conversion(serializers[key] || errorSerializer(key), stringifierOf(key))
   const byForm: Map<string, LineKind>[] = []
   // Lines of one level follow each other, also when each is of another child.
   let recent: LineKind | null = null
@@ -64,7 +65,12 @@ function familyOf(logger: Internals): LineFamily {
 }
 
 // Children have their parent's tables unless they bring their own.
-const families = new WeakMap<Serializers, WeakMap<Stringifiers, LineFamily[]>>()
+let families = new WeakMap<Serializers, WeakMap<Stringifiers, LineFamily[]>>()
+
+// Rare enough for all of them to be made anew.
+onTableChange(() => {
+  families = new WeakMap()
+})
 
 /** The family of a logger. */
 export function lineFamily(logger: Internals): LineFamily {

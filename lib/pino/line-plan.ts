@@ -10,7 +10,7 @@ import { loggedObject } from './http-objects'
 import type { Internals } from './internals'
 import type { LineStyles } from './line-styles'
 import { recordTime } from './own-clock'
-import { stateChanges } from './state-access'
+import { heed, stateChanges, stateWatch } from './state-access'
 import { formattersSym, msgPrefixSym, writeSym } from './symbols'
 
 /** Where a logger keeps its plan. A child finds its parent's, which is not for it. */
@@ -44,6 +44,7 @@ export class LinePlan {
 
   /** Whether nothing has been put in the place of what `logger` and the plan's own logger shared when it was made. */
   #holdsFor(logger: Internals): boolean {
+    if (stateWatch.isActive) heed(logger)
     // Tools that follow lines are given text.
     return this.#changes === stateChanges.count && this.#write === logger[writeSym] && !isFollowed()
   }

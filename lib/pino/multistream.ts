@@ -60,7 +60,7 @@ class MultiStream {
   /** Writes `data` to the streams whose level the last record reaches; with `dedupe`, to the highest of them alone. */
   write(data: unknown): void {
     const last = this.lastLevel
-    const level = (typeof last === 'string' ? this.streamLevels[last] : last) ?? 0
+    const level = (typeof last === 'string' ? this.#numberOf(last) : last) ?? 0
     if (this.#dedupe) this.#writeToHighest(data, level)
     else this.#writeToAll(data, level)
   }
@@ -161,8 +161,13 @@ class MultiStream {
 
   #levelOf({ level, levelVal }: EntryOption): number {
     if (typeof levelVal === 'number') return levelVal
-    if (typeof level === 'string') return this.streamLevels[level.toLowerCase()] as number
+    if (typeof level === 'string') return this.#numberOf(level) as number
     return typeof level === 'number' ? level : (STANDARD_LEVELS.info as number)
+  }
+
+  /** The number of a level's name; those of standard levels may be in upper case. */
+  #numberOf(name: string): number | undefined {
+    return this.streamLevels[name] ?? this.streamLevels[name.toLowerCase()]
   }
 
   /** Removes the stream that was added as number `id`; nothing if there is none. */
@@ -185,7 +190,7 @@ class MultiStream {
   /** The same streams, all of them at `level`. */
   clone(level: number | string): MultiStream {
     const copy = new MultiStream(this.streamLevels, this.#dedupe)
-    const number = (typeof level === 'string' ? this.streamLevels[level.toLowerCase()] : level) as number
+    const number = (typeof level === 'string' ? this.#numberOf(level) : level) as number
     copy.streams = this.streams.map(entry => ({ ...entry, level: number }))
     copy.minLevel = number
     copy.lastId = this.lastId
@@ -199,9 +204,9 @@ class MultiStream {
  *
  * @param streams streams or entries `{ stream, level }`; one of them, or an array
  */
-export function multistream(streams?: unknown, options: MultiStreamOptions = {}): MultiStream {
-  const levels: LevelTable = { silent: Number.POSITIVE_INFINITY, ...STANDARD_LEVELS, ...options.levels }
-  const multi = new MultiStream(levels, Boolean(options.dedupe))
+export function multistream(streams?: unknown, options?: MultiStreamOptions | null): MultiStream {
+  const levels: LevelTable = { silent: Number.POSITIVE_INFINITY, ...STANDARD_LEVELS, ...options?.levels }
+  const multi = new MultiStream(levels, Boolean(options?.dedupe))
   const list = (Array.isArray(streams) ? streams : [streams]) as (Target | EntryOption | undefined)[]
   for (const stream of list) multi.add(stream)
   return multi

@@ -1,7 +1,12 @@
 /** The arguments of `shardlog(options?, destination?)`: which is which, what is wrong with them, what applies by default. */
 
 import { hostname } from 'node:os'
+import path from 'node:path'
+import { inspect } from 'node:util'
+import { ENGINE_OPTIONS } from '../config'
 import { ShardlogError } from '../errors'
+import { nearestName } from '../nearest-name'
+import { pathOf } from '../path-like'
 import { checkPretty, isPretty, PrettyStream } from '../pretty/pretty-stream'
 import { callers } from './caller'
 import { destination, standardDestination } from './destination'
@@ -20,6 +25,9 @@ export interface FullOptions extends Omit<Options, 'serializers' | 'formatters'>
   formatters: Formatters
 }
 
+/** Whether the package is installed under pino's name; packages that depend on pino pass arguments that it ignores. */
+const inPinosPlace = path.join(__dirname, '..', '..').endsWith(path.join(path.sep, 'node_modules', 'pino'))
+
 const defaults = {
   level: 'info',
   levelComparison: 'ASC',
@@ -30,7 +38,9 @@ const defaults = {
   enabled: true,
   timestamp: true,
   depthLimit: 5,
-  edgeLimit: 100
+  edgeLimit: 100,
+  loggingErrorText: false,
+  trailingFields: !inPinosPlace
 } as const
 
 interface StreamLike {
@@ -62,7 +72,9 @@ function customLevels({ customLevels: levels }: Options): object {
 }
 
 /** Tells options and destination apart: either may be left out, a destination may be a path. */
-function sortOut(first: unknown, second: unknown): { options: Options; stream: unknown } {
+function sortOut(given: unknown, givenStream: unknown): { options: Options; stream: unknown } {
+  const first = pathOf(given, 'dest')
+  const second = pathOf(givenStream, 'dest')
   if (typeof first === 'string') return { options: {}, stream: destination(first) }
   if (isStream(first)) return { options: {}, stream: first }
   const options = (first ?? {}) as Options
@@ -97,12 +109,94 @@ function check(options: Options): void {
   }
 }
 
+/** Options of this package's own; a name that is nearly one of them is taken for a slip. */
+const OWN_OPTIONS = [
+  'caller',
+  'dedupe',
+  'encoder',
+  'loggingErrorText',
+  'maxEventsPerSecond',
+  'otel',
+  'pretty',
+  'sampling',
+  'sync',
+  'trailingFields'
+]
+/** pino's, as its types have them, and those of older versions that programs still pass. */
+const PINO_OPTIONS = [
+  ...Object.keys(defaults),
+  'base',
+  'browser',
+  'crlf',
+  'customLevels',
+  'formatters',
+  'hooks',
+  'levelVal',
+  'levels',
+  'mixin',
+  'mixinMergeStrategy',
+  'msgPrefix',
+  'name',
+  'onChild',
+  'prettifier',
+  'prettify',
+  'prettyPrint',
+  'redact',
+  'safe',
+  'serializers',
+  'transport'
+]
+
+const configError = (message: string): ShardlogError => new ShardlogError('ERR_SHARDLOG_CONFIG', message)
+
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for an option that belongs elsewhere, or is nearly one of ours */
+function checkName(name: string, value: unknown): void {
+  if (OWN_OPTIONS.includes(name) || PINO_OPTIONS.includes(name)) return
+  const shown = inspect(value, { depth: 0, maxStringLength: 80 })
+  if (name === 'dest' || name === 'format' || name === 'logFilePath' || ENGINE_OPTIONS.includes(name)) {
+    const own =
+      name === 'logFilePath' ? ', where it is dest, or of new Logger({ logFilePath }), which takes finished lines' : ''
+    throw configError(
+      `option ${name} (value ${shown}) is of the destination${own}: shardlog(options, shardlog.destination({ dest, format: 'ndjson' }))`
+    )
+  }
+  const near = nearestName(name, [...OWN_OPTIONS, ...PINO_OPTIONS])
+  if (near !== undefined && OWN_OPTIONS.includes(near)) {
+    throw configError(`unknown option ${name} (value ${shown}): did you mean ${near}?`)
+  }
+}
+
+/**
+ * The second argument as a destination.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if it cannot be one
+ */
+function checkDestination(stream: unknown): void {
+  if (!stream || typeof (stream as StreamLike).write === 'function') return
+  const isOptions = typeof stream === 'object' && ('dest' in stream || 'format' in stream || 'logFilePath' in stream)
+  const isRaw = typeof (stream as { logBytes?: unknown }).logBytes === 'function'
+  const hint = isOptions
+    ? 'write shardlog(options, shardlog.destination({ dest, format }))'
+    : isRaw
+      ? 'a Logger takes finished lines; write shardlog(options, shardlog.destination({ dest, format }))'
+      : 'a destination is a path, a stream, or the result of shardlog.destination, multistream or transport'
+  const shown = inspect(stream, { depth: 0, maxStringLength: 80 })
+  throw configError(`the second argument must have a method write, got ${shown}: ${hint}`)
+}
+
 /** The stream of a logger, with what makes its lines readable in front of it if the options ask for that. */
 function outermost(options: Options, given: unknown): Stream {
   const { pretty, messageKey, errorKey, customLevels: levels } = options
   const stream = (given || standardDestination()) as Stream
   if (pretty === undefined || !isPretty(pretty, !given)) return stream
   return new PrettyStream(stream, pretty, { messageKey, errorKey, customLevels: levels, toStdout: !given })
+}
+
+/** The options' own properties, as in pino. One that is undefined is not given; only `base` says something by it: none. */
+function givenOf(options: Options): Options {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options
+  if (Object.hasOwn(options, 'base') && options.base === undefined) given.base = {}
+  return given
 }
 
 function filled(options: Options): FullOptions {
@@ -112,7 +206,7 @@ function filled(options: Options): FullOptions {
     ...defaults,
     ...options,
     serializers: rootSerializers(options.serializers as Serializers | undefined),
-    formatters: rootFormatters((options.formatters ?? {}) as Partial<Formatters>)
+    formatters: rootFormatters(options.formatters as Partial<Formatters> | undefined)
   } as FullOptions
 }
 
@@ -121,8 +215,17 @@ function filled(options: Options): FullOptions {
  *
  * @throws if an option is wrong
  */
-export function resolveArguments(first: unknown, second: unknown): { options: FullOptions; stream: Stream } {
-  const { options, stream } = sortOut(first, second)
+export function resolveArguments(
+  first: unknown,
+  second: unknown,
+  fallback?: Partial<Options>
+): { options: FullOptions; stream: Stream } {
+  const { options: own, stream } = sortOut(first, second)
+  const options = { ...fallback, ...givenOf(own) }
+  const isPino = inPinosPlace || fallback?.trailingFields === false
+  // What pino would ignore may be anything, where programs were written for it.
+  if (!isPino) for (const [name, value] of Object.entries(options)) checkName(name, value)
+  checkDestination(stream)
   check(options)
   return { options: filled(options), stream: outermost(options, stream) }
 }

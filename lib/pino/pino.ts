@@ -20,3 +20,7 @@ export function logger<CustomLevels extends string = never, UseOnlyCustomLevels 
 ): Logger<CustomLevels, UseOnlyCustomLevels> {
   return createLogger(optionsOrStream, stream) as unknown as Logger<CustomLevels, UseOnlyCustomLevels>
 }
+
+/** As `logger`, but by default a call's last argument does not join the line, as in pino: see the option `trailingFields`. */
+export const loggerInPinosPlace: typeof logger = (optionsOrStream, stream) =>
+  createLogger(optionsOrStream, stream, { trailingFields: false }) as never

@@ -1,8 +1,8 @@
 /** What all loggers share: the prototype behind them. */
 
 import { EventEmitter } from 'node:events'
-import { context, withContext } from '../features/log-context'
-import { familySym } from '../features/symbols'
+import { addContext, clearContext, context, withContext } from '../features/log-context'
+import { familySym, featuresSym } from '../features/symbols'
 import { version } from '../version'
 import { tracedAsJson } from './as-json'
 import { appendBindings, readBindings } from './bindings'
@@ -11,7 +11,8 @@ import { event } from './event'
 import type { Internals } from './internals'
 import { getLevel, isLevelEnabled, setLevel } from './levels'
 import { planSym } from './line-plan'
-import { stateAccessors } from './state-access'
+import { stylesSym } from './line-styles'
+import { addStateAccessors, foreignState, heed } from './state-access'
 import {
   asJsonSym,
   chindingsSym,
@@ -39,12 +40,15 @@ function flush(this: Internals, callback?: (error?: Error) => void): void {
 const methods = {
   constructor: class Pino {},
   child,
+  addContext,
+  clearContext,
   context,
   withContext,
   bindings(this: Internals): Bindings {
     return readBindings(this)
   },
   setBindings(this: Internals, bindings: Bindings): void {
+    heed(this)
     this[chindingsSym] = appendBindings(this, bindings)
     this[planSym] = null
   },
@@ -71,15 +75,23 @@ const methods = {
     return 'Pino'
   },
   [lsCacheSym]: {},
+  /** By way of Node's, which may be replaced. */
+  emit(this: Internals, name: string, ...values: unknown[]): boolean {
+    return EventEmitter.prototype.emit.call(this, name, ...values)
+  },
+  // Found here rather than behind the proxy at the end of the chain.
   [planSym]: null,
+  [stylesSym]: undefined,
+  _events: undefined,
+  [featuresSym]: undefined,
   [writeSym]: write,
   [asJsonSym]: tracedAsJson,
   [getLevelSym]: getLevel,
   [setLevelSym]: setLevel
 }
 
-Object.defineProperties(methods, stateAccessors)
-Object.setPrototypeOf(methods, EventEmitter.prototype)
+addStateAccessors(methods)
+Object.setPrototypeOf(methods, foreignState)
 
 /** A prototype for one logger and its children, over the methods that all loggers share. */
 export function loggerPrototype(): object {

@@ -8,18 +8,20 @@ import { openJsDescriptor, openJsEngine } from '../engine/js/js-engine'
 import { openNativeRecords } from '../engine/native-engine'
 import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
+import { withPaths } from '../path-like'
 import { type RecordEncoder as Recorder, recordEncoder } from '../record/encode'
 import type { Config, FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
 import { deferredEncoder } from './deferred-encoder'
 import { type RecordEncoder, recordEncoderSym } from './encoder'
 import { recordTime } from './own-clock'
+import { refusePinoOptions } from './pino-options'
 
 export type RecordFormat = 'ndjson' | 'shard'
 
 /** Options of `shardlog.destination` with a `format`: those of `Logger`, but for the path. */
 export interface RecordDestinationOptions extends Omit<Config, 'logFilePath'> {
   /** File to append to, created if missing, in whose path `%p` becomes the process id; or the number of an open descriptor. */
-  dest: string | number
+  dest: string | number | URL
   /**
    * 'ndjson': lines, nothing else; written within a second, to a descriptor at once. 'shard': blocks with checksums; written within
    * ten seconds; files only.
@@ -53,13 +55,14 @@ function openNative(config: ResolvedConfig, format: RecordFormat): Opened {
 function openJs(config: ResolvedConfig, format: RecordFormat): Opened {
   const { descriptor } = config
   const form = format === 'ndjson' ? 'text' : 'blocks'
-  const engine = descriptor === undefined ? openJsEngine(config, form) : openJsDescriptor(config, descriptor)
+  const engine = descriptor === undefined ? openJsEngine(config, form, true) : openJsDescriptor(config, descriptor)
   return { controls: engine, write: engine.log, recorder: null }
 }
 
 const configError = (message: string): ShardlogError => new ShardlogError('ERR_SHARDLOG_CONFIG', message)
 
 function checkOptions(options: RecordDestinationOptions): void {
+  refusePinoOptions(options)
   if (options.shardSelection === 'round-robin') {
     throw configError(
       "option shardSelection must be 'affinity' for a destination with a format, got 'round-robin': lines keep their thread's order"
@@ -76,7 +79,17 @@ function checkOptions(options: RecordDestinationOptions): void {
 
 function resolve({ dest, format, ...rest }: RecordDestinationOptions): ResolvedConfig {
   if (typeof dest === 'number') return resolveDescriptorConfig(rest, dest)
-  return resolveConfig({ ...rest, logFilePath: dest }, DEFAULTS[format])
+  return resolveConfig({ ...rest, logFilePath: dest as string }, DEFAULTS[format])
+}
+
+/** Calls `open`; its errors speak of `dest`, which is the name of a `Logger`'s `logFilePath` here. */
+function inOurWords<Result>(open: () => Result): Result {
+  try {
+    return open()
+  } catch (error) {
+    if (!(error instanceof ShardlogError)) throw error
+    throw new ShardlogError(error.code, error.message.replace(/\blogFilePath\b/g, 'dest'), error)
+  }
 }
 
 /**
@@ -86,6 +99,12 @@ function resolve({ dest, format, ...rest }: RecordDestinationOptions): ResolvedC
 export class RecordDestination extends EventEmitter {
   /** By this loggers tell a stream from options. */
   readonly writable = true
+  // What pino's streams have: here nothing is written in a call, and nothing is waited for to be written with more.
+  /** The descriptor that lines go to; -1 for a file, whose descriptor is the engine's. */
+  readonly fd: number
+  readonly sync = false
+  readonly minLength = 0
+  readonly append = true
   readonly [recordEncoderSym]: RecordEncoder | undefined
   readonly #controls: EngineControls
   readonly #write: (line: string) => boolean
@@ -93,12 +112,16 @@ export class RecordDestination extends EventEmitter {
   #owesDrain = false
 
   /** @throws ShardlogError as the constructor of `Logger` does */
-  constructor(options: RecordDestinationOptions) {
+  constructor(given: RecordDestinationOptions) {
     super()
+    const options = withPaths(given, ['dest', 'recoverTo'])
     checkOptions(options)
     const { format, onError = error => this.#tell(error) } = options
-    const config = resolve({ ...options, onError })
-    const opened = isNative(config) ? openNative(config, format) : openJs(config, format)
+    const opened = inOurWords(() => {
+      const config = resolve({ ...options, onError })
+      return isNative(config) ? openNative(config, format) : openJs(config, format)
+    })
+    this.fd = typeof options.dest === 'number' ? options.dest : -1
     this.#controls = opened.controls
     this.#write = opened.write
     // pino's destinations say so when their file is open.
@@ -144,6 +167,11 @@ export class RecordDestination extends EventEmitter {
 
   /** Whether `end` or `closeSync` was called. */
   get ended(): boolean {
+    return this.#ended
+  }
+
+  /** The same, under the name that pino's streams have for it. */
+  get destroyed(): boolean {
     return this.#ended
   }
 

@@ -1,6 +1,7 @@
 /** The option `redact`: a serializer for each top-level field that holds something to hide. */
 
 import redactor from '@pinojs/redact'
+import { branchesOf, copyAlong } from './copy-along'
 import type { Internals, Stringify } from './internals'
 import { stringify } from './stringify'
 import { formatOptsSym, redactFmtSym, stringifiersSym, wildcardFirstSym } from './symbols'
@@ -91,7 +92,9 @@ function belowField(key: FieldKey, paths: string[], { censor, remove }: Redactio
 
 function build(paths: string[], censor: unknown, remove: boolean | undefined, stringify: Stringify): Stringifier {
   const options = { paths, censor, serialize: stringify, strict: false, remove } as redactor.RedactOptions
-  return redactor(options) as Stringifier
+  const redact = redactor(options) as Stringifier
+  const branches = branchesOf(paths)
+  return branches === null ? redact : value => redact(copyAlong(value, branches))
 }
 
 /**

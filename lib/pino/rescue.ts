@@ -1,66 +1,64 @@
-/**
- * Records whose making failed: a getter, serializer, mixin, formatter or hook threw. The call does not throw; the line tells
- * level, time, bindings, message and what went wrong. The fields are left out, since redaction may be what failed.
- */
+/** Records whose making failed. The call does not throw; the line has what can be had, and says where what failed. */
 
+import { Failures, textOf } from './failures'
+import { guardedLine, guardedMessage } from './guarded-line'
+import { isHttpObject, loggedObject } from './http-objects'
 import type { Internals, Stream } from './internals'
 import { noteMetadata } from './metadata'
-import { quote } from './stringify'
-import {
-  chindingsSym,
-  endSym,
-  hooksSym,
-  lsCacheSym,
-  messageKeyStrSym,
-  messageKeySym,
-  streamSym,
-  stringifiersSym,
-  timeSym,
-  wildcardFirstSym
-} from './symbols'
-
-/** Key of the text that says what went wrong. */
-const ERROR_KEY = 'loggingError'
+import { errorTextSym, msgPrefixSym, streamSym } from './symbols'
+import { trailingFields } from './trailing-fields'
 
 /** Destinations that have been complained about: once each, or a broken one would fill the terminal. */
 const complained = new WeakSet<object>()
 
-/** What a thrown value says. */
-function textOf(thrown: unknown): string {
-  try {
-    return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
-  } catch {
-    return 'an error that cannot be shown'
+interface Record {
+  fields: object | null | undefined
+  message: unknown
+}
+
+function failuresOf(logger: Internals): Failures {
+  return new Failures(Boolean(logger[errorTextSym]))
+}
+
+/** The object whose fields join the line, of what a call was given first. */
+function guardedObject(failures: Failures, first: object): object | null {
+  const isHttp = failures.guard('fields', () => isHttpObject(first), false)
+  return isHttp ? failures.guard('fields', () => loggedObject(first), null) : first
+}
+
+/** What the arguments of a level method say, as `level-methods.ts` reads them. */
+function recordOf(logger: Internals, failures: Failures, level: number, args: readonly unknown[]): Record {
+  const [first, ...rest] = args
+  const prefix = logger[msgPrefixSym]
+  if (typeof first === 'object') {
+    const fields = first === null ? null : guardedObject(failures, first)
+    const message = first === null && rest.length === 0 ? null : rest[0]
+    return { fields, message: guardedMessage(logger, failures, prefix, message, rest.slice(1)) }
+  }
+  const [message, values] = first === undefined ? [rest[0], rest.slice(1)] : [first, rest]
+  const joins =
+    values.length === 1 && first !== undefined ? () => trailingFields(logger, level, first, values[0]) : null
+  const joining = joins && failures.guard('fields', joins, null)
+  return {
+    fields: joining && guardedObject(failures, joining),
+    message: guardedMessage(logger, failures, prefix, message, values)
   }
 }
 
-/** The message as it was passed; undefined if there is none, or if it is to be hidden. */
-function plainMessage(logger: Internals, args: readonly unknown[]): string | undefined {
-  const stringifiers = logger[stringifiersSym]
-  if (stringifiers[logger[messageKeySym]] || stringifiers[wildcardFirstSym]) return undefined
-  return args.find((argument): argument is string => typeof argument === 'string')
+function write(logger: Internals, failures: Failures, record: Record, level: number, thrown: unknown): void {
+  // What fails a second time says where.
+  const made = guardedLine(logger, failures, record.fields, record.message, level)
+  const isExplained = failures.mended || failures.text !== undefined
+  const line = isExplained ? made.line : again(logger, failures, record, level, thrown)
+  const stream = logger[streamSym]
+  noteMetadata(logger, stream, made.fields, made.message, level, made.time)
+  writeLine(stream, line)
 }
 
-function timeOf(logger: Internals): string {
-  try {
-    return logger[timeSym]()
-  } catch {
-    // The time function may be what failed; a line without a time is better than none.
-    return ''
-  }
-}
-
-/** The line after the hook that may hide things in it; without the message if the hook fails. */
-function hooked(logger: Internals, start: string, message: string): string {
-  const end = logger[endSym]
-  const hook = logger[hooksSym].streamWrite
-  if (!hook) return start + message + end
-  try {
-    return hook(start + message + end)
-  } catch {
-    // It is likely what failed before, and what went wrong stands in the line.
-    return start + end
-  }
+/** The line of a record that fails only now and then. */
+function again(logger: Internals, failures: Failures, record: Record, level: number, thrown: unknown): string {
+  failures.note('the call', thrown)
+  return guardedLine(logger, failures, record.fields, record.message, level).line
 }
 
 /**
@@ -70,13 +68,27 @@ function hooked(logger: Internals, start: string, message: string): string {
  * @param thrown what came up
  */
 export function writeRescued(logger: Internals, level: number, args: readonly unknown[], thrown: unknown): void {
-  const time = timeOf(logger)
-  const message = plainMessage(logger, args)
-  const start = `${logger[lsCacheSym][level]}${time}${logger[chindingsSym]},"${ERROR_KEY}":${quote(textOf(thrown))}`
-  const line = hooked(logger, start, message === undefined ? '' : logger[messageKeyStrSym] + quote(message))
-  const stream = logger[streamSym]
-  noteMetadata(logger, stream, {}, message, level, time)
-  writeLine(stream, line)
+  const failures = failuresOf(logger)
+  write(logger, failures, recordOf(logger, failures, level, args), level, thrown)
+}
+
+/** As `writeRescued`, of a record that has come as far as `logger[writeSym]`. */
+export function writeRescuedRecord(
+  logger: Internals,
+  fields: object | null | undefined,
+  message: unknown,
+  level: number,
+  thrown: unknown
+): void {
+  write(logger, failuresOf(logger), { fields, message }, level, thrown)
+}
+
+/** As `writeRescued`, where the hook `logMethod` failed: it may be what hides things in the fields. */
+export function writeUnhooked(logger: Internals, level: number, args: readonly unknown[], thrown: unknown): void {
+  const failures = failuresOf(logger)
+  failures.note('hooks.logMethod', thrown)
+  const message = args.find(argument => typeof argument === 'string')
+  write(logger, failures, { fields: null, message }, level, thrown)
 }
 
 /** Writes a line; a destination that throws is reported by a process warning, once. */

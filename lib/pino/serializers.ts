@@ -5,17 +5,33 @@ import type { Serializers } from './internals'
 
 export { stdSerializers }
 
-/** A table with no inherited names, so that a field called `toString` meets no serializer. */
-function table(...sources: (Serializers | undefined)[]): Serializers {
-  return Object.assign(Object.create(null), ...sources) as Serializers
+function add(table: Serializers, own: Serializers, keys: Iterable<PropertyKey>): void {
+  for (const key of keys) table[key] = own[key]
 }
 
-/** A logger's own over the default, which serializes errors under `err`. */
-export function rootSerializers(own: Serializers | undefined): Serializers {
-  return table({ err: stdSerializers.err as Serializers[string] }, own)
+/** Names of all enumerable properties, inherited ones too. */
+function* namesOf(object: object): Iterable<string> {
+  for (const name in object) yield name
 }
 
-/** A child's own over its parent's; symbols count too. */
-export function childSerializers(parent: Serializers, own: Serializers): Serializers {
-  return table(parent, own)
+/**
+ * A logger's own over the default, which serializes errors under `err` (one that is undefined takes that away, as in pino). No inherited
+ * names: a field called `toString` meets no serializer.
+ */
+export function rootSerializers(own: Serializers | null | undefined): Serializers {
+  return Object.assign(Object.create(null), { err: stdSerializers.err }, own) as Serializers
+}
+
+/**
+ * A child's own over its parent's. As in pino, what the child's inherit counts, which is how Fastify hands serializers on from plugin to
+ * plugin; so do symbols, enumerable or not.
+ */
+export function childSerializers(parent: Serializers, own: Serializers | null | undefined): Serializers {
+  const table = Object.create(null) as Serializers
+  for (const source of [parent, own]) {
+    if (!source) continue
+    add(table, source, namesOf(source))
+    add(table, source, Object.getOwnPropertySymbols(source))
+  }
+  return table
 }

@@ -1,23 +1,254 @@
-/** A logger's state by pino's symbols, for integrations that read or replace it. */
+/**
+ * A logger's state by pino's symbols, for integrations that read or replace it. Log calls keep what they derive from the state, so every
+ * change of it from outside has to be noticed: an assignment by a setter; a change within a table by a proxy, which is what they are given; a
+ * property that is defined over ours, which runs no code at all, by looking for it, once somebody has asked for the symbol.
+ */
 
-import { stateSymbols } from './symbols'
+import { EventEmitter } from 'node:events'
+import { NO_STRINGIFIERS } from './redaction'
+import {
+  symbols as byName,
+  formattersSym,
+  hooksSym,
+  lsCacheSym,
+  serializersSym,
+  stateSymbols,
+  stringifiersSym
+} from './symbols'
 
-/** Grows when state is replaced from outside: what was derived from it is out of date then. */
+type State = Record<symbol, unknown>
+type Pair = readonly [outer: symbol, inner: symbol]
+
+/** `count` grows when state is replaced from outside: what was derived from it is out of date then. */
 export const stateChanges = { count: 0 }
+
+/** Whether somebody has asked for one of pino's symbols, and may define a property under it. */
+export const stateWatch = { isActive: false }
+
+/** What is looked for beside the symbols that everybody can have, which are registered. */
+const watched: Pair[] = []
+const { formattersSym: registeredFormatters, hooksSym: registeredHooks, serializersSym: registeredSerializers } = byName
+const innerOf = new Map<symbol, symbol>(stateSymbols)
+
+function watch(outer: symbol, inner: symbol | undefined): void {
+  if (inner === undefined || watched.some(([known]) => known === outer)) return
+  watched.push([outer, inner])
+  stateWatch.isActive = true
+  stateChanges.count++
+}
+
+/** Tables that log calls remember the content of. */
+const TABLES: ReadonlySet<symbol> = new Set([formattersSym, hooksSym, lsCacheSym, serializersSym, stringifiersSym])
+const proxies = new WeakMap<object, object>()
+const originals = new WeakMap<object, object>()
+let forget = (): void => {}
+
+/** Has `callback` called when something in a table was changed. */
+export function onTableChange(callback: () => void): void {
+  forget = callback
+}
+
+function changed<Result>(result: Result): Result {
+  stateChanges.count++
+  forget()
+  return result
+}
+
+const tracking: ProxyHandler<object> = {
+  defineProperty: (table, key, descriptor) => changed(Reflect.defineProperty(table, key, descriptor)),
+  deleteProperty: (table, key) => changed(Reflect.deleteProperty(table, key))
+}
+
+/** The table as those outside are given it: changes are noticed. */
+function tracked(table: object): object {
+  const known = proxies.get(table)
+  if (known) return known
+  const proxy = new Proxy(table, tracking)
+  proxies.set(table, proxy)
+  originals.set(proxy, table)
+  return proxy
+}
+
+/** The object on the prototype chain of `logger` that has `key` of its own. */
+function ownerOf(logger: object, key: symbol): State | null {
+  let object: object | null = logger
+  while (object !== null && !Object.hasOwn(object, key)) object = Object.getPrototypeOf(object)
+  return object as State | null
+}
+
+function isTable(value: unknown, inner: symbol): value is object {
+  return TABLES.has(inner) && typeof value === 'object' && value !== null
+}
+
+function readState(logger: State, inner: symbol): unknown {
+  const value = logger[inner]
+  if (!isTable(value, inner)) return value
+  if ((value as unknown) !== NO_STRINGIFIERS) return tracked(value)
+  // Shared by all that hide nothing, and frozen: who asks for it may mean to change it.
+  const own: object = Object.create(null)
+  ownerOf(logger, inner)![inner] = own
+  stateChanges.count++
+  return tracked(own)
+}
+
+/** The table behind what those outside are given of it; anything else as it is. */
+function original(value: unknown): unknown {
+  return originals.get(value as object) ?? value
+}
+
+/** While it is us who look, for what was defined over the accessors: tables come as they are then. */
+let isLooking = false
 
 function accessor(inner: symbol): PropertyDescriptor {
   return {
-    get(this: Record<symbol, unknown>) {
-      return this[inner]
+    configurable: true,
+    get(this: State) {
+      return isLooking ? this[inner] : readState(this, inner)
     },
-    set(this: Record<symbol, unknown>, value: unknown) {
+    set(this: State, value: unknown) {
       stateChanges.count++
-      this[inner] = value
+      this[inner] = original(value)
     }
   }
 }
 
 /** For the prototype behind all loggers. */
-export const stateAccessors: PropertyDescriptorMap = Object.fromEntries(
-  stateSymbols.map(([outer, inner]) => [outer, accessor(inner)])
-)
+const stateAccessors: PropertyDescriptorMap = {
+  ...Object.fromEntries(stateSymbols.map(([outer, inner]) => [outer, accessor(inner)])),
+  // Written out, so that looking for them, which each record does that is not on the short way, costs nanoseconds.
+  [registeredFormatters]: {
+    ...accessor(formattersSym),
+    get(this: State) {
+      return isLooking ? this[formattersSym] : readState(this, formattersSym)
+    }
+  },
+  [registeredHooks]: {
+    ...accessor(hooksSym),
+    get(this: State) {
+      return isLooking ? this[hooksSym] : readState(this, hooksSym)
+    }
+  },
+  [registeredSerializers]: {
+    ...accessor(serializersSym),
+    get(this: State) {
+      return isLooking ? this[serializersSym] : readState(this, serializersSym)
+    }
+  }
+}
+
+function setOwn(inner: symbol): (this: object, value: unknown) => void {
+  return function set(value) {
+    Object.defineProperty(this, inner, { value, configurable: true, enumerable: true, writable: true })
+  }
+}
+
+/** Puts a property that somebody has defined over the accessor in the place of the state behind it. */
+function adopt(owner: State, outer: symbol, inner: symbol): void {
+  const descriptor = Object.getOwnPropertyDescriptor(owner, outer) as PropertyDescriptor
+  // Children set what is theirs, whatever their parent's is.
+  if ('value' in descriptor) Object.assign(descriptor, { value: original(descriptor.value), writable: true })
+  else descriptor.set ??= setOwn(inner)
+  Object.defineProperty(owner, inner, { ...descriptor, configurable: true })
+  // From now on assignments are noticed by the setter again.
+  if (descriptor.configurable) delete owner[outer]
+  stateChanges.count++
+}
+
+/** What stands under `outer` is not what stands behind it. */
+function isShadowed(logger: State, outer: symbol, inner: symbol): boolean {
+  const seen = logger[outer]
+  const own = logger[inner]
+  return seen !== own && original(seen) !== own
+}
+
+/** Takes over what was defined under pino's symbols on `logger`, or on those that it inherits from, since it was looked at last. */
+export function heed(logger: object): void {
+  isLooking = true
+  try {
+    if (!hasRegistered(logger as State)) adoptRegistered(logger)
+    if (stateWatch.isActive) adoptWatched(logger)
+  } finally {
+    isLooking = false
+  }
+}
+
+/** Whether what stands under registered symbols is the state. */
+function hasRegistered(logger: State): boolean {
+  return (
+    logger[registeredSerializers] === logger[serializersSym] &&
+    logger[registeredFormatters] === logger[formattersSym] &&
+    logger[registeredHooks] === logger[hooksSym]
+  )
+}
+
+function adoptRegistered(logger: object): void {
+  adoptFrom(logger, registeredSerializers, serializersSym)
+  adoptFrom(logger, registeredFormatters, formattersSym)
+  adoptFrom(logger, registeredHooks, hooksSym)
+}
+
+function adoptWatched(logger: object): void {
+  for (const [outer, inner] of watched) if (isShadowed(logger as State, outer, inner)) adoptFrom(logger, outer, inner)
+}
+
+function adoptFrom(logger: object, outer: symbol, inner: symbol): void {
+  const owner = ownerOf(logger, outer)
+  if (owner !== null && owner !== accessorOwner) adopt(owner, outer, inner)
+}
+
+/** What has the accessors. */
+let accessorOwner: object | null = null
+
+/** Puts the accessors on the prototype behind all loggers. */
+export function addStateAccessors(prototype: object): void {
+  accessorOwner = prototype
+  Object.defineProperties(prototype, stateAccessors)
+}
+
+/**
+ * pino's symbols by name, which integrations reach for a logger's state by: `shardlog.symbols`. Those that pino registers globally are
+ * registered here too.
+ */
+export const symbols = Object.create(null) as typeof byName
+for (const [name, symbol] of Object.entries(byName)) {
+  Object.defineProperty(symbols, name, {
+    enumerable: true,
+    configurable: true,
+    get() {
+      watch(symbol, innerOf.get(symbol))
+      return symbol
+    }
+  })
+}
+
+/** Symbols by their descriptions: each copy of pino has symbols of its own, of the same descriptions. */
+const byDescription = new Map(Object.values(byName).map(symbol => [symbol.description, symbol]))
+
+/** Our symbol for one of another copy of pino; undefined for any other key. */
+function ourSymbol(key: PropertyKey): symbol | undefined {
+  if (typeof key !== 'symbol') return undefined
+  const symbol = byDescription.get(key.description)
+  if (symbol === undefined || symbol === key) return undefined
+  watch(key, innerOf.get(symbol))
+  return symbol
+}
+
+/**
+ * Ends the prototype chain of loggers before what they have of an event emitter: answers to the symbols of other copies of pino, as packages
+ * that depend on pino bring one along.
+ */
+export const foreignState: object = new Proxy(Object.create(EventEmitter.prototype) as object, {
+  get(target, key, receiver: object) {
+    const symbol = ourSymbol(key)
+    return symbol === undefined ? Reflect.get(target, key, receiver) : Reflect.get(receiver, symbol)
+  },
+  has(target, key) {
+    return ourSymbol(key) !== undefined || Reflect.has(target, key)
+  },
+  set(target, key, value, receiver: object) {
+    const symbol = ourSymbol(key)
+    return symbol === undefined
+      ? Reflect.set(target, key, value, receiver)
+      : Reflect.set(receiver, symbol, value, receiver)
+  }
+})

@@ -1,6 +1,6 @@
 /** What pino's users find on the function that makes loggers. */
 
-import type { SonicBoom } from 'sonic-boom'
+import type { SonicBoom, SonicBoomOpts } from 'sonic-boom'
 import type ThreadStream from 'thread-stream'
 import { destination as openDestination } from './destination'
 import { levelMapping } from './levels'
@@ -21,22 +21,37 @@ import type {
 
 export { version } from '../version'
 export { stdSerializers } from './serializers'
-export { symbols } from './symbols'
+export { symbols } from './state-access'
 export { stdTimeFunctions } from './time'
 
 /** Numbers and names of the standard levels. */
 export const levels = levelMapping(undefined, false)
 
+/** The names of the engine's options, none of which pino's stream has. */
+type NotOfTheEngine = { [Name in Exclude<keyof RecordDestinationOptions, 'dest'>]?: undefined }
+
+/** Options of pino's stream: for a path, or for a descriptor with options that only that stream has. */
+export type StreamDestinationOptions = Omit<SonicBoomOpts, 'dest'> & NotOfTheEngine & { dest?: string | number | URL }
+
+/** Options of a descriptor by way of the engine. */
+export interface DescriptorDestinationOptions extends Omit<RecordDestinationOptions, 'dest' | 'format'> {
+  /** Default standard output. */
+  dest?: number
+  format?: 'ndjson' | undefined
+}
+
 /**
  * A destination that writes to a file or descriptor.
  *
- * @param dest path, descriptor, or options with one of them as `dest`, default standard output; with a `format`, a destination whose
+ * @param dest path, file: URL, descriptor, or options with one of them as `dest`, default standard output; with a `format`, a destination whose
  *   lines are made off the caller's thread and that a kill cannot take anything from
  * @throws ShardlogError as `Logger` does, with a `format`
  */
 export function destination(options: RecordDestinationOptions): RecordDestination
-export function destination(dest?: number | object | string): SonicBoom
-export function destination(dest?: number | object | string): SonicBoom | RecordDestination {
+export function destination(
+  dest?: number | string | URL | StreamDestinationOptions | DescriptorDestinationOptions
+): SonicBoom
+export function destination(dest?: unknown): SonicBoom | RecordDestination {
   return openDestination(dest)
 }
 

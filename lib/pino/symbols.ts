@@ -3,7 +3,7 @@
  * symbols of our own, with pino's in front of them (`state-access.ts`), so that a change from outside is noticed.
  */
 
-export const asJsonSym: unique symbol = Symbol('pino.asJson')
+export const asJsonSym: unique symbol = Symbol('shardlog.asJson')
 export const chindingsSym: unique symbol = Symbol('shardlog.chindings')
 export const endSym: unique symbol = Symbol('shardlog.end')
 export const errorKeySym: unique symbol = Symbol('shardlog.errorKey')
@@ -36,12 +36,13 @@ export const useOnlyCustomLevelsSym: unique symbol = Symbol('pino.useOnlyCustomL
 export const wildcardFirstSym: unique symbol = Symbol('pino.wildcardFirst')
 export const writeSym: unique symbol = Symbol('pino.write')
 
-/** The message key as it begins the message in a line; ours alone. */
-export const messageKeyStrSym: unique symbol = Symbol('shardlog.messageKeyStr')
-
-/** pino's own, by name: `shardlog.symbols`. Those that pino registers globally are registered here too. */
+/** Whether lines that could not be made whole have the text of what was thrown; ours alone. */
+export const errorTextSym: unique symbol = Symbol('shardlog.errorText')
+/** Whether fields after the message join the line; ours alone. */
+export const trailingFieldsSym: unique symbol = Symbol('shardlog.trailingFields')
+/** pino's own, by name; `state-access.ts` hands them out. */
 export const symbols = {
-  asJsonSym,
+  asJsonSym: Symbol('pino.asJson'),
   chindingsSym: Symbol('pino.chindings'),
   endSym: Symbol('pino.end'),
   errorKeySym: Symbol('pino.errorKey'),
@@ -56,6 +57,7 @@ export const symbols = {
   mixinMergeStrategySym,
   mixinSym: Symbol('pino.mixin'),
   msgPrefixSym: Symbol('pino.msgPrefix'),
+  needsMetadataGsym,
   nestedKeyStrSym,
   nestedKeySym: Symbol('pino.nestedKey'),
   redactFmtSym,
@@ -76,6 +78,7 @@ export const symbols = {
 
 /** What stands behind those of pino's symbols that are not the logger's own keys. */
 export const stateSymbols: readonly (readonly [outer: symbol, inner: symbol])[] = [
+  [symbols.asJsonSym, asJsonSym],
   [symbols.chindingsSym, chindingsSym],
   [symbols.endSym, endSym],
   [symbols.errorKeySym, errorKeySym],

@@ -144,6 +144,15 @@ export interface LoggerExtras<CustomLevels extends string = never, UseOnlyCustom
    * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if the arguments are not an object and a function
    */
   withContext<Result>(fields: Bindings, fn: () => Result): Result
+  /**
+   * From now on records of this logger, its parents and its children carry `fields`, wherever they are logged, until `clearContext`. Those of
+   * `withContext` win over them.
+   *
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if `fields` is no object
+   */
+  addContext(fields: Bindings): void
+  /** Takes back what `addContext` has added: the fields of these names, or all of them. */
+  clearContext(...names: string[]): void
   /** A copy of the fields of the present context; empty outside of any. */
   context(): Bindings
   /** Flushes a destination that buffers; `cb` is told when that is done. */
@@ -255,6 +264,16 @@ export interface LoggerOptions<CustomLevels extends string = never, UseOnlyCusto
   /** Most entries written of each object or array in such a value. Default 100. */
   edgeLimit?: number
   onChild?: OnChildCallback<CustomLevels>
+  /**
+   * Whether `loggingError`, which says where what kind of error kept a part of a record out of its line, also has the text of what was thrown:
+   * it may hold the value that was to be hidden. Default false.
+   */
+  loggingErrorText?: boolean
+  /**
+   * Whether a plain object or an error that is the one argument after a message without placeholders joins the line. Default true; false in
+   * pino's place, which ignores it: in the package installed as `pino`, and in `shardlog/pino`.
+   */
+  trailingFields?: boolean
   /** End lines with CR LF. Default false. */
   crlf?: boolean
 }

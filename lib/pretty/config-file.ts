@@ -1,33 +1,52 @@
-import { readFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { fromSystemError, ShardlogError } from '../errors'
 import type { PrettyOptions } from './load'
 
-/** Where pino-pretty's own command looks, in its order. */
-const MODULES = ['pino-pretty.config.cjs', 'pino-pretty.config.js']
+/** Where pino-pretty's own command looks first: code, which is never run for lying somewhere. */
+export const CODE_CONFIGS = ['pino-pretty.config.cjs', 'pino-pretty.config.js']
+/** Where it looks then. */
 const TEXTS = ['.pino-prettyrc', '.pino-prettyrc.json']
+const CODE = /\.[cm]?js$/
 const STRINGS_AND_COMMENTS = /("(?:\\.|[^"\\])*")|\/\/.*|\/\*[\s\S]*?\*\//g
+/** More is no configuration. */
+const MAX_BYTES = 1024 * 1024
 
 async function loadModule(file: string): Promise<unknown> {
-  const loaded = (await import(pathToFileURL(file).href)) as { default?: unknown }
+  const loaded = (await import(pathToFileURL(path.resolve(file)).href)) as { default?: unknown }
   return loaded.default
+}
+
+async function textOf(handle: FileHandle): Promise<string> {
+  const stats = await handle.stat()
+  if (!stats.isFile()) throw new Error('it is not a regular file')
+  if (stats.size > MAX_BYTES) throw new Error(`it has more than ${MAX_BYTES} bytes`)
+  return handle.readFile('utf8')
 }
 
 /** JSON in which comments are allowed. */
 async function loadText(file: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8')
-  return JSON.parse(text.replace(STRINGS_AND_COMMENTS, (_, quoted: string | undefined) => quoted ?? ''))
+  // Nobody is waited for: what lies there may be a pipe.
+  const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+  try {
+    const text = await textOf(handle)
+    return JSON.parse(text.replace(STRINGS_AND_COMMENTS, (_, quoted: string | undefined) => quoted ?? ''))
+  } finally {
+    await handle.close()
+  }
 }
 
-async function load(file: string, read: (file: string) => Promise<unknown>): Promise<PrettyOptions | null> {
+/**
+ * pino-pretty's options out of a file that somebody has named: JSON in which comments are allowed, or a module.
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if it cannot be read
+ */
+export async function prettyOptionsFrom(file: string): Promise<PrettyOptions> {
   let found: unknown
   try {
-    found = await read(file)
+    found = await (CODE.test(file) ? loadModule(file) : loadText(file))
   } catch (error) {
-    const { code, url } = error as NodeJS.ErrnoException & { url?: string }
-    const itself = code === 'ENOENT' || (code === 'ERR_MODULE_NOT_FOUND' && url === pathToFileURL(file).href)
-    if (itself) return null
     throw fromSystemError('ERR_SHARDLOG_CONFIG', `cannot read pino-pretty's options from ${file}`, error, file)
   }
   if (typeof found === 'object' && found !== null) return found as PrettyOptions
@@ -35,17 +54,17 @@ async function load(file: string, read: (file: string) => Promise<unknown>): Pro
 }
 
 /**
- * pino-pretty's options out of the configuration file in a directory, as its own command takes them; none if there is no such file.
+ * pino-pretty's options out of the configuration file in a directory; none if there is no such file. Only of one that is JSON: nothing
+ * in the directory is run.
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if there is one that cannot be read
  */
-export async function prettyOptionsOf(directory: string): Promise<PrettyOptions> {
-  for (const name of MODULES) {
-    const options = await load(path.join(directory, name), loadModule)
-    if (options) return options
-  }
+export async function prettyOptionsIn(directory: string): Promise<PrettyOptions> {
   for (const name of TEXTS) {
-    const options = await load(path.join(directory, name), loadText)
-    if (options) return options
+    try {
+      return await prettyOptionsFrom(path.join(directory, name))
+    } catch (error) {
+      if ((error as ShardlogError).errno !== 'ENOENT') throw error
+    }
   }
   return {}
 }

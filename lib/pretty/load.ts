@@ -12,9 +12,18 @@ interface PinoPretty {
   prettyFactory(options: PrettyOptions): Prettifier
 }
 
+/** The script that the process was started with, as it was named and as it was found; none if there is none, as with --eval. */
+function programFiles(): string[] {
+  const [, script] = process.argv
+  // Of code that was given on the command line, this is its first argument, which may be anything.
+  const evaluated = (process as { _eval?: unknown })._eval !== undefined
+  const named = script !== undefined && !evaluated && path.isAbsolute(script) ? [script] : []
+  return require.main?.filename ? [require.main.filename, ...named] : named
+}
+
+/** Where it was installed beside this package or beside the program, never in the working directory: that may be anybody's. */
 function resolvePinoPretty(): string | null {
-  // Ours, if it was installed beside this package, or the project's in which a global command was started.
-  for (const from of [__filename, path.join(process.cwd(), 'from')]) {
+  for (const from of [__filename, ...programFiles()]) {
     try {
       return createRequire(from).resolve('pino-pretty')
     } catch {
@@ -34,7 +43,8 @@ export function makePrettifier(options: PrettyOptions): Prettifier {
   const file = resolvePinoPretty()
   if (file === null) {
     const message =
-      'readable output is made by the package pino-pretty, which is not installed; npm install pino-pretty'
+      'readable output is made by the package pino-pretty, which is installed neither beside shardlog nor beside the program; ' +
+      'npm install pino-pretty'
     throw new ShardlogError('ERR_SHARDLOG_NO_PRETTY', message)
   }
   return (createRequire(__filename)(file) as PinoPretty).prettyFactory(options)

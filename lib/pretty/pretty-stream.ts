@@ -85,8 +85,17 @@ export class PrettyStream implements Target {
   }
 
   write(line: string): void {
-    const text = this.#prettify(line.replace(LINE_END, ''))
+    const text = this.#readable(line)
     if (text !== undefined) this.#target.write(text)
+  }
+
+  /** The line itself if pino-pretty cannot make any text of it: what a line holds must not cost it, nor make a log call throw. */
+  #readable(line: string): string | undefined {
+    try {
+      return this.#prettify(line.replace(LINE_END, ''))
+    } catch {
+      return line
+    }
   }
 
   flush(callback: (error?: Error) => void): void {

@@ -1,46 +1,62 @@
 import { isUtf8 } from 'node:buffer'
-import { lineEnds, timeOfLine } from './lines'
-import type { Damage, LinesItem } from './types'
+import { JsonChecker } from './json-line'
+import { lineEnd, msOfValue } from './lines'
+import type { LinesItem } from './types'
 
-/** What is wrong with a line, for a person; null if it is JSON. `tell` is given the time that it tells, ns. */
-function problemOf(line: Buffer, tell: (time: bigint) => void): string | null {
-  const text = line.toString()
-  try {
-    const time = timeOfLine(JSON.parse(text))
-    if (time !== undefined) tell(time)
-  } catch {
-    if (text.trim() === '') return 'an empty line'
-    return line.includes(0) ? 'a line with NUL bytes' : 'a line that is no JSON'
-  }
-  return isUtf8(line) ? null : 'a line that is not UTF-8'
+/** Called with what is wrong with a line, and where it stands in the file. */
+export type OnBadLine = (offset: number, length: number, message: string) => void
+
+const isBlank = (line: Buffer): boolean => line.every(byte => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d))
+
+function problemOf(line: Buffer, isJson: boolean): string {
+  if (isJson) return 'a line that is not UTF-8'
+  if (isBlank(line)) return 'an empty line'
+  return line.includes(0) ? 'a line with NUL bytes' : 'a line that is no JSON'
 }
 
-/** What is known of lines that were checked. */
-export interface CheckedLines {
-  lines: number
-  damage: Damage[]
-  /** Earliest and latest time that any of them tells, ns since the epoch. */
-  firstTime: bigint | undefined
-  lastTime: bigint | undefined
-}
+/** Checks that each line is JSON, whatever of, in memory and time that do not depend on how many are not. */
+export class LineChecker {
+  /** Lines so far; those of them that are no JSON, or not UTF-8, and their bytes. */
+  lines = 0
+  badLines = 0
+  badBytes = 0
+  /** Earliest and latest time that any of them tells, ms since the epoch; undefined if none did. */
+  firstMs: number | undefined
+  lastMs: number | undefined
+  private readonly json = new JsonChecker()
 
-/** Checks that each line is JSON, whatever of. */
-export function checkLines(item: LinesItem): CheckedLines {
-  const { path, data } = item
-  const checked: CheckedLines = { lines: 0, damage: [], firstTime: undefined, lastTime: undefined }
-  const tell = (time: bigint): void => {
-    if (checked.firstTime === undefined || time < checked.firstTime) checked.firstTime = time
-    if (checked.lastTime === undefined || time > checked.lastTime) checked.lastTime = time
-  }
-  let start = item.start
-  for (const end of lineEnds(item)) {
-    const message = problemOf(data.subarray(start, end), tell)
-    if (message) {
-      const offset = item.offset + start - item.start
-      checked.damage.push({ kind: 'bad-line', path, offset, length: end - start, message })
+  /** @param most how many bad lines `onBadLine` is told of */
+  constructor(
+    private readonly most: number,
+    private readonly onBadLine: OnBadLine
+  ) {}
+
+  add(item: LinesItem): void {
+    const { data, end } = item
+    const { json } = this
+    const sound = isUtf8(data.subarray(item.start, end))
+    for (let start = item.start; start < end; ) {
+      const next = lineEnd(data, start, end)
+      this.lines++
+      const isJson = json.check(data, start, next)
+      if (isJson && json.timeStart >= 0) this.tell(msOfValue(data, json.timeStart, json.timeEnd))
+      if (!isJson || (!sound && !isUtf8(data.subarray(start, next)))) {
+        this.badLines++
+        this.badBytes += next - start
+        if (this.badLines <= this.most)
+          this.report(data.subarray(start, next), item.offset + start - item.start, isJson)
+      }
+      start = next
     }
-    checked.lines++
-    start = end
   }
-  return checked
+
+  private report(line: Buffer, offset: number, isJson: boolean): void {
+    this.onBadLine(offset, line.length, problemOf(line, isJson))
+  }
+
+  private tell(ms: number | undefined): void {
+    if (ms === undefined) return
+    if (this.firstMs === undefined || ms < this.firstMs) this.firstMs = ms
+    if (this.lastMs === undefined || ms > this.lastMs) this.lastMs = ms
+  }
 }

@@ -57,18 +57,40 @@ export function collectLines(item: LinesItem, entries: Entry[], from: number, mo
   return at
 }
 
-/** Appends the entries of a block, or lines, to `entries`. The scanner has checked that they decode. */
-export function collectEntries(item: BlockItem | LinesItem, entries: Entry[]): void {
-  if (item.kind === 'lines') {
-    collectLines(item, entries, item.start, Number.POSITIVE_INFINITY)
-    return
+/**
+ * The entries of a block, or of lines, in order, so many at a time at the most: of tiny ones an object each would take far more memory than
+ * they do. The scanner has checked that they decode.
+ */
+export function* entrySlices(item: BlockItem | LinesItem, most: number): Generator<Entry[], void> {
+  let at = item.start
+  let done = 0
+  while (at < item.end) {
+    const entries: Entry[] = []
+    at =
+      item.kind === 'lines' ? collectLines(item, entries, at, most) : collectOfBlock(item, entries, { at, done, most })
+    done += entries.length
+    yield entries
   }
+}
+
+/** Appends the entries of a block, or lines, to `entries`. */
+export function collectEntries(item: BlockItem | LinesItem, entries: Entry[]): void {
+  for (const slice of entrySlices(item, Number.POSITIVE_INFINITY)) for (const entry of slice) entries.push(entry)
+}
+
+/** Appends `most` entries of a block at the most, from index `at` of its data on, which is that of entry `done`. Returns the index behind. */
+function collectOfBlock(
+  item: BlockItem,
+  entries: Entry[],
+  { at, done, most }: { at: number; done: number; most: number }
+): number {
   const { info, data, end } = item
   const shift = info.offset + item.skipped - item.start
-  let at = item.start
-  for (let i = 0; at < end; i++) {
-    const start = at + ENTRY_PREFIX_BYTES
-    at = start + data.readUInt32LE(at)
-    entries.push(new Entry(info, data, start, at, item.offsets?.[i] ?? start + shift))
+  let next = at
+  for (let i = done; next < end && entries.length < most; i++) {
+    const start = next + ENTRY_PREFIX_BYTES
+    next = start + data.readUInt32LE(next)
+    entries.push(new Entry(info, data, start, next, item.offsets?.[i] ?? start + shift))
   }
+  return next
 }

@@ -3,6 +3,7 @@ import { ChangeWaiter } from './change-waiter'
 import { readError } from './errors'
 import type { FormatChoice } from './format'
 import { LogFollower } from './log-follower'
+import { hasArena } from './scan-files'
 import { sortByTime } from './time-order'
 import type { ScanItem } from './types'
 
@@ -41,13 +42,21 @@ export async function* runFollowers(
   }
 }
 
+/** @throws ShardlogError `ERR_SHARDLOG_READ` if there is neither a log nor its arena, or what is there cannot be followed */
+export async function checkFollowed(path: string): Promise<void> {
+  try {
+    // Nothing is opened: a pipe would be waited for.
+    const stats = await stat(path)
+    if (stats.isDirectory()) throw Object.assign(new Error('it is a directory'), { code: 'EISDIR' })
+    if (!stats.isFile()) throw new Error('a pipe or a device can be read, but not followed')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !hasArena(path)) throw readError(path, error)
+  }
+}
+
 /** @throws ShardlogError `ERR_SHARDLOG_READ` if a file is missing at the start; later it may come and go. */
 export async function* followFiles(paths: readonly string[], options: FollowOptions): AsyncGenerator<ScanItem[], void> {
-  for (const path of paths) {
-    await stat(path).catch(error => {
-      throw readError(path, error)
-    })
-  }
+  for (const path of paths) await checkFollowed(path)
   const { salvage, format = 'auto' } = options
   const followers = paths.map(path => new LogFollower(path, { salvage, format }))
   yield* runFollowers(followers, options)

@@ -1,3 +1,4 @@
+import { isArenaHead } from '../arena/arena-file'
 import { ShardlogError } from '../errors'
 import { BLOCK_HEADER_BYTES, SECTOR_BYTES, TRAILER_BYTES } from '../format/constants'
 import { decodeTrailer } from '../format/trailer'
@@ -60,6 +61,11 @@ async function lastSector(source: Source): Promise<Buffer> {
   return bytes.subarray(0, await source.read(bytes, 0, SECTOR_BYTES, position))
 }
 
+function arenaError(path: string): ShardlogError {
+  const message = `${path} is an arena, not a log; a file of it can be printed, what comes out of a pipe or is followed cannot`
+  return new ShardlogError('ERR_SHARDLOG_FORMAT', message, { path })
+}
+
 /**
  * What a log is, by its bytes.
  *
@@ -69,6 +75,7 @@ async function lastSector(source: Source): Promise<Buffer> {
  */
 export async function detectFormat(source: Source, hint: LogFormat | null): Promise<LogFormat | null> {
   const head = await source.head()
+  if (isArenaHead(head)) throw arenaError(source.path)
   const found = formatOf(head, await lastSector(source)) ?? hint
   if (found || head.length < BLOCK_HEADER_BYTES) return found
   const { path } = source

@@ -20,6 +20,8 @@ export interface LineScannerOptions {
   salvage?: boolean
   /** Deliver lines that are too long in pieces, instead of stepping over them. */
   pieces?: boolean
+  /** What is read at once. Default 4 MiB, and as much ahead; less where there is rarely much. */
+  chunkBytes?: number
 }
 
 /** Whether a last line without newline is whole: a JSON object, or text that never was to be one. */
@@ -57,7 +59,9 @@ export class LineScanner implements Scanner {
     this.position = options.start ?? 0
     const { reuse = false, live } = options
     const large = source.seekable && !live
-    this.window = new Window(source, { reuse, readAhead: large, ...(large ? {} : { chunkBytes: SMALL_CHUNK_BYTES }) })
+    const chunkBytes = options.chunkBytes ?? (large ? undefined : SMALL_CHUNK_BYTES)
+    const readAhead = chunkBytes === undefined
+    this.window = new Window(source, { reuse, readAhead, ...(readAhead ? {} : { chunkBytes }) })
   }
 
   async next(): Promise<ScanItem[] | null> {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
 import { openArenaOf } from '../arena/locate'
-import { isOwnerAlive } from '../arena/owner'
+import { isOfThisBoot, isOwnerAlive } from '../arena/owner'
 import { takeFromArena } from './arena-items'
 import { readError } from './errors'
 import type { FormatChoice } from './format'
@@ -10,6 +10,12 @@ import { settledItems } from './settled-items'
 import { Shown } from './shown'
 import { FileSource } from './source'
 import type { LogFormat, ScanItem, Scanner } from './types'
+
+/** Whether an item may be another program's. What nothing vouches for, or is damaged otherwise, is a write that was cut off. */
+function isForeign(item: ScanItem): boolean {
+  if (item.kind === 'damage') return item.damage.kind === 'foreign'
+  return item.kind === 'lines' || (item.kind === 'block' && item.info.hasTrailer)
+}
 
 /**
  * Follows one log: what stands in the file, what its process still has in the arena, what is appended later; each entry
@@ -25,6 +31,8 @@ export class LogFollower {
   private readonly shown = new Shown()
   /** Why the arena beside the log cannot be read; null if it can, or there is none. */
   arenaError: Error | null = null
+  /** Size of the file when `isPast` saw its generation written; -1 before. */
+  private pastEnd = -1
   /** Items to be delivered before anything else is read. */
   private queued: ScanItem[] = []
 
@@ -37,7 +45,7 @@ export class LogFollower {
   /** The next items; an empty array if something changed under us, so that another round is due at once; null: nothing now. */
   async round(): Promise<ScanItem[] | null> {
     if (this.queued.length > 0) return this.queued.splice(0)
-    if (!this.scanner && !(await this.open(this.options.start ?? 0))) return null
+    if (!this.scanner && !(await this.open(this.options.start ?? 0))) return this.roundWithoutFile()
     // The size comes first: what it counts is complete if no flush is under way afterwards.
     const size = await this.source!.size()
     const arena = this.refreshArena()
@@ -50,10 +58,57 @@ export class LogFollower {
       return null
     }
     if (arena.state().written !== before.written || (await this.isBehind(before))) return []
+    return this.waitingItems(arena, before)
+  }
+
+  /** What comes next out of the arena; as `round`. */
+  private waitingItems(arena: ArenaFile, state: ArenaState): ScanItem[] | null {
+    if (!isOfThisBoot(arena.owner)) return null
     this.shown.forgetOthers(arena.stream)
-    this.shown.forgetBelow(arena.stream, before.written)
-    const waiting = takeFromArena(arena, before, this.path, this.shown)
+    this.shown.forgetBelow(arena.stream, state.written)
+    const waiting = takeFromArena(arena, state, this.path, this.shown)
     return waiting?.length === 0 ? null : (waiting ?? [])
+  }
+
+  /** As `round`, while there is no file, or none that tells what it is. */
+  private roundWithoutFile(): ScanItem[] | null {
+    const arena = this.refreshArena()
+    return arena ? this.waitingItems(arena, arena.state()) : null
+  }
+
+  /** The generation that its process was filling when this was called last; null where no arena tells. */
+  activeGeneration(): bigint | null {
+    return this.refreshArena()?.state().active ?? null
+  }
+
+  /**
+   * Whether all is shown that had been accepted while `generation` was being filled: it has been written, and the file read as far as
+   * it reached when that was seen first.
+   */
+  async isPast(generation: bigint): Promise<boolean> {
+    if (this.arena && this.arena.state().written <= generation) return false
+    if (!this.scanner || !this.source) return true
+    if (this.pastEnd < 0) this.pastEnd = await this.source.size()
+    return this.queued.length === 0 && this.scanner.position >= this.pastEnd
+  }
+
+  /**
+   * What stands in the file behind the place where a process that has died was writing, and is not its own: all of that is in the
+   * arena. Nobody else has to be asked for it, but nothing tells what is half of a line.
+   */
+  async foreignItems(): Promise<ScanItem[]> {
+    const { arena, source, format } = this
+    const base = arena?.state().flushingAt ?? null
+    if (!arena || !source || !format || base === null || this.limitOf(arena.state()) !== base) return []
+    if (!isOfThisBoot(arena.owner) || isOwnerAlive(arena.owner)) return []
+    // A line without end there is half of one of its own.
+    const scanner = makeScanner(source, format, { start: base, live: format === 'ndjson' })
+    const found: ScanItem[] = []
+    for (let items = await scanner.next(); items; items = await scanner.next()) {
+      found.push(...this.shown.filter(items.filter(isForeign)))
+    }
+    await scanner.close()
+    return found
   }
 
   /** Whether the process that writes is alive; null where no arena tells. */

@@ -36,12 +36,3 @@ export async function sourceFormat(source: Source, choice: FormatChoice = 'auto'
 export function makeScanner(source: Source, format: LogFormat, options: OpenOptions): Scanner {
   return format === 'ndjson' ? new LineScanner(source, options) : new BlockScanner(source, options)
 }
-
-/**
- * A scanner of what a source is.
- * @throws ShardlogError `ERR_SHARDLOG_FORMAT` if it is neither blocks nor text
- */
-export async function openScanner(source: Source, options: OpenOptions): Promise<Scanner> {
-  // What is too short to tell is empty, or a torn block.
-  return makeScanner(source, (await sourceFormat(source, options.format)) ?? 'shard', options)
-}

@@ -5,6 +5,7 @@ import {
   ENTRY_PREFIX_BYTES,
   FLAG_CARRIED,
   FLAG_RECOVERED,
+  MAX_CAPACITY_BYTES,
   SECTOR_BYTES,
   TRAILER_BYTES,
   TRAILER_MAGIC,
@@ -28,23 +29,41 @@ export interface ParsedBlock {
   usable: number
   /** Distance to what follows the block, its carrier included. */
   extent: number
-  /** It may be no block at all: its extent does not tell where the next one is. Only together with `fatal`. */
-  doubtful?: boolean
+  /** A trailer stands where the block should end and tells the same length: where the next block begins is certain. */
+  agreed: boolean
+  /** Nothing vouches for the block, and something like a trailer stands inside: it may hide other blocks. */
+  suspect?: boolean
   /** Why the block must not be delivered as it is, or null. */
   fatal: { kind: DamageKind; message: string } | null
   /** What else is wrong, beside the entries. */
   notes: BlockProblem[]
 }
 
+const ZEROS = Buffer.alloc(64 * 1024)
+
 /** Whether `[start, end)` of `bytes` is zero. */
 export function isZero(bytes: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if (bytes[at] !== 0) return false
+  if (start < end && bytes[start] !== 0) return false
+  for (let at = start; at < end; at += ZEROS.length) {
+    const length = Math.min(ZEROS.length, end - at)
+    if (bytes.compare(ZEROS, 0, length, at, at + length) !== 0) return false
+  }
   return true
 }
 
-/** 8 <= capacity and valid <= capacity - 8. */
+/** How many whole sectors from index `start` of `bytes` on are zero, `most` at the most. */
+export function zeroSectors(bytes: Buffer, start: number, most: number): number {
+  let count = 0
+  const many = ZEROS.length / SECTOR_BYTES
+  const at = () => start + count * SECTOR_BYTES
+  while (most - count >= many && isZero(bytes, at(), at() + ZEROS.length)) count += many
+  while (count < most && isZero(bytes, at(), at() + SECTOR_BYTES)) count++
+  return count
+}
+
+/** 8 <= capacity <= 1 GiB and valid <= capacity - 8. */
 export function isPlausibleHeader(capacity: number, valid: number): boolean {
-  return capacity >= BLOCK_HEADER_BYTES && valid <= capacity - BLOCK_HEADER_BYTES
+  return capacity >= BLOCK_HEADER_BYTES && capacity <= MAX_CAPACITY_BYTES && valid <= capacity - BLOCK_HEADER_BYTES
 }
 
 /**
@@ -106,14 +125,23 @@ export function parseBlock(
     const message = `a block of ${valid} bytes that does not match its checksum`
     const info = describePlain(path, position, valid, whole.count)
     // What lies there may be the trailer of another block, which is part of what this one claims.
-    const doubtful = (decodeTrailer(bytes, trailerAt)?.length ?? extent) !== extent
-    return { info, usable: whole.bytes, extent, doubtful, fatal: { kind: 'bad-trailer', message }, notes: [] }
+    const agreed = decodeTrailer(bytes, trailerAt)?.length === extent
+    return { info, usable: whole.bytes, extent, agreed, fatal: { kind: 'bad-trailer', message }, notes: [] }
   }
   const info = describe(path, position, valid, trailer)
   const notes = checkPadding(bytes, at, valid, trailerAt)
   const sound = whole.bytes === valid && whole.count === info.entries
   const message = 'a block that was written with a wrong entry length or count'
-  return { info, usable: whole.bytes, extent, fatal: sound ? null : { kind: 'bad-entry', message }, notes }
+  const fatal = sound ? null : ({ kind: 'bad-entry', message } as const)
+  return { info, usable: whole.bytes, extent, agreed: true, fatal, notes }
+}
+
+/** Whether a sector inside of `bytes[start, end)` ends as one with a trailer does. */
+function holdsTrailer(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start + SECTOR_BYTES - TRAILER_BYTES; at < end; at += SECTOR_BYTES) {
+    if (bytes.readUInt32LE(at) === TRAILER_MAGIC) return true
+  }
+  return false
 }
 
 function parsePlain(path: string, bytes: Buffer, at: number, position: number, trailersSeen: boolean): ParsedBlock {
@@ -123,10 +151,11 @@ function parsePlain(path: string, bytes: Buffer, at: number, position: number, t
   const padded = !isZero(bytes, at + used, at + extent)
   const whole = wholeEntries(bytes, at + BLOCK_HEADER_BYTES, valid)
   const info = describePlain(path, position, valid, whole.count)
-  const block = { info, usable: whole.bytes, extent, notes: [] }
+  const suspect = holdsTrailer(bytes, at, at + extent)
+  const block = { info, usable: whole.bytes, extent, agreed: false, suspect, notes: [] }
   if (whole.bytes !== valid) {
     const fatal = { kind: 'bad-entry', message: 'an entry with an impossible length' } as const
-    return { ...block, doubtful: true, fatal }
+    return { ...block, fatal }
   }
   if (padded && trailersSeen && trailerFits(valid)) {
     return { ...block, fatal: { kind: 'bad-trailer', message: 'a block whose trailer is unreadable' } }

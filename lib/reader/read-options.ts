@@ -1,7 +1,12 @@
+import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
 import { FORMAT_CHOICES, type FormatChoice } from './format'
 import type { Damage } from './types'
+
+/** The path of a log, as `fs` takes it. */
+export type LogPath = string | URL
 
 export interface ReadOptions {
   /**
@@ -39,10 +44,27 @@ function bad(message: string): ShardlogError {
 
 /** Refuses names outside `names`, with a proposal where one is near. */
 export function checkNames(options: object, names: readonly string[], where: string): void {
+  if (typeof options !== 'object' || options === null)
+    throw bad(`${where} takes an object of options, not ${inspect(options)}`)
   for (const name of Object.keys(options)) {
     if (names.includes(name)) continue
     const near = nearestName(name, names)
     throw bad(`${where} has no option ${name}${near ? `; did you mean ${near}?` : ''}: it takes ${names.join(', ')}`)
+  }
+}
+
+/**
+ * A path as `fs` takes it: a non-empty string, or a `file:` URL.
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
+ */
+export function pathOf(path: unknown, where: string): string {
+  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return path
+  if (!(path instanceof URL))
+    throw bad(`${where} needs the path of a log, a string or a file: URL, not ${inspect(path)}`)
+  try {
+    return fileURLToPath(path)
+  } catch (error) {
+    throw bad(`${where}: ${(error as Error).message}, not ${path.href}`)
   }
 }
 
@@ -52,12 +74,10 @@ export function checkFormat(format: unknown): void {
   throw bad(`format must be 'auto', 'shard' or 'ndjson', not ${String(format)}`)
 }
 
-/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for paths or options that are not what `readLog` takes. */
-export function checkReadArguments(paths: readonly string[], options: ReadOptions): void {
-  if (paths.length === 0) throw bad('readLog needs the path of a log')
-  for (const path of paths) {
-    if (typeof path !== 'string' || path === '') throw bad(`path must be a non-empty string, not ${String(path)}`)
-  }
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for paths or options that are not what `readLog` takes. Returns the paths. */
+export function checkReadArguments(paths: readonly unknown[], options: ReadOptions): string[] {
+  if (paths.length === 0) throw bad('readLog needs the path of a log, not an empty array')
+  const checked = paths.map(path => pathOf(path, 'readLog'))
   checkNames(options, NAMES, 'readLog')
   for (const [name, type] of Object.entries(TYPES)) {
     const value = options[name as keyof typeof TYPES]
@@ -69,4 +89,5 @@ export function checkReadArguments(paths: readonly string[], options: ReadOption
     throw bad(`order must be 'file' or 'time', not ${String(order)}`)
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw bad('signal must be an AbortSignal')
+  return checked
 }

@@ -1,5 +1,6 @@
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
 import { FORM_TEXT } from '../arena/layout'
+import { loadSpilled } from '../arena/spills'
 import { type WaitingSegment, waitingSegments } from '../arena/waiting-segments'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import { mergeSegments } from '../record/merge'
@@ -27,7 +28,8 @@ function* stepsOf(arena: ArenaFile, waiting: WaitingSegment, shown: ShownLines):
   if (waiting.end <= from) return
   // Read from the segment's start, for what is shown now may refer to what was defined there.
   const data = arena.read(waiting.position, waiting.end)
-  for (const { start, end, rendered } of renderEntries(data, BLOCK_HEADER_BYTES, data.length, from)) {
+  const load = loadSpilled(arena)
+  for (const { start, end, rendered } of renderEntries(data, BLOCK_HEADER_BYTES, data.length, from, load)) {
     yield { waiting, start, end, time: rendered.time, rendered }
   }
 }

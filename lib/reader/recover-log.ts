@@ -3,7 +3,10 @@ import { inspect } from 'node:util'
 import { loadNative } from '../engine/load-native'
 import type { NativeRecovery } from '../engine/native-binding'
 import { asShardlogError, ShardlogError } from '../errors'
-import { checkNames } from './read-options'
+import { beginsAsArena } from './arena-log'
+import { asideArenas } from './aside-arenas'
+import { logOfArena } from './log-of-arena'
+import { checkNames, type LogPath, pathOf } from './read-options'
 
 export interface RecoverOptions {
   /** Recover also arenas that were set aside because they are of another boot of the machine. Default false. */
@@ -26,6 +29,22 @@ export interface RecoverReport {
   bytes: number
   /** One for each arena found; empty if there was nothing to recover. */
   arenas: RecoveredArena[]
+  /** Arenas of the log that are set aside, now or since earlier: `force` takes those that are of another boot. */
+  asides: string[]
+}
+
+/**
+ * The log that is meant by a path, which may be that of its arena.
+ * @throws ShardlogError `ERR_SHARDLOG_RECOVERY` for an arena that lies elsewhere than a log's arena would
+ */
+function logMeant(file: string): string {
+  if (!beginsAsArena(file)) return file
+  const { log, named } = logOfArena(file)
+  if (log !== null) return log
+  const message =
+    `${file} is the arena of ${named}, but does not lie where the arena of that log would: move the two together, ` +
+    "or print it with 'shardlog cat'"
+  throw new ShardlogError('ERR_SHARDLOG_RECOVERY', message, { path: file })
 }
 
 function resolveDirectory(arenaDir: unknown): string | undefined {
@@ -41,17 +60,14 @@ function resolveDirectory(arenaDir: unknown): string | undefined {
 
 /**
  * Writes the entries that dead processes left in arenas into their log, each once and in order, and removes the arenas. With
- * no arena there is nothing to do. Needs the native engine; blocks the thread while it writes.
+ * no arena there is nothing to do. The path may also be that of the log's arena. Needs the native engine; blocks the thread while it writes.
  *
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG`, `ERR_SHARDLOG_LOCKED` if the owner is alive, `ERR_SHARDLOG_NO_NATIVE`, `ERR_SHARDLOG_RECOVERY`,
  *   `ERR_SHARDLOG_ARENA_VERSION`, `ERR_SHARDLOG_ARENA_CORRUPT`; the arena is kept then
  */
-export async function recoverLog(logPath: string, options: RecoverOptions = {}): Promise<RecoverReport> {
+export async function recoverLog(logPath: LogPath, options: RecoverOptions = {}): Promise<RecoverReport> {
   checkNames(options, ['force', 'directIO', 'arenaDir'], 'recoverLog')
-  if (typeof logPath !== 'string' || logPath === '') {
-    throw new ShardlogError('ERR_SHARDLOG_CONFIG', `recoverLog needs the path of a log, not ${String(logPath)}`)
-  }
-  const absolute = path.resolve(logPath)
+  const absolute = path.resolve(logMeant(pathOf(logPath, 'recoverLog')))
   const { force = false, directIO = 'auto' } = options
   const arenaDir = resolveDirectory(options.arenaDir)
   try {
@@ -62,7 +78,8 @@ export async function recoverLog(logPath: string, options: RecoverOptions = {}):
       entries: sum(a => a.entries),
       blocks: sum(a => a.blocks),
       bytes: sum(a => a.bytes),
-      arenas
+      arenas,
+      asides: asideArenas(absolute)
     }
   } catch (error) {
     throw asShardlogError(error)

@@ -6,15 +6,18 @@ import {
   SECTOR_BYTES,
   TRAILER_BYTES
 } from '../format/constants'
-import { decodeTrailer } from '../format/trailer'
+import { decodeTrailer, trailerMatches } from '../format/trailer'
+import { checksum } from './checksum'
 import { checkTrailer, findTrailer, isPlausibleHeader, wholeEntries } from './parse-block'
 import type { Source } from './source'
-import type { Window } from './window'
+import { Window } from './window'
 
 /** A candidate on a pipe has to be held in memory as a whole to be checked; larger ones are passed over. */
 const MAX_PIPE_CANDIDATE_BYTES = 64 * 1024 * 1024
+/** What is read at once to look for blocks. */
+const SEARCH_BYTES = 1024 * 1024
 
-/** What counts as sound (D3): a trailer that checks, entries that fill the block exactly, or either. */
+/** What counts as sound (D3): a trailer that checks, or entries that fill the block exactly. */
 export type Soundness = 'trailer' | 'plain' | 'any'
 
 export interface SoundBlock {
@@ -22,18 +25,70 @@ export interface SoundBlock {
   hasTrailer: boolean
 }
 
-/** Looks for sound blocks at 512-boundaries. It slides the window given to it. */
+/** What a search has found out: the first block with a sound trailer at or behind `from`; none before `to` if `position` is null. */
+interface Searched {
+  from: number
+  to: number
+  position: number | null
+}
+
+/**
+ * Looks for sound blocks at 512-boundaries, in memory that does not depend on what headers claim. One search begins where the last one
+ * ended, so that all of them together read a file once or twice, however much of it is damaged.
+ */
 export class Resync {
+  private readonly window: Window
+  private searched: Searched | null = null
+  private readonly pieces: Buffer
+
+  /**
+   * @param shared of a pipe, the window that its reader uses, which slides along
+   * @param end end of what may be read; Infinity on a pipe that has not ended
+   */
   constructor(
     private readonly source: Source,
-    private readonly window: Window,
-    /** End of what may be read; Infinity on a pipe that has not ended. */
-    private readonly end: number
-  ) {}
+    shared: Window,
+    private readonly end: () => number
+  ) {
+    const { seekable } = source
+    this.window = seekable ? new Window(source, { reuse: true, readAhead: false, chunkBytes: SEARCH_BYTES }) : shared
+    this.pieces = Buffer.alloc(seekable ? SEARCH_BYTES : 0)
+  }
 
-  /** The first sound block at or behind `from` (a multiple of 512), or null. */
-  async find(from: number, soundness: Soundness): Promise<SoundBlock | null> {
-    for (let at = from; at < this.end; at += SECTOR_BYTES) {
+  /** Forgets what was found, for a file that has changed. */
+  async reset(): Promise<void> {
+    this.searched = null
+    if (this.source.seekable) await this.window.reset()
+  }
+
+  /** Where the first block with a sound trailer begins at or behind `from` (a multiple of 512) and before `to`; null if none does. */
+  async findTrailed(from: number, to = Number.POSITIVE_INFINITY): Promise<number | null> {
+    const known = this.searched
+    let start = from
+    if (known && known.from <= from) {
+      if (known.position !== null && from <= known.position) return known.position < to ? known.position : null
+      if (known.position === null && to <= known.to) return null
+      if (known.position === null && from <= known.to) start = known.to
+    }
+    const found = await this.find(start, to, 'trailer')
+    const reached = Math.min(to, this.end())
+    this.searched = { from: start === from ? from : known!.from, to: reached, position: found?.position ?? null }
+    return found?.position ?? null
+  }
+
+  /** Of a pipe: where the first block with a sound trailer lies in `[from, to)`, which is in memory and stays there; null if none does. */
+  async findLoaded(from: number, to: number): Promise<number | null> {
+    for (let at = from; at + SECTOR_BYTES <= to; at += SECTOR_BYTES) {
+      if (!this.isCandidate(at)) continue
+      const extent = blockExtent(this.window.buffer.readUInt32LE(this.window.index(at) + 4))
+      if (at + extent <= to && (await this.soundAt(at, 'trailer'))) return at
+    }
+    return null
+  }
+
+  /** The first block at or behind `from` and before `to` that is sound in this way. */
+  async find(from: number, to: number, soundness: Soundness): Promise<SoundBlock | null> {
+    for (let at = from; at < Math.min(this.end(), to); at += SECTOR_BYTES) {
       if (this.window.available(at) < BLOCK_HEADER_BYTES) {
         if ((await this.window.load(at, BLOCK_HEADER_BYTES)) < BLOCK_HEADER_BYTES) return null
       }
@@ -53,46 +108,86 @@ export class Resync {
     return null
   }
 
-  private isCandidate(at: number): boolean {
-    const index = this.window.index(at)
-    const capacity = this.window.buffer.readUInt32LE(index)
-    const valid = this.window.buffer.readUInt32LE(index + 4)
-    if (valid === 0 || !isPlausibleHeader(capacity, valid)) return false
-    if (!this.source.seekable && valid > MAX_PIPE_CANDIDATE_BYTES) return false
-    return at + blockStride(valid) <= this.end
+  /** Whether a trailer of the right length lies where the block at `at` should have one; spares loading the block. */
+  async promisesTrailer(at: number, valid: number): Promise<boolean> {
+    return (await this.promisedTrailer(at, blockExtent(valid))) !== null
   }
 
-  private async hasSoundTrailer(at: number, valid: number): Promise<boolean> {
+  /** Whether the block at `at` has a trailer that vouches for it. */
+  async hasSoundTrailer(at: number, valid: number): Promise<boolean> {
     const extent = blockExtent(valid)
-    if (at + extent > this.end) return false
-    if (this.source.seekable && this.window.available(at) < extent && !(await this.promisesTrailer(at, extent)))
-      return false
+    if (at + extent > this.end()) return false
+    if (this.source.seekable && this.window.available(at) < extent) return this.checkInPieces(at, valid, extent)
     if ((await this.window.load(at, extent)) < extent) return false
     const index = this.window.index(at)
     const trailerAt = findTrailer(this.window.buffer, index, valid, extent)
     return trailerAt >= 0 && checkTrailer(this.window.buffer, index, valid, trailerAt) !== null
   }
 
-  /** Whether a trailer of the right length lies where the block at `at` should have one; spares loading the block. */
-  async promisesTrailer(at: number, extent: number): Promise<boolean> {
-    const bytes = Buffer.alloc(TRAILER_BYTES)
-    const count = await this.source.read(bytes, 0, TRAILER_BYTES, at + extent - TRAILER_BYTES)
-    return count === TRAILER_BYTES && decodeTrailer(bytes, 0)?.length === extent
+  /** Whether the entries of the block at `at` fill it exactly. Memory is taken for what decodes, not for what is claimed. */
+  async entriesFill(at: number, valid: number): Promise<boolean> {
+    const end = at + BLOCK_HEADER_BYTES + valid
+    if (!this.source.seekable) return this.entriesFillInMemory(at, valid)
+    let position = at + BLOCK_HEADER_BYTES
+    while (position < end) {
+      const have = Math.min(await this.window.load(position, ENTRY_PREFIX_BYTES + 1), end - position)
+      if (have <= ENTRY_PREFIX_BYTES) return false
+      const index = this.window.index(position)
+      const whole = wholeEntries(this.window.buffer, index, have).bytes
+      position += whole
+      if (position === end || whole > 0) continue
+      const length = this.window.buffer.readUInt32LE(index)
+      if (length === 0 || length > end - position - ENTRY_PREFIX_BYTES) return false
+      position += ENTRY_PREFIX_BYTES + length
+    }
+    return position === end
   }
 
-  private async entriesFill(at: number, valid: number): Promise<boolean> {
-    if (!this.firstEntriesDecode(at, valid)) return false
+  private async entriesFillInMemory(at: number, valid: number): Promise<boolean> {
+    if (!firstEntriesDecode(this.window, at, valid)) return false
     if ((await this.window.load(at, blockStride(valid))) < blockStride(valid)) return false
     return wholeEntries(this.window.buffer, this.window.index(at) + BLOCK_HEADER_BYTES, valid).bytes === valid
   }
 
-  /** Whether the entries of the block at `at` decode as far as they lie in memory. */
-  firstEntriesDecode(at: number, valid: number): boolean {
-    const have = Math.min(valid, this.window.available(at) - BLOCK_HEADER_BYTES)
-    const index = this.window.index(at) + BLOCK_HEADER_BYTES
-    const whole = wholeEntries(this.window.buffer, index, have).bytes
-    if (whole + ENTRY_PREFIX_BYTES > have) return true
-    const length = this.window.buffer.readUInt32LE(index + whole)
-    return length > 0 && length <= valid - whole - ENTRY_PREFIX_BYTES
+  private isCandidate(at: number): boolean {
+    const index = this.window.index(at)
+    const capacity = this.window.buffer.readUInt32LE(index)
+    const valid = this.window.buffer.readUInt32LE(index + 4)
+    if (valid === 0 || !isPlausibleHeader(capacity, valid)) return false
+    if (!this.source.seekable && valid > MAX_PIPE_CANDIDATE_BYTES) return false
+    return at + blockStride(valid) <= this.end()
   }
+
+  /** The 64 bytes where the trailer of a block should stand; null if they are none that tells this length. */
+  private async promisedTrailer(at: number, extent: number): Promise<Buffer | null> {
+    const bytes = Buffer.alloc(TRAILER_BYTES)
+    const count = await this.source.read(bytes, 0, TRAILER_BYTES, at + extent - TRAILER_BYTES)
+    return count === TRAILER_BYTES && decodeTrailer(bytes, 0)?.length === extent ? bytes : null
+  }
+
+  /** Checks a block that does not lie in memory, without taking memory for it. */
+  private async checkInPieces(at: number, valid: number, extent: number): Promise<boolean> {
+    const trailer = await this.promisedTrailer(at, extent)
+    if (!trailer) return false
+    let crc = 0
+    const end = at + BLOCK_HEADER_BYTES + valid
+    for (let position = at; position < end; ) {
+      const wanted = Math.min(this.pieces.length, end - position)
+      const count = await this.source.read(this.pieces, 0, wanted, position)
+      if (count === 0) return false
+      crc = checksum(this.pieces, crc, 0, count)
+      position += count
+    }
+    return trailerMatches(trailer, 0, crc)
+  }
+}
+
+/** Whether the entries of the block at `at` decode as far as they lie in memory. */
+export function firstEntriesDecode(window: Window, at: number, valid: number): boolean {
+  const have = Math.min(valid, window.available(at) - BLOCK_HEADER_BYTES)
+  const index = window.index(at) + BLOCK_HEADER_BYTES
+  const whole = wholeEntries(window.buffer, index, have).bytes
+  if (whole + ENTRY_PREFIX_BYTES > have) return true
+  const length = window.buffer.readUInt32LE(index + whole)
+  return length > 0 && length <= valid - whole - ENTRY_PREFIX_BYTES
 }

@@ -1,6 +1,15 @@
-import { BLOCK_HEADER_BYTES, blockExtent, blockStride, SECTOR_BYTES } from '../format/constants'
-import { isPlausibleHeader, isZero, type ParsedBlock, parseBlock, wholeEntries } from './parse-block'
-import { Resync } from './resync'
+import { BLOCK_HEADER_BYTES, blockExtent, blockStride, ENTRY_PREFIX_BYTES, SECTOR_BYTES } from '../format/constants'
+import {
+  checkTrailer,
+  findTrailer,
+  isPlausibleHeader,
+  isZero,
+  type ParsedBlock,
+  parseBlock,
+  wholeEntries,
+  zeroSectors
+} from './parse-block'
+import { firstEntriesDecode, Resync, type SoundBlock } from './resync'
 import { SequenceTracker } from './sequence-tracker'
 import type { Source } from './source'
 import type { BlockInfo, BlockItem, DamageKind, ScanItem, Scanner } from './types'
@@ -8,6 +17,8 @@ import { CHUNK_BYTES, Window } from './window'
 
 /** Blocks larger than this are looked at before memory is spent on them. */
 const LARGE_BLOCK_BYTES = 2 * CHUNK_BYTES
+/** Of blocks larger than this the checksum is looked at as well. */
+const HUGE_BLOCK_BYTES = 64 * 1024 * 1024
 const MAX_BATCH_ITEMS = 4096
 
 export interface ScannerOptions {
@@ -19,16 +30,23 @@ export interface ScannerOptions {
   live?: boolean
   /** Deliver blocks with a bad checksum as far as their entries decode. */
   salvage?: boolean
+  /** What is read at once. Default 4 MiB, and as much ahead; less where many files are open. */
+  chunkBytes?: number
 }
 
 interface Problem {
   kind: DamageKind
   message: string
-  /** Where the next block should start, counted from this one, if that is known. */
+  /** Where the next block starts, counted from this one, if header and trailer tell the same. */
   extent?: number
 }
 
-type Step = 'more' | 'end' | { need: number } | Problem
+/** A block that may be none, or hide others, and its size, header included: `vet` decides. */
+interface Claim {
+  claimed: number
+}
+
+type Step = 'more' | 'end' | { need: number } | Claim | Problem
 
 /**
  * Walks the blocks of one log from front to back, in memory that does not grow with the file (a few chunks of 4 MiB, or the
@@ -42,13 +60,17 @@ export class BlockScanner implements Scanner {
   /** Bytes from this position on are not to be read yet. */
   limit = Number.POSITIVE_INFINITY
   private size = 0
+  /** Position of the block that `vet` has let pass. */
   private vetted = -1
   private items: ScanItem[] = []
   private blocks = 0
   private readonly window: Window
+  private readonly resync: Resync
   private sequences = new SequenceTracker()
   /** As the sequences were before the last call of `next`; only kept in a growing file. */
   private sequencesBefore: SequenceTracker | null = null
+  /** Of a growing file: the cut-off block at its end behind which nothing sound was found, and how far. */
+  private waiting = { position: -1, end: -1 }
   /** Blocks without trailer before the first one with a trailer. */
   private plain = { first: -1, count: 0, bytes: 0 }
 
@@ -57,7 +79,10 @@ export class BlockScanner implements Scanner {
     private readonly options: ScannerOptions = {}
   ) {
     this.position = options.start ?? 0
-    this.window = new Window(source, { reuse: options.reuse ?? false, readAhead: source.seekable && !options.live })
+    const { reuse = false, live = false, chunkBytes } = options
+    const readAhead = source.seekable && !live && chunkBytes === undefined
+    this.window = new Window(source, { reuse, readAhead, ...(chunkBytes === undefined ? {} : { chunkBytes }) })
+    this.resync = new Resync(source, this.window, () => this.end)
   }
 
   /** The next blocks, fill and damage, in file order; null at the end. With `live`, null only means: nothing more at present. */
@@ -66,6 +91,7 @@ export class BlockScanner implements Scanner {
     this.blocks = 0
     if (this.options.live) {
       await this.window.reset()
+      await this.resync.reset()
       this.sequencesBefore = this.sequences.clone()
     }
     if (this.options.live || this.position >= this.size) this.size = await this.source.size()
@@ -73,14 +99,18 @@ export class BlockScanner implements Scanner {
       const step = this.step()
       if (step === 'more') {
         if (this.items.length >= MAX_BATCH_ITEMS) return this.items
-      } else if (this.blocks > 0 && step !== 'end') {
-        return this.items
       } else if (step === 'end') {
         return this.finish()
+      } else if (this.blocks > 0 && this.mayMove(step)) {
+        return this.items
       } else if ('need' in step) {
         await this.load(step.need)
+      } else if ('claimed' in step) {
+        if (!(await this.vet(step.claimed))) return this.finish()
       } else if (!(await this.recover(step))) {
         return this.finish()
+      } else if (this.items.length >= MAX_BATCH_ITEMS) {
+        return this.items
       }
     }
   }
@@ -99,6 +129,11 @@ export class BlockScanner implements Scanner {
 
   private get end(): number {
     return Math.min(this.size, this.limit)
+  }
+
+  /** Whether a step may move the window, in which the blocks of this batch lie. */
+  private mayMove(step: Exclude<Step, string>): boolean {
+    return !('kind' in step) || !this.source.seekable || this.mayKeep(step)
   }
 
   /** In a growing file, zeros at the end may be space that is reserved and not written yet. */
@@ -123,13 +158,13 @@ export class BlockScanner implements Scanner {
     if (have < BLOCK_HEADER_BYTES) return this.remnant(bytes, index, have)
     const capacity = bytes.readUInt32LE(index)
     const valid = bytes.readUInt32LE(index + 4)
-    if (capacity === 0 && valid === 0) return this.fill(bytes, index, Math.min(rest, SECTOR_BYTES))
+    if (capacity === 0 && valid === 0) return this.fill(bytes, index, have)
     if (!isPlausibleHeader(capacity, valid)) return { kind: 'bad-header', message: 'bytes that are no block header' }
     const stride = blockStride(valid)
     if (stride > rest) return { kind: 'torn-tail', message: 'the last block is cut off' }
     const wanted = Math.min(rest, stride + SECTOR_BYTES)
     if (have >= wanted) return this.block(bytes, index, wanted)
-    if (wanted > LARGE_BLOCK_BYTES && this.vetted !== at) return { kind: 'bad-header', message: '', extent: wanted }
+    if (wanted > LARGE_BLOCK_BYTES && this.vetted !== at) return { claimed: wanted }
     return { need: wanted }
   }
 
@@ -146,12 +181,17 @@ export class BlockScanner implements Scanner {
     return 'more'
   }
 
-  private fill(bytes: Buffer, index: number, length: number): Step {
-    if (!isZero(bytes, index + BLOCK_HEADER_BYTES, index + length)) {
+  /** Takes all the fill that lies in memory. */
+  private fill(bytes: Buffer, index: number, have: number): Step {
+    const sectors = zeroSectors(bytes, index, Math.floor(have / SECTOR_BYTES))
+    const length = Math.min(have, SECTOR_BYTES)
+    if (sectors > 0) {
+      this.pushFill(sectors * SECTOR_BYTES)
+    } else if (isZero(bytes, index, index + length)) {
+      this.pushFill(length)
+    } else {
       this.report('nonzero-padding', this.position, length, 'fill that is not zero; nothing is read from it')
       this.position += length
-    } else {
-      this.pushFill(length)
     }
     return 'more'
   }
@@ -164,8 +204,10 @@ export class BlockScanner implements Scanner {
   }
 
   private block(bytes: Buffer, index: number, available: number): Step {
-    const parsed = parseBlock(this.source.path, bytes, index, available, this.position, this.trailersSeen)
-    if (parsed.fatal) return parsed.doubtful ? parsed.fatal : { ...parsed.fatal, extent: parsed.extent }
+    const { path } = this.source
+    const parsed = parseBlock(path, bytes, index, available, this.position, this.trailersSeen)
+    if (parsed.fatal) return parsed.agreed ? { ...parsed.fatal, extent: parsed.extent } : parsed.fatal
+    if (parsed.suspect && this.vetted !== this.position) return { claimed: parsed.extent }
     this.deliver(parsed, bytes, index)
     this.position += parsed.extent
     return 'more'
@@ -214,14 +256,12 @@ export class BlockScanner implements Scanner {
   /** Steps over what could not be read, to the next sound block. False if that has to wait for a growing file. */
   private async recover(problem: Problem): Promise<boolean> {
     const at = this.position
-    if (problem.message === '') return this.vet(at, problem.extent ?? 0)
-    if (this.options.live && (problem.kind === 'torn-tail' || at + (problem.extent ?? SECTOR_BYTES) >= this.end)) {
-      return false
-    }
+    if (this.options.live && (await this.mustWait(problem))) return false
     const next = await this.findNext(at, problem)
-    const salvage = this.options.salvage && problem.kind === 'bad-trailer'
-    const partial = problem.kind === 'torn-tail' || (problem.kind === 'bad-entry' && !this.trailersSeen) || salvage
-    const kept = partial && (next === null || problem.kind !== 'torn-tail') ? await this.keepWhole(at) : 0
+    const kept =
+      this.mayKeep(problem) && (next === null || problem.kind !== 'torn-tail')
+        ? await this.keepWhole(at, next ?? this.end)
+        : 0
     if (next === null && !this.source.seekable) this.size = await this.source.size()
     const end = next ?? this.end
     this.reportLoss(problem, at, end, kept, next !== null)
@@ -229,49 +269,121 @@ export class BlockScanner implements Scanner {
     return true
   }
 
-  /** Decides whether the large block at `at` is worth its memory. */
-  private async vet(at: number, wanted: number): Promise<boolean> {
-    const have = await this.window.load(at, CHUNK_BYTES)
+  /** Whether what cannot be read may become a block when the file has grown: nothing sound follows it. */
+  private async mustWait({ kind, extent = SECTOR_BYTES }: Problem): Promise<boolean> {
+    const { position, end } = this
+    if (kind !== 'torn-tail') return position + extent >= end
+    if (this.waiting.position === position && this.waiting.end === end) return true
+    const waits = (await this.resync.findTrailed(position + SECTOR_BYTES)) === null
+    this.waiting = { position, end }
+    return waits
+  }
+
+  /** Whether whole entries at the start of what cannot be read are delivered. */
+  private mayKeep({ kind }: Problem): boolean {
+    if (kind === 'torn-tail') return true
+    return kind === 'bad-entry' ? !this.trailersSeen : kind === 'bad-trailer' && this.options.salvage === true
+  }
+
+  /**
+   * Decides whether the block at the position, which is large or has something inside that looks like a trailer, is one: a trailer
+   * vouches for it, or its entries fill it and no block with a sound trailer begins inside.
+   * @returns as `recover`
+   */
+  private async vet(claimed: number): Promise<boolean> {
+    const at = this.position
+    await this.window.load(at, Math.min(claimed, CHUNK_BYTES))
     const valid = this.window.buffer.readUInt32LE(this.window.index(at) + 4)
-    const resync = new Resync(this.source, this.window, this.end)
-    const promised = this.source.seekable && (await resync.promisesTrailer(at, blockExtent(valid)))
-    if (promised || (have > 0 && resync.firstEntriesDecode(at, valid))) {
-      this.vetted = at
-      return true
+    const problem = this.source.seekable ? await this.vetFile(at, valid) : await this.vetPipe(at, valid)
+    if (problem) return this.recover(problem)
+    this.vetted = at
+    return true
+  }
+
+  /** Of a pipe nothing can be read twice, so the block is taken into memory, as long as it may be one. */
+  private async vetPipe(at: number, valid: number): Promise<Problem | null> {
+    const whole = blockStride(valid) + SECTOR_BYTES
+    let have = this.window.available(at)
+    for (let ended = false; ; ) {
+      if (!firstEntriesDecode(this.window, at, valid)) {
+        return { kind: 'bad-header', message: `a block header that claims ${valid} bytes which are no entries` }
+      }
+      ended ||= have >= whole
+      if (ended && this.hasTrailer(at, valid, have)) return null
+      const judged = ended || have >= HUGE_BLOCK_BYTES
+      if (judged && (await this.resync.findLoaded(at + SECTOR_BYTES, at + have)) !== null) {
+        return { kind: 'bad-header', message: `a block header that claims ${valid} bytes in which other blocks lie` }
+      }
+      if (ended) return null
+      const more = await this.window.load(at, Math.min(whole, 2 * have))
+      ended = more <= have
+      have = more
     }
-    return this.recover({
-      kind: 'bad-header',
-      message: `a block header that claims ${wanted} bytes which are no entries`
-    })
+  }
+
+  /** Whether the block at `at`, of which `have` bytes lie in memory, has a trailer that vouches for it. */
+  private hasTrailer(at: number, valid: number, have: number): boolean {
+    const index = this.window.index(at)
+    const trailerAt = findTrailer(this.window.buffer, index, valid, have)
+    return trailerAt >= 0 && checkTrailer(this.window.buffer, index, valid, trailerAt) !== null
+  }
+
+  private async vetFile(at: number, valid: number): Promise<Problem | null> {
+    const { resync } = this
+    if (await resync.promisesTrailer(at, valid)) {
+      const small = valid <= HUGE_BLOCK_BYTES || this.options.salvage
+      if (small || (await resync.hasSoundTrailer(at, valid))) return null
+      const message = `a block of ${valid} bytes that does not match its checksum`
+      return { kind: 'bad-trailer', message, extent: blockExtent(valid) }
+    }
+    const hidden = await resync.findTrailed(at + SECTOR_BYTES, at + blockStride(valid))
+    if (hidden !== null) {
+      const message = `a block header that claims ${valid} bytes in which other blocks lie`
+      return { kind: 'bad-header', message }
+    }
+    if (await resync.entriesFill(at, valid)) return null
+    return { kind: 'bad-header', message: `a block header that claims ${valid} bytes which are no entries` }
   }
 
   /** Where to go on behind a block that cannot be read, or null if nothing sound follows. */
   private async findNext(at: number, problem: Problem): Promise<number | null> {
-    const { source } = this
-    const window = source.seekable ? new Window(source, { reuse: true, readAhead: false }) : this.window
-    if (!source.seekable && problem.kind === 'torn-tail') return null
-    const resync = new Resync(source, window, this.end)
-    const expected = problem.extent === undefined ? -1 : at + problem.extent
-    if (expected === this.end && problem.kind !== 'bad-header') return null
-    const wanted = this.trailersSeen ? 'trailer' : 'any'
-    let found = expected > 0 ? await resync.soundAt(expected, wanted) : null
-    if (!found && (this.trailersSeen || source.seekable)) found = await resync.find(at + SECTOR_BYTES, 'trailer')
-    if (!found && !this.trailersSeen) found = await resync.find(at + SECTOR_BYTES, source.seekable ? 'plain' : 'any')
+    const { source, resync } = this
+    const { seekable } = source
+    const from = at + (problem.extent ?? SECTOR_BYTES)
+    let found: SoundBlock | null = null
+    if (problem.extent !== undefined && !this.trailersSeen) found = await resync.soundAt(from, 'any')
+    if (!seekable && problem.kind === 'torn-tail') {
+      // All that is left lies in memory, and whole entries of the block may be wanted afterwards.
+      const position = await resync.findLoaded(from, this.end)
+      if (position !== null) this.trailersSeen = true
+      return position
+    }
+    if (!found && (this.trailersSeen || seekable)) {
+      const position = await resync.findTrailed(from)
+      found = position === null ? null : { position, hasTrailer: true }
+    }
+    if (!found && !this.trailersSeen) found = await resync.find(from, this.end, seekable ? 'plain' : 'any')
     if (found?.hasTrailer) this.trailersSeen = true
     return found?.position ?? null
   }
 
-  /** Delivers the whole entries at the start of a block that is cut off or breaks off. Returns bytes kept, header included. */
-  private async keepWhole(at: number): Promise<number> {
-    const rest = this.end - at
+  /**
+   * Delivers the whole entries at the start of a block that is cut off or breaks off, as far as `end`. Takes memory for those alone.
+   * @returns bytes kept, header included
+   */
+  private async keepWhole(at: number, end: number): Promise<number> {
+    const rest = end - at
     // A pipe's bytes may have passed by while the next sound block was looked for.
     if (!this.source.seekable && this.window.available(at) === 0) return 0
     let have = await this.window.load(at, Math.min(rest, CHUNK_BYTES))
     if (have < BLOCK_HEADER_BYTES) return 0
     const valid = this.window.buffer.readUInt32LE(this.window.index(at) + 4)
     const wanted = Math.min(rest, BLOCK_HEADER_BYTES + valid)
-    const resync = new Resync(this.source, this.window, this.end)
-    if (have < wanted && resync.firstEntriesDecode(at, valid)) have = await this.window.load(at, wanted)
+    for (let need = this.neededFrom(at, have, wanted); need > have; need = this.neededFrom(at, have, wanted)) {
+      const before = have
+      have = await this.window.load(at, Math.min(wanted, Math.max(need, 2 * have)))
+      if (have <= before) break
+    }
     const index = this.window.index(at)
     const usable = Math.min(have, wanted) - BLOCK_HEADER_BYTES
     const whole = wholeEntries(this.window.buffer, index + BLOCK_HEADER_BYTES, usable)
@@ -288,6 +400,17 @@ export class BlockScanner implements Scanner {
     })
     this.blocks++
     return BLOCK_HEADER_BYTES + whole.bytes
+  }
+
+  /** How many bytes from `at` on have to be there to have one more whole entry than in `have`; 0 if there is none within `wanted`. */
+  private neededFrom(at: number, have: number, wanted: number): number {
+    if (have >= wanted) return 0
+    const start = this.window.index(at) + BLOCK_HEADER_BYTES
+    const whole = wholeEntries(this.window.buffer, start, have - BLOCK_HEADER_BYTES).bytes
+    const next = BLOCK_HEADER_BYTES + whole + ENTRY_PREFIX_BYTES
+    if (next > have) return next <= wanted ? next : 0
+    const length = this.window.buffer.readUInt32LE(start + whole)
+    return length > 0 && next + length <= wanted ? next + length : 0
   }
 
   private reportLoss(problem: Problem, at: number, end: number, kept: number, resumed: boolean): void {

@@ -9,7 +9,10 @@ export interface SequenceRange {
   repetitions: number
 }
 
-/** Watches the sequence numbers of the streams in one file (R9). Memory grows with the number of streams, not of blocks. */
+/** As many streams are watched; of more, those are forgotten that began first. */
+const MAX_STREAMS = 1000
+
+/** Watches the sequence numbers of the streams in one file (R9), in bounded memory. */
 export class SequenceTracker {
   readonly streams = new Map<bigint, SequenceRange>()
 
@@ -41,6 +44,7 @@ export class SequenceTracker {
   /** The first stream of a file may have begun in the file before it (rotation); a later one begins at 0. */
   private begin(stream: bigint, sequence: bigint): { kind: DamageKind; message: string } | null {
     const isFirst = this.streams.size === 0
+    if (this.streams.size >= MAX_STREAMS) this.streams.delete(this.streams.keys().next().value!)
     this.streams.set(stream, { stream, first: sequence, last: sequence, blocks: 1, holes: 0, repetitions: 0 })
     if (isFirst || sequence === 0n) return null
     const message = `blocks 0 to ${sequence - 1n} of stream ${stream.toString(16)} are missing`

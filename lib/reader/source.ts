@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 
@@ -28,10 +29,13 @@ export class FileSource implements Source {
     readonly handle: FileHandle
   ) {}
 
-  /** Opens a regular file; throws what the kernel said (ENOENT, EACCES, …). */
+  /** Opens a regular file, without waiting for anybody; throws what the kernel said (ENOENT, EACCES, …), or that it is none. */
   static async open(path: string): Promise<FileSource> {
-    const handle = await open(path, 'r')
-    return new FileSource(path, handle)
+    const { O_RDONLY, O_NONBLOCK = 0 } = constants
+    const handle = await open(path, O_RDONLY | O_NONBLOCK)
+    if ((await handle.stat()).isFile()) return new FileSource(path, handle)
+    await handle.close()
+    throw Object.assign(new Error('it is not a regular file'), { code: 'EINVAL' })
   }
 
   async size(): Promise<number> {

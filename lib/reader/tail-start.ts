@@ -1,11 +1,13 @@
-import { SECTOR_BYTES, TRAILER_BYTES } from '../format/constants'
-import { decodeTrailer } from '../format/trailer'
-import { isZero } from './parse-block'
+import { BLOCK_HEADER_BYTES, blockExtent, SECTOR_BYTES, TRAILER_BYTES } from '../format/constants'
+import { decodeTrailer, type Trailer } from '../format/trailer'
+import { isPlausibleHeader } from './parse-block'
 import type { Source } from './source'
 import type { LogFormat } from './types'
 
-/** Fill longer than this at the end of a file is not stepped over backwards. */
-const MAX_FILL_BYTES = 64 * 1024 * 1024
+/** More that is no block, fill or damaged, is not stepped over backwards. */
+const MAX_SKIPPED_BYTES = 64 * 1024 * 1024
+/** As much of a log of blocks is read at once, going backwards. */
+const CHUNK_BYTES = 1024 * 1024
 
 /** As much of a text is read at once, going backwards. */
 const STEP_BYTES = 64 * 1024
@@ -45,27 +47,65 @@ export function tailStart(source: Source, entries: number, format: LogFormat | n
   return format === 'ndjson' ? lastLines(source, entries) : lastBlocks(source, entries)
 }
 
+/** Reads sectors of a source from its end to its start, many at a time. */
+class Backwards {
+  private readonly bytes = Buffer.alloc(CHUNK_BYTES)
+  private start = 0
+  private length = 0
+
+  constructor(private readonly source: Source) {}
+
+  /** Index in `buffer` of `length` bytes at `position`; -1 if they are not there. What lies before them is read along. */
+  async find(position: number, length: number): Promise<number> {
+    if (position < this.start || position + length > this.start + this.length) {
+      this.start = Math.max(0, position + length - CHUNK_BYTES)
+      this.length = 0
+      for (let more = 1; more > 0 && this.start + this.length < position + length; this.length += more) {
+        const left = Math.min(CHUNK_BYTES, position + length - this.start) - this.length
+        more = await this.source.read(this.bytes, this.length, left, this.start + this.length)
+      }
+    }
+    return position + length > this.start + this.length ? -1 : position - this.start
+  }
+
+  get buffer(): Buffer {
+    return this.bytes
+  }
+}
+
+/** The trailer at the end of the sector that ends at `end`, if the header of its block, which is that long before, agrees. */
+async function blockBefore(sectors: Backwards, index: number, end: number): Promise<Trailer | null> {
+  const trailer = decodeTrailer(sectors.buffer, index + SECTOR_BYTES - TRAILER_BYTES)
+  if (!trailer || trailer.length > end || trailer.length % SECTOR_BYTES !== 0 || trailer.length === 0) return null
+  const header = await sectors.find(end - trailer.length, BLOCK_HEADER_BYTES)
+  if (header < 0) return null
+  const valid = sectors.buffer.readUInt32LE(header + 4)
+  return isPlausibleHeader(sectors.buffer.readUInt32LE(header), valid) && blockExtent(valid) === trailer.length
+    ? trailer
+    : null
+}
+
 /**
  * Finds a block boundary behind which at least `entries` entries lie, walking backwards along the trailers from the end of a
- * file. 0, the start of the file, where the trailers do not lead that far: older writers' files, damage, a torn tail.
+ * file, over fill and what is damaged. 0, the start of the file, where the trailers do not lead that far: older writers' files.
  */
 async function lastBlocks(source: Source, entries: number): Promise<number> {
-  const sector = Buffer.alloc(SECTOR_BYTES)
   const size = await source.size()
+  const sectors = new Backwards(source)
   let end = size - (size % SECTOR_BYTES)
-  let fill = 0
+  let skipped = 0
   let missing = entries
   while (missing > 0 && end > 0) {
-    const count = await source.read(sector, 0, SECTOR_BYTES, end - SECTOR_BYTES)
-    if (count < SECTOR_BYTES) return 0
-    const trailer = decodeTrailer(sector, SECTOR_BYTES - TRAILER_BYTES)
+    const index = await sectors.find(end - SECTOR_BYTES, SECTOR_BYTES)
+    if (index < 0) return 0
+    const trailer = await blockBefore(sectors, index, end)
     if (trailer) {
-      if (trailer.length > end || trailer.length % SECTOR_BYTES !== 0 || trailer.length === 0) return 0
       end -= trailer.length
       missing -= trailer.entries
-    } else if (isZero(sector, 0, SECTOR_BYTES) && fill < MAX_FILL_BYTES) {
+      skipped = 0
+    } else if (skipped < MAX_SKIPPED_BYTES) {
       end -= SECTOR_BYTES
-      fill += SECTOR_BYTES
+      skipped += SECTOR_BYTES
     } else {
       return 0
     }

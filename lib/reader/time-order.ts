@@ -1,14 +1,18 @@
-import { splitLines } from './lines'
+import { lineEnd, splitLines, timeOfLine } from './lines'
 import type { OpenOptions } from './open-scanner'
-import { openSource } from './open-source'
-import { scanSource } from './scan-files'
-import type { BlockItem, ScanItem } from './types'
+import { scanLog } from './scan-files'
+import type { BlockItem, LinesItem, ScanItem } from './types'
+import { CHUNK_BYTES } from './window'
 
 /** A generation larger than this is not sorted as a whole, so that memory stays bounded. */
 const MAX_HELD_BYTES = 128 * 1024 * 1024
 
-/** Lines are put together to batches of so many. */
-const BATCH_LINES = 1000
+/** Items are put together to batches of so many, or of so many bytes. */
+const BATCH_ITEMS = 4096
+const BATCH_BYTES = 1024 * 1024
+/** What all files that are open at once are read in, together; and each at least. */
+const OPEN_BYTES = 64 * 1024 * 1024
+const MIN_CHUNK_BYTES = 64 * 1024
 
 function timeOf(item: ScanItem): bigint | undefined {
   if (item.kind === 'lines') return item.time
@@ -33,79 +37,156 @@ function sameGeneration(a: BlockItem, b: BlockItem): boolean {
 }
 
 /**
- * One log's items in time order. Lines come one by one as they stand: whoever wrote them has put them in order. Of blocks only those
- * of one generation overlap in time, and they stand together, so each generation is sorted by itself.
+ * One log's items in time order, of which the next one can be looked at. Lines come one by one as they stand: whoever wrote them has put
+ * them in order. Of blocks only those of one generation overlap in time, and they stand together, so each generation is sorted by itself.
  */
-async function* inTimeOrder(batches: AsyncIterable<ScanItem[]>): AsyncGenerator<ScanItem, void> {
-  let held: ScanItem[] = []
-  let bytes = 0
-  let current: BlockItem | null = null
-  for await (const items of batches) {
-    for (const item of items.flatMap(single)) {
-      if (item.kind !== 'block' && held.length === 0) {
-        yield item
-        continue
-      }
-      if (item.kind === 'block') {
-        if (current && (!sameGeneration(current, item) || bytes > MAX_HELD_BYTES)) {
-          yield* sortByTime(held)
-          held = []
-          bytes = 0
-        }
-        current = item
-        bytes += item.info.valid
-      }
-      held.push(item)
+class TimedLog {
+  /** Time of the next item; of what has none, that of what stood before it. */
+  time = 0n
+  /** Whether `take` has an item to give. Otherwise `load` may. */
+  ready = false
+  private queue: ScanItem[] = []
+  private taken = 0
+  /** Blocks of a generation that is not complete, and what stands among them. */
+  private held: ScanItem[] = []
+  private heldBytes = 0
+  private current: BlockItem | null = null
+  private ended = false
+  /** The item at hand. */
+  private item: ScanItem | null = null
+  /** Of lines: the one that is next. */
+  private lineStart = 0
+  private lineEnd = 0
+
+  constructor(private readonly batches: AsyncGenerator<ScanItem[], void>) {}
+
+  /** Reads on until there is an item; false if none is left. */
+  async load(): Promise<boolean> {
+    while (!this.ready && !this.ended) {
+      const step = await this.batches.next()
+      this.ended = step.done === true
+      for (const item of step.value ?? []) this.accept(item)
+      if (this.ended) this.release()
+      this.advance()
+    }
+    return this.ready
+  }
+
+  /** The next item; of lines, a single one. */
+  take(): ScanItem {
+    const item = this.item!
+    if (item.kind !== 'lines') {
+      this.advance()
+      return item
+    }
+    const { lineStart: start, lineEnd: end } = this
+    this.advance()
+    return { ...item, offset: item.offset + start - item.start, start, end }
+  }
+
+  async close(): Promise<void> {
+    await this.batches.return()
+  }
+
+  private accept(item: ScanItem): void {
+    if (item.kind === 'fill') return
+    if (item.kind === 'lines') this.release()
+    if (item.kind !== 'block') {
+      if (this.held.length > 0) this.held.push(item)
+      else this.queue.push(item)
+      return
+    }
+    const { current } = this
+    if (current && (!sameGeneration(current, item) || this.heldBytes > MAX_HELD_BYTES)) this.release()
+    this.current = item
+    this.heldBytes += item.info.valid
+    this.held.push(item)
+  }
+
+  /** The generation at hand is complete. */
+  private release(): void {
+    if (this.held.length === 0) return
+    for (const item of sortByTime(this.held)) this.queue.push(item)
+    this.held = []
+    this.heldBytes = 0
+    this.current = null
+  }
+
+  private advance(): void {
+    const { item } = this
+    if (item?.kind === 'lines' && this.lineEnd < item.end) {
+      this.toLine(item, this.lineEnd)
+      return
+    }
+    if (this.taken === this.queue.length) {
+      this.queue = []
+      this.taken = 0
+      this.item = null
+      this.ready = false
+      return
+    }
+    const next = this.queue[this.taken++]!
+    this.item = next
+    this.ready = true
+    if (next.kind === 'lines') this.toLine(next, next.start)
+    else this.passTime(timeOf(next))
+  }
+
+  private toLine(item: LinesItem, start: number): void {
+    this.lineStart = start
+    this.lineEnd = lineEnd(item.data, start, item.end)
+    this.passTime(timeOfLine(item.data, start, this.lineEnd))
+  }
+
+  private passTime(own: bigint | undefined): void {
+    if (own !== undefined && own > this.time) this.time = own
+  }
+}
+
+/** Items that come out together. Lines that stand one behind the other in a file become one item again. */
+class Batch {
+  items: ScanItem[] = []
+  private bytes = 0
+
+  add(item: ScanItem): void {
+    if (item.kind !== 'damage') this.bytes += item.kind === 'fill' ? 0 : item.end - item.start
+    const last = this.items.at(-1)
+    if (item.kind === 'lines' && last?.kind === 'lines' && last.data === item.data && last.end === item.start) {
+      this.items[this.items.length - 1] = { ...item, offset: last.offset, start: last.start }
+    } else {
+      this.items.push(item)
     }
   }
-  yield* sortByTime(held)
-}
 
-interface Head {
-  item: ScanItem
-  time: bigint
-  rest: AsyncGenerator<ScanItem, void>
-}
-
-async function advance(rest: AsyncGenerator<ScanItem, void>, time: bigint): Promise<Head | null> {
-  const step = await rest.next()
-  if (step.done) return null
-  const own = timeOf(step.value)
-  return { item: step.value, time: own !== undefined && own > time ? own : time, rest }
-}
-
-async function* merged(paths: readonly string[], options: OpenOptions): AsyncGenerator<ScanItem, void> {
-  let heads: Head[] = []
-  const open: AsyncGenerator<ScanItem, void>[] = []
-  try {
-    for (const path of paths) {
-      const rest = inTimeOrder(scanSource(await openSource(path), options))
-      open.push(rest)
-      const head = await advance(rest, 0n)
-      if (head) heads.push(head)
-    }
-    while (heads.length > 0) {
-      const first = heads.reduce((best, head) => (head.time < best.time ? head : best))
-      yield first.item
-      const next = await advance(first.rest, first.time)
-      heads = next ? heads.map(head => (head === first ? next : head)) : heads.filter(head => head !== first)
-    }
-  } finally {
-    for (const rest of open) await rest.return()
+  get isFull(): boolean {
+    return this.items.length >= BATCH_ITEMS || this.bytes >= BATCH_BYTES
   }
 }
 
-/** Several logs merged by the time of lines, or at which blocks were begun: blocks one by one, lines in batches. */
+function earliest(logs: readonly TimedLog[]): TimedLog {
+  return logs.reduce((best, log) => (log.time < best.time ? log : best))
+}
+
+/** Several logs merged by the time of lines, or at which blocks were begun. */
 export async function* scanByTime(paths: readonly string[], options: OpenOptions): AsyncGenerator<ScanItem[], void> {
-  let lines: ScanItem[] = []
-  for await (const item of merged(paths, options)) {
-    const isLine = item.kind === 'lines'
-    if (lines.length >= BATCH_LINES || (!isLine && lines.length > 0)) {
-      yield lines
-      lines = []
+  const chunkBytes = Math.max(MIN_CHUNK_BYTES, Math.floor(OPEN_BYTES / paths.length))
+  const own = chunkBytes < CHUNK_BYTES ? { ...options, chunkBytes } : options
+  const all = paths.map(path => new TimedLog(scanLog(path, own)))
+  try {
+    const loaded = await Promise.all(all.map(log => log.load()))
+    let logs = all.filter((_, i) => loaded[i])
+    let batch = new Batch()
+    while (logs.length > 0) {
+      const log = earliest(logs)
+      batch.add(log.take())
+      if (!log.ready && !(await log.load())) logs = logs.filter(other => other !== log)
+      if (batch.isFull) {
+        yield batch.items
+        batch = new Batch()
+      }
     }
-    if (isLine) lines.push(item)
-    else yield [item]
+    if (batch.items.length > 0) yield batch.items
+  } finally {
+    for (const log of all) await log.close()
   }
-  if (lines.length > 0) yield lines
 }

@@ -34,6 +34,7 @@ export interface BlockInfo {
  * - `nonzero-padding`: bytes that have to be zero are not; the block beside them is delivered
  * - `sequence-hole`: blocks are missing from a stream; `sequence-repeat`: a block stands in the file twice
  * - `bad-record`: a record in an arena of which no line can be made; `path` and `offset` are the arena's
+ * - `bad-arena`: what lies at the place of the log's arena is none that can be read; what waits there is not shown
  * - `bad-line`: a line that is no JSON, not UTF-8, or empty; delivered, since only `verifyLog` looks
  * - `long-line`: a line of more than 64 MiB; not delivered
  * - `replaced`: a followed file shrank or was replaced before it was read to its end
@@ -49,6 +50,7 @@ export type DamageKind =
   | 'sequence-hole'
   | 'sequence-repeat'
   | 'bad-record'
+  | 'bad-arena'
   | 'bad-line'
   | 'long-line'
   | 'replaced'

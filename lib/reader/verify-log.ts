@@ -1,12 +1,16 @@
+import { FORM_TEXT } from '../arena/layout'
+import { openArena, scanArena } from './arena-log'
+import { asideArenas } from './aside-arenas'
 import { damageError, readError } from './errors'
 import type { FormatChoice } from './format'
-import { makeScanner, sourceFormat } from './open-scanner'
-import { openSource } from './open-source'
-import { checkFormat, checkNames } from './read-options'
+import { formatOfArena, makeScanner, sourceFormat } from './open-scanner'
+import { checkFormat, checkNames, type LogPath, pathOf } from './read-options'
+import { isArena, openLog, resumePosition, scanWaiting } from './scan-files'
 import type { Source } from './source'
 import { stableEnd } from './stable-end'
-import type { ScanItem, Scanner } from './types'
+import type { Scanner } from './types'
 import { ReportBuilder, type VerifyReport } from './verify-report'
+import { arenaFacts, countWaiting } from './waiting'
 
 export interface VerifyProgress {
   bytes: number
@@ -23,27 +27,31 @@ export interface VerifyOptions {
   format?: FormatChoice
 }
 
-function addItems(items: readonly ScanItem[], builder: ReportBuilder, strict: boolean): void {
-  for (const item of items) {
-    for (const damage of builder.add(item)) if (strict) throw damageError(damage)
-  }
+function builderFor(path: string, { strict = false }: VerifyOptions): ReportBuilder {
+  if (!strict) return new ReportBuilder(path)
+  return new ReportBuilder(path, damage => {
+    throw damageError(damage)
+  })
 }
 
-/** Verifies what a source holds, and closes it. */
-export async function verifySource(source: Source, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const { strict = false, onProgress } = options
+/** Adds what stands in a source, and closes it. Returns where it was read to, and where reading may go on. */
+async function addSource(
+  source: Source,
+  builder: ReportBuilder,
+  options: VerifyOptions
+): Promise<{ bytes: number; resume: number }> {
   let scanner: Scanner | null = null
   try {
     const format = await sourceFormat(source, options.format)
+    builder.format = format
     scanner = makeScanner(source, format ?? 'shard', { reuse: true })
     scanner.limit = await stableEnd(source)
     const totalBytes = Math.min(await source.size(), scanner.limit)
-    const builder = new ReportBuilder(source.path, format)
     for (let items = await scanner.next(); items !== null; items = await scanner.next()) {
-      addItems(items, builder, strict)
-      onProgress?.({ bytes: scanner.position, totalBytes })
+      for (const item of items) builder.add(item)
+      options.onProgress?.({ bytes: scanner.position, totalBytes })
     }
-    return builder.finish(scanner.position)
+    return { bytes: scanner.position, resume: resumePosition(scanner, format ?? 'shard') }
   } catch (error) {
     throw readError(source.path, error)
   } finally {
@@ -52,15 +60,52 @@ export async function verifySource(source: Source, options: VerifyOptions = {}):
   }
 }
 
+/** Verifies what a pipe holds, and closes it. */
+export async function verifySource(source: Source, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const builder = builderFor(source.path, options)
+  const { bytes } = await addSource(source, builder, options)
+  return builder.finish(bytes, null, [])
+}
+
+/** Verifies an arena that is given by its name. */
+async function verifyArena(path: string, options: VerifyOptions): Promise<VerifyReport> {
+  const arena = openArena(path)
+  const builder = builderFor(arena.path, options)
+  const facts = countWaiting(arena)
+  builder.format = arena.form === FORM_TEXT ? 'ndjson' : 'shard'
+  arena.close()
+  for await (const items of scanArena(path)) for (const item of items) builder.add(item)
+  return builder.finish(0, facts, [])
+}
+
+/** As `verifyLog`, its arguments checked. */
+export async function verifyFile(path: string, options: VerifyOptions): Promise<VerifyReport> {
+  const source = await openLog(path)
+  if (source && (options.format ?? 'auto') === 'auto' && (await isArena(source))) {
+    await source.close()
+    return verifyArena(path, options)
+  }
+  const builder = builderFor(path, options)
+  const { bytes, resume } = source ? await addSource(source, builder, options) : { bytes: 0, resume: 0 }
+  if (!source) builder.format = formatOfArena(path)
+  if (source?.seekable === false) return builder.finish(bytes, null, [])
+  const facts = arenaFacts(path)
+  for await (const items of scanWaiting(path, resume, { ...options, format: options.format ?? 'auto' })) {
+    for (const item of items) builder.add(item)
+  }
+  return builder.finish(bytes, facts, asideArenas(path))
+}
+
 /**
  * Reads every block of a log and checks it: headers, entries, checksums, padding, sequence numbers; of a text, that every line is
- * JSON. Changes nothing.
+ * JSON. What waits in the log's arena is checked and counted as well. Changes nothing.
  *
  * @throws ShardlogError `ERR_SHARDLOG_READ` if the file cannot be read, `ERR_SHARDLOG_FORMAT` if it is neither blocks nor text; damage
  *   is reported, not thrown
  */
-export async function verifyLog(path: string, options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verifyLog(path: LogPath, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const checked = pathOf(path, 'verifyLog')
   checkNames(options, ['format', 'onProgress', 'strict'], 'verifyLog')
   checkFormat(options.format)
-  return verifySource(await openSource(path), options)
+  return verifyFile(checked, options)
 }

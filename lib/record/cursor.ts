@@ -25,6 +25,10 @@ export class Cursor {
     return this.bytes.readUInt32LE(this.advance(4))
   }
 
+  u64(): bigint {
+    return this.bytes.readBigUInt64LE(this.advance(8))
+  }
+
   i32(): number {
     return this.bytes.readInt32LE(this.advance(4))
   }

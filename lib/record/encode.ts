@@ -5,6 +5,7 @@ import type { LineNode } from './line-tree'
 import {
   IMPOSSIBLE,
   type LineStyle,
+  mostUtf8,
   NO_SEGMENT,
   NUL_BYTES,
   OWN_START,
@@ -345,7 +346,7 @@ export function recordEncoder({ direct, logBytes, putText, publish = noop, renew
   }
 
   function writeText(time: number, line: string): boolean {
-    const most = TEXT_LINE + UTF8_BYTES * line.length
+    const most = TEXT_LINE + mostUtf8(line)
     const offset = words[lease[WORD]!]!
     if (open && offset >= FIRST_OFFSET && offset + PREFIX_BYTES + most <= lease[LIMIT]!) {
       if (lease[SERIAL] !== serial) notice()

@@ -106,6 +106,10 @@ function settled(message: unknown, style: LineStyle): unknown {
   return json === undefined ? undefined : new JsonMessage(json)
 }
 
+/** The most bytes of UTF-8 that a text takes; of a long one exactly those: memory for all that it might take would be much. */
+export const mostUtf8 = (text: string): number =>
+  text.length > KEPT_BYTES ? Buffer.byteLength(text) : UTF8_BYTES * text.length
+
 interface WellFormed {
   isWellFormed(): boolean
 }
@@ -251,7 +255,7 @@ export class RecordPayload {
 
   #putUtf8(tag: number, at: number, text: string): number {
     const start = at + 5
-    this.#ensure(start, UTF8_BYTES * text.length + NUL_BYTES)
+    this.#ensure(start, mostUtf8(text) + NUL_BYTES)
     const length =
       this.#putText === null || this.#bytes === this.#own ? this.#bytes.write(text, start) : this.#putText(text, start)
     this.#bytes[at] = tag

@@ -5,6 +5,7 @@ import { printNumber, readTimeText, readValue } from './value'
 import {
   KIND_BUNDLE,
   KIND_RECORD,
+  KIND_SPILLED,
   KIND_TEXT,
   MESSAGE_INLINE,
   NO_ID,
@@ -28,6 +29,18 @@ export interface Line {
  * place in the order by it; NaN if there is not so much of it.
  */
 export type Rendered = Line | { time: number; damage: string }
+
+/** Where a payload lies that is too large for a segment (section 2.1). */
+export interface Spilled {
+  id: bigint
+  /** Its bytes. */
+  length: number
+  /** Their CRC-32C. */
+  crc: number
+}
+
+/** The bytes of a payload that is spilled; null if they cannot be had. */
+export type LoadSpilled = (spilled: Spilled) => Buffer | null
 
 /** Section 3.1, but for form 4. */
 function printTime(form: number, time: number): Buffer {
@@ -108,9 +121,24 @@ function openRecord(cursor: Cursor, dictionary: Dictionary): Opened {
   return { time: header.time, render: () => renderRecord(cursor, header, dictionary) }
 }
 
-function openPayload(cursor: Cursor, dictionary: Dictionary): Opened {
+/** What a spill defines is for its own line alone. */
+function renderSpilled(spilled: Spilled, load: LoadSpilled | undefined): Buffer {
+  const bytes = load?.(spilled)
+  if (!bytes) throw new DamagedRecord(`the ${spilled.length} bytes of spill ${spilled.id} are not to be had`)
+  return openPayload(new Cursor(bytes, 0, bytes.length), new Dictionary()).render()
+}
+
+function openSpilled(cursor: Cursor, load: LoadSpilled | undefined): Opened {
+  const time = cursor.f64()
+  const spilled = { id: cursor.u64(), length: Number(cursor.u64()), crc: cursor.u32() }
+  cursor.finish()
+  return { time, render: () => renderSpilled(spilled, load) }
+}
+
+function openPayload(cursor: Cursor, dictionary: Dictionary, load?: LoadSpilled): Opened {
   const kind = cursor.u8()
   if (kind === KIND_TEXT) return openText(cursor)
+  if (kind === KIND_SPILLED) return openSpilled(cursor, load)
   if (kind === KIND_RECORD) return openRecord(cursor, dictionary)
   if (kind !== KIND_BUNDLE) throw new DamagedRecord(`there is no payload of kind ${kind}`)
   define(cursor, dictionary)
@@ -128,11 +156,19 @@ function damageOf(error: unknown): string {
 /**
  * Renders the payload `bytes[start, end)` with what its segment has defined before, and adds what it defines: of a bundle that is
  * damaged, what stands before the damage. Never throws.
+ *
+ * @param load where a spilled payload is; without it that is damage
  */
-export function renderPayload(bytes: Buffer, start: number, end: number, dictionary: Dictionary): Rendered {
+export function renderPayload(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  dictionary: Dictionary,
+  load?: LoadSpilled
+): Rendered {
   let time = Number.NaN
   try {
-    const opened = openPayload(new Cursor(bytes, start, end), dictionary)
+    const opened = openPayload(new Cursor(bytes, start, end), dictionary, load)
     time = opened.time
     return { time, bytes: opened.render() }
   } catch (error) {
@@ -163,8 +199,15 @@ export interface SegmentStep {
  * Renders the entries that lie back to back in `bytes[start, end)`, which is a segment from its first entry on. What breaks R2 is one
  * damage, and the last one: where the next entry begins is not known.
  * @param from index of the first entry that is wanted; those before it only define.
+ * @param load as `renderPayload`'s
  */
-export function* renderEntries(bytes: Buffer, start: number, end: number, from = start): Generator<SegmentStep, void> {
+export function* renderEntries(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  from = start,
+  load?: LoadSpilled
+): Generator<SegmentStep, void> {
   const dictionary = new Dictionary()
   let at = start
   while (at < end) {
@@ -177,7 +220,7 @@ export function* renderEntries(bytes: Buffer, start: number, end: number, from =
     }
     const last = first + length
     if (at < from) skipPayload(bytes, first, last, dictionary)
-    else yield { start: first, end: last, rendered: renderPayload(bytes, first, last, dictionary) }
+    else yield { start: first, end: last, rendered: renderPayload(bytes, first, last, dictionary, load) }
     at = last
   }
 }

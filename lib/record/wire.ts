@@ -7,6 +7,7 @@
 export const KIND_TEXT = 1
 export const KIND_RECORD = 2
 export const KIND_BUNDLE = 3
+export const KIND_SPILLED = 4
 
 /** TEXT: where the f64 time lies, and the line behind it. */
 export const TEXT_TIME = 1

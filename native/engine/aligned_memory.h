@@ -2,6 +2,7 @@
 // large pages, which a device's driver looks up faster.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -33,6 +34,7 @@ class AlignedMemory {
         static_cast<uint8_t*>(std::aligned_alloc(page, capacity)));
     if (larger == nullptr) throw std::bad_alloc();
     if (!is_small) platform::PreferHugePages(larger.get(), capacity);
+    kept = std::min(kept, capacity_);
     if (kept != 0) std::memcpy(larger.get(), memory_.get(), kept);
     memory_ = std::move(larger);
     capacity_ = capacity;

@@ -5,7 +5,9 @@
 #include <cstring>
 #include <vector>
 
+#include "engine/geometry.h"
 #include "format/block.h"
+#include "format/crc32c.h"
 
 namespace shardlog::engine {
 namespace {
@@ -13,10 +15,10 @@ namespace {
 constexpr size_t kScanBytes = 1u << 20;
 constexpr uint64_t kLargestBlock = kMaxShardBytes + format::kSectorBytes;  // with its carrier
 
-int WriteFully(io::File* file, const void* from, size_t size, uint64_t offset) {
+int OverwriteFully(io::File* file, const void* from, size_t size, uint64_t offset) {
   const auto* at = static_cast<const uint8_t*>(from);
   while (size > 0) {
-    const ssize_t put = file->WriteBuffered(at, size, offset);
+    const ssize_t put = file->Overwrite(at, size, offset);
     if (put == -EINTR) continue;
     if (put <= 0) return put < 0 ? static_cast<int>(-put) : ENOSPC;
     at += put;
@@ -85,16 +87,72 @@ class HeaderReader {
   uint64_t end_ = 0;
 };
 
-// Walks the file's blocks from `at` on; *torn_at is the offset of a last block that claims more
-// bytes than the file has (*torn is its header), or `size` if there is none.
-int FindTornBlock(io::File* file, uint64_t at, uint64_t size, uint64_t* torn_at,
-                  format::BlockHeader* torn) {
-  *torn_at = size;
+// Whether a block of which no entry is whole goes on behind its header as blocks do.
+bool BeginsLikeAnEntry(const std::vector<uint8_t>& block, uint32_t valid) {
+  if (block.size() < format::kBlockHeaderBytes + format::kEntryPrefixBytes) return true;
+  const uint32_t length = format::Load<uint32_t>(block.data() + format::kBlockHeaderBytes);
+  return length != 0 && uint64_t{length} + format::kEntryPrefixBytes <= valid;
+}
+
+// Makes the entries of a block that had none, a trailer: the block is sound then.
+void AddTrailer(std::vector<uint8_t>* block, const format::WholeEntries& whole,
+                format::Trailer trailer) {
+  const size_t extent = format::BlockExtent(whole.bytes);
+  if (block->size() < extent) block->resize(extent);
+  const uint32_t crc = format::Crc32c(block->data(), format::kBlockHeaderBytes + whole.bytes);
+  trailer.entries = static_cast<uint32_t>(whole.entries);
+  format::BuildTail(block->data(), 0, extent, whole.bytes, trailer, crc);
+}
+
+// Cuts a torn block to the entries that are whole and zeroes what is behind them; all of it, if
+// none is: left as it is, the block would swallow those that are appended behind it. Makes a sound
+// block of it if `identity` is not null.
+IoStatus MendTornBlock(io::File* file, const TornBlock& torn, uint64_t size,
+                       const format::Trailer* identity) {
+  std::vector<uint8_t> block(size - torn.at);
+  int error = ReadFully(file, block.data(), block.size(), torn.at);
+  if (error != 0) return {error, "pread"};
+  const format::WholeEntries whole = format::FindWholeEntries(
+      block.data() + format::kBlockHeaderBytes, block.size() - format::kBlockHeaderBytes);
+  if (whole.bytes == 0 && !BeginsLikeAnEntry(block, torn.header.valid)) {
+    return {};  // foreign bytes that happen to look like a header
+  }
+  const size_t data_end = format::kBlockHeaderBytes + whole.bytes;
+  uint8_t header[format::kBlockHeaderBytes] = {};
+  std::fill(block.begin() + static_cast<ptrdiff_t>(data_end), block.end(), uint8_t{0});
+  if (whole.bytes != 0) {
+    format::EncodeHeader(header, {torn.header.capacity, static_cast<uint32_t>(whole.bytes)});
+    std::memcpy(block.data(), header, sizeof header);
+    if (identity != nullptr) AddTrailer(&block, whole, *identity);
+  }
+  // The header last: until then the block is torn, and is mended again.
+  const size_t there = size - torn.at;
+  error = OverwriteFully(file, block.data() + data_end, there - data_end, torn.at + data_end);
+  if (error != 0) return {error, "pwrite"};
+  uint64_t end = size;
+  const IoStatus status = AppendFully(file, block.data() + there, block.size() - there, &end);
+  if (!status.ok()) return status;
+  return ShortenBlock(file, torn.at, torn.header, whole.bytes);
+}
+
+}  // namespace
+
+IoStatus ShortenBlock(io::File* file, uint64_t at, const format::BlockHeader& header,
+                      size_t valid) {
+  uint8_t shorter[format::kBlockHeaderBytes] = {};
+  if (valid != 0) format::EncodeHeader(shorter, {header.capacity, static_cast<uint32_t>(valid)});
+  const int error = OverwriteFully(file, shorter, sizeof shorter, at);
+  return {error, "pwrite"};
+}
+
+IoStatus FindTornBlock(io::File* file, uint64_t from, uint64_t size, bool* found, TornBlock* torn) {
+  *found = false;
   HeaderReader headers(file, size);
+  uint64_t at = from;
   while (at + format::kBlockHeaderBytes <= size) {
     format::BlockHeader header;
     const int error = headers.Read(at, &header);
-    if (error != 0) return error;
+    if (error != 0) return {error, "pread"};
     // Memory comes in whole sectors, which text that looks like a header does not: no block has
     // such a capacity.
     const bool foreign =
@@ -105,42 +163,14 @@ int FindTornBlock(io::File* file, uint64_t at, uint64_t size, uint64_t* torn_at,
     }
     const uint64_t next = at + format::Stride(header.valid);
     if (next > size) {
-      *torn_at = at;
-      *torn = header;
-      return 0;
+      *found = true;
+      *torn = {at, header};
+      return {};
     }
     at = next;
   }
-  return 0;
+  return {};
 }
-
-// Whether bytes of which no entry is whole begin as the entries of a block do.
-bool BeginsLikeAnEntry(const std::vector<uint8_t>& bytes, uint32_t valid) {
-  if (bytes.size() < format::kEntryPrefixBytes) return true;
-  const uint32_t length = format::Load<uint32_t>(bytes.data());
-  return length != 0 && uint64_t{length} + format::kEntryPrefixBytes <= valid;
-}
-
-// Cuts the block at `at` to the entries that are whole and zeroes what is behind them; all of it,
-// if none is: left as it is, the block would swallow those that are appended behind it.
-int MendTornBlock(io::File* file, uint64_t at, format::BlockHeader torn, uint64_t size) {
-  std::vector<uint8_t> bytes(size - at - format::kBlockHeaderBytes);
-  int error = ReadFully(file, bytes.data(), bytes.size(), at + format::kBlockHeaderBytes);
-  if (error != 0) return error;
-  const size_t whole = format::FindWholeEntries(bytes.data(), bytes.size()).bytes;
-  uint8_t header[format::kBlockHeaderBytes] = {};
-  if (whole != 0) {
-    format::EncodeHeader(header, {torn.capacity, static_cast<uint32_t>(whole)});
-  } else if (!BeginsLikeAnEntry(bytes, torn.valid)) {
-    return 0;  // foreign bytes that happen to look like a header
-  }
-  std::fill(bytes.begin() + static_cast<ptrdiff_t>(whole), bytes.end(), uint8_t{0});
-  // The header last: until then the block is torn, and is mended again.
-  error = WriteFully(file, bytes.data() + whole, bytes.size() - whole, at + sizeof header + whole);
-  return error != 0 ? error : WriteFully(file, header, sizeof header, at);
-}
-
-}  // namespace
 
 int ReadFully(io::File* file, void* to, size_t size, uint64_t offset) {
   auto* at = static_cast<uint8_t*>(to);
@@ -155,24 +185,38 @@ int ReadFully(io::File* file, void* to, size_t size, uint64_t offset) {
   return 0;
 }
 
-IoStatus PrepareAppend(io::File* file, uint64_t* end, uint64_t from) {
+IoStatus AppendFully(io::File* file, const void* from, size_t size, uint64_t* end) {
+  auto* at = static_cast<uint8_t*>(const_cast<void*>(from));
+  while (size > 0) {
+    const iovec part{at, size};
+    const ssize_t put = file->AppendBuffered(&part, 1, end);
+    if (put == -EINTR) continue;
+    if (put <= 0) return {put < 0 ? static_cast<int>(-put) : ENOSPC, "write"};
+    at += put;
+    size -= static_cast<size_t>(put);
+  }
+  return {};
+}
+
+IoStatus PrepareAppend(io::File* file, uint64_t* end, uint64_t from,
+                       const format::Trailer* identity) {
   io::FileInfo info;
-  const int stat_result = file->Stat(&info);
-  if (stat_result != 0) return {-stat_result, "fstat"};
-  *end = format::AlignUp(info.size, file->alignment());
+  int error = file->Stat(&info);
+  if (error != 0) return {-error, "fstat"};
+  *end = info.size;
   if (info.size == 0) return {};
   if (!SoundBlockEndsAt(file, EndWithoutFill(file, info.size))) {
-    uint64_t torn_at = info.size;
-    format::BlockHeader torn;
-    int error = FindTornBlock(file, from, info.size, &torn_at, &torn);
-    if (error != 0) return {error, "pread"};
-    if (torn_at != info.size) error = MendTornBlock(file, torn_at, torn, info.size);
-    if (error != 0) return {error, "pwrite"};
+    bool found = false;
+    TornBlock torn;
+    IoStatus status = FindTornBlock(file, from, info.size, &found, &torn);
+    if (status.ok() && found) status = MendTornBlock(file, torn, info.size, identity);
+    if (!status.ok()) return status;
   }
-  const std::vector<uint8_t> fill(*end - info.size);
-  const int error = WriteFully(file, fill.data(), fill.size(), info.size);
-  if (error != 0) return {error, "pwrite"};
-  return {};
+  error = file->Stat(&info);
+  if (error != 0) return {-error, "fstat"};
+  *end = info.size;
+  const std::vector<uint8_t> fill(format::AlignUp(*end, file->alignment()) - *end);
+  return AppendFully(file, fill.data(), fill.size(), end);
 }
 
 IoStatus PrepareText(io::File* file, uint64_t* end) {
@@ -182,34 +226,9 @@ IoStatus PrepareText(io::File* file, uint64_t* end) {
   *end = info.size;
   if (info.size == 0) return {};
   uint8_t last = 0;
-  int error = ReadFully(file, &last, 1, info.size - 1);
+  const int error = ReadFully(file, &last, 1, info.size - 1);
   if (error != 0) return {error, "pread"};
-  if (last == '\n') return {};
-  static constexpr uint8_t kNewline = '\n';
-  error = WriteFully(file, &kNewline, 1, info.size);
-  if (error != 0) return {error, "pwrite"};
-  *end = info.size + 1;
-  return {};
-}
-
-bool FindZeroes(io::File* file, uint64_t end, uint64_t* begin) {
-  // Text has no zeroes: up to the cut there are none, from there on nothing else.
-  uint64_t text = 0;
-  uint64_t zeroes = end;
-  while (text < zeroes) {
-    const uint64_t middle = text + (zeroes - text) / 2;
-    uint8_t byte = 0;
-    if (ReadFully(file, &byte, 1, middle) != 0) return false;
-    if (byte == 0) {
-      zeroes = middle;
-    } else {
-      text = middle + 1;
-    }
-  }
-  std::vector<uint8_t> found(std::min<uint64_t>(end - zeroes, kPageBytes));
-  if (found.empty() || ReadFully(file, found.data(), found.size(), zeroes) != 0) return false;
-  *begin = zeroes;
-  return std::all_of(found.begin(), found.end(), [](uint8_t byte) { return byte == 0; });
+  return last == '\n' ? IoStatus{} : AppendFully(file, "\n", 1, end);
 }
 
 }  // namespace shardlog::engine

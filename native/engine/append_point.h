@@ -3,7 +3,8 @@
 
 #include <cstdint>
 
-#include "engine/block_writer.h"
+#include "engine/io_status.h"
+#include "format/block.h"
 #include "io/file.h"
 
 namespace shardlog::engine {
@@ -12,18 +13,31 @@ namespace shardlog::engine {
 int ReadFully(io::File* file, void* to, size_t size, uint64_t offset);
 
 // Finds the end of the log's last block and makes the file ready for appending there: a torn last
-// block is cut to its whole entries (so that readers do not take the next block for the rest of
-// it), and the file is filled with zeroes up to a multiple of its alignment. Foreign bytes are left
-// as they are. On success *end is that offset, the file's size.
-// `from` is an offset at which a block begins, or would: what lies before it is known to be whole.
-IoStatus PrepareAppend(io::File* file, uint64_t* end, uint64_t from = 0);
+// block is cut to its whole entries in place (so that readers do not take the next block for the
+// rest of it), and the file is filled with zeroes up to a multiple of its alignment. The file never
+// gets shorter, and foreign bytes are left as they are. On success *end is that offset, the file's
+// size. `from` is an offset at which a block begins, or would: what lies before it is known to be
+// whole. A torn block that is cut gets the trailer `identity`, if it is known whose it is.
+IoStatus PrepareAppend(io::File* file, uint64_t* end, uint64_t from = 0,
+                       const format::Trailer* identity = nullptr);
+
+// The block at the end of the file that claims more bytes than the file has. False if there is
+// none.
+struct TornBlock {
+  uint64_t at = 0;
+  format::BlockHeader header;
+};
+IoStatus FindTornBlock(io::File* file, uint64_t from, uint64_t size, bool* found, TornBlock* torn);
+
+// Cuts a block that is torn, or in which somebody else's bytes lie, to its first `valid` bytes of
+// entries by its header alone; to none: it becomes fill.
+IoStatus ShortenBlock(io::File* file, uint64_t at, const format::BlockHeader& header, size_t valid);
 
 // The same for a file of text: ends a line that is not ended, so that ours begin on lines of their
 // own. *end is the file's size.
 IoStatus PrepareText(io::File* file, uint64_t* end);
 
-// Where the zeroes begin that lie before `end`, in a file of text: what somebody left who cut it.
-// False if there are none, or nothing but them says that it was cut there.
-bool FindZeroes(io::File* file, uint64_t end, uint64_t* begin);
+// Appends all of the bytes through the page cache. *end: behind them.
+IoStatus AppendFully(io::File* file, const void* from, size_t size, uint64_t* end);
 
 }  // namespace shardlog::engine

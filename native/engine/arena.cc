@@ -53,7 +53,7 @@ Geometry CheckHeader(const ArenaHeader& header, uint64_t file_bytes, const std::
   if (header.magic != kArenaMagic) {
     throw Error("ERR_SHARDLOG_ARENA_CORRUPT", path + " is not an arena", 0, "", path);
   }
-  if (header.version != kArenaVersion) {
+  if (header.version < kOldestArenaVersion || header.version > kArenaVersion) {
     throw Error("ERR_SHARDLOG_ARENA_VERSION",
                 path + " was written by arena version " + std::to_string(header.version) +
                     ", this is version " + std::to_string(kArenaVersion) +

@@ -12,18 +12,37 @@
 namespace shardlog::engine {
 
 inline constexpr uint64_t kArenaMagic = 0x414E4552414C4853;  // "SHLARENA"
-inline constexpr uint32_t kArenaVersion = 1;
+inline constexpr uint32_t kArenaVersion = 2;
+// Version 1 has no journal states, and the journal tells where a generation was being written to.
+inline constexpr uint32_t kOldestArenaVersion = 1;
 inline constexpr size_t kArenaHeaderCrcBytes = 56;  // the fields that never change
 inline constexpr uint64_t kNoGeneration = UINT64_MAX;
 inline constexpr size_t kMaxArenaPathBytes = 3072;
 
-// What the flusher was writing, so that recovery writes the same blocks to the same place.
+// What is in the log of which generation, and how long the log is with it: exactly, at any moment.
+// The flusher fills in the state that is not current, then makes it so.
+struct JournalState {
+  uint64_t generation;  // all generations below it are in the log
+  uint64_t done;        // and of it: bytes of lines (text), lines (blocks of records); else 0
+  uint64_t blocks;      // and so many blocks
+  uint64_t sequence;    // trailer sequence of the next block
+  uint64_t end;         // file offset behind that
+  uint32_t tail_bytes;  // so many bytes before `end`
+  uint32_t tail_crc;    // have this CRC-32C
+  uint32_t crc;         // CRC-32C of the fields above
+  uint32_t spare;
+};
+static_assert(sizeof(JournalState) == 56);
+inline constexpr size_t kJournalStateCrcBytes = 48;
+
+// Where the generation is that the flusher is writing, for readers of a living log.
 struct Journal {
   std::atomic<uint64_t> generation;  // kNoGeneration: none; set last
   uint64_t base;                     // file offset of its first block
   uint64_t sequence;                 // trailer sequence of its first block
   uint64_t sealed_time;              // ns
-  uint64_t limit;                    // file offset behind its last block
+  uint64_t limit;                    // version 1 only: file offset behind its last block
+  std::atomic<uint64_t> current;     // 0: no state yet; else 1 + the index of the current one
 };
 
 struct ArenaHeader {
@@ -56,7 +75,11 @@ struct ArenaHeader {
   alignas(64) std::atomic<uint64_t> written;
   uint64_t next_sequence;  // of the first block of generation `written`
   alignas(64) SegmentSlot null_slot;
-  alignas(64) uint8_t spare_before_path[448];
+  alignas(64) uint8_t spare_before_states[64];
+  struct alignas(64) {
+    JournalState state;
+  } states[2];
+  alignas(64) uint8_t spare_before_path[256];
   char path[kMaxArenaPathBytes];
 };
 // offsetof of a type with aligned atomics is conditionally supported; every compiler we build with
@@ -75,6 +98,7 @@ static_assert(offsetof(ArenaHeader, recycled) == 320);
 static_assert(offsetof(ArenaHeader, journal) == 384);
 static_assert(offsetof(ArenaHeader, written) == 448);
 static_assert(offsetof(ArenaHeader, null_slot) == 512);
+static_assert(offsetof(ArenaHeader, states) == 640);
 static_assert(offsetof(ArenaHeader, path) == 1024);
 static_assert(offsetof(SegmentSlot, claimed_time) == 8);
 static_assert(offsetof(SegmentSlot, span) == 24);

@@ -12,10 +12,16 @@ constexpr size_t kKeptBytes = size_t{4} << 20;
 
 }  // namespace
 
-IoStatus BlockLines::Start(io::File* file, uint64_t base, const BlockContext& context) {
-  writer_.Start(file, base);
+BlockLines::BlockLines(Overlap overlap)
+    : writer_(overlap, PieceWriter::Unit::kBlocks,
+              [this](const PieceWriter& pieces, uint64_t lines) { OnLanded(pieces, lines); }) {}
+
+IoStatus BlockLines::Start(LogFile* log, const BlockContext& context, WriteProgress* progress) {
+  writer_.Start(log, progress->torn());
   context_ = context;
-  blocks_ = 0;
+  progress_ = progress;
+  alignment_ = log->alignment();
+  blocks_ = progress->blocks();
   Open();
   return {};
 }
@@ -28,7 +34,7 @@ void BlockLines::Open() {
 
 IoStatus BlockLines::Append(const record::LineBuffer& chunk) {
   const auto end = [&] {
-    return format::AlignUp(format::BlockExtent(valid_ + chunk.size()), writer_.alignment());
+    return format::AlignUp(format::BlockExtent(valid_ + chunk.size()), alignment_);
   };
   if (entries_ != 0 && end() > kWriteBytes) {
     const IoStatus status = Put();
@@ -61,9 +67,9 @@ IoStatus BlockLines::Put() {
   trailer.generation = static_cast<uint32_t>(context_.generation);
   trailer.segment = static_cast<uint32_t>(blocks_);
   const uint32_t header_crc = format::Crc32c(block, format::kBlockHeaderBytes);
-  const size_t end = format::AlignUp(format::BlockExtent(valid_), writer_.alignment());
+  const size_t end = format::AlignUp(format::BlockExtent(valid_), alignment_);
   format::BuildTail(block, 0, end, valid_, trailer, format::JoinCrc32c(header_crc, crc_, valid_));
-  const IoStatus status = writer_.Put(block, end);
+  const IoStatus status = writer_.Put(block, end, entries_);
   if (status.ok()) blocks_++;
   return status;
 }
@@ -75,6 +81,19 @@ IoStatus BlockLines::Finish() {
   if (!status.ok()) return status;
   for (AlignedMemory& memory : memory_) memory.Trim(kKeptBytes);
   return {};
+}
+
+void BlockLines::OnLanded(const PieceWriter& pieces, uint64_t lines) {
+  const uint64_t blocks = pieces.whole_blocks();
+  if (blocks != 0) {
+    BlockTotals& totals = progress_->totals();
+    const uint32_t valid = format::DecodeHeader(pieces.data()).valid;
+    totals.entries += lines;
+    totals.bytes += pieces.whole();
+    totals.payload += valid - lines * format::kEntryPrefixBytes;
+    totals.blocks++;
+  }
+  progress_->Advance(pieces.log(), blocks != 0 ? lines : 0, blocks, pieces.torn());
 }
 
 }  // namespace shardlog::engine

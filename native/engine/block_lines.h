@@ -12,26 +12,27 @@ namespace shardlog::engine {
 
 class BlockLines final : public LineFile {
  public:
-  explicit BlockLines(Overlap overlap) : writer_(overlap) {}
+  explicit BlockLines(Overlap overlap);
 
-  IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) override;
+  IoStatus Start(LogFile* log, const BlockContext& context, WriteProgress* progress) override;
   IoStatus Append(const record::LineBuffer& chunk) override;
   IoStatus Finish() override;
   void Abandon() override { writer_.Wait(); }
   void EndThread() override { writer_.EndThread(); }
-  uint64_t blocks() const override { return blocks_; }
-  uint64_t end() const override { return writer_.offset(); }
   record::Framing framing() const override { return record::Framing::kEntries; }
-  size_t preamble() const override { return format::kBlockHeaderBytes; }
+  Counts counts() const override { return Counts::kLines; }
 
  private:
   AlignedMemory& memory() { return memory_[turn_]; }
   void Open();
   IoStatus Put();
+  void OnLanded(const PieceWriter& pieces, uint64_t lines);
 
   OverlappedWriter writer_;
   BlockContext context_;
-  uint64_t blocks_ = 0;
+  WriteProgress* progress_ = nullptr;
+  size_t alignment_ = 0;
+  uint64_t blocks_ = 0;  // of the generation, written or put
   // One is filled while the other is written.
   std::array<AlignedMemory, 2> memory_;
   size_t turn_ = 0;

@@ -25,95 +25,36 @@ uint64_t MemoryBytes(const SealedSegment& segment, const Geometry& geometry) {
 
 }  // namespace
 
-BlockWriter::BlockWriter(const Geometry& geometry) : geometry_(geometry) {
+BlockWriter::BlockWriter(const Geometry& geometry)
+    : geometry_(geometry), pieces_(PieceWriter::Unit::kBlocks) {
   scratch_.Reserve(kScratchBytes, 0);
 }
 
-uint64_t BlockWriter::MostBytes(const std::vector<SealedSegment>& segments,
-                                size_t alignment) const {
-  uint64_t bytes = 0;
-  for (const SealedSegment& segment : segments) {
-    bytes += format::AlignUp(format::BlockExtent(segment.valid), alignment);
-  }
-  return bytes;
-}
-
-IoStatus BlockWriter::Write(io::File* file, uint64_t base, const BlockContext& context,
-                            const std::vector<SealedSegment>& segments, BlockTotals* totals) {
-  pieces_.Start(file, base);
+IoStatus BlockWriter::Write(LogFile* log, const BlockContext& context,
+                            const std::vector<SealedSegment>& segments, WriteProgress* progress,
+                            LinesInLog*) {
+  progress->totals().entries_of_shard.resize(geometry_.num_shards);
+  pieces_.Start(log, progress->torn());
+  blocks_.clear();
   scratch_used_ = 0;
-  BlockTotals sum;
-  sum.entries_of_shard.resize(geometry_.num_shards);
+  const uint64_t done = context.generation + 1;
   for (const SealedSegment& segment : segments) {
-    Add(segment, context, &sum);
+    if (segment.slot->in_log == done) continue;
+    Add(segment, context, log->alignment(), progress);
     if (!BatchIsFull()) continue;
-    const IoStatus status = WriteBatch();
-    if (status.ok()) continue;
-    *totals = CountWhole(base, segments);
-    return status;
+    const IoStatus status = WriteBatch(context.generation, progress);
+    if (!status.ok()) return status;
   }
-  const IoStatus status = WriteBatch();
-  if (!status.ok()) {
-    *totals = CountWhole(base, segments);
-    return status;
-  }
-  sum.bytes = pieces_.offset() - base;
-  *totals = std::move(sum);
-  return {};
+  return WriteBatch(context.generation, progress);
 }
 
-// After a failure: the blocks that end before the offset which the file has got to.
-BlockTotals BlockWriter::CountWhole(uint64_t base,
-                                    const std::vector<SealedSegment>& segments) const {
-  BlockTotals sum;
-  sum.entries_of_shard.resize(geometry_.num_shards);
-  for (const SealedSegment& segment : segments) {
-    const auto [valid, entries] = WholeOf(segment);
-    if (valid == 0) continue;
-    const uint64_t bytes = format::AlignUp(format::BlockExtent(valid), pieces_.alignment());
-    if (base + sum.bytes + bytes > pieces_.offset()) break;
-    sum.bytes += bytes;
-    sum.payload += valid - entries * format::kEntryPrefixBytes;
-    sum.entries += entries;
-    sum.entries_of_shard[segment.shard] += entries;
-    sum.blocks++;
-  }
-  return sum;
-}
-
-bool BlockWriter::MayHaveWritten(const uint8_t* there, size_t size,
-                                 const std::vector<SealedSegment>& segments) {
-  for (const SealedSegment& segment : segments) {
-    const format::BlockHeader header = HeaderOf(segment);
-    if (header.valid == 0) continue;  // not written
-    uint8_t ours[format::kBlockHeaderBytes];
-    format::EncodeHeader(ours, header);
-    return std::memcmp(there, ours, std::min(size, sizeof ours)) == 0;
-  }
-  return false;
-}
-
-// The header of the segment's block; valid is 0 if there is nothing whole in it, and no block.
-format::BlockHeader BlockWriter::HeaderOf(const SealedSegment& segment) const {
-  return {static_cast<uint32_t>(MemoryBytes(segment, geometry_)),
-          static_cast<uint32_t>(WholeOf(segment).bytes)};
-}
-
-void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
-                      BlockTotals* totals) {
-  const auto [valid, entries] = WholeOf(segment);
-  if (valid != segment.valid) totals->damaged++;
-  if (valid == 0) return;
+format::Trailer BlockWriter::TrailerOf(const SealedSegment& segment, const BlockContext& context,
+                                       uint64_t sequence, uint64_t entries) const {
   const SegmentSlot& slot = *segment.slot;
-  const uint64_t memory_bytes = MemoryBytes(segment, geometry_);
-  format::EncodeHeader(segment.data,
-                       {static_cast<uint32_t>(memory_bytes), static_cast<uint32_t>(valid)});
-  const uint32_t crc = format::Crc32c(segment.data, format::kBlockHeaderBytes + valid);
-
   format::Trailer trailer;
   trailer.flags = context.flags;
   trailer.stream = context.stream;
-  trailer.sequence = context.sequence + totals->blocks;
+  trailer.sequence = sequence;
   trailer.first_time = slot.claimed_time;
   trailer.last_time =
       segment.leased || slot.released_time == 0 ? context.sealed_time : slot.released_time;
@@ -121,25 +62,54 @@ void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context,
   trailer.generation = static_cast<uint32_t>(context.generation);
   trailer.segment = segment.shard * geometry_.segments_per_shard + segment.segment;
   trailer.producer = slot.producer;
+  return trailer;
+}
 
-  const uint64_t end = format::AlignUp(format::BlockExtent(valid), pieces_.alignment());
+void BlockWriter::Add(const SealedSegment& segment, const BlockContext& context, size_t alignment,
+                      WriteProgress* progress) {
+  const auto [valid, entries] = WholeOf(segment);
+  if (valid != segment.valid) progress->totals().damaged++;
+  if (valid == 0) return;
+  const uint64_t memory_bytes = MemoryBytes(segment, geometry_);
+  format::EncodeHeader(segment.data,
+                       {static_cast<uint32_t>(memory_bytes), static_cast<uint32_t>(valid)});
+  const uint32_t crc = format::Crc32c(segment.data, format::kBlockHeaderBytes + valid);
+  const uint64_t sequence = context.sequence + progress->blocks() + blocks_.size();
+  const format::Trailer trailer = TrailerOf(segment, context, sequence, entries);
+
+  const uint64_t end = format::AlignUp(format::BlockExtent(valid), alignment);
   if (!segment.leased && end <= memory_bytes) {
     format::BuildTail(segment.data, 0, end, valid, trailer, crc);
     pieces_.Add(segment.data, end);
   } else {
     // The lessee may be copying an entry behind ours: what it touches must not reach the disk.
-    const uint64_t tail_start =
-        format::AlignDown(format::kBlockHeaderBytes + valid, pieces_.alignment());
+    const uint64_t tail_start = format::AlignDown(format::kBlockHeaderBytes + valid, alignment);
     uint8_t* tail = TakeScratch(end - tail_start);
     std::memcpy(tail, segment.data + tail_start, format::kBlockHeaderBytes + valid - tail_start);
     format::BuildTail(tail, tail_start, end, valid, trailer, crc);
     if (tail_start > 0) pieces_.Add(segment.data, tail_start);
     pieces_.Add(tail, end - tail_start);
   }
-  totals->payload += valid - entries * format::kEntryPrefixBytes;
-  totals->entries += entries;
-  totals->entries_of_shard[segment.shard] += entries;
-  totals->blocks++;
+  pieces_.EndBlock();
+  const uint64_t payload = valid - entries * format::kEntryPrefixBytes;
+  blocks_.push_back({segment.slot, segment.shard, end, payload, entries});
+}
+
+std::vector<uint8_t> BlockWriter::BlockOf(const SealedSegment& segment, size_t skipped,
+                                          const BlockContext& context, uint64_t sequence,
+                                          size_t alignment) const {
+  const uint8_t* const from = segment.data + format::kBlockHeaderBytes + skipped;
+  const auto [valid, entries] = format::FindWholeEntries(from, segment.valid - skipped);
+  if (valid == 0) return {};
+  std::vector<uint8_t> block(format::AlignUp(format::BlockExtent(valid), alignment));
+  const uint64_t memory_bytes = MemoryBytes(segment, geometry_);
+  format::EncodeHeader(block.data(),
+                       {static_cast<uint32_t>(memory_bytes), static_cast<uint32_t>(valid)});
+  std::memcpy(block.data() + format::kBlockHeaderBytes, from, valid);
+  const uint32_t crc = format::Crc32c(block.data(), format::kBlockHeaderBytes + valid);
+  format::BuildTail(block.data(), 0, block.size(), valid,
+                    TrailerOf(segment, context, sequence, entries), crc);
+  return block;
 }
 
 uint8_t* BlockWriter::TakeScratch(size_t bytes) {
@@ -152,8 +122,21 @@ bool BlockWriter::BatchIsFull() const {
   return pieces_.IsFull() || scratch_used_ + kLargestTail > kScratchBytes;
 }
 
-IoStatus BlockWriter::WriteBatch() {
+// What has come into the log is marked in the arena before the journal says so.
+IoStatus BlockWriter::WriteBatch(uint64_t generation, WriteProgress* progress) {
   const IoStatus status = pieces_.Write();
+  BlockTotals& totals = progress->totals();
+  for (size_t i = 0; i < pieces_.whole_blocks(); i++) {
+    const Block& block = blocks_[i];
+    block.slot->in_log = generation + 1;
+    totals.bytes += block.bytes;
+    totals.payload += block.payload;
+    totals.entries += block.entries;
+    totals.entries_of_shard[block.shard] += block.entries;
+    totals.blocks++;
+  }
+  progress->Advance(pieces_.log(), 0, pieces_.whole_blocks(), pieces_.torn());
+  blocks_.clear();
   if (status.ok()) scratch_used_ = 0;
   return status;
 }

@@ -10,7 +10,6 @@
 #include "engine/aligned_memory.h"
 #include "engine/set_writer.h"
 #include "format/block.h"
-#include "io/file.h"
 
 namespace shardlog::engine {
 
@@ -18,24 +17,40 @@ class BlockWriter final : public SetWriter {
  public:
   explicit BlockWriter(const Geometry& geometry);
 
-  uint64_t MostBytes(const std::vector<SealedSegment>& segments, size_t alignment) const override;
-  IoStatus Write(io::File* file, uint64_t base, const BlockContext& context,
-                 const std::vector<SealedSegment>& segments, BlockTotals* totals) override;
-  bool MayHaveWritten(const uint8_t* there, size_t size,
-                      const std::vector<SealedSegment>& segments) override;
+  // Segments that are in the log already (SegmentSlot::in_log) are passed over.
+  IoStatus Write(LogFile* log, const BlockContext& context,
+                 const std::vector<SealedSegment>& segments, WriteProgress* progress,
+                 LinesInLog* in_log) override;
+
+  // The whole block of a segment that nobody leases, as Write appends it, but for the entries in
+  // its first `skipped` bytes; empty if there is nothing whole behind them.
+  std::vector<uint8_t> BlockOf(const SealedSegment& segment, size_t skipped,
+                               const BlockContext& context, uint64_t sequence,
+                               size_t alignment) const;
 
  private:
-  BlockTotals CountWhole(uint64_t base, const std::vector<SealedSegment>& segments) const;
-  format::BlockHeader HeaderOf(const SealedSegment& segment) const;
-  void Add(const SealedSegment& segment, const BlockContext& context, BlockTotals* totals);
+  // A block of the batch.
+  struct Block {
+    SegmentSlot* slot;
+    uint32_t shard;
+    uint64_t bytes;
+    uint64_t payload;
+    uint64_t entries;
+  };
+
+  void Add(const SealedSegment& segment, const BlockContext& context, size_t alignment,
+           WriteProgress* progress);
+  format::Trailer TrailerOf(const SealedSegment& segment, const BlockContext& context,
+                            uint64_t sequence, uint64_t entries) const;
   uint8_t* TakeScratch(size_t bytes);
   bool BatchIsFull() const;
-  IoStatus WriteBatch();
+  IoStatus WriteBatch(uint64_t generation, WriteProgress* progress);
 
   const Geometry geometry_;
   AlignedMemory scratch_;  // tails of blocks whose segment is leased
   size_t scratch_used_ = 0;
   PieceWriter pieces_;
+  std::vector<Block> blocks_;  // of the batch
 };
 
 }  // namespace shardlog::engine

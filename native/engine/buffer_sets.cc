@@ -15,7 +15,10 @@ constexpr long kLargeEntryPollNs = 50'000;
 }  // namespace
 
 BufferSets::BufferSets(std::shared_ptr<Arena> arena)
-    : arena_(std::move(arena)), header_(arena_->header()), pages_(*arena_) {}
+    : arena_(std::move(arena)),
+      header_(arena_->header()),
+      pages_(*arena_),
+      spills_(std::make_unique<Spills>(*arena_)) {}
 
 bool BufferSets::TrySwap(uint64_t generation) {
   if (recycled() != generation) return active() != generation;
@@ -222,7 +225,7 @@ std::vector<SealedSegment> BufferSets::Seal(uint64_t generation, uint64_t patien
       if (!state.has_entries()) continue;
       sealed.push_back({&slot, arena_->segment(generation, shard.index, i), shard.index, i,
                         state.offset() - static_cast<uint32_t>(format::kBlockHeaderBytes),
-                        slot.Lessee() != 0});
+                        slot.Lessee() != 0, spills_.get()});
     }
   }
   return sealed;
@@ -241,6 +244,7 @@ void BufferSets::AwaitLargeEntry(const SegmentSlot& slot, uint64_t deadline_ns) 
 void BufferSets::MarkWritten(uint64_t generation) {
   // [MM written-store] release: the blocks are on the device before recovery may skip them.
   header_.written.store(generation + 1, std::memory_order_release);
+  spills_->Remove(generation);
 }
 
 void BufferSets::Recycle(uint64_t generation) {

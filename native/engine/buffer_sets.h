@@ -8,6 +8,7 @@
 
 #include "engine/arena.h"
 #include "engine/pages_ahead.h"
+#include "engine/spills.h"
 
 namespace shardlog::engine {
 
@@ -40,6 +41,7 @@ struct SealedSegment {
   uint32_t segment;  // in the shard
   uint32_t valid;    // bytes of entries
   bool leased;       // its lessee may still scribble behind the entries
+  const Spills* spills = nullptr;  // what its records may refer to
 };
 
 class BufferSets {
@@ -50,6 +52,9 @@ class BufferSets {
   Arena& arena() const { return *arena_; }
   const std::shared_ptr<Arena>& shared_arena() const { return arena_; }
   PagesAhead& pages() { return pages_; }
+
+  // What is too large for the arena.
+  Spills& spills() const { return *spills_; }
 
   // [MM active-read] acquire: pairs with swap.
   uint64_t active() const { return header_.active.load(std::memory_order_acquire); }
@@ -102,7 +107,7 @@ class BufferSets {
   // large entries that are being copied. Returns its blocks in file order.
   std::vector<SealedSegment> Seal(uint64_t generation, uint64_t patience_ns);
 
-  // The generation is on the device.
+  // The generation is on the device; its spills are of no more use.
   void MarkWritten(uint64_t generation);
 
   // Makes a written generation's set free for generation + 2.
@@ -122,6 +127,7 @@ class BufferSets {
   std::shared_ptr<Arena> arena_;
   ArenaHeader& header_;
   PagesAhead pages_;
+  const std::unique_ptr<Spills> spills_;
 };
 
 }  // namespace shardlog::engine

@@ -38,6 +38,8 @@ struct Config {
   uint64_t flush_interval_ns = 10'000 * kNsPerMs;  // 0: no timer
   uint64_t flush_timeout_ns = 10 * kNsPerMs;
   uint64_t block_timeout_ns = 1'000 * kNsPerMs;  // UINT64_MAX: for ever
+  // Of a descriptor: how long its end may take.
+  uint64_t exit_timeout_ns = UINT64_MAX;
   bool use_mmap = false;
   CrashSafe crash_safe = CrashSafe::kFile;
   OnFull on_full = OnFull::kDrop;

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "engine/closing_write.h"
 #include "platform/background_thread.h"
 #include "platform/clock.h"
+#include "platform/futex.h"
+#include "platform/standard_error.h"
 
 namespace shardlog::engine {
 namespace {
@@ -21,10 +24,12 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
     : sets_(std::move(sets)),
       signals_(std::move(signals)),
       flush_interval_ns_(config.flush_interval_ns),
+      name_(config.path),
       outlet_(
-          std::make_shared<GenerationWriter>(sets_, std::move(file), config, &stats_, &problems_)),
+          std::make_unique<GenerationWriter>(sets_, std::move(file), config, &stats_, &problems_)),
       watch_(sets_.get(), &problems_) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
+  signals_->problems = &problems_;
 }
 
 // The sets of a descriptor are emptied so often that most programs never get beyond the first few
@@ -34,11 +39,14 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
     : sets_(std::move(sets)),
       signals_(std::move(signals)),
       flush_interval_ns_(config.flush_interval_ns),
+      name_(config.path),
       outlet_(
-          std::make_shared<StreamWriter>(sets_, std::move(stream), config, &stats_, &problems_)),
+          std::make_unique<StreamWriter>(sets_, std::move(stream), config, &stats_, &problems_)),
       watch_(sets_.get(), &problems_) {
   sets_->pages().Stop();
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
+  signals_->problems = &problems_;
+  outlet_->set_before_wait([this] { return SettleImpatient(); });
 }
 
 Flusher::~Flusher() { Stop(); }
@@ -47,13 +55,8 @@ void Flusher::Start() {
   thread_ = platform::StartBackgroundThread("shardlog-flush", [this] { Run(); });
 }
 
-IoStatus Flusher::Flush() {
-  const std::shared_ptr<Outlet> outlet = this->outlet();
-  // [MM event-wait] acquire: pairs with the end of the flusher; the arena's words may be gone.
-  if (ended_.load(std::memory_order_acquire) || outlet == nullptr) {
-    const std::lock_guard<std::mutex> lock(end_mutex_);
-    return end_status_;
-  }
+// Asks for everything accepted so far to be written.
+Flusher::Wanted Flusher::Want() {
   const uint64_t since_ns = platform::MonotonicNs();
   const uint64_t generation = sets_->active();
   const uint64_t target = sets_->HasEntries(generation) ? generation + 1 : generation;
@@ -65,27 +68,88 @@ IoStatus Flusher::Flush() {
   while (seen < target &&
          !requested_.compare_exchange_weak(seen, target, std::memory_order_acq_rel)) {
   }
-  if (sets_->written() < target) signals_->work.Signal();
+  return {target, failed_before, since_ns, nullptr};
+}
+
+bool Flusher::IsSettled(const Wanted& wanted, IoStatus* status) {
+  *status = {};
+  // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there, and the
+  // arena's words may be gone.
+  if (ended_.load(std::memory_order_acquire)) {
+    const std::lock_guard<std::mutex> lock(end_mutex_);
+    *status = end_status_;
+    return true;
+  }
+  if (sets_->written() >= wanted.target) return true;
+  // [MM counter] relaxed: what failed is told under the problems' lock, this only ends the wait.
+  if (attempts_failed_.load(std::memory_order_relaxed) == wanted.failed_before) return false;
+  const FlushProblem problem = problems_.last();
+  *status = {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
+  return true;
+}
+
+IoStatus Flusher::Flush() {
+  const Wanted wanted = Want();
+  if (sets_->written() < wanted.target) signals_->work.Signal();
   for (;;) {
     const uint32_t epoch = signals_->progress.Epoch();
-    if (sets_->written() >= target) return {};
-    // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there.
-    if (ended_.load(std::memory_order_acquire)) {
-      const std::lock_guard<std::mutex> lock(end_mutex_);
-      return end_status_;
-    }
-    // [MM counter] relaxed: what failed is told under the problems' lock, this only ends the wait.
-    if (attempts_failed_.load(std::memory_order_relaxed) != failed_before) {
-      const FlushProblem problem = problems_.last();
-      return {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
-    }
-    const uint64_t patience_ns = outlet->PatienceNs(since_ns);
+    IoStatus status;
+    if (IsSettled(wanted, &status)) return status;
+    const uint64_t patience_ns = outlet_->PatienceNs(wanted.since_ns);
     if (patience_ns == 0) {
-      problems_.Note(outlet->Stall());
+      problems_.Note(outlet_->Stall());
       return {ETIMEDOUT, "poll"};
     }
     signals_->progress.Wait(epoch, patience_ns);
   }
+}
+
+void Flusher::FlushThen(Settle settle) {
+  Wanted wanted = Want();
+  wanted.settle = std::move(settle);
+  {
+    const std::lock_guard<std::mutex> lock(waiters_mutex_);
+    waiters_.push_back(std::move(wanted));
+  }
+  signals_->work.Signal();
+  // A flusher that waits for a reader learns how long it may.
+  outlet_->Nudge();
+  // What came about before the waiter was there is told here.
+  SettleWaiters();
+}
+
+void Flusher::SettleWaiters() {
+  std::vector<std::pair<Settle, IoStatus>> settled;
+  {
+    const std::lock_guard<std::mutex> lock(waiters_mutex_);
+    std::erase_if(waiters_, [&](Wanted& wanted) {
+      IoStatus status;
+      if (!IsSettled(wanted, &status)) return false;
+      settled.emplace_back(std::move(wanted.settle), status);
+      return true;
+    });
+  }
+  for (const auto& [settle, status] : settled) settle(status);
+}
+
+// While a reader takes nothing: ends the waits that have lasted long enough. For how long (ns) the
+// others may.
+uint64_t Flusher::SettleImpatient() {
+  uint64_t least_ns = platform::kForever;
+  std::vector<Settle> settled;
+  {
+    const std::lock_guard<std::mutex> lock(waiters_mutex_);
+    std::erase_if(waiters_, [&](Wanted& wanted) {
+      const uint64_t patience_ns = outlet_->PatienceNs(wanted.since_ns);
+      least_ns = patience_ns == 0 ? least_ns : std::min(least_ns, patience_ns);
+      if (patience_ns != 0) return false;
+      settled.push_back(std::move(wanted.settle));
+      return true;
+    });
+  }
+  if (!settled.empty()) problems_.Note(outlet_->Stall());
+  for (const Settle& settle : settled) settle({ETIMEDOUT, "poll"});
+  return least_ns;
 }
 
 void Flusher::LookForFile() {
@@ -101,6 +165,22 @@ void Flusher::LookForFile() {
   }
 }
 
+void Flusher::LookIfAsked() {
+  // [MM swap] acquire: pairs with LookForFile.
+  if (!look_for_file_.load(std::memory_order_acquire)) return;
+  outlet_->LookForFile();
+  // [MM event-signal] release: pairs with LookForFile.
+  look_for_file_.store(false, std::memory_order_release);
+  signals_->progress.Signal();
+}
+
+IoStatus Flusher::FlushAtEnd(bool* gave_up) {
+  outlet_->Hurry();
+  const IoStatus status = Flush();
+  *gave_up = outlet_->gave_up();
+  return status;
+}
+
 IoStatus Flusher::Stop() {
   if (!thread_.joinable()) {
     const std::lock_guard<std::mutex> lock(end_mutex_);
@@ -112,34 +192,10 @@ IoStatus Flusher::Stop() {
   stopping_.store(true, std::memory_order_release);
   signals_->work.Signal();
   thread_.join();
-  ForgetOutlet();
   signals_->room.Signal();
   signals_->progress.Signal();
   const std::lock_guard<std::mutex> lock(end_mutex_);
   return end_status_;
-}
-
-std::shared_ptr<Outlet> Flusher::outlet() const {
-  const std::lock_guard<std::mutex> lock(end_mutex_);
-  return outlet_;
-}
-
-// Closed loggers may be kept for long; its buffers are not.
-void Flusher::ForgetOutlet() {
-  const std::lock_guard<std::mutex> lock(end_mutex_);
-  last_io_mode_ = outlet_->io_mode();
-  last_file_info_ = outlet_->file_info();
-  outlet_.reset();
-}
-
-IoMode Flusher::io_mode() const {
-  const std::lock_guard<std::mutex> lock(end_mutex_);
-  return outlet_ == nullptr ? last_io_mode_ : outlet_->io_mode();
-}
-
-io::FileInfo Flusher::file_info() const {
-  const std::lock_guard<std::mutex> lock(end_mutex_);
-  return outlet_ == nullptr ? last_file_info_ : outlet_->file_info();
 }
 
 void Flusher::Run() {
@@ -150,23 +206,19 @@ void Flusher::Run() {
     sets_->pages().Touch();
     const uint64_t now = platform::MonotonicNs();
     watch_.LookNow(now, outlet_->file_info());
-    // [MM swap] acquire: pairs with LookForFile.
-    if (look_for_file_.load(std::memory_order_acquire)) {
-      outlet_->LookForFile();
-      // [MM event-signal] release: pairs with LookForFile.
-      look_for_file_.store(false, std::memory_order_release);
-      signals_->progress.Signal();
-    }
+    LookIfAsked();
     uint64_t wake_at = UINT64_MAX;
     if (Step(now, &next_tick, &wake_at)) continue;
     if (stopping_.load(std::memory_order_acquire)) break;  // [MM closed]
     signals_->work.Wait(epoch, wake_at == UINT64_MAX ? platform::kForever : wake_at - now);
   }
+  const uint64_t lost_before = stats_.lost_entries.Read();
   // Nobody writes into it any more.
   while (sets_->recycled() < std::min(sets_->written(), sets_->active())) {
     sets_->Recycle(sets_->recycled());
   }
   const IoStatus status = WriteEverything(sets_.get(), outlet_.get(), &stats_);
+  if (!status.ok()) SayLost(stats_.lost_entries.Read() - lost_before);
   // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long
   // after the end.
   outlet_->Close();
@@ -177,6 +229,14 @@ void Flusher::Run() {
   ended_.store(true, std::memory_order_release);  // [MM event-signal] release: pairs with Flush
   signals_->room.Signal();
   signals_->progress.Signal();
+  SettleWaiters();
+}
+
+// There may be nobody left to ask for counters, or to be told by a callback.
+void Flusher::SayLost(uint64_t entries) const {
+  if (entries == 0) return;
+  platform::WriteToStandardError("shardlog: " + std::to_string(entries) + " entries for " + name_ +
+                                 " are lost: " + problems_.last().message + "\n");
 }
 
 // One thing that is due now, if anything is. False: nothing is, sleep until *wake_at.
@@ -266,6 +326,7 @@ IoStatus Flusher::WriteOldest() {
     retry_at_ns_ = platform::MonotonicNs() + retry_pause_ns_;
   }
   signals_->progress.Signal();
+  SettleWaiters();
   return status;
 }
 

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "engine/arena_watch.h"
 #include "engine/buffer_sets.h"
@@ -33,6 +36,15 @@ class Flusher {
   // the wait, as does the outlet's patience.
   IoStatus Flush();
 
+  // As Flush, but without waiting: `settle` is called once, by the flusher's thread, or by this one
+  // if there is nothing to wait for. It does not call back.
+  using Settle = std::function<void(const IoStatus&)>;
+  void FlushThen(Settle settle);
+
+  // As Flush, where nothing is left to do but to wait for it: for a reader, as long as the end may
+  // take. *gave_up: that was not long enough, and what is left will not be written.
+  IoStatus FlushAtEnd(bool* gave_up);
+
   // Any thread: waits until the log has noticed whether its path names another file now. What fails
   // shows at the next write.
   void LookForFile();
@@ -45,28 +57,41 @@ class Flusher {
   IoStatus Stop();
 
   const FlushStats& stats() const { return stats_; }
-  IoMode io_mode() const;
+  IoMode io_mode() const { return outlet_->io_mode(); }
   // Which file the log is now.
-  io::FileInfo file_info() const;
+  io::FileInfo file_info() const { return outlet_->file_info(); }
   Problems& problems() { return problems_; }
 
  private:
+  // A flush that somebody waits for.
+  struct Wanted {
+    uint64_t target;         // generations below it
+    uint64_t failed_before;  // attempts
+    uint64_t since_ns;
+    Settle settle;  // of FlushThen
+  };
+
+  Wanted Want();
+  bool IsSettled(const Wanted& wanted, IoStatus* status);
+  void SettleWaiters();
+  uint64_t SettleImpatient();
   void Run();
+  void SayLost(uint64_t entries) const;
   bool Step(uint64_t now, uint64_t* next_tick, uint64_t* wake_at);
   bool TickIsOver(uint64_t active, uint64_t now, uint64_t* next_tick);
   bool FlushIsRequested() const;
-  std::shared_ptr<Outlet> outlet() const;
-  void ForgetOutlet();
   IoStatus WriteOldest();
   IoStatus WriteAndHandBack(uint64_t generation);
   IoStatus Touch(uint64_t generation);
+  void LookIfAsked();
 
   const std::shared_ptr<BufferSets> sets_;
   const std::shared_ptr<Signals> signals_;
   const uint64_t flush_interval_ns_;
+  const std::string name_;
   FlushStats stats_;
   Problems problems_;
-  std::shared_ptr<Outlet> outlet_;  // null after the end; others than the flusher take outlet()
+  const std::unique_ptr<Outlet> outlet_;
 
   // The flusher thread's own.
   ArenaWatch watch_;
@@ -79,10 +104,11 @@ class Flusher {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ended_{false};  // end_status_ is final
 
-  mutable std::mutex end_mutex_;  // guards what follows, and that outlet_ goes
+  std::mutex end_mutex_;  // guards what follows
   IoStatus end_status_;
-  IoMode last_io_mode_;
-  io::FileInfo last_file_info_;
+
+  std::mutex waiters_mutex_;  // guards what follows
+  std::vector<Wanted> waiters_;
 
   std::thread thread_;
 };

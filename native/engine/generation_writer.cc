@@ -5,83 +5,85 @@
 #include <cstring>
 
 namespace shardlog::engine {
-namespace {
-
-// Of a write during which somebody cut the file. Who does so all the time may have his zeroes.
-constexpr int kMostRepeats = 8;
-
-}  // namespace
-
 GenerationWriter::GenerationWriter(std::shared_ptr<BufferSets> sets, std::unique_ptr<LogFile> file,
                                    const Config& config, FlushStats* stats, Problems* problems)
     : Outlet(std::move(sets), config, stats, problems),
       file_(std::move(file)),
       direct_(config.io.direct),
-      writer_(MakeSetWriter(config.content, config.form, this->sets().geometry(), Overlap::kYes)) {
+      writer_(MakeSetWriter(config.content, config.form, this->sets().geometry(), Overlap::kYes)),
+      progress_(&this->sets().arena().header()) {
   PublishIoMode();
+  // A log that cannot be read has no proof of its end; recovery compares more lines then.
+  static_cast<void>(progress_.Begin(this->sets().active(), 0, file_.get()));
 }
 
 IoStatus GenerationWriter::WriteSealed(uint64_t generation, BlockTotals* totals) {
-  IoStatus status = CheckFile();
+  Begin(generation);
+  LogFile::Change change;
+  IoStatus status = file_->Check(progress_.torn() != 0, &change);
+  if (change.reopened) {
+    stats().reopens.Add(1);
+    sets().arena().SetLog(file_->info());
+    PublishIoMode();
+  }
+  // What was in a deleted file is nowhere.
+  if (change.deleted) StartOver(generation);
+  // Somebody appended behind the line or block that we had begun, or cut it.
+  if (change.moved || (change.reopened && !file_->HasOld())) progress_.ForgetTorn();
   if (!status.ok()) return status;
-  status = WriteBlocks(generation, totals);
-  if (status.error != EINVAL || direct_ != io::DirectIo::kAuto || !file_->file()->direct())
+  StoreJournal(generation, change.reopened);
+  status = writer_->Write(file_.get(), Context(generation), sealed(), &progress_, nullptr);
+  if (status.ok()) {
+    *totals = progress_.totals();
+    const uint64_t next = sets().arena().header().next_sequence + totals->blocks;
+    begun_ = generation + 1;
+    static_cast<void>(progress_.Begin(begun_, next, file_.get()));  // as at the opening
     return status;
+  }
+  if (status.error != EINVAL || direct_ != io::DirectIo::kAuto || !file_->direct()) return status;
   status = file_->FallBackToBuffered("the file system refused a direct write (EINVAL)");
   PublishIoMode();
   return status.ok() ? WriteSealed(generation, totals) : status;
 }
 
-IoStatus GenerationWriter::CheckFile() {
-  bool reopened = false;
-  const IoStatus status = file_->Check(&reopened);
-  if (reopened) {
-    stats().reopens.Add(1);
-    PublishIoMode();
-  }
-  return status;
+void GenerationWriter::LookForFile() {
+  // A generation that is half written is gone on with first.
+  if (sets().recycled() < sets().active() || progress_.torn() != 0) return;
+  LogFile::Change change;
+  static_cast<void>(file_->Check(false, &change));
+  if (!change.reopened) return;
+  stats().reopens.Add(1);
+  sets().arena().SetLog(file_->info());
+  PublishIoMode();
 }
 
-IoStatus GenerationWriter::WriteBlocks(uint64_t generation, BlockTotals* totals) {
-  for (int attempt = 0;; attempt++) {
-    const IoStatus status = WriteOnce(generation, totals);
-    if (!status.ok()) return status;
-    if (attempt < kMostRepeats && file_->UndoIfCut()) continue;
-    file_->Advance(totals->bytes);
-    return status;
-  }
+void GenerationWriter::StartOver(uint64_t generation) {
+  for (const SealedSegment& segment : sealed()) segment.slot->in_log = 0;
+  begun_ = kNoGeneration;
+  Begin(generation);
 }
 
-IoStatus GenerationWriter::WriteOnce(uint64_t generation, BlockTotals* totals) {
-  const uint64_t size = writer_->MostBytes(sealed(), file_->file()->alignment());
-  partial_ = {};
-  StoreJournal(generation, size);
-  // `size` is a bound, which for lines is far beyond what they take.
-  const uint64_t set_bytes = sets().geometry().set_bytes();
-  file_->ReserveAhead(std::min(size, set_bytes), set_bytes);
-  file_->BeginLines();
-  const IoStatus status =
-      writer_->Write(file_->file(), file_->end(), Context(generation), sealed(), totals);
-  if (!status.ok()) {
-    partial_ = *totals;
-    file_->FailedWrite(size);
-  }
-  return status;
+// The first attempt at a generation.
+void GenerationWriter::Begin(uint64_t generation) {
+  if (begun_ == generation) return;
+  begun_ = generation;
+  const uint64_t sequence = sets().arena().header().next_sequence;
+  static_cast<void>(progress_.Begin(generation, sequence, file_.get()));  // as at the opening
 }
 
-// Says where the generation is going to be written, so that recovery repeats the write instead of
-// adding to it.
-void GenerationWriter::StoreJournal(uint64_t generation, uint64_t size) {
+// Says where the generation is going to be written, for readers that look into the arena: once, and
+// `anew` when that is another file.
+void GenerationWriter::StoreJournal(uint64_t generation, bool anew) {
   ArenaHeader& header = sets().arena().header();
   Journal& journal = header.journal;
+  // [MM journal] relaxed: nobody else writes it.
+  if (!anew && journal.generation.load(std::memory_order_relaxed) == generation) return;
   // [MM journal] release: generation last, so that the fields are never taken for another one's.
   journal.generation.store(kNoGeneration, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // [MM journal]
-  sets().arena().SetLog(file_->info());
   journal.base = file_->end();
   journal.sequence = header.next_sequence;
   journal.sealed_time = sealed_time();
-  journal.limit = file_->end() + size;
   journal.generation.store(generation, std::memory_order_release);  // [MM journal]
 }
 
@@ -93,9 +95,8 @@ FlushProblem GenerationWriter::ProblemOf(const IoStatus& status) const {
 }
 
 uint64_t GenerationWriter::KeepOfFailed() {
-  CountWritten(partial_);
-  file_->KeepOfFailedWrite(partial_.bytes);
-  return partial_.entries;
+  CountWritten(progress_.totals());
+  return progress_.totals().entries;
 }
 
 void GenerationWriter::Close() {

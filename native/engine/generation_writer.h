@@ -20,8 +20,8 @@ class GenerationWriter final : public Outlet {
 
   // Whole blocks stay in the file.
   uint64_t KeepOfFailed() override;
-  void Finish() override { file_->Finish(); }
-  void LookForFile() override { static_cast<void>(CheckFile()); }
+  void Finish() override {}
+  void LookForFile() override;
   void AbandonAfterFork() override { file_->AbandonAfterFork(); }
   void Close() override;
 
@@ -33,16 +33,16 @@ class GenerationWriter final : public Outlet {
   FlushProblem ProblemOf(const IoStatus& status) const override;
 
  private:
-  IoStatus CheckFile();
-  IoStatus WriteBlocks(uint64_t generation, BlockTotals* totals);
-  IoStatus WriteOnce(uint64_t generation, BlockTotals* totals);
-  void StoreJournal(uint64_t generation, uint64_t size);
+  void Begin(uint64_t generation);
+  void StartOver(uint64_t generation);
+  void StoreJournal(uint64_t generation, bool anew);
   void PublishIoMode();
 
   const std::unique_ptr<LogFile> file_;
   const io::DirectIo direct_;
   const std::unique_ptr<SetWriter> writer_;
-  BlockTotals partial_;  // whole blocks that the last write, which failed, has left in the file
+  WriteProgress progress_;
+  uint64_t begun_ = kNoGeneration;  // the generation of which progress_ tells
 
   mutable std::mutex mutex_;  // guards what follows
   IoMode io_mode_;

@@ -1,6 +1,7 @@
 #include "engine/log_file.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -12,23 +13,10 @@
 namespace shardlog::engine {
 namespace {
 
-// Space is reserved ahead for so many bytes and so many sets at the most, and no more than one part
-// in so many of what the file system has left: the rest is everybody's.
-constexpr uint64_t kReserveBytes = 64u << 20;
-constexpr uint64_t kReserveSets = 4;
-constexpr uint64_t kReserveShare = 64;
-
-// Makes the name of a file that has just been made, or in which nothing is yet, durable: what is
-// written to it with dsync would otherwise be in a file without a name after a power failure. Some
-// file systems cannot (EINVAL), some directories may be searched but not read (EACCES): then the
-// name is as durable as it gets, which is no reason not to log. A file that is gone again (ENOENT)
-// is noticed before the first flush.
-int SyncName(io::FileSystem* files, const std::string& path, const io::FileInfo& info,
-             const io::OpenOptions& options) {
-  if (info.size != 0 || !options.dsync) return 0;
-  const int error = files->SyncDirectory(path);
-  return error == -EINVAL || error == -EACCES || error == -ENOENT ? 0 : error;
-}
+// How often the end is filled up because somebody else has appended meanwhile.
+constexpr int kMostFills = 1000;
+// Units of direct I/O are no larger (io/posix_file.cc).
+constexpr size_t kLargestAlignment = size_t{32} << 10;
 
 [[noreturn]] void ThrowOpenError(const std::string& path, const io::OpenOptions& options, int error,
                                  const char* call) {
@@ -55,8 +43,7 @@ LogFile::LogFile(io::FileSystem* files, std::string path, const io::OpenOptions&
   error = file_->Lock();
   if (error == -EWOULDBLOCK) ThrowLocked();
   if (error != 0) ThrowOpenError(path_, options_, -error, "flock");
-  error = SyncName(files_, path_, info_, options_);
-  if (error != 0) ThrowOpenError(path_, options_, -error, "fsync");
+  name_is_durable_ = info_.size != 0 || !options_.dsync;
 }
 
 void LogFile::ThrowLocked() const {
@@ -69,36 +56,49 @@ void LogFile::ThrowLocked() const {
 }
 
 void LogFile::Prepare() {
-  const IoStatus status = FindEndOf(file_.get(), &end_, 0);
+  const IoStatus status = FindEnd(0);
   if (!status.ok()) ThrowOpenError(path_, options_, status.error, status.call);
-  reserved_to_ = end_;
 }
 
-IoStatus LogFile::Check(bool* reopened) {
-  *reopened = false;
-  if (file_ == nullptr) return Reopen();
+// Makes the name of a file that has just been made, or in which nothing is yet, durable: what is
+// written to it with dsync would otherwise be in a file without a name after a power failure. Some
+// file systems cannot (EINVAL), some directories may be searched but not read (EACCES): then the
+// name is as durable as it gets, which is no reason not to log. A file that is gone again (ENOENT)
+// is noticed before the next flush.
+IoStatus LogFile::SyncName() {
+  const int error = files_->SyncDirectory(path_);
+  const bool harmless = error == -EINVAL || error == -EACCES || error == -ENOENT;
+  if (error != 0 && !harmless) return {-error, "fsync"};
+  name_is_durable_ = true;
+  return {};
+}
+
+IoStatus LogFile::Check(bool torn, Change* change) {
+  *change = {};
   io::FileInfo named;
-  const int error = files_->StatPath(path_, &named);
+  const int error = file_ == nullptr ? -ENOENT : files_->StatPath(path_, &named);
   const bool gone = error == -ENOENT;
   if (error != 0 && !gone) return {-error, "stat"};
   if (gone || named.device != info_.device || named.inode != info_.inode) {
-    const IoStatus status = Reopen();
-    *reopened = status.ok();
-    return status;
+    const IoStatus status = Reopen(torn, change);
+    if (!status.ok()) return status;
+  } else if (named.size != end_) {
+    change->moved = true;
+    // Up to end_ the file is ours, unless somebody cut it.
+    const IoStatus status = FindEnd(named.size < end_ ? 0 : end_);
+    if (!status.ok()) return status;
   }
-  const bool ours = named.size >= end_ && named.size <= failed_write_limit_;
-  if (named.size == end_ || ours) return {};
-  // Up to end_ the file is ours, unless somebody cut it.
-  const IoStatus status = FindEndOf(file_.get(), &end_, named.size < end_ ? 0 : end_);
-  reserved_to_ = end_;
-  return status;
+  return name_is_durable_ ? IoStatus{} : SyncName();
 }
 
-IoStatus LogFile::FindEndOf(io::File* file, uint64_t* end, uint64_t from) const {
-  return form_ == Form::kText ? PrepareText(file, end) : PrepareAppend(file, end, from);
+// Fills in end_, having made the file ready for appending there.
+IoStatus LogFile::FindEnd(uint64_t from) {
+  tail_.Forget();
+  return form_ == Form::kText ? PrepareText(file_.get(), &end_)
+                              : PrepareAppend(file_.get(), &end_, from);
 }
 
-IoStatus LogFile::Reopen() {
+IoStatus LogFile::Reopen(bool torn, Change* change) {
   int error = 0;
   const char* call = "open";
   std::unique_ptr<io::File> file = files_->Open(path_, options_, &error, &call);
@@ -108,57 +108,79 @@ IoStatus LogFile::Reopen() {
   if (error != 0) return {-error, "fstat"};
   error = file->Lock();
   if (error != 0) return {-error, "flock"};
-  error = SyncName(files_, path_, info, options_);
-  if (error != 0) return {-error, "fsync"};
-  uint64_t end = 0;
-  const IoStatus status = FindEndOf(file.get(), &end, 0);
-  if (!status.ok()) return status;
+  io::FileInfo before;
+  change->deleted = file_ != nullptr && file_->Stat(&before) == 0 && before.links == 0;
+  if (torn && !change->deleted && file_ != nullptr && old_ == nullptr) {
+    old_ = std::move(file_);
+    old_end_ = end_;
+  }
+  const bool same = info.device == info_.device && info.inode == info_.inode;
   file_ = std::move(file);
   info_ = info;
+  change->reopened = !same;
+  name_is_durable_ = info.size != 0 || !options_.dsync;
+  if (same && info.size == end_) return {};
+  const IoStatus status = FindEnd(0);
+  // The next look at the path finds the end again: no file is as long as this.
+  if (!status.ok()) end_ = UINT64_MAX;
+  return status;
+}
+
+ssize_t LogFile::Append(const iovec* parts, int count, Through through, bool* moved) {
+  uint64_t end = 0;
+  const ssize_t taken = through == Through::kDevice ? file_->Append(parts, count, &end)
+                                                    : file_->AppendBuffered(parts, count, &end);
+  *moved = false;
+  if (taken <= 0) return taken;
+  const uint64_t start = end - static_cast<uint64_t>(taken);
+  *moved = start != end_;
   end_ = end;
-  reserved_to_ = end;
-  failed_write_limit_ = 0;
-  return {};
+  if (*moved) {
+    tail_.Forget();
+  } else {
+    tail_.Append(parts, count, static_cast<size_t>(taken));
+  }
+  return taken;
 }
 
-void LogFile::BeginLines() {
-  watched_ = 0;
-  if (form_ != Form::kText) return;
-  // Lines are written from the unit on in which the text ends.
-  const uint64_t unit = format::AlignDown(end_, file_->alignment());
-  uint8_t byte = 0;
-  if (unit == 0 || ReadFully(file_.get(), &byte, 1, unit - 1) != 0 || byte == 0) return;
-  watched_ = unit;
+IoStatus LogFile::FindMovedEnd(bool* moved) {
+  io::FileInfo info;
+  const int error = file_->Stat(&info);
+  if (error != 0) return {-error, "fstat"};
+  *moved = info.size != end_;
+  if (!*moved) return {};
+  tail_.Forget();
+  end_ = info.size;
+  return form_ == Form::kText ? PrepareText(file_.get(), &end_) : IoStatus{};
 }
 
-bool LogFile::UndoIfCut() {
-  uint8_t byte = 0;
-  if (watched_ == 0 || ReadFully(file_.get(), &byte, 1, watched_ - 1) != 0 || byte != 0)
-    return false;
-  uint64_t cut = 0;
-  if (!FindZeroes(file_.get(), watched_, &cut) || !CutTo(cut).ok()) return false;
-  return FindEndOf(file_.get(), &end_, 0).ok();
+IoStatus LogFile::Align() {
+  static const std::array<uint8_t, kLargestAlignment> kZeroes{};
+  for (int i = 0; i < kMostFills; i++) {
+    const size_t missing = format::AlignUp(end_, alignment()) - end_;
+    if (missing == 0) return {};
+    iovec fill{const_cast<uint8_t*>(kZeroes.data()), missing};
+    bool moved = false;
+    const ssize_t taken = Append(&fill, 1, Through::kCache, &moved);
+    if (taken < 0 && taken != -EINTR) return {static_cast<int>(-taken), "write"};
+  }
+  return {EBUSY, "write"};
 }
 
-IoStatus LogFile::CutTo(uint64_t end) {
-  const int error = file_->Truncate(end);
-  if (error != 0) return {-error, "ftruncate"};
-  end_ = end;
-  reserved_to_ = end;
-  return {};
+ssize_t LogFile::AppendToOld(const iovec* parts, int count) {
+  io::FileInfo info;
+  if (old_->Stat(&info) != 0 || info.links == 0 || info.size != old_end_) return -ESTALE;
+  return old_->AppendBuffered(parts, count, &old_end_);
 }
 
-uint64_t LogFile::SpaceToSpare(uint64_t set_bytes) {
-  uint64_t left = 0;
-  if (file_->FreeSpace(&left) != 0) return 0;
-  const uint64_t share = format::AlignDown(left / kReserveShare, format::kSectorBytes);
-  return std::min({kReserveBytes, kReserveSets * set_bytes, share});
-}
-
-void LogFile::ReserveAhead(uint64_t bytes, uint64_t set_bytes) {
-  if (end_ + bytes <= reserved_to_) return;
-  const uint64_t size = std::max(bytes, SpaceToSpare(set_bytes));
-  if (file_->Allocate(end_, size) == 0) reserved_to_ = end_ + size;
+IoStatus LogFile::Proof(uint64_t torn, LogTail::Proof* proof) {
+  if (torn == 0) {
+    const int error = tail_.Of(file_.get(), end_, proof);
+    return {error, "pread"};
+  }
+  LogTail before;
+  const int error = before.Of(file_.get(), end_ - torn, proof);
+  return {error, "pread"};
 }
 
 IoStatus LogFile::FallBackToBuffered(const std::string& reason) {
@@ -166,27 +188,13 @@ IoStatus LogFile::FallBackToBuffered(const std::string& reason) {
   fallback_reason_ = reason;
   // The lock belongs to the open file; it has to go before the same file can be locked anew.
   file_.reset();
-  const io::FileInfo before = info_;
-  const uint64_t end = end_;
-  const uint64_t limit = failed_write_limit_;
-  const IoStatus status = Reopen();
-  if (!status.ok()) return status;
-  // What the failed write left behind `end` is ours, and is written over.
-  const bool same = info_.device == before.device && info_.inode == before.inode;
-  if (same && info_.size >= end && info_.size <= limit) {
-    end_ = reserved_to_ = end;
-    failed_write_limit_ = limit;
-  }
-  return status;
+  Change change;
+  return Reopen(false, &change);
 }
 
-void LogFile::Finish() {
-  io::FileInfo info;
-  if (file_ == nullptr || file_->Stat(&info) != 0) return;
-  const bool ours = info.size >= end_ && info.size <= failed_write_limit_;
-  if (info.size != end_ && !ours) return;
-  // A failure costs some disk space until the next opening, and no data.
-  file_->Truncate(end_);
+void LogFile::Close() {
+  file_.reset();
+  old_.reset();
 }
 
 std::string LogFile::direct_reason() const {

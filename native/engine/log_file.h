@@ -1,7 +1,10 @@
-// The log's file over its life: opened and locked, appended to, opened anew when somebody deletes
-// or replaces it, given back its unused space at the end.
+// The log's file over its life: opened and locked, appended to and nothing else, opened anew when
+// somebody deletes or replaces it.
 //
-// Thread: the opener, then the flusher.
+// Nothing here makes the file shorter or writes over what a reader can have seen; every append goes
+// where the kernel finds the end, so that others may append, too.
+//
+// Thread: the opener, then whoever writes: the flusher, or its writing thread.
 #pragma once
 
 #include <cstdint>
@@ -9,46 +12,63 @@
 #include <string>
 
 #include "engine/config.h"
-#include "engine/piece_writer.h"
+#include "engine/io_status.h"
+#include "engine/log_tail.h"
 #include "io/file.h"
 
 namespace shardlog::engine {
 
 class LogFile {
  public:
-  // Opens (creating, which it makes durable) and locks the file. Throws Error: ERR_SHARDLOG_LOCKED,
+  // Opens (creating) and locks the file. Throws Error: ERR_SHARDLOG_LOCKED,
   // ERR_SHARDLOG_DIRECT_IO, ERR_SHARDLOG_IO.
   LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options,
           Form form = Form::kBlocks);
 
-  // Finds where to append, mending a torn tail. Once, after recovery. Throws
+  // Finds where the log ends, mending a torn tail. Once, after recovery. Throws
   // Error(ERR_SHARDLOG_IO).
   void Prepare();
 
-  // Where the next write goes, after a torn tail has been mended. Recovery's Prepare().
-  IoStatus FindEnd(uint64_t* end) { return FindEndOf(file_.get(), end, 0); }
+  // The same by value, for recovery.
+  IoStatus FindEnd() { return FindEnd(0); }
 
   // What the file is taken to be. A recovered arena may be of another form than the opener's.
   Form form() const { return form_; }
   void set_form(Form form) { form_ = form; }
 
-  // Before each flush: notices that the path names another file now, or none, and opens that;
-  // notices that somebody appended or truncated. *reopened says which file it is now has changed.
-  IoStatus Check(bool* reopened);
+  // What has happened to the file since the last append.
+  struct Change {
+    bool reopened = false;  // the path names another file now, which is open
+    bool deleted = false;   // and the one before has no name any more
+    bool moved = false;     // or its end is another
+  };
+  // Before each flush: makes a new file's name durable; notices that the path names another file
+  // now, or none, and opens that; notices that somebody appended or truncated. With `torn`, the
+  // file ends in the middle of what we appended, and stays open after a reopening (AppendToOld).
+  IoStatus Check(bool torn, Change* change);
 
-  // Reserves space ahead of a write of `bytes`, for the next few sets of `set_bytes`. An
-  // optimisation: failures show in the write itself.
-  void ReserveAhead(uint64_t bytes, uint64_t set_bytes);
+  // Appends by one call of the kernel: past the page cache, or through it. Bytes taken or -errno.
+  // *moved: somebody else had appended before, and end() is behind that, too.
+  enum class Through { kDevice, kCache };
+  ssize_t Append(const iovec* parts, int count, Through through, bool* moved);
+
+  // Looks at how long the file is, after an append that the kernel refused. *moved as above.
+  IoStatus FindMovedEnd(bool* moved);
+
+  // Blocks: appends zeroes until the end is aligned, whoever else appends meanwhile.
+  IoStatus Align();
+
+  // The file that ends in the middle of what we appended, after a reopening. False if there is
+  // none, or there is no point in completing it: it is deleted, or somebody appended to it.
+  bool HasOld() const { return old_ != nullptr; }
+  ssize_t AppendToOld(const iovec* parts, int count);
+  void DropOld() { old_.reset(); }
 
   // Turns direct I/O off for good, because of a write that the file system refused (EINVAL).
   IoStatus FallBackToBuffered(const std::string& reason);
 
-  // Gives back space reserved ahead and takes away what a failed write left, unless somebody else
-  // has changed the file's size meanwhile. At close.
-  void Finish();
-
   // Closes the file, which unlocks it. Nothing but path() and info() is used afterwards.
-  void Close() { file_.reset(); }
+  void Close();
 
   // In the child of fork(): closes the descriptors, and leaves the lock to the parent.
   void AbandonAfterFork() {
@@ -58,48 +78,34 @@ class LogFile {
   // Null after a fall-back whose reopening failed (Check() opens it again), and after Close().
   io::File* file() const { return file_.get(); }
   const io::FileInfo& info() const { return info_; }
+  io::FileSystem* files() const { return files_; }
   const std::string& path() const { return path_; }
   const io::OpenOptions& options() const { return options_; }
   std::string direct_reason() const;
+  size_t alignment() const { return file_->alignment(); }
+  bool direct() const { return file_->direct(); }
   uint64_t end() const { return end_; }
-  // A write of `bytes` at end() is complete.
-  void Advance(uint64_t bytes) {
-    end_ += bytes;
-    failed_write_limit_ = 0;
-  }
-  // A write of up to `bytes` at end() failed half way: what it left there is ours, and will be
-  // written over.
-  void FailedWrite(uint64_t bytes) { failed_write_limit_ = end_ + bytes; }
-
-  // Around a write of lines at end(). Where somebody cuts the file meanwhile, what is written after
-  // that leaves zeroes before it, which readers of lines do not expect (those of blocks do).
-  void BeginLines();
-  // True if that has come about: the zeroes and the write are gone, and it is to be repeated.
-  bool UndoIfCut();
-
-  // The first `bytes` of what a failed write left are whole blocks, and stay.
-  void KeepOfFailedWrite(uint64_t bytes) { end_ += bytes; }
-
-  // Cuts the file to `end`, for recovery, which writes the rest again. 0 or a positive errno.
-  IoStatus CutTo(uint64_t end);
+  // What proves that a file is this log: of the bytes before end() - `torn`.
+  IoStatus Proof(uint64_t torn, LogTail::Proof* proof);
 
  private:
   [[noreturn]] void ThrowLocked() const;
-  IoStatus Reopen();
-  IoStatus FindEndOf(io::File* file, uint64_t* end, uint64_t from) const;
-  uint64_t SpaceToSpare(uint64_t set_bytes);
+  IoStatus Reopen(bool torn, Change* change);
+  IoStatus FindEnd(uint64_t from);
+  IoStatus SyncName();
 
   io::FileSystem* const files_;
   const std::string path_;
   io::OpenOptions options_;
   Form form_;
   std::unique_ptr<io::File> file_;
+  std::unique_ptr<io::File> old_;
+  uint64_t old_end_ = 0;
   io::FileInfo info_;
+  bool name_is_durable_ = false;
   std::string fallback_reason_;
   uint64_t end_ = 0;
-  uint64_t reserved_to_ = 0;
-  uint64_t watched_ = 0;  // end of a byte of text that a write of lines leaves alone; 0: none
-  uint64_t failed_write_limit_ = 0;  // 0: the last write was complete
+  LogTail tail_;
 };
 
 }  // namespace shardlog::engine

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -66,12 +67,19 @@ class Outlet {
   // Gives the file or descriptor up.
   virtual void Close() = 0;
 
-  // Any thread: the log is closing. A write that waits for a reader gives up once nothing has been
-  // read for as long as a call may wait.
+  // Any thread: the log is at its end. A write that waits for a reader gives up once that has taken
+  // as long as an end may.
   virtual void Hurry() {}
+  // What a write calls before it waits for a reader; returns after how many ns it wants to be called
+  // again at the latest.
+  virtual void set_before_wait(std::function<uint64_t()>) {}
+  // Any thread: has that called anew where a write waits.
+  virtual void Nudge() {}
   // Any thread: for how long (ns) a flush that began at `since_ns` may wait before it asks again;
   // 0: it has waited long enough for nothing.
   virtual uint64_t PatienceNs(uint64_t since_ns) const;
+  // Any thread: whether a hurried write has given up, for good.
+  virtual bool gave_up() const { return false; }
   // Any thread: what there is to say when patience is at an end.
   virtual FlushProblem Stall() const { return {}; }
 

@@ -7,15 +7,24 @@
 
 namespace shardlog::engine {
 
-void OverlappedWriter::Start(io::File* file, uint64_t base) {
-  pieces_.Start(file, base);
+void OverlappedWriter::Start(LogFile* log, size_t torn) {
+  pieces_.Start(log, torn);
   status_ = {};
 }
 
-IoStatus OverlappedWriter::Put(uint8_t* start, size_t bytes) {
+IoStatus OverlappedWriter::Put(uint8_t* start, size_t bytes, uint64_t lines) {
   const IoStatus status = Wait();
-  if (status.ok() && bytes != 0) pieces_.Add(start, bytes);
+  if (!status.ok() || bytes == 0) return status;
+  pieces_.Add(start, bytes);
+  pieces_.EndBlock();
+  lines_ = lines;
   return status;
+}
+
+void OverlappedWriter::Write() {
+  if (pieces_.empty()) return;
+  status_ = pieces_.Write();
+  landed_(pieces_, lines_);
 }
 
 void OverlappedWriter::Proceed() {
@@ -23,12 +32,12 @@ void OverlappedWriter::Proceed() {
   if (HasThread()) {
     Pass(kThreads);
   } else {
-    status_ = pieces_.Write();
+    Write();
   }
 }
 
 IoStatus OverlappedWriter::Finish() {
-  if (Wait().ok()) status_ = pieces_.Write();
+  if (Wait().ok()) Write();
   return status_;
 }
 
@@ -47,7 +56,7 @@ void OverlappedWriter::EndThread() {
 
 void OverlappedWriter::Run() {
   while (AwaitChange(kOwners) == kThreads) {
-    status_ = pieces_.Write();
+    Write();
     Pass(kOwners);
   }
 }

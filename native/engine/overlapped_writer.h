@@ -1,7 +1,7 @@
 // Writes pieces of memory one after the other, as PieceWriter does, while its owner makes the next
 // ones: on a thread of its own, which is started when it is first of use.
 //
-// One write is under way at the most, so what the file has got of the pieces is always a beginning
+// One write is under way at the most, so what the log has got of the batches is always a beginning
 // of them, whatever ends the process or the machine. The protocol is in docs/memory-model.md.
 //
 // Thread: one, the owner: the flusher, or recovery. Not shared.
@@ -10,7 +10,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include "engine/piece_writer.h"
 #include "platform/huge_pages.h"
@@ -25,19 +27,24 @@ enum class Overlap { kNo, kYes };
 
 class OverlappedWriter {
  public:
-  explicit OverlappedWriter(Overlap overlap) : overlap_(overlap) {}
+  // What came of a batch: looked at where it was written, before anything else is. `lines` is the
+  // Put's.
+  using Landed = std::function<void(const PieceWriter& pieces, uint64_t lines)>;
+
+  OverlappedWriter(Overlap overlap, PieceWriter::Unit unit, Landed landed)
+      : overlap_(overlap), pieces_(unit), landed_(std::move(landed)) {}
   ~OverlappedWriter() { EndThread(); }
 
   OverlappedWriter(const OverlappedWriter&) = delete;
   OverlappedWriter& operator=(const OverlappedWriter&) = delete;
 
-  // Starts over at file offset `base`; nothing is being written.
-  void Start(io::File* file, uint64_t base);
+  // Starts over; nothing is being written. `torn` as in PieceWriter::Start.
+  void Start(LogFile* log, size_t torn);
 
-  // What is to be written next, aligned as PieceWriter wants it. It stays as it is until the Put
-  // after this one has returned, or Finish or Wait has. Waits for the write before, and returns how
-  // it ended; after a failure nothing is taken.
-  IoStatus Put(uint8_t* start, size_t bytes);
+  // A batch to be written next, one block or some lines, as PieceWriter wants it. It stays as it is
+  // until the Put after this one has returned, or Finish or Wait has. Waits for the write before,
+  // and returns how it ended; after a failure nothing is taken.
+  IoStatus Put(uint8_t* start, size_t bytes, uint64_t lines);
 
   // There will be more: begins to write what was put, and returns at once if it can. Without the
   // thread, which a system may refuse, the write is done here.
@@ -52,22 +59,23 @@ class OverlappedWriter {
   // Ends the thread, if there is one; the next Proceed starts it anew.
   void EndThread();
 
-  // While nothing is being written: file offset behind what has been.
-  uint64_t offset() const { return pieces_.offset(); }
-  size_t alignment() const { return pieces_.alignment(); }
-  io::File* file() const { return pieces_.file(); }
+  const PieceWriter& pieces() const { return pieces_; }
+  LogFile* log() const { return pieces_.log(); }
 
  private:
   // Whose pieces_ and status_ are.
   enum Turn : uint32_t { kOwners, kThreads, kNobodys };
 
   void Run();
+  void Write();
   bool HasThread();
   void Pass(Turn turn);
   Turn AwaitChange(Turn from);
 
   const Overlap overlap_;
   PieceWriter pieces_;
+  const Landed landed_;
+  uint64_t lines_ = 0;
   IoStatus status_;
   std::atomic<uint32_t> turn_{kOwners};
   std::thread thread_;

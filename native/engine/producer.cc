@@ -1,8 +1,13 @@
 #include "engine/producer.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
 
 #include "platform/clock.h"
+#include "record/line_buffer.h"
+#include "record/wire.h"
 
 namespace shardlog::engine {
 namespace {
@@ -13,6 +18,9 @@ namespace {
 constexpr uint32_t kFreshGenerations = 64;
 constexpr uint32_t kFreshGenerationsLarge = 4;
 
+// Of a record, in bytes; its line is no shorter. Beyond it lengths would not fit their fields.
+constexpr uint64_t kMostRecordBytes = UINT32_MAX - (1u << 20);
+
 }  // namespace
 
 Producer::Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals,
@@ -21,6 +29,8 @@ Producer::Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> si
       sets_(std::move(sets)),
       signals_(std::move(signals)),
       on_full_(config.on_full),
+      content_(config.content),
+      form_(config.form),
       block_timeout_ns_(config.block_timeout_ns),
       id_(id),
       home_shard_((id - 1) % config.num_shards),
@@ -53,11 +63,33 @@ bool Producer::Drop(Counter* reason) {
   return false;
 }
 
+// Of an entry. Records are refused only where a length would not fit its field.
+uint64_t Producer::MostBytes() const {
+  if (content_ == Content::kEntries) return sets_->geometry().max_entry_bytes();
+  return form_ == Form::kBlocks ? record::LineBuffer::kMostEntryBytes : kMostRecordBytes;
+}
+
+bool Producer::DropOversized(size_t size) {
+  std::call_once(signals_->told_oversized, [&] {
+    if (signals_->problems == nullptr) return;
+    const char* const rule =
+        content_ == Content::kEntries ? " (bufferSize / 2 / numShards, less 12)" : "";
+    signals_->problems->Report(
+        {"ERR_SHARDLOG_OVERSIZED",
+         "an entry of " + std::to_string(size) + " bytes was dropped, at most " +
+             std::to_string(MostBytes()) + " are allowed" + rule +
+             "; further ones are only counted, in oversizedLogs",
+         "", 0, ""});
+  });
+  return Drop(&oversized_);
+}
+
 // The rest of Append: no lease, a sealed one, one with too little room, or an entry that cannot be.
 bool Producer::AppendSlow(Lease* lease, const void* bytes, size_t size) {
   if (size == 0) return Drop(&empty_);
-  if (size > sets_->geometry().max_entry_bytes()) return Drop(&oversized_);
+  if (size > MostBytes()) return DropOversized(size);
   if (detached_ || signals_->IsClosed()) return Drop(nullptr);
+  if (size > sets_->geometry().max_entry_bytes()) return AppendSpilled(lease, bytes, size);
   for (;;) {
     if (AppendToLease(lease, bytes, size)) {
       // What a large entry takes is too much to keep from others until this thread logs again.
@@ -68,8 +100,69 @@ bool Producer::AppendSlow(Lease* lease, const void* bytes, size_t size) {
     }
     const Outcome outcome = Acquire(lease, size);
     PublishLease();
-    if (outcome != Outcome::kHeld) return Drop(nullptr);
+    if (outcome == Outcome::kHeld) continue;
+    if (outcome != Outcome::kScattered) return Drop(nullptr);
+    return AppendSpilled(lease, bytes, size);
   }
+}
+
+// A record that no run of segments takes: it goes beside the buffers, and what tells of it into
+// them.
+bool Producer::AppendSpilled(Lease* lease, const void* bytes, size_t size) {
+  record::Spilled spilled;
+  bool is_put = false;
+  for (;;) {
+    while (!HasRoom(*lease, record::kSpilledBytes) && !Retake(lease)) {
+      const Outcome outcome = Acquire(lease, record::kSpilledBytes);
+      PublishLease();
+      if (outcome == Outcome::kHeld) continue;
+      if (is_put) sets_->spills().Discard(spilled.id);
+      return Drop(nullptr);
+    }
+    if (!is_put && !PutSpill(bytes, size, &spilled)) return Drop(nullptr);
+    is_put = true;
+    if (!AcceptSpilled(lease, spilled)) continue;
+    RelinquishIfCrowded(lease);
+    PublishLease();
+    if (sets_->spills().AreMany() && sets_->TrySwap(sets_->active())) signals_->work.Signal();
+    return true;
+  }
+}
+
+// Waits for room and for whatever else is wrong to pass, if that is the policy.
+bool Producer::PutSpill(const void* bytes, size_t size, record::Spilled* spilled) {
+  uint64_t deadline_ns = 0;
+  for (;;) {
+    const uint32_t epoch = signals_->room.Epoch();
+    const IoStatus status = sets_->spills().Put(bytes, size, spilled);
+    if (status.ok()) return true;
+    if (status.error != EAGAIN && signals_->problems != nullptr) {
+      signals_->problems->ReportFailure(
+          {"ERR_SHARDLOG_WRITE",
+           "a line of " + std::to_string(size) +
+               " bytes is too large for the buffers and cannot be put beside them: " +
+               status.call + ": " + std::strerror(status.error),
+           sets_->arena().path(), status.error, status.call});
+    }
+    sets_->TrySwap(sets_->active());
+    signals_->work.Signal();
+    if (signals_->IsClosed() || on_full_ == OnFull::kDrop || !AwaitRoom(epoch, &deadline_ns)) {
+      return false;
+    }
+  }
+}
+
+bool Producer::AcceptSpilled(Lease* lease, const record::Spilled& spilled) {
+  uint8_t entry[record::kSpilledBytes];
+  record::EncodeSpilled(entry, spilled);
+  return sets_->spills().AcceptInto(lease->generation, spilled.id, [&] {
+    return AppendToLease(lease, entry, sizeof entry);
+  });
+}
+
+bool Producer::HasRoom(const Lease& lease, size_t size) {
+  const OffsetState at = lease.slot->Peek();
+  return IsOpen(at) && at.offset() + format::kEntryPrefixBytes + size <= lease.limit;
 }
 
 Producer::Renewal Producer::Renew(size_t size) {
@@ -80,6 +173,7 @@ Producer::Renewal Producer::Renew(size_t size) {
   const Outcome outcome = Acquire(&leases_[0], size);
   PublishLease();
   if (outcome == Outcome::kHeld) return Renewal::kRenewed;
+  if (outcome == Outcome::kScattered) return Renewal::kTakeCall;
   Drop(nullptr);
   return Renewal::kDropped;
 }
@@ -114,14 +208,23 @@ Producer::Outcome Producer::Acquire(Lease* lease, size_t size) {
     // The flusher wakes one waiter, and each that finds room the next: all at once would take the
     // flusher's time slice from it. Who needs many segments may find no room where others do.
     if (deadline_ns != 0 && (outcome != Outcome::kFull || segments > 1)) signals_->room.PassOn();
-    if (outcome != Outcome::kFull || on_full_ == OnFull::kDrop) return outcome;
-    if (deadline_ns == 0) {
-      blocked_.Add(1);
-      const uint64_t now = platform::MonotonicNs();
-      deadline_ns = block_timeout_ns_ > UINT64_MAX - now ? UINT64_MAX : now + block_timeout_ns_;
-    }
-    if (!AwaitProgress(epoch, deadline_ns)) return Outcome::kFull;
+    if (outcome == Outcome::kHeld || outcome == Outcome::kClosed) return outcome;
+    const bool waits = on_full_ == OnFull::kBlock;
+    // A record need not lie in a row, and where nobody waits it is not known whether room does.
+    const bool is_other_room = outcome == Outcome::kScattered || (segments > 1 && !waits);
+    if (content_ == Content::kRecords && is_other_room) return Outcome::kScattered;
+    if (!waits || !AwaitRoom(epoch, &deadline_ns)) return Outcome::kFull;
   }
+}
+
+// Waits for the flusher. False: the call has waited long enough. `*deadline_ns`: 0 at first.
+bool Producer::AwaitRoom(uint32_t epoch, uint64_t* deadline_ns) {
+  if (*deadline_ns == 0) {
+    blocked_.Add(1);
+    const uint64_t now = platform::MonotonicNs();
+    *deadline_ns = block_timeout_ns_ > UINT64_MAX - now ? UINT64_MAX : now + block_timeout_ns_;
+  }
+  return AwaitProgress(epoch, *deadline_ns);
 }
 
 bool Producer::AwaitProgress(uint32_t epoch, uint64_t deadline_ns) {
@@ -156,7 +259,7 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
     if (start_over) continue;
     if (sets_->TrySwap(generation)) {
       signals_->work.Signal();
-      if (--fresh_left == 0) return Outcome::kFull;
+      if (--fresh_left == 0) return segments > 1 ? Outcome::kScattered : Outcome::kFull;
       continue;
     }
     // TrySwap says that the other set was not free; by now it may be, and swapped to by somebody

@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
+#include "engine/problems.h"
 #include "platform/event.h"
 #include "platform/tick_clock.h"
 
@@ -27,6 +29,10 @@ struct Signals {
   std::atomic<bool> crowded{false};
   // Segments in a row that a lease may have beyond what an entry takes.
   std::atomic<uint32_t> longest_run{1};
+
+  // The flusher's, for what a producer cannot put right; set before the first one is attached.
+  Problems* problems = nullptr;
+  std::once_flag told_oversized;
 
   // [MM closed] acquire: pairs with the store in Log::Close.
   bool IsClosed() const { return closed.load(std::memory_order_acquire); }
@@ -191,13 +197,21 @@ class alignas(64) Producer {
     return leases_[turn_];
   }
 
-  enum class Outcome { kHeld, kFull, kClosed };
+  // kFull: nobody has room at the moment. kScattered: what room there is does not lie in a row.
+  enum class Outcome { kHeld, kFull, kScattered, kClosed };
   bool AppendSlow(Lease* lease, const void* bytes, size_t size);
   bool AppendToLease(Lease* lease, const void* bytes, size_t size);
+  bool AppendSpilled(Lease* lease, const void* bytes, size_t size);
+  bool PutSpill(const void* bytes, size_t size, record::Spilled* spilled);
+  bool AcceptSpilled(Lease* lease, const record::Spilled& spilled);
+  static bool HasRoom(const Lease& lease, size_t size);
+  uint64_t MostBytes() const;
+  bool DropOversized(size_t size);
   bool Drop(Counter* reason);
   Outcome Acquire(Lease* lease, size_t size);
   Outcome ClaimSomewhere(Lease* lease, uint32_t segments);
   bool ScanShards(uint64_t generation, Lease* lease, RunLength length, bool* start_over);
+  bool AwaitRoom(uint32_t epoch, uint64_t* deadline_ns);
   bool AwaitProgress(uint32_t epoch, uint64_t deadline_ns);
   void PublishLease();
   uint64_t JsAccepted() const;
@@ -221,6 +235,8 @@ class alignas(64) Producer {
   const std::shared_ptr<BufferSets> sets_;
   const std::shared_ptr<Signals> signals_;
   const OnFull on_full_;
+  const Content content_;
+  const Form form_;
   const uint64_t block_timeout_ns_;
   const uint32_t id_;
   const uint32_t home_shard_;

@@ -4,7 +4,9 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <string_view>
 
+#include "engine/lines_in_log.h"
 #include "format/block.h"
 
 namespace shardlog::engine {
@@ -12,22 +14,20 @@ namespace {
 
 // Small enough to stay in the caches next to the core, with the records that lines are made of.
 constexpr size_t kChunkBytes = 64u << 10;
-// A byte of a record makes six of text at the most (a control character in a string), and a record
-// without fields the texts of its definitions, which may be of any length: a bound on what is
-// usual, which only decides how far recovery believes that the end of the file is ours.
-constexpr uint64_t kMostTextPerByte = 64;
+
+void AppendLine(std::string_view line, record::LineBuffer* to) {
+  char* const at = to->BeginLine(line.size());
+  std::memcpy(at, line.data(), line.size());
+  to->EndLine(at + line.size());
+}
 
 }  // namespace
 
 RecordWriter::RecordWriter(const Geometry& geometry, std::unique_ptr<LineFile> lines)
-    : geometry_(geometry), lines_(std::move(lines)), chunk_(lines_->framing()) {}
-
-uint64_t RecordWriter::MostBytes(const std::vector<SealedSegment>& segments,
-                                 size_t alignment) const {
-  uint64_t bytes = alignment;
-  for (const SealedSegment& segment : segments) bytes += kMostTextPerByte * segment.valid;
-  return bytes;
-}
+    : geometry_(geometry),
+      lines_(std::move(lines)),
+      chunk_(lines_->framing()),
+      rest_(lines_->framing()) {}
 
 // Segments are in block order, in which each producer's are in its own.
 void RecordWriter::StartMerging(const std::vector<SealedSegment>& segments) {
@@ -37,7 +37,8 @@ void RecordWriter::StartMerging(const std::vector<SealedSegment>& segments) {
     auto found = std::find_if(producers_.begin(), producers_.end(),
                               [id](const Producer& producer) { return producer.id == id; });
     if (found == producers_.end()) found = producers_.insert(found, {id, {}});
-    found->segments.push_back({segment.data + format::kBlockHeaderBytes, segment.valid});
+    found->segments.push_back(
+        {segment.data + format::kBlockHeaderBytes, segment.valid, segment.spills});
   }
   views_.clear();
   for (const Producer& producer : producers_) views_.push_back({producer.id, producer.segments});
@@ -53,60 +54,76 @@ void RecordWriter::CountEntries(const std::vector<SealedSegment>& segments,
   }
 }
 
-IoStatus RecordWriter::Write(io::File* file, uint64_t base, const BlockContext& context,
-                             const std::vector<SealedSegment>& segments, BlockTotals* totals) {
-  *totals = {};
+IoStatus RecordWriter::Write(LogFile* log, const BlockContext& context,
+                             const std::vector<SealedSegment>& segments, WriteProgress* progress,
+                             LinesInLog* in_log) {
   const uint64_t damaged_before = merger_.damaged();
   IoStatus status;
   try {
     StartMerging(segments);
-    status = WriteLines(file, base, context, totals);
+    status = WriteLines(log, context, progress, in_log);
   } catch (const std::bad_alloc&) {
     status = {ENOMEM, "malloc"};
   }
-  // Lines are not kept by halves: the next attempt writes all of them again.
   if (!status.ok()) {
     lines_->Abandon();
-    *totals = {};
     return status;
   }
   chunk_.Trim();
-  CountEntries(segments, totals);
-  totals->damaged = merger_.damaged() - damaged_before;
+  rest_.Trim();
+  CountEntries(segments, &progress->totals());
+  progress->totals().damaged = merger_.damaged() - damaged_before;
   return {};
 }
 
-IoStatus RecordWriter::WriteLines(io::File* file, uint64_t base, const BlockContext& context,
-                                  BlockTotals* totals) {
-  IoStatus status = lines_->Start(file, base, context);
+IoStatus RecordWriter::WriteLines(LogFile* log, const BlockContext& context,
+                                  WriteProgress* progress, LinesInLog* in_log) {
+  const uint64_t done = progress->done();
+  uint64_t position = 0;
+  IoStatus status = lines_->Start(log, context, progress);
   for (bool more = true; more && status.ok();) {
     chunk_.Clear();
     more = merger_.Fill(&chunk_, kChunkBytes);
     if (chunk_.lines() == 0) continue;
-    totals->entries += chunk_.lines();
-    totals->payload += chunk_.size();
-    status = lines_->Append(chunk_);
+    const record::LineBuffer* const rest = Rest(&position, done, in_log);
+    if (rest->lines() != 0) status = lines_->Append(*rest);
   }
-  if (status.ok()) status = lines_->Finish();
-  if (!status.ok()) return status;
-  totals->bytes = lines_->end() - base;
-  totals->blocks = lines_->blocks();
-  if (lines_->framing() == record::Framing::kEntries) {
-    totals->payload -= totals->entries * format::kEntryPrefixBytes;
-  }
-  return {};
+  return status.ok() ? lines_->Finish() : status;
 }
 
-bool RecordWriter::MayHaveWritten(const uint8_t* there, size_t size,
-                                  const std::vector<SealedSegment>& segments) {
-  if (size <= lines_->preamble()) return true;
-  size -= lines_->preamble();
+uint64_t RecordWriter::Visit(const std::vector<SealedSegment>& segments, uint64_t done,
+                             const Visitor& visitor) {
+  const uint64_t damaged_before = merger_.damaged();
   StartMerging(segments);
-  chunk_.Clear();
-  while (chunk_.size() < size && merger_.Fill(&chunk_, size)) {
+  uint64_t position = 0;
+  for (bool more = true; more;) {
+    chunk_.Clear();
+    more = merger_.Fill(&chunk_, kChunkBytes);
+    if (chunk_.lines() == 0) continue;
+    ForEachLine(*Rest(&position, done, nullptr), lines_->framing(), visitor);
   }
-  const size_t bytes = std::min(size, chunk_.size());
-  return std::memcmp(there + lines_->preamble(), chunk_.data(), bytes) == 0;
+  return merger_.damaged() - damaged_before;
+}
+
+// What of the chunk, whose first line is the generation's at *position, is to be written.
+const record::LineBuffer* RecordWriter::Rest(uint64_t* position, uint64_t done,
+                                             LinesInLog* in_log) {
+  const bool by_bytes = lines_->counts() == LineFile::Counts::kBytes;
+  const uint64_t start = *position;
+  if (lines_->counts() != LineFile::Counts::kNothing) {
+    *position += by_bytes ? chunk_.size() : chunk_.lines();
+  }
+  if (start >= done && in_log == nullptr) return &chunk_;
+  rest_.Clear();
+  if (*position <= done && done != 0) return &rest_;
+  uint64_t at = start;
+  ForEachLine(chunk_, lines_->framing(), [&](std::string_view line) {
+    const bool is_in_log = at < done;
+    at += by_bytes ? line.size() : 1;
+    if (is_in_log || (in_log != nullptr && in_log->Take(line))) return;
+    AppendLine(line, &rest_);
+  });
+  return &rest_;
 }
 
 }  // namespace shardlog::engine

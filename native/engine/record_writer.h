@@ -6,6 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
 #include <vector>
 
 #include "engine/set_writer.h"
@@ -18,8 +21,9 @@ namespace shardlog::engine {
 class LineFile {
  public:
   virtual ~LineFile() = default;
-  // `base`: where the file ends.
-  virtual IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) = 0;
+  // Goes on with the generation of `context` behind what *progress says is in the log. Both outlive
+  // Finish or Abandon.
+  virtual IoStatus Start(LogFile* log, const BlockContext& context, WriteProgress* progress) = 0;
   // May keep lines back, which it copies, and return the failure of earlier ones. Throws
   // std::bad_alloc.
   virtual IoStatus Append(const record::LineBuffer& chunk) = 0;
@@ -29,24 +33,27 @@ class LineFile {
   virtual void Abandon() {}
   // Ends the thread that it may have started.
   virtual void EndThread() {}
-  virtual uint64_t blocks() const = 0;
-  // After Finish: file offset behind what was written.
-  virtual uint64_t end() const = 0;
   virtual record::Framing framing() const = 0;
-  // Bytes before the first line.
-  virtual size_t preamble() const = 0;
+  // What WriteProgress::done() counts: bytes, or lines; nothing, if the lines come from the first
+  // one each time.
+  enum class Counts { kBytes, kLines, kNothing };
+  virtual Counts counts() const = 0;
 };
 
 class RecordWriter final : public SetWriter {
  public:
   RecordWriter(const Geometry& geometry, std::unique_ptr<LineFile> lines);
 
-  uint64_t MostBytes(const std::vector<SealedSegment>& segments, size_t alignment) const override;
-  IoStatus Write(io::File* file, uint64_t base, const BlockContext& context,
-                 const std::vector<SealedSegment>& segments, BlockTotals* totals) override;
-  bool MayHaveWritten(const uint8_t* there, size_t size,
-                      const std::vector<SealedSegment>& segments) override;
+  IoStatus Write(LogFile* log, const BlockContext& context,
+                 const std::vector<SealedSegment>& segments, WriteProgress* progress,
+                 LinesInLog* in_log) override;
   void EndThread() override { lines_->EndThread(); }
+
+  // Makes the lines of the segments, and shows those behind `done`, which is counted as
+  // WriteProgress::done() is. Returns how many records could not be made out. Throws
+  // std::bad_alloc.
+  using Visitor = std::function<void(std::string_view line)>;
+  uint64_t Visit(const std::vector<SealedSegment>& segments, uint64_t done, const Visitor& visitor);
 
  private:
   struct Producer {
@@ -54,8 +61,9 @@ class RecordWriter final : public SetWriter {
     std::vector<record::SegmentView> segments;
   };
 
-  IoStatus WriteLines(io::File* file, uint64_t base, const BlockContext& context,
-                      BlockTotals* totals);
+  IoStatus WriteLines(LogFile* log, const BlockContext& context, WriteProgress* progress,
+                      LinesInLog* in_log);
+  const record::LineBuffer* Rest(uint64_t* position, uint64_t done, LinesInLog* in_log);
   void StartMerging(const std::vector<SealedSegment>& segments);
   void CountEntries(const std::vector<SealedSegment>& segments, BlockTotals* totals) const;
 
@@ -63,6 +71,7 @@ class RecordWriter final : public SetWriter {
   const std::unique_ptr<LineFile> lines_;
   record::LineMerger merger_;
   record::LineBuffer chunk_;
+  record::LineBuffer rest_;  // of a chunk of which some is in the log
   std::vector<Producer> producers_;
   std::vector<record::ProducerSegments> views_;
 };

@@ -17,9 +17,8 @@ uint64_t FirstTime(const std::vector<SealedSegment>& segments) {
   return first;
 }
 
-std::unique_ptr<SetWriter> MakeSetWriter(Content content, Form form, const Geometry& geometry,
-                                         Overlap overlap) {
-  if (content == Content::kEntries) return std::make_unique<BlockWriter>(geometry);
+std::unique_ptr<RecordWriter> MakeRecordWriter(Form form, const Geometry& geometry,
+                                               Overlap overlap) {
   std::unique_ptr<LineFile> lines;
   if (form == Form::kText) {
     lines = std::make_unique<TextLines>(overlap);
@@ -27,6 +26,12 @@ std::unique_ptr<SetWriter> MakeSetWriter(Content content, Form form, const Geome
     lines = std::make_unique<BlockLines>(overlap);
   }
   return std::make_unique<RecordWriter>(geometry, std::move(lines));
+}
+
+std::unique_ptr<SetWriter> MakeSetWriter(Content content, Form form, const Geometry& geometry,
+                                         Overlap overlap) {
+  if (content == Content::kEntries) return std::make_unique<BlockWriter>(geometry);
+  return MakeRecordWriter(form, geometry, overlap);
 }
 
 }  // namespace shardlog::engine

@@ -13,6 +13,10 @@ namespace {
 // A stream may say that it has room and take nothing: a terminal with room for one byte, and a line
 // end that becomes two.
 constexpr uint64_t kVainWritePauseNs = 2 * kNsPerMs;
+// While another process writes a long line.
+constexpr uint64_t kFirstHoldPauseNs = 20'000;
+constexpr uint64_t kMostUnusedNs = 50 * kNsPerMs;
+constexpr uint64_t kNoHoldNs = 10'000 * kNsPerMs;
 constexpr uint64_t kLastLookNs = 50 * kNsPerMs;
 
 // The part of `size` bytes that is to go out by one call: whole lines that are taken together, or
@@ -30,7 +34,8 @@ uint64_t Later(uint64_t time_ns, uint64_t ns) {
 
 }  // namespace
 
-IoStatus StreamLines::Start(io::File*, uint64_t, const BlockContext& context) {
+IoStatus StreamLines::Start(LogFile*, const BlockContext& context, WriteProgress* progress) {
+  progress_ = progress;
   if (context.generation != generation_) delivered_ = 0;
   generation_ = context.generation;
   position_ = 0;
@@ -53,23 +58,67 @@ IoStatus StreamLines::Append(const record::LineBuffer& chunk) {
   return status;
 }
 
+IoStatus StreamLines::Finish() {
+  BlockTotals& totals = progress_->totals();
+  totals.bytes = totals.payload = position_;
+  totals.entries = lines_;
+  return {};
+}
+
 IoStatus StreamLines::Send(const char* data, size_t from, size_t size) {
-  uint32_t vain_writes = 0;
   while (from < size) {
     const size_t part = NextPart(data + from, size - from, stream_->atomic_bytes());
-    const ssize_t result = stream_->Write(data + from, part);
-    if (result > 0) {
-      vain_writes = 0;
-      from += static_cast<size_t>(result);
-      Progress(static_cast<size_t>(result));
-    } else if (result == 0 || result == -EAGAIN) {
-      gave_up_ = !AwaitRoom(vain_writes++);
-      if (gave_up_) return {ETIMEDOUT, "poll"};
-    } else if (result != -EINTR) {
-      return {static_cast<int>(-result), "write"};
-    }
+    IoStatus status;
+    const size_t sent = SendPart(data + from, part, &status);
+    if (!status.ok()) return status;
+    from += sent;
   }
   return {};
+}
+
+// Sends all of a part. What is longer than the stream takes at once would be cut by others: they are
+// kept off from its first byte to its last.
+size_t StreamLines::SendPart(const char* data, size_t size, IoStatus* status) {
+  const bool alone = size > stream_->atomic_bytes();
+  uint32_t vain_writes = 0;
+  size_t sent = 0;
+  bool holds = false;
+  while (sent < size && status->ok()) {
+    if (!holds && !Hold(alone)) {
+      *status = {ETIMEDOUT, "poll"};
+      break;
+    }
+    holds = true;
+    const ssize_t result = stream_->Write(data + sent, size - sent);
+    if (result > 0) {
+      vain_writes = 0;
+      sent += static_cast<size_t>(result);
+      Progress(static_cast<size_t>(result));
+    } else if (result == 0 || result == -EAGAIN) {
+      // Nobody waits for who has not begun.
+      holds = sent != 0;
+      if (!holds) stream_->Release();
+      if (!AwaitRoom(vain_writes++ % 2 == 1 ? kVainWritePauseNs : 0)) *status = {ETIMEDOUT, "poll"};
+    } else if (result != -EINTR) {
+      *status = {static_cast<int>(-result), "write"};
+    }
+  }
+  if (holds) stream_->Release();
+  return sent;
+}
+
+// Waits until nobody else writes a line that may be cut. Whoever keeps the stream and leaves room in
+// it unused, as a process that is stopped does, is not waited for. False: as AwaitRoom.
+bool StreamLines::Hold(bool alone) {
+  uint64_t pause_ns = kFirstHoldPauseNs;
+  uint64_t unused_ns = 0;
+  while (platform::MonotonicNs() >= no_hold_before_ns_ && !stream_->Hold(alone)) {
+    if (!AwaitRoom(pause_ns)) return false;
+    unused_ns = stream_->HasRoom() ? unused_ns + pause_ns : 0;
+    if (unused_ns > kMostUnusedNs) no_hold_before_ns_ = platform::MonotonicNs() + kNoHoldNs;
+    pause_ns = std::min(2 * pause_ns, kVainWritePauseNs);
+  }
+  return true;
 }
 
 void StreamLines::Progress(size_t bytes) {
@@ -80,25 +129,25 @@ void StreamLines::Progress(size_t bytes) {
   stalled_since_ns_.store(0, std::memory_order_relaxed);  // [MM counter]
 }
 
-// Sleeps until there may be room. False: in the end nobody waits for the reader any longer.
-bool StreamLines::AwaitRoom(uint32_t vain_writes) {
+// Sleeps until there may be room, or, if that is not 0, for pause_ns. False: the end waits no longer.
+bool StreamLines::AwaitRoom(uint64_t pause_ns) {
   const uint64_t now = platform::MonotonicNs();
-  uint64_t since = stalled_since_ns_.load(std::memory_order_relaxed);  // [MM counter]
-  if (since == 0) {
-    since = now;
-    stalled_since_ns_.store(now, std::memory_order_relaxed);  // [MM counter]
+  if (stalled_since_ns_.load(std::memory_order_relaxed) == 0) {  // [MM counter]
+    stalled_since_ns_.store(now, std::memory_order_relaxed);     // [MM counter]
   }
   // [MM closed] acquire: pairs with Hurry, whose Interrupt ends a sleep that began before it.
   const uint64_t hurry = hurry_since_ns_.load(std::memory_order_acquire);
-  const uint64_t end = hurry == 0 ? UINT64_MAX : Later(std::max(hurry, since), block_timeout_ns_);
+  const uint64_t end = hurry == 0 ? UINT64_MAX : Later(hurry, exit_timeout_ns_);
   if (now >= end) {
     // The reader may have gone on while this thread did not run: one more write decides.
     is_last_try_ = !is_last_try_;
+    gave_up_.store(!is_last_try_, std::memory_order_relaxed);  // [MM counter]
     return is_last_try_;
   }
-  const uint64_t left = end == UINT64_MAX ? platform::kForever : end - now;
-  if (vain_writes % 2 == 1) {
-    stream_->Pause(std::min(left, kVainWritePauseNs));
+  uint64_t left = end == UINT64_MAX ? platform::kForever : end - now;
+  if (before_wait_) left = std::min(left, before_wait_());
+  if (pause_ns != 0) {
+    stream_->Pause(std::min(left, pause_ns));
   } else {
     stream_->AwaitRoom(left);
   }
@@ -106,14 +155,18 @@ bool StreamLines::AwaitRoom(uint32_t vain_writes) {
 }
 
 void StreamLines::Hurry() {
-  // [MM closed] release: pairs with AwaitRoom.
-  hurry_since_ns_.store(platform::MonotonicNs(), std::memory_order_release);
+  uint64_t never = 0;
+  // [MM closed] release: pairs with AwaitRoom. The first end counts.
+  hurry_since_ns_.compare_exchange_strong(never, platform::MonotonicNs(),
+                                          std::memory_order_release);
   stream_->Interrupt();
 }
 
 // A stall that has lasted as long as a call may wait is not waited for again, but for the moment
-// that it takes to see that the reader has gone on.
+// that it takes to see that the reader has gone on. In the end it is the flusher that gives up.
 uint64_t StreamLines::PatienceNs(uint64_t since_ns) const {
+  // [MM closed] acquire: as AwaitRoom.
+  if (hurry_since_ns_.load(std::memory_order_acquire) != 0) return platform::kForever;
   const uint64_t stalled_since = stalled_since_ns_.load(std::memory_order_relaxed);  // [MM counter]
   if (stalled_since == 0) return std::max(block_timeout_ns_, kNsPerMs);
   const uint64_t end = std::max(Later(stalled_since, block_timeout_ns_),

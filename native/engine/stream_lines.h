@@ -4,6 +4,8 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <utility>
 
 #include "engine/record_writer.h"
 #include "io/stream.h"
@@ -12,47 +14,56 @@ namespace shardlog::engine {
 
 class StreamLines final : public LineFile {
  public:
-  // `stream` outlives it. `block_timeout_ns`: how long nothing may be taken before a caller, or the
-  // end, waits no longer.
-  StreamLines(io::Stream* stream, uint64_t block_timeout_ns)
-      : stream_(stream), block_timeout_ns_(block_timeout_ns) {}
+  // `stream` outlives it. `block_timeout_ns`: how long nothing may be taken before a caller waits
+  // no longer. `exit_timeout_ns`: how long the end may take.
+  StreamLines(io::Stream* stream, uint64_t block_timeout_ns, uint64_t exit_timeout_ns)
+      : stream_(stream), block_timeout_ns_(block_timeout_ns), exit_timeout_ns_(exit_timeout_ns) {}
 
-  // The file is null, and `base` 0.
-  IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) override;
-  // Fails with ETIMEDOUT once Hurry was called and nothing has been taken for block_timeout_ns.
+  // The file is null.
+  IoStatus Start(LogFile* file, const BlockContext& context, WriteProgress* progress) override;
+  // Fails with ETIMEDOUT where it has to wait when exit_timeout_ns have passed since Hurry.
   IoStatus Append(const record::LineBuffer& chunk) override;
-  IoStatus Finish() override { return {}; }
-  uint64_t blocks() const override { return 0; }
-  uint64_t end() const override { return position_; }
+  IoStatus Finish() override;
   record::Framing framing() const override { return record::Framing::kBackToBack; }
-  size_t preamble() const override { return 0; }
+  Counts counts() const override { return Counts::kNothing; }
 
   // Of the generation that was started last: bytes that have gone out, and whole lines among them.
   uint64_t delivered() const { return delivered_; }
   uint64_t delivered_lines() const { return lines_; }
 
-  // Whether it has failed because nobody reads, which it does for good.
-  bool gave_up() const { return gave_up_; }
+  // Any thread: whether it has failed because the end took too long, which it does for good.
+  // [MM counter] relaxed: it stays so, and what it leads to is done by the flusher.
+  bool gave_up() const { return gave_up_.load(std::memory_order_relaxed); }
+
+  // Called before each wait for the reader; returns after how many ns it is to be called again.
+  void set_before_wait(std::function<uint64_t()> call) { before_wait_ = std::move(call); }
 
   // Any thread.
   void Hurry();
+  void Nudge() { stream_->Interrupt(); }
   uint64_t PatienceNs(uint64_t since_ns) const;
 
  private:
   IoStatus Send(const char* data, size_t from, size_t size);
-  bool AwaitRoom(uint32_t vain_writes);
+  size_t SendPart(const char* data, size_t size, IoStatus* status);
+  bool Hold(bool alone);
+  bool AwaitRoom(uint64_t pause_ns);
   void Progress(size_t bytes);
 
   io::Stream* const stream_;
   const uint64_t block_timeout_ns_;
+  const uint64_t exit_timeout_ns_;
+  std::function<uint64_t()> before_wait_;
 
+  WriteProgress* progress_ = nullptr;
   uint64_t generation_ = kNoGeneration;
   uint64_t position_ = 0;   // of the next chunk in the generation
   uint64_t delivered_ = 0;  // bytes of the generation
   uint64_t lines_ = 0;      // whole ones before `position_`, or delivered_ if it is less
   bool is_last_try_ = false;
-  bool gave_up_ = false;
+  uint64_t no_hold_before_ns_ = 0;  // somebody keeps the stream to himself, and does not write
 
+  std::atomic<bool> gave_up_{false};
   std::atomic<uint64_t> stalled_since_ns_{0};  // 0: it is not
   std::atomic<uint64_t> hurry_since_ns_{0};    // 0: there is none
 };

@@ -11,9 +11,10 @@ StreamWriter::StreamWriter(std::shared_ptr<BufferSets> sets, std::unique_ptr<io:
     : Outlet(std::move(sets), config, stats, problems),
       name_(config.path),
       block_timeout_ns_(config.block_timeout_ns),
+      exit_timeout_ns_(config.exit_timeout_ns),
       info_(stream->info()),
       stream_(std::move(stream)),
-      lines_(new StreamLines(stream_.get(), config.block_timeout_ns)),
+      lines_(new StreamLines(stream_.get(), block_timeout_ns_, exit_timeout_ns_)),
       records_(this->sets().geometry(), std::unique_ptr<LineFile>(lines_)) {}
 
 IoStatus StreamWriter::WriteSealed(uint64_t generation, BlockTotals* totals) {
@@ -22,7 +23,10 @@ IoStatus StreamWriter::WriteSealed(uint64_t generation, BlockTotals* totals) {
     stats().lost_entries.Add(sets().CountWaiting(generation));
     return {};
   }
-  const IoStatus status = records_.Write(nullptr, 0, Context(generation), sealed(), totals);
+  WriteProgress progress(nullptr);  // the lines themselves know how far they are
+  const IoStatus status =
+      records_.Write(nullptr, Context(generation), sealed(), &progress, nullptr);
+  *totals = progress.totals();
   is_partial_ = !status.ok();
   if (status.ok() || lines_->gave_up() || stream_->MayPass(status.error)) return status;
   Lose(generation, status, totals);
@@ -64,7 +68,20 @@ uint64_t StreamWriter::KeepOfFailed() {
   return totals.entries;
 }
 
-void StreamWriter::Close() { stream_.reset(); }
+void StreamWriter::Close() {
+  const std::lock_guard<std::mutex> lock(close_mutex_);
+  stream_.reset();
+}
+
+void StreamWriter::Hurry() {
+  const std::lock_guard<std::mutex> lock(close_mutex_);
+  if (stream_ != nullptr) lines_->Hurry();
+}
+
+void StreamWriter::Nudge() {
+  const std::lock_guard<std::mutex> lock(close_mutex_);
+  if (stream_ != nullptr) lines_->Nudge();
+}
 
 FlushProblem StreamWriter::Stall() const {
   return {"ERR_SHARDLOG_STALLED",
@@ -74,7 +91,12 @@ FlushProblem StreamWriter::Stall() const {
 }
 
 FlushProblem StreamWriter::ProblemOf(const IoStatus& status) const {
-  if (lines_->gave_up()) return Stall();
+  if (lines_->gave_up()) {
+    return {"ERR_SHARDLOG_STALLED",
+            name_ + " had not taken everything when the end had lasted " +
+                std::to_string(exit_timeout_ns_ / kNsPerMs) + " ms (exitTimeout)",
+            "", 0, "poll"};
+  }
   return {"ERR_SHARDLOG_WRITE",
           "writing to " + name_ + " failed: " + status.call + ": " + std::strerror(status.error) +
               "; the lines are kept and tried again",

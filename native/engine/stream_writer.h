@@ -4,8 +4,11 @@
 // Thread: the flusher; what Outlet says, any.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 
 #include "engine/outlet.h"
 #include "engine/record_writer.h"
@@ -24,9 +27,14 @@ class StreamWriter final : public Outlet {
   uint64_t KeepOfFailed() override;
   void Finish() override {}
   void Close() override;
-  void Hurry() override { lines_->Hurry(); }
+  void Hurry() override;
+  void set_before_wait(std::function<uint64_t()> call) override {
+    lines_->set_before_wait(std::move(call));
+  }
+  void Nudge() override;
   uint64_t PatienceNs(uint64_t since_ns) const override { return lines_->PatienceNs(since_ns); }
   FlushProblem Stall() const override;
+  bool gave_up() const override { return lines_->gave_up(); }
   IoMode io_mode() const override;
   io::FileInfo file_info() const override { return info_; }
 
@@ -40,7 +48,9 @@ class StreamWriter final : public Outlet {
 
   const std::string name_;
   const uint64_t block_timeout_ns_;
+  const uint64_t exit_timeout_ns_;
   const io::FileInfo info_;
+  std::mutex close_mutex_;              // keeps Close off while others wake the flusher
   std::unique_ptr<io::Stream> stream_;  // until Close
   StreamLines* const lines_;            // the records' own
   RecordWriter records_;

@@ -2,49 +2,79 @@
 
 #include <algorithm>
 
-#include "engine/append_point.h"
 #include "engine/copy_past_caches.h"
 
 namespace shardlog::engine {
+namespace {
 
-IoStatus TextLines::Start(io::File* file, uint64_t base, const BlockContext&) {
-  const size_t alignment = file->alignment();
-  const uint64_t unit = format::AlignDown(base, alignment);
-  writer_.Start(file, unit);
-  most_ = format::AlignDown(kWriteBytes, alignment);
-  // What the unit holds already is written again with what follows it.
-  used_ = base - unit;
-  rest_ = 0;
-  if (used_ == 0) return {};
-  memory().Reserve(alignment, 0);
-  const int error = ReadFully(file, memory().data(), used_, unit);
-  return error == 0 ? IoStatus{} : IoStatus{error, "pread"};
+// Memory beyond this is given back; less than one outsized line would otherwise pin.
+constexpr size_t kKeptBytes = size_t{4} << 20;
+
+uint64_t CountLines(const uint8_t* from, size_t size) {
+  return static_cast<uint64_t>(std::count(from, from + size, uint8_t{'\n'}));
+}
+
+}  // namespace
+
+TextLines::TextLines(Overlap overlap)
+    : writer_(overlap, PieceWriter::Unit::kLines,
+              [this](const PieceWriter& pieces, uint64_t lines) { OnLanded(pieces, lines); }) {}
+
+IoStatus TextLines::Start(LogFile* log, const BlockContext&, WriteProgress* progress) {
+  progress_ = progress;
+  writer_.Start(log, progress->torn());
+  // The line that is torn begins before the log's end.
+  offset_ = log->end() - std::min<uint64_t>(progress->torn(), log->end());
+  start_ = used_ = offset_ % kPageBytes;
+  lines_ = 0;
+  return {};
 }
 
 IoStatus TextLines::Append(const record::LineBuffer& chunk) {
-  for (size_t from = 0; from < chunk.size();) {
-    const size_t bytes = std::min(chunk.size() - from, most_ - used_);
-    memory().Reserve(used_ + bytes, used_);
-    CopyPastCaches(memory().data() + used_, chunk.data() + from, bytes);
-    used_ += bytes;
-    from += bytes;
-    if (used_ < most_) continue;
-    const IoStatus status = writer_.Put(memory().data(), used_);
-    if (!status.ok()) return status;
-    writer_.Proceed();
-    turn_ = 1 - turn_;
-    used_ = 0;
-  }
+  memory().Reserve(used_ + chunk.size(), used_);
+  CopyPastCaches(memory().data() + used_, chunk.data(), chunk.size());
+  used_ += chunk.size();
+  lines_ += chunk.lines();
+  if (used_ - start_ < kWriteBytes) return {};
+  const size_t cut =
+      writer_.pieces().BestCut(memory().data() + start_, used_ - start_, offset_) + start_;
+  return cut == start_ ? IoStatus{} : PutUpTo(cut);
+}
+
+// Has the lines before `cut` written, and goes on with the others in the other memory.
+IoStatus TextLines::PutUpTo(size_t cut) {
+  uint8_t* const behind = memory().data() + cut;
+  const size_t kept = used_ - cut;
+  const uint64_t kept_lines = CountLines(behind, kept);
+  const IoStatus status =
+      writer_.Put(memory().data() + start_, cut - start_, lines_ - std::min(lines_, kept_lines));
+  if (!status.ok()) return status;
+  writer_.Proceed();
+  offset_ += cut - start_;
+  turn_ = 1 - turn_;
+  start_ = offset_ % kPageBytes;
+  used_ = start_ + kept;
+  lines_ = kept_lines;
+  memory().Reserve(used_, 0);
+  CopyPastCaches(memory().data() + start_, reinterpret_cast<const char*>(behind), kept);
   return {};
 }
 
 IoStatus TextLines::Finish() {
-  const size_t whole = format::AlignDown(used_, writer_.alignment());
-  IoStatus status = writer_.Put(memory().data(), whole);
+  IoStatus status = writer_.Put(memory().data() + start_, used_ - start_, lines_);
   if (status.ok()) status = writer_.Finish();
   if (!status.ok()) return status;
-  rest_ = used_ - whole;
-  return WriteThroughCache(writer_.file(), memory().data() + whole, rest_, writer_.offset());
+  for (AlignedMemory& memory : memory_) memory.Trim(kKeptBytes);
+  return {};
+}
+
+void TextLines::OnLanded(const PieceWriter& pieces, uint64_t lines) {
+  BlockTotals& totals = progress_->totals();
+  const bool complete = pieces.torn() == 0 && pieces.whole() == pieces.size();
+  totals.entries += complete ? lines : CountLines(pieces.data(), pieces.whole());
+  totals.bytes += pieces.whole();
+  totals.payload += pieces.whole();
+  progress_->Advance(pieces.log(), pieces.whole(), 0, pieces.torn());
 }
 
 }  // namespace shardlog::engine

@@ -1,6 +1,6 @@
-// A file that is nothing but lines. Whole units of the device are written past the page cache; what
-// is left of the last one goes through it, so that the file ends where its text ends and `tail -f`
-// sees each line as soon as it is written.
+// A file that is nothing but lines. They are appended so that each call of the kernel ends at a
+// line end: past the page cache where a line end and a unit of the device coincide, which with
+// lines of some hundred bytes is so every few hundred kilobytes, and through it up to there.
 #pragma once
 
 #include <array>
@@ -13,28 +13,31 @@ namespace shardlog::engine {
 
 class TextLines final : public LineFile {
  public:
-  explicit TextLines(Overlap overlap) : writer_(overlap) {}
+  explicit TextLines(Overlap overlap);
 
-  IoStatus Start(io::File* file, uint64_t base, const BlockContext& context) override;
+  IoStatus Start(LogFile* log, const BlockContext& context, WriteProgress* progress) override;
   IoStatus Append(const record::LineBuffer& chunk) override;
   IoStatus Finish() override;
   void Abandon() override { writer_.Wait(); }
   void EndThread() override { writer_.EndThread(); }
-  uint64_t blocks() const override { return 0; }
-  uint64_t end() const override { return writer_.offset() + rest_; }
   record::Framing framing() const override { return record::Framing::kBackToBack; }
-  size_t preamble() const override { return 0; }
+  Counts counts() const override { return Counts::kBytes; }
 
  private:
   AlignedMemory& memory() { return memory_[turn_]; }
+  IoStatus PutUpTo(size_t cut);
+  void OnLanded(const PieceWriter& pieces, uint64_t lines);
 
   OverlappedWriter writer_;
+  WriteProgress* progress_ = nullptr;
   // One is filled while the other is written.
   std::array<AlignedMemory, 2> memory_;
   size_t turn_ = 0;
-  size_t used_ = 0;  // bytes of memory(), the next ones of the file
-  size_t most_ = 0;  // of them
-  size_t rest_ = 0;  // bytes that Finish wrote behind the last whole unit
+  // Of memory(): lines from where memory is to the device what the log's end is, up to used_.
+  size_t start_ = 0;
+  size_t used_ = 0;
+  uint64_t lines_ = 0;
+  uint64_t offset_ = 0;  // of the log, where they begin, if nobody else appends
 };
 
 }  // namespace shardlog::engine

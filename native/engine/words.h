@@ -124,6 +124,8 @@ struct alignas(64) SegmentSlot {
   // before any accept, for large entries that are being copied; relaxed because it only decides
   // whether to wait a little.
   std::atomic<uint32_t> needed;
+  uint32_t spare;
+  uint64_t in_log;  // 1 + the last generation whose block of this segment is in the log
 };
 static_assert(sizeof(SegmentSlot) == 64);
 

@@ -20,19 +20,22 @@ class MemoryFile final : public io::File {
   explicit MemoryFile(std::vector<uint8_t>* bytes, size_t alignment)
       : bytes_(bytes), alignment_(alignment) {}
 
-  ssize_t Write(const iovec* parts, int count, uint64_t offset) override {
+  ssize_t Append(const iovec* parts, int count, uint64_t* end) override {
     ssize_t done = 0;
     for (int i = 0; i < count; i++) {
-      const ssize_t put =
-          WriteBuffered(parts[i].iov_base, parts[i].iov_len, offset + static_cast<uint64_t>(done));
-      if (put < 0) return put;
-      done += put;
+      if (parts[i].iov_len > kLimit - bytes_->size()) return -EFBIG;
+      const auto* from = static_cast<const uint8_t*>(parts[i].iov_base);
+      bytes_->insert(bytes_->end(), from, from + parts[i].iov_len);
+      done += static_cast<ssize_t>(parts[i].iov_len);
     }
+    *end = bytes_->size();
     return done;
   }
-  ssize_t WriteBuffered(const void* data, size_t size, uint64_t offset) override {
-    if (offset > kLimit || size > kLimit - offset) return -EFBIG;
-    if (bytes_->size() < offset + size) bytes_->resize(offset + size);
+  ssize_t AppendBuffered(const iovec* parts, int count, uint64_t* end) override {
+    return Append(parts, count, end);
+  }
+  ssize_t Overwrite(const void* data, size_t size, uint64_t offset) override {
+    if (offset > bytes_->size() || size > bytes_->size() - offset) return -EFBIG;
     if (size > 0) std::memcpy(bytes_->data() + offset, data, size);
     return static_cast<ssize_t>(size);
   }
@@ -42,19 +45,9 @@ class MemoryFile final : public io::File {
     std::memcpy(to, bytes_->data() + offset, got);
     return static_cast<ssize_t>(got);
   }
-  int Allocate(uint64_t, uint64_t) override { return 0; }
-  int Truncate(uint64_t size) override {
-    if (size > kLimit) return -EFBIG;
-    bytes_->resize(size);
-    return 0;
-  }
   int Sync() override { return 0; }
   int Stat(io::FileInfo* info) override {
     *info = {1, 2, bytes_->size(), 1};
-    return 0;
-  }
-  int FreeSpace(uint64_t* bytes) override {
-    *bytes = kLimit - bytes_->size();
     return 0;
   }
   int Lock() override { return 0; }

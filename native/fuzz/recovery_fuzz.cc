@@ -13,6 +13,7 @@
 #include "engine/arena_places.h"
 #include "engine/buffer_sets.h"
 #include "engine/error.h"
+#include "engine/journal.h"
 #include "engine/producer.h"
 #include "engine/recovery.h"
 #include "fuzz/memory_files.h"
@@ -64,8 +65,10 @@ std::vector<uint8_t> SoundArena() {
     sets->Seal(0, 0);
     engine::Journal& journal = sets->arena().header().journal;
     journal.base = 512;
-    journal.limit = 40960;
     journal.generation.store(0);
+    engine::JournalState state{};
+    state.end = 512;
+    engine::StoreJournalState(&sets->arena().header(), state);
     for (int i = 0; i < 20; i++) first.Append(entry.data(), entry.size());
   }
   const std::vector<uint8_t> bytes = ReadAll(engine::FileArenaPath(config.path));

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace shardlog::io {
 
@@ -17,8 +18,9 @@ struct FileInfo {
   uint64_t inode = 0;
   uint64_t size = 0;
   uint64_t links = 0;
-  uint64_t birth_time = 0;  // ns since the epoch; 0: not asked for, or not told
-  uint32_t owner = 0;       // user id
+  uint64_t changed_time = 0;  // of the content, ns since the epoch
+  uint64_t birth_time = 0;    // ns since the epoch; 0: not asked for, or not told
+  uint32_t owner = 0;         // user id
 };
 
 enum class DirectIo { kAuto, kRequired, kOff };
@@ -26,6 +28,7 @@ enum class DirectIo { kAuto, kRequired, kOff };
 struct OpenOptions {
   DirectIo direct = DirectIo::kAuto;
   bool dsync = true;
+  bool create = true;
 };
 
 // A log file open for reading and writing. Used by one thread at a time.
@@ -33,20 +36,18 @@ class File {
  public:
   virtual ~File() = default;
 
-  // Bytes written at `offset`, possibly fewer than asked. With direct() every length, address and
-  // offset is a multiple of alignment().
-  virtual ssize_t Write(const iovec* parts, int count, uint64_t offset) = 0;
-  // The same through the page cache, for lengths that direct I/O cannot do: repairs of a file's
-  // tail.
-  virtual ssize_t WriteBuffered(const void* data, size_t size, uint64_t offset) = 0;
+  // Appends: the kernel puts the bytes where the file ends at that moment, in one piece, whoever
+  // else appends. Bytes taken, possibly fewer than asked; *end is the file offset behind them. With
+  // direct(), lengths, addresses and the file's end have to be multiples of alignment(); -EINVAL
+  // says that one was not, or that the file system does not write directly after all.
+  virtual ssize_t Append(const iovec* parts, int count, uint64_t* end) = 0;
+  // The same through the page cache, for any length, at any end.
+  virtual ssize_t AppendBuffered(const iovec* parts, int count, uint64_t* end) = 0;
+  // Writes over bytes that are there: the repair of a torn block.
+  virtual ssize_t Overwrite(const void* data, size_t size, uint64_t offset) = 0;
   virtual ssize_t Read(void* to, size_t size, uint64_t offset) = 0;
-  // Reserves blocks for [offset, offset + size) without changing the file's size.
-  virtual int Allocate(uint64_t offset, uint64_t size) = 0;
-  virtual int Truncate(uint64_t size) = 0;
   virtual int Sync() = 0;
   virtual int Stat(FileInfo* info) = 0;
-  // Bytes that the file system has left for us.
-  virtual int FreeSpace(uint64_t* bytes) = 0;
   // Takes the exclusive lock that a log's writer holds. -EWOULDBLOCK if another open file has it.
   virtual int Lock() = 0;
 
@@ -63,12 +64,14 @@ class File {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
-  // Opens `path`, creating it with mode 0644. Null and *error = -errno on failure; *call names the
-  // system call.
+  // Opens `path` for appending, creating it with mode 0644 if options.create. Null and *error =
+  // -errno on failure; *call names the system call.
   virtual std::unique_ptr<File> Open(const std::string& path, const OpenOptions& options,
                                      int* error, const char** call) = 0;
   // What the path names now. 0 or -errno.
   virtual int StatPath(const std::string& path, FileInfo* info) = 0;
+  // Paths of the files beside the one at `path` whose names begin with its name, its own excepted.
+  virtual std::vector<std::string> Siblings(const std::string& /*path*/) { return {}; }
   // Makes the name of the file at `path` durable: fsync of the directory that it lies in.
   virtual int SyncDirectory(const std::string& path) = 0;
 };

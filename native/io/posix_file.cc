@@ -1,8 +1,8 @@
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -38,6 +38,7 @@ struct Statx {
 static_assert(sizeof(Statx) == 256);
 static_assert(offsetof(Statx, birth_seconds) == 80);
 static_assert(offsetof(Statx, memory_alignment) == 152);
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr uint32_t kStatxBirth = 0x800;
 constexpr uint32_t kStatxDioAlign = 0x2000;
 
@@ -51,7 +52,6 @@ bool AskStatx(int fd, uint32_t wanted, Statx* info) {
 uint64_t BirthTime(int fd) {
   Statx info;
   if (!AskStatx(fd, kStatxBirth, &info)) return 0;
-  constexpr uint64_t kNsPerSecond = 1'000'000'000;
   return static_cast<uint64_t>(info.birth_seconds) * kNsPerSecond + info.birth_nanoseconds;
 }
 
@@ -87,31 +87,23 @@ class PosixFile final : public File {
     if (buffered_fd_ != fd_) close(buffered_fd_);
   }
 
-  ssize_t Write(const iovec* parts, int count, uint64_t offset) override {
-    return Result(pwritev(fd_, parts, count, static_cast<off_t>(offset)));
+  ssize_t Append(const iovec* parts, int count, uint64_t* end) override {
+    return AppendTo(fd_, parts, count, end);
   }
 
-  ssize_t WriteBuffered(const void* data, size_t size, uint64_t offset) override {
-    return Result(pwrite(buffered_fd_, data, size, static_cast<off_t>(offset)));
+  ssize_t AppendBuffered(const iovec* parts, int count, uint64_t* end) override {
+    return AppendTo(buffered_fd_, parts, count, end);
   }
+
+  ssize_t Overwrite(const void* data, size_t size, uint64_t offset) override;
 
   ssize_t Read(void* to, size_t size, uint64_t offset) override {
     return Result(pread(buffered_fd_, to, size, static_cast<off_t>(offset)));
   }
 
-  int Allocate(uint64_t offset, uint64_t size) override {
-    return static_cast<int>(Result(
-        fallocate(fd_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(size))));
-  }
-
-  int Truncate(uint64_t size) override {
-    return static_cast<int>(Result(ftruncate(fd_, static_cast<off_t>(size))));
-  }
-
   int Sync() override { return static_cast<int>(Result(fdatasync(fd_))); }
 
   int Stat(FileInfo* info) override;
-  int FreeSpace(uint64_t* bytes) override;
 
   int Lock() override { return static_cast<int>(Result(flock(fd_, LOCK_EX | LOCK_NB))); }
 
@@ -127,6 +119,13 @@ class PosixFile final : public File {
  private:
   static ssize_t Result(ssize_t value) { return value < 0 ? -errno : value; }
 
+  // The descriptor's position is ours alone: behind an append it says where that ended.
+  static ssize_t AppendTo(int fd, const iovec* parts, int count, uint64_t* end) {
+    const ssize_t result = Result(writev(fd, parts, count));
+    if (result > 0) *end = static_cast<uint64_t>(lseek(fd, 0, SEEK_CUR));
+    return result;
+  }
+
   const int fd_;
   const int buffered_fd_;  // the same file through the page cache; fd_ itself if that is not direct
   const std::string direct_reason_;
@@ -139,6 +138,8 @@ void CopyInfo(const struct stat& from, FileInfo* to) {
   to->size = static_cast<uint64_t>(from.st_size);
   to->links = from.st_nlink;
   to->owner = from.st_uid;
+  to->changed_time = static_cast<uint64_t>(from.st_mtim.tv_sec) * kNsPerSecond +
+                     static_cast<uint64_t>(from.st_mtim.tv_nsec);
 }
 
 int PosixFile::Stat(FileInfo* info) {
@@ -149,11 +150,13 @@ int PosixFile::Stat(FileInfo* info) {
   return 0;
 }
 
-int PosixFile::FreeSpace(uint64_t* bytes) {
-  struct statvfs fs;
-  if (fstatvfs(fd_, &fs) != 0) return -errno;
-  *bytes = uint64_t{fs.f_bavail} * fs.f_frsize;
-  return 0;
+// pwrite to a descriptor with O_APPEND appends, whatever its offset.
+ssize_t PosixFile::Overwrite(const void* data, size_t size, uint64_t offset) {
+  const int flags = fcntl(buffered_fd_, F_GETFL);
+  if (flags < 0 || fcntl(buffered_fd_, F_SETFL, flags & ~O_APPEND) != 0) return -errno;
+  const ssize_t result = Result(pwrite(buffered_fd_, data, size, static_cast<off_t>(offset)));
+  if (fcntl(buffered_fd_, F_SETFL, flags) != 0) return -errno;
+  return result;
 }
 
 class PosixFiles final : public FileSystem {
@@ -162,7 +165,9 @@ class PosixFiles final : public FileSystem {
                              const char** call) override {
     *call = "open";
     const int sync_flag = options.dsync ? O_DSYNC : 0;
-    const int buffered = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | sync_flag, 0644);
+    const int create_flag = options.create ? O_CREAT : 0;
+    const int buffered =
+        open(path.c_str(), O_RDWR | create_flag | O_APPEND | O_CLOEXEC | sync_flag, 0644);
     if (buffered < 0) return Fail(error, -errno, -1);
     struct stat st;
     if (fstat(buffered, &st) != 0) return Fail(error, -errno, buffered);
@@ -181,6 +186,21 @@ class PosixFiles final : public FileSystem {
     if (stat(path.c_str(), &st) != 0) return -errno;
     CopyInfo(st, info);
     return 0;
+  }
+
+  std::vector<std::string> Siblings(const std::string& path) override {
+    const size_t slash = path.rfind('/') + 1;  // 0 without one
+    const std::string directory = slash == 0 ? "./" : path.substr(0, slash);
+    const std::string name = path.substr(slash);
+    std::vector<std::string> found;
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), &closedir);
+    if (entries == nullptr) return found;
+    while (const dirent* entry = readdir(entries.get())) {
+      const std::string other = entry->d_name;
+      if (other != name && other.rfind(name, 0) == 0) found.push_back(directory + other);
+    }
+    std::sort(found.begin(), found.end());
+    return found;
   }
 
   int SyncDirectory(const std::string& path) override {
@@ -222,7 +242,7 @@ class PosixFiles final : public FileSystem {
                                   std::to_string(needed) + " bytes";
       return -EINVAL;
     }
-    const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC | O_DIRECT | sync_flag);
+    const int fd = open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_DIRECT | sync_flag);
     if (fd < 0) {
       const int code = -errno;
       *reason = std::string("open with O_DIRECT failed: ") + std::strerror(-code);

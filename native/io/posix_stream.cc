@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,11 +69,26 @@ class Descriptor : public Stream {
 ssize_t Result(ssize_t result) { return result < 0 ? -errno : result; }
 
 // A pipe or terminal that is open for us alone, with O_NONBLOCK.
-class NonBlocking final : public Descriptor {
+class NonBlocking : public Descriptor {
  public:
   using Descriptor::Descriptor;
   ssize_t Write(const void* data, size_t size) override { return Result(write(fd(), data, size)); }
   size_t atomic_bytes() const override { return PIPE_BUF; }
+};
+
+// A pipe. Each process has an open file of its own for it, so that their locks exclude each other;
+// what another program writes is not kept off.
+class Pipe final : public NonBlocking {
+ public:
+  using NonBlocking::NonBlocking;
+  bool Hold(bool alone) override {
+    return flock(fd(), (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+  }
+  void Release() override { flock(fd(), LOCK_UN); }
+  bool HasRoom() override {
+    pollfd room = {fd(), POLLOUT, 0};
+    return poll(&room, 1, 0) > 0;
+  }
 };
 
 class Socket final : public Descriptor {
@@ -148,7 +164,8 @@ std::unique_ptr<Stream> Wrap(int fd, int wake_fd, const struct stat& status) {
     const int own = OpenAnew(fd);
     if (own < 0) return std::make_unique<Shared>(fd, wake_fd, info);
     close(fd);
-    return std::make_unique<NonBlocking>(own, wake_fd, info);
+    if (terminal) return std::make_unique<NonBlocking>(own, wake_fd, info);
+    return std::make_unique<Pipe>(own, wake_fd, info);
   }
   if (S_ISSOCK(status.st_mode)) return std::make_unique<Socket>(fd, wake_fd, info);
   return std::make_unique<Plain>(fd, wake_fd, info);

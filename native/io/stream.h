@@ -23,6 +23,13 @@ class Stream {
   // not wait for a reader.
   virtual ssize_t Write(const void* data, size_t size) = 0;
 
+  // Keeps processes that ask for it, too, from writing, until Release; with `alone` false only those
+  // that ask with true. False: one of them has it.
+  virtual bool Hold(bool /*alone*/) { return true; }
+  virtual void Release() {}
+  // Whether Write may take something now.
+  virtual bool HasRoom() { return true; }
+
   // Sleeps until Write may take something, for timeout_ns at most. Interrupt ends it.
   virtual void AwaitRoom(uint64_t timeout_ns) = 0;
   // Sleeps all the same: for a stream that says it has room, and takes nothing.

@@ -53,6 +53,9 @@ engine::Config ConfigFrom(const Napi::Object& value) {
   config.flush_interval_ns = MillisecondsAsNs(value, "flushInterval");
   config.flush_timeout_ns = MillisecondsAsNs(value, "flushTimeout");
   config.block_timeout_ns = MillisecondsAsNs(value, "blockTimeout");
+  if (value.Get("exitTimeout").IsNumber()) {
+    config.exit_timeout_ns = MillisecondsAsNs(value, "exitTimeout");
+  }
   config.use_mmap = value.Get("useMmap").ToBoolean();
   config.crash_safe = CrashSafeFrom(value.Get("crashSafe"));
   config.on_full =

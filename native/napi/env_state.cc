@@ -107,6 +107,11 @@ void EnvState::Remove(const Handle* handle) {
                 [handle](const std::shared_ptr<Handle>& open) { return open.get() == handle; });
 }
 
+const std::shared_ptr<Settler>& EnvState::settler(Napi::Env env) {
+  if (settler_ == nullptr) settler_ = Settler::Make(env);
+  return settler_;
+}
+
 Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::Log>& log) {
   Shared& shared = producers_[log.get()];
   if (!shared.producer->direct_route_allowed()) return env.Null();

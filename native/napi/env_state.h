@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/log.h"
+#include "napi/settler.h"
 
 namespace shardlog::napi {
 
@@ -31,6 +32,9 @@ class EnvState {
   void Add(const std::shared_ptr<Handle>& handle) { open_.push_back(handle); }
   void Remove(const Handle* handle);
 
+  // What settles the environment's promises.
+  const std::shared_ptr<Settler>& settler(Napi::Env env);
+
   // The buffers of lib/engine/native-binding.ts DirectRoute for the log, made once; null where not
   // allowed.
   Napi::Value DirectRoute(Napi::Env env, const std::shared_ptr<engine::Log>& log);
@@ -48,6 +52,7 @@ class EnvState {
   // A closed handle keeps its log: while one of these lives, its key is no other log's.
   std::map<engine::Log*, std::weak_ptr<engine::Producer>> dropping_;
   std::vector<std::shared_ptr<Handle>> open_;
+  std::shared_ptr<Settler> settler_;  // made when it is needed
 };
 
 }  // namespace shardlog::napi

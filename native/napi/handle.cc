@@ -1,13 +1,17 @@
 #include "napi/handle.h"
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "engine/registry.h"
 #include "napi/env_state.h"
 #include "napi/errors.h"
 #include "napi/hot_calls.h"
+#include "napi/settler.h"
+#include "platform/background_thread.h"
 
 namespace shardlog::napi {
 namespace {
@@ -23,45 +27,35 @@ Napi::Error WriteError(Napi::Env env, const engine::Log& log, const IoStatus& st
   return MakeError(env, problem);
 }
 
-// flush() and close(): waits on a thread of the pool, then settles a promise. The loop stays alive
-// until then.
-class WaitWorker final : public Napi::AsyncWorker {
- public:
-  using Wait = IoStatus (*)(Handle*);
-
-  WaitWorker(Napi::Env env, std::shared_ptr<Handle> handle, Wait wait)
-      : Napi::AsyncWorker(env, "shardlog"),
-        deferred_(Napi::Promise::Deferred::New(env)),
-        handle_(std::move(handle)),
-        wait_(wait) {}
-
-  Napi::Promise promise() const { return deferred_.Promise(); }
-
-  void Execute() override { status_ = wait_(handle_.get()); }
-  void OnOK() override {
-    if (status_.ok()) {
-      deferred_.Resolve(Env().Undefined());
-    } else {
-      deferred_.Reject(WriteError(Env(), *handle_->log(), status_).Value());
-    }
-  }
-
- private:
-  Napi::Promise::Deferred deferred_;
-  const std::shared_ptr<Handle> handle_;
-  const Wait wait_;
-  IoStatus status_;
-};
-
-Napi::Value Wait(Napi::Env env, const std::shared_ptr<Handle>& handle, WaitWorker::Wait wait) {
-  auto* worker = new WaitWorker(env, handle, wait);
-  const Napi::Promise promise = worker->promise();
-  worker->Queue();
-  return promise;
-}
-
 IoStatus FlushHandle(Handle* handle) { return handle->log()->Flush(); }
 IoStatus LeaveHandle(Handle* handle) { return handle->Leave(); }
+
+// The promise of flush() or close(), which start(done) does.
+Napi::Value Begin(Napi::Env env, const std::shared_ptr<Handle>& handle,
+                  const std::function<void(Settler::Done)>& start) {
+  const auto refusal = [handle](Napi::Env of, const IoStatus& status) {
+    return WriteError(of, *handle->log(), status);
+  };
+  return EnvState::Of(env).settler(env)->Promise(env, refusal, start);
+}
+
+Napi::Value BeginFlush(Napi::Env env, const std::shared_ptr<Handle>& handle) {
+  return Begin(env, handle, [&handle](Settler::Done done) {
+    handle->log()->flusher().FlushThen(std::move(done));
+  });
+}
+
+// The flusher ends, which it cannot wait for itself.
+Napi::Value BeginLeave(Napi::Env env, const std::shared_ptr<Handle>& handle) {
+  return Begin(env, handle, [&handle](const Settler::Done& done) {
+    const auto leave = [handle, done] { done(handle->Leave()); };
+    try {
+      platform::StartBackgroundThread("shardlog-close", leave).detach();
+    } catch (const std::system_error&) {
+      leave();  // There is no thread to be had: here and now, then.
+    }
+  });
+}
 
 const char* CrashSafeName(engine::CrashSafe mode) {
   return mode == engine::CrashSafe::kShm ? "shm" : "file";
@@ -164,13 +158,17 @@ void AddWaits(Napi::Object* object, const std::shared_ptr<Handle>& handle) {
     return env.Undefined();
   };
   AddMethod(object, handle, "flush",
-            [](Napi::Env env, const Shared& h) { return Wait(env, h, FlushHandle); });
+            [](Napi::Env env, const Shared& h) { return BeginFlush(env, h); });
   AddMethod(object, handle, "flushSync", [settle](Napi::Env env, const Shared& h) {
     return settle(env, h, FlushHandle(h.get()));
   });
+  AddMethod(object, handle, "finish", [](Napi::Env env, const Shared& h) -> Napi::Value {
+    h->Finish();
+    return env.Undefined();
+  });
   AddMethod(object, handle, "close", [](Napi::Env env, const Shared& h) {
     h->Detach();
-    return Wait(env, h, LeaveHandle);
+    return BeginLeave(env, h);
   });
   AddMethod(object, handle, "closeSync", [settle](Napi::Env env, const Shared& h) {
     h->Detach();
@@ -214,6 +212,13 @@ bool Handle::Detach() {
   state_->Release(log_);
   state_->Remove(this);
   return true;
+}
+
+IoStatus Handle::Finish() {
+  bool gave_up = false;
+  const IoStatus status = log_->flusher().FlushAtEnd(&gave_up);
+  if (gave_up) log_->Close();
+  return status;
 }
 
 IoStatus Handle::Leave() {

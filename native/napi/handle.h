@@ -32,6 +32,10 @@ class Handle : public std::enable_shared_from_this<Handle> {
   engine::Producer& producer() { return *producer_; }
   const std::shared_ptr<engine::Log>& log() const { return log_; }
 
+  // On the environment's thread, at the process's end: has everything written, also what others
+  // have logged, or given up and counted.
+  engine::IoStatus Finish();
+
   // First half of closing, on the environment's thread: later entries are dropped. False if done
   // before.
   bool Detach();

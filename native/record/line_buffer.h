@@ -22,6 +22,8 @@ class LineBuffer {
   // Bytes behind a line's bound that renderers may scribble on: copies are made in blocks.
   static constexpr size_t kSlackBytes = 64;
   static constexpr size_t kAlignment = 64;  // lines of the caches
+  // No block, which is 1 GiB at the most, holds a longer entry; what may stand before it is small.
+  static constexpr size_t kMostEntryBytes = (size_t{1} << 30) - (size_t{1} << 20);
   // Clear() and Trim() give memory back beyond this; less than one outsized line would otherwise
   // pin.
   static constexpr size_t kKeptBytes = size_t{4} << 20;
@@ -45,6 +47,15 @@ class LineBuffer {
     }
     size_ = static_cast<size_t>(end - data_.get());
     lines_++;
+  }
+
+  // The most that a line may have; of a longer one Undo takes care.
+  size_t most_bytes() const { return prefix_ == 0 ? SIZE_MAX : kMostEntryBytes; }
+
+  // Takes the line back that began at `size` bytes and was added last.
+  void Undo(size_t size) {
+    size_ = size;
+    lines_--;
   }
 
   void Clear() {

@@ -46,7 +46,7 @@ bool LineMerger::Advance(Cursor* cursor) {
   while (!cursor->renderer->Next()) {
     if (cursor->segments.empty()) return false;
     const SegmentView& segment = cursor->segments.front();
-    cursor->renderer->Open(segment.entries, segment.valid);
+    cursor->renderer->Open(segment.entries, segment.valid, segment.spills);
     cursor->segments = cursor->segments.subspan(1);
   }
   const double time = cursor->renderer->time();

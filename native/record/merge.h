@@ -22,6 +22,7 @@ namespace shardlog::record {
 struct SegmentView {
   const uint8_t* entries = nullptr;
   size_t valid = 0;
+  const SpillSource* spills = nullptr;  // where its spilled payloads are
 };
 
 // What one producer wrote in a generation, in its order.

@@ -12,10 +12,16 @@ constexpr size_t kUncountedBytes = 4096;
 
 }  // namespace
 
-void SegmentRenderer::Open(const uint8_t* entries, size_t valid) {
+void SegmentRenderer::Open(const uint8_t* entries, size_t valid, const SpillSource* spills) {
   dictionary_.Reset();
+  spills_ = spills;
   at_ = entries;
   end_ = entries + valid;
+}
+
+bool SegmentRenderer::OpenPayload(const uint8_t* payload, size_t size) {
+  Open(payload + size, 0);
+  return size != 0 && Enter(payload);
 }
 
 bool SegmentRenderer::Next() {
@@ -48,6 +54,11 @@ bool SegmentRenderer::Enter(const uint8_t* payload) {
       return EnterRecord(payload);
     case Kind::kBundle:
       return EnterBundle(payload);
+    case Kind::kSpilled:
+      if (static_cast<size_t>(at_ - payload) != kSpilledBytes) return false;
+      payload_ = payload;
+      time_ = format::Load<double>(payload + kSpilledTimeOffset);
+      return true;
   }
   return false;
 }
@@ -70,13 +81,37 @@ bool SegmentRenderer::EnterBundle(const uint8_t* payload) {
 }
 
 bool SegmentRenderer::Append(LineBuffer* out) {
-  if (static_cast<Kind>(payload_[0]) == Kind::kText) {
-    AppendText(out);
-    return true;
-  }
-  const bool whole = AppendRecord(out);
+  const bool whole = Render(out);
   if (!whole) damaged_++;
   return whole;
+}
+
+bool SegmentRenderer::Render(LineBuffer* out) {
+  switch (static_cast<Kind>(payload_[0])) {
+    case Kind::kText:
+      AppendText(out);
+      return true;
+    case Kind::kSpilled:
+      return AppendSpilled(out);
+    default:
+      return AppendRecord(out);
+  }
+}
+
+// What the spill defines is for its own line alone: `dictionary_` stays as it is.
+bool SegmentRenderer::AppendSpilled(LineBuffer* out) {
+  const Spilled spilled = DecodeSpilled(payload_);
+  if (spills_ == nullptr) return false;
+  const std::shared_ptr<const uint8_t[]> payload = spills_->Load(spilled);
+  if (payload == nullptr) return false;
+  if (of_spilled_ == nullptr) of_spilled_ = std::make_unique<SegmentRenderer>();
+  const size_t before = out->size();
+  if (!of_spilled_->OpenPayload(payload.get(), spilled.size) || !of_spilled_->Append(out)) {
+    return false;
+  }
+  if (out->size() - before <= out->most_bytes()) return true;
+  out->Undo(before);
+  return false;
 }
 
 void SegmentRenderer::AppendText(LineBuffer* out) const {

@@ -10,9 +10,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "record/dictionary.h"
 #include "record/line_buffer.h"
+#include "record/spill_source.h"
 #include "record/time_text.h"
 #include "record/values.h"
 #include "record/wire.h"
@@ -23,7 +25,11 @@ class SegmentRenderer {
  public:
   // Starts with the entries of a segment, [entries, entries + valid), which must stay as they are
   // until the next Open. Forgets the definitions of the segment before.
-  void Open(const uint8_t* entries, size_t valid);
+  // `spills`: where its spilled payloads are; null: they are damaged.
+  void Open(const uint8_t* entries, size_t valid, const SpillSource* spills = nullptr);
+
+  // Starts with a payload that stands alone, and moves to it. False if it has no time.
+  bool OpenPayload(const uint8_t* payload, size_t size);
 
   // Moves to the next payload that has a time. False at the end of the segment. A length prefix
   // that breaks R2 is damage and ends the segment.
@@ -59,7 +65,9 @@ class SegmentRenderer {
   bool Enter(const uint8_t* payload);
   bool EnterRecord(const uint8_t* record);
   bool EnterBundle(const uint8_t* payload);
+  bool Render(LineBuffer* out);
   void AppendText(LineBuffer* out) const;
+  bool AppendSpilled(LineBuffer* out);
   bool AppendRecord(LineBuffer* out);
   bool FindParts(const RecordHeader& header, Parts* parts) const;
   bool FindTemplate(uint32_t id, Parts* parts) const;
@@ -78,6 +86,8 @@ class SegmentRenderer {
   const uint8_t* at_ = nullptr;   // the next entry
   const uint8_t* end_ = nullptr;  // of the segment
   uint64_t damaged_ = 0;
+  const SpillSource* spills_ = nullptr;
+  std::unique_ptr<SegmentRenderer> of_spilled_;  // made when it is needed
 };
 
 }  // namespace shardlog::record

@@ -10,13 +10,43 @@
 namespace shardlog::record {
 
 // Section 2: the first byte of a payload.
-enum class Kind : uint8_t { kText = 1, kRecord = 2, kBundle = 3 };
+enum class Kind : uint8_t { kText = 1, kRecord = 2, kBundle = 3, kSpilled = 4 };
 
 inline constexpr size_t kTextTimeOffset = 1;
 inline constexpr size_t kTextLineOffset = 9;
 
 inline constexpr size_t kBundleCountOffset = 1;
 inline constexpr size_t kBundleDefinitionsOffset = 2;
+
+// Section 2.1: a payload that lies elsewhere.
+inline constexpr size_t kSpilledTimeOffset = 1;
+inline constexpr size_t kSpilledIdOffset = 9;
+inline constexpr size_t kSpilledSizeOffset = 17;
+inline constexpr size_t kSpilledCrcOffset = 25;
+inline constexpr size_t kSpilledBytes = 29;
+
+struct Spilled {
+  double time = 0;    // that of the payload
+  uint64_t id = 0;    // of the spill
+  uint64_t size = 0;  // of the payload
+  uint32_t crc = 0;   // CRC-32C of the payload
+};
+
+// `from` has kSpilledBytes readable bytes.
+inline Spilled DecodeSpilled(const uint8_t* from) {
+  return {format::Load<double>(from + kSpilledTimeOffset),
+          format::Load<uint64_t>(from + kSpilledIdOffset),
+          format::Load<uint64_t>(from + kSpilledSizeOffset),
+          format::Load<uint32_t>(from + kSpilledCrcOffset)};
+}
+
+inline void EncodeSpilled(uint8_t* to, const Spilled& spilled) {
+  to[0] = static_cast<uint8_t>(Kind::kSpilled);
+  format::Store(to + kSpilledTimeOffset, spilled.time);
+  format::Store(to + kSpilledIdOffset, spilled.id);
+  format::Store(to + kSpilledSizeOffset, spilled.size);
+  format::Store(to + kSpilledCrcOffset, spilled.crc);
+}
 
 // Section 3: the fixed part of a RECORD.
 inline constexpr size_t kRecordTimeOffset = 9;

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <fstream>
 #include <string>
 
 #include "engine/error.h"
@@ -16,8 +19,7 @@ namespace shardlog::test {
 namespace {
 
 using engine::LogFile;
-
-constexpr uint64_t kMiB = 1u << 20;
+using engine::LogTail;
 
 class OneLogFile : public testing::Test {
  protected:
@@ -26,41 +28,6 @@ class OneLogFile : public testing::Test {
   TempDir directory_;
   FaultyFiles files_;
 };
-
-// Reserved ahead of a write of a sector, with sets of `set_bytes` and so much space left.
-struct Reserve {
-  uint64_t free_space;
-  uint64_t set_bytes;
-  uint64_t reserved;
-};
-
-class ReserveAhead : public OneLogFile, public testing::WithParamInterface<Reserve> {};
-
-TEST_P(ReserveAhead, TakesAFewSetsAndASmallShareOfTheSpaceAtMost) {
-  files_.SetFreeSpace(GetParam().free_space);
-  LogFile file(&files_, path(), SmallConfig("", 1).io);
-  file.Prepare();
-  file.ReserveAhead(512, GetParam().set_bytes);
-  EXPECT_EQ(files_.last_allocated(), GetParam().reserved);
-}
-
-INSTANTIATE_TEST_SUITE_P(Of, ReserveAhead,
-                         testing::Values(Reserve{uint64_t{1} << 40, 32 * kMiB, 64 * kMiB},
-                                         Reserve{uint64_t{1} << 40, kMiB / 16, kMiB / 4},
-                                         Reserve{640 * kMiB, 32 * kMiB, 10 * kMiB},
-                                         Reserve{20000, 32 * kMiB, 512},
-                                         Reserve{0, 32 * kMiB, 512}));
-
-TEST_F(OneLogFile, ReservesAnewOnlyWhenWhatWasReservedIsUsedUp) {
-  files_.SetFreeSpace(uint64_t{1} << 40);
-  LogFile file(&files_, path(), SmallConfig("", 1).io);
-  file.Prepare();
-  for (int i = 0; i < 9; i++) {
-    file.ReserveAhead(kMiB, kMiB);
-    file.Advance(kMiB);
-  }
-  EXPECT_EQ(files_.count(Call::kAllocate), 3);
-}
 
 TEST_F(OneLogFile, ThatIsLockedSaysByWhom) {
   const LogFile file(&files_, path(), SmallConfig("", 1).io);
@@ -85,47 +52,58 @@ class NewName : public OneLogFile {
   io::OpenOptions options_ = SmallConfig("", 1).io;
 };
 
-TEST_F(NewName, IsMadeDurableOnce) {
-  LogFile(&files_, path(), options_).Prepare();
+TEST_F(NewName, IsMadeDurableOnceBeforeTheFirstFlush) {
+  LogFile file(&files_, path(), options_);
+  file.Prepare();
+  EXPECT_EQ(files_.count(Call::kSyncDirectory), 0) << "opening does not wait for the device";
+  LogFile::Change change;
+  for (int flush = 0; flush < 3; flush++) EXPECT_TRUE(file.Check(false, &change).ok());
   EXPECT_EQ(files_.count(Call::kSyncDirectory), 1);
+  file.Close();
   WriteFile(path(), "something");
-  LogFile(&files_, path(), options_).Prepare();
+  LogFile again(&files_, path(), options_);
+  again.Prepare();
+  EXPECT_TRUE(again.Check(false, &change).ok());
   EXPECT_EQ(files_.count(Call::kSyncDirectory), 1) << "the file was there";
 }
 
 TEST_F(NewName, IsMadeDurableAlsoWhenTheFileIsMadeAnew) {
   LogFile file(&files_, path(), options_);
   file.Prepare();
+  LogFile::Change change;
+  EXPECT_TRUE(file.Check(false, &change).ok());
   unlink(path().c_str());
-  bool reopened = false;
-  EXPECT_TRUE(file.Check(&reopened).ok());
-  EXPECT_TRUE(reopened);
+  EXPECT_TRUE(file.Check(false, &change).ok());
+  EXPECT_TRUE(change.reopened);
   EXPECT_EQ(files_.count(Call::kSyncDirectory), 2);
 }
 
 TEST_F(NewName, IsOfNoInterestWithoutDsync) {
   options_.dsync = false;
-  LogFile(&files_, path(), options_).Prepare();
+  LogFile file(&files_, path(), options_);
+  file.Prepare();
+  LogFile::Change change;
+  EXPECT_TRUE(file.Check(false, &change).ok());
   EXPECT_EQ(files_.count(Call::kSyncDirectory), 0);
 }
 
 TEST_F(NewName, ThatCannotBeMadeDurableIsLoggedTo) {
   for (const int error : {EINVAL, EACCES}) {
     files_.Fail(Call::kSyncDirectory, error);
-    EXPECT_NO_THROW(LogFile(&files_, path(), options_).Prepare());
+    LogFile file(&files_, path(), options_);
+    file.Prepare();
+    LogFile::Change change;
+    EXPECT_TRUE(file.Check(false, &change).ok());
   }
 }
 
-TEST_F(NewName, WhoseDirectoryFailsIsAnError) {
-  files_.Fail(Call::kSyncDirectory, EIO);
-  EXPECT_THROW(LogFile(&files_, path(), options_), engine::Error);
+TEST_F(NewName, WhoseDirectoryFailsIsAFailureOfTheFlush) {
   LogFile file(&files_, path(), options_);
   file.Prepare();
-  unlink(path().c_str());
   files_.Fail(Call::kSyncDirectory, EIO);
-  bool reopened = false;
-  EXPECT_EQ(file.Check(&reopened).error, EIO) << "the flush is tried again";
-  EXPECT_TRUE(file.Check(&reopened).ok());
+  LogFile::Change change;
+  EXPECT_EQ(file.Check(false, &change).error, EIO) << "the flush is tried again";
+  EXPECT_TRUE(file.Check(false, &change).ok());
 }
 
 TEST_F(NewName, BehindASymbolicLinkIsTheTargets) {
@@ -135,50 +113,111 @@ TEST_F(NewName, BehindASymbolicLinkIsTheTargets) {
   EXPECT_EQ(io::PosixFileSystem().SyncDirectory(directory_.File("nothing")), -ENOENT);
 }
 
-class TextFile : public OneLogFile {
+// --- appending ---
+
+class Appending : public OneLogFile {
  protected:
-  // As a flush does it, with somebody cutting the file to `cut` in the middle.
-  void WriteLines(LogFile* file, const std::string& lines, int64_t cut) {
-    file->BeginLines();
-    if (cut >= 0) ASSERT_EQ(::truncate(path().c_str(), cut), 0);
-    const auto size = static_cast<ssize_t>(lines.size());
-    ASSERT_EQ(file->file()->WriteBuffered(lines.data(), lines.size(), file->end()), size);
+  Appending() { file_.Prepare(); }
+
+  ssize_t Append(std::string bytes, bool* moved) {
+    const iovec part{bytes.data(), bytes.size()};
+    return file_.Append(&part, 1, LogFile::Through::kCache, moved);
+  }
+  void OthersAppend(const std::string& bytes) {
+    std::ofstream(path(), std::ios::app | std::ios::binary) << bytes;
+  }
+  LogTail::Proof Proof() {
+    LogTail::Proof proof;
+    EXPECT_TRUE(file_.Proof(0, &proof).ok());
+    return proof;
+  }
+  bool Holds(uint64_t end, const LogTail::Proof& proof) {
+    return LogTail::Holds(file_.file(), end, proof);
   }
 
-  static std::string Lines(size_t count) {
-    std::string lines;
-    for (size_t i = 0; i < count; i++) lines += "{\"msg\":\"" + std::to_string(i) + "\"}\n";
-    return lines;
-  }
+  LogFile file_{&files_, path(), SmallConfig("", 1).io, engine::Form::kText};
 };
 
-TEST_F(TextFile, AWriteDuringWhichSomebodyCutTheFileIsUndoneWithTheZeroesBeforeIt) {
-  const std::string lines = Lines(50'000);
-  for (const size_t cut : {size_t{0}, Lines(1).size(), Lines(4'000).size()}) {
-    LogFile file(&files_, path(), SmallConfig("", 1).io, engine::Form::kText);
-    ASSERT_EQ(::truncate(path().c_str(), 0), 0);
-    file.Prepare();
-    WriteLines(&file, lines, -1);
-    EXPECT_FALSE(file.UndoIfCut());
-    file.Advance(lines.size());
-    WriteLines(&file, Lines(9), static_cast<int64_t>(cut));
-    EXPECT_TRUE(file.UndoIfCut());
-    EXPECT_EQ(file.end(), cut);
-    WriteLines(&file, Lines(9), -1);
-    EXPECT_FALSE(file.UndoIfCut());
-    EXPECT_EQ(ReadFile(path()), lines.substr(0, cut) + Lines(9));
+TEST_F(Appending, TellsWhetherSomebodyElseHasAppendedBefore) {
+  bool moved = true;
+  EXPECT_EQ(Append("one\n", &moved), 4);
+  EXPECT_FALSE(moved);
+  OthersAppend("foreign\n");
+  EXPECT_EQ(Append("two\n", &moved), 4);
+  EXPECT_TRUE(moved);
+  EXPECT_EQ(file_.end(), 16u);
+  EXPECT_EQ(ReadFile(path()), "one\nforeign\ntwo\n");
+}
+
+TEST_F(Appending, WhatProvesTheLogIsThatOfItsLastBytesWhoeverWroteThem) {
+  bool moved = false;
+  EXPECT_EQ(Proof().bytes, 0u);
+  for (const size_t size : {1, 100, 4000, 4096, 5000, 20, 9000, 3}) {
+    Append(std::string(size, 'a') + "\n", &moved);
+    const LogTail::Proof before = Proof();
+    EXPECT_EQ(before.bytes, std::min<uint64_t>(file_.end(), 4096));
+    EXPECT_TRUE(Holds(file_.end(), before));
+    const uint64_t end = file_.end();
+    OthersAppend("foreign " + std::to_string(size) + "\n");
+    EXPECT_TRUE(Holds(end, before)) << "what comes behind does not matter";
+    Append("b\n", &moved);
+    EXPECT_TRUE(moved);
+    EXPECT_TRUE(Holds(file_.end(), Proof()));
+    EXPECT_FALSE(Holds(file_.end(), before));
+    EXPECT_FALSE(Holds(file_.end() + 1, Proof()));
   }
 }
 
-TEST_F(TextFile, AFileThatIsCutWithinALineIsEndedFirst) {
-  LogFile file(&files_, path(), SmallConfig("", 1).io, engine::Form::kText);
-  file.Prepare();
-  WriteLines(&file, Lines(50'000), -1);
-  file.Advance(Lines(50'000).size());
-  WriteLines(&file, Lines(9), 7);
-  EXPECT_TRUE(file.UndoIfCut());
-  WriteLines(&file, Lines(2), -1);
-  EXPECT_EQ(ReadFile(path()), Lines(1).substr(0, 7) + "\n" + Lines(2));
+TEST_F(Appending, ATextThatOthersCutWithinALineIsEndedFirst) {
+  bool moved = false;
+  Append("one\ntwo\n", &moved);
+  ASSERT_EQ(::truncate(path().c_str(), 6), 0);
+  LogFile::Change change;
+  ASSERT_TRUE(file_.Check(false, &change).ok());
+  EXPECT_TRUE(change.moved);
+  Append("three\n", &moved);
+  EXPECT_FALSE(moved);
+  EXPECT_EQ(ReadFile(path()), "one\ntw\nthree\n");
+}
+
+TEST_F(Appending, AFileThatWasRenamedStaysOpenWhileItEndsInTheMiddleOfAUnit) {
+  bool moved = false;
+  Append("one\ntw", &moved);
+  std::rename(path().c_str(), directory_.File("log.1").c_str());
+  LogFile::Change change;
+  ASSERT_TRUE(file_.Check(true, &change).ok());
+  EXPECT_TRUE(change.reopened);
+  EXPECT_FALSE(change.deleted);
+  ASSERT_TRUE(file_.HasOld());
+  std::string rest = "o\n";
+  const iovec part{rest.data(), rest.size()};
+  EXPECT_EQ(file_.AppendToOld(&part, 1), 2);
+  EXPECT_EQ(ReadFile(directory_.File("log.1")), "one\ntwo\n");
+  EXPECT_EQ(ReadFile(path()), "");
+}
+
+TEST_F(Appending, AFileThatWasDeletedIsNotCompleted) {
+  bool moved = false;
+  Append("one\ntw", &moved);
+  unlink(path().c_str());
+  LogFile::Change change;
+  ASSERT_TRUE(file_.Check(true, &change).ok());
+  EXPECT_TRUE(change.reopened);
+  EXPECT_TRUE(change.deleted);
+  EXPECT_FALSE(file_.HasOld());
+}
+
+TEST_F(Appending, ZeroesFillUpToTheNextUnitWhoeverElseAppends) {
+  LogFile blocks(&files_, directory_.File("blocks"), SmallConfig("", 1).io);
+  blocks.Prepare();
+  std::ofstream(directory_.File("blocks"), std::ios::app) << "a line\n";
+  ASSERT_TRUE(blocks.Align().ok());
+  bool moved = false;
+  ASSERT_TRUE(blocks.FindMovedEnd(&moved).ok());
+  EXPECT_TRUE(moved);
+  ASSERT_TRUE(blocks.Align().ok());
+  EXPECT_EQ(blocks.end(), 512u);
+  EXPECT_EQ(ReadFile(directory_.File("blocks")), "a line\n" + std::string(505, '\0'));
 }
 
 }  // namespace

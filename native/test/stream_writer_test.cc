@@ -32,6 +32,7 @@ class StreamLog : public testing::Test {
     config_.content = engine::Content::kRecords;
     config_.form = engine::Form::kText;
     config_.block_timeout_ns = 20 * kNsPerMs;
+    config_.exit_timeout_ns = 20 * kNsPerMs;
   }
 
   void Open() {

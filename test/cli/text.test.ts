@@ -115,10 +115,10 @@ describe('shardlog of a file of lines', () => {
     killWithLines(3, 4)
     expect(run(['cat', file])).toMatchObject({
       code: 0,
-      out: lines(0, 3),
-      err: expect.stringContaining('4 entries more')
+      out: lines(0, 7),
+      err: expect.stringContaining('4 entries wait')
     })
-    expect(run(['verify', file])).toMatchObject({ code: 0, err: expect.stringContaining('4 entries more wait') })
+    expect(run(['verify', file])).toMatchObject({ code: 0, err: expect.stringContaining('4 entries wait') })
     expect(run(['stats', file]).out).toMatch(/of text, 3 lines\n[\s\S]*waiting: 4 entries, 116 bytes\n[\s\S]*dead/)
     expect(JSON.parse(run(['stats', '--json', file]).out)).toMatchObject({ entries: 3, arena: { entries: 4 } })
     const tail = spawn(process.execPath, [main, 'tail', '-f', '-n', '5', file])
@@ -196,8 +196,78 @@ describe('--pretty', () => {
     expect(run(['cat', '--pretty', file]).out).toBe('ERROR: hello\n    user: 5\n')
     fs.writeFileSync(config, '{ broken')
     expect(run(['cat', '--pretty', file])).toMatchObject({ code: 1, err: expect.stringContaining('.pino-prettyrc') })
-    fs.writeFileSync(path.join(path.dirname(file), 'pino-pretty.config.cjs'), 'module.exports = { singleLine: true }')
-    expect(run(['cat', '--pretty', file], { env: utc }).out).toContain('INFO (7): hello {"user":5}\n')
+    fs.rmSync(config)
+    spawnSync('mkfifo', [config])
+    expect(run(['cat', '--pretty', file])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('not a regular file')
+    })
+  })
+
+  it('runs no code of the working directory, unless it is named', () => {
+    const folder = path.dirname(file)
+    fs.writeFileSync(file, plain)
+    const planted = path.join(folder, 'node_modules', 'pino-pretty')
+    fs.mkdirSync(planted, { recursive: true })
+    fs.writeFileSync(path.join(planted, 'index.js'), "console.log('planted')")
+    for (const name of ['pino-pretty.config.js', 'pino-pretty.config.cjs']) {
+      fs.writeFileSync(path.join(folder, name), "console.log('planted'); module.exports = { singleLine: true }")
+      const { code, out, err } = run(['cat', '--pretty', file], { env: utc })
+      expect({ code, out }).toEqual({ code: 0, out: pretty })
+      expect(err).toContain(`${name} is code, and not run unless asked for`)
+    }
+    const named = run(['cat', '--pretty', '--config', 'pino-pretty.config.cjs', file], { env: utc })
+    expect(named).toMatchObject({ code: 0, out: expect.stringContaining('INFO (7): hello {"user":5}\n'), err: '' })
+    expect(named.out).toContain('planted')
+    fs.writeFileSync(path.join(folder, 'options.json'), '{"singleLine":true}')
+    expect(run(['tail', '--pretty', '--config', 'options.json', file]).out).toContain('hello {"user":5}\n')
+    expect(run(['cat', '--pretty', '--config', 'none.cjs', file])).toMatchObject({ code: 1, out: '' })
+    expect(run(['cat', '--config', 'options.json', file]).code).toBe(2)
+  })
+
+  it('does not take pino-pretty from the working directory where it is installed nowhere else', () => {
+    const folder = path.dirname(file)
+    const copy = path.join(folder, 'elsewhere', 'node_modules', 'shardlog')
+    const here = path.join(folder, 'here')
+    fs.cpSync(path.join(packageRoot, 'dist'), path.join(copy, 'dist'), { recursive: true })
+    fs.copyFileSync(path.join(packageRoot, 'package.json'), path.join(copy, 'package.json'))
+    const planted = path.join(here, 'node_modules', 'pino-pretty')
+    fs.mkdirSync(planted, { recursive: true })
+    fs.writeFileSync(path.join(planted, 'index.js'), "console.log('planted')")
+    fs.writeFileSync(file, plain)
+    const args = [path.join(copy, 'dist', 'cli', 'main.js'), 'cat', '--pretty', file]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: here })
+    expect({ status, out: stdout.toString() }).toEqual({ status: 1, out: '' })
+    expect(stderr.toString()).toContain('ERR_SHARDLOG_NO_PRETTY')
+    const load = path.join(copy, 'dist', 'pretty', 'load.js')
+    const script = `console.log(require(${JSON.stringify(load)}).hasPinoPretty())`
+    // Behind code that is given on the command line, a path is an argument and no program.
+    for (const args of [[], [path.join(planted, 'index.js')]]) {
+      expect(spawnSync(process.execPath, ['-e', script, ...args], { cwd: here }).stdout.toString()).toBe('false\n')
+    }
+    fs.writeFileSync(path.join(here, 'program.js'), script)
+    const program = spawnSync(process.execPath, ['here/program.js'], { cwd: folder })
+    expect(program.stdout.toString()).toBe('true\n')
+  })
+
+  it.each(['cat', 'tail'])('prints a line that pino-pretty throws on as it is, the others readable (%s)', command => {
+    const deep = `{"level":30,"body":${'{"a":'.repeat(1001)}1${'}'.repeat(1001)}}\n`
+    const list = `{"level":30,"body":${'['.repeat(20_000)}${']'.repeat(20_000)}}\n`
+    const odd = [
+      '{"level":{}}\n',
+      '{"level":[],"msg":{}}\n',
+      '{"level":30,"err":{"stack":5,"type":"Error"}}\n',
+      'null\n',
+      '5\n'
+    ]
+    for (const line of [...odd, deep, list]) {
+      fs.writeFileSync(file, `${plain}${line}${plain}`)
+      const { code, out, err } = run([command, '--pretty', file], { env: utc })
+      expect({ code, err }).toEqual({ code: 0, err: '' })
+      expect(out.startsWith(pretty) && out.endsWith(pretty) && out.length > 2 * pretty.length).toBe(true)
+    }
+    fs.writeFileSync(file, '{"level":{}}\n')
+    expect(run([command, '--pretty', file]).out).toBe('{"level":{}}\n')
   })
 
   it('excludes --json, and colours without it make no sense', () => {

@@ -12,7 +12,7 @@ const KILL = "process.kill(process.pid, 'SIGKILL')"
 /** Logs `from` up to `to` into a pipe that nobody reads, and ends as told. */
 function script(recoverTo: string, from: number, to: number, ending: string): string {
   return `
-    const destination = shardlog.destination({ dest: 1, recoverTo: ${JSON.stringify(recoverTo)}, blockTimeout: 30 })
+    const destination = shardlog.destination({ dest: 1, recoverTo: ${JSON.stringify(recoverTo)}, exitTimeout: 30 })
     const log = shardlog({ base: null }, destination)
     for (let i = ${from}; i < ${to}; i++) log.info({ i, pad: 'x'.repeat(i % 500) })
     say({ recovered: destination.getStatsSnapshot().recoveredLogs, crashSafe: destination.getStatsSnapshot().crashSafe })
@@ -57,7 +57,7 @@ describe('lines that nobody has read when the process is killed', () => {
     expect(linesOf(cli('cat', file)).map(line => line.i)).toEqual(indexesIn(file))
   })
 
-  it('stay for the next process where an end was not waited for', async () => {
+  it('stay for the next process where an end did not wait for them', async () => {
     const file = path.join(tempDir(), 'left.ndjson')
     const { piped, code } = await run(script(file, 0, 5_000, ''))
     expect(code).toBe(0)
@@ -87,7 +87,7 @@ describe('the option recoverTo', () => {
     [{ dest: 'file', format: 'ndjson', recoverTo: 'x' }, "option recoverTo (value 'x' (string)) is for descriptors"],
     [{ dest: 1, recoverTo: '' }, "option recoverTo must be a non-empty string without NUL characters, got ''"]
   ])('is refused by name in %o', (options, message) => {
-    expect(() => shardlog.destination(options)).toThrow(message)
+    expect(() => shardlog.destination(options as object)).toThrow(message)
   })
 
   it('names a file that can be made', () => {

@@ -57,12 +57,12 @@ describe('a destination', () => {
       { dest: 1, sync: true, onFull: 'drop' },
       "option sync (value true) makes a destination pino's stream, which has no option onFull"
     ],
-    [{ dest: 1, format: 'ndjson', minLength: 1 }, 'unknown option minLength (value 1 (number))'],
+    [{ dest: 1, format: 'ndjson', minLength: 1 }, "option minLength (value 1) is of pino's stream"],
     [{ dest: -1, format: 'ndjson' }, 'option dest must be a path or the number of an open descriptor, got -1']
   ])('of %o is refused by name', (options, message) => {
     let thrown: unknown
     try {
-      shardlog.destination(options)
+      shardlog.destination(options as object)
     } catch (error) {
       thrown = error
     }

@@ -1,7 +1,8 @@
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { linesOf, loggingIn, loggingToPipe, onEngine, upTo } from '../support/descriptors'
+import { linesOf, loggingIn, loggingToPipe, onEngine, upTo, wholeLines } from '../support/descriptors'
 import { engines } from '../support/engines'
+import { shardlog } from '../support/shardlog'
 
 const MIB = 1024 * 1024
 
@@ -90,9 +91,9 @@ describe.each(engines)('with the %s engine, a reader that', engine => {
     expect(error).toBe('ERR_SHARDLOG_WRITE')
   })
 
-  it('does not read keeps flush and the end waiting for blockTimeout, and no longer', async () => {
+  it('does not read keeps flush waiting for blockTimeout and the end for exitTimeout, and no longer', async () => {
     const { logging, reader } = loggingToPipe(`
-      const destination = shardlog.destination({ dest: 1, format: 'ndjson', blockTimeout: 30 })
+      const destination = shardlog.destination({ dest: 1, format: 'ndjson', blockTimeout: 30, exitTimeout: 30 })
       const log = shardlog({ base: null }, destination)
       for (let i = 0; i < 10_000; i++) log.info({ i })
       const codes = []
@@ -113,10 +114,10 @@ describe.each(engines)('with the %s engine, a reader that', engine => {
     expect(linesOf(await reader.rest()).map(line => line.i)).toEqual(upTo(writtenLogs))
   })
 
-  it('does not read does not keep a process that ends', async () => {
+  it('does not read keeps a process that ends no longer than exitTimeout', async () => {
     for (const ending of ['process.exit(3)', 'process.exitCode = 3']) {
       const { logging, reader } = loggingToPipe(`
-        const log = shardlog({ base: null }, shardlog.destination({ dest: 1, blockTimeout: 30 }))
+        const log = shardlog({ base: null }, shardlog.destination({ dest: 1, exitTimeout: 30 }))
         for (let i = 0; i < 10_000; i++) log.info({ i })
         ${ending}`)
       expect((await logging.end()).code).toBe(3)
@@ -138,5 +139,77 @@ describe.each(engines)('with the %s engine, a reader that', engine => {
     expect(linesOf(output).map(line => line.i)).toEqual(upTo(10_000))
     logging.tell()
     expect((await logging.end()).code).toBe('SIGKILL')
+  })
+})
+
+describe.each(engines)('with the %s engine, a normal end', engine => {
+  onEngine(engine)
+
+  const rows = "const log = shardlog({ base: null })\n      for (let i = 0; i < 20_000; i++) log.info({ i }, 'row')\n"
+
+  it.each([
+    ['the end of the event loop', '', 0],
+    ['process.exit()', 'process.exit(3)', 3],
+    ['an uncaught exception', "throw new Error('on purpose')", 1]
+  ])('by %s writes everything for a reader that begins after blockTimeout', async (_name, ending, code) => {
+    const child = loggingIn('RUN | { sleep 1.5; cat; }; exit $?', rows + ending)
+    const script = `RUN; echo "said: $?" >&2`
+    const codes = loggingIn(`{ ${script}; } | { sleep 1.5; wc -l; }`, rows + ending)
+    const [lines, count] = await Promise.all([text(child.child.stdout!), text(codes.child.stdout!)])
+    expect(linesOf(lines).map(line => line.i)).toEqual(upTo(20_000))
+    expect(Number(count)).toBe(20_000)
+    expect((await codes.end()).said).toEqual([code])
+    await child.end()
+  })
+
+  it('by the end of a destination does so, too', async () => {
+    const script = `
+      const destination = shardlog.destination({ dest: 1, format: 'ndjson' })
+      const log = shardlog({ base: null }, destination)
+      for (let i = 0; i < 20_000; i++) log.info({ i })
+      destination.on('close', () => say(stats(destination)))
+      destination.end()`
+    const child = loggingIn('RUN | { sleep 1.5; cat; }', script)
+    expect(linesOf(await text(child.child.stdout!)).map(line => line.i)).toEqual(upTo(20_000))
+    const { said } = await child.end()
+    expect(said).toEqual([{ totalLogs: 20_000, droppedLogs: 0, writtenLogs: 20_000, error: null }])
+  })
+
+  it('says what it gives up after exitTimeout, and has counted it when handlers of exit look', async () => {
+    const { logging, reader } = loggingToPipe(`
+      const destination = shardlog.destination({ dest: 1, format: 'ndjson', exitTimeout: 30 })
+      const log = shardlog({ base: null }, destination)
+      process.on('exit', () => say(stats(destination)))
+      for (let i = 0; i < 20_000; i++) log.info({ i })
+      process.exit(3)`)
+    const { code, said, errors } = await logging.end()
+    const [{ totalLogs, droppedLogs, writtenLogs, error }] = said as [Stats]
+    expect([code, error, totalLogs]).toEqual([3, 'ERR_SHARDLOG_STALLED', 20_000])
+    expect(droppedLogs).toBeGreaterThan(0)
+    expect(writtenLogs + droppedLogs).toBe(totalLogs)
+    expect(errors).toContain(`shardlog: ${droppedLogs} entries for standard output are lost`)
+    expect(errors).toContain('exitTimeout')
+    expect(linesOf(wholeLines(await reader.rest())).map(line => line.i)).toEqual(upTo(writtenLogs))
+  })
+
+  it('whose reader has gone ends at once, in silence', async () => {
+    const child = loggingIn('RUN | head -n 1', rows)
+    expect(linesOf(await text(child.child.stdout!)).map(line => line.i)).toEqual([0])
+    expect(await child.end()).toEqual({ code: 0, said: [], errors: '' })
+  })
+
+  it('writes what handlers of exit log', async () => {
+    const script = `${rows}process.on('exit', () => log.info({ i: 20_000 })); process.exit()`
+    const child = loggingIn('RUN | { sleep 0.3; cat; }', script)
+    expect(linesOf(await text(child.child.stdout!)).map(line => line.i)).toEqual(upTo(20_001))
+  })
+})
+
+describe('the option exitTimeout', () => {
+  it.each([
+    [{ dest: 'file', format: 'ndjson', exitTimeout: 5 }, 'option exitTimeout (value 5 (number)) is for descriptors'],
+    [{ dest: 1, format: 'ndjson', exitTimeout: -1 }, 'option exitTimeout must be a number of milliseconds']
+  ])('is refused by name in %o', (options, message) => {
+    expect(() => shardlog.destination(options as never)).toThrow(message)
   })
 })

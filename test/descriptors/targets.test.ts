@@ -38,7 +38,6 @@ describe.each(engines)('with the %s engine, each line of a logger without a dest
 
   it('a file that several processes append to, whole', async () => {
     const file = path.join(tempDir(), 'out')
-    await loggingIn('RUN & RUN & wait', numbered(2_000).replace('shardlog({', 'shardlog({'), {}).end()
     await loggingIn('{ RUN & RUN & wait; } >> "$OUT"', numbered(2_000), { OUT: file }).end()
     const indexes = linesOf(fs.readFileSync(file, 'utf8')).map(line => line.i)
     expect(indexes.sort((a, b) => a - b)).toEqual(expected.flatMap(i => [i, i]))

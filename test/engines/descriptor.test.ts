@@ -74,7 +74,7 @@ function start(engine: EngineName, script: string, shell?: string): ChildProcess
 async function ended(child: ChildProcess): Promise<{ out: string; said: Said; code: number | null }> {
   const closed = once(child, 'close') as Promise<[number | null]>
   const [out, told, [code]] = await Promise.all([text(child.stdout!), text(child.stderr!), closed])
-  return { out, said: JSON.parse(told) as Said, code }
+  return { out, said: JSON.parse(told.replace(/^shardlog: .*\n/m, '')) as Said, code }
 }
 
 /** Indexes of the lines, each of which is whole. */
@@ -159,10 +159,10 @@ describe.each(engines)('the %s engine, when nobody reads', engine => {
     expect(indexes.at(-1)).toBe(5000)
   })
 
-  it('flush and close give up after blockTimeout, and what was not taken is counted', async () => {
+  it('flush gives up after blockTimeout and close after exitTimeout, and what was not taken is counted', async () => {
     const go = path.join(tempDir(), 'go')
     const script = `
-      const engine = open(1, { onFull: 'drop', blockTimeout: 30 })
+      const engine = open(1, { onFull: 'drop', blockTimeout: 30, exitTimeout: 30 })
       for (let i = 0; i < 2000; i++) engine.log(line(i))
       const codes = []
       const note = error => codes.push(error.code)
@@ -178,10 +178,10 @@ describe.each(engines)('the %s engine, when nobody reads', engine => {
     expect(lines.slice(0, -1).map(entry => (JSON.parse(entry) as { i: number }).i)).toEqual(upTo(counted.writtenLogs))
   })
 
-  it('the process ends all the same', async () => {
+  it('the process ends after exitTimeout, and its handlers find counted what that cost', async () => {
     const go = path.join(tempDir(), 'go')
     const script = `
-      const engine = open(1, { onFull: 'drop', blockTimeout: 30 })
+      const engine = open(1, { onFull: 'drop', blockTimeout: 30, exitTimeout: 30 })
       for (let i = 0; i < 2000; i++) engine.log(line(i))
       process.on('exit', () => { say(engine); fs.writeFileSync(${JSON.stringify(go)}, '') })`
     const { said } = await ended(start(engine, script, `GO=${go}; RUN | ${stalled}`))

@@ -171,4 +171,132 @@ describe('the JavaScript engine, when writes fail', () => {
       { numRuns: 100 }
     )
   })
+
+  it('property: whatever writes do, what is in the file stays in it', () => {
+    fc.assert(
+      fc.property(faults, count, every, fc.boolean(), (plan, ...rest) => {
+        const [, , isText] = rest
+        const { logFilePath: file, ...options } = small(tempLog(), 'js')
+        let before = Buffer.alloc(0)
+        const look = (): void => {
+          const now = fs.existsSync(file) ? fs.readFileSync(file) : before
+          expect(now.subarray(0, before.length).equals(before)).toBe(true)
+          before = now
+        }
+        const logger = isText
+          ? shardlog.destination({ dest: file, format: 'ndjson', ...options, ...waiting })
+          : new Logger({ logFilePath: file, ...options, ...waiting })
+        const log = isText ? (logger as never as { write: Written['log'] }).write.bind(logger) : (logger as Logger).log
+        const looking = (text: string): boolean => {
+          look()
+          return log(text)
+        }
+        logThrough(Object.assign(Object.create(logger as object), {
+          log: looking,
+          flushSync: () => logger.flushSync(),
+          closeSync: () => logger.closeSync(),
+          getStatsSnapshot: () => logger.getStatsSnapshot()
+        }) as Written, plan, Math.min(rest[0], 300), Math.min(rest[1], 20))
+        look()
+      }),
+      { numRuns: 60 }
+    )
+  })
+
+  const changes = {
+    renamed: (file: string, old: string) => fs.renameSync(file, old),
+    'copied and truncated': (file: string, old: string) => {
+      fs.copyFileSync(file, old)
+      fs.truncateSync(file)
+    }
+  }
+  const shares = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 3 })
+
+  it.each(Object.keys(changes) as (keyof typeof changes)[])(
+    'property: a text file that is %s while a write is half done: each line is in one of the two, whole',
+    change => {
+      fc.assert(
+        fc.property(shares, fc.integer({ min: 1, max: 400 }), (parts, lines) => {
+          const { logFilePath: dest, ...options } = small(tempLog(), 'js')
+          const destination = shardlog.destination({ dest, format: 'ndjson', ...options })
+          const text = Array.from({ length: lines }, (_, i) => `${i} ${'x'.repeat(i % 97)}\n`)
+          for (const line of text) destination.write(line)
+          inject(parts.flatMap(share => [{ share, errno: 'ENOSPC' as const }, ...always('ENOSPC').slice(0, 5)]))
+          expect(() => destination.flushSync()).toThrow()
+          vi.restoreAllMocks()
+          changes[change](dest, `${dest}.1`)
+          destination.closeSync()
+          const whole = (file: string): string[] => fs.readFileSync(file, 'utf8').match(/.*\n/g) ?? []
+          expect([...whole(`${dest}.1`), ...whole(dest)]).toEqual(text)
+        }),
+        { numRuns: 60 }
+      )
+    }
+  )
+
+  it.each(Object.keys(changes) as (keyof typeof changes)[])(
+    'property: a shard file that is %s while a write is half done: each entry is in one of the two',
+    async change => {
+      await fc.assert(
+        fc.asyncProperty(shares, fc.integer({ min: 1, max: 400 }), async (parts, entries) => {
+          const logFilePath = tempLog()
+          const logger = new Logger(small(logFilePath, 'js'))
+          const text = Array.from({ length: entries }, (_, i) => `${i} ${'x'.repeat(i % 97)}\n`)
+          for (const entry of text) logger.log(entry)
+          inject(parts.flatMap(share => [{ share, errno: 'ENOSPC' as const }, ...always('ENOSPC').slice(0, 5)]))
+          expect(() => logger.flushSync()).toThrow()
+          vi.restoreAllMocks()
+          changes[change](logFilePath, `${logFilePath}.1`)
+          logger.closeSync()
+          const read: string[] = []
+          for (const file of [`${logFilePath}.1`, logFilePath]) {
+            if (fs.statSync(file).size === 0) continue
+            for await (const entry of shardlog.readLog(file, { onDamage: () => undefined })) read.push(entry.text)
+          }
+          expect(read).toEqual(text)
+        }),
+        { numRuns: 60 }
+      )
+    }
+  )
+
+  it.each([
+    ['text', 'a line of somebody else\n'],
+    ['blocks', 'foreign bytes']
+  ])('property: others append to a file of %s while a write is half done: nothing of either is lost', async (form, foreign) => {
+    await fc.assert(
+      fc.asyncProperty(shares, fc.integer({ min: 1, max: 400 }), async (parts, entries) => {
+        const { logFilePath: file, ...options } = small(tempLog(), 'js')
+        const text = Array.from({ length: entries }, (_, i) => `${i} ${'x'.repeat(i % 97)}\n`)
+        const logger =
+          form === 'text'
+            ? shardlog.destination({ dest: file, format: 'ndjson', ...options })
+            : new Logger({ logFilePath: file, ...options })
+        for (const entry of text) 'write' in logger ? logger.write(entry) : logger.log(entry)
+        for (const share of parts) {
+          inject([{ share, errno: 'ENOSPC' as const }, ...always('ENOSPC').slice(0, 5)])
+          try {
+            logger.flushSync()
+          } catch {
+            // The fault.
+          }
+          vi.restoreAllMocks()
+          fs.appendFileSync(file, foreign)
+        }
+        logger.closeSync()
+        const bytes = fs.readFileSync(file, 'utf8')
+        expect(bytes.split(foreign)).toHaveLength(parts.length + 1)
+        if (form === 'text') {
+          const own = bytes.split('\n').filter(line => /^\d+ x*$/.test(line))
+          // Of a line that was half out, the start may look like another.
+          expect(text.every(line => own.includes(line.slice(0, -1)))).toBe(true)
+        } else {
+          const read: string[] = []
+          for await (const entry of shardlog.readLog(file, { onDamage: () => undefined })) read.push(entry.text)
+          expect(read).toEqual(text)
+        }
+      }),
+      { numRuns: 60 }
+    )
+  })
 })

@@ -111,3 +111,47 @@ describe('the context of a logger', () => {
     )
   })
 })
+
+describe('addContext', () => {
+  it('adds fields to whatever is logged, until they are cleared', () => {
+    for (const [, make] of destinations) {
+      const { log, lines } = make({})
+      log.addContext({ region: 'eu', release: 5 })
+      log.child({ c: 1 }).info('child')
+      log.withContext({ region: 'us' }, () => log.info({ release: 6 }, 'within'))
+      expect(log.context()).toEqual({ region: 'eu', release: 5 })
+      log.clearContext('region', 'unheard of')
+      log.info('some')
+      log.addContext({ a: 1 })
+      log.clearContext()
+      log.info('none')
+      expect(log.context()).toEqual({})
+      expect(lines()).toEqual([
+        { level: 30, c: 1, region: 'eu', release: 5, msg: 'child' },
+        { level: 30, region: 'us', release: 6, msg: 'within' },
+        { level: 30, release: 5, msg: 'some' },
+        { level: 30, msg: 'none' }
+      ])
+      expect(() => log.addContext(null as never)).toThrow('addContext: fields must be an object')
+    }
+  })
+
+  it('takes fields that cannot be read, which cost themselves', () => {
+    for (const [, make] of destinations) {
+      const { log, lines } = make({})
+      const fields = Object.defineProperty({ b: 2 }, 'a', {
+        enumerable: true,
+        get() {
+          throw new Error('a')
+        }
+      })
+      expect(log.withContext(fields, () => 7)).toBe(7)
+      log.withContext(fields, () => log.info({ c: 3 }, 'text'))
+      log.withContext({ d: 4 }, () => log.info(fields, 'text'))
+      expect(lines()).toEqual([
+        { level: 30, b: 2, c: 3, loggingError: 'Error in field a', msg: 'text' },
+        { level: 30, d: 4, b: 2, loggingError: 'Error in field a', msg: 'text' }
+      ])
+    }
+  })
+})

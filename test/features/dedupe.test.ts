@@ -167,5 +167,7 @@ it('a summary that cannot be made is rescued, and throws nowhere', () => {
   log.info('text')
   broken = true
   vi.advanceTimersByTime(1_000)
-  expect(lines[1]).toBe('{"level":30,"loggingError":"Error: broken","msg":"last message repeated 1 times"}\n')
+  expect(lines[1]).toBe(
+    '{"level":30,"repeated":1,"loggingError":"Error in mixin","msg":"last message repeated 1 times"}\n'
+  )
 })

@@ -52,6 +52,14 @@ describe('the option pretty', () => {
     expect(text).toMatch(/^AUDIT: seen\nERROR: broken\n {4}failure: \{[\s\S]*stack[\s\S]*Error: broken\n/)
   })
 
+  it('writes a line that pino-pretty throws on as it is, and goes on', () => {
+    const text = written({ pretty: true }, log => {
+      log.info(JSON.parse('{"level":{}}'), 'x')
+      log.info('next')
+    })
+    expect(text).toMatch(/^\{.*"level":\{\}.*"msg":"x"\}\nINFO: next\n$/)
+  })
+
   it('false and undefined leave lines as they are, as auto does where a destination is given', () => {
     for (const pretty of [false, undefined, 'auto'] as const) {
       expect(JSON.parse(written({ pretty }, log => log.info('hello')))).toMatchObject({ msg: 'hello' })

@@ -192,7 +192,7 @@ describe('an arena beside the log', () => {
     expect(ArenaFile.open(path)).toBeNull()
     fs.writeFileSync(path, 'something else')
     expect(() => ArenaFile.open(path)).toThrow(expect.objectContaining({ code: 'ERR_SHARDLOG_ARENA_CORRUPT' }))
-    bytes.writeUInt32LE(2, 8)
+    bytes.writeUInt32LE(3, 8)
     fs.writeFileSync(path, bytes.subarray(0, 4096))
     expect(() => ArenaFile.open(path)).toThrow(expect.objectContaining({ code: 'ERR_SHARDLOG_ARENA_VERSION' }))
     bytes.writeUInt32LE(1, 8)

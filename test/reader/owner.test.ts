@@ -62,6 +62,6 @@ describe('what others may have put where an arena lies', () => {
     fs.writeFileSync(arenaOf(other), bytes, { mode: 0o600 })
     expect(openArenaOf(other)).not.toBeNull()
     change(arenaOf(other))
-    expect(openArenaOf(other)).toBeNull()
+    expect(() => openArenaOf(other)).toThrow('may be what another user put there')
   })
 })

@@ -3,9 +3,10 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
+import { pathToFileURL } from 'node:url'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Damage, type ReadOptions, readLog, verifyLog } from '../../lib/reader'
+import { type Damage, type ReadOptions, readLog, recoverLog, verifyLog } from '../../lib/reader'
 import { openSource } from '../../lib/reader/open-source'
 import { scanSource } from '../../lib/reader/scan-files'
 import { StreamSource } from '../../lib/reader/source'
@@ -130,6 +131,26 @@ describe('readLog', () => {
     expect(wrong({ strict: 1 })).toThrow(/strict must be a boolean, not 1/)
     expect(wrong({ signal: {} })).toThrow(/AbortSignal/)
     expect(() => readLog([])).toThrow(/needs the path/)
+  })
+
+  it('takes paths as fs does, and says what it was given instead', async () => {
+    const odd = path.join(folder, 'a b%.log')
+    fs.writeFileSync(odd, makeBlock(['a']))
+    const url = pathToFileURL(odd)
+    const texts: string[] = []
+    for await (const entry of readLog([url, odd])) texts.push(entry.text)
+    expect(texts).toEqual(['a', 'a'])
+    expect(await verifyLog(url)).toMatchObject({ path: odd, entries: 1 })
+    expect(await recoverLog(url)).toMatchObject({ path: odd, entries: 0, arenas: [], asides: [] })
+    const wrong = expect.objectContaining({ code: 'ERR_SHARDLOG_CONFIG' })
+    for (const given of [undefined, null, 5, '', 'a\0b', {}, new URL('http://localhost/a.log')]) {
+      expect(() => readLog(given as string)).toThrow(wrong)
+      expect(() => readLog([odd, given as string])).toThrow(wrong)
+      await expect(verifyLog(given as string)).rejects.toEqual(wrong)
+      await expect(recoverLog(given as string)).rejects.toEqual(wrong)
+    }
+    expect(() => readLog(odd, null as unknown as ReadOptions)).toThrow(wrong)
+    expect(() => (readLog as unknown as () => void)()).toThrow(/readLog needs the path of a log.* not undefined/)
   })
 
   it('reads several files one after the other, or by time', async () => {

@@ -151,6 +151,9 @@ export function linesOf(output: string): Line[] {
     .map(line => JSON.parse(line) as Line)
 }
 
+/** What the last line end ends: behind it may stand the start of a line that was given up. */
+export const wholeLines = (output: string): string => output.slice(0, output.lastIndexOf('\n') + 1)
+
 /** In the tests of a `describe`, loggers whose engine is 'auto' have this one. */
 export function onEngine(engine: 'native' | 'js'): void {
   beforeEach(() => {

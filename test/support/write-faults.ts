@@ -25,7 +25,7 @@ export interface TracedWrites {
 /** Has the kernel's interface answer some writes to a file with an error, by strace. */
 export function injectWrites({ log, errno, first, last }: Injection): TracedWrites {
   const trace = path.join(tempDir(), 'trace')
-  const calls = 'pwritev,pwrite64,write'
+  const calls = 'pwritev,pwrite64,write,writev'
   const inject = `inject=${calls}:error=${errno}:when=${first}${last === undefined ? '+' : `..${last}`}`
   return {
     wrapper: ['strace', '-f', '-qq', '-o', trace, '-P', log, '-e', `trace=${calls}`, '-e', inject],

@@ -26,6 +26,7 @@ const FEATURE_NAMES = [
   'exception',
   'getLoggerStats',
   'logCalls',
+  'logPerformance',
   'operation',
   'performanceIssue',
   'stateChange'

@@ -21,6 +21,26 @@ log.info('%d', 'text')
 log.info('text', 'text')
 // @ts-expect-error an option that does not exist
 make({ levle: 'info' })
+// @ts-expect-error a format that does not exist
+destination({ dest: 'f', format: 'json' })
+// @ts-expect-error a value that does not exist
+destination({ dest: 'f', format: 'ndjson', onFull: 'wait' })
+// @ts-expect-error sizes are bytes
+destination({ dest: 'f', format: 'ndjson', bufferSize: '64mb' })
+// @ts-expect-error a name that does not exist
+destination({ dest: 'f', format: 'ndjson', bufersize: 1 })
+// @ts-expect-error a name that does not exist
+destination({ dest: 1, onFul: 'block' })
+// @ts-expect-error it needs a format
+destination({ dest: 'f', onFull: 'block' })
+// @ts-expect-error an option of pino's stream
+destination({ dest: 'f', format: 'ndjson', sync: true })
+destination({ dest: 'f', sync: true, minLength: 4096 })
+destination({ dest: 1, onFull: 'drop' })
+destination(new URL('file:///tmp/f'))
+log.event('text', ['a'], { level: 'warn' })
+// @ts-expect-error a name that does not exist
+log.event('text', ['a'], { lvl: 'warn' })
 // @ts-expect-error a level that does not exist
 log.important('text')
 // @ts-expect-error banned by the augmentation below

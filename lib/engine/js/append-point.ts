@@ -14,6 +14,8 @@ import {
 } from '../../format'
 
 const SCAN_BYTES = 1 << 20
+/** A trailer begins so. */
+const MAGIC = Buffer.from('SHLT')
 const LARGEST_BLOCK = 2 ** 31
 const LARGEST_CAPACITY = 2 ** 30
 
@@ -79,6 +81,14 @@ function beginsLikeAnEntry(bytes: Buffer, valid: number): boolean {
   return length !== 0 && length + ENTRY_PREFIX_BYTES <= valid
 }
 
+/** Whether what follows a block's entries is the start of what we put there: zeroes, and then a trailer. */
+function beginsLikePadding(padding: Buffer, valid: number): boolean {
+  const trailer = blockStride(valid) - TRAILER_BYTES - BLOCK_HEADER_BYTES - valid
+  const zeroes = padding.subarray(0, Math.max(0, trailer))
+  const magic = padding.subarray(zeroes.length, zeroes.length + MAGIC.length)
+  return zeroes.every(byte => byte === 0) && magic.equals(MAGIC.subarray(0, magic.length))
+}
+
 /**
  * Cuts the block at `at` to its whole entries and zeroes the rest; all of it, if none is whole: left as it is, the block would
  * swallow those that are appended behind it.
@@ -88,13 +98,36 @@ function mendTornBlock(fd: number, at: number, size: number): void {
   if (available > LARGEST_BLOCK) return // Not a block of ours: foreign bytes, left alone.
   const header = read(fd, BLOCK_HEADER_BYTES, at)
   const bytes = read(fd, available, at + BLOCK_HEADER_BYTES)
-  const whole = wholeEntriesPrefix(bytes, 0, bytes.length)
-  if (whole === 0 && !beginsLikeAnEntry(bytes, header.readUInt32LE(4))) return // Text that happens to look like a header.
+  const valid = header.readUInt32LE(4)
+  // Somebody has appended behind the entries; what he has written stays.
+  if (valid <= available && !beginsLikePadding(bytes.subarray(valid), valid)) return
+  const whole = wholeEntriesPrefix(bytes, 0, Math.min(valid, bytes.length))
+  if (whole === 0 && !beginsLikeAnEntry(bytes, valid)) return // Text that happens to look like a header.
   if (whole === 0) header.fill(0)
   else header.writeUInt32LE(whole, 4)
   // The header last: until then the block is torn, and is mended again.
   writeAll(fd, bytes.subarray(whole).fill(0), at + BLOCK_HEADER_BYTES + whole)
   writeAll(fd, header, at)
+}
+
+/**
+ * Cuts the block at `at`, of which the file has `out` bytes, to its first `valid` bytes of entries; to none: it becomes fill. What others have
+ * put behind it is left alone.
+ */
+export function shortenBlock(file: string, at: number, out: number, valid: number): void {
+  const header = Buffer.alloc(Math.min(BLOCK_HEADER_BYTES, out))
+  const fd = fs.openSync(file, 'r+')
+  try {
+    if (fs.fstatSync(fd).size < at + out) return // It was cut meanwhile.
+    if (valid > 0) read(fd, BLOCK_HEADER_BYTES, at).copy(header)
+    if (valid > 0) header.writeUInt32LE(valid, 4)
+    // The start of an entry, or of a trailer, would be damage.
+    const end = BLOCK_HEADER_BYTES + valid
+    if (out > end) writeAll(fd, Buffer.alloc(out - end), at + end)
+    writeAll(fd, header, at)
+  } finally {
+    fs.closeSync(fd)
+  }
 }
 
 /**
@@ -114,8 +147,9 @@ export function prepareAppend(file: string): number {
       const torn = findTornBlock(fd, size)
       if (torn !== undefined) mendTornBlock(fd, torn, size)
     }
-    writeAll(fd, Buffer.alloc(end - size), size)
-    return end
+    // By name, to append: somebody else may be appending, too.
+    if (end > size) fs.appendFileSync(file, Buffer.alloc(end - size))
+    return fs.fstatSync(fd).size
   } finally {
     fs.closeSync(fd)
   }

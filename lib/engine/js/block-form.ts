@@ -1,13 +1,22 @@
 import { randomBytes } from 'node:crypto'
-import { BLOCK_HEADER_BYTES, FLAG_JS, finishBlock, finishedBytes, SECTOR_BYTES } from '../../format'
-import { prepareAppend } from './append-point'
+import {
+  BLOCK_HEADER_BYTES,
+  countEntries,
+  FLAG_JS,
+  finishBlock,
+  finishedBytes,
+  SECTOR_BYTES,
+  wholeEntriesPrefix
+} from '../../format'
+import { prepareAppend, shortenBlock } from './append-point'
 import type { BufferSet, Run } from './buffer-set'
-import type { FileForm } from './file-form'
+import type { FileForm, Whole } from './file-form'
 
 const newStream = (): bigint => randomBytes(8).readBigUInt64LE()
 
 /** A shard file: each run is a block. */
 export class BlockForm implements FileForm {
+  readonly alignment = SECTOR_BYTES
   #stream = newStream()
   #sequence = 0n
 
@@ -39,6 +48,16 @@ export class BlockForm implements FileForm {
       producer: 1
     })
     return at + size
+  }
+
+  whole(run: Run, out: number): Whole {
+    const { bytes } = run
+    const whole = wholeEntriesPrefix(bytes, 0, Math.min(bytes.length, Math.max(0, out - BLOCK_HEADER_BYTES)))
+    return { bytes: whole, entries: countEntries(bytes, 0, whole) }
+  }
+
+  end(path: string, offset: number, out: number, { bytes }: Whole): void {
+    if (out > 0) shortenBlock(path, offset, out, bytes)
   }
 
   wrote(runs: number): void {

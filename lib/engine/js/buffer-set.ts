@@ -1,4 +1,4 @@
-import { BLOCK_HEADER_BYTES } from '../../format'
+import { alignUp, BLOCK_HEADER_BYTES, SECTOR_BYTES } from '../../format'
 import type { Geometry } from './geometry'
 
 /** A run of segments, which becomes one block: entries lie at [8, offset) as they will in the file. */
@@ -10,19 +10,30 @@ export class Run {
   lastTime = this.firstTime
   /** End of the last entry, from the start of the run. */
   offset = BLOCK_HEADER_BYTES
+  /** Where the first one begins that is still to be written. */
+  #from = BLOCK_HEADER_BYTES
 
   constructor(
     readonly shard: Shard,
     /** Index of its first segment in the shard. */
     readonly segment: number,
     readonly start: number,
-    readonly capacity: number
+    readonly capacity: number,
+    /** Where it lies: the shard's, but for an entry that no shard has room for. */
+    readonly memory: Buffer = shard.memory
   ) {
     this.#prefixBytes = shard.geometry.prefixBytes
   }
 
   get valid(): number {
-    return this.offset - BLOCK_HEADER_BYTES
+    return this.offset - this.#from
+  }
+
+  /** So many entries of so many bytes, from the first on, are in the file. */
+  leave(bytes: number, entries: number): void {
+    this.#from += bytes
+    this.entries -= entries
+    this.payload -= bytes - entries * this.#prefixBytes
   }
 
   hasRoom(payload: number): boolean {
@@ -31,23 +42,23 @@ export class Run {
 
   /** Accepts the entry whose payload was written behind the length's place. */
   accept(payload: number): void {
-    if (this.#prefixBytes > 0) this.shard.memory.writeUInt32LE(payload, this.start + this.offset)
+    if (this.#prefixBytes > 0) this.memory.writeUInt32LE(payload, this.start + this.offset)
     this.offset += this.#prefixBytes + payload
     this.entries++
     this.payload += payload
   }
 
-  /** The entries as they lie in the shard. */
+  /** The entries as they lie in memory. */
   get bytes(): Buffer {
-    return this.shard.memory.subarray(this.start + BLOCK_HEADER_BYTES, this.start + this.offset)
+    return this.memory.subarray(this.start + this.#from, this.start + this.offset)
   }
 
   /** Copies the entries. The number of their bytes. */
   copy(to: Buffer, at: number): number {
-    return this.shard.memory.copy(to, at, this.start + BLOCK_HEADER_BYTES, this.start + this.offset)
+    return this.memory.copy(to, at, this.start + this.#from, this.start + this.offset)
   }
 
-  /** Where in `shard.memory` the next payload goes. */
+  /** Where in `memory` the next payload goes. */
   get payloadAt(): number {
     return this.start + this.offset + this.#prefixBytes
   }
@@ -92,9 +103,22 @@ export class Shard {
     return this.current
   }
 
+  /** A run beside the shard for one entry of `payload` bytes; what is placed later stands behind it. Throws if there is no memory for it. */
+  aside(payload: number): Run {
+    const { prefixBytes } = this.geometry
+    const capacity = alignUp(BLOCK_HEADER_BYTES + prefixBytes + payload, SECTOR_BYTES)
+    return new Run(this, this.claimed, 0, capacity, Buffer.allocUnsafeSlow(capacity))
+  }
+
+  /** The next entry begins a run. */
+  endRun(): void {
+    this.current?.seal()
+    this.current = undefined
+  }
+
   /** Bytes of the shard that are taken: whole segments behind it, the filled part of the present one. */
   get usedBytes(): number {
-    if (this.current === undefined) return 0
+    if (this.current === undefined) return this.claimed * this.geometry.segmentBytes
     return this.current.start + this.current.valid
   }
 
@@ -109,6 +133,8 @@ export class BufferSet {
   readonly shards: Shard[]
   runs: Run[] = []
   generation = 0
+  /** Bytes of entries that no shard has room for. */
+  asideBytes = 0
   #next = 0
 
   constructor(
@@ -152,6 +178,15 @@ export class BufferSet {
     return undefined
   }
 
+  /** A run for one entry that is larger than a shard, behind what was placed before. Throws if there is no memory for it. */
+  placeAside(payload: number): Run {
+    const run = this.shards[this.#next]!.aside(payload)
+    for (const shard of this.shards) shard.endRun()
+    this.runs.push(run)
+    this.asideBytes += payload
+    return run
+  }
+
   seal(): void {
     for (const shard of this.shards) shard.current?.seal()
   }
@@ -160,6 +195,7 @@ export class BufferSet {
   recycle(generation: number): void {
     for (const shard of this.shards) shard.clear()
     this.runs = []
+    this.asideBytes = 0
     this.#next = 0
     this.generation = generation
   }

@@ -18,6 +18,15 @@ export class Buffers {
     this.#threshold = FILL_THRESHOLD * geometry.shardBytes
   }
 
+  /**
+   * A run for an entry that is larger than a shard; undefined if `most` bytes of such entries wait already, of which there may always be one.
+   * Throws if there is no memory for it.
+   */
+  placeAside(payload: number, most: number): Run | undefined {
+    const waiting = this.active.asideBytes + (this.flushing?.asideBytes ?? 0)
+    return waiting > 0 && waiting + payload > most ? undefined : this.active.placeAside(payload)
+  }
+
   /** Makes the other set active. Only while nothing is being flushed. */
   swap(): BufferSet {
     const full = this.active

@@ -67,7 +67,7 @@ function unblock(fd: number): void {
   holder._handle?.setBlocking?.(false)
 }
 
-function checkWritable(fd: number, info: fs.Stats): void {
+function checkWritable(fd: number, info: fs.BigIntStats): void {
   const flags = flagsOf(fd)
   const problem = (code: string): Error => Object.assign(new Error(`${code}: write`), { code, syscall: 'write' })
   if (flags !== undefined && (flags & O_ACCMODE) === O_RDONLY) throw problem('EBADF')
@@ -88,7 +88,7 @@ function writeOnce(fd: number, bytes: Uint8Array, start: number, end: number): n
 }
 
 /** A pipe, terminal or socket: what reads there may stop, and may go for good. */
-function openStream(fd: number, info: fs.Stats): Descriptor {
+function openStream(fd: number, info: fs.BigIntStats): Descriptor {
   const own = info.isSocket() ? undefined : openAnew(fd)
   return {
     key: `${info.dev}:${info.ino}`,
@@ -106,7 +106,7 @@ function openStream(fd: number, info: fs.Stats): Descriptor {
 }
 
 /** A file, at the offset that it is shared with others at; and whatever else takes what it is given, as /dev/null does. */
-function openPlain(fd: number, info: fs.Stats): Descriptor {
+function openPlain(fd: number, info: fs.BigIntStats): Descriptor {
   return {
     key: `${info.dev}:${info.ino}${info.isFile() ? `:${fd}` : ''}`,
     atomicBytes: WHOLE_WRITES,
@@ -116,9 +116,10 @@ function openPlain(fd: number, info: fs.Stats): Descriptor {
   }
 }
 
-function look(fd: number, name: string): fs.Stats {
+function look(fd: number, name: string): fs.BigIntStats {
   try {
-    const info = fs.fstatSync(fd)
+    // A plain stat of a pipe leaves its kind in memory that Node's own module resolution reads afterwards.
+    const info = fs.fstatSync(fd, { bigint: true })
     checkWritable(fd, info)
     return info
   } catch (error) {

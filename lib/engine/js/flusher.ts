@@ -209,7 +209,7 @@ export class Flusher {
   #stalled(): ShardlogError {
     const error = new ShardlogError(
       'ERR_SHARDLOG_STALLED',
-      `nobody takes anything from ${this.outlet.name} (blockTimeout)`
+      `nobody takes anything from ${this.outlet.name} (${this.closing ? 'exitTimeout' : 'blockTimeout'})`
     )
     this.lastError = error
     return error

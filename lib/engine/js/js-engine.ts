@@ -118,12 +118,13 @@ function checkDirectIO({ directIO, logFilePath }: ResolvedConfig): void {
 
 /**
  * @param form what the file is made of
+ * @param lines whether entries are lines, which may be larger than a shard
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if this process has the file open in another form, `ERR_SHARDLOG_DIRECT_IO`,
  *   `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_ARENA_LEFT`, `ERR_SHARDLOG_IO`
  */
-export function openJsEngine(config: ResolvedConfig, form: Form = 'blocks'): Engine {
+export function openJsEngine(config: ResolvedConfig, form: Form = 'blocks', lines = false): Engine {
   checkDirectIO(config)
-  return new JsEngine(openFileLog(config, form), config.onError)
+  return new JsEngine(openFileLog(config, form, lines), config.onError)
 }
 
 /**

@@ -1,5 +1,7 @@
+import { constants } from 'node:buffer'
+import fs from 'node:fs'
 import { performance } from 'node:perf_hooks'
-import { fromSystemError, type ShardlogError } from '../../errors'
+import { fromSystemError, ShardlogError } from '../../errors'
 import type { ResolvedConfig } from '../../types'
 import type { Run } from './buffer-set'
 import { Buffers } from './buffers'
@@ -10,9 +12,13 @@ import { type Form, type Geometry, geometryFor } from './geometry'
 import type { Outlet } from './outlet'
 import { pause } from './pause'
 
+const STDERR = 2
 const RETRY_PAUSE_MS = 10
 const STALL_PAUSE_MS = 1
 const MAX_BYTES_PER_UTF16_UNIT = 3
+/** No block is larger than 1 GiB. */
+const MOST_BLOCK_LINE = 2 ** 30 - 2 ** 20
+const MARGIN_BYTES = 2 ** 20
 
 /** A log opened by one thread, shared by the loggers of that thread. */
 export class JsLog {
@@ -24,13 +30,18 @@ export class JsLog {
   readonly outlet: Outlet
   /** After the exit hook nobody else will flush: each entry is written before its call returns. */
   writeThrough = false
+  #toldOversized = false
 
-  /** @param open opens where the entries go; what it throws is passed on */
+  /**
+   * @param lines whether entries are lines, which may be larger than a shard
+   * @param open opens where the entries go; what it throws is passed on
+   */
   constructor(
     readonly config: ResolvedConfig,
     readonly form: Form,
+    private readonly lines: boolean,
     open: (geometry: Geometry, counters: Counters) => Outlet,
-    report: (error: ShardlogError) => void
+    private readonly report: (error: ShardlogError) => void
   ) {
     this.geometry = geometryFor(config, form)
     this.counters = new Counters(config.numShards)
@@ -48,7 +59,7 @@ export class JsLog {
     const run = (bound > 0 && this.buffers.active.present(bound)) || this.#roomFor(Buffer.byteLength(text))
     if (!run) return false
     const at = run.payloadAt
-    run.accept(run.shard.memory.write(text, at, 'utf8'))
+    run.accept(run.memory.write(text, at, 'utf8'))
     return this.#accepted(run)
   }
 
@@ -58,7 +69,7 @@ export class JsLog {
     if (part === undefined) return this.counters.drop()
     const run = this.#roomFor(part.length)
     if (run === undefined) return false
-    run.shard.memory.set(part, run.payloadAt)
+    run.memory.set(part, run.payloadAt)
     run.accept(part.length)
     return this.#accepted(run)
   }
@@ -74,27 +85,54 @@ export class JsLog {
 
   /** A run with room for a payload, by swapping, waiting or not at all, as configured. Counts the drop. */
   #roomFor(payload: number): Run | undefined {
-    const { counters, buffers } = this
+    const { counters } = this
     if (payload === 0) counters.emptyLogs++
-    else if (payload > this.geometry.maxEntryBytes) counters.oversizedLogs++
+    else if (payload > this.#mostBytes) this.#countOversized(payload)
     else {
-      const run = buffers.active.place(payload) ?? this.#swapFor(payload) ?? this.#waitFor(payload)
+      const run = this.#place(payload) ?? this.#swapFor(payload) ?? this.#waitFor(payload)
       if (run !== undefined) return run
     }
     counters.drop()
     return undefined
   }
 
+  /** The largest payload. Lines are refused only where a length would not fit its field. */
+  get #mostBytes(): number {
+    if (!this.lines) return this.geometry.maxEntryBytes
+    return this.form === 'blocks' ? MOST_BLOCK_LINE : constants.MAX_LENGTH - MARGIN_BYTES
+  }
+
+  #countOversized(payload: number): void {
+    this.counters.oversizedLogs++
+    if (this.#toldOversized) return
+    this.#toldOversized = true
+    const message =
+      `an entry of ${payload} bytes was dropped, at most ${this.#mostBytes} are allowed` +
+      `${this.lines ? '' : ' (bufferSize / 2 / numShards, less 12)'}; further ones are only counted, in oversizedLogs`
+    const error = new ShardlogError('ERR_SHARDLOG_OVERSIZED', message, { path: this.outlet.path })
+    this.flusher.lastError = error
+    this.report(error)
+  }
+
+  #place(payload: number): Run | undefined {
+    if (payload <= this.geometry.maxEntryBytes) return this.buffers.active.place(payload)
+    try {
+      return this.buffers.placeAside(payload, this.config.bufferSize)
+    } catch {
+      return undefined // No memory: there may be some when what waits is written.
+    }
+  }
+
   #swapFor(payload: number): Run | undefined {
     if (this.buffers.flushing !== undefined) return undefined
     this.flusher.swap()
-    return this.buffers.active.place(payload)
+    return this.#place(payload)
   }
 
   /** Where there is no room: makes some, by writing the other set here and now as far as `onFull` lets it. */
   #waitFor(payload: number): Run | undefined {
     const made = this.config.onFull === 'block' ? this.#block() : this.flusher.drainAtOnce()
-    return made ? (this.buffers.active.place(payload) ?? this.#swapFor(payload)) : undefined
+    return made ? (this.#place(payload) ?? this.#swapFor(payload)) : undefined
   }
 
   /** Tries until `blockTimeout` is over. */
@@ -110,6 +148,14 @@ export class JsLog {
     }
   }
 
+  /** What cannot be written by now never will be. */
+  #giveUp(): void {
+    const lost = this.flusher.stop()
+    this.counters.droppedLogs += lost
+    if (lost === 0) return
+    sayLost(`shardlog: ${lost} entries for ${this.outlet.name} are lost: ${this.flusher.lastError?.message ?? ''}\n`)
+  }
+
   #flushQuietly(): void {
     try {
       this.flusher.flushSync()
@@ -121,15 +167,17 @@ export class JsLog {
   /** The process or thread ends: writes what there is, and from now on each entry at once. */
   atExit(): void {
     this.writeThrough = true
+    this.flusher.closing = true
     this.outlet.writer.hurry()
     this.#flushQuietly()
+    this.#giveUp()
     this.outlet.unlock()
   }
 
   /** Gives the outlet up. What could not be written by now is counted as dropped. */
   shut(): void {
     const { name, path } = this.outlet
-    this.counters.droppedLogs += this.flusher.stop()
+    this.#giveUp()
     try {
       this.outlet.close()
     } catch (error) {
@@ -137,6 +185,15 @@ export class JsLog {
     } finally {
       this.outlet.unlock()
     }
+  }
+}
+
+/** For what nobody may be left to ask about. */
+function sayLost(line: string): void {
+  try {
+    fs.writeSync(STDERR, line)
+  } catch {
+    // Nobody reads that either.
   }
 }
 

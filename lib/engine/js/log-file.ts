@@ -6,12 +6,18 @@ import { pause } from './pause'
 const { O_APPEND, O_CREAT, O_WRONLY, O_DSYNC } = fs.constants
 const SETTLE_TRIES = 5
 
-/** How a write ended: all of it, or an error; what a failed one left in the file was taken back. */
+/** How a write ended. */
 export interface WriteResult {
-  /** Bytes that the kernel accepted and that stay. */
+  /** Bytes that are in the file. */
   written: number
   error?: unknown
 }
+
+/** What has become of the file since the last write: nothing, somebody has written to it, or it is another one. */
+export type Change = 'none' | 'other' | 'file'
+
+/** Of what a write may have left, so much is looked for, and then gone on with. */
+const LOOKED_FOR_BYTES = 64
 
 /**
  * The log's file: appended to with O_APPEND, so that the engines of several workers can share it; opened anew when
@@ -37,61 +43,109 @@ export class LogFile {
     this.#end = this.form.mend(this.path)
   }
 
-  /** Before each set: notices that the path names another file now, or none, or that somebody truncated it. True if opened anew. */
-  check(): boolean {
+  /** Where what we wrote last ends, as far as we know. */
+  get end(): number {
+    return this.#end
+  }
+
+  /**
+   * Before each write: notices that the path names another file now, or none, and whether the file ends where our last write did.
+   *
+   * @param goesOn whether that left something half, which is to be gone on with; if not, the file is made ready for what comes
+   */
+  check(goesOn: boolean): Change {
     const named = fs.statSync(this.path, { throwIfNoEntry: false })
     if (named === undefined || named.dev !== this.#device || named.ino !== this.#inode) {
       const fd = this.#open()
       fs.closeSync(this.#fd)
       this.#fd = fd
       this.prepare()
-      return true
+      return 'file'
     }
+    if (goesOn) return fs.fstatSync(this.#fd).size === this.#end ? 'none' : 'other'
     const size = this.#settledSize()
+    const isOurs = size === this.#end
     if (size < this.#end || !this.form.isWhole(this.path, size, this.#end)) this.prepare()
-    return false
+    else this.#end = size
+    return isOurs ? 'none' : 'other'
   }
 
-  /** Appends `bytes` (whole blocks or lines) in as few calls as the kernel lets it, several on short writes. */
-  append(bytes: Uint8Array): WriteResult {
-    const start = fs.fstatSync(this.#fd).size
-    let written = 0
+  /**
+   * Appends `bytes` from `from` on (whole blocks or lines, or the rest of them) in as few calls as the kernel lets it, several on short
+   * writes. What is in the file stays there.
+   */
+  append(bytes: Buffer, from: number): WriteResult {
+    let written = from
     while (written < bytes.length) {
+      const rest = bytes.subarray(written)
+      const before = fs.fstatSync(this.#fd).size
       try {
-        written += fs.writeSync(this.#fd, bytes, written, bytes.length - written)
+        const count = fs.writeSync(this.#fd, rest, 0, rest.length)
+        if (!this.#landed(rest.subarray(0, count), before, written > 0)) return { written }
+        written += count
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EINTR') continue
-        this.#takeBack(start, bytes)
-        return { written: 0, error }
+        return { written: written + this.#left(rest, before), error }
       }
     }
-    this.#end = start + written
     return { written }
   }
 
   /**
-   * Removes what a failed append left, if nobody appended behind it. More than the kernel told may be there: a write that
-   * fails on its way to the device is in the page cache all the same, and would be in the log twice once it is tried again.
+   * Whether what was just written lies where it is of use: what others have appended at the same moment may have moved it, so that blocks
+   * do not begin where readers look for them.
+   *
+   * @param goesOn whether it is the rest of something
    */
-  #takeBack(start: number, bytes: Uint8Array): void {
+  #landed(bytes: Buffer, before: number, goesOn: boolean): boolean {
+    const { size } = fs.fstatSync(this.#fd)
+    const isLast = size === before + bytes.length
+    if (!isLast && this.form.alignment > 1) {
+      const at = this.#find(bytes, before, size)
+      if (at === undefined || goesOn || at % this.form.alignment !== 0) return false
+    }
+    // Behind what somebody else has written, in the middle of a line perhaps, it is for the next check to see.
+    this.#end = isLast ? size : 0
+    return true
+  }
+
+  /**
+   * How many of `bytes` a failed write has left behind `before`. More than the kernel told may be there: a write that fails on its way to
+   * the device is in the page cache all the same, and would be in the log twice if all of it were tried again.
+   */
+  #left(bytes: Buffer, before: number): number {
     try {
       const { size } = fs.fstatSync(this.#fd)
-      // Where another worker has appended in between, ours begins further on.
-      const from = [start, size - bytes.length].find(at => at >= start && this.#endsWith(bytes, at, size))
-      if (from !== undefined) fs.ftruncateSync(this.#fd, from)
+      const at = this.#find(bytes, before, size)
+      if (at === undefined) return 0
+      const there = this.#read(at, Math.min(size - at, bytes.length))
+      let count = 0
+      while (count < there.length && there[count] === bytes[count]) count++
+      this.#end = at + count
+      return count
     } catch {
-      // The failure of the write itself is being reported; check() fills the tail up before the next one.
+      return 0 // The failure of the write itself is being reported.
     }
   }
 
-  /** Whether the file's bytes from `from` to its end are the first ones of `bytes`. */
-  #endsWith(bytes: Uint8Array, from: number, size: number): boolean {
-    const length = size - from
-    if (length <= 0 || length > bytes.length) return false
+  /** Where the beginning of `bytes` lies in [from, to) of the file. */
+  #find(bytes: Buffer, from: number, to: number): number | undefined {
+    const there = this.#read(from, to - from)
+    const start = bytes.subarray(0, Math.min(bytes.length, LOOKED_FOR_BYTES))
+    const found = there.indexOf(start)
+    if (found >= 0) return from + found
+    // Less of it than that may be the last there is.
+    for (let length = Math.min(start.length, there.length); length > 0; length--) {
+      if (there.subarray(-length).equals(start.subarray(0, length))) return to - length
+    }
+    return undefined
+  }
+
+  #read(from: number, length: number): Buffer {
     const fd = fs.openSync(this.path, 'r')
     try {
-      const there = Buffer.allocUnsafe(length)
-      return fs.readSync(fd, there, 0, length, from) === length && there.equals(bytes.subarray(0, length))
+      const bytes = Buffer.allocUnsafe(length)
+      return bytes.subarray(0, fs.readSync(fd, bytes, 0, length, from))
     } finally {
       fs.closeSync(fd)
     }

@@ -15,7 +15,7 @@ export interface Writer {
   step(): Step
   /** After a step that is 'stalled': how many ms a call may still wait; 0: no longer. */
   patience(): number
-  /** The log is closed: from now on `patience` comes to an end. */
+  /** The log is at its end: `patience` is `exitTimeout` from now. */
   hurry(): void
   /** Gives the rest of the present set up. The number of entries that are lost. */
   abandon(): number

@@ -1,18 +1,34 @@
+import { ENTRY_PREFIX_BYTES } from '../../format'
 import type { BufferSet, Run } from './buffer-set'
 import type { Counters } from './counters'
 import type { FileForm } from './file-form'
-import type { LogFile } from './log-file'
+import type { Change, LogFile } from './log-file'
 import type { Step, Writer } from './outlet'
 
 /** Bytes of one write, and so the longest the event loop is held up at a time; larger only for one larger run. */
 const BATCH_BYTES = 1 << 20
 const ATTEMPTS = 3
 
-/** Writes a sealed set run by run. Remembers how far it came, so that a failed write is taken up where it ended. */
+/** Runs that are written by one call, if the kernel lets it. */
+interface Batch {
+  runs: Run[]
+  bytes: Buffer
+  /** Bytes that are in the file. */
+  done: number
+}
+
+const entriesOf = (runs: readonly Run[]): number => runs.reduce((sum, run) => sum + run.entries, 0)
+
+/**
+ * Writes a sealed set run by run. Remembers how far it came: what a failed write has left in the file stays there, and the next goes on behind
+ * it, or, where somebody else has written there, or the file is another one, behind what of it is whole.
+ */
 export class SetWriter implements Writer {
   #set: BufferSet | undefined
+  /** Runs of the set that are in the file. */
   #done = 0
-  readonly #batch = Buffer.allocUnsafeSlow(BATCH_BYTES)
+  #batch: Batch | undefined
+  readonly #memory = Buffer.allocUnsafeSlow(BATCH_BYTES)
 
   constructor(
     private readonly file: LogFile,
@@ -24,13 +40,14 @@ export class SetWriter implements Writer {
     set.seal()
     this.#set = set
     this.#done = 0
+    this.#batch = undefined
   }
 
-  /** Writes the next batch, with bounded retries. Throws the error of `node:fs`; the runs that failed are written by the next call. */
+  /** Writes the next batch, with bounded retries. Throws the error of `node:fs`; what failed is gone on with by the next call. */
   step(): Step {
-    const { runs } = this.#set!
-    if (this.#done < runs.length) this.#writeBatch(this.#set!)
-    return this.#done === runs.length ? 'done' : 'more'
+    const set = this.#set!
+    if (this.#done < set.runs.length) this.#writeBatch(set)
+    return this.#done === set.runs.length ? 'done' : 'more'
   }
 
   /** A file is never 'stalled'. */
@@ -43,20 +60,55 @@ export class SetWriter implements Writer {
   }
 
   abandon(): number {
+    this.#divide('file')
     const runs = this.#set?.runs.slice(this.#done) ?? []
     this.#done += runs.length
-    return runs.reduce((sum, run) => sum + run.entries, 0)
+    return entriesOf(runs)
   }
 
   #writeBatch(set: BufferSet): void {
-    if (this.file.check()) this.#startFile()
-    const { runs, bytes } = this.#fill(set)
-    let result = this.file.append(bytes)
-    for (let i = 1; i < ATTEMPTS && result.error !== undefined; i++) result = this.file.append(bytes)
-    if (result.error !== undefined) throw result.error
-    this.form.wrote(runs.length)
-    this.#done += runs.length
-    this.#count(runs, result.written)
+    for (let failures = 0; ; ) {
+      const change = this.file.check(this.#batch !== undefined && this.#batch.done > 0)
+      const divided = change !== 'none' && this.#divide(change)
+      if (change === 'file') this.#startFile()
+      if (divided) continue
+      if (this.#done === set.runs.length) return
+      this.#batch ??= this.#fill(set)
+      const { bytes, done } = this.#batch
+      const { written, error } = this.file.append(bytes, done)
+      this.#batch.done = written
+      this.counters.bytesWritten += written - done
+      if (written === bytes.length) {
+        this.#finish(this.#batch.runs)
+        this.#batch = undefined
+        return
+      }
+      if (error !== undefined && ++failures === ATTEMPTS) throw error
+    }
+  }
+
+  /**
+   * Ends a batch that is half in the file: what is whole of it counts as written, the rest will be written anew. Whether there was one.
+   */
+  #divide(change: Change): boolean {
+    const batch = this.#batch
+    this.#batch = undefined
+    if (batch === undefined || batch.done === 0) return false
+    let out = batch.done
+    let whole = 0
+    while (whole < batch.runs.length && this.form.size(batch.runs[whole]!) <= out) {
+      out -= this.form.size(batch.runs[whole]!)
+      whole++
+    }
+    this.#finish(batch.runs.slice(0, whole))
+    const run = batch.runs[whole]
+    if (run === undefined || out === 0) return true
+    const left = this.form.whole(run, out)
+    if (change === 'other') this.form.end(this.file.path, this.file.end - out, out, left)
+    this.#countRun(run, left.entries, left.bytes - left.entries * (this.form.alignment === 1 ? 0 : ENTRY_PREFIX_BYTES))
+    run.leave(left.bytes, left.entries)
+    if (run.valid === 0) this.#done++
+    return true
   }
 
   #startFile(): void {
@@ -64,7 +116,7 @@ export class SetWriter implements Writer {
     this.counters.reopens++
   }
 
-  #fill(set: BufferSet): { runs: Run[]; bytes: Buffer } {
+  #fill(set: BufferSet): Batch {
     const runs: Run[] = []
     let size = 0
     for (let i = this.#done; i < set.runs.length; i++) {
@@ -73,18 +125,21 @@ export class SetWriter implements Writer {
       runs.push(set.runs[i]!)
       size += more
     }
-    const bytes = size <= BATCH_BYTES ? this.#batch.subarray(0, size) : Buffer.allocUnsafeSlow(size)
+    const bytes = size <= BATCH_BYTES ? this.#memory.subarray(0, size) : Buffer.allocUnsafeSlow(size)
     let at = 0
     for (const [i, run] of runs.entries()) at = this.form.put(run, set, bytes, at, i)
-    return { runs, bytes }
+    return { runs, bytes, done: 0 }
   }
 
-  #count(runs: Run[], bytes: number): void {
-    this.counters.bytesWritten += bytes
-    for (const run of runs) {
-      this.counters.writtenLogs += run.entries
-      this.counters.payloadBytes += run.payload
-      this.counters.writesOfShard[run.shard.id]! += run.entries
-    }
+  #finish(runs: readonly Run[]): void {
+    this.form.wrote(runs.length)
+    this.#done += runs.length
+    for (const run of runs) this.#countRun(run, run.entries, run.payload)
+  }
+
+  #countRun(run: Run, entries: number, payload: number): void {
+    this.counters.writtenLogs += entries
+    this.counters.payloadBytes += payload
+    this.counters.writesOfShard[run.shard.id]! += entries
   }
 }

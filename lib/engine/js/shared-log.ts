@@ -4,9 +4,9 @@ import { fromSystemError, ShardlogError } from '../../errors'
 import type { ResolvedConfig } from '../../types'
 import { awaitLock } from '../await-lock'
 import { deliver } from '../deliver'
+import { flushAtExit, forgetAtExit } from '../exit-hook'
 import { checkNoArena } from './arena-check'
 import { openDescriptor } from './descriptor'
-import { flushAtExit, forgetAtExit } from './exit-hook'
 import { FileOutlet } from './file-outlet'
 import type { Form } from './geometry'
 import { JsLog } from './js-log'
@@ -17,7 +17,7 @@ export interface Handle {
   readonly onError: ResolvedConfig['onError']
 }
 
-type OpenOutlet = ConstructorParameters<typeof JsLog>[2]
+type OpenOutlet = ConstructorParameters<typeof JsLog>[3]
 
 /** By real path, or by what the descriptor leads to. Each thread has its own. */
 const registry = new Map<string, SharedLog>()
@@ -31,9 +31,10 @@ export class SharedLog {
     private readonly key: string,
     config: ResolvedConfig,
     form: Form,
+    lines: boolean,
     open: OpenOutlet
   ) {
-    this.log = new JsLog(config, form, open, error => this.#report(error))
+    this.log = new JsLog(config, form, lines, open, error => this.#report(error))
     registry.set(key, this)
     flushAtExit(this.log)
   }
@@ -68,12 +69,12 @@ function otherForm(file: string, open: Form, wanted: Form): ShardlogError {
   return new ShardlogError('ERR_SHARDLOG_CONFIG', message, { path: file })
 }
 
-/** The log at the config's path. */
-export function openFileLog(config: ResolvedConfig, form: Form): SharedLog {
-  return awaitLock(config.lockTimeout, () => tryToOpen(config, form))
+/** The log at the config's path. `lines`: as JsLog's. */
+export function openFileLog(config: ResolvedConfig, form: Form, lines: boolean): SharedLog {
+  return awaitLock(config.lockTimeout, () => tryToOpen(config, form, lines))
 }
 
-function tryToOpen(config: ResolvedConfig, form: Form): SharedLog {
+function tryToOpen(config: ResolvedConfig, form: Form, lines: boolean): SharedLog {
   const file = realPathOf(config.logFilePath)
   const known = registry.get(file)
   if (known !== undefined) {
@@ -85,6 +86,7 @@ function tryToOpen(config: ResolvedConfig, form: Form): SharedLog {
     file,
     config,
     form,
+    lines,
     (geometry, counters) => new FileOutlet(config, file, form, geometry, counters)
   )
 }
@@ -102,6 +104,7 @@ export function openStreamLog(config: ResolvedConfig, fd: number): SharedLog {
     descriptor.key,
     config,
     'text',
+    true,
     (_geometry, counters) => new StreamOutlet(descriptor, name, config, counters)
   )
 }

@@ -14,10 +14,10 @@ export class StreamOutlet implements Outlet {
   constructor(
     private readonly descriptor: Descriptor,
     readonly name: string,
-    { blockTimeout }: Pick<ResolvedConfig, 'blockTimeout'>,
+    { blockTimeout, exitTimeout }: Pick<ResolvedConfig, 'blockTimeout' | 'exitTimeout'>,
     counters: Counters
   ) {
-    this.writer = new StreamWriter(descriptor, name, blockTimeout, counters)
+    this.writer = new StreamWriter(descriptor, name, blockTimeout, exitTimeout, counters)
     this.ioReason = `${name} is written to through the kernel's buffers`
   }
 

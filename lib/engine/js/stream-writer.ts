@@ -4,6 +4,7 @@ import type { BufferSet, Run } from './buffer-set'
 import type { Counters } from './counters'
 import type { Descriptor } from './descriptor'
 import { OutletGone, type Step, type Writer } from './outlet'
+import { countLines } from './text-form'
 
 const NEWLINE = 0x0a
 /** Bytes of one step, and so the longest that the event loop is held up at a time; more only for one longer line. */
@@ -17,12 +18,6 @@ function nextPart(bytes: Buffer, from: number, to: number, atomicBytes: number):
   if (last >= 0) return from + last + 1
   const first = bytes.subarray(from + atomicBytes, to).indexOf(NEWLINE)
   return first < 0 ? to : from + atomicBytes + first + 1
-}
-
-function countLines(bytes: Buffer): number {
-  let lines = 0
-  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines++
-  return lines
 }
 
 /** Writes sealed sets as lines to a descriptor. A reader that takes nothing stops it, and nobody else. */
@@ -41,6 +36,7 @@ export class StreamWriter implements Writer {
     private readonly descriptor: Descriptor,
     private readonly name: string,
     private readonly blockTimeout: number,
+    private readonly exitTimeout: number | undefined,
     private readonly counters: Counters
   ) {}
 
@@ -107,8 +103,9 @@ export class StreamWriter implements Writer {
   }
 
   patience(): number {
-    const since = Math.max(this.#stalledSince ?? performance.now(), this.#hurriedAt)
-    return Math.max(0, since + Math.max(LEAST_PATIENCE_MS, this.blockTimeout) - performance.now())
+    const now = performance.now()
+    if (this.#hurriedAt > 0) return Math.max(0, this.#hurriedAt + (this.exitTimeout ?? Number.POSITIVE_INFINITY) - now)
+    return Math.max(0, (this.#stalledSince ?? now) + Math.max(LEAST_PATIENCE_MS, this.blockTimeout) - now)
   }
 
   hurry(): void {

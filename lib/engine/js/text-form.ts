@@ -1,8 +1,14 @@
 import fs from 'node:fs'
 import type { BufferSet, Run } from './buffer-set'
-import type { FileForm } from './file-form'
+import type { FileForm, Whole } from './file-form'
 
 const NEWLINE = '\n'
+
+export function countLines(bytes: Buffer): number {
+  let lines = 0
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines++
+  return lines
+}
 
 function endsLine(path: string, size: number): boolean {
   if (size === 0) return true
@@ -18,6 +24,8 @@ function endsLine(path: string, size: number): boolean {
 
 /** A file that is nothing but its entries, which are lines. */
 export class TextForm implements FileForm {
+  readonly alignment = 1
+
   isWhole(path: string, size: number, end: number): boolean {
     return size === end || endsLine(path, size)
   }
@@ -36,6 +44,17 @@ export class TextForm implements FileForm {
 
   put(run: Run, _set: BufferSet, to: Buffer, at: number): number {
     return at + run.copy(to, at)
+  }
+
+  whole(run: Run, out: number): Whole {
+    const { bytes } = run
+    const end = bytes.subarray(0, out).lastIndexOf(NEWLINE) + 1
+    // An entry is a line but for what was written as several, or as none.
+    return { bytes: end, entries: Math.min(run.entries, countLines(bytes.subarray(0, end))) }
+  }
+
+  end(): void {
+    // The start of a line stays as the start of a line.
   }
 
   wrote(): void {

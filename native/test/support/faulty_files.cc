@@ -1,6 +1,7 @@
 #include "support/faulty_files.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 #include <vector>
 
@@ -29,20 +30,20 @@ class FaultyFile final : public io::File {
   FaultyFile(FaultyFiles* files, std::unique_ptr<io::File> real, bool pretends_direct)
       : files_(files), real_(std::move(real)), pretends_direct_(pretends_direct) {}
 
-  ssize_t Write(const iovec* parts, int count, uint64_t offset) override {
-    const size_t total = Total(parts, count);
-    size_t bytes = total;
-    const int fault = files_->BeforeChange(Call::kWrite, &bytes);
-    if (fault != 0) return fault;
-    const std::vector<iovec> head = Head(parts, count, bytes);
-    if (bytes < total) return WritePart(head, offset);
-    return real_->Write(head.data(), static_cast<int>(head.size()), offset);
+  ssize_t Append(const iovec* parts, int count, uint64_t* end) override {
+    io::FileInfo info;
+    if (pretends_direct_ && real_->Stat(&info) == 0 && info.size % alignment() != 0) return -EINVAL;
+    return AppendSome(parts, count, end, !pretends_direct_);
   }
 
-  ssize_t WriteBuffered(const void* data, size_t size, uint64_t offset) override {
+  ssize_t AppendBuffered(const iovec* parts, int count, uint64_t* end) override {
+    return AppendSome(parts, count, end, false);
+  }
+
+  ssize_t Overwrite(const void* data, size_t size, uint64_t offset) override {
     size_t bytes = size;
-    const int fault = files_->BeforeChange(Call::kWriteBuffered, &bytes);
-    return fault != 0 ? fault : real_->WriteBuffered(data, bytes, offset);
+    const int fault = files_->BeforeChange(Call::kOverwrite, &bytes);
+    return fault != 0 ? fault : real_->Overwrite(data, bytes, offset);
   }
 
   ssize_t Read(void* to, size_t size, uint64_t offset) override {
@@ -50,28 +51,11 @@ class FaultyFile final : public io::File {
     return fault != 0 ? fault : real_->Read(to, size, offset);
   }
 
-  int Allocate(uint64_t offset, uint64_t size) override {
-    files_->NoteAllocated(size);
-    const int fault = files_->Before(Call::kAllocate);
-    return fault != 0 ? fault : real_->Allocate(offset, size);
-  }
-
-  int Truncate(uint64_t size) override {
-    size_t nothing = 0;
-    const int fault = files_->BeforeChange(Call::kTruncate, &nothing);
-    return fault != 0 ? fault : real_->Truncate(size);
-  }
-
   int Sync() override { return real_->Sync(); }
 
   int Stat(io::FileInfo* info) override {
     const int fault = files_->Before(Call::kStat);
     return fault != 0 ? fault : real_->Stat(info);
-  }
-
-  int FreeSpace(uint64_t* bytes) override {
-    *bytes = files_->free_space();
-    return *bytes == UINT64_MAX ? real_->FreeSpace(bytes) : 0;
   }
 
   int Lock() override {
@@ -86,16 +70,17 @@ class FaultyFile final : public io::File {
   }
 
  private:
-  // A length that direct I/O may not be able to do.
-  ssize_t WritePart(const std::vector<iovec>& parts, uint64_t offset) {
-    ssize_t done = 0;
-    for (const iovec& part : parts) {
-      const ssize_t put =
-          real_->WriteBuffered(part.iov_base, part.iov_len, offset + static_cast<uint64_t>(done));
-      if (put < 0) return put;
-      done += put;
-    }
-    return done;
+  ssize_t AppendSome(const iovec* parts, int count, uint64_t* end, bool direct) {
+    const size_t total = Total(parts, count);
+    size_t bytes = total;
+    const int fault = files_->BeforeChange(Call::kWrite, &bytes);
+    if (fault != 0) return fault;
+    const std::vector<iovec> head = Head(parts, count, bytes);
+    if (head.empty()) return 0;
+    // A part is of a length that direct I/O may not be able to do.
+    return direct && bytes == total
+               ? real_->Append(head.data(), static_cast<int>(head.size()), end)
+               : real_->AppendBuffered(head.data(), static_cast<int>(head.size()), end);
   }
 
   FaultyFiles* const files_;
@@ -159,7 +144,7 @@ int FaultyFiles::BeforeChange(Call call, size_t* bytes) {
   }
   if (changes_left_ < 0) return 0;
   if (changes_left_-- > 0) return 0;
-  if (written_before_ == 0 || call == Call::kTruncate) {
+  if (written_before_ == 0) {
     event_();
   } else {
     // The bytes first, the event at the change after them.
@@ -189,6 +174,10 @@ std::unique_ptr<io::File> FaultyFiles::Open(const std::string& path, const io::O
 int FaultyFiles::StatPath(const std::string& path, io::FileInfo* info) {
   const int fault = Before(Call::kStatPath);
   return fault != 0 ? fault : io::PosixFileSystem().StatPath(path, info);
+}
+
+std::vector<std::string> FaultyFiles::Siblings(const std::string& path) {
+  return io::PosixFileSystem().Siblings(path);
 }
 
 int FaultyFiles::SyncDirectory(const std::string& path) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "io/file.h"
 
@@ -17,11 +18,9 @@ namespace shardlog::test {
 enum class Call {
   kOpen,
   kLock,
-  kWrite,
-  kWriteBuffered,
+  kWrite,  // an append, through the page cache or past it
+  kOverwrite,
   kRead,
-  kAllocate,
-  kTruncate,
   kStat,
   kStatPath,
   kSyncDirectory
@@ -41,8 +40,8 @@ class FaultyFiles final : public io::FileSystem {
   // All is well again.
   void Clear();
 
-  // What happens instead of the `n`th call from now of a kind that changes the file (write,
-  // truncate), counting from 0. Of a write, `written_before` bytes reach the file first.
+  // What happens instead of the `n`th call from now of a kind that changes the file (append,
+  // overwrite), counting from 0. Of a write, `written_before` bytes reach the file first.
   void At(int n, size_t written_before, std::function<void()> what);
 
   int count(Call call) const;
@@ -52,13 +51,10 @@ class FaultyFiles final : public io::FileSystem {
   // Files say that they are written directly, until direct I/O is turned off.
   void PretendDirect() { pretend_direct_ = true; }
 
-  // How much space FreeSpace tells of; without it, what the kernel says.
-  void SetFreeSpace(uint64_t bytes) { free_space_ = bytes; }
-  uint64_t last_allocated() const { return last_allocated_; }
-
   std::unique_ptr<io::File> Open(const std::string& path, const io::OpenOptions& options,
                                  int* error, const char** call) override;
   int StatPath(const std::string& path, io::FileInfo* info) override;
+  std::vector<std::string> Siblings(const std::string& path) override;
   int SyncDirectory(const std::string& path) override;
 
   // --- for the files ---
@@ -68,8 +64,6 @@ class FaultyFiles final : public io::FileSystem {
   int BeforeChange(Call call, size_t* bytes);
   size_t alignment() const { return alignment_; }
   bool pretends_direct() const { return pretend_direct_; }
-  uint64_t free_space() const { return free_space_; }
-  void NoteAllocated(uint64_t size) { last_allocated_ = size; }
 
  private:
   struct Fault {
@@ -88,8 +82,6 @@ class FaultyFiles final : public io::FileSystem {
   std::function<void()> event_;
   size_t alignment_ = 0;
   std::atomic<bool> pretend_direct_{false};
-  std::atomic<uint64_t> free_space_{UINT64_MAX};
-  std::atomic<uint64_t> last_allocated_{0};
 };
 
 }  // namespace shardlog::test

@@ -29,9 +29,8 @@ Rig::Rig(uint32_t shards, engine::ShardSelection selection, uint64_t first_gener
   config_.shard_selection = selection;
   sets_ = std::make_shared<BufferSets>(Arena::Create(config_, io::FileInfo{}, 77));
   signals_ = std::make_shared<engine::Signals>();
-  int error = 0;
-  const char* call = "";
-  file_ = io::PosixFileSystem().Open(config_.path, config_.io, &error, &call);
+  file_ = std::make_unique<engine::LogFile>(&io::PosixFileSystem(), config_.path, config_.io);
+  file_->Prepare();
   if (first_generation == 0) return;
   engine::ArenaHeader& header = arena().header();
   header.active.store(first_generation);
@@ -55,11 +54,10 @@ void Rig::Write(uint64_t generation) {
   context.stream = 77;
   context.sequence = sequence_;
   context.sealed_time = platform::RealtimeNs();
-  engine::BlockTotals totals;
-  const engine::IoStatus status = writer.Write(file_.get(), end_, context, sealed, &totals);
+  engine::WriteProgress progress(nullptr);
+  const engine::IoStatus status = writer.Write(file_.get(), context, sealed, &progress, nullptr);
   ASSERT_TRUE(status.ok()) << status.call;
-  ASSERT_EQ(totals.blocks, sealed.size());
-  end_ += totals.bytes;
+  ASSERT_EQ(progress.totals().blocks, sealed.size());
   sequence_ += sealed.size();
 }
 

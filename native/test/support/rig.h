@@ -8,6 +8,7 @@
 #include "engine/block_writer.h"
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
+#include "engine/log_file.h"
 #include "engine/producer.h"
 #include "support/plain_log.h"
 #include "support/temp_dir.h"
@@ -45,8 +46,7 @@ class Rig {
   engine::Config config_;
   std::shared_ptr<engine::BufferSets> sets_;
   std::shared_ptr<engine::Signals> signals_;
-  std::unique_ptr<io::File> file_;
-  uint64_t end_ = 0;
+  std::unique_ptr<engine::LogFile> file_;
   uint64_t sequence_ = 0;
   uint32_t next_id_ = 1;
 };

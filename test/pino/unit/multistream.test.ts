@@ -204,7 +204,7 @@ describe.each(engines)('several destinations of which some record, with the %s e
       }
     }
     log.error(broken, 'm')
-    const line = '{"level":50,"loggingError":"Error: getter","msg":"m"}\n'
+    const line = '{"level":50,"loggingError":"Error in field a","msg":"m"}\n'
     expect(texts()).toEqual([line, line, line])
   })
 

@@ -1,4 +1,6 @@
+import vm from 'node:vm'
 import { describe, expect, it } from 'vitest'
+import { logger, loggerInPinosPlace } from '../../../lib/pino/pino'
 import { linesOf } from './lines'
 
 const level = 30
@@ -18,10 +20,54 @@ describe('an object after the message', () => {
     expect(linesOf({}, log => log.info('%d', { valueOf: () => 5 }))).toEqual([{ level, msg: '5' }])
   })
 
-  it('joins it after what the placeholders take', () => {
-    expect(linesOf({}, log => log.info('%s is %d', 'a', 1, { userId: 123 }))).toEqual([
-      { level, userId: 123, msg: 'a is 1' }
+  it('does not join it as one of several arguments', () => {
+    expect(linesOf({}, log => log.info('%s is %d', 'a', 1, { userId: 123 }))).toEqual([{ level, msg: 'a is 1' }])
+    expect(linesOf({}, log => log.info('text', 1, { userId: 123 }))).toEqual([{ level, msg: 'text' }])
+    expect(linesOf({}, log => log.info(undefined, 'text', { userId: 123 }))).toEqual([{ level, msg: 'text' }])
+  })
+
+  it('leaves alone what the line has already', () => {
+    const fields = { level: 60, msg: 'forged', request: 'forged', a: 1 }
+    const lines = linesOf({}, log => log.child({ request: 7 }).info('text', fields))
+    expect(lines).toEqual([{ level, request: 7, a: 1, msg: 'text' }])
+    const raw: string[] = []
+    const log = logger({ base: null, messageKey: 'text' }, { write: line => raw.push(line) })
+    log.info('signup', { time: 5, text: 'forged', b: 2 })
+    expect(raw[0]).toMatch(/^\{"level":30,"time":\d{13},"b":2,"text":"signup"\}\n$/)
+    expect(linesOf({}, log => log.child({ err: 1 }).error('text', new Error('a')))).toEqual([
+      { level: 50, err: 1, msg: 'text' }
     ])
+  })
+
+  it('does not join it if it is more than fields', () => {
+    class Row {
+      a = 1
+    }
+    const values = [
+      [1, 2],
+      Buffer.from('abc'),
+      new Uint8Array(3),
+      new String('abc'),
+      new Number(1),
+      new Date(),
+      new Map()
+    ]
+    for (const value of [...values, new Row(), Object.create({ a: 1 }), Promise.resolve()]) {
+      expect(linesOf({}, log => log.info('text', value))).toEqual([{ level, msg: 'text' }])
+    }
+    const other = vm.runInNewContext('({ a: 1 })') as object
+    for (const value of [Object.assign(Object.create(null), { a: 1 }), other]) {
+      expect(linesOf({}, log => log.info('text', value))).toEqual([{ level, a: 1, msg: 'text' }])
+    }
+  })
+
+  it("is left to pino's rule in pino's place, or if asked for", () => {
+    expect(linesOf({ trailingFields: false }, log => log.info('text', { a: 1 }))).toEqual([{ level, msg: 'text' }])
+    const lines: string[] = []
+    const log = loggerInPinosPlace({ base: null, timestamp: false }, { write: line => lines.push(line) })
+    log.info('text', { a: 1 })
+    log.child({}).error('text', new Error('a'))
+    expect(lines).toEqual(['{"level":30,"msg":"text"}\n', '{"level":50,"msg":"text"}\n'])
   })
 
   it('joins it where percent signs take nothing', () => {

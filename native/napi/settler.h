@@ -1,0 +1,48 @@
+// Settles promises of one environment from threads that are not its own, without taking one of
+// libuv's pool while they wait.
+#pragma once
+
+#include <napi.h>
+
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "engine/piece_writer.h"
+
+namespace shardlog::napi {
+
+class Settler : public std::enable_shared_from_this<Settler> {
+ public:
+  using Done = std::function<void(const engine::IoStatus&)>;
+  // What a promise is rejected with.
+  using Refusal = std::function<Napi::Error(Napi::Env, const engine::IoStatus&)>;
+
+  // On the environment's thread.
+  static std::shared_ptr<Settler> Make(Napi::Env env);
+
+  // A promise, and what settles it: start(done) is called at once, and done(status) once, by any
+  // thread. On the environment's thread. The event loop stays alive until then.
+  Napi::Promise Promise(Napi::Env env, Refusal refusal, const std::function<void(Done)>& start);
+
+ private:
+  struct Wait {
+    Napi::Promise::Deferred deferred;
+    Refusal refusal;
+    engine::IoStatus status;
+  };
+  using Context = std::shared_ptr<Settler>;
+
+  static void Deliver(Napi::Env env, Napi::Function, Context* context, Wait* wait);
+  using Queue = Napi::TypedThreadSafeFunction<Context, Wait, Deliver>;
+
+  void Send(std::unique_ptr<Wait> wait);
+
+  size_t pending_ = 0;  // the environment's thread's own
+
+  std::mutex mutex_;  // guards what follows
+  Queue queue_;
+  bool is_over_ = false;  // the environment has ended: there is nobody to tell
+};
+
+}  // namespace shardlog::napi
