@@ -291,7 +291,9 @@ std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOp
   const bool is_new = files->StatPath(path, &named) == -ENOENT;
   LogFile file(files, path, options);
   std::vector<RecoveryReport> reports = RecoverBeside(&file, force, arena_dir);
-  if (is_new) RemoveEmpty(path, file.file());
+  const bool is_of_use = std::any_of(reports.begin(), reports.end(),
+                                     [](const auto& report) { return report.set_aside.empty(); });
+  if (is_new && !is_of_use) RemoveEmpty(path, file.file());
   if (!is_new || !reports.empty()) return reports;
   // A mistyped path: the file that looking for arenas has made is of no use to anybody.
   throw Error("ERR_SHARDLOG_IO", "there is no log " + path + ", and no arena of one", ENOENT,
