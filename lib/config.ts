@@ -1,16 +1,21 @@
 import path from 'node:path'
 import { inspect } from 'node:util'
 import { ShardlogError } from './errors'
-import { checkLogPath } from './log-path'
+import { checkArenaDir, checkLogPath } from './log-path'
 import { nearestName } from './nearest-name'
-import type { Config, ResolvedConfig } from './types'
+import type { Config, OptionalOption, ResolvedConfig } from './types'
 
 const MIB = 1024 * 1024
 const MIN_SHARD_BYTES = 64 * 1024
 const MAX_SHARD_BYTES = 1024 * MIB
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'onError' | 'recoverTo' | 'exitTimeout' | 'descriptor'>
+/** Of a file of `shardlog.destination`, of `recoverTo`, and in /dev/shm, which has 64 MiB in a container. */
+export const SMALL_BUFFER = 8 * MIB
+/** What a shard has at least by default: the largest raw entry, and what one write of a busy thread brings. */
+const GOOD_SHARD_BYTES = 512 * 1024
+
+type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'descriptor' | 'siblings' | OptionalOption>
 
 const DEFAULTS: Readonly<Defaults> = Object.freeze({
   bufferSize: 64 * MIB,
@@ -24,8 +29,15 @@ const DEFAULTS: Readonly<Defaults> = Object.freeze({
   onFull: 'drop',
   blockTimeout: 1_000,
   shardSelection: 'affinity',
+  lockTimeout: 0,
   engine: 'auto'
 })
+
+const PRESETS: Readonly<Record<NonNullable<Config['preset']>, Partial<Defaults>>> = {
+  'low-memory': { bufferSize: 2 * MIB, flushInterval: 100 },
+  throughput: { bufferSize: 64 * MIB },
+  'low-latency': { crashSafe: 'shm', flushInterval: 50 }
+}
 
 /** What differs for a descriptor: somebody may be looking at it, and nobody may ever read it. */
 const DESCRIPTOR_DEFAULTS: Readonly<Defaults> = Object.freeze({
@@ -71,12 +83,15 @@ const RULES: Readonly<Record<keyof Config, Rule>> = {
   useMmap: flag,
   crashSafe: oneOf('file', 'shm', false),
   recoverTo: pathRule,
+  arenaDir: pathRule,
   directIO: oneOf('auto', 'required', 'off'),
   dsync: flag,
   onFull: oneOf('drop', 'block'),
   blockTimeout: milliseconds(Number.POSITIVE_INFINITY),
   exitTimeout: milliseconds(Number.POSITIVE_INFINITY),
   shardSelection: oneOf('affinity', 'round-robin'),
+  lockTimeout: milliseconds(Number.POSITIVE_INFINITY),
+  preset: oneOf(...Object.keys(PRESETS)),
   engine: oneOf('auto', 'native', 'js'),
   onError: { allowed: 'a function', accepts: value => typeof value === 'function' }
 }
@@ -85,7 +100,9 @@ const NAMES = Object.keys(RULES) as (keyof Config)[]
 /** Options that a descriptor has no choice of. */
 const DESCRIPTOR_RULES: Partial<Readonly<Record<keyof Config, Rule>>> = {
   directIO: oneOf('auto', 'off'),
-  dsync: no
+  dsync: no,
+  // The third puts the buffers where a descriptor's cannot lie, and makes its lines later than they are by default.
+  preset: oneOf('low-memory', 'throughput')
 }
 const DESCRIPTOR_NAMES: Readonly<Record<number, string>> = { 1: 'standard output', 2: 'standard error' }
 const MAX_DESCRIPTOR = 2 ** 31 - 1
@@ -148,20 +165,42 @@ function checkShardSize({ bufferSize, numShards }: ResolvedConfig): void {
   )
 }
 
+const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
+/** What `substitute` makes of the name in other processes; undefined without `%p` in it. */
+function siblingsOf(file: string): ResolvedConfig['siblings'] {
+  const { dir, base } = path.parse(file)
+  const parts = base.split(/(%[p%])/)
+  if (!parts.includes('%p')) return undefined
+  const name = parts.map(part => (part === '%p' ? '\\d+' : part === '%%' ? '%' : escapeRegExp(part))).join('')
+  return { directory: path.resolve(substitute(dir)), name: new RegExp(`^${name}$`, 's') }
+}
+
 /** `%p` becomes the process id, `%%` a percent sign; anything else stays. */
 function substitute(logFilePath: string): string {
   return logFilePath.replace(/%[p%]/g, match => (match === '%%' ? '%' : String(process.pid)))
 }
 
-const given = (config: object): object =>
-  Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
+const given = <T extends object>(config: T): Partial<T> =>
+  Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as Partial<T>
+
+/** Sizes that follow from other options, where they are not given. */
+function sizes({ bufferSize, numShards, crashSafe, recoverTo }: Partial<Config>, otherwise: number): Sizes {
+  const small = crashSafe === 'shm' || recoverTo !== undefined
+  const bytes = bufferSize ?? (small ? SMALL_BUFFER : otherwise)
+  const shards = Math.min(DEFAULTS.numShards, Math.max(1, Math.floor(bytes / 2 / GOOD_SHARD_BYTES)))
+  return { bufferSize: bytes, numShards: numShards ?? shards }
+}
+
+type Sizes = Pick<Defaults, 'bufferSize' | 'numShards'>
 
 /**
  * Checks a config and fills in the defaults; a string is short for `{ logFilePath }`. The path comes out absolute.
  *
+ * @param defaults what differs from a `Logger`'s; a preset overrides it
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for a wrong option, `ERR_SHARDLOG_PATH` for a path that cannot be a log.
  */
-export function resolveConfig(input: Config | string): ResolvedConfig {
+export function resolveConfig(input: Config | string, defaults: Partial<Config> = {}): ResolvedConfig {
   const config = typeof input === 'string' ? { logFilePath: input } : input
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw configError(`logFilePath is required: the config must be an object or a path, got ${show(config)}`)
@@ -180,11 +219,28 @@ export function resolveConfig(input: Config | string): ResolvedConfig {
       `option exitTimeout (value ${show(config.exitTimeout)}) is for descriptors: a file is never slow to be read`
     )
   }
-  const resolved = { ...DEFAULTS, ...given(config) } as ResolvedConfig
+  const { preset, ...own } = given(config)
+  const chosen = { ...(preset && PRESETS[preset]), ...own }
+  const otherwise = defaults.bufferSize ?? DEFAULTS.bufferSize
+  const resolved = { ...DEFAULTS, ...defaults, ...chosen, ...sizes(chosen, otherwise) } as ResolvedConfig
   checkShardSize(resolved)
+  const siblings = siblingsOf(resolved.logFilePath)
+  if (siblings !== undefined) resolved.siblings = siblings
   resolved.logFilePath = path.resolve(substitute(resolved.logFilePath))
-  checkLogPath(resolved.logFilePath, resolved.crashSafe === 'file')
+  resolveArenaDir(resolved)
+  checkLogPath(resolved.logFilePath, resolved.crashSafe === 'file' && resolved.arenaDir === undefined)
   return resolved
+}
+
+function resolveArenaDir(config: ResolvedConfig): void {
+  if (config.arenaDir === undefined) return
+  if (config.crashSafe !== 'file') {
+    throw configError(
+      `option arenaDir (value ${show(config.arenaDir)}) is for crashSafe 'file': with crashSafe ${show(config.crashSafe)} there is no file to put there`
+    )
+  }
+  config.arenaDir = path.resolve(config.arenaDir)
+  checkArenaDir(config.arenaDir)
 }
 
 function checkForDescriptor(config: Partial<Config>): void {
@@ -201,11 +257,15 @@ function checkForDescriptor(config: Partial<Config>): void {
 }
 
 /** A descriptor's buffers lie beside the file that what a kill leaves in them is recovered to. */
-function crashSafety({ recoverTo }: Partial<Config>): Pick<ResolvedConfig, 'crashSafe' | 'recoverTo'> {
+function crashSafety({
+  recoverTo,
+  arenaDir
+}: Partial<Config>): Pick<ResolvedConfig, 'crashSafe' | 'recoverTo' | 'siblings'> {
   if (recoverTo === undefined) return { crashSafe: false }
   const file = path.resolve(substitute(recoverTo))
-  checkLogPath(file, true, 'recoverTo')
-  return { crashSafe: 'file', recoverTo: file }
+  checkLogPath(file, arenaDir === undefined, 'recoverTo')
+  const siblings = siblingsOf(recoverTo)
+  return { crashSafe: 'file', recoverTo: file, ...(siblings && { siblings }) }
 }
 
 /**
@@ -223,12 +283,16 @@ export function resolveDescriptorConfig(config: Omit<Config, 'logFilePath'>, des
   checkForDescriptor(config)
   const logFilePath = DESCRIPTOR_NAMES[descriptor] ?? `descriptor ${descriptor}`
   const fixed = { ...crashSafety(config), directIO: 'off', logFilePath, descriptor }
-  const resolved = { ...DESCRIPTOR_DEFAULTS, ...given(config), ...fixed } as ResolvedConfig
+  const { preset, ...own } = given(config)
+  const chosen = { ...(preset && PRESETS[preset]), ...own }
+  const sized = sizes(chosen, DEFAULTS.bufferSize)
+  const resolved = { ...DESCRIPTOR_DEFAULTS, ...chosen, ...sized, ...fixed } as ResolvedConfig
   checkShardSize(resolved)
+  resolveArenaDir(resolved)
   return resolved
 }
 
 /** A config for `logFilePath` with every default spelt out, to be changed and given to `new Logger`. */
-export function defaultConfig(logFilePath: string): Required<Omit<Config, 'onError' | 'recoverTo' | 'exitTimeout'>> {
+export function defaultConfig(logFilePath: string): Required<Omit<Config, OptionalOption | 'preset'>> {
   return { logFilePath, ...DEFAULTS }
 }

@@ -14,11 +14,11 @@ function statOf(file: string, option: string): fs.BigIntStats | undefined {
   }
 }
 
-function checkAccess(file: string, what: string, option: string): void {
+function checkAccess(file: string, what: string, option: string, hint = ''): void {
   try {
     fs.accessSync(file, fs.constants.W_OK)
   } catch (error) {
-    const context = `option ${option}: ${what} ${file} is not writable`
+    const context = `option ${option}: ${what} ${file} is not writable${hint}`
     throw fromSystemError('ERR_SHARDLOG_PATH', context, error, file)
   }
 }
@@ -41,5 +41,18 @@ export function checkLogPath(file: string, needsDirectory: boolean, option = 'lo
   if (log !== undefined && !log.isFile())
     throw pathError(`option ${option}: ${file} is not a regular file`, 'EINVAL', file)
   if (log !== undefined) checkAccess(file, 'file', option)
-  if (log === undefined || needsDirectory) checkAccess(directory, 'directory', option)
+  const hint = log === undefined ? '' : ', so the arena cannot lie beside the log (arenaDir puts it elsewhere)'
+  if (log === undefined || needsDirectory) checkAccess(directory, 'directory', option, hint)
+}
+
+/**
+ * Refuses a directory that arenas cannot be made in.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_PATH`
+ */
+export function checkArenaDir(directory: string): void {
+  const stat = statOf(directory, 'arenaDir')
+  if (stat === undefined) throw pathError(`option arenaDir: directory ${directory} does not exist`, 'ENOENT', directory)
+  if (!stat.isDirectory()) throw pathError(`option arenaDir: ${directory} is not a directory`, 'ENOTDIR', directory)
+  checkAccess(directory, 'directory', 'arenaDir')
 }

@@ -8,9 +8,15 @@ export type { ShardlogError } from './errors'
 export interface Config {
   /** File to append to; created with mode 0644 if missing. `%p` becomes the process id, `%%` a percent sign. */
   logFilePath: string
-  /** Memory of all shards of both buffer sets together. Default 64 MiB. */
+  /**
+   * Memory of all shards of both buffer sets together: reserved at the opening, touched as it is used. Default 64 MiB for `Logger` and
+   * descriptors, 8 MiB for files of `shardlog.destination`, for `recoverTo` and with `crashSafe: 'shm'`.
+   */
   bufferSize?: number
-  /** Shards per buffer set, 1 to 256. Default 8. A shard gets bufferSize / 2 / numShards bytes and needs at least 64 KiB. */
+  /**
+   * Shards per buffer set, 1 to 256. Default 8, fewer where a shard would have less than 512 KiB. A shard gets
+   * bufferSize / 2 / numShards bytes and needs at least 64 KiB.
+   */
   numShards?: number
   /** How often buffered entries are written even if no shard is nearly full. Default 10,000 ms; 0 turns the timer off. */
   flushInterval?: number
@@ -20,8 +26,13 @@ export interface Config {
   useMmap?: boolean
   /** Where the buffers live so that a killed process loses nothing: a file beside the log, /dev/shm, or plain memory (false). Default 'file'. */
   crashSafe?: 'file' | 'shm' | false
-  /** For a descriptor only: file that lines which a kill left are recovered to, at the next start; turns `crashSafe` on. The buffers lie in `<recoverTo>.arena`. */
+  /** For a descriptor only: file that lines which a kill left are recovered to, at the next start; turns `crashSafe` on. The buffers lie in an arena beside it. */
   recoverTo?: string
+  /**
+   * Existing directory for the arena's file, for `crashSafe: 'file'`; relative to the working directory. Default: beside the log, as
+   * `.<name>.arena`.
+   */
+  arenaDir?: string
   /** O_DIRECT: use it if the file system allows ('auto', default), fail if not ('required'), or never ('off'). */
   directIO?: 'auto' | 'required' | 'off'
   /** O_DSYNC: a flushed block is on the device, not just handed to it. Default true. */
@@ -34,17 +45,32 @@ export interface Config {
   exitTimeout?: number
   /** Each thread keeps to one shard while it has room ('affinity', default), or each entry goes to the next shard ('round-robin'). */
   shardSelection?: 'affinity' | 'round-robin'
+  /**
+   * How long the opening waits for another process that has the log open and is ending. Default 0 ms: it is refused with
+   * ERR_SHARDLOG_LOCKED at once. Blocks the thread; Infinity is allowed.
+   */
+  lockTimeout?: number
+  /**
+   * A choice of defaults, which options given beside it override. 'low-memory': bufferSize 2 MiB, flushInterval 100 ms; 'throughput':
+   * bufferSize 64 MiB; 'low-latency': crashSafe 'shm', flushInterval 50 ms.
+   */
+  preset?: 'low-memory' | 'throughput' | 'low-latency'
   /** 'auto' (default): native where a build loads, else the JavaScript engine. 'native' and 'js' insist. */
   engine?: 'auto' | 'native' | 'js'
   /** Called on the event loop when a flush fails, and with code ERR_SHARDLOG_RESUMED when writing works again. */
   onError?: (error: ShardlogError) => void
 }
 
+/** Options without a default. */
+export type OptionalOption = 'onError' | 'recoverTo' | 'exitTimeout' | 'arenaDir'
+
 /** A config with every default filled in and `%p` substituted. */
-export type ResolvedConfig = Required<Omit<Config, 'onError' | 'recoverTo' | 'exitTimeout'>> &
-  Pick<Config, 'onError' | 'recoverTo' | 'exitTimeout'> & {
+export type ResolvedConfig = Required<Omit<Config, OptionalOption | 'preset'>> &
+  Pick<Config, OptionalOption> & {
     /** Where lines go instead of a file; `logFilePath` is its name for messages. */
     descriptor?: number
+    /** Logs that other processes have from the same path with `%p`. */
+    siblings?: { directory: string; name: RegExp } | undefined
   }
 
 export interface StatsSnapshot {

@@ -69,6 +69,7 @@ export class ArenaFile {
     this.createdTime = header.readBigUInt64LE(HEADER.createdTime)
     this.owner = {
       pid: header.readUInt32LE(HEADER.ownerPid),
+      pidNamespace: header.readBigUInt64LE(HEADER.pidNamespace),
       start: header.readBigUInt64LE(HEADER.ownerStart),
       bootId: header.toString('hex', HEADER.bootId, HEADER.bootId + 16)
     }

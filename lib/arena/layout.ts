@@ -37,6 +37,7 @@ export const HEADER = {
   headerCrc: 104,
   content: 112,
   form: 116,
+  pidNamespace: 120,
   active: 256,
   recycled: 320,
   journalGeneration: 384,

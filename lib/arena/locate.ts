@@ -1,7 +1,9 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { ShardlogError } from '../errors'
 import { ArenaFile } from './arena-file'
 import { ARENA_HEADER_BYTES, ARENA_MAGIC, HEADER } from './layout'
+import { fileArenaPath, oldArenaPath } from './names'
 
 const SHM = '/dev/shm'
 const SHM_NAME = /^shardlog-\d+-\d+\.arena$/
@@ -14,9 +16,14 @@ interface LogFile {
   birthtimeNs: bigint
 }
 
+/** As WhyDistrusted in native/engine/arena_file.h. */
+function isBelievable(stat: fs.Stats, log: LogFile): boolean {
+  const owners = [process.geteuid?.(), Number(log.uid), 0]
+  return stat.isFile() && owners.includes(stat.uid) && (stat.mode & 0o022) === 0 && stat.nlink <= 1
+}
+
 /**
- * Opens a file in /dev/shm, which is everybody's, if it belongs to the user of this process or to the log's owner; null otherwise, or
- * if it cannot be read.
+ * Opens a file, if only the user of this process, the log's owner or root can have put it there; null otherwise, or if it cannot be read.
  */
 function openTrusted(file: string, log: LogFile): number | null {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
@@ -26,8 +33,7 @@ function openTrusted(file: string, log: LogFile): number | null {
   } catch {
     return null // Gone since it was listed, or somebody else's.
   }
-  const stat = fs.fstatSync(fd)
-  if (stat.isFile() && (stat.uid === process.geteuid?.() || stat.uid === Number(log.uid))) return fd
+  if (isBelievable(fs.fstatSync(fd), log)) return fd
   fs.closeSync(fd)
   return null
 }
@@ -82,29 +88,61 @@ function shmArenas(logPath: string, log: LogFile): string[] {
   return isTrusted(own, log) && !isOfAnotherLog(own, name, log) ? [own, ...others] : others
 }
 
+/** The old name of `.app.log`'s arena is the new name of `app.log`'s: such a file is the former's only if it says so itself. */
+function hasOldArena(logPath: string, log: LogFile | null): boolean {
+  if (!path.basename(logPath).startsWith('.')) return true
+  return log !== null && isArenaOf(oldArenaPath(logPath), path.resolve(logPath), log)
+}
+
+function besides(logPath: string, log: LogFile | null): string[] {
+  return hasOldArena(logPath, log) ? [fileArenaPath(logPath), oldArenaPath(logPath)] : [fileArenaPath(logPath)]
+}
+
 /**
- * Where the arena of a log may lie: beside it, in /dev/shm under the log's device and inode, and in /dev/shm under those that the log
- * had before it was deleted or replaced. In /dev/shm, what belongs neither to our user nor to the log's owner is none.
+ * Where the arena of a log may lie: in `arenaDir`, if one is given; beside it, also under the old name; in /dev/shm under the log's device
+ * and inode, and under those that the log had before it was deleted or replaced. In /dev/shm, what belongs neither to our user nor to
+ * the log's owner is none.
  */
-export function arenaPaths(logPath: string): string[] {
-  const paths = [`${logPath}.arena`]
+export function arenaPaths(logPath: string, arenaDir?: string): string[] {
+  const paths = arenaDir === undefined ? [] : [fileArenaPath(logPath, arenaDir)]
   try {
     const log = fs.statSync(logPath, { bigint: true })
-    paths.push(`${fs.realpathSync(logPath)}.arena`, ...shmArenas(logPath, log))
+    const real = fs.realpathSync(logPath)
+    if (arenaDir !== undefined) paths.push(fileArenaPath(real, arenaDir))
+    paths.push(...besides(logPath, log), ...besides(real, log), ...shmArenas(logPath, log))
   } catch {
     // No log (yet): its arena can only lie beside it.
+    paths.push(...besides(logPath, null))
   }
   return [...new Set(paths)]
 }
 
+/** Refuses to open what others may have put at `place`. */
+function checkPlace(place: string, log: LogFile | undefined): void {
+  const stat = fs.lstatSync(place, { throwIfNoEntry: false })
+  if (stat === undefined || log === undefined || isBelievable(stat, log)) return
+  const message = `${place} may be what another user put there: an arena is a regular file with one name, of our user, the log's owner or root, which nobody else may write`
+  throw new ShardlogError('ERR_SHARDLOG_ARENA_OWNER', message, { path: place })
+}
+
 /**
  * Opens the arena of a log; null if there is none.
- * @throws ShardlogError if there is one that cannot be read.
+ * @param arenaDir as in Config
+ * @throws ShardlogError if there is one that cannot be read, or must not be believed.
  */
-export function openArenaOf(logPath: string): ArenaFile | null {
-  for (const place of arenaPaths(logPath)) {
-    const arena = ArenaFile.open(place)
-    if (arena) return arena
+export function openArenaOf(logPath: string, arenaDir?: string): ArenaFile | null {
+  const log = fs.statSync(logPath, { bigint: true, throwIfNoEntry: false })
+  let failure: unknown
+  for (const place of arenaPaths(logPath, arenaDir)) {
+    try {
+      checkPlace(place, log)
+      const arena = ArenaFile.open(place)
+      if (arena) return arena
+    } catch (error) {
+      // It does not keep the log's arena from being found elsewhere.
+      failure ??= error
+    }
   }
+  if (failure !== undefined) throw failure
   return null
 }

@@ -11,16 +11,17 @@ const HELP = `Usage: shardlog recover [options] FILE...
 Writes the entries that killed processes left in arenas into the log, each once and in order, and removes the arenas. The next
 opening of the log does the same. FILE is the log, or its arena.
 
-  --force       recover also arenas that were set aside because they are of another boot of the machine
-  --json        one JSON object a file
-  -h, --help    this text
+  --arena-dir DIR   look in DIR as well, for a log that was opened with the option arenaDir
+  --force           recover also arenas that were set aside because they are of another boot of the machine
+  --json            one JSON object a file
+  -h, --help        this text
 
 Examples:
   shardlog recover app.log              after a crash, without starting the program again
   shardlog recover --force app.log      after a power failure: what is structurally whole
 `
 
-const OPTIONS = { force: { type: 'boolean' }, json: { type: 'boolean' } } as const
+const OPTIONS = { 'arena-dir': { type: 'string' }, force: { type: 'boolean' }, json: { type: 'boolean' } } as const
 
 function arenaLine(file: string, arena: RecoveredArena): string {
   const from = `process ${arena.ownerPid} left in ${arena.arenaPath}`
@@ -35,9 +36,13 @@ function arenaLine(file: string, arena: RecoveredArena): string {
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS)
   const writer = new FdWriter(1)
+  const arenaDir = values['arena-dir']
   let code = EXIT_OK
   for (const file of requireFiles(positionals)) {
-    const report = await recoverLog(file, { force: values.force ?? false })
+    const report = await recoverLog(file, {
+      force: values.force ?? false,
+      ...(arenaDir === undefined ? {} : { arenaDir })
+    })
     const name = visibleLine(file)
     const lines = report.arenas.map(arena => visibleLine(arenaLine(file, arena)))
     if (lines.length === 0) lines.push(`${name}: nothing to recover`)

@@ -4,15 +4,22 @@ import type { DirectRoute } from './lease'
 /** How a log is opened: its options, what its entries are, and what the file is. */
 export type NativeConfig = ResolvedConfig & { content: 'entries' | 'records'; form: 'blocks' | 'text' }
 
+export interface RecoveryOptions {
+  force: boolean
+  directIO: ResolvedConfig['directIO']
+  /** Absolute. */
+  arenaDir?: string | undefined
+}
+
 /** What the addon exports (`native/napi/`). Everything here is internal to lib/engine. */
 export interface NativeBinding {
   /** Opens (or joins, if this process has the file open already) the log. Throws with a `code`. `onError(null)`: writing works again. */
   open(config: NativeConfig, onError: ((error: ShardlogError | null) => void) | undefined): NativeHandle
   /**
-   * Drains the arenas of dead processes (beside the log, and in /dev/shm) into the log at the absolute path. One item for each that was found.
+   * Drains the arenas of dead processes (beside the log, in `arenaDir`, and in /dev/shm) into the log at the absolute path. One item for each that was found.
    * With `force` also those set aside because they are of another boot. Synchronous. Throws with a `code`.
    */
-  recover(logFilePath: string, options: { force: boolean; directIO: ResolvedConfig['directIO'] }): NativeRecovery[]
+  recover(logFilePath: string, options: RecoveryOptions): NativeRecovery[]
   /** CRC-32C of `bytes[start, end)`, going on from `seed`. Throws a RangeError for a range outside of `bytes`. */
   crc32c(bytes: Uint8Array, seed: number, start: number, end: number): number
 }

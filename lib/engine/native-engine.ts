@@ -1,6 +1,7 @@
 import { isMainThread } from 'node:worker_threads'
 import { asShardlogError, resumed, type ShardlogError } from '../errors'
 import type { ResolvedConfig, StatsSnapshot } from '../types'
+import { awaitLock } from './await-lock'
 import { coalesced } from './coalesced'
 import { deliver } from './deliver'
 import { type ClosableLogBytes, directLogBytes, withIndexes } from './direct-route'
@@ -9,6 +10,7 @@ import { flushAtExit, forgetAtExit } from './exit-hook'
 import { jsLockHolder, lockedError } from './js/lock'
 import { loadNative } from './load-native'
 import type { NativeConfig, NativeHandle } from './native-binding'
+import { recoverSiblings } from './recover-siblings'
 
 /** What the addon calls: null says that writing works again. */
 type Report = (error: ShardlogError | null) => void
@@ -34,6 +36,11 @@ function refuseIfHeldByJs(log: string): void {
 }
 
 function openHandle(config: NativeConfig): NativeHandle {
+  recoverSiblings(translated(loadNative), config)
+  return awaitLock(config.lockTimeout, () => tryToOpen(config))
+}
+
+function tryToOpen(config: NativeConfig): NativeHandle {
   const { onError, logFilePath, descriptor } = config
   const report: Report | undefined =
     onError && (error => deliver(onError, error ? asShardlogError(error) : resumed(logFilePath)))

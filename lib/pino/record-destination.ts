@@ -2,7 +2,7 @@
 
 import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
-import { resolveConfig, resolveDescriptorConfig } from '../config'
+import { resolveConfig, resolveDescriptorConfig, SMALL_BUFFER } from '../config'
 import type { EngineControls } from '../engine/engine'
 import { openJsDescriptor, openJsEngine } from '../engine/js/js-engine'
 import { openNativeRecords } from '../engine/native-engine'
@@ -31,8 +31,8 @@ export interface RecordDestinationOptions extends Omit<Config, 'logFilePath'> {
 
 /** What differs from a `Logger`'s defaults: a structured logger waits for its flusher rather than lose a line. */
 const DEFAULTS: Record<RecordFormat, Partial<Config>> = {
-  ndjson: { onFull: 'block', flushInterval: 1_000 },
-  shard: { onFull: 'block' }
+  ndjson: { onFull: 'block', flushInterval: 1_000, bufferSize: SMALL_BUFFER },
+  shard: { onFull: 'block', bufferSize: SMALL_BUFFER }
 }
 const FORMATS = Object.keys(DEFAULTS)
 
@@ -79,7 +79,7 @@ function checkOptions(options: RecordDestinationOptions): void {
 
 function resolve({ dest, format, ...rest }: RecordDestinationOptions): ResolvedConfig {
   if (typeof dest === 'number') return resolveDescriptorConfig(rest, dest)
-  return resolveConfig({ ...DEFAULTS[format], ...rest, logFilePath: dest as string })
+  return resolveConfig({ ...rest, logFilePath: dest as string }, DEFAULTS[format])
 }
 
 /** Calls `open`; its errors speak of `dest`, which is the name of a `Logger`'s `logFilePath` here. */

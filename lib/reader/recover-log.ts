@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { inspect } from 'node:util'
 import { loadNative } from '../engine/load-native'
 import type { NativeRecovery } from '../engine/native-binding'
 import { asShardlogError, ShardlogError } from '../errors'
@@ -12,6 +13,8 @@ export interface RecoverOptions {
   force?: boolean
   /** As in Config. Default 'auto'. */
   directIO?: 'auto' | 'required' | 'off'
+  /** The directory that the log was opened with as `arenaDir`. Default: none but the places that need no option. */
+  arenaDir?: string
 }
 
 /** One arena that was found, and what became of it. */
@@ -44,19 +47,31 @@ function logMeant(file: string): string {
   throw new ShardlogError('ERR_SHARDLOG_RECOVERY', message, { path: file })
 }
 
+function resolveDirectory(arenaDir: unknown): string | undefined {
+  if (arenaDir === undefined) return undefined
+  if (typeof arenaDir !== 'string' || arenaDir === '') {
+    throw new ShardlogError(
+      'ERR_SHARDLOG_CONFIG',
+      `option arenaDir must be a non-empty string, got ${inspect(arenaDir)}`
+    )
+  }
+  return path.resolve(arenaDir)
+}
+
 /**
  * Writes the entries that dead processes left in arenas into their log, each once and in order, and removes the arenas. With
  * no arena there is nothing to do. The path may also be that of the log's arena. Needs the native engine; blocks the thread while it writes.
  *
- * @throws ShardlogError `ERR_SHARDLOG_LOCKED` if the owner is alive, `ERR_SHARDLOG_NO_NATIVE`, `ERR_SHARDLOG_RECOVERY`,
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG`, `ERR_SHARDLOG_LOCKED` if the owner is alive, `ERR_SHARDLOG_NO_NATIVE`, `ERR_SHARDLOG_RECOVERY`,
  *   `ERR_SHARDLOG_ARENA_VERSION`, `ERR_SHARDLOG_ARENA_CORRUPT`; the arena is kept then
  */
 export async function recoverLog(logPath: LogPath, options: RecoverOptions = {}): Promise<RecoverReport> {
-  checkNames(options, ['force', 'directIO'], 'recoverLog')
+  checkNames(options, ['force', 'directIO', 'arenaDir'], 'recoverLog')
   const absolute = path.resolve(logMeant(pathOf(logPath, 'recoverLog')))
   const { force = false, directIO = 'auto' } = options
+  const arenaDir = resolveDirectory(options.arenaDir)
   try {
-    const arenas = loadNative().recover(absolute, { force, directIO })
+    const arenas = loadNative().recover(absolute, { force, directIO, arenaDir })
     const sum = (pick: (arena: RecoveredArena) => number) => arenas.reduce((total, arena) => total + pick(arena), 0)
     return {
       path: absolute,

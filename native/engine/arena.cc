@@ -6,10 +6,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "engine/arena_file.h"
+#include "engine/arena_places.h"
 #include "engine/error.h"
 #include "format/crc32c.h"
 #include "platform/clock.h"
@@ -22,33 +27,14 @@
 namespace shardlog::engine {
 namespace {
 
-constexpr char kShmDirectory[] = "/dev/shm/";
+// Other threads' page faults and mappings wait for one such call.
+constexpr uint64_t kTouchBytes = 256u << 10;
 
 [[noreturn]] void ThrowIo(const char* call, const std::string& path, int error_number) {
   throw Error("ERR_SHARDLOG_IO",
               std::string(call) + " of arena " + path + " failed: " + std::strerror(error_number),
               error_number, call, path);
 }
-
-// Closes a descriptor on the way out of a failed open.
-class FdGuard {
- public:
-  explicit FdGuard(int fd) : fd_(fd) {}
-  ~FdGuard() {
-    if (fd_ >= 0) close(fd_);
-  }
-  FdGuard(const FdGuard&) = delete;
-  FdGuard& operator=(const FdGuard&) = delete;
-  int get() const { return fd_; }
-  int Release() {
-    const int fd = fd_;
-    fd_ = -1;
-    return fd;
-  }
-
- private:
-  int fd_;
-};
 
 uint32_t HeaderCrc(const ArenaHeader& header) {
   return format::Crc32c(&header, kArenaHeaderCrcBytes);
@@ -60,23 +46,6 @@ bool AdviseFork(uint8_t* at, uint64_t bytes, int advice) {
   const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   if (reinterpret_cast<uintptr_t>(at) % page != 0 || bytes % page != 0) return false;
   return madvise(at, bytes, advice) == 0;
-}
-
-// Whatever is at `path` in /dev/shm and another user's is not looked into. `st`: what is there.
-void CheckOwner(const std::string& path, const struct stat& st, const io::FileInfo& log) {
-  if (path.rfind(kShmDirectory, 0) != 0 || IsTrustedOwner(st.st_uid, log)) return;
-  throw Error("ERR_SHARDLOG_ARENA_OWNER",
-              path + " belongs to user " + std::to_string(st.st_uid) +
-                  ", who is neither the caller nor the owner of the log",
-              0, "", path);
-}
-
-// For a call that a file which others have put in the way made fail, or anything else.
-[[noreturn]] void ThrowIoOrOwner(const char* call, const std::string& path, int error_number,
-                                 const io::FileInfo& log) {
-  struct stat st;
-  if (lstat(path.c_str(), &st) == 0) CheckOwner(path, st, log);
-  ThrowIo(call, path, error_number);
 }
 
 // Reads and judges a header. Throws as Arena::Open does.
@@ -119,17 +88,6 @@ Geometry CheckHeader(const ArenaHeader& header, uint64_t file_bytes, const std::
 
 }  // namespace
 
-std::string FileArenaPath(const std::string& log_path) { return log_path + ".arena"; }
-
-std::string ShmArenaPath(const io::FileInfo& log) {
-  return std::string(kShmDirectory) + "shardlog-" + std::to_string(log.device) + "-" +
-         std::to_string(log.inode) + ".arena";
-}
-
-bool IsTrustedOwner(uint32_t owner, const io::FileInfo& log) {
-  return owner == geteuid() || owner == log.owner;
-}
-
 std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& info,
                                      uint64_t stream) {
   std::shared_ptr<Arena> arena(new Arena);
@@ -140,49 +98,33 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
     arena->Initialise(config, info, stream);
     return arena;
   }
-  const std::string path =
-      config.crash_safe == CrashSafe::kFile ? FileArenaPath(config.path) : ShmArenaPath(info);
-  // The caller holds the log's lock, so nobody else makes this file at the same time; one that a
-  // killed process left is replaced. Nothing is opened that others put there: /dev/shm is
-  // everybody's. The rename makes the arena appear whole or not at all.
-  const std::string temporary = path + ".new";
-  unlink(temporary.c_str());
-  FdGuard fd(open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (fd.get() < 0) ThrowIoOrOwner("open", temporary, errno, info);
-  const int failed = posix_fallocate(fd.get(), 0, static_cast<off_t>(total));
-  if (failed != 0) {
-    unlink(temporary.c_str());
-    ThrowIo("fallocate", temporary, failed);
-  }
-  try {
-    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) ThrowIo("flock", temporary, errno);
-    arena->MapFile(fd.get(), total);
-  } catch (const Error&) {
-    unlink(temporary.c_str());
-    throw;
-  }
-  arena->fd_ = fd.Release();
+  const std::string path = config.crash_safe == CrashSafe::kFile
+                               ? FileArenaPath(config.path, config.arena_dir)
+                               : ShmArenaPath(info);
+  // It appears whole or not at all: what is killed before leaves nothing.
+  NewArenaFile file(path, total, info);
+  arena->MapFile(file.fd(), total);
+  // Reading ahead would fill the page cache with the zeroes of a file that has just been made.
+  madvise(arena->control_, total, MADV_RANDOM);
   arena->Layout();
   arena->Initialise(config, info, stream);
-  if (rename(temporary.c_str(), path.c_str()) != 0) {
-    const int error_number = errno;
-    unlink(temporary.c_str());
-    ThrowIoOrOwner("rename", path, error_number, info);
-  }
+  arena->fd_ = file.Publish();
   arena->path_ = path;
+  try {
+    arena->MapFile(arena->fd_, total);
+  } catch (const Error&) {
+    arena->Remove();
+    throw;
+  }
+  madvise(arena->control_, total, MADV_RANDOM);
+  arena->may_need_room_ = MayNeedRoom(arena->fd_);
   return arena;
 }
 
 std::shared_ptr<Arena> Arena::Open(const std::string& path, const io::FileInfo& log) {
-  FdGuard fd(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (fd.get() < 0) {
-    // A name that is too long for a file is none of an arena's.
-    if (errno == ENOENT || errno == ENAMETOOLONG) return nullptr;
-    ThrowIoOrOwner("open", path, errno, log);
-  }
   struct stat st;
-  if (fstat(fd.get(), &st) != 0) ThrowIo("fstat", path, errno);
-  CheckOwner(path, st, log);
+  ArenaFd fd(OpenArenaFile(path, log, &st));
+  if (fd.get() < 0) return nullptr;
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) ThrowIo("flock", path, errno);
     throw Error("ERR_SHARDLOG_LOCKED", path + " belongs to a running process", 0, "flock", path);
@@ -214,7 +156,9 @@ Arena::~Arena() {
 }
 
 void Arena::MapFile(int fd, uint64_t bytes) {
-  void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  // Again in the same place, if it is mapped already.
+  const int flags = MAP_SHARED | (control_ == nullptr ? 0 : MAP_FIXED);
+  void* at = mmap(control_, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
   if (at == MAP_FAILED) ThrowIo("mmap", path_, errno);
   control_ = static_cast<uint8_t*>(at);
   mapped_bytes_ = bytes;
@@ -269,6 +213,7 @@ void Arena::Initialise(const Config& config, const io::FileInfo& info, uint64_t 
   h.owner_pid = self.pid;
   h.owner_start = self.start_ticks;
   h.boot_id = self.boot_id;
+  h.pid_namespace = platform::PidNamespace();
   h.content = static_cast<uint32_t>(config.content);
   h.form = static_cast<uint32_t>(config.form);
   // Part of a path would be another log's.
@@ -285,8 +230,16 @@ void Arena::Initialise(const Config& config, const io::FileInfo& info, uint64_t 
   h.header_crc = HeaderCrc(h);
 }
 
-bool Arena::Populate(uint32_t set, uint32_t shard) const {
-  return madvise(shard_data(set, shard), geometry_.shard_bytes(), MADV_POPULATE_WRITE) == 0;
+int Arena::Touch(uint32_t set, uint32_t shard, uint32_t from, uint32_t to) const {
+  uint8_t* const data = shard_data(set, shard);
+  const uint64_t end = uint64_t{to} * geometry_.segment_bytes;
+  for (uint64_t at = uint64_t{from} * geometry_.segment_bytes; at < end; at += kTouchBytes) {
+    const uint64_t bytes = std::min<uint64_t>(end - at, kTouchBytes);
+    while (madvise(data + at, bytes, MADV_POPULATE_WRITE) != 0) {
+      if (errno != EINTR && errno != EAGAIN) return -errno;
+    }
+  }
+  return 0;
 }
 
 void Arena::SetLog(const io::FileInfo& info) {
@@ -295,8 +248,30 @@ void Arena::SetLog(const io::FileInfo& info) {
 }
 
 int Arena::Remove() {
-  if (path_.empty()) return 0;
+  if (path_.empty() || (fd_ >= 0 && !IsNamed(path_, fd_))) return 0;
   return unlink(path_.c_str()) == 0 ? 0 : -errno;
+}
+
+bool Arena::HasItsName() const { return path_.empty() || fd_ < 0 || IsNamed(path_, fd_); }
+
+bool Arena::TakeNameBack() {
+  char self[64];
+  std::snprintf(self, sizeof self, "/proc/self/fd/%d", fd_);
+  char now[PATH_MAX];
+  const ssize_t length = readlink(self, now, sizeof now - 1);
+  if (length <= 0) return false;
+  now[length] = '\0';
+  // What is deleted has a name that leads nowhere, or to something else.
+  return IsNamed(now, fd_) && RenameWithoutReplacing(now, path_) == 0;
+}
+
+int Arena::Adopt(int fd) {
+  ArenaFd guard(fd);
+  MapFile(fd, mapped_bytes_);
+  madvise(control_, mapped_bytes_, MADV_RANDOM);
+  const int before = fd_;
+  fd_ = guard.Release();
+  return before;
 }
 
 void Arena::Unlock() {
@@ -306,7 +281,19 @@ void Arena::Unlock() {
   fd_ = -1;
 }
 
+void Arena::GiveBack() {
+  // Zeroes are words that refuse every accept: no lease has an offset below 8. Where there is no
+  // room for another mapping, the memory goes when the last holder does.
+  static_cast<void>(mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0));
+  if (!separate_shards_) return;
+  for (uint8_t* shard : shards_) madvise(shard, geometry_.shard_bytes(), MADV_DONTNEED);
+}
+
 void Arena::AbandonAfterFork() {
+  // The lock is the parent's, and goes with its last descriptor.
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
   // Zeroes are words that refuse every accept: no lease has an offset below 8. Plain memory is the
   // child's own copy, but no flusher runs there, so it is emptied as well.
   const void* emptied = mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE,

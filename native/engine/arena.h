@@ -4,6 +4,7 @@
 // it; it is unmapped when the last of them lets go.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,15 +17,6 @@
 
 namespace shardlog::engine {
 
-// Where the arena of a log lives, or would: beside it, or in /dev/shm under a name that tells the
-// log's inode.
-std::string FileArenaPath(const std::string& log_path);
-std::string ShmArenaPath(const io::FileInfo& log);
-
-// Whether a file in /dev/shm that belongs to user `owner` may be an arena of `log`: everybody can
-// make files there, so it has to be ours, or the user's whom the log itself belongs to.
-bool IsTrustedOwner(uint32_t owner, const io::FileInfo& log);
-
 class Arena {
  public:
   // A new arena for the log `info`, ready for generation 0. Space is reserved up front, so that a
@@ -34,7 +26,7 @@ class Arena {
 
   // Maps an existing arena file of `log` and takes its lock. Throws Error with code
   //   ERR_SHARDLOG_LOCKED         its owner lives,
-  //   ERR_SHARDLOG_ARENA_OWNER    it lies in /dev/shm and belongs to a user who is not trusted,
+  //   ERR_SHARDLOG_ARENA_OWNER    somebody else may have put it there (WhyDistrusted),
   //   ERR_SHARDLOG_ARENA_VERSION  written by another version, or of a geometry this one cannot have
   //   made, ERR_SHARDLOG_ARENA_CORRUPT  not an arena, truncated, or its header fails its CRC,
   //   ERR_SHARDLOG_IO             the kernel said no.
@@ -49,6 +41,24 @@ class Arena {
   Content content() const { return static_cast<Content>(header().content); }
   Form form() const { return static_cast<Form>(header().form); }
   const std::string& path() const { return path_; }  // empty: plain memory
+  int fd() const { return fd_; }
+
+  // Whether the file system may need new blocks for pages that have been written once already.
+  bool may_need_room() const { return may_need_room_; }
+
+  // Whether path() leads to the file. Always for plain memory, and once it is unlocked.
+  bool HasItsName() const;
+  // Renames the file back from wherever it is now. False if that is not possible: it was deleted,
+  // or something else has the name.
+  bool TakeNameBack();
+  // Goes on in another file of the same size and content, at the same addresses. Takes the
+  // descriptor, and returns that of the file before. Throws Error(ERR_SHARDLOG_IO).
+  int Adopt(int fd);
+  // Whether there is no file under path() at the moment, although there should be.
+  bool is_lost() const { return is_lost_.load(std::memory_order_relaxed); }  // [MM counter]
+  void set_is_lost(bool lost) {
+    is_lost_.store(lost, std::memory_order_relaxed);  // [MM counter] relaxed: read for people
+  }
 
   ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(control_); }
   ClaimWord& claim(uint64_t generation, uint32_t shard) const {
@@ -71,17 +81,22 @@ class Arena {
   uint8_t* control() const { return control_; }
   uint64_t control_bytes() const { return DataOffset(geometry_); }
 
-  // Faults pages of a shard in ahead of use. An optimisation: false if the kernel cannot.
-  bool Populate(uint32_t set, uint32_t shard) const;
+  // Faults the pages of segments [from, to) of a shard in for writing. 0 or -errno: -EINVAL if the
+  // kernel does not know how, -EFAULT if a store there would be answered by SIGBUS.
+  int Touch(uint32_t set, uint32_t shard, uint32_t from, uint32_t to) const;
 
   // Says which file the log is now, after it was replaced.
   void SetLog(const io::FileInfo& info);
 
-  // Removes the file; the memory stays mapped. 0 or -errno.
+  // Removes the file, if it still has its name; the memory stays mapped. 0 or -errno.
   int Remove();
 
   // Lets the next opening of the log have the file, if it was not removed. The memory stays mapped.
   void Unlock();
+
+  // Gives the memory and the file's space back at once, though others still hold the arena: in its
+  // place is untouched memory, in which every accept fails. Nobody writes there any more.
+  void GiveBack();
 
   // In the child of fork(): swaps the mapping for empty private memory, in which every accept
   // fails, so that the child can never write into its parent's log. Separate shards of plain memory
@@ -105,6 +120,8 @@ class Arena {
   SegmentSlot* slots_ = nullptr;
   std::vector<uint8_t*> shards_;
   bool separate_shards_ = false;
+  bool may_need_room_ = false;
+  std::atomic<bool> is_lost_{false};
   std::vector<bool> kept_from_children_;  // of shards in plain memory
 };
 

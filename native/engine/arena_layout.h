@@ -63,8 +63,9 @@ struct ArenaHeader {
   std::array<uint8_t, 16> boot_id;
   uint32_t header_crc;
   uint32_t spare_before_content;
-  uint32_t content;  // a Content
-  uint32_t form;     // a Form
+  uint32_t content;        // a Content
+  uint32_t form;           // a Form
+  uint64_t pid_namespace;  // in which owner_pid counts: inode of /proc/self/ns/pid; 0: not known
 
   // One cache line for each thing that another thread writes.
   alignas(64) uint8_t spare_before_words[128];
@@ -91,6 +92,7 @@ static_assert(offsetof(ArenaHeader, owner_pid) == 72);
 static_assert(offsetof(ArenaHeader, boot_id) == 88);
 static_assert(offsetof(ArenaHeader, header_crc) == 104);
 static_assert(offsetof(ArenaHeader, content) == 112);
+static_assert(offsetof(ArenaHeader, pid_namespace) == 120);
 static_assert(offsetof(ArenaHeader, active) == 256);
 static_assert(offsetof(ArenaHeader, recycled) == 320);
 static_assert(offsetof(ArenaHeader, journal) == 384);

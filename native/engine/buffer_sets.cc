@@ -17,6 +17,7 @@ constexpr long kLargeEntryPollNs = 50'000;
 BufferSets::BufferSets(std::shared_ptr<Arena> arena)
     : arena_(std::move(arena)),
       header_(arena_->header()),
+      pages_(*arena_),
       spills_(std::make_unique<Spills>(*arena_)) {}
 
 bool BufferSets::TrySwap(uint64_t generation) {

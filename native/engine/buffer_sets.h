@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/arena.h"
+#include "engine/pages_ahead.h"
 #include "engine/spills.h"
 
 namespace shardlog::engine {
@@ -50,6 +51,7 @@ class BufferSets {
   const Geometry& geometry() const { return arena_->geometry(); }
   Arena& arena() const { return *arena_; }
   const std::shared_ptr<Arena>& shared_arena() const { return arena_; }
+  PagesAhead& pages() { return pages_; }
 
   // What is too large for the arena.
   Spills& spills() const { return *spills_; }
@@ -124,6 +126,7 @@ class BufferSets {
 
   std::shared_ptr<Arena> arena_;
   ArenaHeader& header_;
+  PagesAhead pages_;
   const std::unique_ptr<Spills> spills_;
 };
 

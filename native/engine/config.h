@@ -31,7 +31,8 @@ struct Config {
   // Of a descriptor with CrashSafe::kFile: the file that lines which a kill left are recovered to,
   // absolute; the arena lies beside it.
   std::string recover_to;
-  int descriptor = -1;  // where lines go instead of a file: kRecords as kText
+  std::string arena_dir;  // absolute: where an arena's file lies; empty: beside the log
+  int descriptor = -1;    // where lines go instead of a file: kRecords as kText
   uint64_t buffer_bytes = 64u << 20;
   uint32_t num_shards = 8;
   uint64_t flush_interval_ns = 10'000 * kNsPerMs;  // 0: no timer

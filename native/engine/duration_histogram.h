@@ -1,6 +1,7 @@
 // Durations in buckets of at most 1/32 of their value: percentiles to within about 3 %.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -44,9 +45,11 @@ class DurationHistogram {
 
  private:
   static constexpr int kSubBits = 5;
+  static constexpr int kMostBits = 40;  // what takes longer than 18 minutes counts as that
 
   // Values below 32 have a bucket each; above, the five bits behind the leading one choose it.
   static size_t Bucket(uint64_t ns) {
+    ns = std::min(ns, (uint64_t{1} << kMostBits) - 1);
     if (ns < (1u << kSubBits)) return ns;
     const int shift = std::bit_width(ns) - 1 - kSubBits;
     return (static_cast<size_t>(shift) + 1) << kSubBits | (ns >> shift & ((1u << kSubBits) - 1));
@@ -58,7 +61,7 @@ class DurationHistogram {
     return ((leading + 1) << shift) - 1;
   }
 
-  std::array<std::atomic<uint64_t>, (65 - kSubBits) << kSubBits> buckets_{};
+  std::array<std::atomic<uint64_t>, (kMostBits + 1 - kSubBits) << kSubBits> buckets_{};
   std::atomic<uint64_t> count_{0};
   std::atomic<uint64_t> sum_ns_{0};
   std::atomic<uint64_t> max_ns_{0};

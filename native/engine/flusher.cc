@@ -27,7 +27,7 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
       name_(config.path),
       outlet_(
           std::make_unique<GenerationWriter>(sets_, std::move(file), config, &stats_, &problems_)),
-      populates_(true) {
+      watch_(sets_.get(), &problems_) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
   signals_->problems = &problems_;
 }
@@ -42,7 +42,8 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
       name_(config.path),
       outlet_(
           std::make_unique<StreamWriter>(sets_, std::move(stream), config, &stats_, &problems_)),
-      populates_(false) {
+      watch_(sets_.get(), &problems_) {
+  sets_->pages().Stop();
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
   signals_->problems = &problems_;
   outlet_->set_before_wait([this] { return SettleImpatient(); });
@@ -73,13 +74,14 @@ Flusher::Wanted Flusher::Want() {
 
 bool Flusher::IsSettled(const Wanted& wanted, IoStatus* status) {
   *status = {};
-  if (sets_->written() >= wanted.target) return true;
-  // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there.
+  // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there, and the
+  // arena's words may be gone.
   if (ended_.load(std::memory_order_acquire)) {
     const std::lock_guard<std::mutex> lock(end_mutex_);
     *status = end_status_;
     return true;
   }
+  if (sets_->written() >= wanted.target) return true;
   // [MM counter] relaxed: what failed is told under the problems' lock, this only ends the wait.
   if (attempts_failed_.load(std::memory_order_relaxed) == wanted.failed_before) return false;
   const FlushProblem problem = problems_.last();
@@ -151,6 +153,28 @@ uint64_t Flusher::SettleImpatient() {
   return least_ns;
 }
 
+void Flusher::LookForFile() {
+  // [MM swap] release: pairs with the flusher's reading.
+  look_for_file_.store(true, std::memory_order_release);
+  signals_->work.Signal();
+  for (;;) {
+    const uint32_t epoch = signals_->progress.Epoch();
+    // [MM event-wait] acquire: what the flusher did before is done.
+    if (!look_for_file_.load(std::memory_order_acquire)) return;
+    if (ended_.load(std::memory_order_acquire)) return;  // [MM event-wait]
+    signals_->progress.Wait(epoch, platform::kForever);
+  }
+}
+
+void Flusher::LookIfAsked() {
+  // [MM swap] acquire: pairs with LookForFile.
+  if (!look_for_file_.load(std::memory_order_acquire)) return;
+  outlet_->LookForFile();
+  // [MM event-signal] release: pairs with LookForFile.
+  look_for_file_.store(false, std::memory_order_release);
+  signals_->progress.Signal();
+}
+
 IoStatus Flusher::FlushAtEnd(bool* gave_up) {
   outlet_->Hurry();
   const IoStatus status = Flush();
@@ -176,18 +200,24 @@ IoStatus Flusher::Stop() {
 }
 
 void Flusher::Run() {
-  if (populates_) PopulateArena();
   uint64_t next_tick = platform::MonotonicNs() + flush_interval_ns_;
   // [MM closed] acquire: pairs with Stop.
   while (!stopping_.load(std::memory_order_acquire)) {
     const uint32_t epoch = signals_->work.Epoch();
+    sets_->pages().Touch();
     const uint64_t now = platform::MonotonicNs();
+    watch_.LookNow(now, outlet_->file_info());
+    LookIfAsked();
     uint64_t wake_at = UINT64_MAX;
     if (Step(now, &next_tick, &wake_at)) continue;
     if (stopping_.load(std::memory_order_acquire)) break;  // [MM closed]
     signals_->work.Wait(epoch, wake_at == UINT64_MAX ? platform::kForever : wake_at - now);
   }
   const uint64_t lost_before = stats_.lost_entries.Read();
+  // Nobody writes into it any more.
+  while (sets_->recycled() < std::min(sets_->written(), sets_->active())) {
+    sets_->Recycle(sets_->recycled());
+  }
   const IoStatus status = WriteEverything(sets_.get(), outlet_.get(), &stats_);
   if (!status.ok()) SayLost(stats_.lost_entries.Read() - lost_before);
   // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long
@@ -208,17 +238,6 @@ void Flusher::SayLost(uint64_t entries) const {
   if (entries == 0) return;
   platform::WriteToStandardError("shardlog: " + std::to_string(entries) + " entries for " + name_ +
                                  " are lost: " + problems_.last().message + "\n");
-}
-
-// Touches the sets' pages before producers do, the first shards first. Gives way as soon as there
-// is work.
-void Flusher::PopulateArena() {
-  const uint32_t at_start = signals_->work.Epoch();
-  for (uint32_t shard = 0; shard < sets_->geometry().num_shards; shard++) {
-    for (uint32_t set = 0; set < 2; set++) {
-      if (signals_->work.Epoch() != at_start || !sets_->arena().Populate(set, shard)) return;
-    }
-  }
 }
 
 // One thing that is due now, if anything is. False: nothing is, sleep until *wake_at.
@@ -259,9 +278,41 @@ bool Flusher::FlushIsRequested() const {
   return requested_.load(std::memory_order_acquire) > sets_->written();
 }
 
+// Where a store may be answered by SIGBUS for want of a block, the set is kept until there is one.
+IoStatus Flusher::WriteAndHandBack(uint64_t generation) {
+  if (!sets_->arena().may_need_room()) return outlet_->Write(generation, true);
+  IoStatus status;
+  if (sets_->written() <= generation) status = outlet_->Write(generation, false);
+  if (status.ok()) status = Touch(generation);
+  if (!status.ok()) return status;
+  sets_->Recycle(generation);
+  problems_.ReportSuccess();
+  return status;
+}
+
+// Has the file system find room for the pages that producers are going to write to.
+IoStatus Flusher::Touch(uint64_t generation) {
+  const Arena& arena = sets_->arena();
+  for (uint32_t shard = 0; shard < sets_->geometry().num_shards; shard++) {
+    const uint32_t claimed = std::min(arena.claim(generation, shard).Read().claimed(),
+                                      sets_->geometry().segments_per_shard);
+    const int error = arena.Touch(static_cast<uint32_t>(generation & 1), shard, 0, claimed);
+    if (error == 0 || error == -EINVAL) continue;
+    problems_.ReportFailure({"ERR_SHARDLOG_WRITE",
+                             "the file system of " + arena.path() +
+                                 " has no room for the buffers; half of them wait until it has",
+                             arena.path(), ENOSPC, "madvise"});
+    return {ENOSPC, "madvise"};
+  }
+  return {};
+}
+
 IoStatus Flusher::WriteOldest() {
-  const IoStatus status = outlet_->Write(sets_->recycled(), true);
+  watch_.Look(outlet_->file_info());
+  const IoStatus status = WriteAndHandBack(sets_->recycled());
   if (status.ok()) {
+    // What could not be moved while no set was free.
+    if (sets_->arena().is_lost()) watch_.Look(outlet_->file_info());
     retry_at_ns_ = 0;
     retry_pause_ns_ = 0;
     signals_->room.SignalOne();

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/arena_watch.h"
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
 #include "engine/generation_writer.h"
@@ -44,6 +45,13 @@ class Flusher {
   // take. *gave_up: that was not long enough, and what is left will not be written.
   IoStatus FlushAtEnd(bool* gave_up);
 
+  // Any thread: waits until the log has noticed whether its path names another file now. What fails
+  // shows at the next write.
+  void LookForFile();
+
+  // In the child of fork(), which has none of the threads: gives the descriptors up.
+  void AbandonAfterFork() { outlet_->AbandonAfterFork(); }
+
   // Writes everything and ends the thread. Signals::closed is set already. Ok if nothing was left
   // unwritten.
   IoStatus Stop();
@@ -69,11 +77,13 @@ class Flusher {
   uint64_t SettleImpatient();
   void Run();
   void SayLost(uint64_t entries) const;
-  void PopulateArena();
   bool Step(uint64_t now, uint64_t* next_tick, uint64_t* wake_at);
   bool TickIsOver(uint64_t active, uint64_t now, uint64_t* next_tick);
   bool FlushIsRequested() const;
   IoStatus WriteOldest();
+  IoStatus WriteAndHandBack(uint64_t generation);
+  IoStatus Touch(uint64_t generation);
+  void LookIfAsked();
 
   const std::shared_ptr<BufferSets> sets_;
   const std::shared_ptr<Signals> signals_;
@@ -82,14 +92,15 @@ class Flusher {
   FlushStats stats_;
   Problems problems_;
   const std::unique_ptr<Outlet> outlet_;
-  const bool populates_;
 
   // The flusher thread's own.
+  ArenaWatch watch_;
   uint64_t retry_at_ns_ = 0;
   uint64_t retry_pause_ns_ = 0;
 
   std::atomic<uint64_t> requested_{0};  // generations below it are wanted on the device
   std::atomic<uint64_t> attempts_failed_{0};
+  std::atomic<bool> look_for_file_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ended_{false};  // end_status_ is final
 

@@ -46,6 +46,17 @@ IoStatus GenerationWriter::WriteSealed(uint64_t generation, BlockTotals* totals)
   return status.ok() ? WriteSealed(generation, totals) : status;
 }
 
+void GenerationWriter::LookForFile() {
+  // A generation that is half written is gone on with first.
+  if (sets().recycled() < sets().active() || progress_.torn() != 0) return;
+  LogFile::Change change;
+  static_cast<void>(file_->Check(false, &change));
+  if (!change.reopened) return;
+  stats().reopens.Add(1);
+  sets().arena().SetLog(file_->info());
+  PublishIoMode();
+}
+
 void GenerationWriter::StartOver(uint64_t generation) {
   for (const SealedSegment& segment : sealed()) segment.slot->in_log = 0;
   begun_ = kNoGeneration;

@@ -21,6 +21,8 @@ class GenerationWriter final : public Outlet {
   // Whole blocks stay in the file.
   uint64_t KeepOfFailed() override;
   void Finish() override {}
+  void LookForFile() override;
+  void AbandonAfterFork() override { file_->AbandonAfterFork(); }
   void Close() override;
 
   IoMode io_mode() const override;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <memory>
 #include <random>
 
 #include "engine/arena_places.h"
@@ -19,9 +21,9 @@ uint64_t RandomStream() {
   return uint64_t{device()} << 32 | device();
 }
 
-std::vector<RecoveryReport> RecoverBeside(LogFile* file, bool force) {
+std::vector<RecoveryReport> RecoverBeside(LogFile* file, bool force, const std::string& arena_dir) {
   std::vector<RecoveryReport> reports;
-  for (const std::string& place : ArenaPlaces(file->path(), file->info())) {
+  for (const std::string& place : ArenaPlaces(file->path(), file->info(), arena_dir)) {
     if (force) {
       for (const std::string& aside : AsideArenas(place)) {
         reports.push_back(RecoverArena(aside, file, true));
@@ -31,6 +33,17 @@ std::vector<RecoveryReport> RecoverBeside(LogFile* file, bool force) {
     if (report.found) reports.push_back(std::move(report));
   }
   return reports;
+}
+
+// Removes the file that an opening has made, if it is what `path` leads to, and nothing is in it. A
+// symbolic link that leads there is the user's, and stays.
+void RemoveEmpty(const std::string& path, io::File* file) {
+  io::FileInfo info;
+  io::FileInfo named;
+  const std::unique_ptr<char, void (*)(void*)> real(realpath(path.c_str(), nullptr), &std::free);
+  if (real == nullptr || file == nullptr || file->Stat(&info) != 0 || info.size != 0) return;
+  if (io::PosixFileSystem().StatPath(real.get(), &named) != 0) return;
+  if (named.device == info.device && named.inode == info.inode) unlink(real.get());
 }
 
 RecoveryReport Sum(const std::vector<RecoveryReport>& reports) {
@@ -47,13 +60,19 @@ RecoveryReport Sum(const std::vector<RecoveryReport>& reports) {
 // Lines that a dead process had accepted and may not have brought to its descriptor go to a file:
 // whoever reads the descriptor now is another.
 RecoveryReport RecoverLines(const Config& config) {
-  io::FileInfo arena;
   io::FileSystem& files = io::PosixFileSystem();
   if (config.recover_to.empty()) return {};
   // Without an arena there is no need of the file either.
-  if (files.StatPath(FileArenaPath(config.recover_to), &arena) == -ENOENT) return {};
+  const auto is_there = [&files](const std::string& place) {
+    io::FileInfo arena;
+    return files.StatPath(place, &arena) != -ENOENT;
+  };
+  if (!is_there(FileArenaPath(config.recover_to, config.arena_dir)) &&
+      !is_there(OldArenaPath(config.recover_to))) {
+    return {};
+  }
   LogFile file(&files, config.recover_to, config.io, Form::kText);
-  return Sum(RecoverBeside(&file, false));
+  return Sum(RecoverBeside(&file, false, config.arena_dir));
 }
 
 // Beside which file the arena of a descriptor's log lies.
@@ -82,16 +101,14 @@ std::shared_ptr<Log> Log::Open(const Config& config, io::FileSystem* files) {
   } catch (...) {
     // The file that an opening without success has made is of no use to anybody. While it is ours:
     // without the lock it might be somebody else's by now.
-    io::FileInfo info;
-    const bool is_empty = file != nullptr && file->file()->Stat(&info) == 0 && info.size == 0;
-    if (is_new && is_empty) unlink(config.path.c_str());
+    if (is_new && file != nullptr) RemoveEmpty(config.path, file->file());
     throw;
   }
 }
 
 // Takes the file only if it succeeds.
 std::shared_ptr<Log> Log::OpenLocked(const Config& config, std::unique_ptr<LogFile>&& file) {
-  const RecoveryReport recovered = Sum(RecoverBeside(file.get(), false));
+  const RecoveryReport recovered = Sum(RecoverBeside(file.get(), false, config.arena_dir));
   file->Prepare();
   return std::shared_ptr<Log>(new Log(config, std::move(file), recovered));
 }
@@ -148,6 +165,12 @@ void Log::Detach(const std::shared_ptr<Producer>& producer) {
   // releasing leases there would be harmless but pointless.
   producer->Detach();
   producers_.erase(found);
+  Retire(producer);
+  UpdateLeases();
+  GiveBackIfUnused();
+}
+
+void Log::Retire(const std::shared_ptr<Producer>& producer) {
   retired_.push_back(producer);
   // Whoever only the list keeps counts no more drops.
   std::erase_if(retired_, [this](const std::shared_ptr<Producer>& gone) {
@@ -155,14 +178,24 @@ void Log::Detach(const std::shared_ptr<Producer>& producer) {
     AddCounters(*gone, &past_);
     return true;
   });
-  UpdateLeases();
+}
+
+// A producer that is not detached yet may be in the middle of a call.
+void Log::GiveBackIfUnused() {
+  if (!is_finished_ || !producers_.empty() || last_.has_value()) return;
+  LastWords last{sets_->active(), {}};
+  for (uint32_t i = 0; i < config_.num_shards; i++) {
+    last.utilization_pct.push_back(sets_->UtilizationPct(i));
+  }
+  last_ = std::move(last);
+  sets_->arena().GiveBack();
 }
 
 std::shared_ptr<Producer> Log::AttachDropping() {
   auto producer = std::make_shared<Producer>(sets_, signals_, config_, Producer::kNobody);
   producer->Detach();
   const std::lock_guard<std::mutex> lock(mutex_);
-  retired_.push_back(producer);
+  Retire(producer);
   return producer;
 }
 
@@ -199,20 +232,27 @@ IoStatus Log::Close() {
   signals_->closed.store(true, std::memory_order_release);
   close_status_ = flusher_->Stop();
   if (close_status_.ok()) sets_->arena().Remove();
-  // JavaScript's buffers may keep the arena long after; its next owner need not wait for that.
+  // JavaScript's buffers may keep the arena long after; neither its next owner nor the disk need
+  // wait for that.
   sets_->arena().Unlock();
+  const std::lock_guard<std::mutex> producers_lock(mutex_);
+  is_finished_ = true;
+  GiveBackIfUnused();
   return close_status_;
 }
 
 void Log::AbandonAfterFork() {
   signals_->closed.store(true, std::memory_order_release);  // [MM closed]
+  flusher_->AbandonAfterFork();
   sets_->arena().AbandonAfterFork();
 }
 
 LogStats Log::Stats() const {
   LogStats stats;
+  uint64_t swaps = 0;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    swaps = last_.has_value() ? last_->active : sets_->active();
     stats = past_;
     for (const auto& producer : producers_) AddCounters(*producer, &stats);
     for (const auto& producer : retired_) AddCounters(*producer, &stats);
@@ -226,10 +266,9 @@ LogStats Log::Stats() const {
   stats.flushes = flushed.flushes.Read();
   stats.flush_errors = flushed.flush_errors.Read();
   stats.reopens = flushed.reopens.Read();
-  const uint64_t swaps = sets_->active();
   stats.set_swaps = swaps - std::min(swaps, flushed.closing_swaps.Read());
   stats.recovered_logs = recovered_entries_;
-  stats.arena_path = sets_->arena().path();
+  if (!sets_->arena().is_lost()) stats.arena_path = sets_->arena().path();
   stats.io = flusher_->io_mode();
   stats.last_problem = flusher_->problems().last();
   return stats;
@@ -237,21 +276,26 @@ LogStats Log::Stats() const {
 
 std::vector<ShardStats> Log::Shards() const {
   std::vector<ShardStats> shards;
+  const std::lock_guard<std::mutex> lock(mutex_);
   for (uint32_t i = 0; i < config_.num_shards; i++) {
-    shards.push_back({i, sets_->UtilizationPct(i), flusher_->stats().entries_of_shard[i].Read()});
+    const double used = last_.has_value() ? last_->utilization_pct[i] : sets_->UtilizationPct(i);
+    shards.push_back({i, used, flusher_->stats().entries_of_shard[i].Read()});
   }
   return shards;
 }
 
 std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOptions& options,
-                                       bool force, io::FileSystem* files) {
+                                       bool force, io::FileSystem* files,
+                                       const std::string& arena_dir) {
   io::FileInfo named;
   const bool is_new = files->StatPath(path, &named) == -ENOENT;
   LogFile file(files, path, options);
-  std::vector<RecoveryReport> reports = RecoverBeside(&file, force);
+  std::vector<RecoveryReport> reports = RecoverBeside(&file, force, arena_dir);
+  const bool is_of_use = std::any_of(reports.begin(), reports.end(),
+                                     [](const auto& report) { return report.set_aside.empty(); });
+  if (is_new && !is_of_use) RemoveEmpty(path, file.file());
   if (!is_new || !reports.empty()) return reports;
   // A mistyped path: the file that looking for arenas has made is of no use to anybody.
-  unlink(path.c_str());
   throw Error("ERR_SHARDLOG_IO", "there is no log " + path + ", and no arena of one", ENOENT,
               "open", path);
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,9 +74,10 @@ class Log {
   // Waits until everything accepted before the call is on the device.
   IoStatus Flush() { return flusher_->Flush(); }
 
-  // Drops from now on, writes everything, removes the arena. Idempotent. What could not be written
-  // stays in the arena, if there is a file behind it, for the next opening; otherwise it is counted
-  // as dropped.
+  // Drops from now on, writes everything, removes the arena, and gives its memory back when no
+  // producer is attached any more. The statistics keep their last values. Idempotent. What could
+  // not be written stays in the arena, if there is a file behind it, for the next opening;
+  // otherwise it is counted as dropped.
   IoStatus Close();
 
   // In the child of fork(): never touches the file or the arena again.
@@ -91,11 +93,19 @@ class Log {
   std::vector<ShardStats> Shards() const;
 
  private:
+  // What the arena's words said last.
+  struct LastWords {
+    uint64_t active;
+    std::vector<double> utilization_pct;
+  };
+
   Log(const Config& config, std::unique_ptr<LogFile>&& file, const RecoveryReport& recovered);
   Log(const Config& config, std::unique_ptr<io::Stream> stream, const RecoveryReport& recovered);
   static std::shared_ptr<Log> OpenLocked(const Config& config, std::unique_ptr<LogFile>&& file);
   void Start(const RecoveryReport& recovered);
   void UpdateLeases();
+  void Retire(const std::shared_ptr<Producer>& producer);
+  void GiveBackIfUnused();
 
   const Config config_;
   std::shared_ptr<BufferSets> sets_;
@@ -108,15 +118,18 @@ class Log {
   std::vector<std::shared_ptr<Producer>> retired_;  // detached, still counting drops
   LogStats past_;                                   // of producers that are gone
   uint32_t next_producer_ = 1;
+  bool is_finished_ = false;       // everything is written that is going to be
+  std::optional<LastWords> last_;  // the arena's memory is gone
 
   std::mutex close_mutex_;  // held while Close writes, which may take long; guards what follows
   bool closed_ = false;
   IoStatus close_status_;
 };
 
-// Drains whatever dead processes left of the log at `path`, without opening it for logging. Throws
-// Error.
+// Drains whatever dead processes left of the log at `path`, without opening it for logging; with
+// `arena_dir`, also what lies there. Throws Error.
 std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOptions& options,
-                                       bool force, io::FileSystem* files = &io::PosixFileSystem());
+                                       bool force, io::FileSystem* files = &io::PosixFileSystem(),
+                                       const std::string& arena_dir = {});
 
 }  // namespace shardlog::engine

@@ -70,6 +70,11 @@ class LogFile {
   // Closes the file, which unlocks it. Nothing but path() and info() is used afterwards.
   void Close();
 
+  // In the child of fork(): closes the descriptors, and leaves the lock to the parent.
+  void AbandonAfterFork() {
+    if (file_ != nullptr) file_->AbandonAfterFork();
+  }
+
   // Null after a fall-back whose reopening failed (Check() opens it again), and after Close().
   io::File* file() const { return file_.get(); }
   const io::FileInfo& info() const { return info_; }

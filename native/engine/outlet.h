@@ -60,6 +60,10 @@ class Outlet {
   virtual uint64_t KeepOfFailed() = 0;
   // The last write is done, or given up.
   virtual void Finish() = 0;
+  // Notices, without anything to write, that the path names another file now, and goes on there.
+  virtual void LookForFile() {}
+  // In the child of fork(): gives the descriptors up, and leaves the locks to the parent.
+  virtual void AbandonAfterFork() {}
   // Gives the file or descriptor up.
   virtual void Close() = 0;
 

@@ -199,7 +199,11 @@ Producer::Outcome Producer::Acquire(Lease* lease, size_t size) {
   for (;;) {
     const uint32_t epoch = signals_->room.Epoch();
     const Outcome outcome = ClaimSomewhere(lease, segments);
-    if (outcome == Outcome::kHeld) signals_->Rouse();
+    if (outcome == Outcome::kHeld) {
+      signals_->Rouse();
+      const uint32_t end = lease->segment + lease->span;
+      if (sets_->pages().Want(lease->generation, lease->shard, end)) signals_->work.Signal();
+    }
     // The flusher wakes one waiter, and each that finds room the next: all at once would take the
     // flusher's time slice from it. Who needs many segments may find no room where others do.
     if (deadline_ns != 0 && (outcome != Outcome::kFull || segments > 1)) signals_->room.PassOn();

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <vector>
 
 #include "engine/error.h"
 
@@ -78,6 +79,10 @@ void AfterForkInChild() {
   registry.mutex.unlock();
 }
 
+bool IsSame(const io::FileInfo& a, const io::FileInfo& b) {
+  return a.device == b.device && a.inode == b.inode;
+}
+
 // Whether the log's file, or what is at the path that it is being opened by, is the file `named`.
 bool IsOf(const OpenLog& open, const io::FileInfo& named, io::FileSystem* files) {
   io::FileInfo info;
@@ -87,7 +92,14 @@ bool IsOf(const OpenLog& open, const io::FileInfo& named, io::FileSystem* files)
   } else if (files->StatPath(open.path, &info) != 0) {
     return false;
   }
-  return info.device == named.device && info.inode == named.inode;
+  return IsSame(info, named);
+}
+
+// Whether the log's path still names its file. One that was renamed is a log of its own under its
+// new name.
+bool HasItsPath(const OpenLog& open, io::FileSystem* files) {
+  io::FileInfo named;
+  return IsOpening(open) || (files->StatPath(open.path, &named) == 0 && IsOf(open, named, files));
 }
 
 // The log of the file that `path` names, or else the one that was opened as `path`: its file was
@@ -96,7 +108,7 @@ OpenLog* FindFile(Registry* registry, const std::string& path, io::FileSystem* f
   io::FileInfo named;
   if (files->StatPath(path, &named) == 0) {
     for (OpenLog& open : registry->logs) {
-      if (IsOf(open, named, files)) return &open;
+      if (IsOf(open, named, files) && HasItsPath(open, files)) return &open;
     }
   }
   for (OpenLog& open : registry->logs) {
@@ -168,6 +180,20 @@ std::shared_ptr<Log> JoinOpen(Registry* registry, const Wanted& wanted,
   return nullptr;
 }
 
+// Open logs that still write to what `wanted` names, although their own path names another file by
+// now: they begin that one, and give this one up.
+void LetGo(Registry* registry, const Wanted& wanted, std::unique_lock<std::mutex>* lock) {
+  io::FileInfo named;
+  if (wanted.target.has_value() || wanted.files->StatPath(wanted.config.path, &named) != 0) return;
+  std::vector<std::shared_ptr<Log>> moved;
+  for (const OpenLog& open : registry->logs) {
+    if (!IsOpening(open) && IsOf(open, named, wanted.files)) moved.push_back(open.log);
+  }
+  lock->unlock();
+  for (const std::shared_ptr<Log>& log : moved) log->flusher().LookForFile();
+  lock->lock();
+}
+
 // Opens a log without the registry's lock, which recovery and slow disks would keep from others,
 // and from fork(), for long.
 std::shared_ptr<Log> OpenUnlocked(Registry* registry, const Wanted& wanted,
@@ -200,6 +226,7 @@ std::shared_ptr<Log> Join(const Config& config, io::FileSystem* files) {
   for (;;) {
     std::shared_ptr<Log> log = JoinOpen(&registry, wanted, &lock);
     if (log != nullptr) return log;
+    LetGo(&registry, wanted, &lock);
     try {
       return OpenUnlocked(&registry, wanted, &lock);
     } catch (const Error& error) {

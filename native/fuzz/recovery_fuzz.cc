@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/arena.h"
+#include "engine/arena_places.h"
 #include "engine/buffer_sets.h"
 #include "engine/error.h"
 #include "engine/journal.h"
@@ -70,8 +71,8 @@ std::vector<uint8_t> SoundArena() {
     engine::StoreJournalState(&sets->arena().header(), state);
     for (int i = 0; i < 20; i++) first.Append(entry.data(), entry.size());
   }
-  const std::vector<uint8_t> bytes = ReadAll(config.path + ".arena");
-  unlink((config.path + ".arena").c_str());
+  const std::vector<uint8_t> bytes = ReadAll(engine::FileArenaPath(config.path));
+  unlink((engine::FileArenaPath(config.path)).c_str());
   return bytes;
 }
 
@@ -104,7 +105,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if ((options & 4) != 0) arena.resize(arena.size() / 2);
 
-  const std::string path = Directory() + "/log.arena";
+  const std::string path = Directory() + "/.log.arena";
   WriteArena(path, arena);
   MemoryFiles files((options & 1) != 0 ? 4096 : 512);
   files.bytes.assign(data + at, data + size);

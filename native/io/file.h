@@ -51,6 +51,10 @@ class File {
   // Takes the exclusive lock that a log's writer holds. -EWOULDBLOCK if another open file has it.
   virtual int Lock() = 0;
 
+  // In the child of fork(): closes the descriptors without unlocking the file, which is the
+  // parent's. Nothing else is called afterwards.
+  virtual void AbandonAfterFork() {}
+
   virtual bool direct() const = 0;
   virtual const std::string& direct_reason() const = 0;  // why not direct; empty if it is
   virtual size_t alignment() const = 0;                  // 512 or more

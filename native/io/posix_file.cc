@@ -107,6 +107,11 @@ class PosixFile final : public File {
 
   int Lock() override { return static_cast<int>(Result(flock(fd_, LOCK_EX | LOCK_NB))); }
 
+  void AbandonAfterFork() override {
+    close(fd_);
+    if (buffered_fd_ != fd_) close(buffered_fd_);
+  }
+
   bool direct() const override { return direct_reason_.empty(); }
   const std::string& direct_reason() const override { return direct_reason_; }
   size_t alignment() const override { return alignment_; }

@@ -59,8 +59,12 @@ Napi::Value Recover(const Napi::CallbackInfo& info) {
   io::OpenOptions open_options;
   open_options.direct = DirectIoFrom(options.Get("directIO"));
   try {
-    return RecoveryValue(env, engine::RecoverLog(info[0].As<Napi::String>().Utf8Value(),
-                                                 open_options, options.Get("force").ToBoolean()));
+    const Napi::Value arena_dir = options.Get("arenaDir");
+    return RecoveryValue(
+        env, engine::RecoverLog(
+                 info[0].As<Napi::String>().Utf8Value(), open_options,
+                 options.Get("force").ToBoolean(), &io::PosixFileSystem(),
+                 arena_dir.IsString() ? arena_dir.As<Napi::String>().Utf8Value() : std::string()));
   } catch (const engine::Error& error) {
     throw MakeError(env, error);
   } catch (const Napi::Error&) {

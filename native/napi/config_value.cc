@@ -46,6 +46,8 @@ engine::Config ConfigFrom(const Napi::Object& value) {
   if (descriptor.IsNumber()) config.descriptor = descriptor.As<Napi::Number>().Int32Value();
   const Napi::Value recover_to = value.Get("recoverTo");
   if (recover_to.IsString()) config.recover_to = recover_to.As<Napi::String>().Utf8Value();
+  const Napi::Value arena_dir = value.Get("arenaDir");
+  if (arena_dir.IsString()) config.arena_dir = arena_dir.As<Napi::String>().Utf8Value();
   config.buffer_bytes = static_cast<uint64_t>(Number(value, "bufferSize"));
   config.num_shards = static_cast<uint32_t>(Number(value, "numShards"));
   config.flush_interval_ns = MillisecondsAsNs(value, "flushInterval");

@@ -93,6 +93,15 @@ void EnvState::Release(const std::shared_ptr<engine::Log>& log) {
   producers_.erase(found);
 }
 
+std::shared_ptr<engine::Producer> EnvState::Dropping(const std::shared_ptr<engine::Log>& log) {
+  std::erase_if(dropping_, [](const auto& entry) { return entry.second.expired(); });
+  const auto found = dropping_.find(log.get());
+  if (found != dropping_.end()) return found->second.lock();
+  std::shared_ptr<engine::Producer> producer = log->AttachDropping();
+  dropping_[log.get()] = producer;
+  return producer;
+}
+
 void EnvState::Remove(const Handle* handle) {
   std::erase_if(open_,
                 [handle](const std::shared_ptr<Handle>& open) { return open.get() == handle; });

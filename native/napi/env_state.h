@@ -26,6 +26,8 @@ class EnvState {
   // their order.
   std::shared_ptr<engine::Producer> Acquire(const std::shared_ptr<engine::Log>& log);
   void Release(const std::shared_ptr<engine::Log>& log);
+  // The one that all closed handles of a log share.
+  std::shared_ptr<engine::Producer> Dropping(const std::shared_ptr<engine::Log>& log);
 
   void Add(const std::shared_ptr<Handle>& handle) { open_.push_back(handle); }
   void Remove(const Handle* handle);
@@ -47,6 +49,8 @@ class EnvState {
   static void CleanUp(void* state);
 
   std::map<engine::Log*, Shared> producers_;
+  // A closed handle keeps its log: while one of these lives, its key is no other log's.
+  std::map<engine::Log*, std::weak_ptr<engine::Producer>> dropping_;
   std::vector<std::shared_ptr<Handle>> open_;
   std::shared_ptr<Settler> settler_;  // made when it is needed
 };

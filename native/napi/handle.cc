@@ -208,7 +208,7 @@ bool Handle::Detach() {
     listener_.Release();
   }
   // The environment's producer may go on for other handles.
-  producer_ = log_->AttachDropping();
+  producer_ = state_->Dropping(log_);
   state_->Release(log_);
   state_->Remove(this);
   return true;

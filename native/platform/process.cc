@@ -1,6 +1,7 @@
 #include "platform/process.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cctype>
@@ -41,6 +42,11 @@ std::array<uint8_t, 16> BootId() {
 }
 
 }  // namespace
+
+uint64_t PidNamespace() {
+  struct stat st;
+  return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
+}
 
 uint64_t ProcessStartTicks(uint32_t pid) {
   char path[64];

@@ -17,6 +17,9 @@ struct ProcessIdentity {
 // The calling process.
 ProcessIdentity CurrentProcess();
 
+// The inode of the calling process's pid namespace; 0 if it cannot be found out.
+uint64_t PidNamespace();
+
 // Start time of pid in clock ticks since boot, or 0 if there is no such process (or it is a
 // zombie).
 uint64_t ProcessStartTicks(uint32_t pid);

@@ -2,6 +2,7 @@
 #include "engine/arena.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/arena_file.h"
 #include "engine/arena_places.h"
 #include "engine/error.h"
 #include "engine/log.h"
@@ -60,6 +62,7 @@ TEST_F(ShmArena, IsTrustedIfItIsOursOrTheLogsOwners) {
   log.owner = kSomebodyElse;
   EXPECT_TRUE(engine::IsTrustedOwner(geteuid(), log));
   EXPECT_TRUE(engine::IsTrustedOwner(kSomebodyElse, log));
+  EXPECT_TRUE(engine::IsTrustedOwner(0, log));
   EXPECT_FALSE(engine::IsTrustedOwner(kSomebodyElse + 1, log));
 }
 
@@ -155,13 +158,141 @@ TEST(Opening, WithoutSuccessLeavesNoFile) {
   TempDir directory;
   Config config = SmallConfig(directory.File("log"), 1);
   config.crash_safe = engine::CrashSafe::kFile;
-  ASSERT_EQ(mkdir((config.path + ".arena.new").c_str(), 0700), 0);
+  ASSERT_EQ(mkdir(engine::FileArenaPath(config.path).c_str(), 0700), 0);
   EXPECT_THROW(Log::Open(config), engine::Error);
   EXPECT_FALSE(Exists(config.path));
   std::ofstream(config.path).flush();
   EXPECT_THROW(Log::Open(config), engine::Error);
   EXPECT_TRUE(Exists(config.path)) << "it was there before";
-  rmdir((config.path + ".arena.new").c_str());
+  EXPECT_TRUE(Exists(engine::FileArenaPath(config.path)));
+}
+
+TEST(Opening, WithoutSuccessLeavesWhatWasThere) {
+  TempDir directory;
+  Config config = SmallConfig(directory.File("log"), 1);
+  config.crash_safe = engine::CrashSafe::kFile;
+  ASSERT_EQ(mkdir(engine::FileArenaPath(config.path).c_str(), 0700), 0);
+  const std::string target = directory.File("target");
+  ASSERT_EQ(symlink(target.c_str(), config.path.c_str()), 0);
+  EXPECT_THROW(Log::Open(config), engine::Error);
+  char link[256] = {};
+  EXPECT_GT(readlink(config.path.c_str(), link, sizeof link - 1), 0) << "the link is the user's";
+  EXPECT_FALSE(Exists(target)) << "the file is ours";
+  EXPECT_EQ(engine::RecoverLog(config.path, config.io, false).size(), 1u) << "the directory";
+  EXPECT_FALSE(Exists(target)) << "nothing was recovered into it";
+  EXPECT_GT(readlink(config.path.c_str(), link, sizeof link - 1), 0);
+}
+
+// What somebody may have put where an arena is looked for.
+class Planted : public testing::Test {
+ protected:
+  Planted() : config_(SmallConfig(directory_.File("log"), 1)) {
+    config_.crash_safe = engine::CrashSafe::kFile;
+    const auto log = Log::Open(config_);
+    EXPECT_TRUE(log->Attach()->Append("ours", 4));
+    arena_ = log->arena().path();
+    EXPECT_TRUE(log->Close().ok());
+    before_ = ReadFile(config_.path);
+  }
+
+  // An arena that looks as if a killed process had left an entry in it.
+  void LeaveArena() {
+    EXPECT_TRUE(LiveAndDie([&] {
+      const auto log = Log::Open(config_);
+      log->Attach()->Append("forged", 6);
+      Die();
+    }));
+  }
+
+  void ExpectLeftAlone() {
+    const auto reports = engine::RecoverLog(config_.path, config_.io, false);
+    ASSERT_EQ(reports.size(), 1u);
+    EXPECT_EQ(reports[0].set_aside, arena_) << reports[0].reason;
+    EXPECT_EQ(ReadFile(config_.path), before_);
+    try {
+      Log::Open(config_);
+      FAIL() << "there is no place for its arena";
+    } catch (const engine::Error& error) {
+      EXPECT_EQ(error.code(), "ERR_SHARDLOG_ARENA_OWNER") << error.what();
+    }
+    EXPECT_EQ(ReadFile(config_.path), before_);
+    struct stat st;
+    EXPECT_EQ(lstat(arena_.c_str(), &st), 0) << "it is still there";
+    // Elsewhere it goes on.
+    Config elsewhere = config_;
+    elsewhere.arena_dir = directory_.File("arenas");
+    mkdir(elsewhere.arena_dir.c_str(), 0700);
+    EXPECT_TRUE(Log::Open(elsewhere)->Close().ok());
+    EXPECT_EQ(ReadFile(config_.path), before_);
+  }
+
+  TempDir directory_;
+  Config config_;
+  std::string arena_;
+  std::string before_;
+};
+
+TEST_F(Planted, AFifoIsLeftAlone) {
+  ASSERT_EQ(mkfifo(arena_.c_str(), 0600), 0);
+  ExpectLeftAlone();
+}
+
+TEST_F(Planted, ADirectoryIsLeftAlone) {
+  ASSERT_EQ(mkdir(arena_.c_str(), 0700), 0);
+  ExpectLeftAlone();
+}
+
+TEST_F(Planted, ASymbolicLinkIsLeftAloneAndNotFollowed) {
+  LeaveArena();
+  const std::string elsewhere = directory_.File("elsewhere");
+  ASSERT_EQ(rename(arena_.c_str(), elsewhere.c_str()), 0);
+  ASSERT_EQ(symlink(elsewhere.c_str(), arena_.c_str()), 0);
+  ExpectLeftAlone();
+}
+
+TEST_F(Planted, ADanglingSymbolicLinkIsLeftAlone) {
+  ASSERT_EQ(symlink("nowhere", arena_.c_str()), 0);
+  ExpectLeftAlone();
+}
+
+TEST_F(Planted, AHardLinkIsLeftAlone) {
+  LeaveArena();
+  ASSERT_EQ(link(arena_.c_str(), directory_.File("elsewhere").c_str()), 0);
+  ExpectLeftAlone();
+}
+
+TEST_F(Planted, WhatOthersMayWriteIsLeftAlone) {
+  LeaveArena();
+  for (const mode_t mode : {0666, 0660, 0602}) {
+    ASSERT_EQ(chmod(arena_.c_str(), mode), 0);
+    ExpectLeftAlone();
+  }
+}
+
+TEST_F(Planted, WhatBelongsToAnotherUserIsLeftAlone) {
+  if (geteuid() != 0) return;  // only root can give files away
+  LeaveArena();
+  ASSERT_EQ(chown(arena_.c_str(), kSomebodyElse, kSomebodyElse), 0);
+  ExpectLeftAlone();
+}
+
+TEST_F(Planted, WhatRootLeftOfAUsersLogIsNotInTheUsersWay) {
+  if (geteuid() != 0) return;  // only root can become somebody else
+  ASSERT_EQ(chown(config_.path.c_str(), kSomebodyElse, kSomebodyElse), 0);
+  ASSERT_EQ(chown(directory_.path().c_str(), kSomebodyElse, kSomebodyElse), 0);
+  LeaveArena();
+  SharedCounters counters;
+  EXPECT_TRUE(LiveAndDie([&] {
+    if (seteuid(kSomebodyElse) != 0) return;
+    const auto log = Log::Open(config_);
+    log->Attach()->Append("user's", 6);
+    counters[0] = log->Close().ok() ? 1 : 2;
+  }));
+  EXPECT_EQ(counters[0], 1u);
+  const auto reports = engine::RecoverLog(config_.path, config_.io, true);
+  ASSERT_EQ(reports.size(), 1u) << "what root left is root's to recover";
+  EXPECT_EQ(ReadPlainLog(config_.path).Entries(),
+            (std::vector<std::string>{"ours", "user's", "forged"}));
 }
 
 // The flags that the kernel keeps for the mapping which `at` lies in: "dc" is one that children do
@@ -179,6 +310,41 @@ std::string MappingFlags(const void* at) {
     if (here && line.rfind("VmFlags:", 0) == 0) return line + " ";
   }
   return "";
+}
+
+// Pages of the shards that are in memory.
+size_t TouchedPages(const engine::Arena& arena) {
+  const uint64_t bytes = arena.geometry().shard_bytes();
+  std::vector<uint8_t> pages(bytes / engine::kPageBytes);
+  size_t touched = 0;
+  for (uint32_t shard = 0; shard < 2 * arena.geometry().num_shards; shard++) {
+    const uint32_t set = shard / arena.geometry().num_shards;
+    uint8_t* data = arena.shard_data(set, shard % arena.geometry().num_shards);
+    EXPECT_EQ(mincore(data, bytes, pages.data()), 0);
+    for (const uint8_t page : pages) touched += page & 1;
+  }
+  return touched;
+}
+
+TEST(ArenaPages, AreTouchedAheadOfTheProducerAndNoFurther) {
+  TempDir directory;
+  Config config = SmallConfig(directory.File("log"), 4);
+  config.buffer_bytes = 32u << 20;
+  config.crash_safe = engine::CrashSafe::kFile;
+  const auto log = Log::Open(config);
+  EXPECT_EQ(TouchedPages(log->arena()), 0u) << "opening touches none";
+  const auto producer = log->Attach();
+  ASSERT_TRUE(producer->Append("entry", 5));
+  EXPECT_TRUE(log->Flush().ok());  // the flusher has been there
+  const size_t after_one = TouchedPages(log->arena());
+  EXPECT_GE(after_one, (512u << 10) / engine::kPageBytes);
+  EXPECT_LE(after_one, (2u << 20) / engine::kPageBytes);
+  const std::string entry(1000, 'e');
+  for (int i = 0; i < 3000; i++) ASSERT_TRUE(producer->Append(entry.data(), entry.size()));
+  EXPECT_TRUE(log->Flush().ok());
+  EXPECT_GT(TouchedPages(log->arena()), after_one);
+  log->Detach(producer);
+  EXPECT_TRUE(log->Close().ok());
 }
 
 class PlainMemory : public testing::TestWithParam<bool> {};

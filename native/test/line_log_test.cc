@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/arena_places.h"
 #include "engine/log.h"
 #include "engine/recovery.h"
 #include "support/child.h"
@@ -192,7 +193,8 @@ TEST_P(LineLog, HasEachLineOnceAfterAKillInAnyWrite) {
         try {
           engine::RecoverLog(path(), LineConfig().io, false, &files);
         } catch (const Killed&) {
-          ASSERT_TRUE(Exists(path() + ".arena")) << "an unfinished recovery keeps the arena";
+          ASSERT_TRUE(Exists(engine::FileArenaPath(path())))
+              << "an unfinished recovery keeps the arena";
         }
       }
       engine::RecoverLog(path(), LineConfig().io, false, &io::PosixFileSystem());

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "engine/registry.h"
+#include "support/child.h"
 #include "support/entries.h"
 #include "support/rig.h"
 
@@ -162,7 +164,7 @@ TEST_P(Stress, ExactlyOnceAndInOrder) {
   for (std::thread& thread : threads) thread.join();
   ASSERT_TRUE(log->Close().ok());
   ExpectExactlyOnce(directory.File("log"), accepted);
-  EXPECT_FALSE(Exists(directory.File("log.arena")));
+  EXPECT_FALSE(Exists(directory.File(".log.arena")));
   const engine::LogStats stats = log->Stats();
   uint64_t sum = 0;
   for (const uint32_t n : accepted) sum += n;
@@ -331,6 +333,50 @@ TEST(Flush, OfManyThreadsAtOnceAndWhileClosingEnds) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// Whether this process has a file's memory mapped that is, or was, called `name`.
+bool IsMapped(const std::string& name) {
+  return ReadFile("/proc/self/maps").find(name) != std::string::npos;
+}
+
+// Some are in the middle of a call when the log closes, and leave it when they like.
+TEST(Close, GivesTheMemoryBackWhenTheLastProducerHasLeft) {
+  for (int round = 0; round < 20; round++) {
+    TempDir directory;
+    Config config = SmallConfig(directory.File("log"), 2);
+    config.crash_safe = engine::CrashSafe::kFile;
+    const auto log = Log::Open(config);
+    std::atomic<uint32_t> accepted{0};
+    std::atomic<bool> stop{false};
+    std::vector<std::thread> threads;
+    for (uint32_t t = 0; t < 3; t++) {
+      threads.emplace_back([&, t] {
+        const auto producer = log->Attach();
+        for (uint32_t i = 0; !stop;) {
+          const std::string entry = MakeEntry(t, i, 40);
+          if (!producer->Append(entry.data(), entry.size())) continue;
+          accepted++;
+          i++;
+        }
+        log->Detach(producer);
+        EXPECT_FALSE(producer->Append("late", 4));
+      });
+    }
+    while (accepted < 100) std::this_thread::yield();
+    EXPECT_TRUE(log->Close().ok());
+    const uint64_t swaps = log->Stats().set_swaps;
+    stop = true;
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_FALSE(IsMapped(".log.arena"));
+    EXPECT_EQ(log->Stats().set_swaps, swaps);
+    EXPECT_TRUE(log->Flush().ok());
+    const EntryCheck check = CheckEntries(ReadPlainLog(config.path).Entries());
+    EXPECT_TRUE(check.complaints.empty());
+    uint32_t found = 0;
+    for (const auto& [producer, count] : check.count) found += count;
+    EXPECT_EQ(found, accepted);
+  }
+}
+
 // --- more than one log ---
 
 TEST(Lock, ASecondLogOfTheSameFileIsRefused) {
@@ -357,6 +403,30 @@ TEST(Lock, IsGivenUpByCloseWhoeverStillKeepsTheLog) {
     EXPECT_TRUE(log->Close().ok());
     EXPECT_TRUE(Log::Open(config)->Close().ok());
   }
+}
+
+// The child of a fork() lives on when its parent is killed.
+TEST(Lock, IsNotKeptByAChildThatDidNotOpenTheLog) {
+  TempDir directory;
+  Config config = SmallConfig(directory.File("log"), 1);
+  config.crash_safe = engine::CrashSafe::kFile;
+  int grandchild_ends[2];
+  ASSERT_EQ(pipe(grandchild_ends), 0);
+  EXPECT_TRUE(LiveAndDie([&] {
+    const auto log = engine::Join(config);
+    log->Attach()->Append("entry", 5);
+    if (fork() == 0) {
+      close(grandchild_ends[1]);
+      char nothing;
+      _exit(read(grandchild_ends[0], &nothing, 1) == 0 ? 0 : 1);
+    }
+    Die();
+  }));
+  const auto log = engine::Join(config);
+  EXPECT_EQ(log->Stats().recovered_logs, 1u);
+  EXPECT_TRUE(engine::Leave(log).ok());
+  close(grandchild_ends[0]);
+  close(grandchild_ends[1]);
 }
 
 // A child between fork() and exec() has the descriptors, too.

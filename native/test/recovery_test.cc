@@ -34,7 +34,7 @@ class Recovery : public testing::Test {
     return config;
   }
   std::string path() const { return directory_.File("log"); }
-  std::string arena() const { return directory_.File("log.arena"); }
+  std::string arena() const { return directory_.File(".log.arena"); }
 
   std::vector<RecoveryReport> Recover(io::FileSystem* files = &io::PosixFileSystem(),
                                       bool force = false) {

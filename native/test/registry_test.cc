@@ -140,5 +140,27 @@ TEST_F(Registry, ALogWhoseFileWasMovedOrDeletedIsJoinedByItsPath) {
   EXPECT_TRUE(engine::Leave(next).ok());
 }
 
+// A renamed log is a log of its own under its new name, and the one that was renamed away begins
+// the old name anew.
+TEST(RenamedLog, IsALogOfItsOwnUnderItsNewName) {
+  TempDir directory;
+  const std::string rotated = directory.File("log.1");
+  const engine::Config config = SmallConfig(directory.File("log"), 1);
+  const auto first = engine::Join(config);
+  first->Attach()->Append("first", 5);
+  ASSERT_TRUE(first->Flush().ok());
+  ASSERT_EQ(rename(config.path.c_str(), rotated.c_str()), 0);
+  const auto second = engine::Join(SmallConfig(rotated, 1));
+  EXPECT_NE(first, second);
+  second->Attach()->Append("second", 6);
+  first->Attach()->Append("third", 5);
+  EXPECT_EQ(engine::Join(config), first);
+  EXPECT_TRUE(engine::Leave(first).ok());
+  EXPECT_TRUE(engine::Leave(first).ok());
+  EXPECT_TRUE(engine::Leave(second).ok());
+  EXPECT_EQ(ReadPlainLog(rotated).Entries(), (std::vector<std::string>{"first", "second"}));
+  EXPECT_EQ(ReadPlainLog(config.path).Entries(), (std::vector<std::string>{"third"}));
+}
+
 }  // namespace
 }  // namespace shardlog::test

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { arenaOf } from '../support/arena-path'
 import { linesOf, loggingToPipe, upTo } from '../support/descriptors'
 import { packageRoot, shardlog } from '../support/shardlog'
 import { tempDir } from '../support/temp'
@@ -40,7 +41,7 @@ describe('lines that nobody has read when the process is killed', () => {
     // Those of the generation that was going out may be in both.
     expect([...new Set([...first.piped, ...left])]).toEqual(upTo(5_000))
     expect(left).toEqual([...left].sort((a, b) => a - b))
-    expect(fs.existsSync(`${file}.arena`)).toBe(false)
+    expect(fs.existsSync(arenaOf(file))).toBe(false)
   })
 
   it('are printed and recovered by the command line', async () => {

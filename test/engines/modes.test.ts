@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { arenaOf } from '../support/arena-path'
 import { runChild } from '../support/child'
 import { engines, small } from '../support/engines'
 import { readTexts } from '../support/plain-reader'
@@ -90,10 +91,10 @@ describe('the JavaScript engine', () => {
 
   it('refuses a log with an arena that waits for recovery, and leaves it alone', () => {
     const logFilePath = tempLog()
-    fs.writeFileSync(`${logFilePath}.arena`, 'anything')
+    fs.writeFileSync(arenaOf(logFilePath), 'anything')
     const open = (): Logger => new Logger({ logFilePath, engine: 'js' })
     expect(open).toThrow(expect.objectContaining({ code: 'ERR_SHARDLOG_ARENA_LEFT' }))
-    expect(fs.readFileSync(`${logFilePath}.arena`, 'utf8')).toBe('anything')
+    expect(fs.readFileSync(arenaOf(logFilePath), 'utf8')).toBe('anything')
     expect(fs.existsSync(`${logFilePath}.lock`)).toBe(false)
   })
 

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { arenaOf } from '../support/arena-path'
 import { engines, small } from '../support/engines'
 import { readTexts } from '../support/plain-reader'
 import { Logger } from '../support/shardlog'
@@ -109,6 +110,6 @@ describe.each(engines)('%s engine', engine => {
     }
     logger.closeSync()
     expect(fs.existsSync(`${logFilePath}.lock`)).toBe(false)
-    expect(fs.existsSync(`${logFilePath}.arena`)).toBe(false)
+    expect(fs.existsSync(arenaOf(logFilePath))).toBe(false)
   })
 })

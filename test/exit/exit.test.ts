@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { arenaOf } from '../support/arena-path'
 import { prelude, runChild } from '../support/child'
 import { engines, small } from '../support/engines'
 import { readTexts } from '../support/plain-reader'
@@ -39,7 +40,7 @@ describe.each(engines)('%s engine: nothing accepted is lost by', engine => {
     const result = runChild(`${LOG}${script}`, { config: small(logFilePath, engine) })
     expect(result.status).toBe(status)
     expect(readTexts(logFilePath)).toEqual([...ENTRIES, ...(script.includes('late') ? ['late'] : [])])
-    expect(fs.existsSync(`${logFilePath}.arena`)).toBe(false)
+    expect(fs.existsSync(arenaOf(logFilePath))).toBe(false)
     expect(fs.existsSync(`${logFilePath}.lock`)).toBe(false)
   })
 

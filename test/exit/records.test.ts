@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { arenaOf } from '../support/arena-path'
 import { runChild } from '../support/child'
 import { readTexts } from '../support/plain-reader'
 import { packageRoot, shardlog } from '../support/shardlog'
@@ -163,7 +164,7 @@ describe.each(targets)(
       const { file, result, lines } = run(script)
       expect(result.status).toBe(status)
       expect(lines()).toEqual([...LINES, ...late])
-      expect(fs.existsSync(`${file}.arena`)).toBe(false)
+      expect(fs.existsSync(arenaOf(file))).toBe(false)
     })
 
     if (brief) return

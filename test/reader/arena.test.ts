@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { ArenaFile } from '../../lib/arena/arena-file'
 import { readLog, recoverLog, verifyLog } from '../../lib/reader'
 import { waitingEntries } from '../../lib/reader/waiting'
+import { arenaOf } from '../support/arena-path'
 import { prelude } from '../support/child'
 import { Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
@@ -148,7 +149,7 @@ describe('an arena beside the log', () => {
     const file = tempLog()
     const logger = new Logger({ logFilePath: file, ...native, numShards: 4, bufferSize: 2 << 20 })
     logger.log('a')
-    const arena = ArenaFile.open(`${file}.arena`)
+    const arena = ArenaFile.open(arenaOf(file))
     expect(arena).not.toBeNull()
     expect(arena?.owner.pid).toBe(process.pid)
     expect(arena?.logPath).toBe(file)
@@ -166,26 +167,26 @@ describe('an arena beside the log', () => {
     const base = fs.statSync(file).size
     logger.log('second')
     await logger.flush()
-    const arena = fs.readFileSync(`${file}.arena`)
+    const arena = fs.readFileSync(arenaOf(file))
     await logger.close()
     // As it was in the middle of the second flush: generation 1 is being written at `base`.
     arena.writeBigUInt64LE(1n, 448)
     arena.writeBigUInt64LE(1n, 384)
     arena.writeBigUInt64LE(BigInt(base), 392)
-    fs.writeFileSync(`${file}.arena`, arena)
+    fs.writeFileSync(arenaOf(file), arena)
     fs.truncateSync(file, base + 100)
     const texts: string[] = []
     for await (const entry of readLog(file, { strict: true })) texts.push(entry.text)
     expect(texts).toEqual(['first'])
     expect(await verifyLog(file)).toMatchObject({ ok: true, bytes: base })
-    fs.rmSync(`${file}.arena`)
+    fs.rmSync(arenaOf(file))
     expect((await verifyLog(file)).ok).toBe(false)
   })
 
   it('that is none, damaged or of another version is told apart', async () => {
     const file = tempLog()
     const logger = new Logger({ logFilePath: file, ...native })
-    const bytes = fs.readFileSync(`${file}.arena`)
+    const bytes = fs.readFileSync(arenaOf(file))
     await logger.close()
     const path = `${file}.other`
     expect(ArenaFile.open(path)).toBeNull()

@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { arenaPaths, openArenaOf } from '../../lib/arena/locate'
 import { verifyLog } from '../../lib/reader'
 import { arenaOfLog } from '../../lib/reader/arena-of-log'
+import { arenaOf, oldArenaOf } from '../support/arena-path'
 import { Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
@@ -13,7 +14,7 @@ describe('where an arena lies', () => {
   it('beside the log', () => {
     const logFilePath = tempLog()
     const logger = new Logger({ ...native, logFilePath })
-    expect(openArenaOf(logFilePath)?.path).toBe(`${logFilePath}.arena`)
+    expect(openArenaOf(logFilePath)?.path).toBe(arenaOf(logFilePath))
     logger.closeSync()
     expect(openArenaOf(logFilePath)).toBeNull()
   })
@@ -71,7 +72,7 @@ describe('where an arena lies', () => {
 
   it('no log: beside it only', () => {
     const missing = path.join(path.dirname(tempLog()), 'missing.log')
-    expect(arenaPaths(missing)).toEqual([`${missing}.arena`])
+    expect(arenaPaths(missing)).toEqual([arenaOf(missing), oldArenaOf(missing)])
   })
 
   it("beside the log, in a folder where everybody can make files only if it is ours, the log's owner's or the folder's", async () => {

@@ -9,6 +9,7 @@ import { openNativeRecords } from '../../lib/engine/native-engine'
 import { type Damage, readLog } from '../../lib/reader'
 import { waitingEntries } from '../../lib/reader/waiting'
 import { recordEncoder } from '../../lib/record/encode'
+import { arenaOf } from '../support/arena-path'
 import { type ArenaFields, type ArenaSegment, writeArena } from '../support/make-arena'
 import { makeBlock, STREAM } from '../support/make-log'
 import { record, SegmentWriter, text } from '../support/record-encoder'
@@ -155,7 +156,7 @@ describe('readLog with follow, of an arena of records', () => {
     const offset = 8192 + 8 + 4 + whole[0]!.length + 4
     expect(following.damage[0]).toMatchObject({
       kind: 'bad-record',
-      path: `${file}.arena`,
+      path: arenaOf(file),
       offset,
       length: damaged.length
     })
@@ -166,7 +167,7 @@ describe('readLog with follow, of an arena of records', () => {
   it('reports a segment that breaks off, once', async () => {
     const whole = payloads([1, 1], [2, 2])
     arena([{ segment: 0, payloads: whole }])
-    const fd = fs.openSync(`${file}.arena`, 'r+')
+    const fd = fs.openSync(arenaOf(file), 'r+')
     fs.writeSync(fd, Buffer.alloc(4), 0, 4, 8192 + 8 + 4 + whole[0]!.length)
     fs.closeSync(fd)
     const following = follow()
@@ -246,7 +247,7 @@ describe('the waiting entries of an arena of records', () => {
 
   it('of a content there is not are not guessed at', () => {
     arena([], { content: 2 })
-    expect(() => ArenaFile.open(`${file}.arena`)).toThrow(
+    expect(() => ArenaFile.open(arenaOf(file))).toThrow(
       expect.objectContaining({ code: 'ERR_SHARDLOG_ARENA_VERSION', message: expect.stringContaining('content 2') })
     )
   })

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
+import { arenaOf } from '../support/arena-path'
 import { runChild } from '../support/child'
 import { engines } from '../support/engines'
 import { packageRoot, shardlog } from '../support/shardlog'
@@ -106,7 +107,7 @@ describe.each(kinds)('a destination of format %s, with the %s engine', (format, 
     shardlog.recoverLog(dest)
     const lines = await linesOf(dest, format)
     expect(lines.map(line => line.i)).toEqual(Array.from({ length: 50_000 }, (_, i) => i))
-    expect(fs.existsSync(`${dest}.arena`)).toBe(false)
+    expect(fs.existsSync(arenaOf(dest))).toBe(false)
   })
 
   it('has the last lines however the process ends', async () => {

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { crc32c } from '../../lib/format'
+import { arenaOf } from './arena-path'
 import { pack } from './make-log'
 
 /** What lies in one segment. */
@@ -92,7 +93,7 @@ export function makeArena(fields: ArenaFields): Buffer {
 
 /** Writes the arena beside its log, over the one that is there, which keeps its inode as a mapped file does. */
 export function writeArena(fields: ArenaFields): void {
-  const fd = fs.openSync(`${fields.logPath}.arena`, fs.constants.O_RDWR | fs.constants.O_CREAT)
+  const fd = fs.openSync(arenaOf(fields.logPath), fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600)
   fs.writeSync(fd, makeArena(fields))
   fs.closeSync(fd)
 }

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
-import { defaultConfig, resolveConfig } from '../../lib/config'
+import { defaultConfig, resolveConfig, resolveDescriptorConfig } from '../../lib/config'
 import { nearestName } from '../../lib/nearest-name'
 import type { Config } from '../../lib/types'
 import { tempDir, tempLog } from '../support/temp'
@@ -49,6 +49,7 @@ describe('TestConfig_Validate', () => {
       onFull: 'drop',
       blockTimeout: 1_000,
       shardSelection: 'affinity',
+      lockTimeout: 0,
       engine: 'auto'
     })
     expect(defaultConfig(logFilePath)).toEqual({ logFilePath, ...defaults })
@@ -56,12 +57,59 @@ describe('TestConfig_Validate', () => {
 
   it('a shard of less than 64 KiB is too small, and the error says what would do', () => {
     const logFilePath = tempLog()
-    const error = refusal({ logFilePath, bufferSize: 16 * 64 * KIB - 1 })
+    const error = refusal({ logFilePath, numShards: 8, bufferSize: 16 * 64 * KIB - 1 })
     expect(error.code).toBe('ERR_SHARDLOG_CONFIG')
     expect(error.message).toContain('shard size too small')
     expect(error.message).toContain(String(16 * 64 * KIB))
-    expect(resolveConfig({ logFilePath, bufferSize: 16 * 64 * KIB }).bufferSize).toBe(16 * 64 * KIB)
+    expect(resolveConfig({ logFilePath, numShards: 8, bufferSize: 16 * 64 * KIB }).bufferSize).toBe(16 * 64 * KIB)
     expect(refusal({ logFilePath, bufferSize: 0 }).message).toContain('shard size too small')
+  })
+
+  it.each([
+    [128 * KIB, 1],
+    [1024 * KIB, 1],
+    [2048 * KIB, 2],
+    [4096 * KIB, 4],
+    [8192 * KIB, 8],
+    [2 ** 30, 8]
+  ])(
+    'without numShards, %i bytes are cut so that a shard has 512 KiB where that is possible: %i',
+    (bufferSize, shards) => {
+      expect(resolveConfig({ logFilePath: tempLog(), bufferSize }).numShards).toBe(shards)
+    }
+  )
+
+  it('buffers in /dev/shm, of recoverTo, and of files of destinations are small by default', () => {
+    const logFilePath = tempLog()
+    const small = 8 * KIB * KIB
+    expect(resolveConfig({ logFilePath, crashSafe: 'shm' }).bufferSize).toBe(small)
+    expect(resolveConfig({ logFilePath, crashSafe: 'shm', bufferSize: 2 ** 26 }).bufferSize).toBe(2 ** 26)
+    expect(resolveDescriptorConfig({ recoverTo: logFilePath }, 1).bufferSize).toBe(small)
+    expect(resolveDescriptorConfig({}, 1).bufferSize).toBe(2 ** 26)
+    expect(resolveConfig({ logFilePath }, { bufferSize: small })).toMatchObject({ bufferSize: small, numShards: 8 })
+  })
+
+  it.each<[NonNullable<Config['preset']>, Partial<Config>]>([
+    ['low-memory', { bufferSize: 2048 * KIB, numShards: 2, flushInterval: 100, crashSafe: 'file' }],
+    ['throughput', { bufferSize: 2 ** 26, numShards: 8, flushInterval: 1_000 }],
+    ['low-latency', { bufferSize: 8192 * KIB, flushInterval: 50, crashSafe: 'shm' }]
+  ])('preset %s sets what is documented; options beside it win, defaults do not', (preset, expected) => {
+    const defaults = { flushInterval: 1_000, bufferSize: 8192 * KIB }
+    const resolved = resolveConfig({ logFilePath: tempLog(), preset }, defaults)
+    expect(resolved).toMatchObject(expected)
+    expect(resolved).not.toHaveProperty('preset')
+    const own = { bufferSize: 4096 * KIB, flushInterval: 7, crashSafe: 'file' } as const
+    expect(resolveConfig({ logFilePath: tempLog(), preset, ...own }, defaults)).toMatchObject(own)
+  })
+
+  it('a preset of a descriptor leaves it a descriptor', () => {
+    expect(resolveDescriptorConfig({ preset: 'low-memory' }, 1)).toMatchObject({
+      bufferSize: 2 ** 21,
+      crashSafe: false
+    })
+    expect(() => resolveDescriptorConfig({ preset: 'low-latency' }, 1)).toThrow(
+      "'low-memory', 'throughput' for a descriptor"
+    )
   })
 
   it('a shard of more than 1 GiB is too large', () => {
@@ -78,6 +126,8 @@ describe('an option of a wrong type or out of range is refused with its name, it
     ['bufferSize', 1.5 * KIB * KIB + 0.5, 'a whole number of bytes'],
     ['bufferSize', Number.NaN, 'a whole number of bytes'],
     ['bufferSize', 2 ** 60, 'a whole number of bytes'],
+    ['preset', 'fast', "'low-memory', 'throughput', 'low-latency'"],
+    ['lockTimeout', -1, 'a number of milliseconds'],
     ['numShards', 0, '1 to 256'],
     ['numShards', 257, '1 to 256'],
     ['numShards', 2.5, '1 to 256'],

@@ -9,8 +9,8 @@ import { flockHolder } from './process-identity'
  *
  * @throws ShardlogError `ERR_SHARDLOG_ARENA_LEFT`; `ERR_SHARDLOG_LOCKED` if the native engine is alive
  */
-export function checkNoArena(log: string): void {
-  const left = arenaPaths(log).find(file => fs.existsSync(file))
+export function checkNoArena(log: string, arenaDir?: string): void {
+  const left = arenaPaths(log, arenaDir).find(file => fs.existsSync(file))
   if (left === undefined) return
   const holder = fs.existsSync(log) ? flockHolder(log) : undefined
   if (holder !== undefined) throw lockedError(log, holder, 'native')

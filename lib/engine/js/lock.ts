@@ -31,7 +31,8 @@ function readOwner(file: string): Owner | undefined {
     try {
       content = fs.readFileSync(file, 'latin1')
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      // A log whose name leaves no room for the suffix is not the JavaScript engine's.
+      if (['ENOENT', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
       throw error
     }
     const [, pid, startTime, state] = /^(\d+) (\d+) (preparing|ready|closing) *\n$/.exec(content) ?? []

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fromSystemError, ShardlogError } from '../../errors'
 import type { ResolvedConfig } from '../../types'
+import { awaitLock } from '../await-lock'
 import { deliver } from '../deliver'
 import { flushAtExit, forgetAtExit } from '../exit-hook'
 import { checkNoArena } from './arena-check'
@@ -70,13 +71,17 @@ function otherForm(file: string, open: Form, wanted: Form): ShardlogError {
 
 /** The log at the config's path. `lines`: as JsLog's. */
 export function openFileLog(config: ResolvedConfig, form: Form, lines: boolean): SharedLog {
+  return awaitLock(config.lockTimeout, () => tryToOpen(config, form, lines))
+}
+
+function tryToOpen(config: ResolvedConfig, form: Form, lines: boolean): SharedLog {
   const file = realPathOf(config.logFilePath)
   const known = registry.get(file)
   if (known !== undefined) {
     if (known.log.form !== form) throw otherForm(file, known.log.form, form)
     return known
   }
-  checkNoArena(file)
+  checkNoArena(config.logFilePath, config.arenaDir)
   return new SharedLog(
     file,
     config,
