@@ -9,6 +9,10 @@
 namespace shardlog::engine {
 namespace {
 
+// What a file that has only the beginning of the log's name has to have in common with the log:
+// lines, unlike blocks, do not tell which log they are of, and short ones may be in others, too.
+constexpr uint32_t kLeastProofBytes = 1024;
+
 uint64_t SizeOf(io::File* file, const std::string& path) {
   io::FileInfo info;
   const int error = file->Stat(&info);
@@ -20,6 +24,15 @@ uint64_t SizeOf(io::File* file, const std::string& path) {
 
 bool IsProven(io::File* file, uint64_t size, const JournalState& state) {
   return size >= state.end && LogTail::Holds(file, state.end, {state.tail_bytes, state.tail_crc});
+}
+
+// Whether the state proves enough for a file of this name. Rotations add to the whole name, or put
+// something before its extension.
+bool IsProofFor(const std::string& path, const LogFile& log, const ArenaHeader& header,
+                const JournalState& state) {
+  return path.rfind(log.path(), 0) == 0 ||
+         header.content == static_cast<uint32_t>(Content::kEntries) ||
+         state.tail_bytes >= kLeastProofBytes;
 }
 
 // Arenas lie beside the log, and their segments look like blocks.
@@ -59,10 +72,11 @@ LogSources FindSources(LogFile* log, const ArenaHeader& header, const JournalSta
   // An end of 0 proves nothing: what was written first may be in a file that was renamed.
   if (sources.proven && state->end != 0) return sources;
   for (const std::string& path : log->files()->Siblings(log->path())) {
+    if (state == nullptr || !IsProofFor(path, *log, header, *state)) continue;
     std::unique_ptr<io::File> file = OpenRotated(path, header, *log);
     if (file == nullptr) continue;
     const uint64_t rotated = SizeOf(file.get(), path);
-    if (state == nullptr || !IsProven(file.get(), rotated, *state)) continue;
+    if (!IsProven(file.get(), rotated, *state)) continue;
     sources.proven = true;
     io::File* const opened = file.get();
     sources.files.push_back({path, opened, everything ? 0 : state->end, rotated, std::move(file)});
