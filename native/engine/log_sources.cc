@@ -10,6 +10,10 @@
 namespace shardlog::engine {
 namespace {
 
+// What a file that has only the beginning of the log's name has to have in common with the log:
+// lines, unlike blocks, do not tell which log they are of, and short ones may be in others, too.
+constexpr uint32_t kLeastProofBytes = 1024;
+
 uint64_t SizeOf(io::File* file, const std::string& path) {
   io::FileInfo info;
   const int error = file->Stat(&info);
@@ -21,6 +25,15 @@ uint64_t SizeOf(io::File* file, const std::string& path) {
 
 bool IsProven(io::File* file, uint64_t size, const JournalState& state) {
   return size >= state.end && LogTail::Holds(file, state.end, {state.tail_bytes, state.tail_crc});
+}
+
+// Whether the state proves enough for a file of this name. Rotations add to the whole name, or put
+// something before its extension.
+bool IsProofFor(const std::string& path, const LogFile& log, const ArenaHeader& header,
+                const JournalState& state) {
+  return path.rfind(log.path(), 0) == 0 ||
+         header.content == static_cast<uint32_t>(Content::kEntries) ||
+         state.tail_bytes >= kLeastProofBytes;
 }
 
 // Arenas lie beside the log, and their segments look like blocks.
@@ -63,8 +76,11 @@ void AddRotated(const LogFile& log, const ArenaHeader& header, const JournalStat
     std::unique_ptr<io::File> file = OpenRotated(path, header, log);
     io::FileInfo info;
     if (file == nullptr || file->Stat(&info) != 0) continue;
-    const bool proven =
-        state != nullptr && state->end != 0 && IsProven(file.get(), info.size, *state);
+    const bool proven = state != nullptr && state->end != 0 &&
+                        IsProofFor(path, log, header, *state) &&
+                        IsProven(file.get(), info.size, *state);
+    // A file that has only the beginning of the name may be anybody's.
+    if (!proven && path.rfind(log.path(), 0) != 0) continue;
     if (proven && !everything) since = std::max(since, info.changed_time);
     sources->proven = sources->proven || proven;
     const uint64_t from = proven && !everything ? state->end : 0;

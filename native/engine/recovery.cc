@@ -738,8 +738,10 @@ std::shared_ptr<Arena> OpenArena(const std::string& arena_path, const LogFile& l
 }
 
 // Whether the arena is that of a log which has gone, and whose inode the file system gave to ours:
-// it names another path, and is older than our file. A log that was moved is older than its arena.
-bool IsOfAnotherLog(const ArenaHeader& header, const LogFile& log) {
+// it is named after the inode, names another path, and is older than our file. A log that was moved
+// is older than its arena. One beside the log was copied or moved with it.
+bool IsOfAnotherLog(const std::string& arena_path, const ArenaHeader& header, const LogFile& log) {
+  if (arena_path != ShmArenaPath(log.info())) return false;
   const std::string path(header.path, std::min<size_t>(header.path_bytes, kMaxArenaPathBytes));
   return path != log.path() && log.info().birth_time > header.created_time;
 }
@@ -770,7 +772,7 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
   if (arena == nullptr) return report;
   report.found = true;
   report.owner_pid = arena->header().owner_pid;
-  if (!force && IsOfAnotherLog(arena->header(), *log)) {
+  if (!force && IsOfAnotherLog(arena_path, arena->header(), *log)) {
     SetAside(arena_path, "it is that of a log that has gone", &report);
     return report;
   }
