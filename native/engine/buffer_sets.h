@@ -38,9 +38,9 @@ struct SealedSegment {
   SegmentSlot* slot;
   uint8_t* data;
   uint32_t shard;
-  uint32_t segment;  // in the shard
-  uint32_t valid;    // bytes of entries
-  bool leased;       // its lessee may still scribble behind the entries
+  uint32_t segment;                // in the shard
+  uint32_t valid;                  // bytes of entries
+  bool leased;                     // its lessee may still scribble behind the entries
   const Spills* spills = nullptr;  // what its records may refer to
 };
 
