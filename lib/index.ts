@@ -116,6 +116,7 @@ namespace shardlog {
   export type VerifyOptions = names.VerifyOptions
   export type VerifyProgress = names.VerifyProgress
   export type VerifyReport = names.VerifyReport
+  export type WaitingReport = names.WaitingReport
 }
 
 // Compiled modules that know no `export =` look for it; pino has it too.

@@ -1,4 +1,5 @@
 import { resolveConfig } from './config'
+import { withIndexes } from './engine/direct-route'
 import type { Engine } from './engine/engine'
 import { openEngine } from './engine/open-engine'
 import { pathOf, withPaths } from './path-like'
@@ -34,7 +35,8 @@ export class Logger {
     const path = pathOf(config, 'logFilePath') as Config | string
     this.#engine = openEngine(resolveConfig(withPaths(path, ['logFilePath'])))
     this.log = this.#engine.log
-    this.logBytes = this.#engine.logBytes
+    // The native engine's does that itself, off the way of whole buffers.
+    this.logBytes = this.#engine.kind === 'js' ? withIndexes(this.#engine.logBytes) : this.#engine.logBytes
   }
 
   /** Resolves when everything accepted before the call is on the device; rejects with `ERR_SHARDLOG_WRITE` if it cannot be. */

@@ -71,7 +71,8 @@ export type {
   SequenceRange,
   VerifyOptions,
   VerifyProgress,
-  VerifyReport
+  VerifyReport,
+  WaitingReport
 } from './reader'
 export { readLog, recoverLog, verifyLog } from './reader'
 export type { Config, FlushMetrics, ShardStats, StatsSnapshot } from './types'

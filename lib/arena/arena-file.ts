@@ -50,6 +50,8 @@ export class ArenaFile {
   readonly logPath: string
   readonly geometry: ArenaGeometry
   readonly inode: bigint
+  /** User that it belongs to. */
+  readonly uid: number
   /** CONTENT_RAW or CONTENT_RECORDS. */
   readonly content: number
   /** FORM_BLOCKS or FORM_TEXT: what its log is. */
@@ -73,7 +75,9 @@ export class ArenaFile {
     }
     const pathBytes = Math.min(header.readUInt32LE(HEADER.pathBytes), ARENA_HEADER_BYTES - HEADER.path)
     this.logPath = header.toString('utf8', HEADER.path, HEADER.path + pathBytes)
-    this.inode = fstatSync(fd, { bigint: true }).ino
+    const { ino, uid } = fstatSync(fd, { bigint: true })
+    this.inode = ino
+    this.uid = Number(uid)
   }
 
   /**

@@ -24,9 +24,9 @@ Examples:
 const OPTIONS = { 'arena-dir': { type: 'string' }, force: { type: 'boolean' }, json: { type: 'boolean' } } as const
 
 function arenaLine(file: string, arena: RecoveredArena): string {
-  const from = `process ${arena.ownerPid} left in ${visibleLine(arena.arenaPath)}`
+  const from = `process ${arena.ownerPid} left in ${arena.arenaPath}`
   if (arena.setAside !== null) {
-    return `${file}: not recovered what ${from}: ${arena.reason ?? 'it cannot be trusted'}; it is kept as ${visibleLine(arena.setAside)}`
+    return `${file}: not recovered what ${from}: ${arena.reason ?? 'it cannot be trusted'}; it is kept as ${arena.setAside}`
   }
   const entries = plural(arena.entries, 'entry', 'entries')
   const damage = arena.damagedSegments > 0 ? `; ${plural(arena.damagedSegments, 'segment')} had been damaged` : ''
@@ -44,7 +44,7 @@ async function run(args: string[]): Promise<number> {
       ...(arenaDir === undefined ? {} : { arenaDir })
     })
     const name = visibleLine(file)
-    const lines = report.arenas.map(arena => arenaLine(name, arena))
+    const lines = report.arenas.map(arena => visibleLine(arenaLine(file, arena)))
     if (lines.length === 0) lines.push(`${name}: nothing to recover`)
     writer.add(values.json ? `${toJson(report)}\n` : `${lines.join('\n')}\n`)
     await writer.flush()

@@ -3,10 +3,10 @@ import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles 
 import { FdWriter } from './fd-writer'
 import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
 import { humanCount, plural } from './human'
-import { verifyInput } from './input'
+import { inputPath, verifyInput } from './input'
 import { toJson } from './json'
 import { Progress } from './progress'
-import { say } from './stderr'
+import { say, sayArena } from './stderr'
 import { arenaLines, summaryLines } from './verify'
 
 const HELP = `Usage: shardlog stats [options] FILE...
@@ -27,7 +27,7 @@ Examples:
 function statsText(report: VerifyReport): string {
   const damage = report.ok ? [] : [`  damage: ${plural(report.damageCount, 'finding')}; see shardlog verify`]
   const producers = report.format === 'ndjson' ? [] : [`  producers: ${humanCount(report.producers)}`]
-  const arena = report.arena ? [] : ['  arena: none']
+  const arena = report.arena ? [] : ['  arena: none that can be read']
   return `${[...summaryLines(report), ...producers, ...damage, ...arena, ...arenaLines(report)].join('\n')}\n`
 }
 
@@ -47,6 +47,8 @@ async function run(args: string[]): Promise<number> {
       say(`${file}: ${message}`)
       code = EXIT_FAILED
     }
+    const path = inputPath(file)
+    if (path !== null) sayArena(path)
   }
   return code
 }

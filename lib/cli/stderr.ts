@@ -1,6 +1,10 @@
+import type { ArenaFile } from '../arena/arena-file'
+import { isOwnerAlive } from '../arena/owner'
+import { arenaOfLog } from '../reader/arena-of-log'
 import { asideArenas } from '../reader/aside-arenas'
+import { isForbidden } from '../reader/scan-files'
 import type { Damage } from '../reader/types'
-import { type WaitingReport, waitingEntries } from '../reader/waiting'
+import { countWaiting, type WaitingReport } from '../reader/waiting'
 import { plural } from './human'
 import { visibleLine } from './shown-text'
 
@@ -15,8 +19,8 @@ export function sayDamage(damage: Damage): void {
   say(`${damage.path}: offset ${damage.offset}${bytes}: ${damage.kind}: ${damage.message}`)
 }
 
-function sayWaiting(path: string, { entries, arenaPath, ownerPid, ownerAlive, ofThisBoot }: WaitingReport): void {
-  if (entries === 0 || ownerAlive) return
+function sayWaiting(path: string, { entries, arenaPath, ownerPid, ofThisBoot }: WaitingReport): void {
+  if (entries === 0) return
   const what = plural(entries, 'entry', 'entries')
   if (ofThisBoot) {
     say(
@@ -25,8 +29,8 @@ function sayWaiting(path: string, { entries, arenaPath, ownerPid, ownerAlive, of
     )
   } else {
     say(
-      `${path}: ${what} in ${arenaPath} ${entries === 1 ? 'is' : 'are'} of an earlier boot of the machine and cannot be trusted; ` +
-        `write what is whole with: shardlog recover --force ${path}`
+      `${path}: ${what} in ${arenaPath} ${entries === 1 ? 'is' : 'are'} of an earlier boot of the machine, and not shown, since they may ` +
+        `be in the log already; what is not, is written to it by: shardlog recover ${path}`
     )
   }
 }
@@ -44,13 +48,16 @@ export function sayAsides(path: string, asides: readonly string[]): void {
  */
 export function sayArena(path: string): boolean {
   sayAsides(path, asideArenas(path))
+  let arena: ArenaFile | null = null
   try {
-    const waiting = waitingEntries(path)
-    if (waiting) sayWaiting(path, waiting)
+    arena = arenaOfLog(path)
+    // What a process that is alive has not written it will write.
+    if (arena && !isOwnerAlive(arena.owner)) sayWaiting(path, countWaiting(arena))
     return true
   } catch (error) {
-    const forbidden = (error as NodeJS.ErrnoException).code === 'EACCES'
-    if (forbidden) say(`${path}: what waits in its arena is not shown: ${(error as Error).message}`)
-    return forbidden
+    if (isForbidden(error as Error)) say(`${path}: what waits in its arena is not shown: ${(error as Error).message}`)
+    return isForbidden(error as Error)
+  } finally {
+    arena?.close()
   }
 }

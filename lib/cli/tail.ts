@@ -181,7 +181,7 @@ async function followedLog(file: string, { format }: TailOptions): Promise<strin
 async function startFollowing(file: string, options: TailOptions, printer: Printer): Promise<LogFollower> {
   const log = await followedLog(file, options)
   const start = await startOf(log, options)
-  const follower = new LogFollower(log, { start, format: options.format })
+  const follower = new LogFollower(log, { start, format: options.format, follow: true })
   const last = new LastEntries(options.lines)
   for (let items = await follower.round(); items !== null; items = await follower.round()) {
     reportDamage(items)

@@ -16,6 +16,21 @@ function isPlain(bytes: Uint8Array): boolean {
   return prototype === BUFFER_PROTOTYPE || prototype === BYTES_PROTOTYPE
 }
 
+/** An index as `subarray` takes it: a number of any kind, its fraction cut off; undefined stays. Nothing that cannot be one throws. */
+function index(value: unknown): number | undefined {
+  if (value === undefined || Number.isInteger(value)) return value as number | undefined
+  try {
+    return Math.trunc(Number(value)) || 0
+  } catch {
+    return 0 // A symbol, or an object without a value.
+  }
+}
+
+/** `call` with `subarray`'s rules for the indexes. */
+export function withIndexes(call: LogBytes): LogBytes {
+  return (bytes, start, end) => call(bytes, index(start), index(end))
+}
+
 type LogBytes = (bytes: Uint8Array, start?: number, end?: number) => boolean
 
 export interface ClosableLogBytes {
@@ -76,7 +91,7 @@ export function directLogBytes(
   return {
     logBytes: (bytes, start, end) => {
       if (open && start === undefined && end === undefined && isPlain(bytes) && accept(bytes)) return true
-      return call(bytes, start, end)
+      return call(bytes, index(start), index(end))
     },
     close: () => {
       open = false

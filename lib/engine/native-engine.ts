@@ -4,7 +4,7 @@ import type { ResolvedConfig, StatsSnapshot } from '../types'
 import { awaitLock } from './await-lock'
 import { coalesced } from './coalesced'
 import { deliver } from './deliver'
-import { type ClosableLogBytes, directLogBytes } from './direct-route'
+import { type ClosableLogBytes, directLogBytes, withIndexes } from './direct-route'
 import type { Engine, EngineControls } from './engine'
 import { flushAtExit, forgetAtExit } from './exit-hook'
 import { jsLockHolder, lockedError } from './js/lock'
@@ -65,7 +65,7 @@ const withLastError = <T extends { lastError: ShardlogError | null }>(value: T):
 /** The fastest `logBytes` there is, and how to take it from a logger that closes. */
 function openLogBytes(handle: NativeHandle): ClosableLogBytes {
   if (handle.direct !== null) return directLogBytes(handle, handle.direct)
-  return { logBytes: handle.logBytes, close: () => undefined }
+  return { logBytes: withIndexes(handle.logBytes), close: () => undefined }
 }
 
 /**

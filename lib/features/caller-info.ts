@@ -77,6 +77,16 @@ function place(file: string, line: number, column: number): string {
   return `${pathOf(file)}:${line}`
 }
 
+interface Scripted {
+  getScriptHash?: () => string
+}
+
+/** What tells apart places in scripts of one name, or of none: those of `eval`, `new Function` and `vm`. */
+function sourceOf(site: NodeJS.CallSite & Scripted): string {
+  const hash = site.getScriptHash?.() ?? ''
+  return site.isEval() || site.getFileName() == null ? `${hash} ${site.getEvalOrigin() ?? ''}` : hash
+}
+
 function describe(site: NodeJS.CallSite): string {
   const at = place(site.getFileName() ?? '<anonymous>', site.getLineNumber() ?? 0, site.getColumnNumber() ?? 1)
   const name = site.getFunctionName()
@@ -105,7 +115,7 @@ export class CallerInfo {
   #described(site: NodeJS.CallSite): string {
     const { getPosition } = site as { getPosition?: () => number }
     const position = getPosition ? getPosition.call(site) : `${site.getLineNumber()}:${site.getColumnNumber()}`
-    const key = `${position} ${site.getFileName()}`
+    const key = `${position} ${site.getFileName()} ${sourceOf(site)}`
     const known = this.#known.get(key)
     if (known !== undefined) {
       this.#hits++

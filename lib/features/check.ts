@@ -34,6 +34,10 @@ export const rules = {
     accepts: value => Number.isSafeInteger(value) && (value as number) > 0
   },
   fieldName: { allowed: 'a non-empty string', accepts: value => typeof value === 'string' && value !== '' },
+  levelName: {
+    allowed: 'the name of a level, or false',
+    accepts: value => value === false || (typeof value === 'string' && value !== '')
+  },
   names: {
     allowed: 'an array of strings',
     accepts: value => Array.isArray(value) && value.every(name => typeof name === 'string')

@@ -16,6 +16,8 @@ export interface CircuitBreakerOptions {
   successes?: number
   /** What becomes of lines that the destination does not take: written to stderr, or counted only. Default 'stderr'. */
   fallback?: 'stderr' | 'count'
+  /** Most bytes of lines that the destination may have taken and not written yet; beyond it a write is a failure. Default 16 MiB. */
+  maxPending?: number
 }
 
 export interface CircuitBreakerStats {
@@ -31,16 +33,19 @@ export interface CircuitBreakerStats {
   diverted: number
   /** Lines that are lost. */
   dropped: number
+  /** Bytes of lines that the destination has taken and not written yet, as far as it tells. */
+  pending: number
 }
 
-/** How a destination tells that a write succeeded. */
-type Confirmation = 'callback' | 'event' | 'return'
+/** How a destination tells that a write succeeded: of the engine's, the result says whether the line was taken. */
+type Confirmation = 'callback' | 'event' | 'result' | 'return'
 
 interface Target extends Omit<Stream, 'write'> {
   write(line: string, callback?: (error?: Error | null) => void): unknown
   on?: (event: string, listener: (value: unknown) => void) => unknown
   emit?: (event: string, ...values: unknown[]) => unknown
   end?: () => unknown
+  getStatsSnapshot?: () => unknown
   destroyed?: boolean
   errored?: unknown
   _writableState?: unknown
@@ -50,17 +55,20 @@ const RULES: Rules<CircuitBreakerOptions> = {
   failures: rules.count,
   recovery: rules.milliseconds,
   successes: rules.count,
+  maxPending: rules.count,
   fallback: { allowed: "'stderr' or 'count'", accepts: value => value === 'stderr' || value === 'count' }
 }
 const DEFAULTS: Required<CircuitBreakerOptions> = {
   failures: 5,
   recovery: 60_000,
   successes: 3,
-  fallback: 'stderr'
+  fallback: 'stderr',
+  maxPending: 16 * 1024 * 1024
 }
 
 function confirmationOf(target: Target): Confirmation {
   if (target._writableState !== undefined) return 'callback'
+  if (typeof target.getStatsSnapshot === 'function') return 'result'
   // Its 'write' event; the package may be another copy than ours.
   return target.constructor?.name === 'SonicBoom' ? 'event' : 'return'
 }
@@ -81,10 +89,12 @@ export class CircuitBreaker extends EventEmitter {
   readonly #open: (() => DestinationStream) | null
   readonly #toStderr: boolean
   readonly #state: CircuitState
+  readonly #maxPending: number
   /** Errors of writes, which streams report by an event too. */
   readonly #told = new WeakSet<object>()
   #target: Target
   #confirmation: Confirmation
+  #pending = 0
   #attempted = 0
   #failures = 0
   #diverted = 0
@@ -97,6 +107,7 @@ export class CircuitBreaker extends EventEmitter {
     const options = resolved('circuitBreaker', given, RULES, DEFAULTS)
     this.#open = typeof destination === 'function' ? destination : null
     this.#toStderr = options.fallback === 'stderr'
+    this.#maxPending = options.maxPending ?? DEFAULTS.maxPending
     this.#state = new CircuitState(options, name => this.#tell(name))
     this.#target = this.#attached(typeof destination === 'function' ? destination() : destination)
     this.#confirmation = confirmationOf(this.#target)
@@ -114,8 +125,10 @@ export class CircuitBreaker extends EventEmitter {
     target.on?.('error', error => {
       if (target === this.#target) this.#reported(error)
     })
-    target.on?.('write', () => {
-      if (target === this.#target && this.#confirmation === 'event') this.#state.succeed()
+    target.on?.('write', bytes => {
+      if (target !== this.#target || this.#confirmation !== 'event') return
+      this.#pending = Math.max(0, this.#pending - Number(bytes))
+      this.#state.succeed()
     })
     return target
   }
@@ -147,11 +160,50 @@ export class CircuitBreaker extends EventEmitter {
       const { lastLevel, lastObj, lastMsg, lastTime, lastLogger } = this
       Object.assign(target, { lastLevel, lastObj, lastMsg, lastTime, lastLogger })
     }
-    if (this.#confirmation === 'callback') return target.write(line, error => this.#ended(line, error)) !== false
+    switch (this.#confirmation) {
+      case 'callback':
+        return this.#passCounted(target, line)
+      case 'event':
+        this.#pend(Buffer.byteLength(line))
+        return target.write(line) !== false
+      case 'result':
+        return this.#passChecked(target, line)
+      default:
+        return this.#passBelieved(target, line)
+    }
+  }
+
+  /** To a stream of Node's, which keeps what its peer does not take. */
+  #passCounted(target: Target, line: string): boolean {
+    const bytes = Buffer.byteLength(line)
+    this.#pend(bytes)
+    return (
+      target.write(line, error => {
+        if (target === this.#target) this.#pending -= bytes
+        this.#ended(line, error)
+      }) !== false
+    )
+  }
+
+  /** @throws if the destination has taken as much as it may and written none of it: its peer has stopped */
+  #pend(bytes: number): void {
+    if (this.#pending > 0 && this.#pending + bytes > this.#maxPending) {
+      throw new Error(`more than ${this.#maxPending} bytes wait to be written`)
+    }
+    this.#pending += bytes
+  }
+
+  /** To a destination of the engine's, which says whether it has taken the line. */
+  #passChecked(target: Target, line: string): boolean {
+    if (target.write(line) === false) throw new Error('the destination has dropped the line')
+    this.#state.succeed()
+    return true
+  }
+
+  #passBelieved(target: Target, line: string): boolean {
     const taken = target.write(line)
     // An emitter that took a line may still report that it could not write it: it is trusted only when it is tried again.
-    const believed = typeof target.on !== 'function' || this.#state.name === 'half-open'
-    if (this.#confirmation === 'return' && believed) this.#state.succeed()
+    if (typeof target.on !== 'function' || this.#state.name === 'half-open') this.#state.succeed()
     return taken !== false
   }
 
@@ -160,6 +212,7 @@ export class CircuitBreaker extends EventEmitter {
     const { destroyed, errored } = this.#target
     if (this.#open === null || (destroyed !== true && !errored)) return
     this.#target = this.#attached(this.#open())
+    this.#pending = 0
     this.#confirmation = confirmationOf(this.#target)
   }
 
@@ -225,6 +278,12 @@ export class CircuitBreaker extends EventEmitter {
     this.#target.end?.()
   }
 
+  /** Counters of the destination behind it; it has none if that has none. */
+  get getStatsSnapshot(): (() => unknown) | undefined {
+    const target = this.#target
+    return target.getStatsSnapshot && (() => target.getStatsSnapshot?.())
+  }
+
   /** What loggers tell a transport goes on to it. */
   override emit(event: string, ...values: unknown[]): boolean {
     if (event !== 'message') return super.emit(event, ...values)
@@ -240,7 +299,8 @@ export class CircuitBreaker extends EventEmitter {
       failuresInARow: this.#state.failuresInARow,
       opened: this.#state.opened,
       diverted: this.#diverted,
-      dropped: this.#dropped
+      dropped: this.#dropped,
+      pending: this.#pending
     }
   }
 }

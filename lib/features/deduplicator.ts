@@ -4,6 +4,7 @@ import type { Internals } from '../pino/internals'
 import { chindingsSym } from '../pino/symbols'
 import { isOptions, type Rules, refuse, resolved, rules } from './check'
 import { holdUntilExit, isExiting, release, watchExit } from './exit-flush'
+import type { KeptOption } from './kept-levels'
 import type { DedupeOptions, FeatureOptions } from './options'
 import { sameValue } from './same-value'
 
@@ -28,9 +29,9 @@ export interface Flood {
   repeats: number
 }
 
-type ResolvedDedupe = { window: number; keys: readonly string[] | null }
+type ResolvedDedupe = { window: number; keys: readonly string[] | null; alwaysKeep: KeptOption | undefined }
 
-const RULES: Rules<DedupeOptions> = { window: rules.milliseconds, keys: rules.names }
+const RULES: Rules<DedupeOptions> = { window: rules.milliseconds, keys: rules.names, alwaysKeep: rules.levelName }
 const DEFAULT_WINDOW_MS = 1_000
 
 /**
@@ -42,8 +43,8 @@ export function dedupeOptions({ dedupe }: FeatureOptions): ResolvedDedupe | null
   if (dedupe === undefined || dedupe === null || dedupe === false) return null
   if (dedupe !== true && !isOptions(dedupe)) refuse('dedupe', dedupe, 'true, false or an object')
   const given = dedupe === true ? {} : dedupe
-  const { window = DEFAULT_WINDOW_MS, keys = null } = resolved<DedupeOptions>('dedupe', given, RULES, {})
-  return { window, keys }
+  const { window = DEFAULT_WINDOW_MS, keys = null, alwaysKeep } = resolved<DedupeOptions>('dedupe', given, RULES, {})
+  return { window, keys, alwaysKeep }
 }
 
 /** Names of what an error that is logged by itself is compared by. */

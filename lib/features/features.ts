@@ -2,22 +2,21 @@
 
 import type { Internals } from '../pino/internals'
 import { writeRescuedRecord } from '../pino/rescue'
-import { errorKeySym, levelCompSym, writeSym } from '../pino/symbols'
+import { errorKeySym, streamSym, writeSym } from '../pino/symbols'
 import { AdaptiveSampler, samplingOptions } from './adaptive-sampler'
+import { withoutBinding, withoutBound } from './bound-keys'
 import { CallerInfo, callerField } from './caller-info'
 import { Deduplicator, dedupeOptions, type Flood } from './deduplicator'
 import { joined } from './joined'
+import { KEPT_BY_DEFAULT, KeptLevels } from './kept-levels'
 import type { LogContext } from './log-context'
+import { logNameOf } from './log-name'
 import type { FeatureOptions } from './options'
 import { familySym, featuresSym } from './symbols'
 import { type TraceContext, traceContext } from './trace-context'
 
 type Fields = object | null | undefined
 type Write = (this: Internals, ...record: Parameters<Internals[typeof writeSym]>) => void
-
-/** Numbers of standard levels, for loggers whose own levels lack them. */
-const WARN = 40
-const FATAL = 60
 
 /** The order is: context, repeats, sampling, trace and call site. What is not written costs none of what comes after. */
 export class Features {
@@ -28,16 +27,24 @@ export class Features {
   readonly trace: TraceContext | null
   readonly caller: CallerInfo | null
   readonly #write: Write
+  /** Levels that are never sampled, and never held back. */
+  readonly #keptWhole: KeptLevels | null
+  readonly #neverHeld: KeptLevels | null
 
   /**
+   * @param logger the first of the family
    * @param write what loggers do without features
    * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
    */
-  constructor(options: FeatureOptions, write: Write) {
+  constructor(logger: Internals, options: FeatureOptions, write: Write) {
     const sampling = samplingOptions(options)
     const dedupe = dedupeOptions(options)
     const field = callerField(options)
-    this.sampler = sampling && new AdaptiveSampler(sampling)
+    const { warn, fatal } = KEPT_BY_DEFAULT
+    this.#keptWhole = sampling && KeptLevels.of(logger, 'sampling.alwaysKeep', sampling.alwaysKeep, warn)
+    this.#neverHeld = dedupe && KeptLevels.of(logger, 'dedupe.alwaysKeep', dedupe.alwaysKeep, fatal)
+    const stream = logger[streamSym]
+    this.sampler = sampling && new AdaptiveSampler(sampling, stream, logNameOf(stream))
     this.deduplicator = dedupe && new Deduplicator(dedupe, flood => this.#summarize(flood))
     this.caller = field === null ? null : new CallerInfo(field)
     this.trace = traceContext(options)
@@ -51,9 +58,9 @@ export class Features {
 
   write(logger: Internals, logged: Fields, message: unknown, level: number): void {
     const present = this.context?.present
-    const fields = present === undefined ? logged : joined(present, asFields(logger, logged))
+    const fields = present === undefined ? logged : joined(withoutBound(logger, present), asFields(logger, logged))
     const { deduplicator } = this
-    if (deduplicator === null || reaches(logger, level, 'fatal', FATAL)) {
+    if (deduplicator === null || this.#neverHeld?.has(logger, level)) {
       deduplicator?.finish()
       this.#pass(logger, fields, message, level)
       return
@@ -67,13 +74,20 @@ export class Features {
   /** Writes a record unless it is sampled out. Returns the share that is kept of its like, 0 if it was not. */
   #pass(logger: Internals, fields: Fields, message: unknown, level: number): number {
     const { sampler } = this
-    const share = sampler === null || reaches(logger, level, 'warn', WARN) ? 1 : sampler.decide()
+    const share = sampler === null ? 1 : this.#share(sampler, logger, message, level)
     if (share === 0) return 0
-    const added = this.#added(logger, level)
+    const added = withoutBound(logger, this.#added(logger, level))
     const sampled = sampler === null ? null : { [sampler.field]: share }
     const all = added || sampled ? joined(added, asFields(logger, fields), sampled) : fields
-    this.#writeOn(logger, all, message, level)
+    // The binding of that name is not the share by which this record was kept.
+    this.#writeOn(sampler === null ? logger : withoutBinding(logger, sampler.field), all, message, level)
     return share
+  }
+
+  #share(sampler: AdaptiveSampler, logger: Internals, message: unknown, level: number): number {
+    if (!this.#keptWhole?.has(logger, level)) return sampler.decide(level, message)
+    sampler.note()
+    return 1
   }
 
   /** A record that fails is rescued here, where what features add to it is known. */
@@ -101,11 +115,6 @@ export class Features {
     const fields = this.sampler === null ? { repeated: repeats } : { repeated: repeats, [this.sampler.field]: share }
     this.#writeOn(logger, fields, text, level)
   }
-}
-
-/** Whether `level` weighs as much as the level called `name`, in the order of the logger's levels. */
-function reaches(logger: Internals, level: number, name: string, standard: number): boolean {
-  return logger[levelCompSym](level, logger.levels.values[name] ?? standard)
 }
 
 function isError(logged: Fields): boolean {
@@ -153,7 +162,7 @@ function install(family: Family, features: Features): void {
  */
 export function installFeatures(logger: Internals, options: FeatureOptions): void {
   const family = familyOf(logger)
-  const features = new Features(options, family[writeSym])
+  const features = new Features(logger, options, family[writeSym])
   if (features.any) install(family, features)
 }
 
@@ -162,7 +171,7 @@ export function featuresOf(logger: Internals): Features {
   const family = familyOf(logger)
   const known = family[featuresSym]
   if (known) return known
-  const features = new Features({}, family[writeSym])
+  const features = new Features(logger, {}, family[writeSym])
   install(family, features)
   return features
 }

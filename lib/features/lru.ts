@@ -21,6 +21,19 @@ export class Lru<Key, Value> {
     return value
   }
 
+  values(): IterableIterator<Value> {
+    return this.#entries.values()
+  }
+
+  /** Of all entries, the one that was not used for the longest; undefined if there is none. */
+  oldest(): [Key, Value] | undefined {
+    return this.#entries.entries().next().value
+  }
+
+  delete(key: Key): void {
+    this.#entries.delete(key)
+  }
+
   set(key: Key, value: Value): void {
     this.#entries.delete(key)
     this.#entries.set(key, value)

@@ -67,12 +67,34 @@ function copyObject(source: Record<string, unknown>, branches: readonly Branches
   const target = Object.create(
     Object.keys(hidden).length === 0 ? prototype : Object.create(prototype, hidden)
   ) as object
-  for (const name of Object.keys(source)) define(target, name, copy(source[name], after(branches, name)))
+  for (const name of Object.keys(source)) define(target, source, name, after(branches, name))
   return target
 }
 
-function define(target: object, name: string, value: unknown): void {
-  Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
+function define(target: object, source: Record<string, unknown>, name: string, branches: readonly Branches[]): void {
+  let value: unknown
+  try {
+    value = source[name]
+  } catch (thrown) {
+    // It may be hidden as a whole; who reads it is told as by the object itself.
+    const get = (): never => {
+      throw thrown
+    }
+    const set = (instead: unknown): unknown => Object.defineProperty(target, name, { value: instead, enumerable: true })
+    Object.defineProperty(target, name, { get, set, enumerable: true, configurable: true })
+    return
+  }
+  const own = copyOrItself(value, branches)
+  Object.defineProperty(target, name, { value: own, enumerable: true, configurable: true, writable: true })
+}
+
+/** Of a proxy that does not tell its keys there is no copy. */
+function copyOrItself(value: unknown, branches: readonly Branches[]): unknown {
+  try {
+    return copy(value, branches)
+  } catch {
+    return value // Redaction meets the same, or hides it as a whole.
+  }
 }
 
 function copy(value: unknown, branches: readonly Branches[]): unknown {

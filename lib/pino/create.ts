@@ -16,6 +16,7 @@ import {
   errorTextSym,
   formattersSym,
   hooksSym,
+  jsonAtCallSym,
   levelCompSym,
   messageKeySym,
   mixinMergeStrategySym,
@@ -98,6 +99,7 @@ function recordState(options: FullOptions, stream: Stream) {
     [hooksSym]: options.hooks ?? {},
     [errorTextSym]: options.loggingErrorText,
     [trailingFieldsSym]: options.trailingFields,
+    [jsonAtCallSym]: options.encoder === 'json',
     [msgPrefixSym]: options.msgPrefix
   }
 }
@@ -134,6 +136,9 @@ export function createLogger(first: unknown, second: unknown, defaults?: Partial
   // The state stands one step behind the logger, as a parent's behind its child: V8 keeps the properties of prototypes in slots, however many
   // they are, but those of other objects, beyond some twelve, in a hash table, where each of a log call's look-ups costs nanoseconds more.
   const logger = Object.create(shared) as Internals
+  // What pino's loggers have of their own, for those who list it.
+  const { levels, silent, onChild } = state
+  Object.assign(logger, { levels, silent, onChild })
   logger[setLevelSym](level)
   installFeatures(logger, options)
   announce(logger, stream, first)

@@ -156,13 +156,38 @@ function standardRecords(descriptor: number): RecordDestination | null {
   return records
 }
 
-/** Standard output, or `process.stdout` itself if somebody has replaced its `write`. */
-export function standardDestination(): SonicBoom | RecordDestination | NodeJS.WriteStream {
+/** Names that runtimes set which freeze a process, or end it, as soon as it has answered. */
+const FROZEN_RUNTIMES = [
+  'AWS_LAMBDA_FUNCTION_NAME',
+  'FUNCTION_TARGET',
+  'FUNCTIONS_WORKER_RUNTIME',
+  'K_SERVICE',
+  'NETLIFY',
+  'VERCEL'
+]
+
+/** Whether nothing of this process may run once a call has returned. */
+function mayBeFrozen(): boolean {
+  return FROZEN_RUNTIMES.some(name => Boolean(process.env[name]))
+}
+
+/**
+ * Standard output, or `process.stdout` itself if somebody has replaced its `write`.
+ *
+ * @param sync whether a line is out at the end of the call; default: where a process may be frozen after it
+ */
+export function standardDestination(sync = mayBeFrozen()): SonicBoom | RecordDestination | NodeJS.WriteStream {
   const stdout = process.stdout
   const replaced = stdout.write !== (stdout.constructor.prototype as NodeJS.WriteStream).write
   if (replaced) return stdout
   const descriptor = standardOutput()
+  if (sync) return openDestination({ fd: descriptor, sync: true })
   return standardRecords(descriptor) ?? openDestination({ fd: descriptor })
+}
+
+/** Whether it is the destination that all loggers without one share. */
+export function isStandard(stream: unknown): boolean {
+  return standard !== null && stream === standard.records
 }
 
 /** A descriptor goes by way of the engine, unless it is asked for what only pino's stream does. */

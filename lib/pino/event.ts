@@ -8,7 +8,7 @@ import { type EncodingStream, recordEncoderSym } from './encoder'
 import type { Fields, Internals } from './internals'
 import { planOf } from './line-plan'
 import { heed } from './state-access'
-import { hooksSym, levelCompSym, levelValSym, msgPrefixSym, streamSym, writeSym } from './symbols'
+import { hooksSym, jsonAtCallSym, levelCompSym, levelValSym, msgPrefixSym, streamSym, writeSym } from './symbols'
 
 /** More values than this make an object at each call. */
 const MOST_VALUES = 8
@@ -122,7 +122,7 @@ export function event(
     if (planOf(this)?.event(compiled, values)) return
     heed(this)
     const encoder = (this[streamSym] as EncodingStream)[recordEncoderSym]
-    if (encoder?.event && this[featuresSym] === undefined) encoder.event(this, compiled, values)
+    if (encoder?.event && this[featuresSym] === undefined && !this[jsonAtCallSym]) encoder.event(this, compiled, values)
     else this[writeSym](compiled.fields(values), compiled.message, number)
   }
   return names.length <= MOST_VALUES ? withFewValues(names.length, emit) : (...values) => emit(values)

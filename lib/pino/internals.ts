@@ -78,6 +78,7 @@ export interface Internals extends EventEmitter {
   [sym.hooksSym]: Hooks
   [sym.levelCompSym]: LevelComparison
   [sym.levelValSym]: number
+  [sym.jsonAtCallSym]: boolean
   /** What a line begins with, for each level's number. */
   [sym.lsCacheSym]: Record<number, string>
   [sym.messageKeySym]: string

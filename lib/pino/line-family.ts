@@ -9,7 +9,16 @@ import { errorKeySym, messageKeySym, serializersSym, stringifiersSym, wildcardFi
 
 /** A value that is JSON already. */
 export class JsonText {
-  constructor(readonly text: string) {}
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  /** The JSON of a value that is one. Asked so rather than by `instanceof`, of which a proxy may make what it likes. */
+  static textOf(value: unknown): string | undefined {
+    return typeof value === 'object' && value !== null && #text in value ? value.#text : undefined
+  }
 }
 
 export interface LineFamily {

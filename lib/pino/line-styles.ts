@@ -100,7 +100,7 @@ class LoggerStyle implements LineStyle {
 
   stringify(value: unknown): string | undefined {
     const { logger } = this
-    return value instanceof JsonText ? value.text : logger[stringifySym](value, logger[stringifySafeSym])
+    return JsonText.textOf(value) ?? logger[stringifySym](value, logger[stringifySafeSym])
   }
 
   line(time: number, timeText: string, fields: object | null, message: unknown): string {

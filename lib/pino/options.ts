@@ -91,6 +91,15 @@ function sortOut(given: unknown, givenStream: unknown): { options: Options; stre
   return { options, stream: second }
 }
 
+const ENCODERS: readonly unknown[] = ['native', 'json', 'msgspec', undefined]
+
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
+function checkEncoder(encoder: unknown): void {
+  if (ENCODERS.includes(encoder)) return
+  const message = `option encoder must be one of 'native', 'json', 'msgspec', got ${inspect(encoder)}`
+  throw new ShardlogError('ERR_SHARDLOG_CONFIG', message)
+}
+
 /** @throws naming the option that is wrong */
 function check(options: Options): void {
   const { mixin, msgPrefix, useOnlyCustomLevels, customLevels: levels } = options
@@ -100,6 +109,10 @@ function check(options: Options): void {
     )
   }
   checkPretty(options.pretty)
+  checkEncoder(options.encoder)
+  if (options.sync !== undefined && typeof options.sync !== 'boolean') {
+    throw configError(`option sync must be true or false, got ${inspect(options.sync)}`)
+  }
   if (useOnlyCustomLevels && !levels) throw Error('customLevels is required if useOnlyCustomLevels is set true')
   if (mixin && typeof mixin !== 'function') {
     throw Error(`Unknown mixin type "${typeof mixin}" - expected "function"`)
@@ -187,7 +200,7 @@ function checkDestination(stream: unknown): void {
 /** The stream of a logger, with what makes its lines readable in front of it if the options ask for that. */
 function outermost(options: Options, given: unknown): Stream {
   const { pretty, messageKey, errorKey, customLevels: levels } = options
-  const stream = (given || standardDestination()) as Stream
+  const stream = (given || standardDestination(options.sync)) as Stream
   if (pretty === undefined || !isPretty(pretty, !given)) return stream
   return new PrettyStream(stream, pretty, { messageKey, errorKey, customLevels: levels, toStdout: !given })
 }
@@ -226,6 +239,11 @@ export function resolveArguments(
   // What pino would ignore may be anything, where programs were written for it.
   if (!isPino) for (const [name, value] of Object.entries(options)) checkName(name, value)
   checkDestination(stream)
+  if (!isPino && stream && options.sync) {
+    throw configError(
+      'option sync (value true) is for standard output, where no destination is given; of a destination flushSync() waits'
+    )
+  }
   check(options)
   return { options: filled(options), stream: outermost(options, stream) }
 }

@@ -10,6 +10,7 @@ import { child } from './child'
 import { event } from './event'
 import type { Internals } from './internals'
 import { getLevel, isLevelEnabled, setLevel } from './levels'
+import { close, flushSync, getStatsSnapshot } from './life'
 import { planSym } from './line-plan'
 import { stylesSym } from './line-styles'
 import { addStateAccessors, foreignState, heed } from './state-access'
@@ -54,6 +55,9 @@ const methods = {
   },
   event,
   flush,
+  flushSync,
+  close,
+  getStatsSnapshot,
   isLevelEnabled,
   version,
   get level(): string {

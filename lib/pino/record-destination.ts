@@ -102,6 +102,8 @@ export class RecordDestination extends EventEmitter {
   // What pino's streams have: here nothing is written in a call, and nothing is waited for to be written with more.
   /** The descriptor that lines go to; -1 for a file, whose descriptor is the engine's. */
   readonly fd: number
+  /** The path of a file; null for a descriptor. */
+  readonly file: string | null
   readonly sync = false
   readonly minLength = 0
   readonly append = true
@@ -122,6 +124,7 @@ export class RecordDestination extends EventEmitter {
       return isNative(config) ? openNative(config, format) : openJs(config, format)
     })
     this.fd = typeof options.dest === 'number' ? options.dest : -1
+    this.file = typeof options.dest === 'string' ? options.dest : null
     this.#controls = opened.controls
     this.#write = opened.write
     // pino's destinations say so when their file is open.

@@ -38,6 +38,8 @@ export const writeSym: unique symbol = Symbol('pino.write')
 
 /** Whether lines that could not be made whole have the text of what was thrown; ours alone. */
 export const errorTextSym: unique symbol = Symbol('shardlog.errorText')
+/** Whether lines are made at the call, whatever the destination; ours alone. */
+export const jsonAtCallSym: unique symbol = Symbol('shardlog.jsonAtCall')
 /** Whether fields after the message join the line; ours alone. */
 export const trailingFieldsSym: unique symbol = Symbol('shardlog.trailingFields')
 /** pino's own, by name; `state-access.ts` hands them out. */

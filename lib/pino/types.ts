@@ -8,6 +8,7 @@ import type {
 } from 'pino-std-serializers'
 import type { FeatureOptions } from '../features/options'
 import type { PrettyChoice } from '../pretty/pretty-stream'
+import type { StatsSnapshot } from '../types'
 import type { EventOptions } from './event'
 import type { LogFn } from './log-fn'
 import type { TransportMultiOptions, TransportPipelineOptions, TransportSingleOptions } from './stream-types'
@@ -155,6 +156,12 @@ export interface LoggerExtras<CustomLevels extends string = never, UseOnlyCustom
   clearContext(...names: string[]): void
   /** A copy of the fields of the present context; empty outside of any. */
   context(): Bindings
+  /** The counters of the destination, of several added up; null if it has none, as pino's streams. */
+  getStatsSnapshot(): StatsSnapshot | null
+  /** Writes what was logged so far before it returns, where the destination can. */
+  flushSync(): void
+  /** Writes what was logged so far, and ends the destination; of standard output, which loggers share, it is flushed only. */
+  close(): Promise<void>
   /** Flushes a destination that buffers; `cb` is told when that is done. */
   flush(cb?: (err?: Error) => void): void
 }
@@ -274,6 +281,11 @@ export interface LoggerOptions<CustomLevels extends string = never, UseOnlyCusto
    * pino's place, which ignores it: in the package installed as `pino`, and in `shardlog/pino`.
    */
   trailingFields?: boolean
+  /**
+   * Whether a line is written to standard output before its call returns, where no destination is given. Default: where the environment says that
+   * the process may be frozen after it (AWS Lambda and the like).
+   */
+  sync?: boolean
   /** End lines with CR LF. Default false. */
   crlf?: boolean
 }

@@ -58,6 +58,6 @@ export async function checkFollowed(path: string): Promise<void> {
 export async function* followFiles(paths: readonly string[], options: FollowOptions): AsyncGenerator<ScanItem[], void> {
   for (const path of paths) await checkFollowed(path)
   const { salvage, format = 'auto' } = options
-  const followers = paths.map(path => new LogFollower(path, { salvage, format }))
+  const followers = paths.map(path => new LogFollower(path, { salvage, format, follow: true }))
   yield* runFollowers(followers, options)
 }

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
-import { openArenaOf } from '../arena/locate'
 import { isOfThisBoot, isOwnerAlive } from '../arena/owner'
 import { takeFromArena } from './arena-items'
+import { arenaOfLog } from './arena-of-log'
 import { readError } from './errors'
 import type { FormatChoice } from './format'
 import { makeScanner, sourceFormat } from './open-scanner'
@@ -31,15 +31,20 @@ export class LogFollower {
   private readonly shown = new Shown()
   /** Why the arena beside the log cannot be read; null if it can, or there is none. */
   arenaError: Error | null = null
+  /** The file is read behind the place where a process was writing when it died. */
+  private lifted = false
   /** Size of the file when `isPast` saw its generation written; -1 before. */
   private pastEnd = -1
   /** Items to be delivered before anything else is read. */
   private queued: ScanItem[] = []
 
-  /** @param start where to begin in the file that is there first: what `tailStart` says. */
+  /**
+   * @param start where to begin in the file that is there first: what `tailStart` says
+   * @param follow there will be further rounds, for as long as somebody wants to know
+   */
   constructor(
     readonly path: string,
-    private readonly options: { salvage?: boolean; start?: number; format?: FormatChoice } = {}
+    private readonly options: { salvage?: boolean; start?: number; format?: FormatChoice; follow?: boolean } = {}
   ) {}
 
   /** The next items; an empty array if something changed under us, so that another round is due at once; null: nothing now. */
@@ -58,12 +63,25 @@ export class LogFollower {
       return null
     }
     if (arena.state().written !== before.written || (await this.isBehind(before))) return []
-    return this.waitingItems(arena, before)
+    const waiting = this.waitingItems(arena, before)
+    if (waiting === null && this.mayLift(arena, before)) {
+      this.lifted = true
+      return []
+    }
+    return waiting
+  }
+
+  /**
+   * Whether what stands behind the place where the process was writing can be read as well: it has died, and all that it left has been
+   * shown, so that its own will be recognised, also when a recovery goes on with it.
+   */
+  private mayLift(arena: ArenaFile, state: ArenaState): boolean {
+    const held = this.options.follow === true && !this.lifted && state.flushingAt !== null
+    return held && state.logInode === this.inode && !isOwnerAlive(arena.owner)
   }
 
   /** What comes next out of the arena; as `round`. */
   private waitingItems(arena: ArenaFile, state: ArenaState): ScanItem[] | null {
-    if (!isOfThisBoot(arena.owner)) return null
     this.shown.forgetOthers(arena.stream)
     this.shown.forgetBelow(arena.stream, state.written)
     const waiting = takeFromArena(arena, state, this.path, this.shown)
@@ -100,7 +118,7 @@ export class LogFollower {
     const { arena, source, format } = this
     const base = arena?.state().flushingAt ?? null
     if (!arena || !source || !format || base === null || this.limitOf(arena.state()) !== base) return []
-    if (!isOfThisBoot(arena.owner) || isOwnerAlive(arena.owner)) return []
+    if (isOwnerAlive(arena.owner)) return []
     // A line without end there is half of one of its own.
     const scanner = makeScanner(source, format, { start: base, live: format === 'ndjson' })
     const found: ScanItem[] = []
@@ -167,25 +185,32 @@ export class LogFollower {
     }
     this.arena?.close()
     this.arena = found
+    this.lifted = false
     return found
   }
 
-  /** An arena that may not or cannot be read is as good as none: what is in it shows when it is written. */
+  /**
+   * An arena that may not or cannot be read is as good as none: what is in it shows when it is written. So is one of an earlier boot,
+   * whose pages may be of different times.
+   */
   private findArena(): ArenaFile | null {
     try {
       this.arenaError = null
-      return openArenaOf(this.path)
+      const arena = arenaOfLog(this.path)
+      if (!arena || isOfThisBoot(arena.owner)) return arena
+      arena.close()
     } catch (error) {
       this.arenaError = error as Error
-      return null
     }
+    return null
   }
 
   /** The file's next lines. Nothing tells a half-written one from others, so that none is read that may be. */
   private async readText(before: ArenaState | null, size: number): Promise<ScanItem[] | null> {
     const scanner = this.scanner!
     const known = before !== null && before.logInode === this.inode
-    scanner.limit = known ? Math.min(before.flushingAt ?? size, size) : Number.POSITIVE_INFINITY
+    const limit = this.lifted ? size : (before?.flushingAt ?? size)
+    scanner.limit = known ? Math.min(limit, size) : Number.POSITIVE_INFINITY
     const items = await scanner.next()
     return items && this.shown.filter(items)
   }
@@ -210,7 +235,9 @@ export class LogFollower {
 
   /** Where the file must not be read yet. An arena whose log was replaced speaks of the former file. */
   private limitOf(state: ArenaState | null): number {
-    if (!state || state.flushingAt === null || state.logInode !== this.inode) return Number.POSITIVE_INFINITY
+    if (!state || this.lifted || state.flushingAt === null || state.logInode !== this.inode) {
+      return Number.POSITIVE_INFINITY
+    }
     return state.flushingAt
   }
 

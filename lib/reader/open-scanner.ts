@@ -1,5 +1,5 @@
 import { FORM_TEXT } from '../arena/layout'
-import { openArenaOf } from '../arena/locate'
+import { arenaOfLog } from './arena-of-log'
 import { detectFormat, type FormatChoice } from './format'
 import { LineScanner, type LineScannerOptions } from './line-scanner'
 import { BlockScanner, type ScannerOptions } from './scanner'
@@ -12,7 +12,7 @@ export type OpenOptions = ScannerOptions & LineScannerOptions & { format?: Forma
 /** What the arena of a log says that the log is; null if there is none that can be read. */
 export function formatOfArena(logPath: string): LogFormat | null {
   try {
-    const arena = openArenaOf(logPath)
+    const arena = arenaOfLog(logPath)
     if (!arena) return null
     arena.close()
     return arena.form === FORM_TEXT ? 'ndjson' : 'shard'

@@ -37,6 +37,8 @@ interface Searched {
  * ended, so that all of them together read a file once or twice, however much of it is damaged.
  */
 export class Resync {
+  /** Where the last search met the first header of what may be a block that has not been written to its end; -1 if it met none. */
+  firstCut = -1
   private readonly window: Window
   private searched: Searched | null = null
   private readonly pieces: Buffer
@@ -88,6 +90,7 @@ export class Resync {
 
   /** The first block at or behind `from` and before `to` that is sound in this way. */
   async find(from: number, to: number, soundness: Soundness): Promise<SoundBlock | null> {
+    this.firstCut = -1
     for (let at = from; at < Math.min(this.end(), to); at += SECTOR_BYTES) {
       if (this.window.available(at) < BLOCK_HEADER_BYTES) {
         if ((await this.window.load(at, BLOCK_HEADER_BYTES)) < BLOCK_HEADER_BYTES) return null
@@ -155,6 +158,7 @@ export class Resync {
     const valid = this.window.buffer.readUInt32LE(index + 4)
     if (valid === 0 || !isPlausibleHeader(capacity, valid)) return false
     if (!this.source.seekable && valid > MAX_PIPE_CANDIDATE_BYTES) return false
+    if (at + blockExtent(valid) > this.end() && this.firstCut < 0) this.firstCut = at
     return at + blockStride(valid) <= this.end()
   }
 

@@ -1,8 +1,8 @@
 import { isArenaHead } from '../arena/arena-file'
-import { openArenaOf } from '../arena/locate'
 import type { ShardlogError } from '../errors'
 import { SECTOR_BYTES } from '../format/constants'
 import { scanArena } from './arena-log'
+import { arenaOfLog } from './arena-of-log'
 import { readError } from './errors'
 import { LogFollower } from './log-follower'
 import { makeScanner, type OpenOptions, sourceFormat } from './open-scanner'
@@ -83,7 +83,7 @@ function badArena(path: string, { message }: Error): DamageReport {
 /** Whether there is an arena for a log, sound or not, that may be read. */
 export function hasArena(logPath: string): boolean {
   try {
-    const arena = openArenaOf(logPath)
+    const arena = arenaOfLog(logPath)
     arena?.close()
     return arena !== null
   } catch (error) {

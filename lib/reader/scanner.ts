@@ -1,24 +1,15 @@
-import { BLOCK_HEADER_BYTES, blockExtent, blockStride, ENTRY_PREFIX_BYTES, SECTOR_BYTES } from '../format/constants'
-import {
-  checkTrailer,
-  findTrailer,
-  isPlausibleHeader,
-  isZero,
-  type ParsedBlock,
-  parseBlock,
-  wholeEntries,
-  zeroSectors
-} from './parse-block'
-import { firstEntriesDecode, Resync, type SoundBlock } from './resync'
+import { BLOCK_HEADER_BYTES, blockStride, SECTOR_BYTES } from '../format/constants'
+import { isPlausibleHeader, isZero, type ParsedBlock, parseBlock, zeroSectors } from './parse-block'
+import { Resync, type SoundBlock } from './resync'
 import { SequenceTracker } from './sequence-tracker'
 import type { Source } from './source'
 import type { BlockInfo, BlockItem, DamageKind, ScanItem, Scanner } from './types'
+import { type Problem, vetFile, vetPipe } from './vet-block'
+import { loadWholeEntries } from './whole-entries'
 import { CHUNK_BYTES, Window } from './window'
 
 /** Blocks larger than this are looked at before memory is spent on them. */
 const LARGE_BLOCK_BYTES = 2 * CHUNK_BYTES
-/** Of blocks larger than this the checksum is looked at as well. */
-const HUGE_BLOCK_BYTES = 64 * 1024 * 1024
 const MAX_BATCH_ITEMS = 4096
 
 export interface ScannerOptions {
@@ -32,13 +23,6 @@ export interface ScannerOptions {
   salvage?: boolean
   /** What is read at once. Default 4 MiB, and as much ahead; less where many files are open. */
   chunkBytes?: number
-}
-
-interface Problem {
-  kind: DamageKind
-  message: string
-  /** Where the next block starts, counted from this one, if header and trailer tell the same. */
-  extent?: number
 }
 
 /** A block that may be none, or hide others, and its size, header included: `vet` decides. */
@@ -94,7 +78,9 @@ export class BlockScanner implements Scanner {
       await this.resync.reset()
       this.sequencesBefore = this.sequences.clone()
     }
-    if (this.options.live || this.position >= this.size) this.size = await this.source.size()
+    // What has grown behind a remnant of a sector is no block: those begin at sectors.
+    const atSector = this.position % SECTOR_BYTES === 0
+    if (this.options.live || (this.position >= this.size && atSector)) this.size = await this.source.size()
     for (;;) {
       const step = this.step()
       if (step === 'more') {
@@ -184,6 +170,7 @@ export class BlockScanner implements Scanner {
   /** Takes all the fill that lies in memory. */
   private fill(bytes: Buffer, index: number, have: number): Step {
     const sectors = zeroSectors(bytes, index, Math.floor(have / SECTOR_BYTES))
+    if (sectors === 0 && have < SECTOR_BYTES && this.options.live) return 'end'
     const length = Math.min(have, SECTOR_BYTES)
     if (sectors > 0) {
       this.pushFill(sectors * SECTOR_BYTES)
@@ -263,10 +250,17 @@ export class BlockScanner implements Scanner {
         ? await this.keepWhole(at, next ?? this.end)
         : 0
     if (next === null && !this.source.seekable) this.size = await this.source.size()
-    const end = next ?? this.end
+    const end = next ?? this.endOfLoss()
     this.reportLoss(problem, at, end, kept, next !== null)
     this.position = end
     return true
+  }
+
+  /** Where reading goes on if nothing sound was found: in a growing file, where what is written now may become a block. */
+  private endOfLoss(): number {
+    if (!this.options.live) return this.end
+    const { firstCut } = this.resync
+    return firstCut > this.position ? firstCut : this.end - (this.end % SECTOR_BYTES)
   }
 
   /** Whether what cannot be read may become a block when the file has grown: nothing sound follows it. */
@@ -285,64 +279,20 @@ export class BlockScanner implements Scanner {
     return kind === 'bad-entry' ? !this.trailersSeen : kind === 'bad-trailer' && this.options.salvage === true
   }
 
-  /**
-   * Decides whether the block at the position, which is large or has something inside that looks like a trailer, is one: a trailer
-   * vouches for it, or its entries fill it and no block with a sound trailer begins inside.
-   * @returns as `recover`
-   */
+  /** Decides whether the block at the position is one. Returns as `recover`. */
   private async vet(claimed: number): Promise<boolean> {
+    const { window, resync, source } = this
     const at = this.position
-    await this.window.load(at, Math.min(claimed, CHUNK_BYTES))
-    const valid = this.window.buffer.readUInt32LE(this.window.index(at) + 4)
-    const problem = this.source.seekable ? await this.vetFile(at, valid) : await this.vetPipe(at, valid)
+    await window.load(at, Math.min(claimed, CHUNK_BYTES))
+    const vetted = {
+      at,
+      valid: window.buffer.readUInt32LE(window.index(at) + 4),
+      salvage: this.options.salvage ?? false
+    }
+    const problem = await (source.seekable ? vetFile(resync, vetted) : vetPipe(resync, window, vetted))
     if (problem) return this.recover(problem)
     this.vetted = at
     return true
-  }
-
-  /** Of a pipe nothing can be read twice, so the block is taken into memory, as long as it may be one. */
-  private async vetPipe(at: number, valid: number): Promise<Problem | null> {
-    const whole = blockStride(valid) + SECTOR_BYTES
-    let have = this.window.available(at)
-    for (let ended = false; ; ) {
-      if (!firstEntriesDecode(this.window, at, valid)) {
-        return { kind: 'bad-header', message: `a block header that claims ${valid} bytes which are no entries` }
-      }
-      ended ||= have >= whole
-      if (ended && this.hasTrailer(at, valid, have)) return null
-      const judged = ended || have >= HUGE_BLOCK_BYTES
-      if (judged && (await this.resync.findLoaded(at + SECTOR_BYTES, at + have)) !== null) {
-        return { kind: 'bad-header', message: `a block header that claims ${valid} bytes in which other blocks lie` }
-      }
-      if (ended) return null
-      const more = await this.window.load(at, Math.min(whole, 2 * have))
-      ended = more <= have
-      have = more
-    }
-  }
-
-  /** Whether the block at `at`, of which `have` bytes lie in memory, has a trailer that vouches for it. */
-  private hasTrailer(at: number, valid: number, have: number): boolean {
-    const index = this.window.index(at)
-    const trailerAt = findTrailer(this.window.buffer, index, valid, have)
-    return trailerAt >= 0 && checkTrailer(this.window.buffer, index, valid, trailerAt) !== null
-  }
-
-  private async vetFile(at: number, valid: number): Promise<Problem | null> {
-    const { resync } = this
-    if (await resync.promisesTrailer(at, valid)) {
-      const small = valid <= HUGE_BLOCK_BYTES || this.options.salvage
-      if (small || (await resync.hasSoundTrailer(at, valid))) return null
-      const message = `a block of ${valid} bytes that does not match its checksum`
-      return { kind: 'bad-trailer', message, extent: blockExtent(valid) }
-    }
-    const hidden = await resync.findTrailed(at + SECTOR_BYTES, at + blockStride(valid))
-    if (hidden !== null) {
-      const message = `a block header that claims ${valid} bytes in which other blocks lie`
-      return { kind: 'bad-header', message }
-    }
-    if (await resync.entriesFill(at, valid)) return null
-    return { kind: 'bad-header', message: `a block header that claims ${valid} bytes which are no entries` }
   }
 
   /** Where to go on behind a block that cannot be read, or null if nothing sound follows. */
@@ -368,27 +318,17 @@ export class BlockScanner implements Scanner {
   }
 
   /**
-   * Delivers the whole entries at the start of a block that is cut off or breaks off, as far as `end`. Takes memory for those alone.
+   * Delivers the whole entries at the start of a block that is cut off or breaks off, as far as `end`.
    * @returns bytes kept, header included
    */
   private async keepWhole(at: number, end: number): Promise<number> {
-    const rest = end - at
     // A pipe's bytes may have passed by while the next sound block was looked for.
     if (!this.source.seekable && this.window.available(at) === 0) return 0
-    let have = await this.window.load(at, Math.min(rest, CHUNK_BYTES))
-    if (have < BLOCK_HEADER_BYTES) return 0
-    const valid = this.window.buffer.readUInt32LE(this.window.index(at) + 4)
-    const wanted = Math.min(rest, BLOCK_HEADER_BYTES + valid)
-    for (let need = this.neededFrom(at, have, wanted); need > have; need = this.neededFrom(at, have, wanted)) {
-      const before = have
-      have = await this.window.load(at, Math.min(wanted, Math.max(need, 2 * have)))
-      if (have <= before) break
-    }
-    const index = this.window.index(at)
-    const usable = Math.min(have, wanted) - BLOCK_HEADER_BYTES
-    const whole = wholeEntries(this.window.buffer, index + BLOCK_HEADER_BYTES, usable)
+    const whole = await loadWholeEntries(this.window, at, end - at)
     if (whole.count === 0) return 0
     const { path } = this.source
+    const index = this.window.index(at)
+    const valid = this.window.buffer.readUInt32LE(index + 4)
     const start = index + BLOCK_HEADER_BYTES
     this.items.push({
       kind: 'block',
@@ -400,17 +340,6 @@ export class BlockScanner implements Scanner {
     })
     this.blocks++
     return BLOCK_HEADER_BYTES + whole.bytes
-  }
-
-  /** How many bytes from `at` on have to be there to have one more whole entry than in `have`; 0 if there is none within `wanted`. */
-  private neededFrom(at: number, have: number, wanted: number): number {
-    if (have >= wanted) return 0
-    const start = this.window.index(at) + BLOCK_HEADER_BYTES
-    const whole = wholeEntries(this.window.buffer, start, have - BLOCK_HEADER_BYTES).bytes
-    const next = BLOCK_HEADER_BYTES + whole + ENTRY_PREFIX_BYTES
-    if (next > have) return next <= wanted ? next : 0
-    const length = this.window.buffer.readUInt32LE(start + whole)
-    return length > 0 && next + length <= wanted ? next + length : 0
   }
 
   private reportLoss(problem: Problem, at: number, end: number, kept: number, resumed: boolean): void {

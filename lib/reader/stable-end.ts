@@ -1,5 +1,5 @@
-import { openArenaOf } from '../arena/locate'
 import { isOfThisBoot } from '../arena/owner'
+import { arenaOfLog } from './arena-of-log'
 import { FileSource, type Source } from './source'
 
 /**
@@ -11,7 +11,7 @@ export async function stableEnd(source: Source): Promise<number> {
   // The size comes first: what it counts is complete if no flush is under way afterwards.
   const { size, ino } = await source.handle.stat({ bigint: true })
   try {
-    const arena = openArenaOf(source.path)
+    const arena = arenaOfLog(source.path)
     if (!arena) return Number.POSITIVE_INFINITY
     try {
       const state = arena.state()

@@ -30,6 +30,17 @@ export function sortByTime(items: readonly ScanItem[]): ScanItem[] {
   return timed.map(({ item }) => item)
 }
 
+/** Whether blocks, and what stands among them, are sorted already, as those of one thread are. */
+function isInOrder(items: readonly ScanItem[]): boolean {
+  let last = 0n
+  for (const item of items) {
+    const time = timeOf(item) ?? last
+    if (time < last) return false
+    last = time
+  }
+  return true
+}
+
 const single = (item: ScanItem): ScanItem[] => (item.kind === 'lines' ? splitLines(item) : [item])
 
 function sameGeneration(a: BlockItem, b: BlockItem): boolean {
@@ -106,7 +117,7 @@ class TimedLog {
   /** The generation at hand is complete. */
   private release(): void {
     if (this.held.length === 0) return
-    for (const item of sortByTime(this.held)) this.queue.push(item)
+    for (const item of isInOrder(this.held) ? this.held : sortByTime(this.held)) this.queue.push(item)
     this.held = []
     this.heldBytes = 0
     this.current = null

@@ -1,9 +1,9 @@
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
-import { openArenaOf } from '../arena/locate'
 import { isOfThisBoot, isOwnerAlive } from '../arena/owner'
 import { fromSystemError } from '../errors'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { takeFromArena } from './arena-items'
+import { arenaOfLog } from './arena-of-log'
 import { Shown } from './shown'
 
 /** What lies in the arena beside a log. */
@@ -74,7 +74,7 @@ export function describeArena(arena: ArenaFile, state: ArenaState, counts: Count
 /** What is known of the arena of a log but what waits in it; null if there is none that can be read. */
 export function arenaFacts(logPath: string): WaitingReport | null {
   try {
-    const arena = openArenaOf(logPath)
+    const arena = arenaOfLog(logPath)
     if (!arena) return null
     try {
       return describeArena(arena, arena.state(), { entries: 0, bytes: 0, damagedRecords: 0 })
@@ -102,7 +102,7 @@ export function countWaiting(arena: ArenaFile): WaitingReport {
  * @throws ShardlogError if there is an arena that cannot be read.
  */
 export function waitingEntries(logPath: string): WaitingReport | null {
-  const arena = openArenaOf(logPath)
+  const arena = arenaOfLog(logPath)
   if (!arena) return null
   try {
     return countWaiting(arena)

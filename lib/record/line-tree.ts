@@ -55,6 +55,11 @@ export interface LineNode {
 /** Nodes and templates of one tree. A service that logs ever new keys starts a new tree now and then, and memory stays bounded. */
 const MOST_PARTS = 10_000
 const MOST_KEYS = 10_000
+/** A tree that gets so many parts sooner than that, in ms, has them of keys that are data: every record has new ones. */
+const MANY_PARTS = 2_000
+const QUICK_MS = 12_000
+/** How often such a tree takes in new keys all the same, in ms: the program may be about to log other things. */
+const GROWTH_MS = 10
 /**
  * Nodes within one object in an object. With more its keys are taken to be data, as those of a map, and the object is JSON at the
  * call from then on.
@@ -79,6 +84,10 @@ export class LineTree {
   readonly #filter = new MessageFilter()
   readonly #nowhere: LineNode
   #parts = 0
+  #begun = Date.now()
+  #grown = 0
+  /** Whether keys are data: records with new ones had better be text, which costs less than a template that is used once. */
+  isStrained = false
 
   constructor(options: LineTreeOptions) {
     this.#options = options
@@ -158,8 +167,33 @@ export class LineTree {
     return node.shut
   }
 
+  /** For a strained tree: whether it has nodes for the fields' keys, or takes them in. An object among the values is not looked into. */
+  takes(fields: object): boolean {
+    let node = this.root
+    for (const key in fields) {
+      if (node.opens?.has(key)) return true
+      const next = node.next.key === key ? node.next : node.children?.get(key)
+      if (next === undefined) return this.#mayGrow()
+      node = next
+    }
+    return true
+  }
+
+  #mayGrow(): boolean {
+    const now = Date.now()
+    // Also when the clock was set back.
+    if (now >= this.#grown && now < this.#grown + GROWTH_MS) return false
+    this.#grown = now
+    return true
+  }
+
   #count(): void {
-    if (++this.#parts > MOST_PARTS) this.#startOver()
+    if (++this.#parts % MANY_PARTS === 0) {
+      const now = Date.now()
+      this.isStrained = now - this.#begun < QUICK_MS
+      this.#begun = now
+    }
+    if (this.#parts > MOST_PARTS) this.#startOver()
   }
 
   #startOver(): void {

@@ -95,7 +95,16 @@ function innerJson(value: object): string | undefined {
 
 /** A message that is JSON already. */
 class JsonMessage {
-  constructor(readonly json: string) {}
+  readonly #json: string
+
+  constructor(json: string) {
+    this.#json = json
+  }
+
+  /** The JSON of a message that is one. Asked so rather than by `instanceof`, of which a proxy may make what it likes. */
+  static jsonOf(value: object | symbol | bigint): string | undefined {
+    return typeof value === 'object' && #json in value ? value.#json : undefined
+  }
 }
 
 /** A message of which it is known whether it is printed at all. */
@@ -295,7 +304,7 @@ export class RecordPayload {
         return this.#putTag(at, TAG_ABSENT)
       default: {
         if (value === null) return this.#putTag(at, TAG_NULL)
-        const json = value instanceof JsonMessage ? value.json : style.stringify(value)
+        const json = JsonMessage.jsonOf(value as object) ?? style.stringify(value)
         return json === undefined ? this.#putTag(at, TAG_ABSENT) : this.#putUtf8(TAG_JSON, at, json)
       }
     }
@@ -401,6 +410,7 @@ export class RecordPayload {
     const { tree } = style
     let node: LineNode | null = tree.root
     if (fields !== null) {
+      if (tree.isStrained && !tree.takes(fields)) return IMPOSSIBLE
       for (const key in fields) {
         if (!isOwn.call(fields, key)) continue
         const before: LineNode = node

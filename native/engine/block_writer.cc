@@ -99,16 +99,25 @@ std::vector<uint8_t> BlockWriter::BlockOf(const SealedSegment& segment, size_t s
                                           const BlockContext& context, uint64_t sequence,
                                           size_t alignment) const {
   const uint8_t* const from = segment.data + format::kBlockHeaderBytes + skipped;
-  const auto [valid, entries] = format::FindWholeEntries(from, segment.valid - skipped);
-  if (valid == 0) return {};
+  const size_t valid = format::FindWholeEntries(from, segment.valid - skipped).bytes;
+  return BlockOf(segment, std::vector<uint8_t>(from, from + valid), context, sequence, alignment);
+}
+
+std::vector<uint8_t> BlockWriter::BlockOf(const SealedSegment& segment,
+                                          const std::vector<uint8_t>& entries,
+                                          const BlockContext& context, uint64_t sequence,
+                                          size_t alignment) const {
+  if (entries.empty()) return {};
+  const size_t valid = entries.size();
   std::vector<uint8_t> block(format::AlignUp(format::BlockExtent(valid), alignment));
   const uint64_t memory_bytes = MemoryBytes(segment, geometry_);
   format::EncodeHeader(block.data(),
                        {static_cast<uint32_t>(memory_bytes), static_cast<uint32_t>(valid)});
-  std::memcpy(block.data() + format::kBlockHeaderBytes, from, valid);
+  std::memcpy(block.data() + format::kBlockHeaderBytes, entries.data(), valid);
   const uint32_t crc = format::Crc32c(block.data(), format::kBlockHeaderBytes + valid);
+  const uint64_t count = format::FindWholeEntries(entries.data(), valid).entries;
   format::BuildTail(block.data(), 0, block.size(), valid,
-                    TrailerOf(segment, context, sequence, entries), crc);
+                    TrailerOf(segment, context, sequence, count), crc);
   return block;
 }
 

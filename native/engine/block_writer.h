@@ -27,6 +27,10 @@ class BlockWriter final : public SetWriter {
   std::vector<uint8_t> BlockOf(const SealedSegment& segment, size_t skipped,
                                const BlockContext& context, uint64_t sequence,
                                size_t alignment) const;
+  // The same with these entries of the segment, which are whole.
+  std::vector<uint8_t> BlockOf(const SealedSegment& segment, const std::vector<uint8_t>& entries,
+                               const BlockContext& context, uint64_t sequence,
+                               size_t alignment) const;
 
  private:
   // A block of the batch.

@@ -52,6 +52,7 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
 Flusher::~Flusher() { Stop(); }
 
 void Flusher::Start() {
+  sets_->spills().RemoveOrphans();
   thread_ = platform::StartBackgroundThread("shardlog-flush", [this] { Run(); });
 }
 

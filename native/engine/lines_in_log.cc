@@ -52,7 +52,9 @@ bool LinesInLog::Found(std::string_view line) {
 
 bool LinesInLog::Take(std::string_view line) {
   uint32_t* const count = CountOf(line);
-  if (count == nullptr || *count == 0) return false;
+  if (count == nullptr) return false;
+  if (counting_ == Counts::kOnce) return (*count)++ != 0;
+  if (*count == 0) return false;
   --*count;
   return true;
 }

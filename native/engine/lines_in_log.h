@@ -19,6 +19,12 @@ namespace shardlog::engine {
 
 class LinesInLog {
  public:
+  enum class Counts {
+    kTimes,  // a line that the log has twice is taken twice
+    kOnce    // a line that the log has, or that was not taken before, is always taken
+  };
+  explicit LinesInLog(Counts counts = Counts::kTimes) : counting_(counts) {}
+
   void Want(std::string_view line);
   // Between the first step and the second.
   void Arrange();
@@ -33,6 +39,7 @@ class LinesInLog {
  private:
   uint32_t* CountOf(std::string_view line);
 
+  const Counts counting_;
   std::vector<uint64_t> wanted_;  // hashes; sorted and each once after Arrange
   std::vector<uint32_t> counts_;
   uint64_t found_ = 0;

@@ -70,8 +70,8 @@ class Outlet {
   // Any thread: the log is at its end. A write that waits for a reader gives up once that has taken
   // as long as an end may.
   virtual void Hurry() {}
-  // What a write calls before it waits for a reader; returns after how many ns it wants to be called
-  // again at the latest.
+  // What a write calls before it waits for a reader; returns after how many ns it wants to be
+  // called again at the latest.
   virtual void set_before_wait(std::function<uint64_t()>) {}
   // Any thread: has that called anew where a write waits.
   virtual void Nudge() {}

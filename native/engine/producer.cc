@@ -74,12 +74,12 @@ bool Producer::DropOversized(size_t size) {
     if (signals_->problems == nullptr) return;
     const char* const rule =
         content_ == Content::kEntries ? " (bufferSize / 2 / numShards, less 12)" : "";
-    signals_->problems->Report(
-        {"ERR_SHARDLOG_OVERSIZED",
-         "an entry of " + std::to_string(size) + " bytes was dropped, at most " +
-             std::to_string(MostBytes()) + " are allowed" + rule +
-             "; further ones are only counted, in oversizedLogs",
-         "", 0, ""});
+    signals_->problems->Report({"ERR_SHARDLOG_OVERSIZED",
+                                "an entry of " + std::to_string(size) +
+                                    " bytes was dropped, at most " + std::to_string(MostBytes()) +
+                                    " are allowed" + rule +
+                                    "; further ones are only counted, in oversizedLogs",
+                                "", 0, ""});
   });
   return Drop(&oversized_);
 }
@@ -140,8 +140,8 @@ bool Producer::PutSpill(const void* bytes, size_t size, record::Spilled* spilled
       signals_->problems->ReportFailure(
           {"ERR_SHARDLOG_WRITE",
            "a line of " + std::to_string(size) +
-               " bytes is too large for the buffers and cannot be put beside them: " +
-               status.call + ": " + std::strerror(status.error),
+               " bytes is too large for the buffers and cannot be put beside them: " + status.call +
+               ": " + std::strerror(status.error),
            sets_->arena().path(), status.error, status.call});
     }
     sets_->TrySwap(sets_->active());
@@ -155,9 +155,8 @@ bool Producer::PutSpill(const void* bytes, size_t size, record::Spilled* spilled
 bool Producer::AcceptSpilled(Lease* lease, const record::Spilled& spilled) {
   uint8_t entry[record::kSpilledBytes];
   record::EncodeSpilled(entry, spilled);
-  return sets_->spills().AcceptInto(lease->generation, spilled.id, [&] {
-    return AppendToLease(lease, entry, sizeof entry);
-  });
+  return sets_->spills().AcceptInto(lease->generation, spilled.id,
+                                    [&] { return AppendToLease(lease, entry, sizeof entry); });
 }
 
 bool Producer::HasRoom(const Lease& lease, size_t size) {

@@ -229,7 +229,57 @@ class Recovery {
     ThrowUnlessOk(log_->FindEnd(), log_->path());
     for (Generation& generation : generations_) {
       WriteRestOfBegun(&generation, writer);
-      Write(generation, &writer, nullptr);
+      if (trust_ == Trust::kForced) {
+        WriteUnknown(generation, writer);
+      } else {
+        Write(generation, &writer, nullptr);
+      }
+    }
+  }
+
+  // By force: pages of the arena may be of different times, so that a segment holds what the log
+  // has under another number. Of each, only entries that the log has nowhere are written.
+  void WriteUnknown(const Generation& generation, const BlockWriter& writer) {
+    LinesInLog in_log(LinesInLog::Counts::kOnce);
+    for (const SealedSegment& segment : generation.segments) {
+      ForEachEntryOf(segment, [&](std::string_view entry) { in_log.Want(entry); });
+    }
+    in_log.Arrange();
+    for (const LogSource& source : sources_.files) {
+      io::FileInfo info;  // with what this recovery has written
+      const int error = source.file->Stat(&info);
+      if (error != 0) ThrowIo({-error, "fstat"}, source.path);
+      const IoStatus status =
+          ScanBlocks(source.file, 0, info.size, header().stream, [&](const ScannedBlock& block) {
+            if (block.kind == ScannedBlock::Kind::kBroken) return;
+            ForEachEntry(block.bytes, [&](std::string_view entry) { in_log.Found(entry); });
+          });
+      ThrowUnlessOk(status, source.path);
+    }
+    for (const SealedSegment& segment : generation.segments) {
+      std::vector<uint8_t> left;
+      ForEachEntryOf(segment, [&](std::string_view entry) {
+        if (in_log.Take(entry)) return;
+        const auto length = static_cast<uint32_t>(entry.size());
+        const auto* const prefix = reinterpret_cast<const uint8_t*>(&length);
+        left.insert(left.end(), prefix, prefix + sizeof length);
+        left.insert(left.end(), entry.begin(), entry.end());
+      });
+      if (left.empty()) continue;
+      const BlockContext context = ContextOf(generation.number, generation.segments);
+      AppendBlock(writer.BlockOf(segment, left, context, sequence_, log_->alignment()));
+    }
+  }
+
+  template <typename Take>
+  static void ForEachEntryOf(const SealedSegment& segment, Take take) {
+    const uint8_t* const entries = segment.data + format::kBlockHeaderBytes;
+    const size_t whole = format::FindWholeEntries(entries, segment.valid).bytes;
+    for (size_t at = 0; at < whole;) {
+      const uint32_t length = format::Load<uint32_t>(entries + at);
+      at += format::kEntryPrefixBytes;
+      take(std::string_view(reinterpret_cast<const char*>(entries) + at, length));
+      at += length;
     }
   }
 
@@ -424,9 +474,11 @@ class Recovery {
     const std::unique_ptr<RecordWriter> writer =
         MakeRecordWriter(form, sets_.geometry(), Overlap::kNo);
     sequence_ = has_state_ ? state_.sequence : header().next_sequence;
-    LinesInLog in_log;
-    const bool compares = std::any_of(sources_.files.begin(), sources_.files.end(),
-                                      [](const LogSource& s) { return s.from < s.size; });
+    LinesInLog in_log(trust_ == Trust::kForced ? LinesInLog::Counts::kOnce
+                                               : LinesInLog::Counts::kTimes);
+    const bool compares =
+        trust_ == Trust::kForced || std::any_of(sources_.files.begin(), sources_.files.end(),
+                                                [](const LogSource& s) { return s.from < s.size; });
     if (compares) {
       Want(writer.get(), &in_log);
       for (LogSource& source : sources_.files) {
@@ -686,8 +738,10 @@ std::shared_ptr<Arena> OpenArena(const std::string& arena_path, const LogFile& l
 }
 
 // Whether the arena is that of a log which has gone, and whose inode the file system gave to ours:
-// it names another path, and is older than our file. A log that was moved is older than its arena.
-bool IsOfAnotherLog(const ArenaHeader& header, const LogFile& log) {
+// it is named after the inode, names another path, and is older than our file. A log that was moved
+// is older than its arena. One beside the log was copied or moved with it.
+bool IsOfAnotherLog(const std::string& arena_path, const ArenaHeader& header, const LogFile& log) {
+  if (arena_path != ShmArenaPath(log.info())) return false;
   const std::string path(header.path, std::min<size_t>(header.path_bytes, kMaxArenaPathBytes));
   return path != log.path() && log.info().birth_time > header.created_time;
 }
@@ -718,7 +772,7 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
   if (arena == nullptr) return report;
   report.found = true;
   report.owner_pid = arena->header().owner_pid;
-  if (!force && IsOfAnotherLog(arena->header(), *log)) {
+  if (!force && IsOfAnotherLog(arena_path, arena->header(), *log)) {
     SetAside(arena_path, "it is that of a log that has gone", &report);
     return report;
   }

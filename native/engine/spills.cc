@@ -22,6 +22,8 @@ namespace shardlog::engine {
 namespace {
 
 constexpr char kAsideMark[] = ".aside-";
+constexpr char kSpillMark[] = ".spill-";
+constexpr size_t kStreamBytes = 17;  // 16 digits, and what ends them
 constexpr size_t kLongestName = 200;
 constexpr uint64_t kNotAccepted = UINT64_MAX;
 
@@ -35,15 +37,35 @@ std::string PlaceOf(const std::string& arena_path) {
 
 // `<arena>.spill-<stream>-`: what another arena of the place left has another stream. Of an arena
 // whose name leaves no room for that, `.shardlog` stands for it.
-std::string PrefixOf(const Arena& arena) {
-  if (arena.path().empty()) return "";
-  std::string place = PlaceOf(arena.path());
+std::string PrefixOf(std::string place, uint64_t stream) {
   const size_t slash = place.rfind('/');
   const size_t name = slash == std::string::npos ? 0 : slash + 1;
   if (place.size() - name > kLongestName) place.replace(name, std::string::npos, ".shardlog");
-  char stream[32];
-  std::snprintf(stream, sizeof stream, ".spill-%016" PRIx64 "-", arena.header().stream);
-  return place + stream;
+  char text[kStreamBytes + 1];
+  std::snprintf(text, sizeof text, "%016" PRIx64 "-", stream);
+  return place + kSpillMark + text;
+}
+
+std::vector<std::string> PathsThatBeginWith(const std::string& prefix) {
+  const size_t slash = prefix.rfind('/');
+  const std::string directory = slash == std::string::npos ? "./" : prefix.substr(0, slash + 1);
+  const std::string name = slash == std::string::npos ? prefix : prefix.substr(slash + 1);
+  std::vector<std::string> paths;
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), &closedir);
+  if (entries == nullptr) return paths;
+  while (const dirent* entry = readdir(entries.get())) {
+    if (std::strncmp(entry->d_name, name.c_str(), name.size()) != 0) continue;
+    paths.push_back(directory + entry->d_name);
+  }
+  return paths;
+}
+
+bool ReadHeader(const std::string& arena_path, ArenaHeader* header) {
+  const int fd = open(arena_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return false;
+  const bool whole = pread(fd, header, sizeof *header, 0) == static_cast<ssize_t>(sizeof *header);
+  close(fd);
+  return whole && header->magic == kArenaMagic;
 }
 
 int WriteFully(int fd, const uint8_t* from, size_t size) {
@@ -77,8 +99,8 @@ std::shared_ptr<const uint8_t[]> LoadFile(const std::string& path, uint64_t size
   if (fd < 0) return nullptr;
   struct stat st;
   // Before memory is asked for: what the record claims may be anything.
-  const bool is_there = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-                        static_cast<uint64_t>(st.st_size) == size;
+  const bool is_there =
+      fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && static_cast<uint64_t>(st.st_size) == size;
   std::shared_ptr<uint8_t[]> bytes;
   try {
     if (is_there) bytes = Allocate(size);
@@ -101,7 +123,9 @@ double TimeOf(const uint8_t* payload, size_t size) {
 }  // namespace
 
 Spills::Spills(const Arena& arena)
-    : prefix_(PrefixOf(arena)), limit_(2 * arena.geometry().set_bytes()) {}
+    : place_(PlaceOf(arena.path())),
+      prefix_(place_.empty() ? "" : PrefixOf(place_, arena.header().stream)),
+      limit_(2 * arena.geometry().set_bytes()) {}
 
 bool Spills::MayTake(uint64_t bytes) const { return bytes_ == 0 || bytes_ + bytes <= limit_; }
 
@@ -184,14 +208,25 @@ void Spills::Remove(uint64_t generation) {
 
 void Spills::RemoveLeft() const {
   if (prefix_.empty()) return;
-  const size_t slash = prefix_.rfind('/');
-  const std::string directory = slash == std::string::npos ? "./" : prefix_.substr(0, slash + 1);
-  const std::string name = slash == std::string::npos ? prefix_ : prefix_.substr(slash + 1);
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), &closedir);
-  if (entries == nullptr) return;
-  while (const dirent* entry = readdir(entries.get())) {
-    if (std::strncmp(entry->d_name, name.c_str(), name.size()) != 0) continue;
-    unlink((directory + entry->d_name).c_str());
+  for (const std::string& path : PathsThatBeginWith(prefix_)) unlink(path.c_str());
+}
+
+void Spills::RemoveOrphans() const {
+  if (prefix_.empty()) return;
+  // What `.shardlog` stands for may be another arena.
+  if (place_ + kSpillMark != prefix_.substr(0, prefix_.size() - kStreamBytes)) return;
+  std::vector<std::string> kept = {prefix_};
+  for (const std::string& aside : PathsThatBeginWith(place_ + kAsideMark)) {
+    ArenaHeader header;
+    // What cannot be made out may be anything's.
+    if (!ReadHeader(aside, &header)) return;
+    kept.push_back(PrefixOf(place_, header.stream));
+  }
+  for (const std::string& path : PathsThatBeginWith(place_ + kSpillMark)) {
+    const bool is_kept = std::any_of(kept.begin(), kept.end(), [&path](const std::string& prefix) {
+      return path.compare(0, prefix.size(), prefix) == 0;
+    });
+    if (!is_kept && path.size() > prefix_.size()) unlink(path.c_str());
   }
 }
 

@@ -2,8 +2,8 @@
 // in a file of its own beside the arena's, or in memory where the arena does, until the generation
 // that its record is in has been written.
 //
-// A spill is whole before its record is accepted, and is removed only after that record's generation
-// is marked written: a record that can be found in an arena never refers to nothing.
+// A spill is whole before its record is accepted, and is removed only after that record's
+// generation is marked written: a record that can be found in an arena never refers to nothing.
 //
 // Thread: any, but for what says otherwise.
 #pragma once
@@ -61,6 +61,10 @@ class Spills final : public record::SpillSource {
   // that no record refers to.
   void RemoveLeft() const;
 
+  // Opening, when the arenas that were left are recovered: removes the files that a recovery which
+  // was killed has left, of arenas that are gone. Those of arenas set aside stay.
+  void RemoveOrphans() const;
+
   // Of what waits.
   uint64_t bytes() const;
 
@@ -78,6 +82,7 @@ class Spills final : public record::SpillSource {
   IoStatus Store(const uint8_t* payload, size_t size, uint64_t id);
   bool MayTake(uint64_t bytes) const;
 
+  const std::string place_;   // where the arena was made; empty: in plain memory
   const std::string prefix_;  // of the files' paths; empty: in plain memory
   const uint64_t limit_;
 

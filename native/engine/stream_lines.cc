@@ -76,8 +76,8 @@ IoStatus StreamLines::Send(const char* data, size_t from, size_t size) {
   return {};
 }
 
-// Sends all of a part. What is longer than the stream takes at once would be cut by others: they are
-// kept off from its first byte to its last.
+// Sends all of a part. What is longer than the stream takes at once would be cut by others: they
+// are kept off from its first byte to its last.
 size_t StreamLines::SendPart(const char* data, size_t size, IoStatus* status) {
   const bool alone = size > stream_->atomic_bytes();
   uint32_t vain_writes = 0;
@@ -107,8 +107,8 @@ size_t StreamLines::SendPart(const char* data, size_t size, IoStatus* status) {
   return sent;
 }
 
-// Waits until nobody else writes a line that may be cut. Whoever keeps the stream and leaves room in
-// it unused, as a process that is stopped does, is not waited for. False: as AwaitRoom.
+// Waits until nobody else writes a line that may be cut. Whoever keeps the stream and leaves room
+// in it unused, as a process that is stopped does, is not waited for. False: as AwaitRoom.
 bool StreamLines::Hold(bool alone) {
   uint64_t pause_ns = kFirstHoldPauseNs;
   uint64_t unused_ns = 0;
@@ -129,7 +129,8 @@ void StreamLines::Progress(size_t bytes) {
   stalled_since_ns_.store(0, std::memory_order_relaxed);  // [MM counter]
 }
 
-// Sleeps until there may be room, or, if that is not 0, for pause_ns. False: the end waits no longer.
+// Sleeps until there may be room, or, if that is not 0, for pause_ns. False: the end waits no
+// longer.
 bool StreamLines::AwaitRoom(uint64_t pause_ns) {
   const uint64_t now = platform::MonotonicNs();
   if (stalled_since_ns_.load(std::memory_order_relaxed) == 0) {  // [MM counter]

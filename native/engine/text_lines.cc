@@ -61,7 +61,8 @@ IoStatus TextLines::PutUpTo(size_t cut) {
 }
 
 IoStatus TextLines::Finish() {
-  IoStatus status = writer_.Put(memory().data() + start_, used_ - start_, lines_);
+  IoStatus status;
+  if (used_ != start_) status = writer_.Put(memory().data() + start_, used_ - start_, lines_);
   if (status.ok()) status = writer_.Finish();
   if (!status.ok()) return status;
   for (AlignedMemory& memory : memory_) memory.Trim(kKeptBytes);

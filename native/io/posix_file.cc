@@ -192,12 +192,15 @@ class PosixFiles final : public FileSystem {
     const size_t slash = path.rfind('/') + 1;  // 0 without one
     const std::string directory = slash == 0 ? "./" : path.substr(0, slash);
     const std::string name = path.substr(slash);
+    const size_t dot = name.rfind('.');
+    const bool has_extension = dot != std::string::npos && dot != 0;
+    const std::string stem = has_extension ? name.substr(0, dot) : name;
     std::vector<std::string> found;
     const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), &closedir);
     if (entries == nullptr) return found;
     while (const dirent* entry = readdir(entries.get())) {
       const std::string other = entry->d_name;
-      if (other != name && other.rfind(name, 0) == 0) found.push_back(directory + other);
+      if (other != name && other.rfind(stem, 0) == 0) found.push_back(directory + other);
     }
     std::sort(found.begin(), found.end());
     return found;

@@ -23,8 +23,8 @@ class Stream {
   // not wait for a reader.
   virtual ssize_t Write(const void* data, size_t size) = 0;
 
-  // Keeps processes that ask for it, too, from writing, until Release; with `alone` false only those
-  // that ask with true. False: one of them has it.
+  // Keeps processes that ask for it, too, from writing, until Release; with `alone` false only
+  // those that ask with true. False: one of them has it.
   virtual bool Hold(bool /*alone*/) { return true; }
   virtual void Release() {}
   // Whether Write may take something now.

@@ -293,6 +293,48 @@ TEST_F(Moved, ToAnotherInodeIsStillTheLog) {
   }
 }
 
+TEST_F(Moved, ToAnotherFolderByACopyItIsStillTheLog) {
+  for (const size_t written : {0, 700, 12000}) {
+    for (int death = 0; death < 9; death += 2) {
+      SCOPED_TRACE(std::to_string(written) + " bytes of write " + std::to_string(death));
+      DieInTheMiddle(death, written);
+      usleep(20'000);  // file systems tell births in ticks of some ms
+      const TempDir elsewhere;
+      const std::string copy = elsewhere.File("log");
+      WriteFile(copy, ReadFile(path()));
+      WriteFile(copy + ".arena", ReadFile(arena()));
+      const auto reports = engine::RecoverLog(copy, SmallConfig("", 1).io, false, &io::PosixFileSystem());
+      ASSERT_EQ(reports.size(), 1u);
+      EXPECT_EQ(reports[0].set_aside, "");
+      EntryCheck check = CheckEntries(ReadPlainLog(copy).Entries());
+      EXPECT_EQ(check.complaints, std::vector<std::string>{});
+      EXPECT_GE(check.count[0], counters_[0]);
+      std::remove(arena().c_str());
+    }
+  }
+}
+
+TEST_F(Moved, AwayByARotationThatKeepsTheExtensionHasEachEntryOnceInBothFiles) {
+  for (const size_t written : {700, 5000, 12000}) {
+    for (int death = 0; death < 9; death += 2) {
+      SCOPED_TRACE(std::to_string(written) + " bytes of write " + std::to_string(death));
+      const std::string named = directory_.File("app.log");
+      const std::string rotated = directory_.File("app-2026-11-29.log");
+      DieInTheMiddle(death, written);
+      std::rename(path().c_str(), rotated.c_str());
+      std::rename(arena().c_str(), (named + ".arena").c_str());
+      engine::RecoverLog(named, SmallConfig("", 1).io, false, &io::PosixFileSystem());
+      std::vector<std::string> entries = ReadPlainLog(rotated).Entries();
+      for (const std::string& entry : ReadPlainLog(named).Entries()) entries.push_back(entry);
+      EntryCheck check = CheckEntries(entries);
+      EXPECT_EQ(check.complaints, std::vector<std::string>{});
+      EXPECT_GE(check.count[0], counters_[0]);
+      std::remove(named.c_str());
+      std::remove(rotated.c_str());
+    }
+  }
+}
+
 // Log and arena of a backup, the log taken later than the arena.
 TEST_F(Moved, InABackupTheLogMayBeAheadOfTheArena) {
   {

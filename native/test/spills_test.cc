@@ -63,8 +63,8 @@ class SpilledLines : public testing::TestWithParam<engine::CrashSafe> {
 
   size_t FilesLeft() const {
     size_t count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(
-             std::filesystem::path(path()).parent_path())) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::filesystem::path(path()).parent_path())) {
       if (entry.path() != path()) count++;
     }
     return count;
@@ -180,9 +180,9 @@ TEST(SpilledRecord, IsRenderedWithWhatItDefinesAndDefinesNothingForOthers) {
   const Bytes spilled = Bundle({definition}, line);
   const OnePayload spills(spilled);
   uint64_t damaged = 0;
-  EXPECT_EQ(Rendered({Bundle({of_segment}, line), SpilledEntry(6, spilled), line}, &spills,
-                     &damaged),
-            "{\"in\":\"segment\"}\n{\"spilled\":1}\n{\"in\":\"segment\"}\n");
+  EXPECT_EQ(
+      Rendered({Bundle({of_segment}, line), SpilledEntry(6, spilled), line}, &spills, &damaged),
+      "{\"in\":\"segment\"}\n{\"spilled\":1}\n{\"in\":\"segment\"}\n");
   EXPECT_EQ(damaged, 0u);
 }
 

@@ -155,9 +155,20 @@ describe.each([
     fs.writeSync(fd, Buffer.alloc(16, 7), 0, 16, 88)
     fs.closeSync(fd)
     expect(run('cat', file)).toMatchObject({ code: 0, out: text(expected(0, 3)) })
-    expect(run('cat', file).err).toMatch(/4 entries in .* are of an earlier boot .*recover --force/)
+    expect(run('cat', file).err).toMatch(/4 entries in .* are of an earlier boot .*shardlog recover/)
     expect(await verifyLog(file)).toMatchObject({ ok: true, arena: { ofThisBoot: false } })
+    const stop = new AbortController()
+    const followed: string[] = []
+    for await (const entry of readLog(file, { follow: true, signal: stop.signal })) {
+      followed.push(entry.text.trimEnd())
+      if (followed.length === 3) setTimeout(() => stop.abort(), 300)
+    }
+    expect(followed).toEqual(expected(0, 3))
+    // Set aside it is only if nothing proves that the file is its log.
+    const log = fs.readFileSync(file)
+    fs.writeFileSync(file, '')
     expect(run('recover', file)).toMatchObject({ code: 1, out: expect.stringContaining('not recovered') })
+    fs.writeFileSync(file, log)
     const { asides } = await verifyLog(file)
     expect(asides).toHaveLength(1)
     const [aside] = asides as [string]

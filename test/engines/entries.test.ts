@@ -136,12 +136,41 @@ describe.each(engines)('%s engine', engine => {
     expect([Symbol('s'), thrower, Object.create(null)].map(value => log(value))).not.toContain(true)
     const fake = Object.create(Uint8Array.prototype)
     expect(['text', 7, null, undefined, {}, [1, 2], fake].map(value => logBytes(value))).not.toContain(true)
-    expect(logBytes(Buffer.from('abc'), '1', {})).toBe(true)
+    expect(logBytes(Buffer.from('abc'), '1', {})).toBe(false)
     expect(logBytes(Buffer.from('abc'), Number.NaN, Number.POSITIVE_INFINITY)).toBe(true)
     const { totalLogs, droppedLogs } = logger.getStatsSnapshot()
-    expect([totalLogs, droppedLogs]).toEqual([18, 10])
+    expect([totalLogs, droppedLogs]).toEqual([18, 11])
     logger.closeSync()
-    expect(readTexts(logFilePath)).toEqual(['7', 'null', 'undefined', 'true', 'a,b', 'object', 'abc', 'abc'])
+    expect(readTexts(logFilePath)).toEqual(['7', 'null', 'undefined', 'true', 'a,b', 'object', 'abc'])
+  })
+
+  it('logBytes takes indexes as subarray does, of whatever kind', () => {
+    const bytes = Buffer.from('0123456789')
+    const indexes = [
+      [1.7, '4'],
+      [1, null],
+      ['2'],
+      [-3],
+      [-3, -1],
+      [1n, 3n],
+      ['a'],
+      [5, 2],
+      [undefined, 3],
+      [true, '0x5'],
+      [2, 1e99],
+      [Number.NEGATIVE_INFINITY, 2.9]
+    ]
+    const expected = indexes.map(range =>
+      String(
+        (bytes.subarray as (...range: unknown[]) => Buffer)(
+          ...range.map(value => (typeof value === 'bigint' ? Number(value) : value))
+        )
+      )
+    )
+    const texts = roundTrip(logger => {
+      for (const range of indexes) (logger.logBytes as (...values: unknown[]) => boolean)(bytes, ...range)
+    })
+    expect(texts.map(String)).toEqual(expected.filter(text => text !== ''))
   })
 
   it('a detached array is empty; one with a length of its own is taken by its bytes', () => {

@@ -191,12 +191,17 @@ describe('the JavaScript engine, when writes fail', () => {
           look()
           return log(text)
         }
-        logThrough(Object.assign(Object.create(logger as object), {
-          log: looking,
-          flushSync: () => logger.flushSync(),
-          closeSync: () => logger.closeSync(),
-          getStatsSnapshot: () => logger.getStatsSnapshot()
-        }) as Written, plan, Math.min(rest[0], 300), Math.min(rest[1], 20))
+        logThrough(
+          Object.assign(Object.create(logger as object), {
+            log: looking,
+            flushSync: () => logger.flushSync(),
+            closeSync: () => logger.closeSync(),
+            getStatsSnapshot: () => logger.getStatsSnapshot()
+          }) as Written,
+          plan,
+          Math.min(rest[0], 300),
+          Math.min(rest[1], 20)
+        )
         look()
       }),
       { numRuns: 60 }
@@ -210,7 +215,7 @@ describe('the JavaScript engine, when writes fail', () => {
       fs.truncateSync(file)
     }
   }
-  const shares = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 3 })
+  const shares = fc.array(fc.double({ min: 0, max: 0.99, noNaN: true }), { minLength: 1, maxLength: 3 })
 
   it.each(Object.keys(changes) as (keyof typeof changes)[])(
     'property: a text file that is %s while a write is half done: each line is in one of the two, whole',
@@ -263,40 +268,43 @@ describe('the JavaScript engine, when writes fail', () => {
   it.each([
     ['text', 'a line of somebody else\n'],
     ['blocks', 'foreign bytes']
-  ])('property: others append to a file of %s while a write is half done: nothing of either is lost', async (form, foreign) => {
-    await fc.assert(
-      fc.asyncProperty(shares, fc.integer({ min: 1, max: 400 }), async (parts, entries) => {
-        const { logFilePath: file, ...options } = small(tempLog(), 'js')
-        const text = Array.from({ length: entries }, (_, i) => `${i} ${'x'.repeat(i % 97)}\n`)
-        const logger =
-          form === 'text'
-            ? shardlog.destination({ dest: file, format: 'ndjson', ...options })
-            : new Logger({ logFilePath: file, ...options })
-        for (const entry of text) 'write' in logger ? logger.write(entry) : logger.log(entry)
-        for (const share of parts) {
-          inject([{ share, errno: 'ENOSPC' as const }, ...always('ENOSPC').slice(0, 5)])
-          try {
-            logger.flushSync()
-          } catch {
-            // The fault.
+  ])(
+    'property: others append to a file of %s while a write is half done: nothing of either is lost',
+    async (form, foreign) => {
+      await fc.assert(
+        fc.asyncProperty(shares, fc.integer({ min: 1, max: 400 }), async (parts, entries) => {
+          const { logFilePath: file, ...options } = small(tempLog(), 'js')
+          const text = Array.from({ length: entries }, (_, i) => `${i} ${'x'.repeat(i % 97)}\n`)
+          const logger =
+            form === 'text'
+              ? shardlog.destination({ dest: file, format: 'ndjson', ...options })
+              : new Logger({ logFilePath: file, ...options })
+          for (const entry of text) 'write' in logger ? logger.write(entry) : logger.log(entry)
+          for (const share of parts) {
+            inject([{ share, errno: 'ENOSPC' as const }, ...always('ENOSPC').slice(0, 5)])
+            try {
+              logger.flushSync()
+            } catch {
+              // The fault.
+            }
+            vi.restoreAllMocks()
+            fs.appendFileSync(file, foreign)
           }
-          vi.restoreAllMocks()
-          fs.appendFileSync(file, foreign)
-        }
-        logger.closeSync()
-        const bytes = fs.readFileSync(file, 'utf8')
-        expect(bytes.split(foreign)).toHaveLength(parts.length + 1)
-        if (form === 'text') {
-          const own = bytes.split('\n').filter(line => /^\d+ x*$/.test(line))
-          // Of a line that was half out, the start may look like another.
-          expect(text.every(line => own.includes(line.slice(0, -1)))).toBe(true)
-        } else {
-          const read: string[] = []
-          for await (const entry of shardlog.readLog(file, { onDamage: () => undefined })) read.push(entry.text)
-          expect(read).toEqual(text)
-        }
-      }),
-      { numRuns: 60 }
-    )
-  })
+          logger.closeSync()
+          const bytes = fs.readFileSync(file, 'utf8')
+          expect(bytes.split(foreign)).toHaveLength(parts.length + 1)
+          if (form === 'text') {
+            const own = bytes.split('\n').filter(line => /^\d+ x*$/.test(line))
+            // Of a line that was half out, the start may look like another.
+            expect(text.every(line => own.includes(line.slice(0, -1)))).toBe(true)
+          } else {
+            const read: string[] = []
+            for await (const entry of shardlog.readLog(file, { onDamage: () => undefined })) read.push(entry.text)
+            expect(read).toEqual(text)
+          }
+        }),
+        { numRuns: 60 }
+      )
+    }
+  )
 })

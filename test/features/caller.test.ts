@@ -1,3 +1,4 @@
+import vm from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { getLoggerStats } from '../../lib/features/logger-stats'
 import { Lru } from '../../lib/features/lru'
@@ -68,4 +69,19 @@ describe('call sites', () => {
     lru.set('c', 3)
     expect([lru.get('a'), lru.get('b'), lru.get('c'), lru.size]).toEqual([1, undefined, 3, 2])
   })
+})
+
+it('tells apart functions that stand at the same place of scripts without names', () => {
+  const lines: string[] = []
+  const log = plainLogger(
+    { caller: true },
+    { write: line => lines.push((JSON.parse(line) as { caller: string }).caller) }
+  )
+  const run = (name: string) =>
+    vm.runInThisContext(`(function ${name}(log) { log.info('x') })`, { filename: 'same.js' })(log)
+  run('one')
+  run('two')
+  for (const name of ['uno', 'due']) vm.runInThisContext(`(function ${name}(log) { log.info('x') })`)(log)
+  run('one')
+  expect(lines.map(caller => caller.replace(/.* /, ''))).toEqual(['(one)', '(two)', '(uno)', '(due)', '(one)'])
 })

@@ -1,9 +1,13 @@
 import { EventEmitter } from 'node:events'
+import fs from 'node:fs'
 import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { circuitBreaker } from '../../lib/features/circuit-breaker'
 import { getLoggerStats } from '../../lib/features/logger-stats'
 import { logger, multistream } from '../../lib/pino/pino'
+import { destination } from '../../lib/pino/statics'
+import { engines } from '../support/engines'
+import { tempLog } from '../support/temp'
 import { plainLogger } from './support'
 
 beforeEach(() => {
@@ -39,7 +43,7 @@ describe('a circuit breaker', () => {
     log.info('text')
     expect(lines).toEqual(['{"level":30,"msg":"text"}\n'])
     expect(getLoggerStats(log).circuitBreakers).toEqual([
-      { state: 'closed', attempted: 1, failures: 0, failuresInARow: 0, opened: 0, diverted: 0, dropped: 0 }
+      { state: 'closed', attempted: 1, failures: 0, failuresInARow: 0, opened: 0, diverted: 0, dropped: 0, pending: 0 }
     ])
   })
 
@@ -269,5 +273,89 @@ describe('a circuit breaker passes on', () => {
     stream.on('message', message)
     plainLogger({}, circuitBreaker(stream))
     expect(message).toHaveBeenCalledWith(expect.objectContaining({ code: 'PINO_CONFIG' }))
+  })
+})
+
+describe('around a destination of the engine', () => {
+  it.each(engines)('what it drops is a failure, and goes to the fallback, with the %s engine', engine => {
+    const stderr: string[] = []
+    vi.spyOn(process.stderr, 'write').mockImplementation(line => {
+      stderr.push(String(line))
+      return true
+    })
+    const file = tempLog()
+    const options = {
+      dest: file,
+      format: 'ndjson' as const,
+      onFull: 'drop' as const,
+      bufferSize: 1 << 17,
+      numShards: 1
+    }
+    const stream = destination({ ...options, engine, crashSafe: false, flushInterval: 0 })
+    const breaker = circuitBreaker(stream, { failures: 5 })
+    const text = 'x'.repeat(1_000)
+    for (let i = 0; i < 3_000; i++) breaker.write(`{"i":${i},"text":"${text}"}\n`)
+    stream.closeSync()
+    const { dropped, diverted, opened, failures } = breaker.stats()
+    expect(dropped).toBe(0)
+    expect(diverted).toBe(stderr.length)
+    if (diverted > 0) expect([opened, failures >= 5]).toEqual([1, true])
+    const ids = [...fs.readFileSync(file, 'utf8').trim().split('\n'), ...stderr].map(
+      line => (JSON.parse(line) as { i: number }).i
+    )
+    expect(ids.sort((a, b) => a - b)).toEqual(Array.from({ length: 3_000 }, (_, i) => i))
+  })
+
+  it('one that is closed opens the circuit', () => {
+    const stream = destination({
+      dest: tempLog(),
+      format: 'ndjson',
+      crashSafe: false,
+      bufferSize: 1 << 20,
+      numShards: 1
+    })
+    const breaker = circuitBreaker(stream, { fallback: 'count' })
+    writeTimes(breaker, 3)
+    expect(breaker.stats()).toMatchObject({ state: 'closed', failures: 0 })
+    stream.closeSync()
+    writeTimes(breaker, 100)
+    expect(breaker.stats()).toMatchObject({ state: 'open', failures: 5, opened: 1, dropped: 100 })
+  })
+})
+
+describe('around a stream whose peer stalls', () => {
+  it('what waits is bounded; beyond that a write is a failure', () => {
+    const stalled = new Writable({ write: () => undefined, highWaterMark: 1 })
+    const breaker = circuitBreaker(stalled, { maxPending: 10_000, fallback: 'count' })
+    for (let i = 0; i < 1_000; i++) breaker.write('x'.repeat(100))
+    expect(breaker.stats()).toMatchObject({ state: 'open', failures: 5, pending: 10_000, dropped: 900 })
+    expect(stalled.writableLength).toBeLessThanOrEqual(10_000)
+  })
+
+  it('a line that is larger by itself is tried', () => {
+    const lines: string[] = []
+    const stream = new Writable({
+      write(chunk: Buffer, _encoding, callback) {
+        lines.push(chunk.toString())
+        callback()
+      }
+    })
+    const breaker = circuitBreaker(stream, { maxPending: 10, fallback: 'count' })
+    breaker.write('x'.repeat(100))
+    expect(lines).toHaveLength(1)
+  })
+
+  it('it is tried again, and goes on when it takes lines', async () => {
+    const waiting: (() => void)[] = []
+    const stream = new Writable({ write: (_chunk, _encoding, callback) => void waiting.push(callback) })
+    const breaker = circuitBreaker(stream, { maxPending: 1_000, fallback: 'count', recovery: 1_000 })
+    for (let i = 0; i < 100; i++) breaker.write('x'.repeat(100))
+    expect(breaker.stats().state).toBe('open')
+    vi.useRealTimers()
+    while (waiting.length > 0) {
+      waiting.shift()?.()
+      await new Promise(setImmediate)
+    }
+    expect(breaker.stats()).toMatchObject({ pending: 0 })
   })
 })

@@ -23,7 +23,6 @@ describe('an option of a feature that is wrong is refused by name, with the valu
     [{ sampling: { targetRate: 5, field: '' } }, ['sampling.field', 'non-empty', "''"]],
     [{ sampling: { targetrate: 5 } }, ['unknown option sampling.targetrate', '5', 'did you mean targetRate']],
     [{ maxEventsPerSecond: Number.NaN }, ['maxEventsPerSecond', 'NaN']],
-    [{ maxEventsPerSecond: 1, sampling: { targetRate: 2 } }, ['maxEventsPerSecond (1)', 'targetRate (2)']],
     [{ dedupe: 1 }, ['dedupe', 'true, false or an object', '1']],
     [{ dedupe: { window: 2 ** 31 } }, ['dedupe.window', '2147483648']],
     [{ dedupe: { keys: 'a' } }, ['dedupe.keys', 'array of strings', "'a'"]],

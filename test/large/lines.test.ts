@@ -1,11 +1,11 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { runChild } from '../support/child'
 import { linesOf, loggingToPipe, onEngine, wholeLines } from '../support/descriptors'
 import { engines } from '../support/engines'
-import { runChild } from '../support/child'
 import { readTexts } from '../support/plain-reader'
-import { type Config, shardlog, type ShardlogError } from '../support/shardlog'
+import { type Config, shardlog } from '../support/shardlog'
 import { tempDir, tempLog } from '../support/temp'
 
 const KIB = 1024
@@ -29,7 +29,12 @@ const rowsIn = (file: string, format: Format): Row[] =>
 const targets = engines.flatMap((engine): [Config['engine'], Format, Config['crashSafe']][] => [
   [engine, 'ndjson', engine === 'js' ? false : 'file'],
   [engine, 'shard', engine === 'js' ? false : 'file'],
-  ...(engine === 'js' ? [] : ([[engine, 'ndjson', 'shm'], [engine, 'shard', false]] as [Config['engine'], Format, Config['crashSafe']][]))
+  ...(engine === 'js'
+    ? []
+    : ([
+        [engine, 'ndjson', 'shm'],
+        [engine, 'shard', false]
+      ] as [Config['engine'], Format, Config['crashSafe']][]))
 ])
 
 describe.each(targets)('the %s engine, in a file of format %s, crashSafe %s, writes', (engine, format, crashSafe) => {
@@ -69,7 +74,14 @@ describe.each(targets)('the %s engine, in a file of format %s, crashSafe %s, wri
     log.info({ a: 1 }, 'small')
     const read = rows()
     expect(read.map(({ msg }) => msg.slice(0, 12))).toEqual([
-      'bindings', 'many keys', 'long key', 'm'.repeat(12), 'objects', 'escapes', 'a line', 'small'
+      'bindings',
+      'many keys',
+      'long key',
+      'm'.repeat(12),
+      'objects',
+      'escapes',
+      'a line',
+      'small'
     ])
     expect(read[0]).toMatchObject({ binding: 'b'.repeat(300 * KIB), a: 1 })
     expect(read[1]).toMatchObject(wide)
@@ -83,7 +95,10 @@ describe.each(targets)('the %s engine, in a file of format %s, crashSafe %s, wri
     const received = log.event('received', ['body', 'n'])
     received('x'.repeat(MIB), 1)
     received('y', 2)
-    expect(rows()).toMatchObject([{ body: 'x'.repeat(MIB), n: 1 }, { body: 'y', n: 2 }])
+    expect(rows()).toMatchObject([
+      { body: 'x'.repeat(MIB), n: 1 },
+      { body: 'y', n: 2 }
+    ])
   })
 
   it('more of them than may wait, by waiting for the flusher', () => {
@@ -145,8 +160,8 @@ describe.each(engines)('with the %s engine, standard output', engine => {
 
 describe.each(engines)('with the %s engine, an entry of a Logger that is larger than a shard', engine => {
   it('is dropped, counted and told once, with its size and the limit', async () => {
-    const told: ShardlogError[] = []
-    const onError = (error: ShardlogError): void => void told.push(error)
+    const told: (Error & { code?: string })[] = []
+    const onError = (error: Error): void => void told.push(error)
     const logger = new shardlog.Logger({ logFilePath: path.join(tempDir(), 'raw.log'), engine, ...smallest, onError })
     for (let i = 0; i < 3; i++) expect(logger.log('x'.repeat(70_000))).toBe(false)
     expect(logger.logBytes(Buffer.alloc(80_000))).toBe(false)
@@ -159,3 +174,32 @@ describe.each(engines)('with the %s engine, an entry of a Logger that is larger 
     expect(logger.getStatsSnapshot()).toMatchObject({ oversizedLogs: 4, droppedLogs: 4, writtenLogs: 1 })
   })
 })
+
+describe.each(['drop', 'block'] as const)(
+  'with the native engine and onFull %s, a line that cannot be put beside the arena',
+  onFull => {
+    it('is dropped and counted, and told; the others are written', () => {
+      const file = tempLog()
+      const result = runChild(
+        `const codes = []
+       const onError = error => codes.push([error.code, error.errno])
+       const destination = shardlog.destination({ ...config.options, onError })
+       const log = shardlog({ base: null }, destination)
+       log.info({ i: 0 }); log.info({ i: 1, body: 'x'.repeat(2 << 20) }); log.info({ i: 2, body: 'x'.repeat(100_000) }); log.info({ i: 3 })
+       destination.flush(() => setImmediate(() => {
+         const { totalLogs, droppedLogs, writtenLogs } = destination.getStatsSnapshot()
+         console.log(JSON.stringify({ codes: codes.slice(0, 1), totalLogs, droppedLogs, writtenLogs }))
+       }))`,
+        {
+          config: { options: { dest: file, format: 'ndjson', ...smallest, onFull, blockTimeout: 30 } },
+          fileSizeLimit: 1 << 20
+        }
+      )
+      expect(result.status).toBe(0)
+      const codes = [['ERR_SHARDLOG_WRITE', 'EFBIG']]
+      expect(JSON.parse(result.stdout)).toEqual({ codes, totalLogs: 4, droppedLogs: 1, writtenLogs: 3 })
+      expect(linesOf(fs.readFileSync(file, 'utf8')).map(line => line.i)).toEqual([0, 2, 3])
+      expect(fs.readdirSync(path.dirname(file))).toEqual([path.basename(file)])
+    })
+  }
+)

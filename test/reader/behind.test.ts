@@ -89,6 +89,47 @@ describe('behind the place where a process was writing when it was killed', () =
   })
 })
 
+describe('behind the place where a process was writing when it was killed, followed', () => {
+  /** The first `count` entries; more are taken for a while, since there should be none. */
+  async function follow(count: number, then: () => void): Promise<string[]> {
+    const stop = new AbortController()
+    const texts: string[] = []
+    for await (const { text } of readLog(file, { follow: true, signal: stop.signal })) {
+      texts.push(text.trimEnd())
+      if (texts.length === count) then()
+      if (texts.at(-1) === 'the end') setTimeout(() => stop.abort(), 300)
+    }
+    return texts
+  }
+
+  it('lines of another program are shown, its own once, also when they are completed and the arena goes', async () => {
+    const writer = new SegmentWriter()
+    for (const n of [1, 2, 3]) writer.log(n, { n })
+    const own = [1, 2, 3].map(n => `{"level":30,"time":${n},"n":${n}}`)
+    fs.writeFileSync(file, `{"before":1}\n${own[0]}\n{"other":1}\n${own[1]!.slice(0, 9)}`)
+    dieWriting(13, 1, [...writer.payloads])
+    const texts = await follow(5, () => {
+      fs.appendFileSync(file, `${own[1]!.slice(9)}\n${own[2]}\n`)
+      fs.rmSync(arenaPaths(file)[0]!)
+      setTimeout(() => fs.appendFileSync(file, 'the end\n'), 200)
+    })
+    expect(texts).toEqual(['{"before":1}', ...own, '{"other":1}', 'the end'])
+  })
+
+  it('blocks of another program are shown, its own once, also when it is completed and the arena goes', async () => {
+    const own = makeBlock(lines('own', 60), { generation: Number(GENERATION), segment: 0, sequence: 1n })
+    const before = makeBlock(['before'])
+    fs.writeFileSync(file, Buffer.concat([before, makeBlock(['other'], { stream: 5n }), own.subarray(0, 700)]))
+    dieWriting(before.length, 0, lines('own', 60))
+    const texts = await follow(62, () => {
+      fs.appendFileSync(file, own.subarray(700))
+      fs.rmSync(arenaPaths(file)[0]!)
+      setTimeout(() => fs.appendFileSync(file, makeBlock(['the end'], { stream: 6n })), 200)
+    })
+    expect(texts).toEqual(['before', ...lines('own', 60), 'other', 'the end'])
+  })
+})
+
 describe('the end of a log', () => {
   it('is found behind a torn block, text, fill and what only looks like a trailer', async () => {
     const blocks = Array.from({ length: 3000 }, (_, i) => makeBlock(lines(`b${i}`, 20), { sequence: BigInt(i) }))

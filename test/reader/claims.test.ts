@@ -146,6 +146,33 @@ describe('a header that claims', () => {
   })
 })
 
+describe('a file that grows', () => {
+  it('has each sound block delivered once, whatever stands between them, however it is cut in time', async () => {
+    const word = fc.oneof(fc.nat(5000), fc.nat(), fc.constantFrom(512, 4096, GIB, 2 ** 31, 0xffff_fff0))
+    const part = fc.option(fc.tuple(word, word, word))
+    const steps = fc.array(fc.integer({ min: 20, max: 1500 }), { minLength: 1, maxLength: 40 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 8 }), steps, async (parts, sizes) => {
+        let count = 0
+        const blocks = [...parts, null].map(header => (header ? claim(...header) : sound(`block ${count}`, count++)))
+        const source = new CountingSource(Buffer.concat(blocks), 0)
+        const scanner = new BlockScanner(source, { live: true })
+        const texts: string[] = []
+        for (let i = 0; texts.length < count && i < 1000; i++) {
+          source.length = Math.min(blocks.length * 512, source.length + (sizes[i % sizes.length] ?? 0) + 1)
+          for (let items = await scanner.next(); items !== null; items = await scanner.next()) {
+            const entries: Entry[] = []
+            for (const item of items) if (item.kind === 'block') collectEntries(item, entries)
+            texts.push(...entries.map(entry => entry.text).filter(text => text.startsWith('block')))
+          }
+        }
+        expect(texts).toEqual(Array.from({ length: count }, (_, i) => `block ${i}`))
+      }),
+      { numRuns: 500 }
+    )
+  })
+})
+
 describe('a file of many blocks of which', () => {
   const COUNT = 10_000
   const blocks = (make: (i: number) => Buffer) => Buffer.concat(Array.from({ length: COUNT }, (_, i) => make(i)))

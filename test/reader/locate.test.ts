@@ -2,6 +2,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { arenaPaths, openArenaOf } from '../../lib/arena/locate'
+import { verifyLog } from '../../lib/reader'
+import { arenaOfLog } from '../../lib/reader/arena-of-log'
 import { arenaOf, oldArenaOf } from '../support/arena-path'
 import { Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
@@ -71,5 +73,25 @@ describe('where an arena lies', () => {
   it('no log: beside it only', () => {
     const missing = path.join(path.dirname(tempLog()), 'missing.log')
     expect(arenaPaths(missing)).toEqual([arenaOf(missing), oldArenaOf(missing)])
+  })
+
+  it("beside the log, in a folder where everybody can make files only if it is ours, the log's owner's or the folder's", async () => {
+    const logFilePath = tempLog()
+    const logger = new Logger({ ...native, logFilePath })
+    onTestFinished(() => logger.closeSync())
+    logger.log('a')
+    const { uid } = fs.statSync(logFilePath)
+    const user = vi.spyOn(process as Required<NodeJS.Process>, 'geteuid')
+    const { statSync } = fs
+    vi.spyOn(fs, 'statSync').mockImplementation((...args: Parameters<typeof fs.statSync>) => {
+      return Object.assign(statSync(...args) as fs.Stats, { uid: uid + 1 })
+    })
+    user.mockReturnValue(uid + 2)
+    expect(arenaOfLog(logFilePath)).not.toBeNull()
+    fs.chmodSync(path.dirname(logFilePath), 0o1777)
+    expect(() => arenaOfLog(logFilePath)).toThrow(expect.objectContaining({ code: 'ERR_SHARDLOG_ARENA_OWNER' }))
+    expect(await verifyLog(logFilePath)).toMatchObject({ ok: false, arena: null, damage: [{ kind: 'bad-arena' }] })
+    user.mockReturnValue(uid)
+    expect(await verifyLog(logFilePath)).toMatchObject({ ok: true, arena: { entries: 1 } })
   })
 })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { defineString } from '../../lib/record/definition'
 import { recordEncoder } from '../../lib/record/encode'
 import { type Conversion, LineTree } from '../../lib/record/line-tree'
@@ -326,8 +326,27 @@ describe('the record encoder', () => {
     const text = style()
     const root = text.tree.root
     for (let i = 0; i < 25_000; i++) encoder.record(text, i, '', { [`key${i}`]: i }, `message ${i}`)
-    expect(text.tree.root).not.toBe(root)
+    // They come so fast that they are taken for data.
+    expect(text.tree.isStrained).toBe(true)
+    expect(text.tree.root === root ? root.children!.size : 0).toBeLessThan(10_000)
     expect(lines(log)).toHaveLength(25_000)
+  })
+
+  it('so do those that come now and then', () => {
+    let now = 1_750_000_000_000
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now)
+    const log = new FakeLog(65_536)
+    const encoder = recordEncoder(log)
+    const text = style()
+    const root = text.tree.root
+    for (let i = 0; i < 12_000; i++) {
+      encoder.record(text, i, '', { [`key${i}`]: i }, 'message')
+      now += 100
+    }
+    clock.mockRestore()
+    expect(text.tree.isStrained).toBe(false)
+    expect(text.tree.root).not.toBe(root)
+    expect(lines(log)).toHaveLength(12_000)
   })
 
   it('keys that the format cannot hold make a text', () => {

@@ -10,10 +10,10 @@ export class CountingSource implements Source {
   /** Size of the largest buffer that was read into. */
   largestBuffer = 0
 
-  /** @param size of the file, if it is larger than `bytes`: zeros follow them */
+  /** @param length size of the file: zeros follow `bytes` if it is larger. May grow */
   constructor(
     private readonly bytes: Buffer,
-    private readonly length = bytes.length
+    public length = bytes.length
   ) {}
 
   async size(): Promise<number> {

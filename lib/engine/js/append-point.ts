@@ -110,21 +110,11 @@ function mendTornBlock(fd: number, at: number, size: number): void {
   writeAll(fd, header, at)
 }
 
-/**
- * Cuts the block at `at`, of which the file has `out` bytes, to its first `valid` bytes of entries; to none: it becomes fill. What others have
- * put behind it is left alone.
- */
-export function shortenBlock(file: string, at: number, out: number, valid: number): void {
-  const header = Buffer.alloc(Math.min(BLOCK_HEADER_BYTES, out))
+/** Makes fill of the first `out` bytes of a block, behind which somebody else has written. */
+export function blankBlock(file: string, at: number, out: number): void {
   const fd = fs.openSync(file, 'r+')
   try {
-    if (fs.fstatSync(fd).size < at + out) return // It was cut meanwhile.
-    if (valid > 0) read(fd, BLOCK_HEADER_BYTES, at).copy(header)
-    if (valid > 0) header.writeUInt32LE(valid, 4)
-    // The start of an entry, or of a trailer, would be damage.
-    const end = BLOCK_HEADER_BYTES + valid
-    if (out > end) writeAll(fd, Buffer.alloc(out - end), at + end)
-    writeAll(fd, header, at)
+    writeAll(fd, Buffer.alloc(out), at)
   } finally {
     fs.closeSync(fd)
   }

@@ -8,7 +8,7 @@ import {
   SECTOR_BYTES,
   wholeEntriesPrefix
 } from '../../format'
-import { prepareAppend, shortenBlock } from './append-point'
+import { blankBlock, prepareAppend } from './append-point'
 import type { BufferSet, Run } from './buffer-set'
 import type { FileForm, Whole } from './file-form'
 
@@ -56,8 +56,10 @@ export class BlockForm implements FileForm {
     return { bytes: whole, entries: countEntries(bytes, 0, whole) }
   }
 
-  end(path: string, offset: number, out: number, { bytes }: Whole): void {
-    if (out > 0) shortenBlock(path, offset, out, bytes)
+  cutOff(_run: Run, path: string, offset: number, out: number): Whole {
+    // What others have put where its padding or its trailer would be makes damage of all of it.
+    blankBlock(path, offset, out)
+    return { bytes: 0, entries: 0 }
   }
 
   wrote(runs: number): void {

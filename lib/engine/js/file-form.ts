@@ -19,12 +19,10 @@ export interface FileForm {
   size(run: Run): number
   /** Puts a run of `set` at `at` of `to`; it will be number `index` of those that `wrote` has not been told of. Its end. */
   put(run: Run, set: BufferSet, to: Buffer, at: number, index: number): number
-  /** What readers find of a run of which only the first `out` bytes of what `put` made are in the file. */
+  /** What readers find of a run of which the first `out` bytes of what `put` made are the last in the file. */
   whole(run: Run, out: number): Whole
-  /**
-   * Somebody has appended behind the first `out` bytes of a run, which lie at `offset`: makes what is whole of it all that there is of it.
-   */
-  end(path: string, offset: number, out: number, whole: Whole): void
+  /** Somebody has appended behind the first `out` bytes of a run, which lie at `offset`. What of it stays as it is. */
+  cutOff(run: Run, path: string, offset: number, out: number): Whole
   /** So many runs are in the file now. */
   wrote(runs: number): void
   /** The next runs go to another file. */

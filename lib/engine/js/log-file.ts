@@ -13,8 +13,8 @@ export interface WriteResult {
   error?: unknown
 }
 
-/** What has become of the file since the last write: nothing, somebody has written to it, or it is another one. */
-export type Change = 'none' | 'other' | 'file'
+/** What has become of the file since the last write: nothing; somebody has written to it, or cut it; or it is another one. */
+export type Change = 'none' | 'other' | 'cut' | 'file'
 
 /** Of what a write may have left, so much is looked for, and then gone on with. */
 const LOOKED_FOR_BYTES = 64
@@ -62,12 +62,17 @@ export class LogFile {
       this.prepare()
       return 'file'
     }
-    if (goesOn) return fs.fstatSync(this.#fd).size === this.#end ? 'none' : 'other'
+    if (goesOn) return this.#changeSince(fs.fstatSync(this.#fd).size)
     const size = this.#settledSize()
     const isOurs = size === this.#end
     if (size < this.#end || !this.form.isWhole(this.path, size, this.#end)) this.prepare()
     else this.#end = size
     return isOurs ? 'none' : 'other'
+  }
+
+  #changeSince(size: number): Change {
+    if (size === this.#end) return 'none'
+    return size < this.#end ? 'cut' : 'other'
   }
 
   /**

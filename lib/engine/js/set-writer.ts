@@ -103,8 +103,8 @@ export class SetWriter implements Writer {
     this.#finish(batch.runs.slice(0, whole))
     const run = batch.runs[whole]
     if (run === undefined || out === 0) return true
-    const left = this.form.whole(run, out)
-    if (change === 'other') this.form.end(this.file.path, this.file.end - out, out, left)
+    const { file, form } = this
+    const left = change === 'other' ? form.cutOff(run, file.path, file.end - out, out) : form.whole(run, out)
     this.#countRun(run, left.entries, left.bytes - left.entries * (this.form.alignment === 1 ? 0 : ENTRY_PREFIX_BYTES))
     run.leave(left.bytes, left.entries)
     if (run.valid === 0) this.#done++

@@ -53,8 +53,9 @@ export class TextForm implements FileForm {
     return { bytes: end, entries: Math.min(run.entries, countLines(bytes.subarray(0, end))) }
   }
 
-  end(): void {
-    // The start of a line stays as the start of a line.
+  /** The start of a line stays as the start of a line. */
+  cutOff(run: Run, _path: string, _offset: number, out: number): Whole {
+    return this.whole(run, out)
   }
 
   wrote(): void {
