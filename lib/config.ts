@@ -221,6 +221,7 @@ export function resolveConfig(input: Config | string, defaults: Partial<Config> 
   }
   const { preset, ...own } = given(config)
   const chosen = { ...(preset && PRESETS[preset]), ...own }
+  checkCrashSafety(chosen)
   const otherwise = defaults.bufferSize ?? DEFAULTS.bufferSize
   const resolved = { ...DEFAULTS, ...defaults, ...chosen, ...sizes(chosen, otherwise) } as ResolvedConfig
   checkShardSize(resolved)

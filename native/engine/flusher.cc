@@ -74,8 +74,8 @@ Flusher::Wanted Flusher::Want() {
 
 bool Flusher::IsSettled(const Wanted& wanted, IoStatus* status) {
   *status = {};
-  // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there, and the
-  // arena's words may be gone.
+  // The arena's words may be gone at the end.
+  // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there.
   if (ended_.load(std::memory_order_acquire)) {
     const std::lock_guard<std::mutex> lock(end_mutex_);
     *status = end_status_;
