@@ -72,7 +72,7 @@ class Outlet {
   virtual void Hurry() {}
   // What a write calls before it waits for a reader; returns after how many ns it wants to be
   // called again at the latest.
-  virtual void set_before_wait(std::function<uint64_t()>) {}
+  virtual void set_before_wait(const std::function<uint64_t()>& /*call*/) {}
   // Any thread: has that called anew where a write waits.
   virtual void Nudge() {}
   // Any thread: for how long (ns) a flush that began at `since_ns` may wait before it asks again;

@@ -8,7 +8,6 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <utility>
 
 #include "engine/outlet.h"
 #include "engine/record_writer.h"
@@ -28,8 +27,8 @@ class StreamWriter final : public Outlet {
   void Finish() override {}
   void Close() override;
   void Hurry() override;
-  void set_before_wait(std::function<uint64_t()> call) override {
-    lines_->set_before_wait(std::move(call));
+  void set_before_wait(const std::function<uint64_t()>& call) override {
+    lines_->set_before_wait(call);
   }
   void Nudge() override;
   uint64_t PatienceNs(uint64_t since_ns) const override { return lines_->PatienceNs(since_ns); }
