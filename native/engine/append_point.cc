@@ -104,6 +104,21 @@ void AddTrailer(std::vector<uint8_t>* block, const format::WholeEntries& whole,
   format::BuildTail(block->data(), 0, extent, whole.bytes, trailer, crc);
 }
 
+// Whether a block goes on behind its entries as ours do, as far as the file goes: with zeroes, and
+// the beginning of a trailer. Somebody else may have appended to it.
+bool GoesOnLikeOurs(const std::vector<uint8_t>& block, uint32_t valid) {
+  uint8_t beginning[format::kTrailerBytes];
+  format::EncodeTrailer(beginning, {}, 0);
+  constexpr size_t kTold = 6;  // magic and version
+  const size_t trailer = format::BlockExtent(valid) - format::kTrailerBytes;
+  for (size_t i = format::kBlockHeaderBytes + valid; i < block.size(); i++) {
+    const bool fits =
+        i < trailer ? block[i] == 0 : i >= trailer + kTold || block[i] == beginning[i - trailer];
+    if (!fits) return false;
+  }
+  return true;
+}
+
 // Cuts a torn block to the entries that are whole and zeroes what is behind them; all of it, if
 // none is: left as it is, the block would swallow those that are appended behind it. Makes a sound
 // block of it if `identity` is not null.
@@ -117,6 +132,8 @@ IoStatus MendTornBlock(io::File* file, const TornBlock& torn, uint64_t size,
   if (whole.bytes == 0 && !BeginsLikeAnEntry(block, torn.header.valid)) {
     return {};  // foreign bytes that happen to look like a header
   }
+  // Nothing but padding is missing, and that comes by itself.
+  if (whole.bytes == torn.header.valid && !GoesOnLikeOurs(block, torn.header.valid)) return {};
   const size_t data_end = format::kBlockHeaderBytes + whole.bytes;
   uint8_t header[format::kBlockHeaderBytes] = {};
   std::fill(block.begin() + static_cast<ptrdiff_t>(data_end), block.end(), uint8_t{0});

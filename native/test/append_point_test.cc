@@ -63,6 +63,18 @@ TEST_F(AppendTo, ATornBlockBehindSoundOnesLeavesThemAlone) {
   EXPECT_EQ(ReadPlainLog(path()).Entries(), (std::vector<std::string>{"one", "two", "next"}));
 }
 
+TEST_F(AppendTo, TextInThePaddingOfATornBlockStaysAsItIs) {
+  const std::string block = Block({std::string(300, 'a')});
+  for (const size_t size : {size_t{312}, size_t{340}, size_t{440}}) {
+    WriteFile(path(), block.substr(0, size) + "a note\n");
+    Append("next");
+    EXPECT_NE(ReadFile(path()).find("a note\n"), std::string::npos) << size;
+    EXPECT_EQ(ReadPlainLog(path()).Entries(),
+              (std::vector<std::string>{std::string(300, 'a'), "next"}))
+        << size;
+  }
+}
+
 TEST_F(AppendTo, TextStaysAsItIs) {
   std::string text;
   for (int i = 0; i < 100; i++) text += "line " + std::to_string(i) + " of somebody else\n";
