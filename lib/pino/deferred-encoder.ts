@@ -1,11 +1,12 @@
 /** The encoder that leaves the making of JSON to the destination: it passes on the values of a record, before they are text. */
 
 import type { RecordEncoder as Recorder } from '../record/encode'
-import { tracedAsJson } from './as-json'
+import { tracedAsJson, valueText } from './as-json'
 import { isFollowed } from './diagnostics'
 import { type EncodingStream, type RecordEncoder, recordEncoderSym } from './encoder'
 import { errorMessage } from './error-message'
 import type { Fields, Internals } from './internals'
+import { JsonText } from './line-family'
 import { LinePlan, planSym } from './line-plan'
 import { LineStyles, stylesSym } from './line-styles'
 import { mixIn } from './mixin'
@@ -21,6 +22,8 @@ import {
   msgPrefixSym,
   nestedKeySym,
   streamSym,
+  stringifySafeSym,
+  stringifySym,
   timeSym,
   writeSym
 } from './symbols'
@@ -64,6 +67,13 @@ function isWatched(logger: Internals): boolean {
   return Boolean(logger[mixinSym]) || Boolean(logger[formattersSym].log) || wantsText(logger)
 }
 
+/** What a message was converted to, as JSON: if the record has to become text after all, it is not converted twice. */
+function printed(logger: Internals, converted: unknown): JsonText | undefined {
+  if (converted instanceof JsonText) return converted
+  const text = valueText(converted, undefined, logger[stringifySym], logger[stringifySafeSym])
+  return text === undefined ? undefined : new JsonText(text)
+}
+
 function write(
   recorder: Recorder,
   logger: Internals,
@@ -84,7 +94,7 @@ function write(
   const styles = stylesOf(logger)
   const { timeText, family } = styles.common
   const convert = family.convertMessage
-  const converted = convert === null || message === undefined ? message : convert(message)
+  const converted = convert === null || message === undefined ? message : printed(logger, convert(message))
   recorder.record(styles.of(level), recordTime(), timeText === null ? '' : timeText(), fields, converted)
 }
 

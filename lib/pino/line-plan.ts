@@ -4,6 +4,7 @@
  */
 
 import type { RecordEncoder as Recorder } from '../record/encode'
+import { tracedAsJson } from './as-json'
 import { isFollowed } from './diagnostics'
 import type { CompiledEvent } from './event'
 import { loggedObject } from './http-objects'
@@ -11,7 +12,7 @@ import type { Internals } from './internals'
 import type { LineStyles } from './line-styles'
 import { recordTime } from './own-clock'
 import { heed, stateChanges, stateWatch } from './state-access'
-import { formattersSym, msgPrefixSym, writeSym } from './symbols'
+import { asJsonSym, formattersSym, msgPrefixSym, writeSym } from './symbols'
 
 /** Where a logger keeps its plan. A child finds its parent's, which is not for it. */
 export const planSym: unique symbol = Symbol('shardlog.plan')
@@ -46,7 +47,12 @@ export class LinePlan {
   #holdsFor(logger: Internals): boolean {
     if (stateWatch.isActive) heed(logger)
     // Tools that follow lines are given text.
-    return this.#changes === stateChanges.count && this.#write === logger[writeSym] && !isFollowed()
+    return (
+      this.#changes === stateChanges.count &&
+      this.#write === logger[writeSym] &&
+      logger[asJsonSym] === tracedAsJson &&
+      !isFollowed()
+    )
   }
 
   /** That of a logger which has inherited this one: a child. Null if it differs by more than its bindings and levels. */

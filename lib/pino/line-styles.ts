@@ -30,6 +30,9 @@ const FORMS = new Map<TimeFn, number>([
   [isoTime, TIME_ISO]
 ])
 
+/** What every line that is recorded ends with. */
+const PLAIN_END = '}\n'
+
 /** The time as the style's own function would have printed it at `time`. */
 function printTime(form: number, time: number, text: string): string {
   if (form === TIME_MS) return `,"time":${time}`
@@ -105,7 +108,15 @@ class LoggerStyle implements LineStyle {
 
   line(time: number, timeText: string, fields: object | null, message: unknown): string {
     const printed = printTime(this.timeForm, time, timeText)
-    return this.logger[asJsonSym]((fields ?? {}) as Fields, message, this.level, printed)
+    const json = JsonText.textOf(message)
+    const line = this.logger[asJsonSym](
+      (fields ?? {}) as Fields,
+      json === undefined ? message : undefined,
+      this.level,
+      printed
+    )
+    if (json === undefined) return line
+    return `${line.slice(0, -PLAIN_END.length)},${quote(this.logger[messageKeySym])}:${json}${PLAIN_END}`
   }
 }
 

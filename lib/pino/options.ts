@@ -12,6 +12,7 @@ import { callers } from './caller'
 import { destination, standardDestination } from './destination'
 import { rootFormatters } from './formatters'
 import type { Formatters, Serializers, Stream } from './internals'
+import { RecordDestination } from './record-destination'
 import { rootSerializers } from './serializers'
 import { transport } from './transport'
 import type { Bindings, LoggerOptions } from './types'
@@ -239,7 +240,8 @@ export function resolveArguments(
   // What pino would ignore may be anything, where programs were written for it.
   if (!isPino) for (const [name, value] of Object.entries(options)) checkName(name, value)
   checkDestination(stream)
-  if (!isPino && stream && options.sync) {
+  // A stream of text is given each line in its call anyway.
+  if (options.sync && stream instanceof RecordDestination) {
     throw configError(
       'option sync (value true) is for standard output, where no destination is given; of a destination flushSync() waits'
     )

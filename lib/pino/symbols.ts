@@ -3,7 +3,7 @@
  * symbols of our own, with pino's in front of them (`state-access.ts`), so that a change from outside is noticed.
  */
 
-export const asJsonSym: unique symbol = Symbol('shardlog.asJson')
+export const asJsonSym: unique symbol = Symbol('pino.asJson')
 export const chindingsSym: unique symbol = Symbol('shardlog.chindings')
 export const endSym: unique symbol = Symbol('shardlog.end')
 export const errorKeySym: unique symbol = Symbol('shardlog.errorKey')
@@ -44,7 +44,7 @@ export const jsonAtCallSym: unique symbol = Symbol('shardlog.jsonAtCall')
 export const trailingFieldsSym: unique symbol = Symbol('shardlog.trailingFields')
 /** pino's own, by name; `state-access.ts` hands them out. */
 export const symbols = {
-  asJsonSym: Symbol('pino.asJson'),
+  asJsonSym,
   chindingsSym: Symbol('pino.chindings'),
   endSym: Symbol('pino.end'),
   errorKeySym: Symbol('pino.errorKey'),
@@ -80,7 +80,6 @@ export const symbols = {
 
 /** What stands behind those of pino's symbols that are not the logger's own keys. */
 export const stateSymbols: readonly (readonly [outer: symbol, inner: symbol])[] = [
-  [symbols.asJsonSym, asJsonSym],
   [symbols.chindingsSym, chindingsSym],
   [symbols.endSym, endSym],
   [symbols.errorKeySym, errorKeySym],

@@ -57,7 +57,7 @@ describe('a destination with an encoder', () => {
     const stream = { write: (line: string) => lines.push(line), [recordEncoderSym]: encoder }
     const log = logger({ base: null, timestamp: false }, stream as never) as unknown as LooseLog
     log.info('text')
-    expect(lines).toEqual(['{"level":30,"loggingError":"Error: broken","msg":"text"}\n'])
+    expect(lines).toEqual(['{"level":30,"loggingError":"Error in the call","msg":"text"}\n'])
   })
 })
 

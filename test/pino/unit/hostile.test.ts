@@ -197,15 +197,20 @@ describe('whatever is logged', () => {
     )
   })
 
-  it('keys that never come again are written as those that do, and are not remembered', () => {
-    const file = tempLog()
-    const stream = destination({ dest: file, format: 'ndjson', crashSafe: false, bufferSize: 1 << 22, numShards: 1 })
-    const log = logger(settings as object, stream) as unknown as Log
-    const keyed = (i: number) => Object.fromEntries(Array.from({ length: 8 }, (_, k) => [`k${i}_${k}`, i]))
-    const objects = Array.from({ length: 4_000 }, (_, i) => (i % 7 === 0 ? { same: i, again: { a: i } } : keyed(i)))
-    for (const object of objects) log.info(object)
-    stream.closeSync()
-    const lines = fs.readFileSync(file, 'utf8').trim().split('\n')
-    expect(lines).toEqual(objects.map(object => `{"level":30,${JSON.stringify(object).slice(1)}`))
-  })
+  it.each([[{}], [{ redact: ['*.c'] }], [{ serializers: { msg: (text: string) => ({ was: text }) } }]])(
+    'keys that never come again are written as those that do, with %j',
+    given => {
+      const file = tempLog()
+      const stream = destination({ dest: file, format: 'ndjson', crashSafe: false, bufferSize: 1 << 22, numShards: 1 })
+      const texts: string[] = []
+      const keyed = (i: number) => Object.fromEntries(Array.from({ length: 8 }, (_, k) => [`k${i}_${k}`, i]))
+      const objects = Array.from({ length: 2_000 }, (_, i) => (i % 7 === 0 ? { same: i, again: { a: i } } : keyed(i)))
+      for (const target of [stream, { write: (line: string) => texts.push(line) }]) {
+        const log = logger({ ...settings, ...given } as object, target) as unknown as Log
+        for (const object of objects) log.info(object, 'text')
+      }
+      stream.closeSync()
+      expect(fs.readFileSync(file, 'utf8')).toBe(texts.join(''))
+    }
+  )
 })

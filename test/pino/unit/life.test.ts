@@ -97,9 +97,9 @@ describe('standard output, where a process may be frozen after a call,', () => {
 
   it('has them by the option too', () => {
     expect(killed(`{ ${plain}, sync: true }`)).toBe(line)
-    expect(() => logger({ sync: true }, { write: () => true })).toThrow(
-      'option sync (value true) is for standard output'
-    )
+    const stream = destination({ dest: tempLog(), ...small })
+    expect(() => logger({ sync: true }, stream)).toThrow('option sync (value true) is for standard output')
+    stream.closeSync()
     expect(() => logger({ sync: 'yes' as never })).toThrow("option sync must be true or false, got 'yes'")
   })
 })

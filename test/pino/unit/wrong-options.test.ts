@@ -1,3 +1,4 @@
+import { type EventEmitter, once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -5,6 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { logger, loggerInPinosPlace } from '../../../lib/pino/pino'
 import { shardlog } from '../../support/shardlog'
 import { tempDir, tempLog } from '../../support/temp'
+
+type Opened = Record<symbol, unknown>
 
 interface Refusal {
   code?: string
@@ -172,16 +175,19 @@ describe("messages have the user's own words", () => {
 })
 
 describe('a file: URL', () => {
-  it('is a path, wherever one is', () => {
+  it('is a path, wherever one is', async () => {
     const directory = tempDir()
     const url = (name: string): URL => pathToFileURL(path.join(directory, name))
     destination({ dest: url('a b.log'), format: 'ndjson', crashSafe: false }).closeSync()
     new Logger(url('c.log') as never).closeSync()
     new Logger({ logFilePath: url('d.log'), crashSafe: false } as never).closeSync()
-    make({}, url('e.log'))
-    make(url('f.log'))
-    destination(url('g.log'))
-    expect(fs.readdirSync(directory).sort()).toEqual(expect.arrayContaining(['a b.log', 'c.log', 'd.log']))
+    const { streamSym } = shardlog.symbols as unknown as { streamSym: symbol }
+    const streams = [make({}, url('e.log')), make(url('f.log'))].map(log => (log as unknown as Opened)[streamSym])
+    await Promise.all(
+      [...streams, destination(url('g.log'))].map(stream => once(stream as unknown as EventEmitter, 'ready'))
+    )
+    const names = ['a b.log', 'c.log', 'd.log', 'e.log', 'f.log', 'g.log']
+    expect(fs.readdirSync(directory).sort()).toEqual(expect.arrayContaining(names))
     expect(refusal(() => destination(new URL('http://127.0.0.1/'))).message).toContain('a path or a file: URL')
   })
 })
