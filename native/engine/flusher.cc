@@ -236,8 +236,10 @@ void Flusher::Run() {
 // There may be nobody left to ask for counters, or to be told by a callback.
 void Flusher::SayLost(uint64_t entries) const {
   if (entries == 0) return;
+  // Without what it says of keeping them and trying again.
+  const std::string message = problems_.last().message;
   platform::WriteToStandardError("shardlog: " + std::to_string(entries) + " entries for " + name_ +
-                                 " are lost: " + problems_.last().message + "\n");
+                                 " are lost: " + message.substr(0, message.rfind("; ")) + "\n");
 }
 
 // One thing that is due now, if anything is. False: nothing is, sleep until *wake_at.

@@ -33,13 +33,25 @@ function entriesOf(data: Buffer): Buffer[] {
   return entries
 }
 
+/** Of a torn block, the entries that are whole. */
+function wholeEntriesOf(data: Buffer): Buffer[] {
+  const entries: Buffer[] = []
+  for (let at = 0; at + 4 <= data.length; ) {
+    const length = data.readUInt32LE(at)
+    if (length === 0 || at + 4 + length > data.length) break
+    entries.push(data.subarray(at + 4, at + 4 + length))
+    at += 4 + length
+  }
+  return entries
+}
+
 /**
  * Reads a log by the rules alone, with no code of the package. Throws on anything the rules do not allow; carriers come
- * out as blocks without entries.
+ * out as blocks without entries. `mayBeTorn`: nobody was left to complete the last block, of which what is whole counts.
  */
-export function readPlain(file: string): PlainBlock[] {
+export function readPlain(file: string, mayBeTorn = false): PlainBlock[] {
   const log = fs.readFileSync(file)
-  if (log.length % 512 !== 0) throw new Error(`size ${log.length} is not a multiple of 512`)
+  if (log.length % 512 !== 0 && !mayBeTorn) throw new Error(`size ${log.length} is not a multiple of 512`)
   const blocks: PlainBlock[] = []
   for (let at = 0; at < log.length; ) {
     const capacity = log.readUInt32LE(at)
@@ -49,6 +61,10 @@ export function readPlain(file: string): PlainBlock[] {
       continue
     }
     const stride = alignUp(8 + valid)
+    if (mayBeTorn && at + stride > log.length) {
+      blocks.push({ offset: at, capacity, valid, stride, entries: wholeEntriesOf(log.subarray(at + 8)) })
+      break
+    }
     if (valid > capacity - 8 || at + stride > log.length) throw new Error(`header ${capacity}/${valid} at ${at}`)
     blocks.push({ offset: at, capacity, valid, stride, entries: entriesOf(log.subarray(at + 8, at + 8 + valid)) })
     at += stride
@@ -57,10 +73,12 @@ export function readPlain(file: string): PlainBlock[] {
 }
 
 /** All entries of a log, in file order. */
-export const readEntries = (file: string): Buffer[] => readPlain(file).flatMap(block => block.entries)
+export const readEntries = (file: string, mayBeTorn = false): Buffer[] =>
+  readPlain(file, mayBeTorn).flatMap(block => block.entries)
 
 /** All entries of a log as text, in file order. */
-export const readTexts = (file: string): string[] => readEntries(file).map(entry => entry.toString())
+export const readTexts = (file: string, mayBeTorn = false): string[] =>
+  readEntries(file, mayBeTorn).map(entry => entry.toString())
 
 /** The trailer of each block with entries, its carrier's if it has one. */
 export function readTrailers(file: string): PlainTrailer[] {

@@ -184,8 +184,8 @@ export class RemoteLogger {
 }
 
 /** Numbers of a log's entries, in file order; fails on an entry that is not what was logged. */
-export function numbersIn(log: string): number[] {
-  return readTexts(log).map(text => {
+export function numbersIn(log: string, mayBeTorn = false): number[] {
+  return readTexts(log, mayBeTorn).map(text => {
     const number = Number.parseInt(text, 10)
     if (text !== `${number} ${String.fromCharCode(97 + (number % 26)).repeat(FILLER_BYTES)}`)
       throw new Error(`torn: ${text.slice(0, 40)}`)
