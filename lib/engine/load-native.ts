@@ -1,21 +1,49 @@
-import fs from 'node:fs'
-import path from 'node:path'
-import { ShardlogError } from '../errors'
+import fs = require('node:fs')
+import path = require('node:path')
+
+import { isError, ShardlogError } from '../errors'
 import type { NativeBinding } from './native-binding'
 
 let binding: NativeBinding | undefined
 let failure: ShardlogError | undefined
 
+/** Which libc `node-gyp-build` takes the system's to be. */
 function libcName(): string {
   if (process.platform !== 'linux') return ''
-  return fs.existsSync('/etc/alpine-release') ? ' musl' : ' glibc'
+  try {
+    return fs.existsSync('/etc/alpine-release') ? ' musl' : ' glibc'
+  } catch {
+    // Under Node's permission model a file may be kept from us; the message is no worse without this.
+    return ''
+  }
+}
+
+/** What helps against `cause`, where something does. */
+function advice(cause: unknown): string {
+  const { code } = (cause ?? {}) as { code?: unknown }
+  if (code === 'ERR_DLOPEN_DISABLED')
+    return ' Node was started without addons: --no-addons, or --permission without --allow-addons.'
+  if (code === 'ERR_ACCESS_DENIED') {
+    const { resource } = cause as { resource?: unknown }
+    return ` Node's permission model keeps ${String(resource ?? 'a file')} from it: allow reading it and the package's folder, and --allow-addons.`
+  }
+  if (isError(cause) && cause.name === 'ReferenceError') {
+    return ' A bundle of ES modules has no folder of its own: leave shardlog out of the bundle (external).'
+  }
+  return ''
+}
+
+/** The loader's message as a sentence. */
+function reason(cause: unknown): string {
+  const message = (isError(cause) ? cause.message : String(cause)).trim()
+  return message.endsWith('.') ? message : `${message}.`
 }
 
 function noNative(cause: unknown): ShardlogError {
   const { versions, arch, platform } = process
   const message =
     `no native build of shardlog loads on ${platform}-${arch}${libcName()}, Node ${versions.node} (Node-API ` +
-    `${versions.napi}, ABI ${versions.modules}): ${cause instanceof Error ? cause.message : String(cause)}\n` +
+    `${versions.napi}, ABI ${versions.modules}): ${reason(cause)}${advice(cause)}\n` +
     'One build serves every Node from 20 on. To make it, in a checkout of the repository: npm ci && npm run build:native ' +
     "(needs a C++20 compiler, make and Python 3). Without it, engine 'js' works everywhere; 'auto' chooses it by itself."
   return new ShardlogError('ERR_SHARDLOG_NO_NATIVE', message, { cause })
@@ -30,7 +58,8 @@ export function loadNative(): NativeBinding {
   if (binding !== undefined) return binding
   if (failure !== undefined) throw failure
   try {
-    // This very form is what bundlers' tracers recognise and copy the prebuilds for.
+    // This very form is what bundlers' tracers recognise and copy the prebuilds for. `path` must be its own name in the
+    // compiled file too: hence `import path = require`.
     binding = require('node-gyp-build')(path.join(__dirname, '..', '..')) as NativeBinding
     return binding
   } catch (error) {

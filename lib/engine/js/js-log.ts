@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer'
 import fs from 'node:fs'
-import { performance } from 'node:perf_hooks'
+import { performance } from '../../timers'
 import { fromSystemError, ShardlogError } from '../../errors'
 import type { ResolvedConfig } from '../../types'
 import type { Run } from './buffer-set'
