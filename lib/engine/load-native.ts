@@ -1,7 +1,11 @@
 import fs = require('node:fs')
+
+import { createRequire } from 'node:module'
+
 import path = require('node:path')
 
 import { isError, ShardlogError } from '../errors'
+import { ownFile, ownFolder } from '../own-place'
 import type { NativeBinding } from './native-binding'
 
 let binding: NativeBinding | undefined
@@ -35,7 +39,7 @@ function advice(cause: unknown): string {
 
 /** The loader's message as a sentence. */
 function reason(cause: unknown): string {
-  const message = (isError(cause) ? cause.message : String(cause)).trim()
+  const message = (isError(cause) ? cause.message : String(cause)).trim().replace(/\s*\n\s*/g, ', ')
   return message.endsWith('.') ? message : `${message}.`
 }
 
@@ -49,21 +53,43 @@ function noNative(cause: unknown): ShardlogError {
   return new ShardlogError('ERR_SHARDLOG_NO_NATIVE', message, { cause })
 }
 
+/** The addon of the package as it is installed where a bundle runs, from which its own are missing. */
+function loadInstalled(): NativeBinding | undefined {
+  for (const name of ['shardlog', 'pino']) {
+    try {
+      const manifest = createRequire(ownFile).resolve(`${name}/package.json`)
+      return require('node-gyp-build')(path.dirname(manifest)) as NativeBinding
+    } catch {
+      // Not installed there, or no better than what the bundle has: its own failure is what is told.
+    }
+  }
+  return undefined
+}
+
+function load(): NativeBinding {
+  try {
+    // This very form is what bundlers' tracers recognise and copy the prebuilds for. `path` must be its own name in the
+    // compiled file too: hence `import path = require`.
+    return require('node-gyp-build')(path.join(__dirname, '..', '..')) as NativeBinding
+  } catch (error) {
+    const installed = ownFolder === null ? loadInstalled() : undefined
+    if (installed === undefined) throw noNative(error)
+    return installed
+  }
+}
+
 /**
  * The addon. Looked for once per thread.
  *
  * @throws ShardlogError `ERR_SHARDLOG_NO_NATIVE`; its `cause` is the loader's own error.
  */
 export function loadNative(): NativeBinding {
-  if (binding !== undefined) return binding
   if (failure !== undefined) throw failure
   try {
-    // This very form is what bundlers' tracers recognise and copy the prebuilds for. `path` must be its own name in the
-    // compiled file too: hence `import path = require`.
-    binding = require('node-gyp-build')(path.join(__dirname, '..', '..')) as NativeBinding
+    binding ??= load()
     return binding
   } catch (error) {
-    failure = noNative(error)
+    failure = error as ShardlogError
     throw failure
   }
 }

@@ -37,5 +37,5 @@ export interface LogFn {
 /** What a call takes besides where `trailingFields` is on: a message, and an object whose fields join the line (pino ignores it). */
 export type TrailingFieldsFn = <TMsg extends string = string, TFields extends object = object>(
   msg: TMsg,
-  ...args: [...ParseLogFnArgs<TMsg>, fields: TFields & LogFnFields]
+  ...args: [...ParseLogFnArgs<TMsg>, TFields & LogFnFields]
 ) => void

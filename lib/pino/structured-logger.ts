@@ -5,12 +5,13 @@ import type { TrailingFieldsFn } from './log-fn'
 import type { Bindings, ChildLoggerOptions, Level, LogFn as PinoLogFn, Logger as PinoLogger } from './types'
 
 /**
- * The module that there is only where this package is installed under the name `pino`; any where there is none. There, the types are
- * pino's to the letter, as the option `trailingFields` is off.
+ * The module that there is only where this package is installed under the name `pino`; there, the types are pino's to the letter, as the
+ * option `trailingFields` is off.
  */
-/** @ts-expect-error */
+// biome-ignore lint/suspicious/noTsIgnore: nowhere else is there such a module, which makes the type any
+/** @ts-ignore */
 type InPlaceOfPino = typeof import('pino/in-its-place')
-type IsInPlaceOfPino = 0 extends 1 & InPlaceOfPino ? false : true
+type IsInPlaceOfPino = [0] extends [InPlaceOfPino] ? false : true
 
 /** The type of what the package's function makes: pino's where the package is in pino's place. */
 export type Logger<
@@ -27,9 +28,13 @@ export type LogFn = IsInPlaceOfPino extends true ? PinoLogFn : PinoLogFn & Trail
 export type StructuredLogger<
   CustomLevels extends string = never,
   UseOnlyCustomLevels extends boolean = boolean
-> = TrailingFields<CustomLevels> & StructuredExtras<CustomLevels> & PinoLogger<CustomLevels, UseOnlyCustomLevels>
+> = TrailingFields<CustomLevels, UseOnlyCustomLevels> &
+  StructuredExtras<CustomLevels> &
+  PinoLogger<CustomLevels, UseOnlyCustomLevels>
 
-type TrailingFields<CustomLevels extends string> = { [level in Level | CustomLevels]: TrailingFieldsFn }
+type TrailingFields<CustomLevels extends string, UseOnlyCustomLevels extends boolean> = {
+  [level in CustomLevels | (UseOnlyCustomLevels extends true ? never : Level)]: TrailingFieldsFn
+}
 
 interface StructuredExtras<CustomLevels extends string> {
   /**

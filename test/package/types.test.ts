@@ -8,7 +8,7 @@ const app = inject('app')
 const program = (name: string, file: string) => path.join(root, 'node_modules', name, file)
 
 const body = `
-const logger: Logger = new Logger(defaultConfig('types.log'))
+const logger: RawLogger = new Logger(defaultConfig('types.log'))
 const accepted: boolean = logger.log('text')
 const alsoAccepted: boolean = logger.logBytes(new Uint8Array(3), 0, 2)
 const dropped: number = logger.getStatsSnapshot().droppedLogs
@@ -20,14 +20,14 @@ const closed: Promise<void> = logger.close()
 const wrong: Config = { logFilePath: 'types.log', bufferSiz: 1 }
 export { accepted, alsoAccepted, closed, config, dropped, p99, utilization, wrong }
 `
-const named = `import { Logger, defaultConfig, type Config } from 'shardlog'\n${body}`
-const viaDefault = `import shardlog, { type Config, type Logger as LoggerType } from 'shardlog'
+const named = `import { Logger, defaultConfig, type Config, type RawLogger } from 'shardlog'\n${body}`
+const viaDefault = `import shardlog, { type Config, type RawLogger as LoggerType } from 'shardlog'
 const logger: LoggerType = new shardlog.Logger({ logFilePath: 'types.log' })
 export const config: Config = { logFilePath: 'types.log' }
 export { logger }
 `
 const viaRequire = `import shardlog = require('shardlog')
-const logger: shardlog.Logger = new shardlog.Logger({ logFilePath: 'types.log' })
+const logger: shardlog.RawLogger = new shardlog.Logger({ logFilePath: 'types.log' })
 export = logger
 `
 
