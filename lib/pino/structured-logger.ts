@@ -2,7 +2,7 @@
 
 import type { EventOptions } from './event'
 import type { TrailingFieldsFn } from './log-fn'
-import type { Bindings, ChildLoggerOptions, Level, LogFn as PinoLogFn, Logger as PinoLogger } from './types'
+import type { Bindings, ChildLoggerOptions, Level, LevelNames, LogFn as PinoLogFn, Logger as PinoLogger } from './types'
 
 /**
  * The module that there is only where this package is installed under the name `pino`; there, the types are pino's to the letter, as the
@@ -33,7 +33,7 @@ export type StructuredLogger<
   PinoLogger<CustomLevels, UseOnlyCustomLevels>
 
 type TrailingFields<CustomLevels extends string, UseOnlyCustomLevels extends boolean> = {
-  [level in CustomLevels | (UseOnlyCustomLevels extends true ? never : Level)]: TrailingFieldsFn
+  [level in LevelNames<CustomLevels> | (UseOnlyCustomLevels extends true ? never : Level)]: TrailingFieldsFn
 }
 
 interface StructuredExtras<CustomLevels extends string> {

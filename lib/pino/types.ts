@@ -122,13 +122,19 @@ export interface LoggerExtras<CustomLevels extends string = never, UseOnlyCustom
   flush(cb?: (err?: Error) => void): void
 }
 
+/**
+ * The names themselves, in a form that is no place to infer them from: names of custom levels come from options, or from a logger of this
+ * very type. Inferred from another package's logger, they would be whatever names its properties have.
+ */
+export type LevelNames<Names extends string> = Names extends unknown ? Names : never
+
 type CustomLevelLogger<CustomLevels extends string, UseOnlyCustomLevels extends boolean = boolean> = {
-  customLevels: { [level in CustomLevels]: number }
+  customLevels: { [level in LevelNames<CustomLevels>]: number }
   useOnlyCustomLevels: UseOnlyCustomLevels
 } & {
   [K in Exclude<Level, CustomLevels>]: UseOnlyCustomLevels extends true ? never : LogFn
 } & {
-  [level in CustomLevels]: LogFn
+  [level in LevelNames<CustomLevels>]: LogFn
 }
 
 export type Logger<CustomLevels extends string = never, UseOnlyCustomLevels extends boolean = boolean> = BaseLogger &
