@@ -69,7 +69,7 @@ function loadInstalled(): NativeBinding | undefined {
 function load(): NativeBinding {
   try {
     // This very form is what bundlers' tracers recognise and copy the prebuilds for. `path` must be its own name in the
-    // compiled file too: hence `import path = require`.
+    // compiled file too: hence `import path = require`. They do not read what is newer than ES2020 in this file.
     return require('node-gyp-build')(path.join(__dirname, '..', '..')) as NativeBinding
   } catch (error) {
     const installed = ownFolder === null ? loadInstalled() : undefined
@@ -84,9 +84,10 @@ function load(): NativeBinding {
  * @throws ShardlogError `ERR_SHARDLOG_NO_NATIVE`; its `cause` is the loader's own error.
  */
 export function loadNative(): NativeBinding {
+  if (binding !== undefined) return binding
   if (failure !== undefined) throw failure
   try {
-    binding ??= load()
+    binding = load()
     return binding
   } catch (error) {
     failure = error as ShardlogError
