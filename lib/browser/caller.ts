@@ -1,16 +1,12 @@
 /** The option `browser.reportCaller`: where a call stands in the program. */
 
-/** Frames of this package, of its bundle's wrappers and of packages in general. */
-const OURS = /BrowserLogger|callerLocation|browser[/\\.]|node_modules|node:internal/
+/** Frames between the program's call and the question: of this function, the logger's writing, the level's method. */
+const OWN_FRAMES = 3
 
-/** `file:line:column` of the nearest frame that is the program's; null if the stack does not tell. */
+/** `file:line:column` of the program's call; null if the stack does not tell. */
 export function callerLocation(): string | null {
-  const frames = new Error().stack?.split('\n').slice(1) ?? []
-  for (const frame of frames) {
-    const place = OURS.test(frame)
-      ? undefined
-      : (/\((.*:\d+:\d+)\)/.exec(frame) ?? /at\s+(.*:\d+:\d+)/.exec(frame))?.[1]
-    if (place !== undefined) return place
-  }
-  return null
+  // Some browsers begin a stack with the error's name, some do not.
+  const frames = (new Error().stack ?? '').split('\n').filter(line => /:\d+:\d+/.test(line))
+  const frame = frames[OWN_FRAMES] ?? ''
+  return /(?:\(|@|at\s+)([^(@\s][^(@]*:\d+:\d+)\)?$/.exec(frame.trim())?.[1] ?? null
 }

@@ -61,16 +61,18 @@ function resolveFrom(file: string, target: string): string | undefined {
   }
 }
 
-/** Our own modules for worker threads. Bundlers' tracers recognise these very forms, if `path` has its own name, and copy the files. */
-const OWN_MODULES = {
-  file: () => path.join(__dirname, 'file.js'),
-  worker: () => path.join(__dirname, 'transport-worker.js')
-} as const
+// Bundlers' tracers recognise these very forms, a function's return of a `path.join` by that name, and copy the files.
+function fileModule(): string {
+  return path.join(__dirname, 'file.js')
+}
+function workerModule(): string {
+  return path.join(__dirname, 'transport-worker.js')
+}
 
-/** Path of one of our own modules; in a bundle without it, of that of the package as it is installed. */
-function ownModule(name: keyof typeof OWN_MODULES): string {
+/** Path of one of our own modules for worker threads; in a bundle without it, of that of the package as it is installed. */
+function ownModule(name: 'file' | 'worker'): string {
   if (typeof __dirname === 'string') {
-    const file = OWN_MODULES[name]()
+    const file = name === 'file' ? fileModule() : workerModule()
     if (ownFolder !== null || fs.existsSync(file)) return file
   }
   const subpath = name === 'file' ? 'file' : 'lib/worker'
