@@ -38,7 +38,7 @@ interface Shared {
   serializesChildren: boolean
 }
 
-const noop = (): void => {}
+function noop(): void {}
 /** The console's methods for levels that it has no method of that name for; else `log`. */
 const FALLBACKS: Record<string, string> = { fatal: 'error', warn: 'error' }
 /** What an emitter of events has; there are no events here. */
@@ -68,8 +68,8 @@ function sinkOf(level: string, write: BrowserOptions['write']): Method {
   if (own) return own.bind(write)
   const name = FALLBACKS[level] ?? level
   // Looked up once: what replaces the console's methods later, such as another tool, is not asked for.
-  const found = consoleObject[level] ?? consoleObject[name] ?? consoleObject.log ?? noop
-  return found.bind(consoleObject)
+  const found = consoleObject[level] ?? consoleObject[name] ?? consoleObject.log
+  return found === undefined ? noop : found.bind(consoleObject)
 }
 
 function levelMapping({ customLevels = {} }: Options): LevelMapping {
@@ -150,6 +150,7 @@ class BrowserLogger {
       levelVal: { get: () => numberOf(this.#level, shared), configurable: true }
     })
     for (const name of EMITTER_METHODS) object[name] = noop
+    object.log ??= noop
     object.levels = shared.levels
     object.serializers = this.#serialization.serializers
     object.isLevelEnabled = (level: string) =>
@@ -178,6 +179,7 @@ class BrowserLogger {
     const sends = transmit !== null && value >= numberOf(transmit.level ?? this.#level, this.#shared)
     if (!writes && !sends) return noop
     const sink = sinks[level] as Method
+    if (sink === noop && !sends) return noop
     return (...given) => {
       const time = this.#shared.time()
       if (writes) this.#write(sink, level, given, time)
