@@ -40,12 +40,15 @@ function write(file, text) {
   fs.writeFileSync(to, text)
 }
 
-/** Names are exported one by one, so that ES modules can import them. */
+/** In a form that ES modules see the name of, and that reads it when it is asked for: loggers note which of their symbols are known. */
+const passedOn = name =>
+  `Object.defineProperty(exports, '${name}', { enumerable: true, get: function () { return part.${name} } })\n`
+
 function moduleText(from, name, value) {
   const required = `require('${from}')${name === null ? '' : `.${name}`}`
   if (typeof value === 'function') return `'use strict'\n\nmodule.exports = ${required}\n`
   const names = Object.keys(value)
-  return `'use strict'\n\nconst part = ${required}\n\n${names.map(key => `exports.${key} = part.${key}\n`).join('')}`
+  return `'use strict'\n\nconst part = ${required}\n\n${names.map(passedOn).join('')}`
 }
 
 function typesText(from, name) {

@@ -7,8 +7,7 @@ import { version } from '../version'
 import { tracedAsJson } from './as-json'
 import { appendBindings } from './bindings'
 import { openDestination, pathOrDescriptor } from './destination'
-import type { Internals, LogMethod, LogMethodHook, Stringify } from './internals'
-import { levelMethod } from './level-methods'
+import type { Internals, Stringify } from './internals'
 import {
   assertDefaultLevel,
   assertNoCollision,
@@ -34,7 +33,6 @@ export const tools = {
   asJson: tracedAsJson,
   asChindings: (logger: Internals, bindings: Bindings): string => appendBindings(logger, bindings),
   buildSafeSonicBoom: openDestination,
-  genLog: (level: number, hook?: LogMethodHook): LogMethod => levelMethod(level, false, hook),
   normalizeDestFileDescriptor: pathOrDescriptor,
   stringify
 }

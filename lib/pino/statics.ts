@@ -51,7 +51,7 @@ export interface DescriptorDestinationOptions extends Omit<RecordDestinationOpti
  */
 export function destination(options: RecordDestinationOptions): RecordDestination
 export function destination(
-  dest?: number | string | URL | StreamDestinationOptions | DescriptorDestinationOptions
+  dest?: number | string | URL | StreamDestinationOptions | DescriptorDestinationOptions | DestinationStream
 ): SonicBoom
 export function destination(dest?: unknown): SonicBoom | RecordDestination {
   return openDestination(dest)

@@ -66,6 +66,15 @@ interface StructuredExtras<CustomLevels extends string> {
    * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if the arguments are not an object and a function
    */
   withContext<Result>(fields: Bindings, fn: () => Result): Result
+  /**
+   * From now on records of this logger, its parents and its children carry `fields`, wherever they are logged, until `clearContext`. Those of
+   * `withContext` win over them.
+   *
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if `fields` is no object
+   */
+  addContext(fields: Bindings): void
+  /** Takes back what `addContext` has added: the fields of these names, or all of them. */
+  clearContext(...names: string[]): void
   /** A copy of the fields of the present context; empty outside of any. */
   context(): Bindings
 }
