@@ -35,9 +35,6 @@ destination({ dest: 'f', format: 'ndjson', sync: true })
 destination({ dest: 'f', sync: true, minLength: 4096 })
 destination({ dest: 1, onFull: 'drop' })
 destination(new URL('file:///tmp/f'))
-log.event('text', ['a'], { level: 'warn' })
-// @ts-expect-error a name that does not exist
-log.event('text', ['a'], { lvl: 'warn' })
 // @ts-expect-error a level that does not exist
 log.important('text')
 // @ts-expect-error banned by the augmentation below
@@ -64,6 +61,9 @@ log.child({}).info('text', { userId: 1 })
 custom.important('text', { userId: 1 })
 // @ts-expect-error banned by the augmentation below
 log.info('text', { banned: 1 })
+log.event('text', ['a'], { level: 'warn' })
+// @ts-expect-error a name that does not exist
+log.event('text', ['a'], { lvl: 'warn' })
 const login = log.event('user login', ['userId'])
 login(1)
 // @ts-expect-error one value too many
