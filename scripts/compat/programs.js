@@ -12,16 +12,19 @@ const get = port => http.get({ host: '127.0.0.1', port, path: '/page?q=1', agent
 })
 ${start}`
 
-/** Prints the lines of files as soon as they have any. */
-const printing = (...files) => `
+/** Prints the lines of files when they have `end` and stay as they are. */
+const printing = (end, ...files) => `
 const fs = require('node:fs')
 const texts = () => ${JSON.stringify(files)}.map(name => (fs.existsSync(name) ? fs.readFileSync(name, 'utf8') : ''))
+let last = ''
 const poll = setInterval(() => {
-  if (texts().includes('')) return
+  const before = last
+  last = texts().join('')
+  if (last !== before || !texts().every(text => text.includes('${end}'))) return
   clearInterval(poll)
-  console.log(texts().join(''))
+  console.log(last)
   process.exit()
-}, 20)`
+}, 50)`
 
 const calls = `
 log.info('text')
@@ -29,7 +32,7 @@ log.warn({ item: 1, nested: { list: [1, 'two'] } }, 'fields and %s', 'more')
 log.child({ module: 'db' }).error(new Error('failed'), 'with an error')
 log.debug('off')`
 
-/** Package and versions, what it is, the program. */
+/** Packages with their versions, what is run, the program; `known`: that it differs. */
 module.exports = [
   {
     packages: ['pino-http@11.0.0'],
@@ -99,13 +102,13 @@ const log = pino({ level: 'info' }, require('pino-pretty')({ colorize: false, sy
 const log = pino(pino.transport({ targets: [
   { target: 'pino-pretty', options: { colorize: false, destination: 'pretty.log', ignore: 'time,pid,hostname' } },
   { target: 'pino/file', options: { destination: 'file.log' } }
-] }))${calls}${printing('pretty.log', 'file.log')}`
+] }))${calls}${printing('with an error', 'pretty.log', 'file.log')}`
   },
   {
     packages: ['pino-roll@4.0.0'],
     what: 'as a transport',
     text: `
-const log = pino(pino.transport({ target: 'pino-roll', options: { file: 'rolled' } }))${calls}${printing('rolled.1.log')}`
+const log = pino(pino.transport({ target: 'pino-roll', options: { file: 'rolled' } }))${calls}${printing('with an error', 'rolled.1.log')}`
   },
   {
     packages: ['pino-abstract-transport@3.0.0'],
@@ -113,7 +116,7 @@ const log = pino(pino.transport({ target: 'pino-roll', options: { file: 'rolled'
     text: `
 require('node:fs').writeFileSync('own-transport.cjs', "const build = require('pino-abstract-transport'); const fs = require('node:fs'); module.exports = () => build(async source => { for await (const { level, msg } of source) fs.appendFileSync('own.log', level + ' ' + msg + ' ') })")
 const log = pino(pino.transport({ target: require('node:path').resolve('own-transport.cjs') }))
-log.info('one')${printing('own.log')}`
+log.info('one')${printing('one', 'own.log')}`
   },
   {
     packages: ['pino-multi-stream@6.0.0'],
@@ -130,6 +133,7 @@ const log = pino({ serializers: require('pino-noir')(['item', 'nested.list'], 'h
   },
   {
     packages: ['pino-caller@4.0.0'],
+    known: true,
     what: 'call sites in lines',
     text: `
 const log = require('pino-caller')(pino(), { relativeTo: process.cwd() })${calls}`
