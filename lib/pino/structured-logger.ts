@@ -1,5 +1,6 @@
 /** The type of `shardlog()`'s loggers: pino's, and what they can do beyond. */
 
+import type { StatsSnapshot } from '../types'
 import type { EventOptions } from './event'
 import type { TrailingFieldsFn } from './log-fn'
 import type { Bindings, ChildLoggerOptions, Level, LevelNames, LogFn as PinoLogFn, Logger as PinoLogger } from './types'
@@ -77,4 +78,10 @@ interface StructuredExtras<CustomLevels extends string> {
   clearContext(...names: string[]): void
   /** A copy of the fields of the present context; empty outside of any. */
   context(): Bindings
+  /** The counters of the destination, of several added up; null if it has none, as pino's streams. */
+  getStatsSnapshot(): StatsSnapshot | null
+  /** Writes what was logged so far before it returns, where the destination can. */
+  flushSync(): void
+  /** Writes what was logged so far, and ends the destination; of standard output, which loggers share, it is flushed only. */
+  close(): Promise<void>
 }
