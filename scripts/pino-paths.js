@@ -64,7 +64,15 @@ function writePath([file, source, name]) {
   write(file.replace(/\.js$/, '.d.ts'), typesText(relative, name))
 }
 
+/** Names the properties of a module that is a function, in a form that is never run, so that ES modules can import them. */
+function nameExports(file) {
+  const names = Object.keys(require(path.join(dist, file))).filter(name => name !== 'default')
+  fs.appendFileSync(path.join(dist, file), `0 && (module.exports = { ${names.join(', ')} })\n`)
+}
+
 runMain(() => {
   paths.forEach(writePath)
   write('bin.js', bin)
+  write('bin.d.ts', 'export {}\n')
+  nameExports('browser.js')
 })

@@ -65,7 +65,7 @@ it('has types for consumers whose bundler resolves modules', () => {
 const ecosystem = `
 import fastify from 'fastify'
 import realPino from 'pino'
-import pinoHttp from 'pino-http'
+import { pinoHttp } from 'pino-http'
 import shardlog from 'shardlog'
 import pino from 'shardlog/pino'
 const ours = shardlog()
