@@ -1,4 +1,5 @@
 import os from 'node:os'
+import { types } from 'node:util'
 
 /** What an error may carry beside its message and code. */
 export interface ShardlogErrorDetails {
@@ -47,10 +48,15 @@ function errnoName(name: unknown, number?: unknown): string | undefined {
   return Object.entries(os.constants.errno).find(([, errno]) => errno === -Number(value))?.[0] ?? known
 }
 
+/** Whether it is an error, of whichever realm: those of the addon and of Node are of another than a module's that Jest loads. */
+export function isError(value: unknown): value is Error {
+  return types.isNativeError(value) || value instanceof Error
+}
+
 /** The same error as a ShardlogError, if it is one in all but class (the addon throws plain errors with a code). */
 export function asShardlogError(error: unknown): ShardlogError {
   if (error instanceof ShardlogError) return error
-  if (!(error instanceof Error)) return new ShardlogError('ERR_SHARDLOG_INTERNAL', String(error), { cause: error })
+  if (!isError(error)) return new ShardlogError('ERR_SHARDLOG_INTERNAL', String(error), { cause: error })
   const fields = error as ErrorFields
   const code = text(fields.code)
   if (code?.startsWith('ERR_SHARDLOG_')) {

@@ -1,4 +1,7 @@
-/** Every public name of the package. `index.ts` hangs them on the callable default, the ESM facade exports them by name. */
+/** Every public name of the package: `scripts/public-surface.js` makes both module systems' surfaces of this list. */
+
+import { Logger as RawLogger } from './logger'
+import type { Logger as LoggerType } from './pino/structured-logger'
 
 export { defaultConfig } from './config'
 export { ShardlogError } from './errors'
@@ -22,8 +25,19 @@ export {
 } from './features/operations'
 export type { CallerOptions, DedupeOptions, FeatureOptions, OtelOptions, SamplingOptions } from './features/options'
 export type { TraceStats } from './features/trace-context'
-export { Logger } from './logger'
+export { RawLogger }
+
+/** The raw engine's logger, for lines and bytes that are made already: `new Logger({ logFilePath })`. Its type is `RawLogger`. */
+export const Logger: typeof RawLogger = RawLogger
+/** The type of a structured logger; pino's, where the package is installed under its name. */
+export type Logger<CustomLevels extends string = never, UseOnlyCustomLevels extends boolean = boolean> = LoggerType<
+  CustomLevels,
+  UseOnlyCustomLevels
+>
+
+export type { RecordDestination, RecordDestinationOptions } from './pino/record-destination'
 export { destination, levels, multistream, stdSerializers, stdTimeFunctions, symbols, transport } from './pino/statics'
+export type { LogFn, StructuredLogger } from './pino/structured-logger'
 export type {
   BaseLogger,
   Bindings,
@@ -37,8 +51,8 @@ export type {
   LevelWithSilent,
   LevelWithSilentOrString,
   LogDescriptor,
-  LogFn,
-  Logger as StructuredLogger,
+  LogEvent,
+  Logger as PinoLogger,
   LoggerExtras,
   LoggerOptions,
   MultiStreamOptions,

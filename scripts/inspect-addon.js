@@ -25,13 +25,34 @@ function versionAbove(version, limit) {
   return major > limitMajor || (major === limitMajor && minor > limitMinor)
 }
 
-/** Names of the symbols that the file offers to others. */
-function exportedSymbols(file) {
+/** Dynamic symbols of the file, as readelf's fields: number, value, size, type, binding, visibility, section, name. */
+function dynamicSymbols(file) {
   return output('readelf', ['--dyn-syms', '--wide', file])
     .split('\n')
     .map(line => line.trim().split(/\s+/))
-    .filter(fields => /^\d+:$/.test(fields[0]) && /GLOBAL|WEAK/.test(fields[4]) && fields[6] !== 'UND')
-    .map(fields => fields[7])
+    .filter(fields => /^\d+:$/.test(fields[0]) && fields[7] !== undefined)
+    .map(([, , , , binding, , section, name]) => ({ binding, defined: section !== 'UND', name }))
+}
+
+/** Names of the symbols that the file offers to others. */
+function exportedSymbols(file) {
+  return dynamicSymbols(file)
+    .filter(({ binding, defined }) => defined && /GLOBAL|WEAK/.test(binding))
+    .map(({ name }) => name)
+}
+
+/**
+ * Names of what the file needs of others that is neither Node-API nor libc: Bun and Deno have no libuv and no V8 to link to. What glibc
+ * has carries its version; musl's names have none, but are C's, and so without the mangling of `node::` and `v8::`.
+ */
+function foreignSymbols(file, libc) {
+  const isLibc = name => (libc === 'glibc' ? name.includes('@GLIBC_') : !/^(uv_|_Z)/.test(name))
+  return dynamicSymbols(file)
+    .filter(
+      ({ binding, defined, name }) =>
+        !defined && binding === 'GLOBAL' && !/^(napi|node_api)_/.test(name) && !isLibc(name)
+    )
+    .map(({ name }) => name)
 }
 
 /** The newest glibc version that a symbol of the file asks for, or null. */
@@ -47,10 +68,12 @@ function inspect(file, { arch, libc }) {
   const libraries = [...header.matchAll(/NEEDED\).*\[(.+)\]/g)].map(match => match[1])
   const glibc = neededGlibc(file)
   const strangers = libraries.filter(library => !allowedLibraries[libc].test(library))
+  const foreign = foreignSymbols(file, libc)
   const leaks = exportedSymbols(file).filter(symbol => !allowedExports.test(symbol))
   if (!header.includes(machines[arch])) complaints.push(`is not for ${arch}`)
   if (!/FLAGS_1.*NODELETE/.test(header)) complaints.push('is not marked nodelete')
   if (strangers.length) complaints.push(`needs ${strangers.join(', ')}`)
+  if (foreign.length) complaints.push(`needs ${foreign.join(', ')} of neither Node-API nor libc`)
   if (leaks.length) complaints.push(`exports ${leaks.join(', ')}`)
   if (libc === 'musl' && glibc) complaints.push(`needs glibc ${glibc}`)
   if (glibc && versionAbove(glibc, GLIBC_FLOOR)) complaints.push(`needs glibc ${glibc}, more than ${GLIBC_FLOOR}`)

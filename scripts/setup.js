@@ -54,7 +54,15 @@ function main() {
   if (process.platform === 'linux' && isStale('build/Release/shardlog.node', ['binding.gyp', ...layers])) {
     run(process.execPath, ['scripts/build-native.js'])
   }
-  if (isStale('dist/index.mjs', ['lib', 'tsconfig.json', 'tsconfig.base.json', 'scripts/esm-facade.js'])) {
+  if (
+    isStale('dist/index.mjs', [
+      'lib',
+      'tsconfig.json',
+      'tsconfig.base.json',
+      'scripts/public-surface.js',
+      'scripts/pino-paths.js'
+    ])
+  ) {
     run(process.execPath, ['scripts/build-ts.js'])
   }
 }

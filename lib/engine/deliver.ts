@@ -1,4 +1,5 @@
 import type { ShardlogError } from '../errors'
+import { setImmediate } from '../timers'
 
 /**
  * Calls `onError` from the event loop, without keeping it alive. On a turn of its own, so that what the callback throws is

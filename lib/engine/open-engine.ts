@@ -4,8 +4,12 @@ import type { Engine } from './engine'
 import { openJsEngine } from './js/js-engine'
 import { loadNative } from './load-native'
 import { openNativeEngine } from './native-engine'
+import { warnOfJsEngine } from './warn-of-js-engine'
 
-/** Whether the config's engine is the native one: 'auto' is where a build loads. Throws ERR_SHARDLOG_NO_NATIVE if it insists and none does. */
+/**
+ * Whether the config's engine is the native one: 'auto' is where a build loads. Where none does although one is shipped for the
+ * platform, the process is warned, once. Throws ERR_SHARDLOG_NO_NATIVE if the config insists and none loads.
+ */
 export function isNative({ engine }: Pick<ResolvedConfig, 'engine'>): boolean {
   if (engine === 'js') return false
   try {
@@ -14,6 +18,7 @@ export function isNative({ engine }: Pick<ResolvedConfig, 'engine'>): boolean {
   } catch (error) {
     const missing = error instanceof ShardlogError && error.code === 'ERR_SHARDLOG_NO_NATIVE'
     if (engine === 'native' || !missing) throw error
+    warnOfJsEngine(error)
     return false
   }
 }

@@ -1,8 +1,8 @@
 /** The option `caller`: where in the program a log call stands. */
 
 import { findSourceMap } from 'node:module'
-import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ownFolder } from '../own-place'
 import type { Internals } from '../pino/internals'
 import { isOptions, refuse, resolved, rules } from './check'
 import { Lru } from './lru'
@@ -19,9 +19,6 @@ export interface CallerStats {
 const MOST_SITES = 1_000
 /** Most frames of ours, or of wrappers that V8 adds, between the level method and the program's call. */
 const FRAMES = 12
-
-/** The folder of this package's code; null in a bundle, where the program's code lies there too. */
-const ownFolder = path.basename(__dirname) === 'features' ? path.dirname(__dirname) + path.sep : null
 
 /**
  * Key of the call site; null if none is wanted.

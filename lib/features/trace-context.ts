@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module'
 import { ShardlogError } from '../errors'
+import { ownFile } from '../own-place'
 import { isOptions, refuse, resolved, rules } from './check'
 import type { FeatureOptions, OtelOptions } from './options'
 
@@ -35,7 +36,7 @@ const baggageRule = {
   accepts: (value: unknown) => value === true || rules.names.accepts(value)
 }
 
-const requireInstalled = createRequire(__filename)
+const requireInstalled = createRequire(ownFile)
 
 /**
  * The API as it is installed.

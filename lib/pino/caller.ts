@@ -1,9 +1,7 @@
 /** The files that a call came from: where a transport's target is looked up. */
 
-import path from 'node:path'
+import { ownFolder } from '../own-place'
 
-/** The folder of this package's own code. */
-const ownFolder = path.join(__dirname, '..') + path.sep
 /** Most frames of ours between the program's call and the question. */
 const OWN_FRAMES = 5
 
@@ -24,7 +22,7 @@ export function callers(): string[] {
   const files = stack()
     .map(site => site.getFileName())
     .filter((file): file is string => Boolean(file))
-  const others = files.filter(file => !file.startsWith(ownFolder))
-  // In a bundle the program's code lies where ours does.
+  const others = files.filter(file => ownFolder === null || !file.startsWith(ownFolder))
+  // All are ours where the program is one of ours: the command, or a test.
   return others.length > 0 ? others : files
 }

@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { ownFile } from '../own-place'
 
 export type OpenTarget = (options: unknown) => unknown
 
@@ -19,7 +20,7 @@ const COULD_NOT_IMPORT: ReadonlySet<string> = new Set([
 
 /** Loads it by `require`, which knows archives, loaders and extensions that `import` does not. */
 function loadByRequire(target: string): unknown {
-  return createRequire(__filename)(target.startsWith('file://') ? fileURLToPath(target) : target)
+  return createRequire(ownFile)(target.startsWith('file://') ? fileURLToPath(target) : target)
 }
 
 async function load(target: string): Promise<unknown> {

@@ -1,4 +1,4 @@
-/** The type of `log.info` and its like: a message's placeholders say what arguments it takes. */
+/** The types of `log.info` and its like: a message's placeholders say what arguments it takes. */
 
 import type { LogFnFields } from './log-fn-fields'
 
@@ -21,11 +21,6 @@ export type ParseLogFnArgs<T, Acc extends unknown[] = []> = T extends `${infer _
 export interface LogFn {
   /** A message, and what its placeholders ask for. */
   <TMsg extends string = string>(msg: TMsg, ...args: ParseLogFnArgs<TMsg>): void
-  /** A message, what its placeholders ask for, and an object whose fields join the line (pino ignores it). */
-  <TMsg extends string = string, TFields extends object = object>(
-    msg: TMsg,
-    ...args: [...ParseLogFnArgs<TMsg>, fields: TFields & LogFnFields]
-  ): void
   /** An object whose fields join the line (or an error), a message, and what its placeholders ask for. */
   <T, TMsg extends string = string>(
     obj: [T] extends [object] ? T & LogFnFields : T,
@@ -38,3 +33,9 @@ export interface LogFn {
     ...args: ParseLogFnArgs<TMsg> extends [unknown, ...unknown[]] ? ParseLogFnArgs<TMsg> : unknown[]
   ): void
 }
+
+/** What a call takes besides where `trailingFields` is on: a message, and an object whose fields join the line (pino ignores it). */
+export type TrailingFieldsFn = <TMsg extends string = string, TFields extends object = object>(
+  msg: TMsg,
+  ...args: [...ParseLogFnArgs<TMsg>, TFields & LogFnFields]
+) => void

@@ -6,6 +6,7 @@ import { inspect } from 'node:util'
 import { ENGINE_OPTIONS } from '../config'
 import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
+import { ownFolder } from '../own-place'
 import { pathOf } from '../path-like'
 import { checkPretty, isPretty, PrettyStream } from '../pretty/pretty-stream'
 import { callers } from './caller'
@@ -27,7 +28,7 @@ export interface FullOptions extends Omit<Options, 'serializers' | 'formatters'>
 }
 
 /** Whether the package is installed under pino's name; packages that depend on pino pass arguments that it ignores. */
-const inPinosPlace = path.join(__dirname, '..', '..').endsWith(path.join(path.sep, 'node_modules', 'pino'))
+const inPinosPlace = ownFolder?.endsWith(path.join(path.sep, 'node_modules', 'pino', 'dist', path.sep)) ?? false
 
 const defaults = {
   level: 'info',

@@ -1,10 +1,12 @@
 /** The structured logger as the modules of this package use it: the typed function, and its statics. */
 
 import { createLogger } from './create'
-import type { DestinationStream, Logger, LoggerOptions } from './types'
+import type { StructuredLogger } from './structured-logger'
+import type { DestinationStream, LoggerOptions } from './types'
 
 export * from './statics'
-export type { Logger, LoggerOptions } from './types'
+export type { StructuredLogger as Logger } from './structured-logger'
+export type { LoggerOptions } from './types'
 
 /**
  * A structured logger.
@@ -17,8 +19,8 @@ export type { Logger, LoggerOptions } from './types'
 export function logger<CustomLevels extends string = never, UseOnlyCustomLevels extends boolean = boolean>(
   optionsOrStream?: LoggerOptions<CustomLevels, UseOnlyCustomLevels> | DestinationStream | string | null,
   stream?: DestinationStream | string
-): Logger<CustomLevels, UseOnlyCustomLevels> {
-  return createLogger(optionsOrStream, stream) as unknown as Logger<CustomLevels, UseOnlyCustomLevels>
+): StructuredLogger<CustomLevels, UseOnlyCustomLevels> {
+  return createLogger(optionsOrStream, stream) as unknown as StructuredLogger<CustomLevels, UseOnlyCustomLevels>
 }
 
 /** As `logger`, but by default a call's last argument does not join the line, as in pino: see the option `trailingFields`. */

@@ -63,7 +63,7 @@ function execArgvWithoutPreloads(): string[] | undefined {
 
 /** Whether the program's main module has not begun yet: then this is a preload's code. */
 function isPreloading(): boolean {
-  return require.main === undefined && process.argv[1] !== undefined
+  return typeof require === 'function' && require.main === undefined && process.argv[1] !== undefined
 }
 
 /** @param name of the thread, unless `own` names it */

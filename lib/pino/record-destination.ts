@@ -10,6 +10,7 @@ import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
 import { withPaths } from '../path-like'
 import { type RecordEncoder as Recorder, recordEncoder } from '../record/encode'
+import { nextTick, setImmediate } from '../timers'
 import type { Config, FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
 import { deferredEncoder } from './deferred-encoder'
 import { type RecordEncoder, recordEncoderSym } from './encoder'
@@ -128,7 +129,7 @@ export class RecordDestination extends EventEmitter {
     this.#controls = opened.controls
     this.#write = opened.write
     // pino's destinations say so when their file is open.
-    process.nextTick(() => this.emit('ready'))
+    nextTick(() => this.emit('ready'))
     this[recordEncoderSym] = opened.recorder === null ? undefined : deferredEncoder(opened.recorder)
   }
 

@@ -1,7 +1,9 @@
 /** What pino's users find on the function that makes loggers. */
 
 import type { SonicBoom, SonicBoomOpts } from 'sonic-boom'
-import type ThreadStream from 'thread-stream'
+
+import type ThreadStream = require('thread-stream')
+
 import { destination as openDestination } from './destination'
 import { levelMapping } from './levels'
 import { multistream as joinStreams } from './multistream'
@@ -49,7 +51,7 @@ export interface DescriptorDestinationOptions extends Omit<RecordDestinationOpti
  */
 export function destination(options: RecordDestinationOptions): RecordDestination
 export function destination(
-  dest?: number | string | URL | StreamDestinationOptions | DescriptorDestinationOptions
+  dest?: number | string | URL | StreamDestinationOptions | DescriptorDestinationOptions | DestinationStream
 ): SonicBoom
 export function destination(dest?: unknown): SonicBoom | RecordDestination {
   return openDestination(dest)

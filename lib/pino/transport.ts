@@ -1,9 +1,16 @@
 /** Transports: destinations that hand lines to a worker thread, which runs the module that sends them on. */
 
+import fs = require('node:fs')
+
 import { createRequire } from 'node:module'
-import path from 'node:path'
+
+import path = require('node:path')
+
 import * as onExit from 'on-exit-leak-free'
-import ThreadStream from 'thread-stream'
+
+import ThreadStream = require('thread-stream')
+
+import { ownFile, ownFolder } from '../own-place'
 import { callers } from './caller'
 import { workerOptions } from './preload'
 import { transportUsesMultistreamSym } from './symbols'
@@ -54,11 +61,31 @@ function resolveFrom(file: string, target: string): string | undefined {
   }
 }
 
+// Bundlers' tracers recognise these very forms, a function's return of a `path.join` by that name, and copy the files.
+function fileModule(): string {
+  return path.join(__dirname, 'file.js')
+}
+function workerModule(): string {
+  return path.join(__dirname, 'transport-worker.js')
+}
+
+/** Path of one of our own modules for worker threads; in a bundle without it, of that of the package as it is installed. */
+function ownModule(name: 'file' | 'worker'): string {
+  if (typeof __dirname === 'string') {
+    const file = name === 'file' ? fileModule() : workerModule()
+    if (ownFolder !== null || fs.existsSync(file)) return file
+  }
+  const subpath = name === 'file' ? 'file' : 'lib/worker'
+  const found = resolveFrom(ownFile, `shardlog/${subpath}`) ?? resolveFrom(ownFile, `pino/${subpath}`)
+  if (found === undefined) throw new Error(`unable to determine transport target for "pino/${subpath}" from a bundle`)
+  return found
+}
+
 /** @throws if `target` cannot be found from any of `files` */
 function locate(target: string, files: readonly string[], overrides: Overrides): string {
   const replaced = overrides[target] ?? target
   if (path.isAbsolute(replaced) || replaced.startsWith('file://')) return replaced
-  if (FILE_TARGETS.has(replaced)) return path.join(__dirname, 'file.js')
+  if (FILE_TARGETS.has(replaced)) return ownModule('file')
   for (const file of files) {
     const found = resolveFrom(file, replaced)
     if (found !== undefined) return found
@@ -147,9 +174,7 @@ export function transport(options: object): ThreadStream {
   if (dedupe) data.dedupe = dedupe
   data.pinoWillSendConfig = true
   const several = Boolean(targets || pipeline)
-  const file = several
-    ? (overrides['pino-worker'] ?? path.join(__dirname, 'transport-worker.js'))
-    : find(target as string)
+  const file = several ? (overrides['pino-worker'] ?? ownModule('worker')) : find(target as string)
   const stream = openThread(file, data, worker, sync, several ? SEVERAL : (target as string))
   if (targets) stream[transportUsesMultistreamSym] = true
   return stream

@@ -8,8 +8,6 @@ import type {
 } from 'pino-std-serializers'
 import type { FeatureOptions } from '../features/options'
 import type { PrettyChoice } from '../pretty/pretty-stream'
-import type { StatsSnapshot } from '../types'
-import type { EventOptions } from './event'
 import type { LogFn } from './log-fn'
 import type { TransportMultiOptions, TransportPipelineOptions, TransportSingleOptions } from './stream-types'
 
@@ -39,15 +37,7 @@ export type WriteFn = (o: object) => void
 // biome-ignore lint/suspicious/noExplicitAny: as in pino, whose transports read any field of a parsed line
 export type LogDescriptor = Record<string, any>
 
-export type MixinFn<CustomLevels extends string = never> = (
-  mergeObject: object,
-  level: number,
-  logger: Logger<CustomLevels>
-) => object
 export type MixinMergeStrategyFn = (mergeObject: object, mixinObject: object) => object
-
-/** Called with each new child, at once. */
-export type OnChildCallback<CustomLevels extends string = never> = (child: Logger<CustomLevels>) => void
 
 export interface redactOptions {
   /** What to hide, in dot and bracket notation: `'req.headers["x-key"]'`, `'users[*].name'`. */
@@ -79,16 +69,19 @@ export interface BaseLogger {
   get msgPrefix(): string | undefined
 }
 
+/** Declared by way of a method, so that a listener may take a logger of a more particular type. */
 export type LevelChangeEventListener<
   CustomLevels extends string = never,
   UseOnlyCustomLevels extends boolean = boolean
-> = (
-  lvl: LevelWithSilentOrString,
-  val: number,
-  prevLvl: LevelWithSilentOrString,
-  prevVal: number,
-  logger: Logger<CustomLevels, UseOnlyCustomLevels>
-) => void
+> = {
+  listener(
+    lvl: LevelWithSilentOrString,
+    val: number,
+    prevLvl: LevelWithSilentOrString,
+    prevVal: number,
+    logger: Logger<CustomLevels, UseOnlyCustomLevels>
+  ): void
+}['listener']
 
 export interface LoggerExtras<CustomLevels extends string = never, UseOnlyCustomLevels extends boolean = boolean>
   extends EventEmitter {
@@ -109,7 +102,7 @@ export interface LoggerExtras<CustomLevels extends string = never, UseOnlyCustom
     options?: ChildLoggerOptions<ChildCustomLevels>
   ): Logger<CustomLevels | ChildCustomLevels>
   /** Called with each new child. */
-  onChild: OnChildCallback<CustomLevels>
+  onChild(child: Logger<CustomLevels>): void
   on(event: 'level-change', listener: LevelChangeEventListener<CustomLevels, UseOnlyCustomLevels>): this
   addListener(event: 'level-change', listener: LevelChangeEventListener<CustomLevels, UseOnlyCustomLevels>): this
   once(event: 'level-change', listener: LevelChangeEventListener<CustomLevels, UseOnlyCustomLevels>): this
@@ -123,56 +116,25 @@ export interface LoggerExtras<CustomLevels extends string = never, UseOnlyCustom
   isLevelEnabled(level: LevelWithSilentOrString): boolean
   /** The bindings as they are written, without `pid` and `hostname`. */
   bindings(): Bindings
-  /**
-   * A function that logs `message` with the values it is called with under `names`, and makes no object for them.
-   *
-   * @param names distinct, and no array indexes
-   * @param options `level`: name of the level it is logged at, default 'info'
-   * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
-   */
-  event<const Names extends readonly string[] = []>(
-    message: string,
-    names?: Names,
-    options?: EventOptions
-  ): (...values: { [Name in keyof Names]: unknown }) => void
   /** Adds to this logger's bindings; does not replace, so keys may repeat in its lines. */
   setBindings(bindings: Bindings): void
-  /**
-   * Calls `fn`; until what it began has ended, across awaits and timers, records of this logger, its parents and its children carry
-   * `fields`. Contexts nest; inner fields win, and logged fields win over both.
-   *
-   * @returns what `fn` returns
-   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if the arguments are not an object and a function
-   */
-  withContext<Result>(fields: Bindings, fn: () => Result): Result
-  /**
-   * From now on records of this logger, its parents and its children carry `fields`, wherever they are logged, until `clearContext`. Those of
-   * `withContext` win over them.
-   *
-   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if `fields` is no object
-   */
-  addContext(fields: Bindings): void
-  /** Takes back what `addContext` has added: the fields of these names, or all of them. */
-  clearContext(...names: string[]): void
-  /** A copy of the fields of the present context; empty outside of any. */
-  context(): Bindings
-  /** The counters of the destination, of several added up; null if it has none, as pino's streams. */
-  getStatsSnapshot(): StatsSnapshot | null
-  /** Writes what was logged so far before it returns, where the destination can. */
-  flushSync(): void
-  /** Writes what was logged so far, and ends the destination; of standard output, which loggers share, it is flushed only. */
-  close(): Promise<void>
   /** Flushes a destination that buffers; `cb` is told when that is done. */
   flush(cb?: (err?: Error) => void): void
 }
 
+/**
+ * The names themselves, in a form that is no place to infer them from: names of custom levels come from options, or from a logger of this
+ * very type. Inferred from another package's logger, they would be whatever names its properties have.
+ */
+export type LevelNames<Names extends string> = Names extends unknown ? Names : never
+
 type CustomLevelLogger<CustomLevels extends string, UseOnlyCustomLevels extends boolean = boolean> = {
-  customLevels: { [level in CustomLevels]: number }
+  customLevels: { [level in LevelNames<CustomLevels>]: number }
   useOnlyCustomLevels: UseOnlyCustomLevels
 } & {
   [K in Exclude<Level, CustomLevels>]: UseOnlyCustomLevels extends true ? never : LogFn
 } & {
-  [level in CustomLevels]: LogFn
+  [level in LevelNames<CustomLevels>]: LogFn
 }
 
 export type Logger<CustomLevels extends string = never, UseOnlyCustomLevels extends boolean = boolean> = BaseLogger &
@@ -212,7 +174,7 @@ export interface FormattersOptions {
 
 export interface HooksOptions {
   /** Sees the arguments of each call and makes the call itself: `method.apply(this, args)`. */
-  logMethod?: (this: Logger, args: Parameters<LogFn>, method: LogFn, level: number) => void
+  logMethod?(this: Logger, args: Parameters<LogFn>, method: LogFn, level: number): void
   /** Sees each finished line; must return valid JSON. */
   streamWrite?: (s: string) => string
 }
@@ -243,7 +205,7 @@ export interface LoggerOptions<CustomLevels extends string = never, UseOnlyCusto
   /** Whether higher or lower numbers weigh more, or a function that decides. Default `'ASC'`. */
   levelComparison?: 'ASC' | 'DESC' | ((current: number, expected: number) => boolean)
   /** Called for each record; its result's fields join the line, and may be changed. */
-  mixin?: MixinFn<CustomLevels>
+  mixin?(mergeObject: object, level: number, logger: Logger<CustomLevels>): object
   /** Joins the logged object and the mixin's result. By default the logged object wins. */
   mixinMergeStrategy?: MixinMergeStrategyFn
   /** Paths of values to hide. */
@@ -270,7 +232,8 @@ export interface LoggerOptions<CustomLevels extends string = never, UseOnlyCusto
   depthLimit?: number
   /** Most entries written of each object or array in such a value. Default 100. */
   edgeLimit?: number
-  onChild?: OnChildCallback<CustomLevels>
+  /** Called with each new child, at once. */
+  onChild?(child: Logger<CustomLevels>): void
   /**
    * Whether `loggingError`, which says where what kind of error kept a part of a record out of its line, also has the text of what was thrown:
    * it may hold the value that was to be hidden. Default false.

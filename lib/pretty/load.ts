@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { ShardlogError } from '../errors'
+import { ownFile } from '../own-place'
 
 /** Options of pino-pretty, which its own documentation lists. */
 export type PrettyOptions = Record<string, unknown>
@@ -23,7 +24,7 @@ function programFiles(): string[] {
 
 /** Where it was installed beside this package or beside the program, never in the working directory: that may be anybody's. */
 function resolvePinoPretty(): string | null {
-  for (const from of [__filename, ...programFiles()]) {
+  for (const from of [ownFile, ...programFiles()]) {
     try {
       return createRequire(from).resolve('pino-pretty')
     } catch {
@@ -47,5 +48,5 @@ export function makePrettifier(options: PrettyOptions): Prettifier {
       'npm install pino-pretty'
     throw new ShardlogError('ERR_SHARDLOG_NO_PRETTY', message)
   }
-  return (createRequire(__filename)(file) as PinoPretty).prettyFactory(options)
+  return (createRequire(ownFile)(file) as PinoPretty).prettyFactory(options)
 }

@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs'
 import path from 'node:path'
+import { clearTimeout, setTimeout } from '../timers'
 
 /** How long a change may go unnoticed where the kernel tells nothing: memory written through an arena's mapping. */
 const POLL_MS = 100

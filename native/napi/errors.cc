@@ -1,6 +1,6 @@
 #include "napi/errors.h"
 
-#include <uv.h>
+#include "napi/errno_name.h"
 
 namespace shardlog::napi {
 
@@ -10,9 +10,8 @@ Napi::Error MakeError(Napi::Env env, const std::string& code, const std::string&
   Napi::Object value = error.Value();
   value.Set("code", code);
   if (error_number != 0) {
-    char name[32];
-    uv_err_name_r(-error_number, name, sizeof name);
-    value.Set("errno", std::string(name));
+    const char* name = ErrnoName(error_number);
+    value.Set("errno", name != nullptr ? name : "errno " + std::to_string(error_number));
   }
   if (!call.empty()) value.Set("syscall", call);
   if (!path.empty()) value.Set("path", path);

@@ -1,7 +1,8 @@
 import fs from 'node:fs'
 import { logger } from '../../lib/pino/pino'
 import { destination } from '../../lib/pino/statics'
-import type { Logger, LoggerOptions } from '../../lib/pino/types'
+import type { StructuredLogger as Logger } from '../../lib/pino/structured-logger'
+import type { LoggerOptions } from '../../lib/pino/types'
 import { tempLog } from '../support/temp'
 
 export type Line = Record<string, unknown>

@@ -15,6 +15,7 @@ type Shardlog = ((
 export const shardlog = createRequire(__filename)(packageRoot) as Shardlog
 
 export const { Logger, defaultConfig, ShardlogError } = shardlog
-export type Logger = names.Logger
+export type Logger = names.RawLogger
 export type Config = names.Config
+export type ShardlogError = names.ShardlogError
 export type StatsSnapshot = names.StatsSnapshot

@@ -18,7 +18,16 @@ const PINO_NAMES = [
   'symbols',
   'transport'
 ]
-const OWN_NAMES = ['Logger', 'ShardlogError', 'defaultConfig', 'readLog', 'recoverLog', 'verifyLog', 'version']
+const OWN_NAMES = [
+  'Logger',
+  'RawLogger',
+  'ShardlogError',
+  'defaultConfig',
+  'readLog',
+  'recoverLog',
+  'verifyLog',
+  'version'
+]
 const FEATURE_NAMES = [
   'CircuitBreaker',
   'captureErrors',

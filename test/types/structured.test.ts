@@ -5,16 +5,13 @@ import { describe, expect, it } from 'vitest'
 import { packageRoot } from '../support/shardlog'
 import { tempDir } from '../support/temp'
 
-/** What holds for the types of a logger, however it was imported. `Log` is the type of a logger, `make` the function. */
+/** What holds for the types of a logger, whatever it was imported from. `Log` is the type of a logger, `make` the function. */
 const rules = `
 const log: Log = make({ level: 'info', redact: ['a.b'], base: null, mixin: () => ({}) })
 log.info('text')
 log.info('%s is %d', 'a', 1)
 log.info({ a: 1 }, '%s is %d', 'a', 1)
-log.info('text', { userId: 1 })
-log.info('%d', 1, { userId: 1 })
 log.error(new Error('text'), 'failed')
-log.error('failed', new Error('text'))
 // @ts-expect-error %d asks for a number
 log.info('%d', 'text')
 // @ts-expect-error nothing asks for it
@@ -38,15 +35,10 @@ destination({ dest: 'f', format: 'ndjson', sync: true })
 destination({ dest: 'f', sync: true, minLength: 4096 })
 destination({ dest: 1, onFull: 'drop' })
 destination(new URL('file:///tmp/f'))
-log.event('text', ['a'], { level: 'warn' })
-// @ts-expect-error a name that does not exist
-log.event('text', ['a'], { lvl: 'warn' })
 // @ts-expect-error a level that does not exist
 log.important('text')
 // @ts-expect-error banned by the augmentation below
 log.info({ banned: 1 }, 'text')
-// @ts-expect-error banned by the augmentation below
-log.info('text', { banned: 1 })
 const custom = make({ customLevels: { important: 45 } })
 custom.important('text')
 custom.child({ a: 1 }, { customLevels: { crucial: 46 } }).crucial('text')
@@ -60,18 +52,46 @@ const flushed: void = log.flush((error?: Error) => error)
 export { bindings, flushed, never }
 `
 
+/** What holds besides where fields after the message join the line. */
+const ownRules = `
+log.info('text', { userId: 1 })
+log.info('%d', 1, { userId: 1 })
+log.error('failed', new Error('text'))
+log.child({}).info('text', { userId: 1 })
+custom.important('text', { userId: 1 })
+// @ts-expect-error banned by the augmentation below
+log.info('text', { banned: 1 })
+log.event('text', ['a'], { level: 'warn' })
+// @ts-expect-error a name that does not exist
+log.event('text', ['a'], { lvl: 'warn' })
+const login = log.event('user login', ['userId'])
+login(1)
+// @ts-expect-error one value too many
+login(1, 2)
+const result: number = log.withContext({ a: 1 }, () => 1)
+export { result }
+`
+
+/** In pino's place nothing is allowed that pino ignores. */
+const pinoRules = `
+// @ts-expect-error nothing asks for it
+log.info('text', { userId: 1 })
+`
+
+const rulesOf = (module: string) => rules + (module === 'shardlog' ? ownRules : pinoRules)
+
 const augmentation = (module: string) => `declare module '${module}' { interface LogFnFields { banned?: never } }\n`
 
 const named = (module: string, type: string) =>
   `import make, { type ${type}, destination, multistream, stdTimeFunctions } from '${module}'
 type Log = ${type}
-${augmentation(module)}${rules}`
+${augmentation(module)}${rulesOf(module)}`
 
 const required = (module: string, type: string) =>
   `import make = require('${module}')
 const { destination, multistream, stdTimeFunctions } = make
 type Log = make.${type}
-${augmentation(module)}${rules}`
+${augmentation(module)}${rulesOf(module)}`
 
 /** The compiler's complaints about a program in a project that has the package installed. */
 function complaints(name: string, text: string, settings: Record<string, unknown>): string {
@@ -88,13 +108,18 @@ function complaints(name: string, text: string, settings: Record<string, unknown
 }
 
 describe.each([
+  ['shardlog', 'Logger'],
   ['shardlog', 'StructuredLogger'],
   ['shardlog/pino', 'Logger']
-])('the types of %s', (module, type) => {
+])('the types of %s by the name %s', (module, type) => {
   it('hold in CommonJS', () => {
     const settings = { module: 'node16', esModuleInterop: true }
     expect(complaints('named.cts', named(module, type), settings)).toBe('')
     expect(complaints('required.cts', required(module, type), settings)).toBe('')
+  })
+
+  it('hold where declarations are checked too', () => {
+    expect(complaints('named.cts', named(module, type), { module: 'node16', skipLibCheck: false })).toBe('')
   })
 
   it('hold in ES modules', () => {

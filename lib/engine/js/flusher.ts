@@ -1,5 +1,5 @@
-import { performance } from 'node:perf_hooks'
 import { fromSystemError, resumed, ShardlogError } from '../../errors'
+import { clearTimeout, performance, setImmediate, setTimeout } from '../../timers'
 import type { Buffers } from './buffers'
 import type { Counters } from './counters'
 import type { FlushTimes } from './flush-times'

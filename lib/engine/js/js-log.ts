@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer'
 import fs from 'node:fs'
-import { performance } from 'node:perf_hooks'
 import { fromSystemError, ShardlogError } from '../../errors'
+import { performance } from '../../timers'
 import type { ResolvedConfig } from '../../types'
 import type { Run } from './buffer-set'
 import { Buffers } from './buffers'

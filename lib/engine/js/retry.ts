@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from '../../timers'
+
 /** Calls after a pause, which doubles until it is reset. */
 export class Retry {
   #timer: NodeJS.Timeout | undefined

@@ -1,5 +1,5 @@
-import { performance } from 'node:perf_hooks'
 import { fromSystemError } from '../../errors'
+import { performance } from '../../timers'
 import type { BufferSet, Run } from './buffer-set'
 import type { Counters } from './counters'
 import type { Descriptor } from './descriptor'

@@ -1,5 +1,5 @@
 import { type LoggerOptions, logger } from '../../../lib/pino/pino'
-import type { Logger } from '../../../lib/pino/types'
+import type { StructuredLogger as Logger } from '../../../lib/pino/structured-logger'
 
 export type Line = Record<string, unknown>
 

@@ -1,0 +1,45 @@
+/** Every public name of `shardlog/pino`: pino's. `scripts/public-surface.js` makes both module systems' surfaces of this list. */
+
+export {
+  destination,
+  levels,
+  multistream,
+  stdSerializers,
+  stdTimeFunctions,
+  symbols,
+  transport,
+  version
+} from './statics'
+export type {
+  BaseLogger,
+  Bindings,
+  ChildLoggerOptions,
+  DestinationStream,
+  DestinationStreamWithMetadata,
+  Level,
+  LevelChangeEventListener,
+  LevelMapping,
+  LevelOrString,
+  LevelWithSilent,
+  LevelWithSilentOrString,
+  LogDescriptor,
+  LogEvent,
+  LogFn,
+  Logger,
+  LoggerExtras,
+  LoggerOptions,
+  MultiStreamOptions,
+  MultiStreamRes,
+  redactOptions,
+  SerializedError,
+  SerializedRequest,
+  SerializedResponse,
+  SerializerFn,
+  StreamEntry,
+  TransportBaseOptions,
+  TransportMultiOptions,
+  TransportPipelineOptions,
+  TransportSingleOptions,
+  TransportTargetOptions,
+  WriteFn
+} from './types'

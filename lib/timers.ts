@@ -1,0 +1,31 @@
+/**
+ * The timers and clocks that this package works by: Node's own, whatever a test framework puts in their place before or after this
+ * module is loaded. A logger whose flusher waited for a fake clock would never write. (The time that a line carries is `Date`'s, as
+ * pino's is, faked or not.)
+ */
+
+import { performance as nodes } from 'node:perf_hooks'
+import * as timers from 'node:timers'
+
+/**
+ * `present`, or what it stands in for: a function of @sinonjs/fake-timers, on which those of Jest, Vitest and Sinon are built, knows its
+ * clock, which keeps what it replaced under `_name`. A framework puts them into `node:timers` too.
+ */
+function own<Timer extends (...args: never[]) => unknown>(present: Timer, name: string): Timer {
+  const { clock } = present as { clock?: Record<string, unknown> }
+  const kept = clock?.[`_${name}`]
+  return typeof kept === 'function' ? (kept as Timer) : present
+}
+
+export const setTimeout: typeof timers.setTimeout = own(timers.setTimeout, 'setTimeout')
+export const clearTimeout: typeof timers.clearTimeout = own(timers.clearTimeout, 'clearTimeout')
+export const setImmediate: typeof timers.setImmediate = own(timers.setImmediate, 'setImmediate')
+export const nextTick: typeof process.nextTick = own(process.nextTick, 'nextTick')
+
+// A fake is put on the object, in front of the prototype's.
+const { now = nodes.now } = Object.getPrototypeOf(nodes) as Partial<Pick<typeof nodes, 'now'>>
+
+export const performance = {
+  /** Milliseconds of the monotonic clock. */
+  now: (): number => now.call(nodes)
+}
