@@ -99,11 +99,12 @@ LogSources FindSources(LogFile* log, const ArenaHeader& header, const JournalSta
                        bool everything) {
   LogSources sources;
   const uint64_t size = SizeOf(log->file(), log->path());
+  const uint64_t end = state == nullptr ? 0 : state->end;
   sources.proven = state != nullptr && IsProven(log->file(), size, *state);
   const bool from_start = everything || !sources.proven;
-  sources.files.push_back({log->path(), log->file(), from_start ? 0 : state->end, size, nullptr});
+  sources.files.push_back({log->path(), log->file(), from_start ? 0 : end, size, nullptr});
   // An end of 0 proves nothing: what was written first may be in a file that was renamed.
-  if (sources.proven && state->end != 0 && !everything) return sources;
+  if (sources.proven && end != 0 && !everything) return sources;
   AddRotated(*log, header, state, everything, &sources);
   return sources;
 }
