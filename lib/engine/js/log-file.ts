@@ -84,6 +84,8 @@ export class LogFile {
     while (written < bytes.length) {
       const rest = bytes.subarray(written)
       const before = fs.fstatSync(this.#fd).size
+      // Somebody came between two calls: the next check sees it.
+      if (written > 0 && before !== this.#end) return { written }
       try {
         const count = fs.writeSync(this.#fd, rest, 0, rest.length)
         if (!this.#landed(rest.subarray(0, count), before, written > 0)) return { written }
@@ -105,6 +107,8 @@ export class LogFile {
   #landed(bytes: Buffer, before: number, goesOn: boolean): boolean {
     const { size } = fs.fstatSync(this.#fd)
     const isLast = size === before + bytes.length
+    // The end that the check has found may be another since.
+    if (isLast && !goesOn && before % this.form.alignment !== 0) return false
     if (!isLast && this.form.alignment > 1) {
       const at = this.#find(bytes, before, size)
       if (at === undefined || goesOn || at % this.form.alignment !== 0) return false
