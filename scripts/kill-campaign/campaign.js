@@ -14,8 +14,13 @@ const { variants } = require('./records')
 
 const root = path.resolve(__dirname, '..', '..')
 
-/** What is logged: entries of `Logger`, or records of a structured logger to a file of one of the formats, or to a pipe, with `recoverTo`. */
-const KINDS = ['entries', 'ndjson', 'shard', 'pipe']
+/**
+ * What is logged: entries of `Logger`, or records of a structured logger to a file of one of the formats, also such whose lines are much longer
+ * than they, or to a pipe, with `recoverTo`.
+ */
+const KINDS = ['entries', 'ndjson', 'shard', 'pipe', 'long-ndjson', 'long-shard']
+
+const formatOf = kind => kind.replace('long-', '')
 
 /** Where a victim finds its pipe. */
 const PIPE_FD = 3
@@ -95,11 +100,13 @@ function entriesJob(job, config, log) {
 }
 
 /** Threads beside each other do not know whose record was dropped: none is. */
-function recordsJob(job, config, log, format, rand) {
+function recordsJob(job, config, log, kind, rand) {
+  const format = formatOf(kind)
   const waits = job.workers > 0 ? { onFull: 'block', blockTimeout: STUCK_MS } : {}
   return {
     ...job,
     variant: Math.floor(rand() * variants.length),
+    context: kind === format ? 0 : 4_000 + Math.floor(rand() * 16_000),
     // A record of many long values, escaped, still fits into a shard.
     largest: Math.floor(rand() * 5_000),
     dieAfter: rand() < 0.2 ? Math.floor(rand() * 2_000) : Number.MAX_SAFE_INTEGER,
@@ -154,7 +161,7 @@ function isBad(result) {
 /** @param {string[]} files what was rotated away, and the log */
 function checkOf(kind, files, ledgers, jobs) {
   if (kind === 'entries') return check(files, ledgers)
-  if (kind !== 'pipe') return checkRecords(files, ledgers, kind === 'shard' ? 'shard' : 'ndjson', jobs)
+  if (kind !== 'pipe') return checkRecords(files, ledgers, formatOf(kind), jobs)
   const log = files.at(-1)
   const piped = [...jobs.keys()].map(round => pipedFile(log, round))
   return checkPiped(piped, log, ledgers, jobs)

@@ -46,7 +46,7 @@ function expectations(job, thread) {
   // Here, so that checks of raw entries do without a package that is there for tests alone.
   const pino = require('pino')
   let line = ''
-  const log = pino(optionsOf(pino, job.variant, job.round, thread), { write: text => (line = text) })
+  const log = pino(optionsOf(pino, job.variant, job.round, thread, job.context), { write: text => (line = text) })
   const speaker = new Speaker(log, job.seed + thread, job.largest)
   return number => {
     speaker.say(number)

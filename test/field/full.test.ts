@@ -104,34 +104,40 @@ const changes: [string, (file: string) => { rotated: string[]; notes: number }][
 const widths = [100, 4_000, 40_000]
 const cases = kinds.flatMap(kind => widths.map(width => ({ kind, width })))
 
-describe.runIf(fullDisk.works).each(changes)(`a log on ${fullDisk.name} that fills up in the middle of a flush; %s`, (_name, change) => {
-  function setUp() {
-    const disk = makeFullDisk()
-    return { disk, file: path.join(disk.directory, 'app.log') }
+describe.runIf(fullDisk.works).each(changes)(
+  `a log on ${fullDisk.name} that fills up in the middle of a flush; %s`,
+  (_name, change) => {
+    function setUp() {
+      const disk = makeFullDisk()
+      return { disk, file: path.join(disk.directory, 'app.log') }
+    }
+    const notesIn = (files: string[]): number =>
+      files.reduce((sum, name) => sum + fs.readFileSync(name, 'latin1').split(NOTE).length - 1, 0)
+
+    it.each(cases)(
+      '$kind, lines of $width bytes: once there is room, every line is there once',
+      async ({ kind, width }) => {
+        const { disk, file } = setUp()
+        const logger = await failing(kind, file, width)
+        disk.free()
+        const { rotated, notes } = change(file)
+        await logger.goesOn()
+        // It tries again all the time: others may append while the rest of a line is on its way.
+        await expectOnce([...rotated, file], kind, [logger.logged], kind === 'ndjson' ? notes : 0)
+        expect(notesIn([...rotated, file])).toBe(notes)
+      }
+    )
+
+    it.each(cases)('$kind, lines of $width bytes: the same after a kill', async ({ kind, width }) => {
+      const { disk, file } = setUp()
+      const logger = await failing(kind, file, width)
+      await logger.dies()
+      if (!fs.existsSync(`${file}.1`)) expect(recover(file).status).not.toBe(0) // There is no room yet.
+      disk.free()
+      const { rotated, notes } = change(file)
+      const next = await restarted({ kind, file, first: 1_000_000, options: { crashSafe: 'shm' }, count: 100 })
+      await expectOnce([...rotated, file], kind, [logger.logged, next])
+      expect(notesIn([...rotated, file])).toBe(notes)
+    })
   }
-  const notesIn = (files: string[]): number =>
-    files.reduce((sum, name) => sum + fs.readFileSync(name, 'latin1').split(NOTE).length - 1, 0)
-
-  it.each(cases)('$kind, lines of $width bytes: once there is room, every line is there once', async ({ kind, width }) => {
-    const { disk, file } = setUp()
-    const logger = await failing(kind, file, width)
-    disk.free()
-    const { rotated, notes } = change(file)
-    await logger.goesOn()
-    // It tries again all the time: others may append while the rest of a line is on its way.
-    await expectOnce([...rotated, file], kind, [logger.logged], kind === 'ndjson' ? notes : 0)
-    expect(notesIn([...rotated, file])).toBe(notes)
-  })
-
-  it.each(cases)('$kind, lines of $width bytes: the same after a kill', async ({ kind, width }) => {
-    const { disk, file } = setUp()
-    const logger = await failing(kind, file, width)
-    await logger.dies()
-    if (!fs.existsSync(`${file}.1`)) expect(recover(file).status).not.toBe(0) // There is no room yet.
-    disk.free()
-    const { rotated, notes } = change(file)
-    const next = await restarted({ kind, file, first: 1_000_000, options: { crashSafe: 'shm' }, count: 100 })
-    await expectOnce([...rotated, file], kind, [logger.logged, next])
-    expect(notesIn([...rotated, file])).toBe(notes)
-  })
-})
+)

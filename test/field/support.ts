@@ -60,7 +60,14 @@ if (droppedLogs > 0) throw new Error(droppedLogs + ' dropped')
 `
 
 /** Sets that fill up in no time, and a logger that waits for room. */
-const busy = { engine: 'native', bufferSize: 4 << 20, numShards: 2, flushInterval: 5, onFull: 'block', blockTimeout: 60_000 }
+const busy = {
+  engine: 'native',
+  bufferSize: 4 << 20,
+  numShards: 2,
+  flushInterval: 5,
+  onFull: 'block',
+  blockTimeout: 60_000
+}
 
 const STUCK_MS = 60_000
 

@@ -18,7 +18,11 @@ export type VolumeKind = 'ext4' | 'ext4 on sectors of 4096 bytes' | 'xfs' | 'btr
 
 const MKFS: Record<VolumeKind, { size: number; command: string[]; losetup?: string[] }> = {
   ext4: { size: 200 * MIB, command: ['mkfs.ext4', '-q'] },
-  'ext4 on sectors of 4096 bytes': { size: 200 * MIB, command: ['mkfs.ext4', '-q'], losetup: ['--sector-size', '4096'] },
+  'ext4 on sectors of 4096 bytes': {
+    size: 200 * MIB,
+    command: ['mkfs.ext4', '-q'],
+    losetup: ['--sector-size', '4096']
+  },
   xfs: { size: 300 * MIB, command: ['mkfs.xfs', '-q', '-f'] },
   btrfs: { size: 300 * MIB, command: ['mkfs.btrfs', '-q', '-f'] },
   overlayfs: { size: 200 * MIB, command: ['mkfs.ext4', '-q'] }

@@ -84,8 +84,6 @@ export class LogFile {
     while (written < bytes.length) {
       const rest = bytes.subarray(written)
       const before = fs.fstatSync(this.#fd).size
-      // Somebody came between two calls: the next check sees it.
-      if (written > 0 && before !== this.#end) return { written }
       try {
         const count = fs.writeSync(this.#fd, rest, 0, rest.length)
         if (!this.#landed(rest.subarray(0, count), before, written > 0)) return { written }
