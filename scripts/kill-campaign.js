@@ -4,7 +4,10 @@
 // kill is in the log, once, whole and in its thread's order: entries of the raw logger by a reader that shares no code
 // with the writer, records of the structured one by what pino makes of the same calls.
 //
-//   node scripts/kill-campaign.js [KILLS] [SEED] [KIND...]     300 kills of all kinds by default: entries, ndjson, shard, pipe
+//   node scripts/kill-campaign.js [KILLS] [SEED] [KIND...]     300 kills of all kinds by default: entries, ndjson, shard, pipe,
+//                                                              and long-ndjson, long-shard: lines much longer than their records
+//
+// Between the kills, logs are rotated by a rename or by a copy and a cut, and their folders renamed.
 //
 // Needs the built package and python3; for records also the packages that the tests need.
 

@@ -20,7 +20,7 @@ GenerationWriter::GenerationWriter(std::shared_ptr<BufferSets> sets, std::unique
 IoStatus GenerationWriter::WriteSealed(uint64_t generation, BlockTotals* totals) {
   Begin(generation);
   LogFile::Change change;
-  IoStatus status = file_->Check(progress_.torn() != 0, &change);
+  IoStatus status = file_->Check(progress_.torn(), &change);
   if (change.reopened) {
     stats().reopens.Add(1);
     sets().arena().SetLog(file_->info());

@@ -73,19 +73,21 @@ IoStatus LogFile::SyncName() {
   return {};
 }
 
-IoStatus LogFile::Check(bool torn, Change* change) {
+IoStatus LogFile::Check(uint64_t torn, Change* change) {
   *change = {};
   io::FileInfo named;
   const int error = file_ == nullptr ? -ENOENT : files_->StatPath(path_, &named);
   const bool gone = error == -ENOENT;
   if (error != 0 && !gone) return {-error, "stat"};
   if (gone || named.device != info_.device || named.inode != info_.inode) {
-    const IoStatus status = Reopen(torn, change);
+    const IoStatus status = Reopen(torn != 0, change);
     if (!status.ok()) return status;
   } else if (named.size != end_) {
     change->moved = true;
+    IoStatus status = Disown(end_, torn);
+    if (!status.ok()) return status;
     // Up to end_ the file is ours, unless somebody cut it.
-    const IoStatus status = FindEnd(named.size < end_ ? 0 : end_);
+    status = FindEnd(named.size < end_ ? 0 : end_);
     if (!status.ok()) return status;
   }
   return name_is_durable_ ? IoStatus{} : SyncName();
@@ -170,7 +172,21 @@ IoStatus LogFile::Align() {
 ssize_t LogFile::AppendToOld(const iovec* parts, int count) {
   io::FileInfo info;
   if (old_->Stat(&info) != 0 || info.links == 0 || info.size != old_end_) return -ESTALE;
-  return old_->AppendBuffered(parts, count, &old_end_);
+  uint64_t end = 0;
+  const ssize_t taken = old_->AppendBuffered(parts, count, &end);
+  if (taken <= 0) return taken;
+  if (end - static_cast<uint64_t>(taken) != old_end_) return -ESTALE;  // somebody came between
+  old_end_ = end;
+  return taken;
+}
+
+// The bytes are in the file unless somebody has cut it meanwhile.
+IoStatus LogFile::Disown(io::File* file, uint64_t end, uint64_t torn) const {
+  if (form_ == Form::kText || torn < format::kBlockHeaderBytes) return {};
+  io::FileInfo info;
+  const int error = file->Stat(&info);
+  if (error != 0) return {-error, "fstat"};
+  return info.size < end ? IoStatus{} : ShortenBlock(file, end - torn, {}, 0);
 }
 
 IoStatus LogFile::Proof(uint64_t torn, LogTail::Proof* proof) {

@@ -44,8 +44,9 @@ class LogFile {
   };
   // Before each flush: makes a new file's name durable; notices that the path names another file
   // now, or none, and opens that; notices that somebody appended or truncated. With `torn`, the
-  // file ends in the middle of what we appended, and stays open after a reopening (AppendToOld).
-  IoStatus Check(bool torn, Change* change);
+  // file ends in the middle of what we appended, after so many bytes of it, and stays open after a
+  // reopening (AppendToOld); what somebody has appended to is disowned.
+  IoStatus Check(uint64_t torn, Change* change);
 
   // Appends by one call of the kernel: past the page cache, or through it. Bytes taken or -errno.
   // *moved: somebody else had appended before, and end() is behind that, too.
@@ -63,6 +64,10 @@ class LogFile {
   bool HasOld() const { return old_ != nullptr; }
   ssize_t AppendToOld(const iovec* parts, int count);
   void DropOld() { old_.reset(); }
+  // `torn` bytes of a unit end where we last appended, and will be written anew: a block is turned
+  // into fill, so that readers take none of its entries for accepted ones.
+  IoStatus Disown(uint64_t end, uint64_t torn) { return Disown(file_.get(), end, torn); }
+  IoStatus DisownInOld(uint64_t torn) { return Disown(old_.get(), old_end_, torn); }
 
   // Turns direct I/O off for good, because of a write that the file system refused (EINVAL).
   IoStatus FallBackToBuffered(const std::string& reason);
@@ -91,6 +96,7 @@ class LogFile {
  private:
   [[noreturn]] void ThrowLocked() const;
   IoStatus Reopen(bool torn, Change* change);
+  IoStatus Disown(io::File* file, uint64_t end, uint64_t torn) const;
   IoStatus FindEnd(uint64_t from);
   IoStatus SyncName();
 

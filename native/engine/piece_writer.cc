@@ -137,6 +137,8 @@ IoStatus PieceWriter::FinishInOld() {
       continue;
     }
     if (taken == -ESTALE) {
+      const IoStatus status = log_->DisownInOld(at_);
+      if (!status.ok()) return status;
       at_ = 0;
       break;
     }
@@ -156,19 +158,30 @@ IoStatus PieceWriter::WriteRest() {
     }
     const Call call = NextCall();
     Select(call.to);
+    const uint64_t end = log_->end();
+    const uint64_t torn = at_ - UnitStart(at_);
     bool moved = false;
     const ssize_t taken =
         log_->Append(selected_.data(), static_cast<int>(selected_.size()), call.through, &moved);
     if (taken > 0) {
+      const IoStatus status = moved ? log_->Disown(end, torn) : IoStatus{};
+      if (!status.ok()) return status;
       Resume(moved, static_cast<size_t>(taken));
     } else if (taken == -EINVAL && call.through == LogFile::Through::kDevice) {
       const IoStatus status = log_->FindMovedEnd(&moved);
       if (!status.ok()) return status;
       if (!moved) return {EINVAL, "writev"};  // the file system has no direct I/O after all
+      const IoStatus disowned = log_->Disown(end, torn);
+      if (!disowned.ok()) return disowned;
       Resume(true, 0);
     } else {
       const int error = retries.After(taken);
       if (error != 0) return {error, "writev"};
+      // Somebody may have appended during the pause.
+      IoStatus status = log_->FindMovedEnd(&moved);
+      if (status.ok() && moved) status = log_->Disown(end, torn);
+      if (!status.ok()) return status;
+      if (moved) Resume(true, 0);
     }
     if (moves_ > kMostMoves) return {EBUSY, "writev"};
   }
@@ -192,15 +205,16 @@ void PieceWriter::Resume(bool moved, size_t taken) {
   }
 }
 
+// The rest of a unit goes by itself: if it comes to lie behind what somebody else appends at the
+// same moment, no unit that is whole goes with it, to be written again.
 PieceWriter::Call PieceWriter::NextCall() const {
+  if (at_ != UnitStart(at_)) return {UnitEnd(at_), LogFile::Through::kCache};
   return unit_ == Unit::kBlocks ? NextCallOfBlocks() : NextCallOfLines();
 }
 
-// The rest of a block goes through the page cache if it does not begin at a unit of the device.
 PieceWriter::Call PieceWriter::NextCallOfBlocks() const {
   if (log_->direct() && CanGoDirect()) return {bytes_, LogFile::Through::kDevice};
-  const bool whole = at_ == UnitStart(at_);
-  return {whole && !log_->direct() ? bytes_ : UnitEnd(at_), LogFile::Through::kCache};
+  return {log_->direct() ? UnitEnd(at_) : bytes_, LogFile::Through::kCache};
 }
 
 PieceWriter::Call PieceWriter::NextCallOfLines() const {

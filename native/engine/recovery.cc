@@ -199,15 +199,37 @@ class Recovery {
     report_->damaged += totals.damaged;
   }
 
-  // Cuts a block to the entries in its first `whole` bytes, leaving what is behind them.
+  // Bytes of the most entries of a block, of which only the first `ours` bytes are as we wrote
+  // them, that leave room for their padding in these: bytes of somebody else in the place of the
+  // trailer would make it a bad one.
+  static size_t FittingEntries(const uint8_t* entries, size_t ours) {
+    size_t fitting = 0;
+    const size_t whole =
+        format::FindWholeEntries(entries, ours - format::kBlockHeaderBytes).bytes;
+    for (size_t at = 0; at < whole;) {
+      at += format::kEntryPrefixBytes + format::Load<uint32_t>(entries + at);
+      if (format::Stride(at) <= ours) fitting = at;
+    }
+    return fitting;
+  }
+
+  // Cuts a block to the entries in its first `whole` bytes, whose padding is ours, leaving what is
+  // behind them.
   static void Shorten(LogSource* source, const ScannedBlock& broken, size_t whole) {
-    const uint64_t end = broken.at + format::Stride(whole);
-    if (end > source->size) {
-      const std::vector<uint8_t> fill(end - source->size);
-      ThrowUnlessOk(AppendFully(source->file, fill.data(), fill.size(), &source->size),
-                    source->path);
+    if (whole != 0) {
+      const std::vector<uint8_t> padding(format::Stride(whole) - format::kBlockHeaderBytes - whole);
+      Overwrite(source, padding.data(), padding.size(),
+                broken.at + format::kBlockHeaderBytes + whole);
     }
     ThrowUnlessOk(ShortenBlock(source->file, broken.at, broken.header, whole), source->path);
+  }
+
+  static void Overwrite(LogSource* source, const uint8_t* from, size_t size, uint64_t at) {
+    for (size_t i = 0; i < size;) {
+      const ssize_t put = source->file->Overwrite(from + i, size - i, at + i);
+      if (put <= 0 && put != -EINTR) ThrowIo({static_cast<int>(-put), "pwrite"}, source->path);
+      i += put > 0 ? static_cast<size_t>(put) : 0;
+    }
   }
 
   // --- entries: a block's trailer tells which segment of which generation it is ---
@@ -354,7 +376,8 @@ class Recovery {
       return;
     }
     const size_t whole =
-        format::FindWholeEntries(segment->data + format::kBlockHeaderBytes + begun, common).bytes;
+        FittingEntries(segment->data + format::kBlockHeaderBytes + begun,
+                       format::kBlockHeaderBytes + common);
     Shorten(source, broken, whole);
     if (whole != 0) generation->begun[segment->slot] = begun + static_cast<uint32_t>(whole);
   }
@@ -452,11 +475,8 @@ class Recovery {
   bool Complete(LogSource* source, uint64_t at, size_t there, const std::vector<uint8_t>& block) {
     // A trailer that was cut in the middle told other times. Readers do not look at padding.
     const uint32_t valid = format::DecodeHeader(block.data()).valid;
-    for (size_t i = format::kBlockHeaderBytes + valid; i < there;) {
-      const ssize_t put = source->file->Overwrite(block.data() + i, there - i, at + i);
-      if (put <= 0 && put != -EINTR) ThrowIo({static_cast<int>(-put), "pwrite"}, source->path);
-      i += put > 0 ? static_cast<size_t>(put) : 0;
-    }
+    const size_t tail = format::kBlockHeaderBytes + valid;
+    if (tail < there) Overwrite(source, block.data() + tail, there - tail, at + tail);
     uint64_t end = at + there;
     const IoStatus status =
         AppendFully(source->file, block.data() + there, block.size() - there, &end);
@@ -572,7 +592,7 @@ class Recovery {
   void MendLines(LogSource* source, const ScannedBlock& broken, RecordWriter* writer,
                  LinesInLog* in_log) {
     const std::vector<uint8_t> there = ReadBroken(*source, broken);
-    const size_t whole = BytesOfOurs(there, *in_log);
+    size_t whole = BytesOfOurs(there, *in_log);
     const Begun begun = LookAtBegun(there, whole, writer);
     if (whole == 0 && begun == Begun::kNotOurs) return;
     if (begun == Begun::kOurs && broken.at + there.size() == source->size) {
@@ -585,6 +605,8 @@ class Recovery {
           static_cast<uint32_t>(generations_.empty() ? 0 : generations_[0].number);
       ThrowUnlessOk(PrepareAppend(source->file, &source->size, broken.at, &identity), source->path);
     } else {
+      const size_t ours = format::kBlockHeaderBytes + whole;
+      whole = FittingEntries(there.data() + format::kBlockHeaderBytes, ours);
       Shorten(source, broken, whole);
     }
     if (whole == 0) return;

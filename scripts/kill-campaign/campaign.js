@@ -14,8 +14,13 @@ const { variants } = require('./records')
 
 const root = path.resolve(__dirname, '..', '..')
 
-/** What is logged: entries of `Logger`, or records of a structured logger to a file of one of the formats, or to a pipe, with `recoverTo`. */
-const KINDS = ['entries', 'ndjson', 'shard', 'pipe']
+/**
+ * What is logged: entries of `Logger`, or records of a structured logger to a file of one of the formats, also such whose lines are much longer
+ * than they, or to a pipe, with `recoverTo`.
+ */
+const KINDS = ['entries', 'ndjson', 'shard', 'pipe', 'long-ndjson', 'long-shard']
+
+const formatOf = kind => kind.replace('long-', '')
 
 /** Where a victim finds its pipe. */
 const PIPE_FD = 3
@@ -95,11 +100,13 @@ function entriesJob(job, config, log) {
 }
 
 /** Threads beside each other do not know whose record was dropped: none is. */
-function recordsJob(job, config, log, format, rand) {
+function recordsJob(job, config, log, kind, rand) {
+  const format = formatOf(kind)
   const waits = job.workers > 0 ? { onFull: 'block', blockTimeout: STUCK_MS } : {}
   return {
     ...job,
     variant: Math.floor(rand() * variants.length),
+    context: kind === format ? 0 : 4_000 + Math.floor(rand() * 16_000),
     // A record of many long values, escaped, still fits into a shard.
     largest: Math.floor(rand() * 5_000),
     dieAfter: rand() < 0.2 ? Math.floor(rand() * 2_000) : Number.MAX_SAFE_INTEGER,
@@ -151,26 +158,68 @@ function isBad(result) {
   return result.lost + result.torn + result.twice + result.disordered + result.problems.length > 0
 }
 
-function checkOf(kind, log, ledgers, jobs) {
-  if (kind === 'entries') return check(log, ledgers)
-  if (kind !== 'pipe') return checkRecords(log, ledgers, kind, jobs)
+/** @param {string[]} files what was rotated away, and the log */
+function checkOf(kind, files, ledgers, jobs) {
+  if (kind === 'entries') return check(files, ledgers)
+  if (kind !== 'pipe') return checkRecords(files, ledgers, formatOf(kind), jobs)
+  const log = files.at(-1)
   const piped = [...jobs.keys()].map(round => pipedFile(log, round))
   return checkPiped(piped, log, ledgers, jobs)
 }
 
+/** What rotations do with a log, by turns: each takes its path and returns that of what it has put aside. */
+const rotations = [
+  (log, rotated) => fs.renameSync(log, rotated),
+  (log, rotated) => {
+    fs.renameSync(log, rotated)
+    fs.writeFileSync(log, '')
+  },
+  (log, rotated) => {
+    fs.copyFileSync(log, rotated)
+    fs.truncateSync(log, 0)
+  }
+]
+
+/**
+ * What may happen to a log between a kill and the next start: it is rotated, or its folder is renamed. What a killed recovery has written to a
+ * log that is then rotated again is not looked for, so a second rotation waits for the end of a recovery.
+ *
+ * @param {{ directory: string, rotated: string[] }} place what is changed
+ */
+function disturb(place, rand) {
+  const log = logIn(place)
+  const kind = rand()
+  if (kind < 0.4 && fs.existsSync(log)) {
+    if (place.rotated.length > 0) recover(log)
+    const name = `victim.log.${place.rotated.length + 1}`
+    rotations[Math.floor(rand() * rotations.length)](log, path.join(place.directory, name))
+    place.rotated.push(name)
+  } else if (kind < 0.6) {
+    const moved = `${place.directory}-moved`
+    fs.renameSync(place.directory, moved)
+    place.directory = moved
+  }
+}
+
+const logIn = place => path.join(place.directory, 'victim.log')
+
 /** A log of a few rounds. Returns what its check found, its `kills`, and the `directory` that was kept if it found fault. */
 async function oneLog(firstRound, rand, kind) {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-kill-'))
-  const log = path.join(directory, 'victim.log')
-  const ledgers = path.join(directory, 'ledgers')
+  const place = { directory: fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-kill-')), rotated: [] }
+  const ledgersOf = () => path.join(place.directory, 'ledgers')
   const jobs = new Map()
   let kills = 0
-  fs.mkdirSync(ledgers)
-  for (let left = 1 + Math.floor(rand() * 5); left > 0; left--)
-    kills += await round(firstRound + left, rand, kind, log, ledgers, jobs)
+  fs.mkdirSync(ledgersOf())
+  for (let left = 1 + Math.floor(rand() * 5); left > 0; left--) {
+    kills += await round(firstRound + left, rand, kind, logIn(place), ledgersOf(), jobs)
+    if (kind !== 'pipe' && rand() < 0.5) disturb(place, rand)
+  }
+  const { directory } = place
+  const log = logIn(place)
   recover(log)
   recover(log)
-  const result = checkOf(kind, log, ledgers, jobs)
+  const files = [...place.rotated.map(name => path.join(directory, name)), log]
+  const result = checkOf(kind, files, ledgersOf(), jobs)
   if (!isBad(result)) fs.rmSync(directory, { recursive: true })
   return { ...result, kills, directory: isBad(result) ? directory : null }
 }

@@ -34,10 +34,10 @@ function eachWholeLine(text, tally, onLine) {
   eachLine(text, onLine)
 }
 
-/** The check of a log of raw entries. */
-function check(log, ledgers) {
+/** The check of a log of raw entries: of its files, the oldest first. */
+function check(files, ledgers) {
   const tally = new Tally()
-  eachEntry(log, tally, entry => tally.count(checkEntry(entry)))
+  for (const log of [files].flat()) eachEntry(log, tally, entry => tally.count(checkEntry(entry)))
   return tally.finish(ledgers)
 }
 
@@ -46,7 +46,7 @@ function expectations(job, thread) {
   // Here, so that checks of raw entries do without a package that is there for tests alone.
   const pino = require('pino')
   let line = ''
-  const log = pino(optionsOf(pino, job.variant, job.round, thread), { write: text => (line = text) })
+  const log = pino(optionsOf(pino, job.variant, job.round, thread, job.context), { write: text => (line = text) })
   const speaker = new Speaker(log, job.seed + thread, job.largest)
   return number => {
     speaker.say(number)
@@ -88,18 +88,18 @@ function countLine(bytes, tally, comparison, count) {
 /**
  * The check of a log of records.
  *
+ * @param {string | string[]} files the log, or its files, the oldest first
  * @param {'ndjson' | 'shard'} format
  * @param {Map<number, object>} jobs what the victims were given, by round
  */
-function checkRecords(log, ledgers, format, jobs) {
+function checkRecords(files, ledgers, format, jobs) {
   const tally = new Tally()
   const comparison = new Comparison(jobs)
   const onLine = bytes => countLine(bytes, tally, comparison, entry => tally.count(entry))
-  if (format === 'shard') {
+  for (const log of [files].flat()) {
     // Each entry has its line's newline, and then the reader's.
-    eachEntry(log, tally, bytes => bytes.length > 0 && onLine(bytes))
-  } else {
-    eachWholeLine(fs.readFileSync(log), tally, onLine)
+    if (format === 'shard') eachEntry(log, tally, bytes => bytes.length > 0 && onLine(bytes))
+    else eachWholeLine(fs.readFileSync(log), tally, onLine)
   }
   return tally.finish(ledgers)
 }

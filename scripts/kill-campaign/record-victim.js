@@ -46,7 +46,7 @@ function act(destination, log, number) {
 
 function main() {
   const destination = shardlog.destination(job.config)
-  const log = shardlog(optionsOf(shardlog, job.variant, job.round, thread), destination)
+  const log = shardlog(optionsOf(shardlog, job.variant, job.round, thread, job.context), destination)
   const say = speakerThatKnows(new Speaker(log, job.seed + thread, job.largest), destination)
   logUntilKilled(__filename, say, number => act(destination, log, number))
 }

@@ -33,9 +33,13 @@ const variants = [
   { nestedKey: 'payload', timestamp: 'unixTime' }
 ]
 
-/** Options for either make of logger: `make` is the package's function, or pino's. */
-function optionsOf(make, variant, round, thread) {
-  const options = { level: 'trace', ...variants[variant % variants.length], base: { r: round, t: thread } }
+/**
+ * Options for either make of logger: `make` is the package's function, or pino's.
+ * @param {number} [context] length of a text that is in every line, and in no record
+ */
+function optionsOf(make, variant, round, thread, context = 0) {
+  const base = { r: round, t: thread, ...(context > 0 ? { context: 'x'.repeat(context) } : {}) }
+  const options = { level: 'trace', ...variants[variant % variants.length], base }
   if (typeof options.timestamp === 'string') options.timestamp = make.stdTimeFunctions[options.timestamp]
   return options
 }

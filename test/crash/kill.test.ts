@@ -20,8 +20,8 @@ type Found = Omit<Sum, 'seed' | 'kills'>
 
 interface Campaign {
   campaign(options: { kills: number; seed?: number; kinds?: string[] }): Promise<Sum>
-  check(log: string, ledgers: string): Found
-  checkRecords(log: string, ledgers: string, format: 'ndjson' | 'shard', jobs: Map<number, object>): Found
+  check(files: string | string[], ledgers: string): Found
+  checkRecords(files: string | string[], ledgers: string, format: 'ndjson' | 'shard', jobs: Map<number, object>): Found
   checkPiped(piped: string[], recovered: string, ledgers: string, jobs: Map<number, object>): Found
 }
 
@@ -47,7 +47,9 @@ test.each([
   ['entries of the raw logger', 'entries'],
   ['records in a file of lines', 'ndjson'],
   ['records in a shard file', 'shard'],
-  ['records to a pipe', 'pipe']
+  ['records to a pipe', 'pipe'],
+  ['records with long lines in a file of lines', 'long-ndjson'],
+  ['records with long lines in a shard file', 'long-shard']
 ])(
   'a killed process loses nothing that was accepted, also if its recovery is killed: %s',
   {

@@ -21,7 +21,8 @@ let i = 0
 })()
 `
 
-const notesOf = (name: string): string[] => Array.from({ length: NOTES }, (_, i) => `note ${name} ${i} ${'z'.repeat(i % 90)}`)
+const notesOf = (name: string): string[] =>
+  Array.from({ length: NOTES }, (_, i) => `note ${name} ${i} ${'z'.repeat(i % 90)}`)
 
 function startNoter(file: string, name: string): Promise<unknown[]> {
   const child = spawn(process.execPath, ['-e', NOTER, file, name], { stdio: ['ignore', 'inherit', 'inherit'] })
@@ -38,22 +39,25 @@ const loads: [string, { options: object; width?: number; count: number }][] = [
 
 const cases = engines.flatMap(engine => loads.map(([name, load]) => ({ engine, name, ...load })))
 
-describe.each(cases)('$engine engine, $name, beside programs that append to the log', ({ engine, options, width, count }) => {
-  it.each(kinds)('%s: no line of either is lost, cut or mixed', async (kind: Kind) => {
-    const file = tempLog()
-    fs.writeFileSync(file, '')
-    const names = Array.from({ length: PROGRAMS }, (_, i) => `program-${i}`)
-    const victim = new Victim({ kind, file, first: 0, count, width, options: { engine, ...options } })
-    await victim.opened()
-    const programs = names.map(name => startNoter(file, name))
-    const logged = await victim.end()
-    for (const program of programs) expect((await program)[0]).toBe(0)
-    await expectOnce([file], kind, [logged])
-    const text = fs.readFileSync(file, 'latin1')
-    const found = text.split('\n').map(line => /note program-\d+ \d+ z*$/.exec(line)?.[0])
-    for (const name of names) {
-      const ofProgram = found.filter(line => line?.startsWith(`note ${name} `))
-      expect(ofProgram).toEqual(notesOf(name))
-    }
-  })
-})
+describe.each(cases)(
+  '$engine engine, $name, beside programs that append to the log',
+  ({ engine, options, width, count }) => {
+    it.each(kinds)('%s: no line of either is lost, cut or mixed', async (kind: Kind) => {
+      const file = tempLog()
+      fs.writeFileSync(file, '')
+      const names = Array.from({ length: PROGRAMS }, (_, i) => `program-${i}`)
+      const victim = new Victim({ kind, file, first: 0, count, width, options: { engine, ...options } })
+      await victim.opened()
+      const programs = names.map(name => startNoter(file, name))
+      const logged = await victim.end()
+      for (const program of programs) expect((await program)[0]).toBe(0)
+      await expectOnce([file], kind, [logged])
+      const text = fs.readFileSync(file, 'latin1')
+      const found = text.split('\n').map(line => /note program-\d+ \d+ z*$/.exec(line)?.[0])
+      for (const name of names) {
+        const ofProgram = found.filter(line => line?.startsWith(`note ${name} `))
+        expect(ofProgram).toEqual(notesOf(name))
+      }
+    })
+  }
+)

@@ -28,7 +28,11 @@ function rename(file: string, to = `${file}.1`): string {
 }
 
 function copyTo(directory: string, file: string): string {
-  spawnSync('cp', ['-a', ...fs.readdirSync(path.dirname(file)).map(name => path.join(path.dirname(file), name)), directory])
+  spawnSync('cp', [
+    '-a',
+    ...fs.readdirSync(path.dirname(file)).map(name => path.join(path.dirname(file), name)),
+    directory
+  ])
   return path.join(directory, path.basename(file))
 }
 

@@ -105,6 +105,8 @@ export class LogFile {
   #landed(bytes: Buffer, before: number, goesOn: boolean): boolean {
     const { size } = fs.fstatSync(this.#fd)
     const isLast = size === before + bytes.length
+    // The end that the check has found may be another since.
+    if (isLast && !goesOn && before % this.form.alignment !== 0) return false
     if (!isLast && this.form.alignment > 1) {
       const at = this.#find(bytes, before, size)
       if (at === undefined || goesOn || at % this.form.alignment !== 0) return false
