@@ -204,8 +204,7 @@ class Recovery {
   // trailer would make it a bad one.
   static size_t FittingEntries(const uint8_t* entries, size_t ours) {
     size_t fitting = 0;
-    const size_t whole =
-        format::FindWholeEntries(entries, ours - format::kBlockHeaderBytes).bytes;
+    const size_t whole = format::FindWholeEntries(entries, ours - format::kBlockHeaderBytes).bytes;
     for (size_t at = 0; at < whole;) {
       at += format::kEntryPrefixBytes + format::Load<uint32_t>(entries + at);
       if (format::Stride(at) <= ours) fitting = at;
@@ -375,9 +374,8 @@ class Recovery {
                                  (segment - generation->segments.data()));
       return;
     }
-    const size_t whole =
-        FittingEntries(segment->data + format::kBlockHeaderBytes + begun,
-                       format::kBlockHeaderBytes + common);
+    const size_t whole = FittingEntries(segment->data + format::kBlockHeaderBytes + begun,
+                                        format::kBlockHeaderBytes + common);
     Shorten(source, broken, whole);
     if (whole != 0) generation->begun[segment->slot] = begun + static_cast<uint32_t>(whole);
   }

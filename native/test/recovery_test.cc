@@ -303,7 +303,8 @@ TEST_F(Moved, ToAnotherFolderByACopyItIsStillTheLog) {
       const std::string copy = elsewhere.File("log");
       WriteFile(copy, ReadFile(path()));
       WriteFile(copy + ".arena", ReadFile(arena()));
-      const auto reports = engine::RecoverLog(copy, SmallConfig("", 1).io, false, &io::PosixFileSystem());
+      const auto reports =
+          engine::RecoverLog(copy, SmallConfig("", 1).io, false, &io::PosixFileSystem());
       ASSERT_EQ(reports.size(), 1u);
       EXPECT_EQ(reports[0].set_aside, "");
       EntryCheck check = CheckEntries(ReadPlainLog(copy).Entries());

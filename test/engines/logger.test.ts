@@ -42,7 +42,11 @@ interface Round {
 describe.each(engines)('%s engine', engine => {
   it('TestLogger_BasicLogging: what is logged is in the file', async () => {
     const logFilePath = tempLog()
-    const logger = new Logger({ ...defaultConfig(logFilePath), engine, crashSafe: engine === 'native' ? 'file' : false })
+    const logger = new Logger({
+      ...defaultConfig(logFilePath),
+      engine,
+      crashSafe: engine === 'native' ? 'file' : false
+    })
     expect(logger.log('first')).toBe(true)
     expect(logger.log('second')).toBe(true)
     await logger.close()

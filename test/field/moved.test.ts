@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import zlib from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { tempDir, tempLog } from '../support/temp'
 import { expectNothingLost, expectOnce, type Kind, killed, kinds, leftBeside, recover, restarted } from './support'
