@@ -216,6 +216,8 @@ async function oneLog(firstRound, rand, kind) {
   }
   const { directory } = place
   const log = logIn(place)
+  // A rotation may have taken it, and a clean end its arena.
+  fs.appendFileSync(log, '')
   recover(log)
   recover(log)
   const files = [...place.rotated.map(name => path.join(directory, name)), log]
