@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <vector>
 
 #include "engine/append_point.h"
 #include "engine/error.h"
@@ -82,7 +84,8 @@ IoStatus LogFile::Check(uint64_t torn, Change* change) {
   if (gone || named.device != info_.device || named.inode != info_.inode) {
     const IoStatus status = Reopen(torn != 0, change);
     if (!status.ok()) return status;
-  } else if (named.size != end_) {
+  } else if (named.size != end_ + unsynced_) {
+    unsynced_ = 0;
     change->moved = true;
     IoStatus status = Disown(end_, torn);
     if (!status.ok()) return status;
@@ -119,6 +122,7 @@ IoStatus LogFile::Reopen(bool torn, Change* change) {
   const bool same = info.device == info_.device && info.inode == info_.inode;
   file_ = std::move(file);
   info_ = info;
+  unsynced_ = 0;
   change->reopened = !same;
   name_is_durable_ = info.size != 0 || !options_.dsync;
   if (same && info.size == end_) return {};
@@ -129,10 +133,17 @@ IoStatus LogFile::Reopen(bool torn, Change* change) {
 }
 
 ssize_t LogFile::Append(const iovec* parts, int count, Through through, bool* moved) {
+  *moved = false;
+  if (unsynced_ != 0) {
+    const ssize_t over = WriteOver(parts, count);
+    if (over != 0) return over;
+  }
   uint64_t end = 0;
   const ssize_t taken = through == Through::kDevice ? file_->Append(parts, count, &end)
                                                     : file_->AppendBuffered(parts, count, &end);
-  *moved = false;
+  if (taken < 0 && taken != -EINTR && options_.dsync) {
+    unsynced_ = CountThere(parts, count, SIZE_MAX);
+  }
   if (taken <= 0) return taken;
   const uint64_t start = end - static_cast<uint64_t>(taken);
   *moved = start != end_;
@@ -145,12 +156,50 @@ ssize_t LogFile::Append(const iovec* parts, int count, Through through, bool* mo
   return taken;
 }
 
+// How many bytes of the parts, up to `most`, the file has at end_.
+size_t LogFile::CountThere(const iovec* parts, int count, size_t most) {
+  size_t there = 0;
+  std::vector<uint8_t> bytes;
+  io::FileInfo info;
+  if (file_->Stat(&info) != 0) return 0;
+  for (int i = 0; i < count; i++) {
+    const uint64_t at = end_ + there;
+    const size_t left = info.size > at ? static_cast<size_t>(info.size - at) : 0;
+    const size_t size = std::min({parts[i].iov_len, left, most - there});
+    bytes.resize(size);
+    if (size == 0 || ReadFully(file_.get(), bytes.data(), size, at) != 0) break;
+    const auto* const wanted = static_cast<const uint8_t*>(parts[i].iov_base);
+    const auto differs = std::mismatch(bytes.begin(), bytes.end(), wanted).first;
+    there += static_cast<size_t>(differs - bytes.begin());
+    if (size < parts[i].iov_len || differs != bytes.end()) break;
+  }
+  return there;
+}
+
+// The same bytes over what a failed append has left. 0: others are wanted there.
+ssize_t LogFile::WriteOver(const iovec* parts, int count) {
+  const size_t there = CountThere(parts, count, unsynced_);
+  if (there == 0) {
+    unsynced_ = 0;
+    return 0;
+  }
+  const size_t size = std::min(there, parts->iov_len);
+  const ssize_t result = file_->Overwrite(parts->iov_base, size, end_);
+  if (result <= 0) return result == 0 ? -EIO : result;
+  const auto taken = static_cast<size_t>(result);
+  tail_.Append(parts, 1, taken);
+  end_ += taken;
+  unsynced_ -= std::min(unsynced_, taken);
+  return result;
+}
+
 IoStatus LogFile::FindMovedEnd(bool* moved) {
   io::FileInfo info;
   const int error = file_->Stat(&info);
   if (error != 0) return {-error, "fstat"};
-  *moved = info.size != end_;
+  *moved = info.size != end_ + unsynced_;
   if (!*moved) return {};
+  unsynced_ = 0;
   tail_.Forget();
   end_ = info.size;
   return form_ == Form::kText ? PrepareText(file_.get(), &end_) : IoStatus{};

@@ -49,6 +49,8 @@ class LogFile {
   IoStatus Check(uint64_t torn, Change* change);
 
   // Appends by one call of the kernel: past the page cache, or through it. Bytes taken or -errno.
+  // What a failed call has left in the page cache, but not on the device, is written over with the
+  // same bytes when it is appended again.
   // *moved: somebody else had appended before, and end() is behind that, too.
   enum class Through { kDevice, kCache };
   ssize_t Append(const iovec* parts, int count, Through through, bool* moved);
@@ -99,6 +101,8 @@ class LogFile {
   IoStatus Disown(io::File* file, uint64_t end, uint64_t torn) const;
   IoStatus FindEnd(uint64_t from);
   IoStatus SyncName();
+  size_t CountThere(const iovec* parts, int count, size_t most);
+  ssize_t WriteOver(const iovec* parts, int count);
 
   io::FileSystem* const files_;
   const std::string path_;
@@ -111,6 +115,7 @@ class LogFile {
   bool name_is_durable_ = false;
   std::string fallback_reason_;
   uint64_t end_ = 0;
+  size_t unsynced_ = 0;  // bytes behind end_ that a failed append has left in the page cache
   LogTail tail_;
 };
 

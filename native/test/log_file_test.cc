@@ -168,6 +168,30 @@ TEST_F(Appending, WhatProvesTheLogIsThatOfItsLastBytesWhoeverWroteThem) {
   }
 }
 
+TEST_F(Appending, WhatAFailedCallLeftInThePageCacheIsWrittenOver) {
+  io::OpenOptions options = SmallConfig("", 1).io;
+  options.dsync = true;
+  LogFile file(&files_, directory_.File("synced"), options, engine::Form::kText);
+  file.Prepare();
+  files_.LeaveFailed(true);
+  std::string lines = "one\ntwo\n";
+  const iovec parts[] = {{lines.data(), 4}, {lines.data() + 4, 4}};
+  bool moved = false;
+  for (int failure = 0; failure < 3; failure++) {
+    files_.Fail(failure == 0 ? Call::kWrite : Call::kOverwrite, EIO);
+    EXPECT_EQ(file.Append(parts, 2, LogFile::Through::kCache, &moved), -EIO);
+    EXPECT_EQ(file.end(), 0u);
+    LogFile::Change change;
+    EXPECT_TRUE(file.Check(false, &change).ok());
+    EXPECT_FALSE(change.moved);
+  }
+  EXPECT_EQ(file.Append(parts, 2, LogFile::Through::kCache, &moved), 4);
+  EXPECT_EQ(file.Append(parts + 1, 1, LogFile::Through::kCache, &moved), 4);
+  EXPECT_FALSE(moved);
+  EXPECT_EQ(file.Append(parts, 1, LogFile::Through::kCache, &moved), 4);
+  EXPECT_EQ(ReadFile(directory_.File("synced")), "one\ntwo\none\n");
+}
+
 TEST_F(Appending, ATextThatOthersCutWithinALineIsEndedFirst) {
   bool moved = false;
   Append("one\ntwo\n", &moved);

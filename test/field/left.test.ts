@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { arenaOf } from '../support/arena-path'
 import { Logger, shardlog } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 import { expectOnce, type Kind, kinds, leftBeside, recover } from './support'
@@ -28,10 +29,10 @@ describe.each(kinds)('%s', kind => {
     const file = tempLog()
     const { logger, say } = open(kind, file)
     for (let n = 0; n < LINES; n++) say(n)
-    const arena = fs.readFileSync(`${file}.arena`)
+    const arena = fs.readFileSync(arenaOf(file))
     logger.closeSync()
     arena.fill(7, ...BOOT_ID)
-    fs.writeFileSync(`${file}.arena`, arena)
+    fs.writeFileSync(arenaOf(file), arena)
     expect(recover(file, '--force').status).toBe(0)
     await expectOnce([file], kind, [{ first: 0, promised: LINES }])
     expect(leftBeside(file)).toEqual([])

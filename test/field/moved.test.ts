@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { arenaOf } from '../support/arena-path'
 import { tempDir, tempLog } from '../support/temp'
 import { expectNothingLost, expectOnce, type Kind, killed, kinds, leftBeside, recover, restarted } from './support'
 
@@ -101,9 +102,9 @@ const changes: Change[] = [
   {
     name: 'its arena is copied away and restored when the log has been recovered',
     happens: file => {
-      fs.copyFileSync(`${file}.arena`, `${file}.backup`)
+      fs.copyFileSync(arenaOf(file), `${file}.backup`)
       expect(recover(file).status).toBe(0)
-      fs.renameSync(`${file}.backup`, `${file}.arena`)
+      fs.renameSync(`${file}.backup`, arenaOf(file))
       return unchanged(file)
     }
   },

@@ -156,10 +156,15 @@ async function* textsOf(file: string, kind: Kind): AsyncGenerator<string> {
     for await (const { text } of shardlog.readLog(file, { format: 'shard' })) yield text.trimEnd()
     return
   }
-  const bytes = fs.readFileSync(file)
-  const text = (file.endsWith('.gz') ? zlib.gunzipSync(bytes) : bytes).toString('latin1')
-  if (text !== '' && !text.endsWith('\n')) throw new Error(`${file} ends within a line`)
-  yield* text.split('\n').filter(line => line !== '')
+  const content = fs.readFileSync(file)
+  const bytes = file.endsWith('.gz') ? zlib.gunzipSync(content) : content
+  // Line by line: the whole may be more than a string can hold.
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(0x0a, at)
+    if (end < 0) throw new Error(`${file} ends within a line`)
+    if (end > at) yield bytes.toString('latin1', at, end)
+    at = end + 1
+  }
 }
 
 /** What other programs append; also to the half of a line of ours, which a failed write or a kill has left at the end of the file. */

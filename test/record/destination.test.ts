@@ -240,7 +240,9 @@ describe('a destination with a format', () => {
       const destination = shardlog.destination(config)
       shardlog({ base: null }, destination).info({ a: 1 }, 'm')
       console.log(destination.getStatsSnapshot().engine)`
-    expect(runChild(script, { config: { dest, format } })).toMatchObject({ stdout: 'js\n', stderr: '' })
+    const { stdout, stderr } = runChild(script, { config: { dest, format } })
+    expect(stdout).toBe('js\n')
+    expect(stderr.match(/SHARDLOG_JS_ENGINE/g)).toHaveLength(1)
     expect(await linesOf(dest, format)).toMatchObject([{ level: 30, a: 1, msg: 'm' }])
   })
 })

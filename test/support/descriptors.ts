@@ -160,8 +160,11 @@ export function onEngine(engine: 'native' | 'js'): void {
     if (engine === 'native') return
     // node-gyp-build looks only where this says, and finds nothing.
     process.env.SHARDLOG_PREBUILD = tempDir()
+    // Otherwise each process says that it has to do without the native engine.
+    process.env.NODE_NO_WARNINGS = '1'
     onTestFinished(() => {
       delete process.env.SHARDLOG_PREBUILD
+      delete process.env.NODE_NO_WARNINGS
     })
   })
 }

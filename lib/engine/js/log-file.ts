@@ -29,6 +29,8 @@ export class LogFile {
   #inode = 0
   /** Where we know the file to end; 0 if we do not know. */
   #end = 0
+  /** Bytes at the end that a failed write has left in the page cache, but not on the device; `at`: where. */
+  #unsynced: { at: number; length: number } | undefined
 
   constructor(
     readonly path: string,
@@ -59,6 +61,7 @@ export class LogFile {
       const fd = this.#open()
       fs.closeSync(this.#fd)
       this.#fd = fd
+      this.#unsynced = undefined
       this.prepare()
       return 'file'
     }
@@ -81,6 +84,11 @@ export class LogFile {
    */
   append(bytes: Buffer, from: number): WriteResult {
     let written = from
+    try {
+      written += this.#writeOver(bytes.subarray(from))
+    } catch (error) {
+      return { written, error }
+    }
     while (written < bytes.length) {
       const rest = bytes.subarray(written)
       const before = fs.fstatSync(this.#fd).size
@@ -90,10 +98,35 @@ export class LogFile {
         written += count
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'EINTR') continue
-        return { written: written + this.#left(rest, before), error }
+        const left = this.#left(rest, before)
+        if (left === 0 || !this.dsync) return { written: written + left, error }
+        this.#unsynced = { at: this.#end - left, length: left }
+        return { written, error }
       }
     }
     return { written }
+  }
+
+  /**
+   * Writes the same bytes over what a failed write has left, so that they come to the device. How many; 0 if others are wanted there.
+   */
+  #writeOver(bytes: Buffer): number {
+    if (this.#unsynced === undefined) return 0
+    const { at, length } = this.#unsynced
+    const part = bytes.subarray(0, length)
+    if (!this.#read(at, part.length).equals(part)) {
+      this.#unsynced = undefined
+      return 0
+    }
+    const fd = fs.openSync(this.path, O_WRONLY | O_DSYNC)
+    try {
+      let count = 0
+      while (count < part.length) count += fs.writeSync(fd, part, count, part.length - count, at + count)
+    } finally {
+      fs.closeSync(fd)
+    }
+    this.#unsynced = length > part.length ? { at: at + part.length, length: length - part.length } : undefined
+    return part.length
   }
 
   /**

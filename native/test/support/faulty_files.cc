@@ -74,6 +74,7 @@ class FaultyFile final : public io::File {
     const size_t total = Total(parts, count);
     size_t bytes = total;
     const int fault = files_->BeforeChange(Call::kWrite, &bytes);
+    if (fault != 0 && files_->leaves_failed()) real_->AppendBuffered(parts, count, end);
     if (fault != 0) return fault;
     const std::vector<iovec> head = Head(parts, count, bytes);
     if (head.empty()) return 0;

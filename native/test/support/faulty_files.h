@@ -37,6 +37,9 @@ class FaultyFiles final : public io::FileSystem {
   void Fail(Call call, int error, int times = 1, int skip = 0);
   // The next `times` writes write only `bytes`.
   void WriteShort(size_t bytes, int times = 1);
+  // Appends that fail leave their bytes in the file all the same, as the page cache does.
+  void LeaveFailed(bool leave) { leaves_failed_ = leave; }
+  bool leaves_failed() const { return leaves_failed_; }
   // All is well again.
   void Clear();
 
@@ -82,6 +85,7 @@ class FaultyFiles final : public io::FileSystem {
   std::function<void()> event_;
   size_t alignment_ = 0;
   std::atomic<bool> pretend_direct_{false};
+  std::atomic<bool> leaves_failed_{false};
 };
 
 }  // namespace shardlog::test
