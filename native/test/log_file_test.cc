@@ -1,6 +1,7 @@
 // The log's file over its life.
 #include "engine/log_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "engine/error.h"
 #include "platform/lock_holder.h"
@@ -41,6 +43,48 @@ TEST_F(OneLogFile, ThatIsLockedSaysByWhom) {
   const io::FileInfo& info = file.info();
   EXPECT_EQ(platform::FlockHolder(info.device, info.inode), static_cast<uint32_t>(getpid()));
   EXPECT_EQ(platform::FlockHolder(info.device + 1, info.inode), 0u) << "another file system's";
+}
+
+// The flags of every descriptor that this process has of a file, as the kernel tells them.
+std::vector<unsigned long> FlagsOfDescriptors(const std::string& path) {
+  std::vector<unsigned long> found;
+  for (int fd = 3; fd < 256; fd++) {
+    char target[4096];
+    const std::string link = "/proc/self/fd/" + std::to_string(fd);
+    const ssize_t size = readlink(link.c_str(), target, sizeof target);
+    if (size < 0 || std::string(target, static_cast<size_t>(size)) != path) continue;
+    std::ifstream info("/proc/self/fdinfo/" + std::to_string(fd));
+    std::string word;
+    while (info >> word && word != "flags:") {
+    }
+    info >> word;
+    found.push_back(std::stoul(word, nullptr, 8));
+  }
+  return found;
+}
+
+TEST_F(OneLogFile, IsOpenForDurableAppendsThatNoOtherProgramInherits) {
+  io::OpenOptions options;
+  options.dsync = true;
+  const LogFile file(&files_, path(), options);
+  const std::vector<unsigned long> flags = FlagsOfDescriptors(path());
+  ASSERT_FALSE(flags.empty());
+  EXPECT_EQ(flags.size(), file.direct() ? 2u : 1u);
+  for (const unsigned long of_one : flags) {
+    EXPECT_NE(of_one & O_DSYNC, 0u);
+    EXPECT_NE(of_one & O_APPEND, 0u);
+    EXPECT_NE(of_one & O_CLOEXEC, 0u);
+  }
+}
+
+TEST_F(OneLogFile, IsLockedAlsoWhenItWasMadeAnew) {
+  LogFile file(&files_, path(), SmallConfig("", 1).io);
+  file.Prepare();
+  unlink(path().c_str());
+  LogFile::Change change;
+  ASSERT_TRUE(file.Check(false, &change).ok());
+  ASSERT_TRUE(change.reopened);
+  EXPECT_THROW(LogFile(&files_, path(), SmallConfig("", 1).io), engine::Error);
 }
 
 // --- the name of a new file ---
