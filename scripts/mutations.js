@@ -176,7 +176,7 @@ const MUTATIONS = [
 ]
 
 function configure(copy, build) {
-  const define = ['CMAKE_CXX_FLAGS=-Wno-error', 'CMAKE_CXX_COMPILER=g++'].map(definition => `--CD${definition}`)
+  const define = [`--CDCMAKE_CXX_COMPILER=${process.env.CXX ?? 'clang++-14'}`]
   runBin('cmake-js', 'cmake-js', [
     'configure',
     '-d',

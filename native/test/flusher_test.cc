@@ -248,6 +248,22 @@ TEST_F(Faults, ADirectWriteRefusedInTheMiddleIsDoneAgainInItsPlace) {
   ExpectAllOnce();
 }
 
+TEST_F(Faults, AShortDirectWriteIsCompletedAndTheNextGoesDirectAgain) {
+  files_.PretendDirect();
+  Config config = SmallConfig(path(), 1);
+  config.io.direct = io::DirectIo::kAuto;
+  log_ = Log::Open(config, &files_);
+  producer_ = log_->Attach();
+  for (const size_t bytes : {size_t{700}, size_t{1}, size_t{1024}}) {
+    Say(60);
+    files_.WriteShort(bytes);
+    EXPECT_TRUE(log_->Flush().ok());
+    EXPECT_EQ(log_->Stats().io.reason.find("EINVAL"), std::string::npos) << "not given up";
+  }
+  EXPECT_TRUE(log_->Close().ok());
+  ExpectAllOnce();
+}
+
 TEST_F(Faults, OfOpening) {
   for (const int error : {EACCES, EROFS, EMFILE, ENOSPC}) {
     files_.Fail(Call::kOpen, error);
