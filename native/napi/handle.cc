@@ -186,17 +186,6 @@ void AddNumbers(Napi::Object* object, const std::shared_ptr<Handle>& handle) {
             [](Napi::Env env, const Shared& h) { return ShardStatsValue(env, *h->log()); });
 }
 
-// What async hooks are told of a function that keeps no process alive: tools that look for what
-// does, as Jest's --detectOpenHandles, ask it so.
-Napi::Object UnreferencedResource(Napi::Env env) {
-  Napi::Object resource = Napi::Object::New(env);
-  const auto no = [](const Napi::CallbackInfo& info) {
-    return Napi::Boolean::New(info.Env(), false);
-  };
-  resource.Set("hasRef", Napi::Function::New(env, no, "hasRef"));
-  return resource;
-}
-
 }  // namespace
 
 Handle::Handle(EnvState* state, const engine::Config& config)

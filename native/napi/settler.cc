@@ -4,6 +4,15 @@
 
 namespace shardlog::napi {
 
+Napi::Object UnreferencedResource(Napi::Env env) {
+  Napi::Object resource = Napi::Object::New(env);
+  const auto no = [](const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), false);
+  };
+  resource.Set("hasRef", Napi::Function::New(env, no, "hasRef"));
+  return resource;
+}
+
 std::shared_ptr<Settler> Settler::Make(Napi::Env env) {
   auto settler = std::make_shared<Settler>();
   const auto finalize = [](Napi::Env, void*, Context* context) {
@@ -11,8 +20,8 @@ std::shared_ptr<Settler> Settler::Make(Napi::Env env) {
     const std::lock_guard<std::mutex> lock((*owned)->mutex_);
     (*owned)->is_over_ = true;
   };
-  settler->queue_ = Queue::New(env, "shardlog", 0, 1, new Context(settler), finalize,
-                               static_cast<void*>(nullptr));
+  settler->queue_ = Queue::New(env, UnreferencedResource(env), "shardlog", 0, 1,
+                               new Context(settler), finalize, static_cast<void*>(nullptr));
   settler->queue_.Unref(env);
   return settler;
 }

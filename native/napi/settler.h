@@ -12,6 +12,10 @@
 
 namespace shardlog::napi {
 
+// What async hooks are told of a function that keeps no process alive: tools that look for what
+// does, as Jest's --detectOpenHandles, ask it so.
+Napi::Object UnreferencedResource(Napi::Env env);
+
 class Settler : public std::enable_shared_from_this<Settler> {
  public:
   using Done = std::function<void(const engine::IoStatus&)>;
