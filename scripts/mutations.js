@@ -29,7 +29,7 @@ const MUTATIONS = [
     name: 'direct-log-without-o-dsync',
     file: 'io/posix_file.cc',
     from: 'O_DIRECT | sync_flag',
-    to: 'O_DIRECT',
+    to: 'O_DIRECT | (sync_flag & 0)',
     tests: ['log_file_test']
   },
   {
@@ -57,7 +57,7 @@ const MUTATIONS = [
     name: 'other-boot-believed',
     file: 'engine/recovery.cc',
     from: 'if (is_told && header.boot_id == boot)',
-    to: 'if (is_told)',
+    to: 'if (is_told || header.boot_id == boot)',
     tests: ['recovery_test']
   },
   {
@@ -78,7 +78,7 @@ const MUTATIONS = [
     name: 'segments-not-marked',
     file: 'engine/block_writer.cc',
     from: 'block.slot->in_log = generation + 1;',
-    to: '',
+    to: 'block.slot->in_log = generation * 0;',
     tests: ['flusher_test', 'recovery_test', 'crash_consistency_test']
   },
   {
@@ -99,14 +99,14 @@ const MUTATIONS = [
     name: 'moved-appends-believed',
     file: 'engine/log_file.cc',
     from: '*moved = start != end_;',
-    to: '*moved = false;',
+    to: '*moved = start != start;',
     tests: ['log_file_test']
   },
   {
     name: 'torn-unit-repeated',
     file: 'engine/write_progress.cc',
     from: 'torn_ = torn;',
-    to: 'torn_ = 0;',
+    to: 'torn_ = torn * 0;',
     tests: ['flusher_test', 'line_log_test']
   },
   {
