@@ -78,15 +78,8 @@ class EntryRecovery final : public RecoveryPass {
   }
 
   template <typename Take>
-  static void ForEachEntryOf(const SealedSegment& segment, Take take) {
-    const uint8_t* const entries = segment.data + format::kBlockHeaderBytes;
-    const size_t whole = format::FindWholeEntries(entries, segment.valid).bytes;
-    for (size_t at = 0; at < whole;) {
-      const uint32_t length = format::Load<uint32_t>(entries + at);
-      at += format::kEntryPrefixBytes;
-      take(std::string_view(reinterpret_cast<const char*>(entries) + at, length));
-      at += length;
-    }
+  static size_t ForEachEntryOf(const SealedSegment& segment, Take take) {
+    return ForEachEntry(segment.data + format::kBlockHeaderBytes, segment.valid, take);
   }
 
   // Takes the segments whose blocks a file has out of the lists. Returns what begins like a block
@@ -265,15 +258,10 @@ class EntryRecovery final : public RecoveryPass {
     LinesInLog left;
     for (const Generation& generation : generations_) {
       for (const SealedSegment& segment : generation.segments) {
-        const uint8_t* const entries = segment.data + format::kBlockHeaderBytes;
-        for (size_t at = 0; at + format::kEntryPrefixBytes < segment.valid;) {
-          const uint32_t length = format::Load<uint32_t>(entries + at);
-          at += format::kEntryPrefixBytes;
-          if (length == 0 || length > segment.valid - at) {
-            throw NotProven{"it was left by another boot of this machine, and is damaged"};
-          }
-          left.Want({reinterpret_cast<const char*>(entries) + at, length});
-          at += length;
+        const size_t whole =
+            ForEachEntryOf(segment, [&](std::string_view entry) { left.Want(entry); });
+        if (segment.valid - whole > format::kEntryPrefixBytes) {
+          throw NotProven{"it was left by another boot of this machine, and is damaged"};
         }
       }
     }

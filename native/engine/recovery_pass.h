@@ -109,16 +109,22 @@ class RecoveryPass {
   template <typename Take>
   static void ForEachEntry(const std::vector<uint8_t>& block, Take take) {
     if (block.size() <= format::kBlockHeaderBytes) return;
-    const uint8_t* const entries = block.data() + format::kBlockHeaderBytes;
     const size_t available = block.size() - format::kBlockHeaderBytes;
     const size_t claimed = format::DecodeHeader(block.data()).valid;
-    const size_t whole = format::FindWholeEntries(entries, std::min(available, claimed)).bytes;
+    ForEachEntry(block.data() + format::kBlockHeaderBytes, std::min(available, claimed), take);
+  }
+
+  // The same of bare entries. Returns how many bytes the whole ones take.
+  template <typename Take>
+  static size_t ForEachEntry(const uint8_t* entries, size_t available, Take take) {
+    const size_t whole = format::FindWholeEntries(entries, available).bytes;
     for (size_t at = 0; at < whole;) {
       const uint32_t length = format::Load<uint32_t>(entries + at);
       at += format::kEntryPrefixBytes;
       take(std::string_view(reinterpret_cast<const char*>(entries) + at, length));
       at += length;
     }
+    return whole;
   }
 
   // Refuses an arena of another boot if the log holds any of these shortly before the end that the
