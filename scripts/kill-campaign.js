@@ -4,24 +4,25 @@
 // kill is in the log, once, whole and in its thread's order: entries of the raw logger by a reader that shares no code
 // with the writer, records of the structured one by what pino makes of the same calls.
 //
-//   node scripts/kill-campaign.js [KILLS] [SEED] [KIND...]     300 kills of all kinds by default: entries, ndjson, shard, pipe,
-//                                                              and long-ndjson, long-shard: lines much longer than their records
+//   node scripts/kill-campaign.js [KILLS] [SEED] [KIND...]     300 kills of all kinds by default; scripts/kill-campaign/kinds.js
+//                                                              has their names and what they are
 //
-// Between the kills, logs are rotated by a rename or by a copy and a cut, and their folders renamed.
-//
-// Needs the built package and python3; for records also the packages that the tests need.
+// Needs the built package and python3; for records also the packages that the tests need; for volumes root and loop devices, without which
+// they are left out by name.
 
-const { campaign, isBad, KINDS } = require('./kill-campaign/campaign')
+const { campaign, isBad, possibleKinds } = require('./kill-campaign/campaign')
+const { KINDS, leftOut } = require('./kill-campaign/kinds')
 
 function figures(sum) {
-  const { kills, logs, entries, promised, lost, torn, twice, disordered } = sum
-  return `${kills} kills, ${logs} logs, ${entries} entries (${promised} promised): ${lost} lost, ${torn} torn, ${twice} twice, ${disordered} out of order`
+  const { kills, logs, entries, notes, promised, lost, torn, twice, disordered } = sum
+  const beside = notes > 0 ? ` and ${notes} lines of another program` : ''
+  return `${kills} kills, ${logs} logs, ${entries} entries (${promised} promised)${beside}: ${lost} lost, ${torn} torn, ${twice} twice, ${disordered} out of order`
 }
 
 function kindsOf(names) {
-  const unknown = names.find(name => !KINDS.includes(name))
-  if (unknown !== undefined) throw new Error(`a kind is one of ${KINDS.join(', ')}, got ${unknown}`)
-  return names.length > 0 ? names : KINDS
+  const unknown = names.find(name => !KINDS.has(name))
+  if (unknown !== undefined) throw new Error(`a kind is one of ${[...KINDS.keys()].join(', ')}, got ${unknown}`)
+  return names.length > 0 ? names : possibleKinds()
 }
 
 async function main() {
@@ -32,6 +33,8 @@ async function main() {
     shown = Date.now()
     console.log(figures(sum))
   }
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1)) // Which cleans up.
+  for (const [kind, why] of leftOut()) console.log(`left out: ${kind}: ${why}`)
   const given = seed === undefined ? Date.now() >>> 0 : Number(seed)
   console.log(`seed ${given}`)
   const sum = await campaign({ kills: Number(kills) || 300, seed: given, kinds: kindsOf(kinds), onLog })

@@ -7,16 +7,24 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { checkEntry } = require('./entry')
+const { checkNotes, endsInNote } = require('./notes')
 const { Speaker, optionsOf, readLine, timeless } = require('./records')
 const { Tally } = require('./tally')
 
 const plainReader = path.join(__dirname, '..', '..', 'test', 'support', 'plain_reader.py')
 
-/** Calls `onEntry` with each entry of a log in blocks. */
-function eachEntry(log, tally, onEntry) {
-  const read = spawnSync('python3', [plainReader, '--summary', log], { encoding: 'utf8', maxBuffer: 1 << 28 })
+/**
+ * Calls `onEntry` with each entry of a log in blocks.
+ * @param {boolean} isShared whether others have appended to it; then what is no block is passed over
+ */
+function eachEntry(log, tally, isShared, onEntry) {
+  const shared = isShared ? ['--shared'] : []
+  const read = spawnSync('python3', [plainReader, ...shared, '--summary', log], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28
+  })
   if (read.status !== 0) tally.explain(read.stderr.slice(0, 2_000))
-  const bytes = spawnSync('python3', [plainReader, '--raw', '--no-crc', log], { maxBuffer: 1 << 30 }).stdout
+  const bytes = spawnSync('python3', [plainReader, ...shared, '--raw', '--no-crc', log], { maxBuffer: 1 << 30 }).stdout
   eachLine(bytes, onEntry)
 }
 
@@ -34,11 +42,35 @@ function eachWholeLine(text, tally, onLine) {
   eachLine(text, onLine)
 }
 
-/** The check of a log of raw entries: of its files, the oldest first. */
-function check(files, ledgers) {
+/**
+ * The check of a log of raw entries: of its files, the oldest first.
+ * @param {Beside} [beside]
+ */
+function check(files, ledgers, beside) {
   const tally = new Tally()
-  for (const log of [files].flat()) eachEntry(log, tally, entry => tally.count(checkEntry(entry)))
+  for (const log of [files].flat()) {
+    eachEntry(log, tally, beside !== undefined, entry => tally.count(checkEntry(entry)))
+    if (beside) checkNotes(fs.readFileSync(log), beside.notes, tally)
+  }
   return tally.finish(ledgers)
+}
+
+/**
+ * What another program has appended to a log, which is one file then: how many lines, and how many of ours may have been cut by a kill and then
+ * appended to by it, so that they are one line with its.
+ * @typedef {{ notes: number, halves: number }} Beside
+ */
+
+/** The lines of a text that are not the other program's. */
+function eachLineOfOurs(text, tally, beside, onLine) {
+  let halves = 0
+  eachWholeLine(text, tally, bytes => {
+    const line = bytes.toString('latin1')
+    if (!endsInNote(line)) onLine(bytes)
+    else if (!line.startsWith('note ')) halves++
+  })
+  if (halves > beside.halves) tally.explain(`${halves} lines were cut by another program's, of ${beside.halves} kills`)
+  checkNotes(text, beside.notes, tally)
 }
 
 /** What pino writes for the records of one thread, by their numbers. */
@@ -91,14 +123,18 @@ function countLine(bytes, tally, comparison, count) {
  * @param {string | string[]} files the log, or its files, the oldest first
  * @param {'ndjson' | 'shard'} format
  * @param {Map<number, object>} jobs what the victims were given, by round
+ * @param {Beside} [beside]
  */
-function checkRecords(files, ledgers, format, jobs) {
+function checkRecords(files, ledgers, format, jobs, beside) {
   const tally = new Tally()
   const comparison = new Comparison(jobs)
   const onLine = bytes => countLine(bytes, tally, comparison, entry => tally.count(entry))
   for (const log of [files].flat()) {
     // Each entry has its line's newline, and then the reader's.
-    if (format === 'shard') eachEntry(log, tally, bytes => bytes.length > 0 && onLine(bytes))
+    if (format === 'shard') {
+      eachEntry(log, tally, beside !== undefined, bytes => bytes.length > 0 && onLine(bytes))
+      if (beside) checkNotes(fs.readFileSync(log), beside.notes, tally)
+    } else if (beside) eachLineOfOurs(fs.readFileSync(log), tally, beside, onLine)
     else eachWholeLine(fs.readFileSync(log), tally, onLine)
   }
   return tally.finish(ledgers)

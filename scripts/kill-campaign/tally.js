@@ -6,7 +6,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 
 class Tally {
-  result = { entries: 0, promised: 0, lost: 0, torn: 0, twice: 0, disordered: 0, problems: [] }
+  result = { entries: 0, notes: 0, promised: 0, lost: 0, torn: 0, twice: 0, disordered: 0, problems: [] }
   #next = new Map()
   #nextAgain = new Map()
 

@@ -4,6 +4,7 @@
     plain_reader.py FILE             one JSON line per entry: {"offset", "text"} or {"offset", "base64"}
     plain_reader.py --raw FILE       the entries, each followed by a newline
     plain_reader.py --summary FILE   one JSON object: counts, streams, problems
+    plain_reader.py --shared ...     of a file to which others append: what is no block is passed over, sector by sector
 
 It follows R1 to R6 and does not resume: the first block it cannot read ends it. Every trailer is checked, with its CRC-32C
 unless --no-crc is given. Exit code 0: no problem found; 1: problems, listed on stderr (and in the summary); 2: usage.
@@ -68,9 +69,10 @@ def up(n):
 
 
 class Reader:
-    def __init__(self, data, check_crc, on_entry):
+    def __init__(self, data, check_crc, on_entry, shared=False):
         self.data = data
         self.check_crc = check_crc
+        self.shared = shared
         self.on_entry = on_entry
         self.problems = []
         self.blocks = self.entries = self.payload = self.fill = self.trailers = 0
@@ -92,10 +94,13 @@ class Reader:
             capacity, valid = struct.unpack_from('<II', self.data, at)
             if capacity == 0 and valid == 0:
                 end = min(at + 512, size)
-                if not self.zero(at, end):
+                if not self.shared and not self.zero(at, end):
                     self.problem(at, 'fill is not zero')
                 self.fill += end - at
                 at = end
+                continue
+            if self.shared and self.is_foreign(at, capacity, valid):
+                at += 512
                 continue
             if capacity < 8 or valid > capacity - 8:
                 self.problem(at, f'no block header: capacity {capacity}, valid {valid}')
@@ -108,9 +113,22 @@ class Reader:
                 return
             self.blocks += 1
             at += self.read_trailer(at, valid, count)
-        if self.trailers and self.without_trailer:
+        if self.trailers and self.without_trailer and not self.shared:
             for where in self.without_trailer:
                 self.problem(where, 'block without trailer among blocks with')
+
+    def is_foreign(self, at, capacity, valid):
+        """Whether no block of ours begins here: text gives capacities that no memory has."""
+        size = len(self.data)
+        if capacity % 512 != 0 or not 512 <= capacity <= 1 << 30 or valid > capacity - 8 or at + up(8 + valid) > size:
+            return True
+        here, end = at + 8, at + 8 + valid
+        while here < end:
+            length = struct.unpack_from('<I', self.data, here)[0] if end - here >= 4 else 0
+            if length == 0 or here + 4 + length > end:
+                return True
+            here += 4 + length
+        return False
 
     def read_entries(self, at, valid):
         here, end, count = at + 8, at + 8 + valid, 0
@@ -138,7 +156,7 @@ class Reader:
         present = there + 64 <= len(self.data) and struct.unpack_from('<I', self.data, there)[0] == MAGIC
         if not present:
             self.without_trailer.append(at)
-            if not self.zero(at + used, at + stride):
+            if not self.shared and not self.zero(at + used, at + stride):
                 self.problem(at + used, 'padding is not zero')
             return stride
         if carried:
@@ -189,6 +207,7 @@ def main():
     parser.add_argument('--summary', action='store_true')
     parser.add_argument('--raw', action='store_true')
     parser.add_argument('--no-crc', action='store_true')
+    parser.add_argument('--shared', action='store_true')
     options = parser.parse_args()
     out = sys.stdout.buffer
 
@@ -201,7 +220,7 @@ def main():
     with open(options.file, 'rb') as file:
         empty = os.fstat(file.fileno()).st_size == 0
         data = b'' if empty else mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-        reader = Reader(data, not options.no_crc, on_entry)
+        reader = Reader(data, not options.no_crc, on_entry, options.shared)
         reader.run()
     if options.summary:
         print(json.dumps(reader.summary()))
