@@ -128,14 +128,14 @@ const MUTATIONS = [
     file: 'engine/outlet.cc',
     from: 'sets_->MarkWritten(generation);\n  if (recycle) sets_->Recycle(generation);',
     to: 'if (recycle) sets_->Recycle(generation);\n  sets_->MarkWritten(generation);',
-    tests: ['flusher_test', 'log_test', 'recovery_test']
+    tests: ['interrupted_steps_test']
   },
   {
     name: 'claim-not-read-again',
     file: 'engine/buffer_sets.cc',
     from: 'if (!arena_->claim(generation, shard).Read().Accepts(generation)) {',
     to: 'if (false) {',
-    tests: ['buffer_sets_test', 'producer_test', 'log_test']
+    tests: ['interrupted_steps_test']
   },
   {
     name: 'arena-for-everybody',

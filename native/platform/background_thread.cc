@@ -11,6 +11,11 @@ std::thread StartBackgroundThread(const char* name, std::function<void()> run) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
+  // These come of what the thread itself does. Blocked, they would end the process without the
+  // host's crash handler.
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) {
+    sigdelset(&all, signal);
+  }
   pthread_sigmask(SIG_SETMASK, &all, &before);
   std::thread thread;
   try {

@@ -290,6 +290,19 @@ TEST(Seal, AScribblingLesseeDoesNotReachTheFile) {
   EXPECT_EQ(rig.Log().Entries(), std::vector<std::string>{"kept"});
 }
 
+TEST(Seal, LeavesTheMemoryBehindALesseesEntriesAsItIs) {
+  Rig rig;
+  const Lease lease = MustClaim(rig, 0, 0, 1, 1);
+  ASSERT_TRUE(Put(lease, "kept"));
+  rig.Swap(0);
+  uint8_t* const behind = lease.data + lease.slot->Peek().offset();
+  const std::vector<uint8_t> copied(2000, 0xEE);
+  std::memcpy(behind, copied.data(), copied.size());
+  rig.Write(0);
+  EXPECT_EQ(std::memcmp(behind, copied.data(), copied.size()), 0)
+      << "padding or trailer in what the lessee is copying";
+}
+
 TEST(Seal, OfAnEmptySetFindsNothing) {
   Rig rig(3);
   MustClaim(rig, 0, 1, 1, 1);

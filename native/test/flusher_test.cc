@@ -210,6 +210,23 @@ TEST_F(Faults, WhatAnotherProgramAppendsStays) {
   EXPECT_EQ(CheckEntries(ReadPlainLog(path()).Entries()).count[0], 10u);
 }
 
+TEST_F(Faults, ABlockThatAnotherProgramCutInTwoIsBegunAnew) {
+  Open();
+  Say(20);
+  ASSERT_TRUE(log_->Flush().ok());
+  Say(20);
+  files_.WriteShort(600);
+  // Before the block's rest.
+  files_.At(1, 0, [&] { std::ofstream(path(), std::ios::app) << "a line of another\n"; });
+  EXPECT_TRUE(log_->Flush().ok());
+  Say(20);
+  EXPECT_TRUE(log_->Close().ok());
+  EntryCheck check = CheckEntries(ReadPlainLog(path()).Entries());
+  EXPECT_EQ(check.complaints, std::vector<std::string>{});
+  EXPECT_EQ(check.count[0], said_);
+  EXPECT_NE(ReadFile(path()).find("a line of another\n"), std::string::npos);
+}
+
 TEST_F(Faults, ACloseWithNothingToWriteLeavesWhatOthersAppended) {
   Open();
   Say(5);

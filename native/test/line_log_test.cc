@@ -116,6 +116,20 @@ TEST_P(LineLog, IsWholeAfterWritesThatDidHalf) {
 }
 
 // The write of any chunk fails, for a while or for ever, and the generation is written again.
+TEST_P(LineLog, GoesOnInTheMiddleOfALineAfterAFailure) {
+  FaultyFiles files;
+  const auto log = Log::Open(LineConfig(), &files);
+  const auto producer = log->Attach();
+  LogLines(*producer, 3);
+  files.WriteShort(kHeadBytes / 2);
+  files.Fail(Call::kWrite, EROFS, FaultyFiles::kForEver, 1);
+  EXPECT_FALSE(log->Flush().ok());
+  files.Clear();
+  EXPECT_TRUE(log->Flush().ok());
+  EXPECT_TRUE(log->Close().ok());
+  ExpectAllLines();
+}
+
 TEST_P(LineLog, KeepsAGenerationOfWhichAnyChunkFailed) {
   for (int chunk = 0; chunk < 5; chunk++) {
     SCOPED_TRACE(chunk);
@@ -151,6 +165,28 @@ TEST_P(LineLog, GivesAPathThatWasSwitchedWhileAWriteFailedTheWholeGeneration) {
   EXPECT_TRUE(log->Flush().ok() || log->Flush().ok());
   EXPECT_TRUE(log->Close().ok());
   ExpectAllLines();
+}
+
+// A page of the file is less than a unit of the device.
+TEST_P(LineLog, OnADeviceOfLargeSectorsGoesDirectFromWholeOnes) {
+  constexpr size_t kSector = 8192;
+  constexpr size_t kLine = 1024;
+  if (GetParam() == Form::kText) std::ofstream(path()) << std::string(4096 - 1, 'x') << '\n';
+  FaultyFiles files;
+  files.SetAlignment(kSector);
+  files.PretendDirect();
+  Config config = LineConfig();
+  config.io.direct = io::DirectIo::kAuto;
+  const auto log = Log::Open(config, &files);
+  const auto producer = log->Attach();
+  for (int i = 0; i < 4000; i++) {
+    const Bytes entry = TextLine(i, std::string(kLine - 1, 'y') + "\n");
+    ASSERT_TRUE(producer->Append(entry.view().data(), entry.size()));
+  }
+  EXPECT_TRUE(log->Flush().ok());
+  EXPECT_EQ(log->Stats().io.reason.find("EINVAL"), std::string::npos)
+      << "the device was asked for less than a sector";
+  EXPECT_TRUE(log->Close().ok());
 }
 
 TEST_P(LineLog, FallsBackToBufferedWritesInTheMiddleOfAGeneration) {

@@ -76,12 +76,24 @@ class FaultyFile final : public io::File {
     const int fault = files_->BeforeChange(Call::kWrite, &bytes);
     if (fault != 0 && files_->leaves_failed()) real_->AppendBuffered(parts, count, end);
     if (fault != 0) return fault;
+    if (direct && pretends_direct_ && !IsDirectlyAppendable(parts, count)) return -EINVAL;
     const std::vector<iovec> head = Head(parts, count, bytes);
     if (head.empty()) return 0;
     // A part is of a length that direct I/O may not be able to do.
     return direct && bytes == total
                ? real_->Append(head.data(), static_cast<int>(head.size()), end)
                : real_->AppendBuffered(head.data(), static_cast<int>(head.size()), end);
+  }
+
+  // What the kernel asks of direct I/O on a device of such sectors.
+  bool IsDirectlyAppendable(const iovec* parts, int count) {
+    io::FileInfo info;
+    if (real_->Stat(&info) != 0 || info.size % alignment() != 0) return false;
+    for (int i = 0; i < count; i++) {
+      const uint64_t bits = reinterpret_cast<uintptr_t>(parts[i].iov_base) | parts[i].iov_len;
+      if (bits % alignment() != 0) return false;
+    }
+    return true;
   }
 
   FaultyFiles* const files_;
