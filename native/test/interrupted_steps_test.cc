@@ -23,6 +23,7 @@ using engine::Log;
 constexpr uint32_t kShards = 32;
 
 TEST(Claim, ThatSleptThroughASealAndARecycleStartsOver) {
+  if (!kHasFirstStore) GTEST_SKIP() << "not under ThreadSanitizer";
   Rig rig(kShards);
   const engine::Geometry& geometry = rig.geometry();
   const uint64_t offset = engine::SlotsOffset(geometry);
@@ -46,6 +47,7 @@ TEST(Claim, ThatSleptThroughASealAndARecycleStartsOver) {
 }
 
 TEST(Flush, SaysThatAGenerationIsWrittenBeforeItRecyclesIt) {
+  if (!kHasFirstStore) GTEST_SKIP() << "not under ThreadSanitizer";
   TempDir directory;
   FaultyFiles files;
   Config config = SmallConfig(directory.File("log"), 1);

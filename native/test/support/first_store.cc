@@ -11,7 +11,7 @@
 namespace shardlog::test {
 namespace {
 
-uintptr_t pages = 0;
+uint8_t* pages = nullptr;
 size_t size = 0;
 std::function<void()> action;
 std::atomic<bool> has_come{false};
@@ -19,21 +19,21 @@ struct sigaction before;
 
 // The fault is synchronous: the thread stands at its store, inside no function of a library.
 void OnFault(int signal, siginfo_t* info, void*) {
-  const auto address = reinterpret_cast<uintptr_t>(info->si_addr);
+  const auto* const address = static_cast<const uint8_t*>(info->si_addr);
   const bool is_ours = address >= pages && address < pages + size && !has_come;
   if (!is_ours) {
     sigaction(signal, &before, nullptr);  // The store is made again, and is a fault as any other.
     return;
   }
   has_come = true;
-  mprotect(reinterpret_cast<void*>(pages), size, PROT_READ | PROT_WRITE);
+  mprotect(pages, size, PROT_READ | PROT_WRITE);
   action();
 }
 
 }  // namespace
 
 FirstStore::FirstStore(void* start, size_t bytes, std::function<void()> at) {
-  pages = reinterpret_cast<uintptr_t>(start);
+  pages = static_cast<uint8_t*>(start);
   size = bytes;
   action = std::move(at);
   has_come = false;
@@ -45,7 +45,7 @@ FirstStore::FirstStore(void* start, size_t bytes, std::function<void()> at) {
 }
 
 FirstStore::~FirstStore() {
-  mprotect(reinterpret_cast<void*>(pages), size, PROT_READ | PROT_WRITE);
+  mprotect(pages, size, PROT_READ | PROT_WRITE);
   sigaction(SIGSEGV, &before, nullptr);
   action = nullptr;
 }
