@@ -6,7 +6,7 @@ import { ARENA_HEADER_BYTES, ARENA_MAGIC, HEADER } from './layout'
 import { fileArenaPath, oldArenaPath } from './names'
 
 const SHM = '/dev/shm'
-const SHM_NAME = /^shardlog-\d+-\d+\.arena$/
+const SHM_NAME = /^shardlog-\d+-\d+(-\d+)?\.arena$/
 
 interface LogFile {
   dev: bigint
@@ -39,7 +39,7 @@ function openTrusted(file: string, log: LogFile): number | null {
 }
 
 /** What the header of a trusted file in /dev/shm says of its log; null if the file is no arena, or not to be trusted. */
-function readLogOf(file: string, log: LogFile): { path: Buffer; dev: bigint; created: bigint } | null {
+function readLogOf(file: string, log: LogFile): { path: Buffer; dev: bigint; ino: bigint; created: bigint } | null {
   const fd = openTrusted(file, log)
   if (fd === null) return null
   try {
@@ -49,6 +49,7 @@ function readLogOf(file: string, log: LogFile): { path: Buffer; dev: bigint; cre
     return {
       path: header.subarray(HEADER.path, HEADER.path + header.readUInt32LE(HEADER.pathBytes)),
       dev: header.readBigUInt64LE(HEADER.logDevice),
+      ino: header.readBigUInt64LE(HEADER.logInode),
       created: header.readBigUInt64LE(HEADER.createdTime)
     }
   } finally {
@@ -66,12 +67,14 @@ function isArenaOf(file: string, name: string, log: LogFile): boolean {
 }
 
 /**
- * Whether an arena that is named after the inode of `log` is that of a log which has gone, and whose inode the file system gave to this one:
- * it names another path, and is older. A log that was moved is older than its arena.
+ * Whether an arena that is named after the inode of `log`, and names another path, is that of another log: one which was rotated and writes to
+ * another file by now, or one which has gone, whose inode the file system gave to this one, so that the arena is older. A log that was moved is
+ * older than its arena.
  */
 function isOfAnotherLog(file: string, name: string, log: LogFile): boolean {
   const of = readLogOf(file, log)
-  return of !== null && !of.path.equals(Buffer.from(name)) && log.birthtimeNs > of.created
+  if (of === null || of.path.equals(Buffer.from(name))) return false
+  return of.dev !== log.dev || of.ino !== log.ino || log.birthtimeNs > of.created
 }
 
 function isTrusted(file: string, log: LogFile): boolean {

@@ -1,6 +1,7 @@
 import type { FormatChoice } from '../reader/format'
 import { scanByTime } from '../reader/time-order'
 import type { ScanItem } from '../reader/types'
+import { ARENA_HELP, ARENA_OPTION, parseArenaDir } from './arena-option'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
 import { writeEntries, writeLines } from './entry-output'
 import { FdWriter } from './fd-writer'
@@ -15,15 +16,15 @@ Prints the entries of logs, one after the other: each entry as it was logged, an
 the file, those that wait in its arena. FILE may be - for standard input, or an arena. Damage is reported on stderr and
 stepped over; the exit code is 1 then.
 
-  --json        one JSON object a line: offset, time (of the entry's block), producer, text (or base64 if not UTF-8);
-                entries that wait in an arena have "waiting": true
-${helpOf(16, ...PRINT_HELP)}
-  --order ORDER 'file' (default): as the entries stand; 'time': the entries of all files by the time at which their block was
-                begun, or that the line tells
-${helpOf(16, FORMAT_HELP)}
-  --salvage     print blocks whose checksum is wrong too, as far as they can be read, and a last line that is cut off
-  --strict      stop at the first damage
-  -h, --help    this text
+  --json           one JSON object a line: offset, time (of the entry's block), producer, text (or base64 if not UTF-8);
+                   entries that wait in an arena have "waiting": true
+${helpOf(19, ...PRINT_HELP)}
+  --order ORDER    'file' (default): as the entries stand; 'time': the entries of all files by the time at which their block
+                   was begun, or that the line tells
+${helpOf(19, ARENA_HELP, FORMAT_HELP)}
+  --salvage        print blocks whose checksum is wrong too, as far as they can be read, and a last line that is cut off
+  --strict         stop at the first damage
+  -h, --help       this text
 
 Examples:
   shardlog cat app.log                          the log, as text
@@ -36,6 +37,7 @@ Examples:
 const OPTIONS = {
   ...PRINT_OPTIONS,
   ...FORMAT_OPTION,
+  ...ARENA_OPTION,
   order: { type: 'string' },
   salvage: { type: 'boolean' },
   strict: { type: 'boolean' }
@@ -45,19 +47,20 @@ interface CatOptions {
   /** null: entries as they are. */
   printer: EntryPrinter | null
   format: FormatChoice
+  arenaDir: string | undefined
   byTime: boolean
   salvage: boolean
   strict: boolean
 }
 
 async function* batchesOf(files: string[], options: CatOptions): AsyncGenerator<ScanItem[], void> {
-  const { salvage, format } = options
+  const { salvage, format, arenaDir } = options
   if (options.byTime) {
-    yield* scanByTime(files, { salvage, format })
+    yield* scanByTime(files, { salvage, format, arenaDir })
     return
   }
   const pieces = options.printer === null
-  for (const file of files) yield* scanInput(file, { reuse: true, salvage, format, pieces })
+  for (const file of files) yield* scanInput(file, { reuse: true, salvage, format, arenaDir, pieces })
 }
 
 async function print(files: string[], options: CatOptions): Promise<number> {
@@ -88,11 +91,13 @@ async function run(args: string[]): Promise<number> {
   if (order !== 'file' && order !== 'time') throw new UsageError(`--order is 'file' or 'time', not '${order}'`)
   const files = requireFiles(positionals)
   if (order === 'time' && files.includes('-')) throw new UsageError('--order time needs files, not standard input')
-  const options = { printer: await printerOf(values), format: parseFormat(values.format), salvage, strict }
+  const arenaDir = parseArenaDir(values)
+  const format = parseFormat(values.format)
+  const options = { printer: await printerOf(values), format, arenaDir, salvage, strict }
   let code = await print(files, { ...options, byTime: order === 'time' })
   for (const file of files) {
     const path = inputPath(file)
-    if (path !== null && !sayArena(path)) code = EXIT_FAILED
+    if (path !== null && !sayArena(path, arenaDir)) code = EXIT_FAILED
   }
   return code
 }

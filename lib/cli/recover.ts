@@ -1,5 +1,6 @@
 import { type RecoveredArena, recoverLog } from '../reader/recover-log'
-import { type Command, EXIT_FAILED, EXIT_OK, parseCommand, requireFiles } from './command'
+import { ARENA_HELP, ARENA_OPTION, parseArenaDir } from './arena-option'
+import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles } from './command'
 import { FdWriter } from './fd-writer'
 import { humanBytes, plural } from './human'
 import { toJson } from './json'
@@ -11,7 +12,7 @@ const HELP = `Usage: shardlog recover [options] FILE...
 Writes the entries that killed processes left in arenas into the log, each once and in order, and removes the arenas. The next
 opening of the log does the same. FILE is the log, or its arena.
 
-  --arena-dir DIR   look in DIR as well, for a log that was opened with the option arenaDir
+${helpOf(20, ARENA_HELP)}
   --force           recover also arenas that were set aside because they are of another boot of the machine
   --json            one JSON object a file
   -h, --help        this text
@@ -21,10 +22,12 @@ Examples:
   shardlog recover --force app.log      after a power failure: what is structurally whole
 `
 
-const OPTIONS = { 'arena-dir': { type: 'string' }, force: { type: 'boolean' }, json: { type: 'boolean' } } as const
+const OPTIONS = { ...ARENA_OPTION, force: { type: 'boolean' }, json: { type: 'boolean' } } as const
 
 function arenaLine(file: string, arena: RecoveredArena): string {
-  const from = `process ${arena.ownerPid} left in ${arena.arenaPath}`
+  // Of what cannot be read, nobody knows whose it is.
+  const owner = arena.ownerPid === 0 ? 'somebody' : `process ${arena.ownerPid}`
+  const from = `${owner} left in ${arena.arenaPath}`
   if (arena.setAside !== null) {
     return `${file}: not recovered what ${from}: ${arena.reason ?? 'it cannot be trusted'}; it is kept as ${arena.setAside}`
   }
@@ -36,7 +39,7 @@ function arenaLine(file: string, arena: RecoveredArena): string {
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS)
   const writer = new FdWriter(1)
-  const arenaDir = values['arena-dir']
+  const arenaDir = parseArenaDir(values)
   let code = EXIT_OK
   for (const file of requireFiles(positionals)) {
     const report = await recoverLog(file, {

@@ -1,4 +1,5 @@
 import type { VerifyReport } from '../reader/verify-report'
+import { ARENA_HELP, ARENA_OPTION, parseArenaDir } from './arena-option'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles } from './command'
 import { FdWriter } from './fd-writer'
 import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
@@ -15,9 +16,9 @@ Tells what logs hold, and what waits in their arenas: blocks, entries or lines, 
 was opened), producers (threads that logged), times, and whether the process that writes is alive. FILE may be - for standard
 input, or an arena. Damage is counted but does not change the exit code: see verify.
 
-  --json        one JSON object a file
-${helpOf(16, FORMAT_HELP)}
-  -h, --help    this text
+  --json           one JSON object a file
+${helpOf(19, ARENA_HELP, FORMAT_HELP)}
+  -h, --help       this text
 
 Examples:
   shardlog stats app.log
@@ -32,13 +33,14 @@ function statsText(report: VerifyReport): string {
 }
 
 async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseCommand(args, { json: { type: 'boolean' }, ...FORMAT_OPTION })
+  const { values, positionals } = parseCommand(args, { json: { type: 'boolean' }, ...FORMAT_OPTION, ...ARENA_OPTION })
+  const arenaDir = parseArenaDir(values)
   const format = parseFormat(values.format)
   const writer = new FdWriter(1)
   let code = EXIT_OK
   for (const file of requireFiles(positionals)) {
     const progress = new Progress(`reading ${file}`)
-    const report = await verifyInput(file, { format, onProgress: at => progress.update(at.bytes, at.totalBytes) })
+    const report = await verifyInput(file, { format, arenaDir, onProgress: at => progress.update(at.bytes, at.totalBytes) })
     progress.end()
     writer.add(values.json ? `${toJson(report)}\n` : statsText(report))
     await writer.flush()
@@ -48,7 +50,7 @@ async function run(args: string[]): Promise<number> {
       code = EXIT_FAILED
     }
     const path = inputPath(file)
-    if (path !== null) sayArena(path)
+    if (path !== null) sayArena(path, arenaDir)
   }
   return code
 }

@@ -19,18 +19,20 @@ export function sayDamage(damage: Damage): void {
   say(`${damage.path}: offset ${damage.offset}${bytes}: ${damage.kind}: ${damage.message}`)
 }
 
-function sayWaiting(path: string, { entries, arenaPath, ownerPid, ofThisBoot }: WaitingReport): void {
+function sayWaiting(path: string, arenaDir: string | undefined, waiting: WaitingReport): void {
+  const { entries, arenaPath, ownerPid, ofThisBoot } = waiting
   if (entries === 0) return
+  const recover = `shardlog recover ${arenaDir === undefined ? '' : `--arena-dir ${arenaDir} `}${path}`
   const what = plural(entries, 'entry', 'entries')
   if (ofThisBoot) {
     say(
       `${path}: ${what} ${entries === 1 ? 'waits' : 'wait'} in ${arenaPath}, left by process ${ownerPid}; ` +
-        `write them to the log with: shardlog recover ${path}`
+        `write them to the log with: ${recover}`
     )
   } else {
     say(
       `${path}: ${what} in ${arenaPath} ${entries === 1 ? 'is' : 'are'} of an earlier boot of the machine, and not shown, since they may ` +
-        `be in the log already; what is not, is written to it by: shardlog recover ${path}`
+        `be in the log already; what is not, is written to it by: ${recover}`
     )
   }
 }
@@ -44,15 +46,15 @@ export function sayAsides(path: string, asides: readonly string[]): void {
 
 /**
  * Says what a dead process left in the arena of a log, and what to do; and which arenas were set aside. Returns false if the arena
- * cannot be read, which has been reported as damage; that others may not read it is as it should be.
+ * cannot be read, which has been reported as damage; that others may not read it is as it should be. `arenaDir` as in Config.
  */
-export function sayArena(path: string): boolean {
-  sayAsides(path, asideArenas(path))
+export function sayArena(path: string, arenaDir?: string): boolean {
+  sayAsides(path, asideArenas(path, arenaDir))
   let arena: ArenaFile | null = null
   try {
-    arena = arenaOfLog(path)
+    arena = arenaOfLog(path, arenaDir)
     // What a process that is alive has not written it will write.
-    if (arena && !isOwnerAlive(arena.owner)) sayWaiting(path, countWaiting(arena))
+    if (arena && !isOwnerAlive(arena.owner)) sayWaiting(path, arenaDir, countWaiting(arena))
     return true
   } catch (error) {
     if (isForbidden(error as Error)) say(`${path}: what waits in its arena is not shown: ${(error as Error).message}`)

@@ -9,6 +9,7 @@ import { sourceFormat } from '../reader/open-scanner'
 import { isArena, isForbidden, openLog } from '../reader/scan-files'
 import { tailStart } from '../reader/tail-start'
 import type { ScanItem } from '../reader/types'
+import { ARENA_HELP, ARENA_OPTION, parseArenaDir } from './arena-option'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
 import { NEWLINE } from './entry-output'
 import { FdWriter } from './fd-writer'
@@ -22,14 +23,14 @@ const HELP = `Usage: shardlog tail [options] FILE...
 
 Prints the last entries of logs, those included that wait in an arena. FILE may be an arena.
 
-  -n, --lines N   how many of each file, default 10
-  -f, --follow    then go on with what is logged, until interrupted: at once also what a running process has not written to
-                  the file yet; over rotation and truncation
-  --json          one JSON object a line, as cat --json; with more than one file with its path. Entries that wait in an arena
-                  have "waiting": true
-${helpOf(18, ...PRINT_HELP)}
-${helpOf(18, FORMAT_HELP)}
-  -h, --help      this text
+  -n, --lines N    how many of each file, default 10
+  -f, --follow     then go on with what is logged, until interrupted: at once also what a running process has not written to
+                   the file yet; over rotation and truncation
+  --json           one JSON object a line, as cat --json; with more than one file with its path. Entries that wait in an arena
+                   have "waiting": true
+${helpOf(19, ...PRINT_HELP)}
+${helpOf(19, ARENA_HELP, FORMAT_HELP)}
+  -h, --help       this text
 
 Examples:
   shardlog tail -n 100 app.log             the last hundred entries
@@ -41,7 +42,8 @@ const OPTIONS = {
   lines: { type: 'string', short: 'n', default: '10' },
   follow: { type: 'boolean', short: 'f' },
   ...PRINT_OPTIONS,
-  ...FORMAT_OPTION
+  ...FORMAT_OPTION,
+  ...ARENA_OPTION
 } as const
 
 function parseLines(text: string): number {
@@ -119,34 +121,35 @@ function reportDamage(items: readonly ScanItem[]): boolean {
 interface TailOptions {
   lines: number
   format: FormatChoice
+  arenaDir: string | undefined
 }
 
 /** The end of each file as it is now. */
 async function printEnds(files: string[], options: TailOptions, printer: Printer): Promise<number> {
   let code = EXIT_OK
   for (const file of files) {
-    const { format } = options
+    const { format, arenaDir } = options
     const last = new LastEntries(options.lines)
-    for await (const items of scanInput(file, { start: await startOf(file, options), format })) {
+    for await (const items of scanInput(file, { start: await startOf(file, options), format, arenaDir })) {
       if (reportDamage(items)) code = EXIT_FAILED
       last.add(items)
     }
     await printer.print(last.take())
     const path = inputPath(file)
-    if (path !== null && !sayArena(path)) code = EXIT_FAILED
+    if (path !== null && !sayArena(path, arenaDir)) code = EXIT_FAILED
   }
   return code
 }
 
 /** Where to begin to read. Of what is no file, at its start. */
-async function startOf(file: string, { lines, format }: TailOptions): Promise<number> {
+async function startOf(file: string, { lines, format, arenaDir }: TailOptions): Promise<number> {
   const path = inputPath(file)
   if (path === null || !(await isRegularFile(path))) return 0
-  const source = await openLog(path)
+  const source = await openLog(path, arenaDir)
   if (!source) return 0
   try {
     if (format === 'auto' && (await isArena(source))) return 0
-    return await tailStart(source, lines, await sourceFormat(source, format))
+    return await tailStart(source, lines, await sourceFormat(source, format, arenaDir))
   } catch (error) {
     throw readError(source.path, error)
   } finally {
@@ -163,15 +166,15 @@ async function isRegularFile(path: string): Promise<boolean> {
 }
 
 /** The log to follow: of an arena, its own. */
-async function followedLog(file: string, { format }: TailOptions): Promise<string> {
-  await checkFollowed(file)
-  const source = format === 'auto' ? await openLog(file) : null
+async function followedLog(file: string, { format, arenaDir }: TailOptions): Promise<string> {
+  await checkFollowed(file, arenaDir)
+  const source = format === 'auto' ? await openLog(file, arenaDir) : null
   try {
     if (!source || !(await isArena(source))) return file
   } finally {
     await source?.close()
   }
-  const { log, named } = logOfArena(file)
+  const { log, named } = logOfArena(file, arenaDir)
   if (log !== null) return log
   throw new UsageError(
     `${file} is the arena of ${named}, but does not lie where it can be followed: print it without -f`
@@ -181,7 +184,7 @@ async function followedLog(file: string, { format }: TailOptions): Promise<strin
 async function startFollowing(file: string, options: TailOptions, printer: Printer): Promise<LogFollower> {
   const log = await followedLog(file, options)
   const start = await startOf(log, options)
-  const follower = new LogFollower(log, { start, format: options.format, follow: true })
+  const follower = new LogFollower(log, { start, format: options.format, arenaDir: options.arenaDir, follow: true })
   const last = new LastEntries(options.lines)
   for (let items = await follower.round(); items !== null; items = await follower.round()) {
     reportDamage(items)
@@ -198,7 +201,7 @@ async function follow(files: string[], options: TailOptions, printer: Printer): 
   const followers: LogFollower[] = []
   for (const file of files) followers.push(await startFollowing(file, options, printer))
   for (const follower of followers) {
-    if (follower.ownerAlive() !== true) sayArena(follower.path)
+    if (follower.ownerAlive() !== true) sayArena(follower.path, options.arenaDir)
     if (follower.arenaError && !isForbidden(follower.arenaError)) say(follower.arenaError.message)
   }
   for await (const items of runFollowers(followers, { byTime: false, salvage: false, signal: stop.signal })) {
@@ -213,7 +216,7 @@ async function follow(files: string[], options: TailOptions, printer: Printer): 
 
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS)
-  const options = { lines: parseLines(values.lines ?? '10'), format: parseFormat(values.format) }
+  const options = { lines: parseLines(values.lines ?? '10'), format: parseFormat(values.format), arenaDir: parseArenaDir(values) }
   const files = requireFiles(positionals)
   const printer = new Printer(await printerOf(values), files.length > 1)
   return values.follow ? follow(files, options, printer) : printEnds(files, options, printer)

@@ -1,4 +1,5 @@
 import type { VerifyReport } from '../reader/verify-report'
+import { ARENA_HELP, ARENA_OPTION, parseArenaDir } from './arena-option'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles } from './command'
 import { isoTime } from './entry-output'
 import { FdWriter } from './fd-writer'
@@ -16,9 +17,9 @@ Reads every block of logs and checks headers, entries, checksums, padding and se
 whole and JSON; and counts what waits in their arenas. Changes nothing. FILE may be - for standard input, or an arena. The
 exit code is 1 if anything is wrong.
 
-  --json        one JSON object a file
-${helpOf(16, FORMAT_HELP)}
-  -h, --help    this text
+  --json           one JSON object a file
+${helpOf(19, ARENA_HELP, FORMAT_HELP)}
+  -h, --help       this text
 
 Examples:
   shardlog verify app.log && echo fine
@@ -117,19 +118,20 @@ function reportText(report: VerifyReport): string {
 }
 
 async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseCommand(args, { json: { type: 'boolean' }, ...FORMAT_OPTION })
+  const { values, positionals } = parseCommand(args, { json: { type: 'boolean' }, ...FORMAT_OPTION, ...ARENA_OPTION })
+  const arenaDir = parseArenaDir(values)
   const format = parseFormat(values.format)
   const writer = new FdWriter(1)
   let code = EXIT_OK
   for (const file of requireFiles(positionals)) {
     const progress = new Progress(`verifying ${file}`)
-    const report = await verifyInput(file, { format, onProgress: at => progress.update(at.bytes, at.totalBytes) })
+    const report = await verifyInput(file, { format, arenaDir, onProgress: at => progress.update(at.bytes, at.totalBytes) })
     progress.end()
     if (!report.ok) code = EXIT_FAILED
     writer.add(values.json ? `${toJson(report)}\n` : reportText(report))
     await writer.flush()
     const path = inputPath(file)
-    if (path !== null && !sayArena(path)) code = EXIT_FAILED
+    if (path !== null && !sayArena(path, arenaDir)) code = EXIT_FAILED
   }
   return code
 }

@@ -22,10 +22,11 @@ function isTrusted(arena: ArenaFile, logPath: string): boolean {
 
 /**
  * Opens the arena of a log; null if there is none.
+ * @param arenaDir as in Config
  * @throws ShardlogError if there is one that cannot be read, or `ERR_SHARDLOG_ARENA_OWNER` if it is not to be believed
  */
-export function arenaOfLog(logPath: string): ArenaFile | null {
-  const arena = openArenaOf(logPath)
+export function arenaOfLog(logPath: string, arenaDir?: string): ArenaFile | null {
+  const arena = openArenaOf(logPath, arenaDir)
   if (!arena || isTrusted(arena, logPath)) return arena
   arena.close()
   const message = `${arena.path} belongs to user ${arena.uid}, who has nothing to do with the log, in a folder where everybody can make files`

@@ -13,9 +13,9 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Arenas of a log that were set aside because they could not be trusted. */
-export function asideArenas(logPath: string): string[] {
-  const found = arenaPaths(logPath).flatMap(place => {
+/** Arenas of a log that were set aside because they could not be trusted; `arenaDir` as in Config. */
+export function asideArenas(logPath: string, arenaDir?: string): string[] {
+  const found = arenaPaths(logPath, arenaDir).flatMap(place => {
     const prefix = path.basename(place) + ASIDE
     const folder = path.dirname(place)
     return namesIn(folder).flatMap(name => (name.startsWith(prefix) ? [path.join(folder, name)] : []))

@@ -12,6 +12,8 @@ export interface FollowOptions {
   salvage: boolean
   byTime: boolean
   signal: AbortSignal | undefined
+  /** As in Config. */
+  arenaDir?: string | undefined
 }
 
 /** One round over all followers; null if none has anything. */
@@ -42,22 +44,25 @@ export async function* runFollowers(
   }
 }
 
-/** @throws ShardlogError `ERR_SHARDLOG_READ` if there is neither a log nor its arena, or what is there cannot be followed */
-export async function checkFollowed(path: string): Promise<void> {
+/**
+ * @param arenaDir as in Config
+ * @throws ShardlogError `ERR_SHARDLOG_READ` if there is neither a log nor its arena, or what is there cannot be followed
+ */
+export async function checkFollowed(path: string, arenaDir?: string): Promise<void> {
   try {
     // Nothing is opened: a pipe would be waited for.
     const stats = await stat(path)
     if (stats.isDirectory()) throw Object.assign(new Error('it is a directory'), { code: 'EISDIR' })
     if (!stats.isFile()) throw new Error('a pipe or a device can be read, but not followed')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !hasArena(path)) throw readError(path, error)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !hasArena(path, arenaDir)) throw readError(path, error)
   }
 }
 
 /** @throws ShardlogError `ERR_SHARDLOG_READ` if a file is missing at the start; later it may come and go. */
 export async function* followFiles(paths: readonly string[], options: FollowOptions): AsyncGenerator<ScanItem[], void> {
-  for (const path of paths) await checkFollowed(path)
-  const { salvage, format = 'auto' } = options
-  const followers = paths.map(path => new LogFollower(path, { salvage, format, follow: true }))
+  const { salvage, format = 'auto', arenaDir } = options
+  for (const path of paths) await checkFollowed(path, arenaDir)
+  const followers = paths.map(path => new LogFollower(path, { salvage, format, arenaDir, follow: true }))
   yield* runFollowers(followers, options)
 }

@@ -41,10 +41,17 @@ export class LogFollower {
   /**
    * @param start where to begin in the file that is there first: what `tailStart` says
    * @param follow there will be further rounds, for as long as somebody wants to know
+   * @param arenaDir as in Config
    */
   constructor(
     readonly path: string,
-    private readonly options: { salvage?: boolean; start?: number; format?: FormatChoice; follow?: boolean } = {}
+    private readonly options: {
+      salvage?: boolean
+      start?: number
+      format?: FormatChoice
+      follow?: boolean
+      arenaDir?: string | undefined
+    } = {}
   ) {}
 
   /** The next items; an empty array if something changed under us, so that another round is due at once; null: nothing now. */
@@ -169,7 +176,7 @@ export class LogFollower {
    */
   private async formatOf(source: FileSource): Promise<LogFormat | null> {
     try {
-      return await sourceFormat(source, this.options.format)
+      return await sourceFormat(source, this.options.format, this.options.arenaDir)
     } catch (error) {
       if (this.format) return this.format
       throw error
@@ -196,7 +203,7 @@ export class LogFollower {
   private findArena(): ArenaFile | null {
     try {
       this.arenaError = null
-      const arena = arenaOfLog(this.path)
+      const arena = arenaOfLog(this.path, this.options.arenaDir)
       if (!arena || isOfThisBoot(arena.owner)) return arena
       arena.close()
     } catch (error) {

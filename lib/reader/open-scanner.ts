@@ -6,13 +6,13 @@ import { BlockScanner, type ScannerOptions } from './scanner'
 import { FileSource, type Source } from './source'
 import type { LogFormat, Scanner } from './types'
 
-/** What either scanner takes, and the format: default 'auto'. */
-export type OpenOptions = ScannerOptions & LineScannerOptions & { format?: FormatChoice }
+/** What either scanner takes, the format, default 'auto', and where else the arena may lie, as in Config. */
+export type OpenOptions = ScannerOptions & LineScannerOptions & { format?: FormatChoice; arenaDir?: string | undefined }
 
 /** What the arena of a log says that the log is; null if there is none that can be read. */
-export function formatOfArena(logPath: string): LogFormat | null {
+export function formatOfArena(logPath: string, arenaDir?: string): LogFormat | null {
   try {
-    const arena = arenaOfLog(logPath)
+    const arena = arenaOfLog(logPath, arenaDir)
     if (!arena) return null
     arena.close()
     return arena.form === FORM_TEXT ? 'ndjson' : 'shard'
@@ -27,9 +27,13 @@ export function formatOfArena(logPath: string): LogFormat | null {
  * @returns null if it is empty, or too short to tell, and nothing else tells
  * @throws ShardlogError `ERR_SHARDLOG_FORMAT` if it is neither
  */
-export async function sourceFormat(source: Source, choice: FormatChoice = 'auto'): Promise<LogFormat | null> {
+export async function sourceFormat(
+  source: Source,
+  choice: FormatChoice = 'auto',
+  arenaDir?: string
+): Promise<LogFormat | null> {
   if (choice !== 'auto') return choice
-  return detectFormat(source, source instanceof FileSource ? formatOfArena(source.path) : null)
+  return detectFormat(source, source instanceof FileSource ? formatOfArena(source.path, arenaDir) : null)
 }
 
 /** The scanner for a format. */

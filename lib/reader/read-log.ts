@@ -2,7 +2,7 @@ import { type Entry, entrySlices } from './entry'
 import { EntryIterator } from './entry-iterator'
 import { damageError } from './errors'
 import { followFiles } from './follow'
-import { checkReadArguments, type LogPath, type ReadOptions } from './read-options'
+import { checkReadArguments, type LogPath, type ReadOptions, resolveArenaDir } from './read-options'
 import { scanFiles } from './scan-files'
 import { scanByTime } from './time-order'
 import type { ScanItem } from './types'
@@ -11,10 +11,10 @@ import type { ScanItem } from './types'
 const BATCH_ENTRIES = 8192
 
 function scan(paths: readonly string[], options: ReadOptions): AsyncGenerator<ScanItem[], void> {
-  const { salvage = false, format = 'auto', signal } = options
+  const { salvage = false, format = 'auto', signal, arenaDir } = options
   const byTime = options.order === 'time'
-  if (options.follow) return followFiles(paths, { salvage, format, byTime, signal })
-  return byTime ? scanByTime(paths, { salvage, format }) : scanFiles(paths, { salvage, format })
+  if (options.follow) return followFiles(paths, { salvage, format, byTime, signal, arenaDir })
+  return byTime ? scanByTime(paths, { salvage, format, arenaDir }) : scanFiles(paths, { salvage, format, arenaDir })
 }
 
 /** What `readLog` returns: entries one by one, or in batches for those who read a lot. Each iteration reads anew. */
@@ -70,5 +70,6 @@ export class LogEntries implements AsyncIterable<Entry> {
  */
 export function readLog(path: LogPath | readonly LogPath[], options: ReadOptions = {}): LogEntries {
   const paths = checkReadArguments(Array.isArray(path) ? path : [path], options)
-  return new LogEntries(paths, { ...options })
+  const arenaDir = resolveArenaDir(options.arenaDir)
+  return new LogEntries(paths, arenaDir === undefined ? { ...options } : { ...options, arenaDir })
 }

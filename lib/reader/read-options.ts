@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { ShardlogError } from '../errors'
@@ -29,6 +30,8 @@ export interface ReadOptions {
   strict?: boolean
   /** Deliver blocks whose checksum is wrong, as far as their entries decode, and a torn last line. Default false. */
   salvage?: boolean
+  /** The directory that the logs were opened with as `arenaDir`: what waits there is shown too. Default: none but the places that need no option. */
+  arenaDir?: string
   /** Ends the iteration, without an error. */
   signal?: AbortSignal
   /** Called with each damage found, before the entries behind it are delivered. */
@@ -36,7 +39,7 @@ export interface ReadOptions {
 }
 
 const TYPES = { follow: 'boolean', strict: 'boolean', salvage: 'boolean', onDamage: 'function' } as const
-const NAMES = ['format', 'follow', 'order', 'strict', 'salvage', 'signal', 'onDamage']
+const NAMES = ['format', 'follow', 'order', 'strict', 'salvage', 'arenaDir', 'signal', 'onDamage']
 
 function bad(message: string): ShardlogError {
   return new ShardlogError('ERR_SHARDLOG_CONFIG', message)
@@ -66,6 +69,16 @@ export function pathOf(path: unknown, where: string): string {
   } catch (error) {
     throw bad(`${where}: ${(error as Error).message}, not ${path.href}`)
   }
+}
+
+/**
+ * The directory that is given as option `arenaDir`, absolute.
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
+ */
+export function resolveArenaDir(arenaDir: unknown): string | undefined {
+  if (arenaDir === undefined) return undefined
+  if (typeof arenaDir === 'string' && arenaDir !== '' && !arenaDir.includes('\0')) return resolve(arenaDir)
+  throw bad(`option arenaDir must be a non-empty string, got ${inspect(arenaDir)}`)
 }
 
 /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */

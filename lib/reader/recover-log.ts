@@ -1,12 +1,11 @@
 import path from 'node:path'
-import { inspect } from 'node:util'
 import { loadNative } from '../engine/load-native'
 import type { NativeRecovery } from '../engine/native-binding'
 import { asShardlogError, ShardlogError } from '../errors'
 import { beginsAsArena } from './arena-log'
 import { asideArenas } from './aside-arenas'
 import { logOfArena } from './log-of-arena'
-import { checkNames, type LogPath, pathOf } from './read-options'
+import { checkNames, type LogPath, pathOf, resolveArenaDir } from './read-options'
 
 export interface RecoverOptions {
   /** Recover also arenas that were set aside because they are of another boot of the machine. Default false. */
@@ -37,25 +36,14 @@ export interface RecoverReport {
  * The log that is meant by a path, which may be that of its arena.
  * @throws ShardlogError `ERR_SHARDLOG_RECOVERY` for an arena that lies elsewhere than a log's arena would
  */
-function logMeant(file: string): string {
+function logMeant(file: string, arenaDir: string | undefined): string {
   if (!beginsAsArena(file)) return file
-  const { log, named } = logOfArena(file)
+  const { log, named } = logOfArena(file, arenaDir)
   if (log !== null) return log
   const message =
     `${file} is the arena of ${named}, but does not lie where the arena of that log would: move the two together, ` +
     "or print it with 'shardlog cat'"
   throw new ShardlogError('ERR_SHARDLOG_RECOVERY', message, { path: file })
-}
-
-function resolveDirectory(arenaDir: unknown): string | undefined {
-  if (arenaDir === undefined) return undefined
-  if (typeof arenaDir !== 'string' || arenaDir === '') {
-    throw new ShardlogError(
-      'ERR_SHARDLOG_CONFIG',
-      `option arenaDir must be a non-empty string, got ${inspect(arenaDir)}`
-    )
-  }
-  return path.resolve(arenaDir)
 }
 
 /**
@@ -67,9 +55,10 @@ function resolveDirectory(arenaDir: unknown): string | undefined {
  */
 export async function recoverLog(logPath: LogPath, options: RecoverOptions = {}): Promise<RecoverReport> {
   checkNames(options, ['force', 'directIO', 'arenaDir'], 'recoverLog')
-  const absolute = path.resolve(logMeant(pathOf(logPath, 'recoverLog')))
+  const file = pathOf(logPath, 'recoverLog')
   const { force = false, directIO = 'auto' } = options
-  const arenaDir = resolveDirectory(options.arenaDir)
+  const arenaDir = resolveArenaDir(options.arenaDir)
+  const absolute = path.resolve(logMeant(file, arenaDir))
   try {
     const arenas = loadNative().recover(absolute, { force, directIO, arenaDir })
     const sum = (pick: (arena: RecoveredArena) => number) => arenas.reduce((total, arena) => total + pick(arena), 0)
@@ -79,7 +68,7 @@ export async function recoverLog(logPath: LogPath, options: RecoverOptions = {})
       blocks: sum(a => a.blocks),
       bytes: sum(a => a.bytes),
       arenas,
-      asides: asideArenas(absolute)
+      asides: asideArenas(absolute, arenaDir)
     }
   } catch (error) {
     throw asShardlogError(error)

@@ -24,9 +24,9 @@ export async function* scanSource(source: Source, options: OpenOptions = {}): As
   let scanner: Scanner | null = null
   try {
     // What is too short to tell is empty, or a torn block.
-    const format = (await sourceFormat(source, options.format)) ?? 'shard'
+    const format = (await sourceFormat(source, options.format, options.arenaDir)) ?? 'shard'
     scanner = makeScanner(source, format, options)
-    scanner.limit = await stableEnd(source)
+    scanner.limit = await stableEnd(source, options.arenaDir)
     for (let items = await scanner.next(); items !== null; items = await scanner.next()) yield items
     return resumePosition(scanner, format)
   } catch (error) {
@@ -46,8 +46,8 @@ export async function* scanWaiting(
   start: number,
   options: OpenOptions
 ): AsyncGenerator<ScanItem[], void> {
-  const { salvage = false, format = 'auto' } = options
-  const follower = new LogFollower(path, { start, salvage, format })
+  const { salvage = false, format = 'auto', arenaDir } = options
+  const follower = new LogFollower(path, { start, salvage, format, arenaDir })
   try {
     const goal = follower.activeGeneration()
     const wrong = follower.arenaError
@@ -80,10 +80,10 @@ function badArena(path: string, { message }: Error): DamageReport {
   return { kind: 'damage', damage: { kind: 'bad-arena', path, offset: 0, length: 0, message } }
 }
 
-/** Whether there is an arena for a log, sound or not, that may be read. */
-export function hasArena(logPath: string): boolean {
+/** Whether there is an arena for a log, sound or not, that may be read; `arenaDir` as in Config. */
+export function hasArena(logPath: string, arenaDir?: string): boolean {
   try {
-    const arena = arenaOfLog(logPath)
+    const arena = arenaOfLog(logPath, arenaDir)
     arena?.close()
     return arena !== null
   } catch (error) {
@@ -91,12 +91,12 @@ export function hasArena(logPath: string): boolean {
   }
 }
 
-/** The source of a log; null if there is only its arena. */
-export async function openLog(path: string): Promise<Source | null> {
+/** The source of a log; null if there is only its arena. `arenaDir` as in Config. */
+export async function openLog(path: string, arenaDir?: string): Promise<Source | null> {
   try {
     return await openSource(path)
   } catch (error) {
-    if ((error as ShardlogError).errno === 'ENOENT' && hasArena(path)) return null
+    if ((error as ShardlogError).errno === 'ENOENT' && hasArena(path, arenaDir)) return null
     throw error
   }
 }
@@ -105,7 +105,7 @@ export async function openLog(path: string): Promise<Source | null> {
  * Batches of one log: what stands in the file, then what waits in its arena. The log may be an arena itself, or the file be missing.
  */
 export async function* scanLog(path: string, options: OpenOptions): AsyncGenerator<ScanItem[], void> {
-  const source = await openLog(path)
+  const source = await openLog(path, options.arenaDir)
   if (source && (options.format ?? 'auto') === 'auto' && (await isArena(source))) {
     await source.close()
     yield* scanArena(path)

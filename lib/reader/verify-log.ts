@@ -4,7 +4,7 @@ import { asideArenas } from './aside-arenas'
 import { damageError, readError } from './errors'
 import type { FormatChoice } from './format'
 import { formatOfArena, makeScanner, sourceFormat } from './open-scanner'
-import { checkFormat, checkNames, type LogPath, pathOf } from './read-options'
+import { checkFormat, checkNames, type LogPath, pathOf, resolveArenaDir } from './read-options'
 import { isArena, openLog, resumePosition, scanWaiting } from './scan-files'
 import type { Source } from './source'
 import { stableEnd } from './stable-end'
@@ -25,6 +25,8 @@ export interface VerifyOptions {
   strict?: boolean
   /** As in `readLog`. Default 'auto'. */
   format?: FormatChoice
+  /** As in `readLog`. */
+  arenaDir?: string | undefined
 }
 
 function builderFor(path: string, { strict = false }: VerifyOptions): ReportBuilder {
@@ -42,10 +44,10 @@ async function addSource(
 ): Promise<{ bytes: number; resume: number }> {
   let scanner: Scanner | null = null
   try {
-    const format = await sourceFormat(source, options.format)
+    const format = await sourceFormat(source, options.format, options.arenaDir)
     builder.format = format
     scanner = makeScanner(source, format ?? 'shard', { reuse: true })
-    scanner.limit = await stableEnd(source)
+    scanner.limit = await stableEnd(source, options.arenaDir)
     const totalBytes = Math.min(await source.size(), scanner.limit)
     for (let items = await scanner.next(); items !== null; items = await scanner.next()) {
       for (const item of items) builder.add(item)
@@ -80,20 +82,21 @@ async function verifyArena(path: string, options: VerifyOptions): Promise<Verify
 
 /** As `verifyLog`, its arguments checked. */
 export async function verifyFile(path: string, options: VerifyOptions): Promise<VerifyReport> {
-  const source = await openLog(path)
+  const { arenaDir } = options
+  const source = await openLog(path, arenaDir)
   if (source && (options.format ?? 'auto') === 'auto' && (await isArena(source))) {
     await source.close()
     return verifyArena(path, options)
   }
   const builder = builderFor(path, options)
   const { bytes, resume } = source ? await addSource(source, builder, options) : { bytes: 0, resume: 0 }
-  if (!source) builder.format = formatOfArena(path)
+  if (!source) builder.format = formatOfArena(path, arenaDir)
   if (source?.seekable === false) return builder.finish(bytes, null, [])
-  const facts = arenaFacts(path)
+  const facts = arenaFacts(path, arenaDir)
   for await (const items of scanWaiting(path, resume, { ...options, format: options.format ?? 'auto' })) {
     for (const item of items) builder.add(item)
   }
-  return builder.finish(bytes, facts, asideArenas(path))
+  return builder.finish(bytes, facts, asideArenas(path, arenaDir))
 }
 
 /**
@@ -105,7 +108,7 @@ export async function verifyFile(path: string, options: VerifyOptions): Promise<
  */
 export async function verifyLog(path: LogPath, options: VerifyOptions = {}): Promise<VerifyReport> {
   const checked = pathOf(path, 'verifyLog')
-  checkNames(options, ['format', 'onProgress', 'strict'], 'verifyLog')
+  checkNames(options, ['arenaDir', 'format', 'onProgress', 'strict'], 'verifyLog')
   checkFormat(options.format)
-  return verifyFile(checked, options)
+  return verifyFile(checked, { ...options, arenaDir: resolveArenaDir(options.arenaDir) })
 }

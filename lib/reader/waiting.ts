@@ -71,10 +71,10 @@ export function describeArena(arena: ArenaFile, state: ArenaState, counts: Count
   }
 }
 
-/** What is known of the arena of a log but what waits in it; null if there is none that can be read. */
-export function arenaFacts(logPath: string): WaitingReport | null {
+/** What is known of the arena of a log but what waits in it; null if there is none that can be read. `arenaDir` as in Config. */
+export function arenaFacts(logPath: string, arenaDir?: string): WaitingReport | null {
   try {
-    const arena = arenaOfLog(logPath)
+    const arena = arenaOfLog(logPath, arenaDir)
     if (!arena) return null
     try {
       return describeArena(arena, arena.state(), { entries: 0, bytes: 0, damagedRecords: 0 })
@@ -99,10 +99,11 @@ export function countWaiting(arena: ArenaFile): WaitingReport {
 
 /**
  * Counts what waits in the arena of a log; null if there is none. Read-only.
+ * @param arenaDir as in Config
  * @throws ShardlogError if there is an arena that cannot be read.
  */
-export function waitingEntries(logPath: string): WaitingReport | null {
-  const arena = arenaOfLog(logPath)
+export function waitingEntries(logPath: string, arenaDir?: string): WaitingReport | null {
+  const arena = arenaOfLog(logPath, arenaDir)
   if (!arena) return null
   try {
     return countWaiting(arena)

@@ -100,7 +100,7 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   }
   const std::string path = config.crash_safe == CrashSafe::kFile
                                ? FileArenaPath(config.path, config.arena_dir)
-                               : ShmArenaPath(info);
+                               : NewShmArenaPath(config.path, info);
   // It appears whole or not at all: what is killed before leaves nothing.
   NewArenaFile file(path, total, info);
   arena->MapFile(file.fd(), total);

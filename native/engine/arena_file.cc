@@ -20,6 +20,7 @@ namespace shardlog::engine {
 namespace {
 
 constexpr uint32_t kRoot = 0;
+constexpr mode_t kMode = 0600;
 constexpr mode_t kOthersMayWrite = S_IWGRP | S_IWOTH;
 
 [[noreturn]] void ThrowIo(const char* call, const std::string& path, int error_number) {
@@ -37,7 +38,7 @@ constexpr mode_t kOthersMayWrite = S_IWGRP | S_IWOTH;
 [[noreturn]] void ThrowCannotMake(const char* call, const std::string& path, int error_number) {
   const bool forbidden = error_number == EACCES || error_number == EPERM || error_number == EROFS;
   const char* hint = forbidden ? "; option arenaDir puts it into another directory" : "";
-  const bool is_full = error_number == ENOSPC || error_number == EDQUOT;
+  const bool is_full = error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
   if (is_full) hint = "; a smaller bufferSize needs less";
   throw Error(
       "ERR_SHARDLOG_IO",
@@ -132,6 +133,8 @@ NewArenaFile::NewArenaFile(const std::string& path, uint64_t bytes, const io::Fi
   MakeNameless();
   if (fd_ < 0) MakeNamed();
   try {
+    // A umask that takes the right from us, too, would keep us from opening it by its name.
+    if (fchmod(fd_, kMode) != 0) ThrowCannotMake("fchmod", path_, errno);
     WriteInPlace(fd_);
     Reserve(bytes);
     if (flock(fd_, LOCK_EX | LOCK_NB) != 0) ThrowCannotMake("flock", path_, errno);
@@ -150,7 +153,7 @@ NewArenaFile::~NewArenaFile() {
 
 // What is killed before it has a name leaves nothing.
 void NewArenaFile::MakeNameless() {
-  fd_ = Open(DirectoryOf(path_), O_TMPFILE | O_RDWR, 0600);
+  fd_ = Open(DirectoryOf(path_), O_TMPFILE | O_RDWR, kMode);
   if (fd_ >= 0 && access("/proc/self/fd", X_OK) != 0) {
     close(fd_);
     fd_ = -1;
@@ -166,7 +169,7 @@ void NewArenaFile::MakeNamed() {
     if (!why.empty()) ThrowOwner(temporary_, why);
     unlink(temporary_.c_str());  // of a process that was killed while it made its arena
   }
-  fd_ = Open(temporary_, O_RDWR | O_CREAT | O_EXCL, 0600);
+  fd_ = Open(temporary_, O_RDWR | O_CREAT | O_EXCL, kMode);
   if (fd_ < 0) ThrowCannotMake("open", path_, errno);
 }
 
@@ -184,6 +187,15 @@ int NewArenaFile::Publish() {
   if (error == EEXIST) ThrowTaken();
   if (error != 0) ThrowCannotMake("link", path_, error);
   temporary_.clear();
+  try {
+    return LockByName();
+  } catch (const Error&) {
+    if (IsNamed(path_, fd_)) unlink(path_.c_str());
+    throw;
+  }
+}
+
+int NewArenaFile::LockByName() {
   struct stat st;
   ArenaFd named(OpenArenaFile(path_, log_, &st));
   if (named.get() < 0 || !IsNamed(path_, fd_)) ThrowTaken();

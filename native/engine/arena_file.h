@@ -62,6 +62,7 @@ class NewArenaFile {
   void MakeNamed();
   void Reserve(uint64_t bytes);
   int Link() const;
+  int LockByName();
   int MoveRootsAside() const;
   [[noreturn]] void ThrowTaken() const;
 

@@ -96,6 +96,14 @@ bool IsArenaOf(const std::string& path, const std::string& log_path, const io::F
   return header != nullptr && header->log_device == log.device && LogPathOf(*header) == log_path;
 }
 
+// Whether the file is the arena of a log that was opened by another path, and is another file. One
+// in /dev/shm keeps the name that tells the inode of its log's first file, when that was rotated.
+bool IsOfAnother(const std::string& path, const std::string& log_path, const io::FileInfo& log) {
+  const auto header = ReadHeader(path, log);
+  return header != nullptr && LogPathOf(*header) != log_path &&
+         (header->log_device != log.device || header->log_inode != log.inode);
+}
+
 // What the old name of `.app.log` says is the new name of `app.log`: such a file is the former's
 // only if it says so itself.
 bool IsAmbiguous(const std::string& log_path) { return Split(log_path).base.rfind('.', 0) == 0; }
@@ -127,6 +135,15 @@ std::string OldArenaPath(const std::string& log_path) { return log_path + kSuffi
 std::string ShmArenaPath(const io::FileInfo& log) {
   return std::string(kShmDirectory) + kPrefix + std::to_string(log.device) + "-" +
          std::to_string(log.inode) + kSuffix;
+}
+
+std::string NewShmArenaPath(const std::string& log_path, const io::FileInfo& log) {
+  const std::string own = ShmArenaPath(log);
+  std::string place = own;
+  for (int i = 2; IsOfAnother(place, log_path, log); i++) {
+    place = own.substr(0, own.size() - (sizeof kSuffix - 1)) + "-" + std::to_string(i) + kSuffix;
+  }
+  return place;
 }
 
 std::string AsidePlace(const std::string& arena_path) {
@@ -161,7 +178,7 @@ std::vector<std::string> ArenaPlaces(const std::string& log_path, const io::File
     AddBeside(real, info, &places);
   }
   const std::string own = ShmArenaPath(info);
-  places.push_back(own);
+  if (!IsOfAnother(own, log_path, info)) places.push_back(own);
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(kShmDirectory), &closedir);
   if (directory == nullptr) return places;
   while (const dirent* entry = readdir(directory.get())) {

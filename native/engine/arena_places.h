@@ -19,6 +19,10 @@ std::string OldArenaPath(const std::string& log_path);
 // Where it lies in /dev/shm: the name tells the inode that the log had when it was opened.
 std::string ShmArenaPath(const io::FileInfo& log);
 
+// Where a new one of the log that is opened as `log_path` may lie in /dev/shm: there, or under a
+// name beside it while that of another log has the name, which was rotated and is `log` now.
+std::string NewShmArenaPath(const std::string& log_path, const io::FileInfo& log);
+
 // Where recovery looks for what dead processes left of the log at `log_path`, which is the file
 // `info` now: in `arena_dir`, if one is given; beside it, also under the old name; both for the
 // file, too, that it is a symbolic link to; in /dev/shm under its device and inode, and under those

@@ -100,7 +100,8 @@ uint64_t GenerationWriter::KeepOfFailed() {
 }
 
 void GenerationWriter::Close() {
-  writer_->EndThread();
+  // Its buffers go now: JavaScript's handles may keep us until they are collected.
+  writer_.reset();
   file_->Close();
 }
 

@@ -40,7 +40,7 @@ class GenerationWriter final : public Outlet {
 
   const std::unique_ptr<LogFile> file_;
   const io::DirectIo direct_;
-  const std::unique_ptr<SetWriter> writer_;
+  std::unique_ptr<SetWriter> writer_;  // null: closed
   WriteProgress progress_;
   uint64_t begun_ = kNoGeneration;  // the generation of which progress_ tells
 

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -141,6 +142,7 @@ TEST_F(ShmArena, OfALogThatHasGoneIsSetAsideWhenItsInodeIsAnothers) {
   const std::string arena = engine::ShmArenaPath(info);
   made_.push_back(arena);
   ASSERT_EQ(rename(left.c_str(), arena.c_str()), 0);
+  engine::Arena::Open(arena, info)->SetLog(info);
   const auto log = Log::Open(other);
   EXPECT_EQ(log->Stats().recovered_logs, 0u);
   const engine::FlushProblem problem = log->Stats().last_problem;
@@ -159,6 +161,71 @@ TEST_F(ShmArena, OfALogThatWasMovedIsRecoveredWhereItIsNow) {
   EXPECT_EQ(log->Stats().recovered_logs, 3u);
   EXPECT_TRUE(log->Close().ok());
   EXPECT_FALSE(Exists(arena));
+}
+
+// The name that tells the inode of a log's first file stays, although the file has been rotated.
+TEST_F(ShmArena, OfALogThatWasRotatedIsNotInTheWayOfTheFileThatWasItsOwn) {
+  Config rotated = config_;
+  rotated.path = directory_.File("log.1");
+  const auto log = Log::Open(config_);
+  const auto producer = log->Attach();
+  producer->Append("before", 6);
+  EXPECT_TRUE(log->flusher().Flush().ok());
+  ASSERT_EQ(rename(config_.path.c_str(), rotated.path.c_str()), 0);
+  producer->Append("after", 5);
+  EXPECT_TRUE(log->flusher().Flush().ok());
+  EXPECT_TRUE(LiveAndDie([&] {
+    const auto own = Log::Open(rotated);
+    own->Attach()->Append("own", 3);
+    if (own->Stats().arena_path == log->Stats().arena_path) _exit(1);
+    Die();
+  }));
+  const auto own = Log::Open(rotated);
+  EXPECT_EQ(own->Stats().recovered_logs, 1u);
+  const std::string arena = own->Stats().arena_path;
+  EXPECT_TRUE(own->Close().ok());
+  EXPECT_FALSE(Exists(arena));
+  EXPECT_TRUE(Exists(log->Stats().arena_path));
+  EXPECT_TRUE(log->Close().ok());
+}
+
+TEST(Opening, MakesAnArenaThatItMayOpenUnderAnyUmask) {
+  TempDir directory;
+  Config config = SmallConfig(directory.File("log"), 1);
+  config.crash_safe = engine::CrashSafe::kFile;
+  const mode_t before = umask(0777);
+  const auto log = Log::Open(config);
+  umask(before);
+  struct stat st;
+  ASSERT_EQ(stat(log->Stats().arena_path.c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 0777, 0600u);
+  EXPECT_TRUE(log->Close().ok());
+}
+
+// As many descriptors as there may be, then one more, and so on, until it succeeds.
+TEST(Opening, WithoutDescriptorsLeavesNoArena) {
+  TempDir directory;
+  Config config = SmallConfig(directory.File("log"), 1);
+  config.crash_safe = engine::CrashSafe::kFile;
+  EXPECT_TRUE(LiveAndDie([&] {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = 256;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    std::vector<int> taken;
+    for (int fd = 0; (fd = open("/dev/null", O_RDONLY)) >= 0;) taken.push_back(fd);
+    for (bool is_open = false; !is_open && !taken.empty(); taken.pop_back()) {
+      close(taken.back());
+      try {
+        is_open = Log::Open(config)->Close().ok();
+      } catch (const engine::Error& error) {
+        if (error.error_number() != EMFILE) _exit(1);
+      }
+      if (Exists(engine::FileArenaPath(config.path))) _exit(2);
+    }
+    if (taken.empty()) _exit(3);
+    Die();
+  }));
 }
 
 TEST(Opening, WithoutSuccessLeavesNoFile) {
