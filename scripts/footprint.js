@@ -16,6 +16,7 @@ const { root, runMain } = require('./run')
 const KIB = 1024
 const MIB = 1024 * KIB
 const LOGS = 12
+const CYCLES = 1000
 /** `write_bytes` of /proc counts a page when it gets dirty, whoever brings it to the device later. */
 const PRELUDE = `
 const fs = require('node:fs')
@@ -64,10 +65,26 @@ const body = (kind, count) => `
   for (const { log } of logs) log.closeSync()
 })()`
 
-function measure(kind, count) {
+/** Of logs that are opened, written to and closed, one after the other. */
+const cycles = kind => `
+;(async () => {
+  await settle()
+  global.gc()
+  const before = rss()
+  for (let i = 0; i < ${CYCLES}; i++) {
+    const { say, log } = open.${kind}('log')
+    say()
+    log.closeSync()
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  await settle()
+  process.stdout.write(JSON.stringify({ growth: rss() - before }))
+})()`
+
+function measure(kind, job) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-footprint-'))
   try {
-    const args = ['--expose-gc', '-e', PRELUDE + body(kind, count)]
+    const args = ['--expose-gc', '-e', PRELUDE + job]
     const ended = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', timeout: 60_000 })
     if (ended.status !== 0) throw new Error(`${kind}: ${ended.stderr}`)
     return JSON.parse(ended.stdout)
@@ -84,8 +101,8 @@ const ms = value => `${value.toFixed(1)} ms`
 function figures() {
   const rows = []
   for (const kind of ['logger', 'ndjson']) {
-    const one = measure(kind, 1)
-    const many = measure(kind, LOGS)
+    const one = measure(kind, body(kind, 1))
+    const many = measure(kind, body(kind, LOGS))
     rows.push(
       [`${kind}: memory of one log after one line`, one.memory, 4 * MIB, mib],
       [`${kind}: dirtied by opening one`, one.writtenByOpening, 64 * KIB, kib],
@@ -93,7 +110,8 @@ function figures() {
       [`${kind}: memory of ${LOGS}`, many.memory, 48e6, mib],
       // A Logger's 64 MiB are reserved, not written.
       [`${kind}: disk of ${LOGS}`, many.space, kind === 'ndjson' ? 120e6 : null, mib],
-      [`${kind}: loop kept by opening ${LOGS}`, many.blockedMs, 40, ms]
+      [`${kind}: loop kept by opening ${LOGS}`, many.blockedMs, 40, ms],
+      [`${kind}: memory after ${CYCLES} closed ones`, measure(kind, cycles(kind)).growth, 8 * MIB, mib]
     )
   }
   return rows

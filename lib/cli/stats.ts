@@ -40,7 +40,11 @@ async function run(args: string[]): Promise<number> {
   let code = EXIT_OK
   for (const file of requireFiles(positionals)) {
     const progress = new Progress(`reading ${file}`)
-    const report = await verifyInput(file, { format, arenaDir, onProgress: at => progress.update(at.bytes, at.totalBytes) })
+    const report = await verifyInput(file, {
+      format,
+      arenaDir,
+      onProgress: at => progress.update(at.bytes, at.totalBytes)
+    })
     progress.end()
     writer.add(values.json ? `${toJson(report)}\n` : statsText(report))
     await writer.flush()

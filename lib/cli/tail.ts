@@ -216,7 +216,11 @@ async function follow(files: string[], options: TailOptions, printer: Printer): 
 
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS)
-  const options = { lines: parseLines(values.lines ?? '10'), format: parseFormat(values.format), arenaDir: parseArenaDir(values) }
+  const options = {
+    lines: parseLines(values.lines ?? '10'),
+    format: parseFormat(values.format),
+    arenaDir: parseArenaDir(values)
+  }
   const files = requireFiles(positionals)
   const printer = new Printer(await printerOf(values), files.length > 1)
   return values.follow ? follow(files, options, printer) : printEnds(files, options, printer)

@@ -125,7 +125,11 @@ async function run(args: string[]): Promise<number> {
   let code = EXIT_OK
   for (const file of requireFiles(positionals)) {
     const progress = new Progress(`verifying ${file}`)
-    const report = await verifyInput(file, { format, arenaDir, onProgress: at => progress.update(at.bytes, at.totalBytes) })
+    const report = await verifyInput(file, {
+      format,
+      arenaDir,
+      onProgress: at => progress.update(at.bytes, at.totalBytes)
+    })
     progress.end()
     if (!report.ok) code = EXIT_FAILED
     writer.add(values.json ? `${toJson(report)}\n` : reportText(report))

@@ -26,7 +26,9 @@ export function logOfArena(file: string, arenaDir?: string): { log: string | nul
   const real = realPath(file)
   const beside = path.join(path.dirname(path.resolve(file)), path.basename(named))
   const log = [...new Set([named, beside])].find(candidate => {
-    return [...arenaPaths(candidate, arenaDir), ...asideArenas(candidate, arenaDir)].some(place => realPath(place) === real)
+    return [...arenaPaths(candidate, arenaDir), ...asideArenas(candidate, arenaDir)].some(
+      place => realPath(place) === real
+    )
   })
   return { log: log ?? null, named }
 }

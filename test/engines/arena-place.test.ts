@@ -9,7 +9,7 @@ import { run } from '../support/run'
 import { Logger, packageRoot, shardlog } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
-const { recoverLog } = shardlog
+const { readLog, recoverLog, verifyLog } = shardlog
 const main = path.join(packageRoot, 'dist', 'cli', 'main.js')
 const small = { engine: 'native', flushInterval: 0, bufferSize: 1 << 20, numShards: 2 } as const
 
@@ -105,6 +105,43 @@ describe('option arenaDir', () => {
     await expect(recoverLog(log, { arenaDir: '' })).rejects.toThrow('option arenaDir must be a non-empty string')
   })
 
+  it('is what readers are told, to show what waits there', async () => {
+    const log = tempLog()
+    const arenaDir = directoryBeside(log, 'arenas')
+    killWithEntries({ ...small, logFilePath: log, arenaDir }, 3)
+    const inFolder = path.relative('', arenaDir)
+    for (const [options, count] of [
+      [{}, 0],
+      [{ arenaDir: inFolder }, 3],
+      [{ arenaDir: inFolder, order: 'time' }, 3]
+    ] as const) {
+      const shown: string[] = []
+      for await (const { text } of readLog(log, options)) shown.push(text)
+      expect(shown).toEqual(texts(count))
+    }
+    const ended = new AbortController()
+    const followed: string[] = []
+    for await (const { text } of readLog(log, { arenaDir, follow: true, signal: ended.signal })) {
+      followed.push(text)
+      if (followed.length === 3) ended.abort()
+    }
+    expect(followed).toEqual(texts(3))
+    expect((await verifyLog(log, { arenaDir: inFolder })).arena).toMatchObject({ entries: 3, ownerAlive: false })
+    expect((await verifyLog(log)).arena).toBe(null)
+    for (const command of ['cat', 'tail']) {
+      const told = run(process.execPath, [main, command, '--arena-dir', inFolder, log])
+      expect(told.split('\n').slice(0, 3)).toEqual(texts(3))
+    }
+    for (const command of ['verify', 'stats']) {
+      expect(run(process.execPath, [main, command, '--arena-dir', inFolder, log])).toContain('waiting: 3 entries')
+    }
+    // What is only in the arena is a log too.
+    fs.rmSync(log)
+    expect(run(process.execPath, [main, 'tail', '-n', '1', '--arena-dir', inFolder, log])).toBe('entry 2\n')
+    expect(() => readLog(log, { arenaDir: '' })).toThrow('option arenaDir must be a non-empty string')
+    await expect(verifyLog(log, { arenaDir: '' })).rejects.toThrow('option arenaDir must be a non-empty string')
+  })
+
   it('finds what was left beside the log before it was given', () => {
     const log = tempLog()
     killWithEntries({ ...small, logFilePath: log }, 3)
@@ -142,6 +179,31 @@ describe('option arenaDir', () => {
       expect(asNobody({})).toMatch(/^ERR_SHARDLOG_PATH EACCES .*arenaDir puts it elsewhere/)
       expect(asNobody({ arenaDir })).toBe('written\n')
       expect(readTexts(log)).toEqual(texts(1))
+    }
+  )
+})
+
+describe("an arena in /dev/shm, when its log's file is rotated", () => {
+  it.each(['shm', 'file'] as const)(
+    "is not in the way of the file's new name, opened with crashSafe: '%s'",
+    async crashSafe => {
+      const log = tempLog()
+      const first = new Logger({ ...small, logFilePath: log, crashSafe: 'shm' })
+      first.log('entry 0')
+      first.flushSync()
+      fs.renameSync(log, `${log}.1`)
+      const second = new Logger({ ...small, logFilePath: `${log}.1`, crashSafe })
+      first.log('of the first')
+      second.log('entry 1')
+      const shown: string[] = []
+      for await (const { text } of readLog(`${log}.1`)) shown.push(text)
+      expect(shown).toEqual(texts(2))
+      const arenas = [first, second].map(logger => logger.getStatsSnapshot().arenaPath!)
+      second.closeSync()
+      first.closeSync()
+      expect(readTexts(log)).toEqual(['of the first'])
+      expect(readTexts(`${log}.1`)).toEqual(texts(2))
+      expect(arenas.filter(arena => fs.existsSync(arena))).toEqual([])
     }
   )
 })
