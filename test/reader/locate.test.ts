@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { HEADER } from '../../lib/arena/layout'
 import { arenaPaths, openArenaOf } from '../../lib/arena/locate'
 import { verifyLog } from '../../lib/reader'
 import { arenaOfLog } from '../../lib/reader/arena-of-log'
@@ -60,7 +61,9 @@ describe('where an arena lies', () => {
     const copies = [older, younger].map(log => {
       const { dev, ino } = fs.statSync(log)
       const copy = `/dev/shm/shardlog-${dev}-${ino}.arena`
-      fs.copyFileSync(logger.getStatsSnapshot().arenaPath as string, copy)
+      const arena = fs.readFileSync(logger.getStatsSnapshot().arenaPath as string)
+      arena.writeBigUInt64LE(BigInt(ino), HEADER.logInode)
+      fs.writeFileSync(copy, arena, { mode: 0o600 })
       onTestFinished(() => fs.rmSync(copy))
       return copy
     })
