@@ -18,7 +18,6 @@ class BlockLines final : public LineFile {
   IoStatus Append(const record::LineBuffer& chunk) override;
   IoStatus Finish() override;
   void Abandon() override { writer_.Wait(); }
-  void EndThread() override { writer_.EndThread(); }
   record::Framing framing() const override { return record::Framing::kEntries; }
   Counts counts() const override { return Counts::kLines; }
 

@@ -31,8 +31,6 @@ class LineFile {
   virtual IoStatus Finish() = 0;
   // In place of Finish, after a failure: nothing is being written any more when it returns.
   virtual void Abandon() {}
-  // Ends the thread that it may have started.
-  virtual void EndThread() {}
   virtual record::Framing framing() const = 0;
   // What WriteProgress::done() counts: bytes, or lines; nothing, if the lines come from the first
   // one each time.
@@ -47,7 +45,6 @@ class RecordWriter final : public SetWriter {
   IoStatus Write(LogFile* log, const BlockContext& context,
                  const std::vector<SealedSegment>& segments, WriteProgress* progress,
                  LinesInLog* in_log) override;
-  void EndThread() override { lines_->EndThread(); }
 
   // Makes the lines of the segments, and shows those behind `done`, which is counted as
   // WriteProgress::done() is. Returns how many records could not be made out. Throws

@@ -40,9 +40,6 @@ class SetWriter {
   virtual IoStatus Write(LogFile* log, const BlockContext& context,
                          const std::vector<SealedSegment>& segments, WriteProgress* progress,
                          LinesInLog* in_log) = 0;
-
-  // Ends the thread that Write may have started; the next Write starts it anew.
-  virtual void EndThread() {}
 };
 
 // When the first of the segments was claimed; ns since the epoch.

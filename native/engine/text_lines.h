@@ -19,7 +19,6 @@ class TextLines final : public LineFile {
   IoStatus Append(const record::LineBuffer& chunk) override;
   IoStatus Finish() override;
   void Abandon() override { writer_.Wait(); }
-  void EndThread() override { writer_.EndThread(); }
   record::Framing framing() const override { return record::Framing::kBackToBack; }
   Counts counts() const override { return Counts::kBytes; }
 
