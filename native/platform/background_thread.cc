@@ -12,8 +12,8 @@ std::thread StartBackgroundThread(const char* name, std::function<void()> run) {
   sigset_t before;
   sigfillset(&all);
   // These come of what the thread itself does. Blocked, they would end the process without the
-  // host's crash handler.
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) {
+  // host's crash handler, and without what a sandbox does about a system call (SIGSYS).
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) {
     sigdelset(&all, signal);
   }
   pthread_sigmask(SIG_SETMASK, &all, &before);
