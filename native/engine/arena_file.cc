@@ -133,8 +133,7 @@ NewArenaFile::NewArenaFile(const std::string& path, uint64_t bytes, const io::Fi
   MakeNameless();
   if (fd_ < 0) MakeNamed();
   try {
-    // A umask that takes the right from us, too, would keep us from opening it by its name.
-    if (fchmod(fd_, kMode) != 0) ThrowCannotMake("fchmod", path_, errno);
+    GrantOurselves();
     WriteInPlace(fd_);
     Reserve(bytes);
     if (flock(fd_, LOCK_EX | LOCK_NB) != 0) ThrowCannotMake("flock", path_, errno);
@@ -171,6 +170,15 @@ void NewArenaFile::MakeNamed() {
   }
   fd_ = Open(temporary_, O_RDWR | O_CREAT | O_EXCL, kMode);
   if (fd_ < 0) ThrowCannotMake("open", path_, errno);
+}
+
+// A umask that takes the right from us, too, would keep us from opening it by its name. Nothing is
+// changed where it did not: file systems without such rights, as FAT, refuse to.
+void NewArenaFile::GrantOurselves() {
+  struct stat st;
+  if (fstat(fd_, &st) != 0) ThrowCannotMake("fstat", path_, errno);
+  const bool granted = (st.st_mode & kMode) == kMode;
+  if (!granted && fchmod(fd_, kMode) != 0) ThrowCannotMake("fchmod", path_, errno);
 }
 
 void NewArenaFile::Reserve(uint64_t bytes) {

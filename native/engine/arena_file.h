@@ -60,6 +60,7 @@ class NewArenaFile {
  private:
   void MakeNameless();
   void MakeNamed();
+  void GrantOurselves();
   void Reserve(uint64_t bytes);
   int Link() const;
   int LockByName();
