@@ -70,6 +70,5 @@ export class LogEntries implements AsyncIterable<Entry> {
  */
 export function readLog(path: LogPath | readonly LogPath[], options: ReadOptions = {}): LogEntries {
   const paths = checkReadArguments(Array.isArray(path) ? path : [path], options)
-  const arenaDir = resolveArenaDir(options.arenaDir)
-  return new LogEntries(paths, arenaDir === undefined ? { ...options } : { ...options, arenaDir })
+  return new LogEntries(paths, { ...options, arenaDir: resolveArenaDir(options.arenaDir) })
 }

@@ -31,7 +31,7 @@ export interface ReadOptions {
   /** Deliver blocks whose checksum is wrong, as far as their entries decode, and a torn last line. Default false. */
   salvage?: boolean
   /** The directory that the logs were opened with as `arenaDir`: what waits there is shown too. Default: none but the places that need no option. */
-  arenaDir?: string
+  arenaDir?: string | undefined
   /** Ends the iteration, without an error. */
   signal?: AbortSignal
   /** Called with each damage found, before the entries behind it are delivered. */

@@ -7,6 +7,7 @@ const { spawn, spawnSync } = require('node:child_process')
 const { once } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
+const { setTimeout: pause } = require('node:timers/promises')
 const { atEnd } = require('./cleanup')
 const { check, checkPiped, checkRecords } = require('./check')
 const { random } = require('./entry')
@@ -44,8 +45,6 @@ function reading(pipe, rand) {
     return Buffer.concat(parts)
   }
 }
-
-const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 /**
  * Starts a script, waits for its first line and `delayMs` more, and kills it. Returns false if it had ended by itself.

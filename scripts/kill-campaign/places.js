@@ -6,16 +6,11 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { output, run } = require('../run')
 const { atEnd } = require('./cleanup')
 
 /** The volume's; of the image, only what is written takes room. */
 const IMAGE_BYTES = 2 ** 30
-
-function run(command, ...args) {
-  const done = spawnSync(command, args, { encoding: 'utf8' })
-  if (done.status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${done.stderr}`)
-  return done.stdout.trim()
-}
 
 /** A folder. `rotated`: names of what was rotated away, the oldest first. */
 class Folder {
@@ -54,7 +49,7 @@ class Folder {
   /** Log, arena and all are copied, and the copy is what is used from now on. */
   copy() {
     const copied = this.elsewhere()
-    run('cp', '-a', this.directory, copied)
+    run('cp', ['-a', this.directory, copied])
     fs.rmSync(this.directory, { recursive: true })
     this.directory = copied
   }
@@ -79,34 +74,34 @@ class Volume extends Folder {
     fs.truncateSync(this.#image, IMAGE_BYTES)
     this.#device = this.#attach()
     this.#end = atEnd(() => this.#detach())
-    run('mkfs.ext4', '-q', this.#device)
-    run('mount', this.#device, this.#mounted)
+    run('mkfs.ext4', ['-q', this.#device])
+    run('mount', [this.#device, this.#mounted])
     this.directory = path.join(this.#mounted, 'logs')
     fs.mkdirSync(this.directory)
   }
 
   #attach() {
-    return run('losetup', '-f', '--show', this.#image)
+    return output('losetup', ['-f', '--show', this.#image]).trim()
   }
 
   #detach() {
     spawnSync('umount', [this.#mounted], { stdio: 'ignore' }) // It may not have come to the mount.
-    run('losetup', '-d', this.#device)
+    run('losetup', ['-d', this.#device])
   }
 
   /** It is unmounted, and mounted again as another device. */
   comeBack() {
-    run('umount', this.#mounted)
+    run('umount', [this.#mounted])
     const before = this.#device
     const number = fs.statSync(before).rdev
     this.#device = this.#attach()
     if (fs.statSync(this.#device).rdev === number) throw new Error('the volume came back as the same device')
-    run('losetup', '-d', before)
-    run('mount', this.#device, this.#mounted)
+    run('losetup', ['-d', before])
+    run('mount', [this.#device, this.#mounted])
   }
 
   close(keep) {
-    if (keep) run('cp', '-a', this.directory, path.join(this.base, 'kept'))
+    if (keep) run('cp', ['-a', this.directory, path.join(this.base, 'kept')])
     this.#end()
     fs.rmSync(this.#image)
     super.close(keep)

@@ -4,6 +4,7 @@
 
 const fs = require('node:fs')
 const path = require('node:path')
+const { setTimeout: pause } = require('node:timers/promises')
 
 const STOP_MS = 5_000
 
@@ -59,7 +60,7 @@ async function rotateUnder(place, rand, child) {
   const deadline = Date.now() + STOP_MS
   while (child.exitCode === null && child.signalCode === null && !isStopped(child.pid)) {
     if (Date.now() > deadline) throw new Error('a victim cannot be stopped')
-    await new Promise(resolve => setTimeout(resolve, 1))
+    await pause(1)
   }
   rotateBy(place, rotation)
   child.kill('SIGCONT')

@@ -5,6 +5,7 @@
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const fs = require('node:fs')
+const { setTimeout: pause } = require('node:timers/promises')
 const { atEnd } = require('./cleanup')
 
 const LOOK_MS = 3
@@ -73,7 +74,7 @@ class Tail {
   async end(size) {
     const deadline = Date.now() + TAIL_WAIT_MS
     while (fs.statSync(this.#copy).size < size && Date.now() < deadline) {
-      await new Promise(resolve => setTimeout(resolve, 20))
+      await pause(20)
     }
     this.#end()
     await this.#exited
