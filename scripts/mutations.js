@@ -143,35 +143,35 @@ const MUTATIONS = [
     from: '0600',
     to: '0666',
     all: true,
-    tests: ['arena_test']
+    tests: ['arena_file_test']
   },
   {
     name: 'arena-follows-links',
     file: 'engine/arena_file.cc',
     from: 'O_CLOEXEC | O_NOFOLLOW',
     to: 'O_CLOEXEC',
-    tests: ['arena_test', 'recovery_test']
+    tests: ['arena_file_test']
   },
   {
     name: 'arena-over-others-files',
     file: 'engine/arena_file.cc',
     from: 'O_CREAT | O_EXCL',
     to: 'O_CREAT',
-    tests: ['arena_test']
+    tests: ['arena_file_test']
   },
   {
     name: 'arena-survives-exec',
     file: 'engine/arena_file.cc',
     from: 'O_CLOEXEC | O_NOFOLLOW',
     to: 'O_NOFOLLOW',
-    tests: ['arena_test']
+    tests: ['arena_file_test']
   },
   {
     name: 'arena-not-reserved',
     file: 'engine/arena_file.cc',
     from: 'failed = posix_fallocate(fd_, 0, static_cast<off_t>(bytes));',
     to: 'failed = ftruncate(fd_, static_cast<off_t>(bytes));',
-    tests: ['arena_test']
+    tests: ['arena_file_test']
   }
 ]
 

@@ -3,21 +3,16 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <fstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "engine/arena_file.h"
@@ -27,6 +22,7 @@
 #include "engine/registry.h"
 #include "support/child.h"
 #include "support/rig.h"
+#include "support/sanitizers.h"
 
 namespace shardlog::test {
 namespace {
@@ -167,26 +163,35 @@ TEST_F(ShmArena, OfALogThatWasMovedIsRecoveredWhereItIsNow) {
 TEST_F(ShmArena, OfALogThatWasRotatedIsNotInTheWayOfTheFileThatWasItsOwn) {
   Config rotated = config_;
   rotated.path = directory_.File("log.1");
-  const auto log = Log::Open(config_);
-  const auto producer = log->Attach();
-  producer->Append("before", 6);
-  EXPECT_TRUE(log->flusher().Flush().ok());
-  ASSERT_EQ(rename(config_.path.c_str(), rotated.path.c_str()), 0);
-  producer->Append("after", 5);
-  EXPECT_TRUE(log->flusher().Flush().ok());
+  io::FileInfo info;
   EXPECT_TRUE(LiveAndDie([&] {
+    const auto log = Log::Open(config_);
+    const auto producer = log->Attach();
+    producer->Append("before", 6);
+    if (!log->flusher().Flush().ok()) _exit(1);
+    if (rename(config_.path.c_str(), rotated.path.c_str()) != 0) _exit(2);
+    producer->Append("after", 5);
+    if (!log->flusher().Flush().ok()) _exit(3);
+    producer->Append("left", 4);
     const auto own = Log::Open(rotated);
     own->Attach()->Append("own", 3);
-    if (own->Stats().arena_path == log->Stats().arena_path) _exit(1);
+    if (own->Stats().arena_path == log->Stats().arena_path) _exit(4);
     Die();
   }));
+  ASSERT_EQ(io::PosixFileSystem().StatPath(rotated.path, &info), 0);
+  const std::string first = engine::ShmArenaPath(info);
+  made_.push_back(first);
   const auto own = Log::Open(rotated);
   EXPECT_EQ(own->Stats().recovered_logs, 1u);
   const std::string arena = own->Stats().arena_path;
+  EXPECT_NE(arena, first);
   EXPECT_TRUE(own->Close().ok());
   EXPECT_FALSE(Exists(arena));
-  EXPECT_TRUE(Exists(log->Stats().arena_path));
+  EXPECT_TRUE(Exists(first));
+  const auto log = Log::Open(config_);
+  EXPECT_EQ(log->Stats().recovered_logs, 1u);
   EXPECT_TRUE(log->Close().ok());
+  EXPECT_FALSE(Exists(first));
 }
 
 TEST(Opening, MakesAnArenaThatItMayOpenUnderAnyUmask) {
@@ -204,11 +209,7 @@ TEST(Opening, MakesAnArenaThatItMayOpenUnderAnyUmask) {
 
 // As many descriptors as there may be, then one more, and so on, until it succeeds.
 TEST(Opening, WithoutDescriptorsLeavesNoArena) {
-#if defined(__has_feature)
-#if __has_feature(undefined_behavior_sanitizer)
-  GTEST_SKIP() << "not under UndefinedBehaviorSanitizer, which needs descriptors itself";
-#endif
-#endif
+  if (kUndefinedBehaviorSanitizer) GTEST_SKIP() << "the sanitizer needs descriptors itself";
   TempDir directory;
   Config config = SmallConfig(directory.File("log"), 1);
   config.crash_safe = engine::CrashSafe::kFile;
@@ -260,90 +261,6 @@ TEST(Opening, WithoutSuccessLeavesWhatWasThere) {
   EXPECT_EQ(engine::RecoverLog(config.path, config.io, false).size(), 1u) << "the directory";
   EXPECT_FALSE(Exists(target)) << "nothing was recovered into it";
   EXPECT_GT(readlink(config.path.c_str(), link, sizeof link - 1), 0);
-}
-
-// The file of an arena while it is made.
-class NewFile : public testing::Test {
- protected:
-  static constexpr uint64_t kBytes = 1 << 20;
-  TempDir directory_;
-  std::string path_ = directory_.File("arena");
-};
-
-TEST_F(NewFile, IsForItsUserAloneAndForNoOtherProgram) {
-  const mode_t mask = umask(0);
-  engine::NewArenaFile file(path_, kBytes, {});
-  const engine::ArenaFd published(file.Publish());
-  umask(mask);
-  for (const int fd : {file.fd(), published.get()}) {
-    struct stat st;
-    ASSERT_EQ(fstat(fd, &st), 0);
-    EXPECT_EQ(st.st_mode & 07777, 0600u);
-    EXPECT_EQ(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC) << "survives an exec";
-  }
-}
-
-TEST_F(NewFile, HasItsSpaceBeforeItIsUsed) {
-  const engine::NewArenaFile file(path_, kBytes, {});
-  struct stat st;
-  ASSERT_EQ(fstat(file.fd(), &st), 0);
-  EXPECT_GE(static_cast<uint64_t>(st.st_blocks) * 512, kBytes);
-}
-
-// Between the look at a name and the opening of it, somebody puts a link there.
-TEST_F(NewFile, IsNotOpenedThroughALinkThatCameJustNow) {
-  const std::string other = directory_.File("other");
-  const std::string target = directory_.File("target");
-  { std::ofstream(path_) << "arena"; }
-  { std::ofstream(target) << "another's"; }
-  ASSERT_EQ(chmod(path_.c_str(), 0600), 0);
-  ASSERT_EQ(chmod(target.c_str(), 0600), 0);
-  ASSERT_EQ(symlink(target.c_str(), other.c_str()), 0);
-  std::atomic<bool> over{false};
-  std::thread attacker([&] {
-    while (!over) {
-      syscall(SYS_renameat2, AT_FDCWD, path_.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE);
-    }
-  });
-  int followed = 0;
-  for (int i = 0; i < 20'000; i++) {
-    try {
-      struct stat st;
-      const engine::ArenaFd fd(engine::OpenArenaFile(path_, {}, &st));
-      if (fd.get() >= 0 && engine::IsNamed(target, fd.get())) followed++;
-    } catch (const engine::Error&) {
-      // It saw the link.
-    }
-  }
-  over = true;
-  attacker.join();
-  EXPECT_EQ(followed, 0);
-}
-
-// Where files have no way to be nameless, one that cannot be removed is not taken for ours.
-TEST_F(NewFile, IsNotWhatLiesThereAlready) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root: chroot, and a directory that files stay in";
-  const std::string temporary = directory_.File("arena.new");
-  { std::ofstream(temporary) << "another's"; }
-  ASSERT_EQ(chmod(temporary.c_str(), 0600), 0);
-  const engine::ArenaFd folder(open(directory_.File("").c_str(), O_RDONLY | O_DIRECTORY));
-  int flags = 0;
-  ASSERT_EQ(ioctl(folder.get(), FS_IOC_GETFLAGS, &flags), 0);
-  const int append_only = flags | FS_APPEND_FL;
-  ASSERT_EQ(ioctl(folder.get(), FS_IOC_SETFLAGS, &append_only), 0);
-  SharedCounters refused;
-  LiveAndDie([&] {
-    // Without /proc.
-    if (chroot(directory_.File("").c_str()) != 0 || chdir("/") != 0) return;
-    try {
-      const engine::NewArenaFile file("/arena", kBytes, {});
-    } catch (const engine::Error& error) {
-      refused[0] = static_cast<uint32_t>(error.error_number());
-    }
-  });
-  ASSERT_EQ(ioctl(folder.get(), FS_IOC_SETFLAGS, &flags), 0);
-  EXPECT_EQ(refused[0], static_cast<uint32_t>(EEXIST));
-  EXPECT_EQ(ReadFile(temporary), "another's");
 }
 
 // What somebody may have put where an arena is looked for.

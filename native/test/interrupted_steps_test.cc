@@ -10,6 +10,7 @@
 #include "support/first_store.h"
 #include "support/record_builder.h"
 #include "support/rig.h"
+#include "support/sanitizers.h"
 
 namespace shardlog::test {
 namespace {
@@ -23,7 +24,7 @@ using engine::Log;
 constexpr uint32_t kShards = 32;
 
 TEST(Claim, ThatSleptThroughASealAndARecycleStartsOver) {
-  if (!kHasFirstStore) GTEST_SKIP() << "not under ThreadSanitizer";
+  if (kThreadSanitizer) GTEST_SKIP() << "not under ThreadSanitizer: see FirstStore";
   Rig rig(kShards);
   const engine::Geometry& geometry = rig.geometry();
   const uint64_t offset = engine::SlotsOffset(geometry);
@@ -47,7 +48,7 @@ TEST(Claim, ThatSleptThroughASealAndARecycleStartsOver) {
 }
 
 TEST(Flush, SaysThatAGenerationIsWrittenBeforeItRecyclesIt) {
-  if (!kHasFirstStore) GTEST_SKIP() << "not under ThreadSanitizer";
+  if (kThreadSanitizer) GTEST_SKIP() << "not under ThreadSanitizer: see FirstStore";
   TempDir directory;
   FaultyFiles files;
   Config config = SmallConfig(directory.File("log"), 1);

@@ -115,7 +115,7 @@ TEST_P(LineLog, IsWholeAfterWritesThatDidHalf) {
   ExpectAllLines();
 }
 
-// The write of any chunk fails, for a while or for ever, and the generation is written again.
+// A line lies half in the file when a write fails.
 TEST_P(LineLog, GoesOnInTheMiddleOfALineAfterAFailure) {
   FaultyFiles files;
   const auto log = Log::Open(LineConfig(), &files);
@@ -130,6 +130,7 @@ TEST_P(LineLog, GoesOnInTheMiddleOfALineAfterAFailure) {
   ExpectAllLines();
 }
 
+// The write of any chunk fails, for a while or for ever, and the generation is written again.
 TEST_P(LineLog, KeepsAGenerationOfWhichAnyChunkFailed) {
   for (int chunk = 0; chunk < 5; chunk++) {
     SCOPED_TRACE(chunk);

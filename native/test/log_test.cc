@@ -16,15 +16,12 @@
 #include "support/child.h"
 #include "support/entries.h"
 #include "support/rig.h"
-
-#if defined(__SANITIZE_THREAD__) || (defined(__has_feature) && __has_feature(thread_sanitizer))
-constexpr uint32_t kScale = 1;
-#else
-constexpr uint32_t kScale = 4;
-#endif
+#include "support/sanitizers.h"
 
 namespace shardlog::test {
 namespace {
+
+constexpr uint32_t kScale = kThreadSanitizer ? 1 : 4;
 
 using engine::Config;
 using engine::Log;
@@ -415,11 +412,16 @@ TEST(Lock, IsNotKeptByAChildThatDidNotOpenTheLog) {
   EXPECT_TRUE(LiveAndDie([&] {
     const auto log = engine::Join(config);
     log->Attach()->Append("entry", 5);
+    int grandchild_runs[2];
+    if (pipe(grandchild_runs) != 0) _exit(1);
+    char byte = 0;
     if (fork() == 0) {
+      // The lock is given up by what runs in the child of fork() before anything else.
+      if (write(grandchild_runs[1], &byte, 1) != 1) _exit(1);
       close(grandchild_ends[1]);
-      char nothing;
-      _exit(read(grandchild_ends[0], &nothing, 1) == 0 ? 0 : 1);
+      _exit(read(grandchild_ends[0], &byte, 1) == 0 ? 0 : 1);
     }
+    if (read(grandchild_runs[0], &byte, 1) != 1) _exit(1);
     Die();
   }));
   const auto log = engine::Join(config);

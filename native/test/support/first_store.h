@@ -6,23 +6,11 @@
 
 namespace shardlog::test {
 
-// ThreadSanitizer holds a lock of its own while it makes an atomic store, and `at` would wait for
-// it.
-#if defined(__SANITIZE_THREAD__)
-inline constexpr bool kHasFirstStore = false;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-inline constexpr bool kHasFirstStore = false;
-#else
-inline constexpr bool kHasFirstStore = true;
-#endif
-#else
-inline constexpr bool kHasFirstStore = true;
-#endif
-
 // From construction until the first store into the pages, they are read-only. That store runs `at`,
 // on the thread that makes it, and is made afterwards. One object at a time lives in a process; its
 // pages hold nothing that `at` needs to change before they are writable, which they are by then.
+// Not under ThreadSanitizer: it holds a lock of its own while it makes an atomic store, and `at`
+// would wait for that.
 class FirstStore {
  public:
   // `start` and `bytes` are multiples of the page size.
