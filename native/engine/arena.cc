@@ -103,7 +103,7 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
                                : NewShmArenaPath(config.path, info);
   // It appears whole or not at all: what is killed before leaves nothing.
   NewArenaFile file(path, total, info);
-  arena->MapFile(file.fd(), total);
+  arena->MapFile(file.fd(), total, MAP_SHARED);
   // Reading ahead would fill the page cache with the zeroes of a file that has just been made.
   madvise(arena->control_, total, MADV_RANDOM);
   arena->Layout();
@@ -111,7 +111,7 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   arena->fd_ = file.Publish();
   arena->path_ = path;
   try {
-    arena->MapFile(arena->fd_, total);
+    arena->MapFile(arena->fd_, total, MAP_SHARED);
   } catch (const Error&) {
     arena->Remove();
     throw;
@@ -137,7 +137,7 @@ std::shared_ptr<Arena> Arena::Open(const std::string& path, const io::FileInfo& 
   }
   std::shared_ptr<Arena> arena(new Arena);
   arena->geometry_ = CheckHeader(header, static_cast<uint64_t>(st.st_size), path);
-  arena->MapFile(fd.get(), header.total_bytes);
+  arena->MapFile(fd.get(), header.total_bytes, MAP_PRIVATE);
   arena->fd_ = fd.Release();
   arena->path_ = path;
   arena->Layout();
@@ -155,9 +155,11 @@ Arena::~Arena() {
   if (fd_ >= 0) close(fd_);
 }
 
-void Arena::MapFile(int fd, uint64_t bytes) {
+void Arena::KeepChanges() { MapFile(fd_, mapped_bytes_, MAP_SHARED); }
+
+void Arena::MapFile(int fd, uint64_t bytes, int sharing) {
   // Again in the same place, if it is mapped already.
-  const int flags = MAP_SHARED | (control_ == nullptr ? 0 : MAP_FIXED);
+  const int flags = sharing | (control_ == nullptr ? 0 : MAP_FIXED);
   void* at = mmap(control_, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
   if (at == MAP_FAILED) ThrowIo("mmap", path_, errno);
   control_ = static_cast<uint8_t*>(at);
@@ -267,7 +269,7 @@ bool Arena::TakeNameBack() {
 
 int Arena::Adopt(int fd) {
   ArenaFd guard(fd);
-  MapFile(fd, mapped_bytes_);
+  MapFile(fd, mapped_bytes_, MAP_SHARED);
   madvise(control_, mapped_bytes_, MADV_RANDOM);
   const int before = fd_;
   fd_ = guard.Release();

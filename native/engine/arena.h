@@ -30,7 +30,7 @@ class Arena {
   //   ERR_SHARDLOG_ARENA_VERSION  written by another version, or of a geometry this one cannot have
   //   made, ERR_SHARDLOG_ARENA_CORRUPT  not an arena, truncated, or its header fails its CRC,
   //   ERR_SHARDLOG_IO             the kernel said no.
-  // Null if there is no such file. Never changes the file.
+  // Null if there is no such file. What the caller changes is his own until KeepChanges().
   static std::shared_ptr<Arena> Open(const std::string& path, const io::FileInfo& log);
 
   Arena(const Arena&) = delete;
@@ -98,6 +98,10 @@ class Arena {
   // place is untouched memory, in which every accept fails. Nobody writes there any more.
   void GiveBack();
 
+  // Of an opened arena: its memory is as the file is, again, and changes go there from now on. It
+  // stays where it is. Throws Error with code ERR_SHARDLOG_IO.
+  void KeepChanges();
+
   // In the child of fork(): swaps the mapping for empty private memory, in which every accept
   // fails, so that the child can never write into its parent's log. Separate shards of plain memory
   // are not there any more, and nothing leads to them. Async-signal-safe.
@@ -105,7 +109,8 @@ class Arena {
 
  private:
   Arena() = default;
-  void MapFile(int fd, uint64_t bytes);
+  // `sharing`: MAP_SHARED or MAP_PRIVATE.
+  void MapFile(int fd, uint64_t bytes, int sharing);
   void Layout();
   void AllocateShards(bool one_mapping);
   void KeepFromChildren();

@@ -19,19 +19,27 @@ class EntryRecovery final : public RecoveryPass {
   using RecoveryPass::RecoveryPass;
 
  private:
-  void WriteMissing() override {
-    BlockWriter writer(sets_.geometry());
+  struct Broken {
+    LogSource* source;
+    ScannedBlock block;
+  };
+
+  void FindWritten() override {
     for (Generation& generation : generations_) {
       std::erase_if(generation.segments, [&](const SealedSegment& s) {
         return s.slot->in_log == generation.number + 1;
       });
     }
     for (LogSource& source : sources_.files) {
-      for (const ScannedBlock& broken : ForgetThoseIn(source)) {
-        MendEntries(&source, broken, writer);
+      for (ScannedBlock& block : ForgetThoseIn(source)) {
+        broken_.push_back({&source, std::move(block)});
       }
     }
-    if (trust_ == Trust::kProven) CheckEntriesAreNew();
+  }
+
+  void WriteMissing() override {
+    BlockWriter writer(sets_.geometry());
+    for (const auto& [source, block] : broken_) MendEntries(source, block, writer);
     ThrowUnlessOk(log_->FindEnd(), log_->path());
     for (Generation& generation : generations_) {
       WriteRestOfBegun(&generation, writer);
@@ -254,20 +262,19 @@ class EntryRecovery final : public RecoveryPass {
     return whole;
   }
 
-  void CheckEntriesAreNew() {
-    LinesInLog left;
+  void WantLeft(LinesInLog* left) override {
     for (const Generation& generation : generations_) {
       for (const SealedSegment& segment : generation.segments) {
         const size_t whole =
-            ForEachEntryOf(segment, [&](std::string_view entry) { left.Want(entry); });
+            ForEachEntryOf(segment, [&](std::string_view entry) { left->Want(entry); });
         if (segment.valid - whole > format::kEntryPrefixBytes) {
           throw NotProven{"it was left by another boot of this machine, and is damaged"};
         }
       }
     }
-    left.Arrange();
-    CheckNew(&left);
   }
+
+  std::vector<Broken> broken_;  // what begins like a block in sources_, and is none
 };
 
 }  // namespace

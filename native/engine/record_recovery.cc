@@ -15,62 +15,76 @@ class RecordRecovery final : public RecoveryPass {
   using RecoveryPass::RecoveryPass;
 
  private:
-  void WriteMissing() override {
-    const Form form = sets_.arena().form();
-    const std::unique_ptr<RecordWriter> writer =
-        MakeRecordWriter(form, sets_.geometry(), Overlap::kNo);
-    LinesInLog in_log(trust_ == Trust::kForced ? LinesInLog::Counts::kOnce
-                                               : LinesInLog::Counts::kTimes);
-    const bool compares =
+  void FindWritten() override {
+    // By force, and where the log goes on behind the end that the journal tells of.
+    compares_ =
         trust_ == Trust::kForced || std::any_of(sources_.files.begin(), sources_.files.end(),
                                                 [](const LogSource& s) { return s.from < s.size; });
-    if (compares) {
-      Want(writer.get(), &in_log);
-      for (LogSource& source : sources_.files) {
-        if (form == Form::kText) {
-          FindLines(&source, writer.get(), &in_log);
-        } else {
-          FindEntries(&source, writer.get(), &in_log);
-        }
+    if (!compares_) return;
+    Want();
+    for (LogSource& source : sources_.files) {
+      if (sets_.arena().form() == Form::kText) {
+        FindLines(&source);
+      } else {
+        FindEntries(&source);
       }
-    }
-    if (trust_ == Trust::kProven) CheckLinesAreNew(writer.get(), in_log);
-    ThrowUnlessOk(log_->FindEnd(), log_->path());
-    for (const Generation& generation : generations_) {
-      Write(generation, writer.get(), compares ? &in_log : nullptr);
     }
   }
 
-  void Want(RecordWriter* writer, LinesInLog* lines) {
+  void WantLeft(LinesInLog* left) override {
+    LinesInLog taken = in_log_;
+    uint64_t damaged = 0;
     for (const Generation& generation : generations_) {
-      writer->Visit(generation.segments, generation.done, [&](std::string_view line) {
-        lines->Want(line);
+      damaged += writer_->Visit(generation.segments, generation.done, [&](std::string_view line) {
+        if (taken.Take(line)) return;
+        left->Want(line);
         longest_ = std::max(longest_, line.size() + 1);
       });
     }
-    lines->Arrange();
+    if (damaged != 0) {
+      throw NotProven{"it was left by another boot of this machine, and is damaged"};
+    }
   }
 
-  void FindLines(LogSource* source, RecordWriter* writer, LinesInLog* in_log) {
+  void WriteMissing() override {
+    for (const auto& [source, at] : begun_lines_) CompleteLine(source, at);
+    for (const auto& [source, block] : broken_) MendLines(source, block);
+    ThrowUnlessOk(log_->FindEnd(), log_->path());
+    for (const Generation& generation : generations_) {
+      Write(generation, writer_.get(), compares_ ? &in_log_ : nullptr);
+    }
+  }
+
+  void Want() {
+    for (const Generation& generation : generations_) {
+      writer_->Visit(generation.segments, generation.done, [&](std::string_view line) {
+        in_log_.Want(line);
+        longest_ = std::max(longest_, line.size() + 1);
+      });
+    }
+    in_log_.Arrange();
+  }
+
+  void FindLines(LogSource* source) {
     uint64_t last_line = source->size;
     const IoStatus status =
         ScanLines(source->file, source->from, source->size, longest_, &last_line,
-                  [&](std::string_view line) { in_log->Found(line); });
+                  [&](std::string_view line) { in_log_.Found(line); });
     ThrowUnlessOk(status, source->path);
-    if (last_line < source->size) CompleteLine(source, last_line, writer, in_log);
+    if (last_line < source->size) begun_lines_.emplace_back(source, last_line);
   }
 
   // The file may end within one of our lines: the rest of that is appended.
-  void CompleteLine(LogSource* source, uint64_t at, RecordWriter* writer, LinesInLog* in_log) {
+  void CompleteLine(LogSource* source, uint64_t at) {
     const size_t there = source->size - at;
     if (there >= longest_) return;
     std::string begun(there, '\0');
     const int error = ReadFully(source->file, begun.data(), there, at);
     if (error != 0) ThrowRecoveryError({error, "pread"}, source->path);
     std::string line;
-    LinesInLog others = *in_log;
+    LinesInLog others = in_log_;
     for (const Generation& generation : generations_) {
-      writer->Visit(generation.segments, generation.done, [&](std::string_view candidate) {
+      writer_->Visit(generation.segments, generation.done, [&](std::string_view candidate) {
         const bool fits =
             line.empty() && candidate.size() > there && candidate.compare(0, there, begun) == 0;
         if (!others.Take(candidate) && fits) line = candidate;
@@ -82,43 +96,32 @@ class RecordRecovery final : public RecoveryPass {
                   source->path);
     source->size = end;
     if (end != at + line.size()) return;  // somebody has appended meanwhile, and came between
-    in_log->Found(line);
+    in_log_.Found(line);
     report_->entries++;
   }
 
   // Lines in blocks of ours.
-  void FindEntries(LogSource* source, RecordWriter* writer, LinesInLog* in_log) {
-    for (const ScannedBlock& broken : ScanEntries(*source, source->from, in_log)) {
-      MendLines(source, broken, writer, in_log);
-    }
-  }
-
-  // Returns what begins like a block and is none.
-  std::vector<ScannedBlock> ScanEntries(const LogSource& source, uint64_t from,
-                                        LinesInLog* in_log) {
-    std::vector<ScannedBlock> broken;
-    const IoStatus status =
-        ScanBlocks(source.file, from, source.size, header().stream, [&](const ScannedBlock& block) {
+  void FindEntries(LogSource* source) {
+    const IoStatus status = ScanBlocks(
+        source->file, source->from, source->size, header().stream, [&](const ScannedBlock& block) {
           if (block.kind == ScannedBlock::Kind::kBroken) {
-            broken.push_back(block);
+            broken_.emplace_back(source, block);
             return;
           }
           if (block.kind == ScannedBlock::Kind::kSound) {
             sequence_ = std::max(sequence_, block.trailer.sequence + 1);
           }
-          ForEachEntry(block.bytes, [&](std::string_view line) { in_log->Found(line); });
+          ForEachEntry(block.bytes, [&](std::string_view line) { in_log_.Found(line); });
         });
-    ThrowUnlessOk(status, source.path);
-    return broken;
+    ThrowUnlessOk(status, source->path);
   }
 
   // A block of ours that a kill tore is cut to its whole lines: to a sound block where it ends the
   // file, by its header where somebody else has appended to it.
-  void MendLines(LogSource* source, const ScannedBlock& broken, RecordWriter* writer,
-                 LinesInLog* in_log) {
+  void MendLines(LogSource* source, const ScannedBlock& broken) {
     const std::vector<uint8_t> there = ReadBroken(*source, broken);
-    size_t whole = BytesOfOurs(there, *in_log);
-    const Begun begun = LookAtBegun(there, whole, writer);
+    size_t whole = BytesOfOurs(there, in_log_);
+    const Begun begun = LookAtBegun(there, whole);
     if (whole == 0 && begun == Begun::kNotOurs) return;
     if (begun == Begun::kOurs && broken.at + there.size() == source->size) {
       format::Trailer identity;
@@ -138,7 +141,7 @@ class RecordRecovery final : public RecoveryPass {
     sequence_ += begun == Begun::kOurs ? 1 : 0;
     std::vector<uint8_t> cut(
         there.begin(), there.begin() + static_cast<ptrdiff_t>(format::kBlockHeaderBytes + whole));
-    ForEachEntry(cut, [&](std::string_view line) { in_log->Found(line); });
+    ForEachEntry(cut, [&](std::string_view line) { in_log_.Found(line); });
   }
 
   // Bytes of the entries at the beginning of a block that are lines which the arena has.
@@ -155,7 +158,7 @@ class RecordRecovery final : public RecoveryPass {
   // What comes behind them: a line of which the rest is missing, one that goes on as ours do not,
   // or something that never was a line of ours.
   enum class Begun { kOurs, kForeign, kNotOurs };
-  Begun LookAtBegun(const std::vector<uint8_t>& there, size_t whole, RecordWriter* writer) {
+  Begun LookAtBegun(const std::vector<uint8_t>& there, size_t whole) const {
     const size_t at = format::kBlockHeaderBytes + whole + format::kEntryPrefixBytes;
     if (at >= there.size()) return Begun::kOurs;
     const std::string_view begun(reinterpret_cast<const char*>(there.data()) + at,
@@ -163,7 +166,7 @@ class RecordRecovery final : public RecoveryPass {
     const auto length = format::Load<uint32_t>(there.data() + at - format::kEntryPrefixBytes);
     Begun found = Begun::kNotOurs;
     for (const Generation& generation : generations_) {
-      writer->Visit(generation.segments, generation.done, [&](std::string_view line) {
+      writer_->Visit(generation.segments, generation.done, [&](std::string_view line) {
         if (line.size() != length || found == Begun::kOurs) return;
         const bool ours = begun.size() < length && line.substr(0, begun.size()) == begun;
         found = ours ? Begun::kOurs : Begun::kForeign;
@@ -172,23 +175,15 @@ class RecordRecovery final : public RecoveryPass {
     return found;
   }
 
-  void CheckLinesAreNew(RecordWriter* writer, const LinesInLog& in_log) {
-    LinesInLog left;
-    LinesInLog taken = in_log;
-    uint64_t damaged = 0;
-    for (const Generation& generation : generations_) {
-      damaged += writer->Visit(generation.segments, generation.done, [&](std::string_view line) {
-        if (taken.Take(line)) return;
-        left.Want(line);
-        longest_ = std::max(longest_, line.size() + 1);
-      });
-    }
-    if (damaged != 0) {
-      throw NotProven{"it was left by another boot of this machine, and is damaged"};
-    }
-    left.Arrange();
-    CheckNew(&left);
-  }
+  const std::unique_ptr<RecordWriter> writer_ =
+      MakeRecordWriter(sets_.arena().form(), sets_.geometry(), Overlap::kNo);
+  LinesInLog in_log_{trust_ == Trust::kForced ? LinesInLog::Counts::kOnce
+                                              : LinesInLog::Counts::kTimes};
+  bool compares_ = false;  // whether in_log_ is filled in
+
+  // What sources_ have only the beginning of: a line, from where it begins, and blocks.
+  std::vector<std::pair<LogSource*, uint64_t>> begun_lines_;
+  std::vector<std::pair<LogSource*, ScannedBlock>> broken_;
 };
 
 }  // namespace

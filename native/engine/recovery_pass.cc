@@ -40,6 +40,9 @@ void RecoveryPass::Run() {
   }
   Seal();
   sequence_ = has_state_ ? state_.sequence : header().next_sequence;
+  FindWritten();
+  if (trust_ == Trust::kProven) CheckNew();
+  sets_.arena().KeepChanges();
   WriteMissing();
 }
 
@@ -163,7 +166,10 @@ std::vector<uint8_t> RecoveryPass::ReadBroken(const LogSource& source, const Sca
   return there;
 }
 
-void RecoveryPass::CheckNew(LinesInLog* left) {
+void RecoveryPass::CheckNew() {
+  LinesInLog left;
+  WantLeft(&left);
+  left.Arrange();
   const uint64_t window = std::max(kLeastStaleBytes, kStaleSets * sets_.geometry().set_bytes());
   for (const LogSource& source : sources_.files) {
     const uint64_t from = source.from - std::min(source.from, window);
@@ -171,16 +177,16 @@ void RecoveryPass::CheckNew(LinesInLog* left) {
     if (sets_.arena().form() == Form::kText) {
       uint64_t last_line = 0;
       status = ScanLines(source.file, from, source.from, longest_, &last_line,
-                         [&](std::string_view line) { left->Found(line); });
+                         [&](std::string_view line) { left.Found(line); });
     } else {
       status = ScanBlocks(
           source.file, from, source.from, header().stream, [&](const ScannedBlock& block) {
-            ForEachEntry(block.bytes, [&](std::string_view line) { left->Found(line); });
+            ForEachEntry(block.bytes, [&](std::string_view line) { left.Found(line); });
           });
     }
     ThrowUnlessOk(status, source.path);
   }
-  if (left->found() == 0) return;
+  if (left.found() == 0) return;
   throw NotProven{
       "it was left by another boot of this machine, and the log holds some of its lines already"};
 }

@@ -69,7 +69,13 @@ class RecoveryPass {
   void RemoveSpills() { sets_.spills().RemoveLeft(); }
 
  protected:
-  // Writes what of generations_ is in none of sources_.
+  // Finds what of generations_ is in sources_. Writes nothing.
+  virtual void FindWritten() = 0;
+
+  // Wants what is left of them. Throws NotProven where something is damaged.
+  virtual void WantLeft(LinesInLog* left) = 0;
+
+  // Mends what is torn in sources_, and writes what is in none of them.
   virtual void WriteMissing() = 0;
 
   ArenaHeader& header() const { return sets_.arena().header(); }
@@ -127,10 +133,10 @@ class RecoveryPass {
     return whole;
   }
 
-  // Refuses an arena of another boot if the log holds any of these shortly before the end that the
-  // journal tells of: pages that came to the disk before the others did would have it written
-  // again.
-  void CheckNew(LinesInLog* left);
+  // Refuses an arena of another boot if the log holds any of what is left shortly before the end
+  // that the journal tells of: pages that came to the disk before the others did would have it
+  // written again.
+  void CheckNew();
 
   BufferSets sets_;
   LogFile* const log_;

@@ -115,6 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (Exists(path)) std::abort();
     if (!report.set_aside.empty()) {
       if (ReadAll(report.set_aside) != arena) std::abort();
+      if (!std::equal(files.bytes.begin(), files.bytes.end(), data + at, data + size)) std::abort();
       unlink(report.set_aside.c_str());
     }
   } catch (const engine::Error&) {

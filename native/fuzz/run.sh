@@ -18,6 +18,7 @@ for source in "$native"/fuzz/*_fuzz.cc; do
   name=$(basename "$source" .cc)
   corpus=$build/corpus/$name
   mkdir -p "$corpus" "$build/artifacts"
+  rm -f "$build/artifacts/$name"-*
   log=$build/$name.log
   if nice "$build/fuzz/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
     -artifact_prefix="$build/artifacts/$name-" "$corpus" "$native/fuzz/seeds/$name" >"$log" 2>&1; then
@@ -25,6 +26,11 @@ for source in "$native"/fuzz/*_fuzz.cc; do
     passed=$((passed + 1))
   else
     printf 'FAILED %-20s %s\n' "$name" "$(grep -m1 -E 'ERROR|SUMMARY' "$log" || tail -1 "$log")"
+    # Whoever reads this may have no other trace of it.
+    tail -n 60 "$log"
+    for input in "$build/artifacts/$name"-*; do
+      [ -f "$input" ] && echo "$(basename "$input"): $(head -c 16384 "$input" | gzip -9 | base64 -w0)"
+    done
     failed=$((failed + 1))
   fi
 done

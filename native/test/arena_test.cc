@@ -138,7 +138,11 @@ TEST_F(ShmArena, OfALogThatHasGoneIsSetAsideWhenItsInodeIsAnothers) {
   const std::string arena = engine::ShmArenaPath(info);
   made_.push_back(arena);
   ASSERT_EQ(rename(left.c_str(), arena.c_str()), 0);
-  engine::Arena::Open(arena, info)->SetLog(info);
+  {
+    const std::shared_ptr<engine::Arena> opened = engine::Arena::Open(arena, info);
+    opened->KeepChanges();
+    opened->SetLog(info);
+  }
   const auto log = Log::Open(other);
   EXPECT_EQ(log->Stats().recovered_logs, 0u);
   const engine::FlushProblem problem = log->Stats().last_problem;

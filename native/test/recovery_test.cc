@@ -646,6 +646,27 @@ TEST_F(OtherBoot, IsSetAsideIfItWouldRepeatWhatTheLogHolds) {
   EXPECT_EQ(ReadFile(path()).substr(0, before.size()), before);
 }
 
+// Also of what a kill tore in the log nothing is mended before the arena is trusted.
+TEST_F(OtherBoot, IsSetAsideAsItIsIfItIsDamaged) {
+  const size_t slots = 4096 + 2 * 64;
+  for (const int death : {-1, 0, 3, 6}) {
+    SCOPED_TRACE(death);
+    std::remove(path().c_str());
+    counters_[0] = 0;
+    LogAndDie(60, death);
+    ChangeBoot();
+    std::string damaged = ReadFile(arena());
+    for (size_t i = 0; i < 32; i++) damaged.replace(slots + i * 64 + 24, 4, "\xff\xff\xff\xff", 4);
+    WriteFile(arena(), damaged);
+    const std::string log = ReadFile(path());
+    const RecoveryReport report = Recover().at(0);
+    ASSERT_NE(report.set_aside, "");
+    EXPECT_TRUE(ReadFile(report.set_aside) == damaged);
+    EXPECT_TRUE(ReadFile(path()) == log);
+    std::remove(report.set_aside.c_str());
+  }
+}
+
 TEST_F(OtherBoot, ByForceRepeatsNothingThatTheLogHolds) {
   LogAndDie(60);
   const std::string left = ReadFile(arena());
