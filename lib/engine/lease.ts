@@ -31,7 +31,7 @@ export interface DirectRoute {
   lease: Int32Array
   /** The arena's control words; `words[lease[0]]` is the low half of the leased segment's word. */
   words: Int32Array
-  /** The memory of one shard of one set. Makes a new ArrayBuffer at each call. */
+  /** The memory of one shard of one set, or of the draft, which has the index 0. Makes a new ArrayBuffer at each call. */
   buffer(index: number): ArrayBuffer
 }
 

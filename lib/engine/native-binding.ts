@@ -64,8 +64,9 @@ export interface NativeHandle {
   flushMetrics(): FlushMetrics
   shardStats(): ShardStats[]
   /**
-   * The direct route: JavaScript writes entries into the leased segment by itself. Null where external buffers are
-   * forbidden (Electron), under round-robin, and where 48 threads, or two for each core if that is more, log already.
+   * The direct route: JavaScript writes entries into the leased segment by itself; records on btrfs into a draft of it. Null where external
+   * buffers are forbidden (Electron), under round-robin, for entries on btrfs, and where 48 threads, or two for each core if that is more,
+   * log already.
    */
   direct: DirectRoute | null
 }

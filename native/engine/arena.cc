@@ -118,6 +118,7 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   }
   madvise(arena->control_, total, MADV_RANDOM);
   arena->may_need_room_ = MayNeedRoom(arena->fd_);
+  arena->wants_stores_in_pages_ = WritesBackForRoom(arena->fd_);
   return arena;
 }
 

@@ -46,6 +46,9 @@ class Arena {
   // Whether the file system may need new blocks for pages that have been written once already.
   bool may_need_room() const { return may_need_room_; }
 
+  // Whether entries are to be stored as store_in_pages.h says.
+  bool wants_stores_in_pages() const { return wants_stores_in_pages_; }
+
   // Whether path() leads to the file. Always for plain memory, and once it is unlocked.
   bool HasItsName() const;
   // Renames the file back from wherever it is now. False if that is not possible: it was deleted,
@@ -126,6 +129,7 @@ class Arena {
   std::vector<uint8_t*> shards_;
   bool separate_shards_ = false;
   bool may_need_room_ = false;
+  bool wants_stores_in_pages_ = false;
   std::atomic<bool> is_lost_{false};
   std::vector<bool> kept_from_children_;  // of shards in plain memory
 };

@@ -254,6 +254,11 @@ bool MayNeedRoom(int fd) {
   return fs.f_type != EXT4_SUPER_MAGIC && fs.f_type != TMPFS_MAGIC;
 }
 
+bool WritesBackForRoom(int fd) {
+  struct statfs fs;
+  return fstatfs(fd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC;
+}
+
 int RenameWithoutReplacing(const std::string& from, const std::string& to) {
   if (syscall(SYS_renameat2, AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
     return 0;

@@ -84,6 +84,9 @@ int RenameWithoutReplacing(const std::string& from, const std::string& to);
 // because it copies on writing, or shares the blocks with a snapshot or a copy.
 bool MayNeedRoom(int fd);
 
+// Whether it writes other pages back while it looks for that room: see store_in_pages.h.
+bool WritesBackForRoom(int fd);
+
 // Whether `path` names the file behind `fd`.
 bool IsNamed(const std::string& path, int fd);
 

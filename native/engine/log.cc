@@ -151,7 +151,8 @@ Log::~Log() { Close(); }
 
 std::shared_ptr<Producer> Log::Attach() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  auto producer = std::make_shared<Producer>(sets_, signals_, config_, next_producer_++);
+  auto producer = std::make_shared<Producer>(sets_, signals_, config_, next_producer_++,
+                                             sets_->arena().wants_stores_in_pages());
   producers_.push_back(producer);
   UpdateLeases();
   return producer;

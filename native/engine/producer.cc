@@ -24,8 +24,12 @@ constexpr uint64_t kMostRecordBytes = UINT32_MAX - (1u << 20);
 }  // namespace
 
 Producer::Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals,
-                   const Config& config, uint32_t id)
+                   const Config& config, uint32_t id, bool in_pages)
     : leases_(config.shard_selection == ShardSelection::kAffinity ? 1 : config.num_shards),
+      in_pages_(in_pages),
+      draft_(in_pages && config.content == Content::kRecords && leases_.size() == 1
+                 ? std::make_shared<Draft>(sets->geometry().shard_bytes())
+                 : nullptr),
       sets_(std::move(sets)),
       signals_(std::move(signals)),
       on_full_(config.on_full),
@@ -182,9 +186,7 @@ bool Producer::AppendToLease(Lease* lease, const void* bytes, size_t size) {
   const OffsetState at = lease->slot->Peek();
   const uint64_t end = uint64_t{at.offset()} + format::kEntryPrefixBytes + size;
   if (!IsOpen(at) || end > lease->limit) return false;
-  uint8_t* entry = lease->data + at.offset();
-  format::Store(entry, static_cast<uint32_t>(size));
-  std::memcpy(entry + format::kEntryPrefixBytes, bytes, size);
+  Put(lease->data + at.offset(), bytes, size);
   if (!lease->slot->Accept(at, static_cast<uint32_t>(end))) return false;
   accepted_.Add(1);
   return true;
@@ -300,8 +302,10 @@ void Producer::PublishLease() {
   }
   js_generation_ = lease.generation;
   js_words_[0] = word;
-  js_words_[1] = static_cast<int32_t>((lease.generation & 1) * g.num_shards + lease.shard);
-  js_words_[2] = static_cast<int32_t>(lease.segment * g.segment_bytes);
+  const bool in_place = draft_ == nullptr;
+  const auto shard = static_cast<int32_t>((lease.generation & 1) * g.num_shards + lease.shard);
+  js_words_[1] = in_place ? shard : 0;
+  js_words_[2] = in_place ? static_cast<int32_t>(lease.segment * g.segment_bytes) : 0;
   js_words_[3] = static_cast<int32_t>(lease.limit);
   js_accepted_.Add(JsAccepted() - js_accepted_.Read());
 }

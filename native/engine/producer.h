@@ -13,7 +13,9 @@
 
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
+#include "engine/draft.h"
 #include "engine/problems.h"
+#include "engine/store_in_pages.h"
 #include "platform/event.h"
 #include "platform/tick_clock.h"
 
@@ -74,9 +76,9 @@ class alignas(64) Producer {
   // Id of a producer that never leases anything.
   static constexpr uint32_t kNobody = 0;
 
-  // `id` differs from every other producer's of the log.
+  // `id` differs from every other producer's of the log. `in_pages`: see store_in_pages.h.
   Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals, const Config& config,
-           uint32_t id);
+           uint32_t id, bool in_pages = false);
 
   // Accepts an entry of `size` bytes. False: dropped and counted. Blocks only under OnFull::kBlock.
   bool Append(const void* bytes, size_t size) {
@@ -84,9 +86,7 @@ class alignas(64) Producer {
     const OffsetState at = lease.slot->Peek();
     const uint64_t end = uint64_t{at.offset()} + format::kEntryPrefixBytes + size;
     if (IsOpen(at) && end <= lease.limit && size != 0) [[likely]] {
-      uint8_t* entry = lease.data + at.offset();
-      format::Store(entry, static_cast<uint32_t>(size));
-      std::memcpy(entry + format::kEntryPrefixBytes, bytes, size);
+      Put(lease.data + at.offset(), bytes, size);
       if (lease.slot->Accept(at, static_cast<uint32_t>(end))) [[likely]] {
         accepted_.Add(1);
         return true;
@@ -97,7 +97,8 @@ class alignas(64) Producer {
 
   // For callers that can write an entry's bytes only themselves, a string's encoder. Room() is
   // where the payload goes and how much fits; Accept(size) accepts what was written there. Room is
-  // 0 if the lease is over, and Accept is false then: say the entry again through Append.
+  // 0 if the lease is over, or the arena wants its stores in pages, and Accept is false then: say
+  // the entry again through Append.
   struct RoomFor {
     uint8_t* payload;
     uint32_t bytes;
@@ -108,7 +109,7 @@ class alignas(64) Producer {
     Lease& lease = NextLease();
     const OffsetState at = lease.slot->Peek();
     const uint32_t start = at.offset() + static_cast<uint32_t>(format::kEntryPrefixBytes);
-    if (!IsOpen(at) || start >= lease.limit) return {nullptr, 0, at, &lease};
+    if (!IsOpen(at) || start >= lease.limit || in_pages_) return {nullptr, 0, at, &lease};
     return {lease.data + start, lease.limit - start, at, &lease};
   }
   // The entry did not get in by Room() and is said again through Append: on the same shard.
@@ -133,8 +134,13 @@ class alignas(64) Producer {
     const auto time = static_cast<uint32_t>(js_words_[7]);
     const uint32_t start = at.offset() + static_cast<uint32_t>(format::kEntryPrefixBytes);
     if (!IsOpen(at) || end <= start || end > lease.limit) return;
-    if (time != 0 && time + sizeof(double) <= end) format::Store(lease.data + time, clock_.NowMs());
-    format::Store(lease.data + at.offset(), end - start);
+    uint8_t* const written = draft_ == nullptr ? lease.data : draft_->data();
+    if (time != 0 && time + sizeof(double) <= end) format::Store(written + time, clock_.NowMs());
+    if (draft_ == nullptr) {
+      format::Store(lease.data + at.offset(), end - start);
+    } else {
+      Put(lease.data + at.offset(), written + start, end - start);
+    }
     if (!lease.slot->Accept(at, end)) return;
     accepted_.Add(1);
     js_words_[6] = 0;
@@ -150,7 +156,8 @@ class alignas(64) Producer {
     const Lease& lease = leases_[0];
     const auto start = static_cast<uint32_t>(js_words_[6]);
     if (start <= lease.slot->Peek().offset() || start >= lease.limit) return {nullptr, 0};
-    return {lease.data + start, lease.limit - start};
+    uint8_t* const written = draft_ == nullptr ? lease.data : draft_->data();
+    return {written + start, lease.limit - start};
   }
   // What came of it, in the same word.
   void TellJs(size_t bytes) { js_words_[6] = static_cast<int32_t>(bytes); }
@@ -182,11 +189,27 @@ class alignas(64) Producer {
 
   // --- the direct route from JavaScript (lib/engine/native-binding.ts): it reads the lease and
   // writes entries and the count itself, between native calls of the same thread ---
-  bool direct_route_allowed() const { return leases_.size() == 1; }
+  // Entries that JavaScript accepts by itself have to lie in the arena.
+  bool direct_route_allowed() const {
+    return leases_.size() == 1 && !(in_pages_ && content_ == Content::kEntries);
+  }
+  // Where it writes them if not in the arena; else null.
+  const std::shared_ptr<Draft>& draft() const { return draft_; }
   static constexpr size_t kJsWords = 8;
   int32_t* js_words() { return js_words_; }
 
  private:
+  void Put(uint8_t* entry, const void* bytes, size_t size) {
+    const auto length = static_cast<uint32_t>(size);
+    if (in_pages_) [[unlikely]] {
+      StoreInPages(entry, &length, sizeof length);
+      StoreInPages(entry + format::kEntryPrefixBytes, bytes, size);
+    } else {
+      format::Store(entry, length);
+      std::memcpy(entry + format::kEntryPrefixBytes, bytes, size);
+    }
+  }
+
   static bool IsOpen(OffsetState at) { return static_cast<int32_t>(at.bits) >= 8; }
 
   // Affinity has one lease; round-robin one per shard, taken in turn.
@@ -222,6 +245,8 @@ class alignas(64) Producer {
   std::vector<Lease> leases_;
   Counter accepted_;
   size_t turn_ = 0;
+  const bool in_pages_;                 // see store_in_pages.h
+  const std::shared_ptr<Draft> draft_;  // where entries of JavaScript's are not written in place
   // Word index, buffer index, segment start, limit, entries accepted by JavaScript modulo 2^32,
   // number of the lease; then what Publish is told, both from the segment's start: end of the
   // entry, and place of its time, or 0. The first of these is JsPlace's, too.

@@ -44,6 +44,17 @@ bool SetArray(const Napi::Object& to, const char* name, void* memory, size_t byt
   return true;
 }
 
+// buffer(0): the ArrayBuffer over the draft.
+Napi::Value DraftBufferFunction(Napi::Env env, const std::shared_ptr<engine::Draft>& draft) {
+  return Napi::Function::New(
+      env,
+      [draft](const Napi::CallbackInfo& info) -> Napi::Value {
+        return Napi::Value(info.Env(),
+                           ExternalBuffer(info.Env(), draft->data(), draft->bytes(), draft));
+      },
+      "buffer");
+}
+
 // buffer(i): the ArrayBuffer over shard i, made when it is asked for. A thread writes to a few of
 // the shards, and V8 takes what each buffer spans for memory that the thread itself has allocated.
 Napi::Value ShardBufferFunction(Napi::Env env, const std::shared_ptr<engine::Arena>& arena) {
@@ -125,7 +136,9 @@ Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::L
                                  engine::Producer::kJsWords * sizeof(int32_t), shared.producer) &&
       SetArray<Napi::Int32Array>(route, "words", arena->control(), arena->control_bytes(), arena);
   if (!made) return env.Null();
-  route.Set("buffer", ShardBufferFunction(env, arena));
+  const std::shared_ptr<engine::Draft>& draft = producer.draft();
+  route.Set("buffer",
+            draft == nullptr ? ShardBufferFunction(env, arena) : DraftBufferFunction(env, draft));
   shared.direct = Napi::Persistent(route);
   return route;
 }

@@ -42,8 +42,10 @@ Rig::Rig(uint32_t shards, engine::ShardSelection selection, uint64_t first_gener
   }
 }
 
-std::unique_ptr<Producer> Rig::NewProducer() {
-  return std::make_unique<Producer>(sets_, signals_, config_, next_id_++);
+std::unique_ptr<Producer> Rig::NewProducer(bool in_pages, engine::Content content) {
+  engine::Config config = config_;
+  config.content = content;
+  return std::make_unique<engine::Producer>(sets_, signals_, config, next_id_++, in_pages);
 }
 
 void Rig::Write(uint64_t generation) {

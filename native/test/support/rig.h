@@ -28,7 +28,9 @@ class Rig {
   engine::Signals& signals() { return *signals_; }
   engine::Arena& arena() { return sets_->arena(); }
   const engine::Geometry& geometry() { return sets_->geometry(); }
-  std::unique_ptr<engine::Producer> NewProducer();
+  // `in_pages`, `content`: see Producer.
+  std::unique_ptr<engine::Producer> NewProducer(
+      bool in_pages = false, engine::Content content = engine::Content::kEntries);
 
   // Swaps if `generation` is the active one.
   void Swap(uint64_t generation) { sets_->TrySwap(generation); }
