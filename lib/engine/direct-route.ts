@@ -1,6 +1,6 @@
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format'
 import { type DirectRoute, LEASE } from './lease'
-import type { NativeHandle } from './native-binding'
+import type { EntryHandle } from './native-binding'
 
 const BUFFER_PROTOTYPE: object = Buffer.prototype
 const BYTES_PROTOTYPE: object = Uint8Array.prototype
@@ -50,7 +50,7 @@ const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
  * that publishes them, on every architecture. Whatever is not a plain whole Uint8Array that fits takes the call route.
  */
 export function directLogBytes(
-  handle: NativeHandle,
+  handle: Pick<EntryHandle, 'logBytes'>,
   { lease, words, buffer: bufferOf }: DirectRoute
 ): ClosableLogBytes {
   // The lease is the thread's: another Logger of the same file may go on under it when this one is closed.

@@ -25,17 +25,20 @@ export const LEASE = {
 
 export const LEASE_WORDS = Object.keys(LEASE).length
 
-/** What JavaScript needs to write entries into the leased segment by itself. */
-export interface DirectRoute {
+export interface DirectWords {
   /** See LEASE. Rewritten by native calls. */
   lease: Int32Array
   /** The arena's control words; `words[lease[0]]` is the low half of the leased segment's word. */
   words: Int32Array
+}
+
+/** What JavaScript needs to write entries into the leased segment by itself. */
+export interface DirectRoute extends DirectWords {
   /** The memory of one shard of one set, or of the draft, which has the index 0. Makes a new ArrayBuffer at each call. */
   buffer(index: number): ArrayBuffer
 }
 
-/** What `NativeHandle.renew` returns. */
+/** What `RecordHandle.renew` returns. */
 export const RENEWAL = {
   /** Only the call route may write now, or has more to say about it. */
   TAKE_CALL: 0,

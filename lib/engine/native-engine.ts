@@ -8,8 +8,9 @@ import { type ClosableLogBytes, directLogBytes, withIndexes } from './direct-rou
 import type { Engine, EngineControls } from './engine'
 import { flushAtExit, forgetAtExit } from './exit-hook'
 import { jsLockHolder, lockedError } from './js/lock'
+import type { DirectRoute } from './lease'
 import { loadNative } from './load-native'
-import type { NativeConfig, NativeHandle } from './native-binding'
+import type { Content, NativeBinding, NativeConfig, NativeHandle, RecordHandle } from './native-binding'
 import { recoverSiblings } from './recover-siblings'
 
 /** What the addon calls: null says that writing works again. */
@@ -35,26 +36,39 @@ function refuseIfHeldByJs(log: string): void {
   if (holder !== undefined) throw lockedError(log, holder, 'JavaScript')
 }
 
-function openHandle(config: NativeConfig): NativeHandle {
-  recoverSiblings(translated(loadNative), config)
-  return awaitLock(config.lockTimeout, () => tryToOpen(config))
+/** A log that is open, and the addon that opened it. */
+interface Opened<C extends Content> {
+  readonly binding: NativeBinding
+  readonly handle: NativeHandle<C>
 }
 
-function tryToOpen(config: NativeConfig): NativeHandle {
+function openHandle<C extends Content>(config: NativeConfig & { content: C }): Opened<C> {
+  const binding = translated(loadNative)
+  recoverSiblings(binding, config)
+  return { binding, handle: awaitLock(config.lockTimeout, () => tryToOpen(binding, config)) }
+}
+
+function tryToOpen<C extends Content>(binding: NativeBinding, config: NativeConfig & { content: C }): NativeHandle<C> {
   const { onError, logFilePath, descriptor } = config
   const report: Report | undefined =
     onError && (error => deliver(onError, error ? asShardlogError(error) : resumed(logFilePath)))
-  if (descriptor !== undefined) return translated(() => loadNative().open(config, report))
+  if (descriptor !== undefined) return translated(() => binding.open(config, report))
   refuseIfHeldByJs(logFilePath)
-  const handle = translated(() => loadNative().open(config, report))
+  const handle = translated(() => binding.open(config, report))
   // Again now that the addon holds its flock, which a JavaScript engine that starts later sees.
   try {
     refuseIfHeldByJs(logFilePath)
   } catch (error) {
-    handle.closeSync()
+    binding.closeSync(handle.keeper)
     throw error
   }
   return handle
+}
+
+/** The direct route of an open log; null if it has none. */
+function routeOf({ binding, handle }: Opened<Content>): DirectRoute | null {
+  const { direct, keeper } = handle
+  return direct && { ...direct, buffer: index => binding.buffer(keeper, index) }
 }
 
 const withLastError = <T extends { lastError: ShardlogError | null }>(value: T): T => ({
@@ -63,8 +77,10 @@ const withLastError = <T extends { lastError: ShardlogError | null }>(value: T):
 })
 
 /** The fastest `logBytes` there is, and how to take it from a logger that closes. */
-function openLogBytes(handle: NativeHandle): ClosableLogBytes {
-  if (handle.direct !== null) return directLogBytes(handle, handle.direct)
+function openLogBytes(opened: Opened<'entries'>): ClosableLogBytes {
+  const { handle } = opened
+  const route = routeOf(opened)
+  if (route !== null) return directLogBytes(handle, route)
   return { logBytes: withIndexes(handle.logBytes), close: () => undefined }
 }
 
@@ -72,54 +88,60 @@ function openLogBytes(handle: NativeHandle): ClosableLogBytes {
  * The addon writes what is left when the process ends. Of a descriptor, whose reader may be slow, that begins earlier, so that handlers of
  * 'exit' find the counters final. Returns what forgets the handle. A thread's end is not that of a log which other threads share.
  */
-function watchExit(handle: NativeHandle, { descriptor }: ResolvedConfig): () => void {
+function watchExit({ binding, handle: { keeper } }: Opened<'records'>, { descriptor }: ResolvedConfig): () => void {
   if (descriptor === undefined || !isMainThread) return () => undefined
-  const ending = { atExit: () => handle.finish() }
+  const ending = { atExit: () => binding.finish(keeper) }
   flushAtExit(ending)
   return () => forgetAtExit(ending)
 }
 
 /** The controls of an open log. `closing`: stops what writes past the handle. */
-function controls(handle: NativeHandle, closing: () => void): EngineControls {
+function controls({ binding, handle: { keeper } }: Opened<Content>, closing: () => void): EngineControls {
   return {
     kind: 'native',
-    flush: coalesced(() => translatedAsync(handle.flush())),
-    flushSync: () => translated(() => handle.flushSync()),
+    flush: coalesced(() => translatedAsync(binding.flush(keeper))),
+    flushSync: () => translated(() => binding.flushSync(keeper)),
     close: () => {
       closing()
-      return translatedAsync(handle.close())
+      return translatedAsync(binding.close(keeper))
     },
     closeSync: () => {
       closing()
-      translated(() => handle.closeSync())
+      translated(() => binding.closeSync(keeper))
     },
-    stats: (): StatsSnapshot => withLastError(handle.stats()),
-    flushMetrics: () => withLastError(handle.flushMetrics()),
-    shardStats: () => handle.shardStats()
+    stats: (): StatsSnapshot => withLastError(binding.stats(keeper)),
+    flushMetrics: () => withLastError(binding.flushMetrics(keeper)),
+    shardStats: () => binding.shardStats(keeper)
   }
 }
 
 /** Opens (or joins) the log with the addon. Throws with the addon's codes, and ERR_SHARDLOG_NO_NATIVE. */
 export function openNativeEngine(config: ResolvedConfig): Engine {
-  const handle = openHandle({ ...config, content: 'entries', form: 'blocks' })
-  const bytes = openLogBytes(handle)
-  return { ...controls(handle, bytes.close), log: handle.log, logBytes: bytes.logBytes }
+  const opened = openHandle({ ...config, content: 'entries', form: 'blocks' })
+  const bytes = openLogBytes(opened)
+  return { ...controls(opened, bytes.close), log: opened.handle.log, logBytes: bytes.logBytes }
 }
 
 /** A log of records: what `lib/record/encode.ts` writes to, and the rest of an engine. */
 export interface NativeRecords {
-  readonly target: Pick<NativeHandle, 'direct' | 'logBytes' | 'putText' | 'publish' | 'renew'>
+  readonly target: Pick<RecordHandle, 'logBytes' | 'putText' | 'publish' | 'renew'> & {
+    readonly direct: DirectRoute | null
+  }
   /** @param closing called first by close and closeSync */
   controls(closing: () => void): EngineControls
 }
 
 /** As `openNativeEngine`, for records. `form`: what is made of them. */
 export function openNativeRecords(config: ResolvedConfig, form: NativeConfig['form']): NativeRecords {
-  const handle = openHandle({ ...config, content: 'records', form })
-  const forget = watchExit(handle, config)
+  const opened = openHandle({ ...config, content: 'records', form })
+  const { logBytes, putText, publish, renew } = opened.handle
+  const forget = watchExit(opened, config)
   const end = (closing: () => void): void => {
     forget()
     closing()
   }
-  return { target: handle, controls: closing => controls(handle, () => end(closing)) }
+  return {
+    target: { direct: routeOf(opened), logBytes, putText, publish, renew },
+    controls: closing => controls(opened, () => end(closing))
+  }
 }

@@ -1,4 +1,5 @@
-// Durations in buckets of at most 1/32 of their value: percentiles to within about 3 %.
+// Durations in buckets of at most 1/32 of their value: percentiles to within about 3 %. Memory is
+// taken for the octaves that durations fall into, of which a log has a few.
 #pragma once
 
 #include <algorithm>
@@ -12,9 +13,17 @@ namespace shardlog::engine {
 // One thread records, any thread reads.
 class DurationHistogram {
  public:
+  DurationHistogram() = default;
+  ~DurationHistogram() {
+    for (const std::atomic<Octave*>& octave : octaves_) delete octave.load();
+  }
+  DurationHistogram(const DurationHistogram&) = delete;
+  DurationHistogram& operator=(const DurationHistogram&) = delete;
+
   void Record(uint64_t ns) {
+    const size_t bucket = Bucket(ns);
     // [MM counter] relaxed, here and below: numbers for people.
-    buckets_[Bucket(ns)].fetch_add(1, std::memory_order_relaxed);
+    OctaveOf(bucket)[bucket % kBuckets].fetch_add(1, std::memory_order_relaxed);
     count_.fetch_add(1, std::memory_order_relaxed);                   // [MM counter]
     sum_ns_.fetch_add(ns, std::memory_order_relaxed);                 // [MM counter]
     if (ns > max_ns()) max_ns_.store(ns, std::memory_order_relaxed);  // [MM counter]
@@ -33,8 +42,11 @@ class DurationHistogram {
   uint64_t PercentileNs(double share) const {
     const uint64_t n = count();
     uint64_t seen = 0;
-    for (size_t i = 0; n > 0 && i < buckets_.size(); i++) {
-      seen += buckets_[i].load(std::memory_order_relaxed);  // [MM counter]
+    for (size_t i = 0; n > 0 && i < octaves_.size() * kBuckets; i++) {
+      // [MM histogram-octave] acquire: pairs with the store of its address.
+      const Octave* const octave = octaves_[i / kBuckets].load(std::memory_order_acquire);
+      if (octave == nullptr) continue;
+      seen += (*octave)[i % kBuckets].load(std::memory_order_relaxed);  // [MM counter]
       if (static_cast<double>(seen) >= share * static_cast<double>(n)) {
         const uint64_t end = BucketEnd(i);
         return end < max_ns() ? end : max_ns();
@@ -45,7 +57,21 @@ class DurationHistogram {
 
  private:
   static constexpr int kSubBits = 5;
+  static constexpr size_t kBuckets = size_t{1} << kSubBits;  // of an octave
   static constexpr int kMostBits = 40;  // what takes longer than 18 minutes counts as that
+
+  using Octave = std::array<std::atomic<uint64_t>, kBuckets>;
+
+  Octave& OctaveOf(size_t bucket) {
+    std::atomic<Octave*>& place = octaves_[bucket / kBuckets];
+    Octave* octave = place.load(std::memory_order_relaxed);  // [MM counter]
+    if (octave == nullptr) {
+      octave = new Octave{};
+      // [MM histogram-octave] release: whoever finds it finds its zeroes.
+      place.store(octave, std::memory_order_release);
+    }
+    return *octave;
+  }
 
   // Values below 32 have a bucket each; above, the five bits behind the leading one choose it.
   static size_t Bucket(uint64_t ns) {
@@ -61,7 +87,7 @@ class DurationHistogram {
     return ((leading + 1) << shift) - 1;
   }
 
-  std::array<std::atomic<uint64_t>, (kMostBits + 1 - kSubBits) << kSubBits> buckets_{};
+  std::array<std::atomic<Octave*>, kMostBits + 1 - kSubBits> octaves_{};
   std::atomic<uint64_t> count_{0};
   std::atomic<uint64_t> sum_ns_{0};
   std::atomic<uint64_t> max_ns_{0};

@@ -260,6 +260,7 @@ IoStatus LogFile::FallBackToBuffered(const std::string& reason) {
 void LogFile::Close() {
   file_.reset();
   old_.reset();
+  tail_.Forget();
 }
 
 std::string LogFile::direct_reason() const {

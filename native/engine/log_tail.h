@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "io/file.h"
 
@@ -27,7 +28,7 @@ class LogTail {
   // The first `taken` bytes of the parts now end the file, right behind what was known.
   void Append(const iovec* parts, int count, size_t taken);
   // The file's end is somebody else's: it is read when it is asked for.
-  void Forget() { known_ = false; }
+  void Forget() { bytes_.reset(); }
 
   // Of the file, which ends at `end`. 0 or a positive errno.
   int Of(io::File* file, uint64_t end, Proof* proof);
@@ -36,9 +37,8 @@ class LogTail {
   static bool Holds(io::File* file, uint64_t end, const Proof& proof);
 
  private:
-  std::array<uint8_t, kBytes> bytes_;
+  std::unique_ptr<std::array<uint8_t, kBytes>> bytes_;  // null while they are not known
   size_t size_ = 0;
-  bool known_ = false;
 };
 
 }  // namespace shardlog::engine

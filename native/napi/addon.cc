@@ -92,6 +92,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   EnvState::Install(env);
   exports.Set("open", Napi::Function::New(env, Open, "open"));
   exports.Set("recover", Napi::Function::New(env, Recover, "recover"));
+  Handle::Export(&exports);
   exports.Set("crc32c", Napi::Function::New(env, Checksum, "crc32c"));
   return exports;
 }

@@ -44,33 +44,21 @@ bool SetArray(const Napi::Object& to, const char* name, void* memory, size_t byt
   return true;
 }
 
-// buffer(0): the ArrayBuffer over the draft.
-Napi::Value DraftBufferFunction(Napi::Env env, const std::shared_ptr<engine::Draft>& draft) {
-  return Napi::Function::New(
-      env,
-      [draft](const Napi::CallbackInfo& info) -> Napi::Value {
-        return Napi::Value(info.Env(),
-                           ExternalBuffer(info.Env(), draft->data(), draft->bytes(), draft));
-      },
-      "buffer");
-}
-
-// buffer(i): the ArrayBuffer over shard i, made when it is asked for. A thread writes to a few of
-// the shards, and V8 takes what each buffer spans for memory that the thread itself has allocated.
-Napi::Value ShardBufferFunction(Napi::Env env, const std::shared_ptr<engine::Arena>& arena) {
-  return Napi::Function::New(
-      env,
-      [arena](const Napi::CallbackInfo& info) -> Napi::Value {
-        const engine::Geometry& g = arena->geometry();
-        const uint32_t i = info[0].As<Napi::Number>().Uint32Value();
-        if (i >= 2 * g.num_shards) return info.Env().Undefined();
-        uint8_t* shard = arena->shard_data(i / g.num_shards, i % g.num_shards);
-        return Napi::Value(info.Env(), ExternalBuffer(info.Env(), shard, g.shard_bytes(), arena));
-      },
-      "buffer");
-}
-
 }  // namespace
+
+// A thread writes to a few of the shards, and V8 takes what each buffer spans for memory that the
+// thread itself has allocated: each is made when it is asked for.
+Napi::Value DirectBuffer(Napi::Env env, Handle& handle, uint32_t index) {
+  const std::shared_ptr<engine::Draft>& draft = handle.producer().draft();
+  if (draft != nullptr) {
+    return Napi::Value(env, ExternalBuffer(env, draft->data(), draft->bytes(), draft));
+  }
+  const std::shared_ptr<engine::Arena>& arena = handle.log()->shared_arena();
+  const engine::Geometry& g = arena->geometry();
+  if (index >= 2 * g.num_shards) return env.Undefined();
+  uint8_t* shard = arena->shard_data(index / g.num_shards, index % g.num_shards);
+  return Napi::Value(env, ExternalBuffer(env, shard, g.shard_bytes(), arena));
+}
 
 void EnvState::Install(Napi::Env env) {
   auto* state = new EnvState;
@@ -136,9 +124,6 @@ Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::L
                                  engine::Producer::kJsWords * sizeof(int32_t), shared.producer) &&
       SetArray<Napi::Int32Array>(route, "words", arena->control(), arena->control_bytes(), arena);
   if (!made) return env.Null();
-  const std::shared_ptr<engine::Draft>& draft = producer.draft();
-  route.Set("buffer",
-            draft == nullptr ? ShardBufferFunction(env, arena) : DraftBufferFunction(env, draft));
   shared.direct = Napi::Persistent(route);
   return route;
 }

@@ -35,7 +35,7 @@ class EnvState {
   // What settles the environment's promises.
   const std::shared_ptr<Settler>& settler(Napi::Env env);
 
-  // The buffers of lib/engine/native-binding.ts DirectRoute for the log, made once; null where not
+  // The arrays of lib/engine/native-binding.ts DirectWords for the log, made once; null where not
   // allowed.
   Napi::Value DirectRoute(Napi::Env env, const std::shared_ptr<engine::Log>& log);
 
@@ -54,5 +54,9 @@ class EnvState {
   std::vector<std::shared_ptr<Handle>> open_;
   std::shared_ptr<Settler> settler_;  // made when it is needed
 };
+
+// The ArrayBuffer of lib/engine/native-binding.ts `buffer`; undefined if there is none of the
+// index.
+Napi::Value DirectBuffer(Napi::Env env, Handle& handle, uint32_t index);
 
 }  // namespace shardlog::napi

@@ -27,9 +27,6 @@ Napi::Error WriteError(Napi::Env env, const engine::Log& log, const IoStatus& st
   return MakeError(env, problem);
 }
 
-IoStatus FlushHandle(Handle* handle) { return handle->log()->Flush(); }
-IoStatus LeaveHandle(Handle* handle) { return handle->Leave(); }
-
 // The promise of flush() or close(), which start(done) does.
 Napi::Value Begin(Napi::Env env, const std::shared_ptr<Handle>& handle,
                   const std::function<void(Settler::Done)>& start) {
@@ -129,64 +126,75 @@ Napi::Value ShardStatsValue(Napi::Env env, const engine::Log& log) {
   return value;
 }
 
-// Ties a function to the handle that is its callback data.
-void KeepAlive(const Napi::Value& function, const std::shared_ptr<Handle>& handle) {
-  auto* keeper = new std::shared_ptr<Handle>(handle);
-  const auto release = [](napi_env, void* data, void*) {
-    delete static_cast<std::shared_ptr<Handle>*>(data);
-  };
-  if (napi_add_finalizer(function.Env(), function, keeper, release, nullptr, nullptr) != napi_ok) {
-    delete keeper;
-    throw Napi::Error::New(function.Env());
-  }
+// What JavaScript has of a handle: the one thing that the garbage collector tells us of.
+using Keeper = Napi::External<std::shared_ptr<Handle>>;
+
+Keeper MakeKeeper(Napi::Env env, const std::shared_ptr<Handle>& handle) {
+  auto kept = std::make_unique<std::shared_ptr<Handle>>(handle);
+  const auto release = [](Napi::Env, std::shared_ptr<Handle>* owned) { delete owned; };
+  const Keeper keeper = Keeper::New(env, kept.get(), release);
+  static_cast<void>(kept.release());
+  return keeper;
 }
 
-// A method of the JavaScript object: body(env, handle).
+// A function of the addon whose first argument is a keeper: Body(env, handle, info).
 template <typename Body>
-void AddMethod(Napi::Object* object, const std::shared_ptr<Handle>& handle, const char* name,
-               Body body) {
-  const auto call = [handle, body](const Napi::CallbackInfo& info) -> Napi::Value {
-    return body(info.Env(), handle);
+void Export(Napi::Object* exports, const char* name, Body body) {
+  const auto call = [body](const Napi::CallbackInfo& info) -> Napi::Value {
+    if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "not the keeper of a handle");
+    return body(info.Env(), *info[0].As<Keeper>().Data(), info);
   };
-  object->Set(name, Napi::Function::New(object->Env(), call, name));
+  exports->Set(name, Napi::Function::New(exports->Env(), call, name));
 }
 
-void AddWaits(Napi::Object* object, const std::shared_ptr<Handle>& handle) {
-  using Shared = std::shared_ptr<Handle>;
-  const auto settle = [](Napi::Env env, const Shared& h, const IoStatus& status) -> Napi::Value {
-    if (!status.ok()) throw WriteError(env, *h->log(), status);
-    return env.Undefined();
-  };
-  AddMethod(object, handle, "flush",
-            [](Napi::Env env, const Shared& h) { return BeginFlush(env, h); });
-  AddMethod(object, handle, "flushSync", [settle](Napi::Env env, const Shared& h) {
-    return settle(env, h, FlushHandle(h.get()));
+Napi::Value Settled(Napi::Env env, const Handle& handle, const IoStatus& status) {
+  if (!status.ok()) throw WriteError(env, *handle.log(), status);
+  return env.Undefined();
+}
+
+using Shared = std::shared_ptr<Handle>;
+using Info = Napi::CallbackInfo;
+
+void ExportWaits(Napi::Object* exports) {
+  Export(exports, "flush",
+         [](Napi::Env env, const Shared& h, const Info&) { return BeginFlush(env, h); });
+  Export(exports, "flushSync", [](Napi::Env env, const Shared& h, const Info&) {
+    return Settled(env, *h, h->log()->Flush());
   });
-  AddMethod(object, handle, "finish", [](Napi::Env env, const Shared& h) -> Napi::Value {
+  Export(exports, "finish", [](Napi::Env env, const Shared& h, const Info&) -> Napi::Value {
     h->Finish();
     return env.Undefined();
   });
-  AddMethod(object, handle, "close", [](Napi::Env env, const Shared& h) {
+  Export(exports, "close", [](Napi::Env env, const Shared& h, const Info&) {
     h->Detach();
     return BeginLeave(env, h);
   });
-  AddMethod(object, handle, "closeSync", [settle](Napi::Env env, const Shared& h) {
+  Export(exports, "closeSync", [](Napi::Env env, const Shared& h, const Info&) {
     h->Detach();
-    return settle(env, h, LeaveHandle(h.get()));
+    return Settled(env, *h, h->Leave());
   });
 }
 
-void AddNumbers(Napi::Object* object, const std::shared_ptr<Handle>& handle) {
-  using Shared = std::shared_ptr<Handle>;
-  AddMethod(object, handle, "stats",
-            [](Napi::Env env, const Shared& h) { return StatsValue(env, *h->log()); });
-  AddMethod(object, handle, "flushMetrics",
-            [](Napi::Env env, const Shared& h) { return FlushMetricsValue(env, *h->log()); });
-  AddMethod(object, handle, "shardStats",
-            [](Napi::Env env, const Shared& h) { return ShardStatsValue(env, *h->log()); });
+void ExportNumbers(Napi::Object* exports) {
+  Export(exports, "stats",
+         [](Napi::Env env, const Shared& h, const Info&) { return StatsValue(env, *h->log()); });
+  Export(exports, "flushMetrics", [](Napi::Env env, const Shared& h, const Info&) {
+    return FlushMetricsValue(env, *h->log());
+  });
+  Export(exports, "shardStats", [](Napi::Env env, const Shared& h, const Info&) {
+    return ShardStatsValue(env, *h->log());
+  });
 }
 
 }  // namespace
+
+void Handle::Export(Napi::Object* exports) {
+  ExportWaits(exports);
+  ExportNumbers(exports);
+  napi::Export(exports, "buffer", [](Napi::Env env, const Shared& h, const Info& info) {
+    return DirectBuffer(env, *h, info[1].As<Napi::Number>().Uint32Value());
+  });
+}
 
 Handle::Handle(EnvState* state, const engine::Config& config)
     : state_(state), log_(engine::Join(config)), producer_(state->Acquire(log_)) {}
@@ -243,20 +251,25 @@ void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
   if (!present.code.empty()) deliver(present);
 }
 
+// The functions have no finalizers of their own: those would keep them, and all that refers to
+// them, from being collected as the young objects that they are.
 Napi::Object Handle::ToObject(Napi::Env env) {
-  const std::shared_ptr<Handle> self = shared_from_this();
+  const Keeper keeper = MakeKeeper(env, shared_from_this());
   Napi::Object object = Napi::Object::New(env);
-  for (const auto& [name, function] :
-       {std::pair("log", CreateLog(env, this)), std::pair("logBytes", CreateLogBytes(env, this)),
-        std::pair("putText", CreatePutText(env, this)),
-        std::pair("publish", CreatePublish(env, this)),
-        std::pair("renew", CreateRenew(env, this))}) {
-    const Napi::Value value(env, function);
-    KeepAlive(value, self);
+  object.Set("keeper", keeper);
+  const auto add = [&](const char* name, napi_value function) {
+    const Napi::Object value(env, function);
+    value.DefineProperty(Napi::PropertyDescriptor::Value("keeper", keeper));
     object.Set(name, value);
+  };
+  add("logBytes", CreateLogBytes(env, this));
+  if (log_->config().content == engine::Content::kEntries) {
+    add("log", CreateLog(env, this));
+  } else {
+    add("putText", CreatePutText(env, this));
+    add("publish", CreatePublish(env, this));
+    add("renew", CreateRenew(env, this));
   }
-  AddWaits(&object, self);
-  AddNumbers(&object, self);
   object.Set("direct", state_->DirectRoute(env, log_));
   return object;
 }

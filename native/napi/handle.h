@@ -13,7 +13,7 @@ namespace shardlog::napi {
 
 class EnvState;
 
-// Shared by the functions of the JavaScript object, which may be taken from it and outlive it, by
+// Shared by what JavaScript has, whose functions may be taken from their object and outlive it, by
 // async work under way, and by the environment until it is closed. Except where noted, for the
 // environment's thread only.
 class Handle : public std::enable_shared_from_this<Handle> {
@@ -22,7 +22,10 @@ class Handle : public std::enable_shared_from_this<Handle> {
   Handle(EnvState* state, const engine::Config& config);
   ~Handle();
 
-  // The object of lib/engine/native-binding.ts NativeHandle.
+  // Adds the functions of lib/engine/native-binding.ts NativeBinding that take a keeper.
+  static void Export(Napi::Object* exports);
+
+  // The object of lib/engine/native-binding.ts, EntryHandle or RecordHandle.
   Napi::Object ToObject(Napi::Env env);
 
   // Delivers problems to `listener` on the environment's event loop, without keeping the loop

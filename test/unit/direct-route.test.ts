@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { directLogBytes } from '../../lib/engine/direct-route'
 import type { DirectRoute } from '../../lib/engine/lease'
-import type { NativeHandle } from '../../lib/engine/native-binding'
 
 const SEALED = -2_147_483_648
 const WORD = 5
@@ -21,7 +20,7 @@ function route(offset = 8, limit = 128) {
       calls.push(args)
       return false
     }
-  } as unknown as NativeHandle
+  }
   return { direct, calls, ...directLogBytes(handle, direct), buffers, bytes: new Uint8Array(buffers[1]!) }
 }
 
