@@ -46,6 +46,8 @@ class File {
   // Writes over bytes that are there: the repair of a torn block.
   virtual ssize_t Overwrite(const void* data, size_t size, uint64_t offset) = 0;
   virtual ssize_t Read(void* to, size_t size, uint64_t offset) = 0;
+  // Where at or behind `from` the file may hold something else than zeroes; UINT64_MAX: nowhere.
+  virtual uint64_t NextData(uint64_t from) { return from; }
   virtual int Sync() = 0;
   virtual int Stat(FileInfo* info) = 0;
   // Takes the exclusive lock that a log's writer holds. -EWOULDBLOCK if another open file has it.

@@ -103,6 +103,7 @@ class PosixFile final : public File {
 
   int Sync() override { return static_cast<int>(Result(fdatasync(fd_))); }
 
+  uint64_t NextData(uint64_t from) override;
   int Stat(FileInfo* info) override;
 
   int Lock() override { return static_cast<int>(Result(flock(fd_, LOCK_EX | LOCK_NB))); }
@@ -140,6 +141,13 @@ void CopyInfo(const struct stat& from, FileInfo* to) {
   to->owner = from.st_uid;
   to->changed_time = static_cast<uint64_t>(from.st_mtim.tv_sec) * kNsPerSecond +
                      static_cast<uint64_t>(from.st_mtim.tv_nsec);
+}
+
+// Nothing of ours goes by the descriptor's own offset, which this moves.
+uint64_t PosixFile::NextData(uint64_t from) {
+  const off_t at = lseek(fd_, static_cast<off_t>(from), SEEK_DATA);
+  if (at >= 0) return static_cast<uint64_t>(at);
+  return errno == ENXIO ? UINT64_MAX : from;  // a file system may not know
 }
 
 int PosixFile::Stat(FileInfo* info) {

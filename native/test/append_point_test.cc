@@ -3,7 +3,10 @@
 #include "engine/append_point.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -73,6 +76,24 @@ TEST_F(AppendTo, TextInThePaddingOfATornBlockStaysAsItIs) {
               (std::vector<std::string>{std::string(300, 'a'), "next"}))
         << size;
   }
+}
+
+// What a hole holds is not read: this one would take minutes.
+TEST_F(AppendTo, ATornBlockBehindAHoleIsFound) {
+  constexpr uint64_t kHole = uint64_t{64} << 30;
+  const std::string sound = Block({"one"});
+  WriteFile(path(), sound);
+  ASSERT_EQ(truncate(path().c_str(), kHole), 0);
+  const std::string torn = Block({std::string(400, 'a'), std::string(400, 'b')}).substr(0, 600);
+  std::ofstream(path(), std::ios::app) << torn;
+  Append("next");
+  std::ifstream log(path());
+  EXPECT_TRUE(log.seekg(kHole));
+  const std::string behind{std::istreambuf_iterator<char>(log), {}};
+  const std::string again = directory_.File("again");
+  WriteFile(again, behind);
+  EXPECT_EQ(ReadPlainLog(again).Entries(),
+            (std::vector<std::string>{std::string(400, 'a'), "next"}));
 }
 
 TEST_F(AppendTo, TextStaysAsItIs) {
