@@ -58,7 +58,8 @@ function loadInstalled(): NativeBinding | undefined {
   for (const name of ['shardlog', 'pino']) {
     try {
       const manifest = createRequire(ownFile).resolve(`${name}/package.json`)
-      return require('node-gyp-build')(path.dirname(manifest)) as NativeBinding
+      // The installed package's loader, too: a single executable application has only Node's modules for the bundle's own.
+      return createRequire(manifest)('node-gyp-build')(path.dirname(manifest)) as NativeBinding
     } catch {
       // Not installed there, or no better than what the bundle has: its own failure is what is told.
     }
