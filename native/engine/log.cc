@@ -71,7 +71,8 @@ RecoveryReport RecoverLines(const Config& config) {
       !is_there(OldArenaPath(config.recover_to))) {
     return {};
   }
-  LogFile file(&files, config.recover_to, config.io, Form::kText);
+  LogFile file(&files, config.recover_to, config.io, Form::kText,
+               "%p in recoverTo gives each process a file of its own");
   return Sum(RecoverBeside(&file, false, config.arena_dir));
 }
 
@@ -290,7 +291,9 @@ std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOp
                                        const std::string& arena_dir) {
   io::FileInfo named;
   const bool is_new = files->StatPath(path, &named) == -ENOENT;
-  LogFile file(files, path, options);
+  LogFile file(
+      files, path, options, Form::kBlocks,
+      "it writes what it has accepted itself; what is left when it has ended can be recovered");
   std::vector<RecoveryReport> reports = RecoverBeside(&file, force, arena_dir);
   const bool is_of_use = std::any_of(reports.begin(), reports.end(),
                                      [](const auto& report) { return report.set_aside.empty(); });

@@ -34,7 +34,8 @@ constexpr size_t kLargestAlignment = size_t{32} << 10;
 
 }  // namespace
 
-LogFile::LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options, Form form)
+LogFile::LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options, Form form,
+                 const char* advice)
     : files_(files), path_(std::move(path)), options_(options), form_(form) {
   int error = 0;
   const char* call = "open";
@@ -43,17 +44,17 @@ LogFile::LogFile(io::FileSystem* files, std::string path, const io::OpenOptions&
   error = file_->Stat(&info_);
   if (error != 0) ThrowOpenError(path_, options_, -error, "fstat");
   error = file_->Lock();
-  if (error == -EWOULDBLOCK) ThrowLocked();
+  if (error == -EWOULDBLOCK) ThrowLocked(advice);
   if (error != 0) ThrowOpenError(path_, options_, -error, "flock");
   name_is_durable_ = info_.size != 0 || !options_.dsync;
 }
 
-void LogFile::ThrowLocked() const {
+void LogFile::ThrowLocked(const char* advice) const {
   const uint32_t holder = platform::FlockHolder(info_.device, info_.inode);
   throw Error("ERR_SHARDLOG_LOCKED",
               path_ + " is locked by " +
                   (holder == 0 ? std::string("another process") : "pid " + std::to_string(holder)) +
-                  "; %p in logFilePath gives each process a file of its own",
+                  "; " + advice,
               EWOULDBLOCK, "flock", path_);
 }
 

@@ -20,10 +20,12 @@ namespace shardlog::engine {
 
 class LogFile {
  public:
-  // Opens (creating) and locks the file. Throws Error: ERR_SHARDLOG_LOCKED,
-  // ERR_SHARDLOG_DIRECT_IO, ERR_SHARDLOG_IO.
+  static constexpr char kOwnFile[] = "%p in logFilePath gives each process a file of its own";
+
+  // Opens (creating) and locks the file. Throws Error: ERR_SHARDLOG_LOCKED, whose message ends with
+  // `advice`, ERR_SHARDLOG_DIRECT_IO, ERR_SHARDLOG_IO.
   LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options,
-          Form form = Form::kBlocks);
+          Form form = Form::kBlocks, const char* advice = kOwnFile);
 
   // Finds where the log ends, mending a torn tail. Once, after recovery. Throws
   // Error(ERR_SHARDLOG_IO).
@@ -96,7 +98,7 @@ class LogFile {
   IoStatus Proof(uint64_t torn, LogTail::Proof* proof);
 
  private:
-  [[noreturn]] void ThrowLocked() const;
+  [[noreturn]] void ThrowLocked(const char* advice) const;
   IoStatus Reopen(bool torn, Change* change);
   IoStatus Disown(io::File* file, uint64_t end, uint64_t torn) const;
   IoStatus FindEnd(uint64_t from);

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { prelude, runChild } from '../support/child'
 import { engines, small } from '../support/engines'
 import { readTexts } from '../support/plain-reader'
-import { Logger } from '../support/shardlog'
+import { Logger, shardlog } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
 /** A child that has opened the log and waits. */
@@ -56,6 +56,19 @@ describe.each(engines)('a log held by a process with the %s engine', held => {
     expect(fs.existsSync(`${logFilePath}.lock`)).toBe(false)
   })
 })
+
+it.runIf(engines.includes('native'))(
+  'a log that a living process holds is not recovered, and who asks is not told how to write elsewhere',
+  async () => {
+    const logFilePath = tempLog()
+    const { pid, kill } = await holder(small(logFilePath, 'native'))
+    const refused = shardlog.recoverLog(logFilePath)
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_SHARDLOG_LOCKED' })
+    await expect(refused).rejects.toThrow(`locked by pid ${pid}; it writes what it has accepted itself`)
+    await expect(refused).rejects.not.toThrow('%p')
+    await kill()
+  }
+)
 
 describe.runIf(engines.length > 1)('both engines on one log in one process', () => {
   it.each([
