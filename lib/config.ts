@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import { ShardlogError } from './errors'
 import { checkArenaDir, checkLogPath } from './log-path'
 import { nearestName } from './nearest-name'
-import type { Config, OptionalOption, ResolvedConfig } from './types'
+import type { OptionalOption, PlainConfig, ResolvedConfig } from './types'
 
 const MIB = 1024 * 1024
 const MIN_SHARD_BYTES = 64 * 1024
@@ -33,7 +33,7 @@ const DEFAULTS: Readonly<Defaults> = Object.freeze({
   engine: 'auto'
 })
 
-const PRESETS: Readonly<Record<NonNullable<Config['preset']>, Partial<Defaults>>> = {
+const PRESETS: Readonly<Record<NonNullable<PlainConfig['preset']>, Partial<Defaults>>> = {
   'low-memory': { bufferSize: 2 * MIB, flushInterval: 100 },
   throughput: { bufferSize: 64 * MIB },
   'low-latency': { crashSafe: 'shm', flushInterval: 50 }
@@ -74,7 +74,7 @@ const pathRule: Rule = {
   accepts: value => typeof value === 'string' && value !== '' && !value.includes('\0')
 }
 
-const RULES: Readonly<Record<keyof Config, Rule>> = {
+const RULES: Readonly<Record<keyof PlainConfig, Rule>> = {
   logFilePath: pathRule,
   bufferSize: integer(' of bytes', 2 * MIN_SHARD_BYTES, 2 * 256 * MAX_SHARD_BYTES),
   numShards: integer('', 1, 256),
@@ -95,10 +95,10 @@ const RULES: Readonly<Record<keyof Config, Rule>> = {
   engine: oneOf('auto', 'native', 'js'),
   onError: { allowed: 'a function', accepts: value => typeof value === 'function' }
 }
-const NAMES = Object.keys(RULES) as (keyof Config)[]
+const NAMES = Object.keys(RULES) as (keyof PlainConfig)[]
 
 /** Options that a descriptor has no choice of. */
-const DESCRIPTOR_RULES: Partial<Readonly<Record<keyof Config, Rule>>> = {
+const DESCRIPTOR_RULES: Partial<Readonly<Record<keyof PlainConfig, Rule>>> = {
   directIO: oneOf('auto', 'off'),
   dsync: no,
   // The third puts the buffers where a descriptor's cannot lie, and makes its lines later than they are by default.
@@ -131,7 +131,7 @@ function checkPathIsGiven({ logFilePath }: { logFilePath: unknown }): void {
   throw configError(`logFilePath is required: ${RULES.logFilePath.allowed}, got ${show(logFilePath)}`)
 }
 
-function checkValues(config: Partial<Config>): void {
+function checkValues(config: Partial<PlainConfig>): void {
   for (const name of NAMES) {
     const value = config[name]
     // Below the smallest size that any number of shards allows: the shard rule says it better.
@@ -143,7 +143,7 @@ function checkValues(config: Partial<Config>): void {
 }
 
 /** The JavaScript engine's buffers are plain memory: who asks for more by name does not get less. */
-function checkCrashSafety({ engine, crashSafe, recoverTo }: Partial<Config>): void {
+function checkCrashSafety({ engine, crashSafe, recoverTo }: Partial<PlainConfig>): void {
   if (engine !== 'js') return
   const name = crashSafe ? 'crashSafe' : 'recoverTo'
   const value = crashSafe || recoverTo
@@ -185,7 +185,7 @@ const given = <T extends object>(config: T): Partial<T> =>
   Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as Partial<T>
 
 /** Sizes that follow from other options, where they are not given. */
-function sizes({ bufferSize, numShards, crashSafe, recoverTo }: Partial<Config>, otherwise: number): Sizes {
+function sizes({ bufferSize, numShards, crashSafe, recoverTo }: Partial<PlainConfig>, otherwise: number): Sizes {
   const small = crashSafe === 'shm' || recoverTo !== undefined
   const bytes = bufferSize ?? (small ? SMALL_BUFFER : otherwise)
   const shards = Math.min(DEFAULTS.numShards, Math.max(1, Math.floor(bytes / 2 / GOOD_SHARD_BYTES)))
@@ -200,7 +200,7 @@ type Sizes = Pick<Defaults, 'bufferSize' | 'numShards'>
  * @param defaults what differs from a `Logger`'s; a preset overrides it
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for a wrong option, `ERR_SHARDLOG_PATH` for a path that cannot be a log.
  */
-export function resolveConfig(input: Config | string, defaults: Partial<Config> = {}): ResolvedConfig {
+export function resolveConfig(input: PlainConfig | string, defaults: Partial<PlainConfig> = {}): ResolvedConfig {
   const config = typeof input === 'string' ? { logFilePath: input } : input
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw configError(`logFilePath is required: the config must be an object or a path, got ${show(config)}`)
@@ -244,9 +244,9 @@ function resolveArenaDir(config: ResolvedConfig): void {
   checkArenaDir(config.arenaDir)
 }
 
-function checkForDescriptor(config: Partial<Config>): void {
+function checkForDescriptor(config: Partial<PlainConfig>): void {
   for (const [name, rule] of Object.entries(DESCRIPTOR_RULES)) {
-    const value = config[name as keyof Config]
+    const value = config[name as keyof PlainConfig]
     if (value === undefined || rule.accepts(value)) continue
     throw configError(`option ${name} must be ${rule.allowed} for a descriptor, got ${show(value)}`)
   }
@@ -261,7 +261,7 @@ function checkForDescriptor(config: Partial<Config>): void {
 function crashSafety({
   recoverTo,
   arenaDir
-}: Partial<Config>): Pick<ResolvedConfig, 'crashSafe' | 'recoverTo' | 'siblings'> {
+}: Partial<PlainConfig>): Pick<ResolvedConfig, 'crashSafe' | 'recoverTo' | 'siblings'> {
   if (recoverTo === undefined) return { crashSafe: false }
   const file = path.resolve(substitute(recoverTo))
   checkLogPath(file, arenaDir === undefined, 'recoverTo')
@@ -274,7 +274,7 @@ function crashSafety({
  *
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
  */
-export function resolveDescriptorConfig(config: Omit<Config, 'logFilePath'>, descriptor: number): ResolvedConfig {
+export function resolveDescriptorConfig(config: Omit<PlainConfig, 'logFilePath'>, descriptor: number): ResolvedConfig {
   if (!Number.isInteger(descriptor) || descriptor < 0 || descriptor > MAX_DESCRIPTOR) {
     throw configError(`option dest must be a path or the number of an open descriptor, got ${show(descriptor)}`)
   }
@@ -294,6 +294,6 @@ export function resolveDescriptorConfig(config: Omit<Config, 'logFilePath'>, des
 }
 
 /** A config for `logFilePath` with every default spelt out, to be changed and given to `new Logger`. */
-export function defaultConfig(logFilePath: string): Required<Omit<Config, OptionalOption | 'preset'>> {
+export function defaultConfig(logFilePath: string): Required<Omit<PlainConfig, OptionalOption | 'preset'>> {
   return { logFilePath, ...DEFAULTS }
 }

@@ -33,7 +33,7 @@ export class Logger {
    */
   constructor(config: Config | string | URL) {
     const path = pathOf(config, 'logFilePath') as Config | string
-    this.#engine = openEngine(resolveConfig(withPaths(path, ['logFilePath'])))
+    this.#engine = openEngine(resolveConfig(withPaths(path)))
     this.log = this.#engine.log
     // The native engine's does that itself, off the way of whole buffers.
     this.logBytes = this.#engine.kind === 'js' ? withIndexes(this.#engine.logBytes) : this.#engine.logBytes

@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import { ShardlogError } from './errors'
 
 /** Whether it is a URL, of whichever realm. */
-function isUrl(value: unknown): value is URL {
+export function isUrl(value: unknown): value is URL {
   return typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object URL]'
 }
 
@@ -23,13 +23,22 @@ export function pathOf(value: unknown, option: string): unknown {
   }
 }
 
+/** Of a log and of a destination: the options that are paths. */
+const PATH_OPTIONS = ['logFilePath', 'dest', 'recoverTo', 'arenaDir'] as const
+
+/** `Given` without URLs where paths may stand. */
+export type WithPaths<Given> = {
+  [Name in keyof Given]: Name extends (typeof PATH_OPTIONS)[number] ? Exclude<Given[Name], URL> : Given[Name]
+}
+
 /** The options with paths in place of URLs; anything else as it is. */
-export function withPaths<Given>(given: Given, options: readonly string[]): Given {
-  if (typeof given !== 'object' || given === null) return given
+export function withPaths<Given>(given: Given): WithPaths<Given> {
+  if (typeof given !== 'object' || given === null) return given as WithPaths<Given>
   const paths = Object.fromEntries(
-    options
-      .filter(option => isUrl((given as Record<string, unknown>)[option]))
-      .map(option => [option, pathOf((given as Record<string, unknown>)[option], option)])
+    PATH_OPTIONS.filter(option => isUrl((given as Record<string, unknown>)[option])).map(option => [
+      option,
+      pathOf((given as Record<string, unknown>)[option], option)
+    ])
   )
-  return Object.keys(paths).length === 0 ? given : { ...given, ...paths }
+  return (Object.keys(paths).length === 0 ? given : { ...given, ...paths }) as WithPaths<Given>
 }

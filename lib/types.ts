@@ -4,10 +4,10 @@ import type { ShardlogError } from './errors'
 
 export type { ShardlogError } from './errors'
 
-/** What `new Logger(config)` takes. Only `logFilePath` is required. */
+/** What `new Logger(config)` takes. Only `logFilePath` is required. A URL is that of a file. */
 export interface Config {
   /** File to append to; created with mode 0644 if missing. `%p` becomes the process id, `%%` a percent sign. */
-  logFilePath: string
+  logFilePath: string | URL
   /**
    * Memory of all shards of both buffer sets together: reserved at the opening, touched as it is used. Default 64 MiB for `Logger` and
    * descriptors, 8 MiB for files of `shardlog.destination`, for `recoverTo` and with `crashSafe: 'shm'`.
@@ -27,12 +27,12 @@ export interface Config {
   /** Where the buffers live so that a killed process loses nothing: a file beside the log, /dev/shm, or plain memory (false). Default 'file'. */
   crashSafe?: 'file' | 'shm' | false
   /** For a descriptor only: file that lines which a kill left are recovered to, at the next start; turns `crashSafe` on. The buffers lie in an arena beside it. */
-  recoverTo?: string
+  recoverTo?: string | URL
   /**
    * Existing directory for the arena's file, for `crashSafe: 'file'`; relative to the working directory. Default: beside the log, as
    * `.<name>.arena`.
    */
-  arenaDir?: string
+  arenaDir?: string | URL
   /** O_DIRECT: use it if the file system allows ('auto', default), fail if not ('required'), or never ('off'). */
   directIO?: 'auto' | 'required' | 'off'
   /** O_DSYNC: a flushed block is on the device, not just handed to it. Default true. */
@@ -61,12 +61,17 @@ export interface Config {
   onError?: (error: ShardlogError) => void
 }
 
+export type PathOption = 'logFilePath' | 'recoverTo' | 'arenaDir'
+
+/** A config whose paths are text. */
+export type PlainConfig = Omit<Config, PathOption> & { logFilePath: string; recoverTo?: string; arenaDir?: string }
+
 /** Options without a default. */
 export type OptionalOption = 'onError' | 'recoverTo' | 'exitTimeout' | 'arenaDir'
 
 /** A config with every default filled in and `%p` substituted. */
-export type ResolvedConfig = Required<Omit<Config, OptionalOption | 'preset'>> &
-  Pick<Config, OptionalOption> & {
+export type ResolvedConfig = Required<Omit<PlainConfig, OptionalOption | 'preset'>> &
+  Pick<PlainConfig, OptionalOption> & {
     /** Where lines go instead of a file; `logFilePath` is its name for messages. */
     descriptor?: number
     /** Logs that other processes have from the same path with `%p`. */

@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs'
+import type { WithPaths } from '../path-like'
 import type { OpenOptions } from '../reader/open-scanner'
 import { scanLog, scanSource } from '../reader/scan-files'
 import { StreamSource } from '../reader/source'
@@ -21,7 +22,7 @@ export function scanInput(name: string, options: OpenOptions): AsyncGenerator<Sc
 }
 
 /** Verifies a log, or standard input for `-`. */
-export function verifyInput(name: string, options: VerifyOptions): Promise<VerifyReport> {
+export function verifyInput(name: string, options: WithPaths<VerifyOptions>): Promise<VerifyReport> {
   const path = inputPath(name)
   return path === null ? verifySource(new StreamSource('-', process.stdin), options) : verifyFile(path, options)
 }

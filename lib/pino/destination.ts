@@ -218,7 +218,7 @@ function openPath(file: string, options: Given | null): SonicBoom {
 export function destination(dest?: unknown): SonicBoom | RecordDestination {
   const plain = pathOf(dest, 'dest')
   const isObject = typeof plain === 'object' && plain !== null
-  const options = withPaths((isObject ? plain : {}) as Given, ['dest', 'recoverTo'])
+  const options = withPaths((isObject ? plain : {}) as Given)
   refuseLogFilePath(options)
   if (options.dest === '' && isGiven(options, 'format')) {
     throw configError("option dest must be a path or the number of an open descriptor, got ''")

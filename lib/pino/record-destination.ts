@@ -8,10 +8,10 @@ import { openJsDescriptor, openJsEngine } from '../engine/js/js-engine'
 import { openNativeRecords } from '../engine/native-engine'
 import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
-import { withPaths } from '../path-like'
+import { type WithPaths, withPaths } from '../path-like'
 import { type RecordEncoder as Recorder, recordEncoder } from '../record/encode'
 import { nextTick, setImmediate } from '../timers'
-import type { Config, FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
+import type { Config, FlushMetrics, PlainConfig, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
 import { deferredEncoder } from './deferred-encoder'
 import { type RecordEncoder, recordEncoderSym } from './encoder'
 import { recordTime } from './own-clock'
@@ -31,7 +31,7 @@ export interface RecordDestinationOptions extends Omit<Config, 'logFilePath'> {
 }
 
 /** What differs from a `Logger`'s defaults: a structured logger waits for its flusher rather than lose a line. */
-const DEFAULTS: Record<RecordFormat, Partial<Config>> = {
+const DEFAULTS: Record<RecordFormat, Partial<PlainConfig>> = {
   ndjson: { onFull: 'block', flushInterval: 1_000, bufferSize: SMALL_BUFFER },
   shard: { onFull: 'block', bufferSize: SMALL_BUFFER }
 }
@@ -78,7 +78,7 @@ function checkOptions(options: RecordDestinationOptions): void {
   )
 }
 
-function resolve({ dest, format, ...rest }: RecordDestinationOptions): ResolvedConfig {
+function resolve({ dest, format, ...rest }: WithPaths<RecordDestinationOptions>): ResolvedConfig {
   if (typeof dest === 'number') return resolveDescriptorConfig(rest, dest)
   return resolveConfig({ ...rest, logFilePath: dest as string }, DEFAULTS[format])
 }
@@ -117,7 +117,7 @@ export class RecordDestination extends EventEmitter {
   /** @throws ShardlogError as the constructor of `Logger` does */
   constructor(given: RecordDestinationOptions) {
     super()
-    const options = withPaths(given, ['dest', 'recoverTo'])
+    const options = withPaths(given)
     checkOptions(options)
     const { format, onError = error => this.#tell(error) } = options
     const opened = inOurWords(() => {

@@ -1,3 +1,4 @@
+import type { WithPaths } from '../path-like'
 import { type Entry, entrySlices } from './entry'
 import { EntryIterator } from './entry-iterator'
 import { damageError } from './errors'
@@ -10,7 +11,7 @@ import type { ScanItem } from './types'
 /** About as many entries are in memory as objects at once. */
 const BATCH_ENTRIES = 8192
 
-function scan(paths: readonly string[], options: ReadOptions): AsyncGenerator<ScanItem[], void> {
+function scan(paths: readonly string[], options: WithPaths<ReadOptions>): AsyncGenerator<ScanItem[], void> {
   const { salvage = false, format = 'auto', signal, arenaDir } = options
   const byTime = options.order === 'time'
   if (options.follow) return followFiles(paths, { salvage, format, byTime, signal, arenaDir })
@@ -21,7 +22,7 @@ function scan(paths: readonly string[], options: ReadOptions): AsyncGenerator<Sc
 export class LogEntries implements AsyncIterable<Entry> {
   constructor(
     private readonly paths: readonly string[],
-    private readonly options: ReadOptions
+    private readonly options: WithPaths<ReadOptions>
   ) {}
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Entry> {

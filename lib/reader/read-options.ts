@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
+import { isUrl, pathOf as pathOfOption } from '../path-like'
 import { FORMAT_CHOICES, type FormatChoice } from './format'
 import type { Damage } from './types'
 
@@ -31,7 +32,7 @@ export interface ReadOptions {
   /** Deliver blocks whose checksum is wrong, as far as their entries decode, and a torn last line. Default false. */
   salvage?: boolean
   /** The directory that the logs were opened with as `arenaDir`: what waits there is shown too. Default: none but the places that need no option. */
-  arenaDir?: string | undefined
+  arenaDir?: string | URL | undefined
   /** Ends the iteration, without an error. */
   signal?: AbortSignal
   /** Called with each damage found, before the entries behind it are delivered. */
@@ -62,10 +63,9 @@ export function checkNames(options: object, names: readonly string[], where: str
  */
 export function pathOf(path: unknown, where: string): string {
   if (typeof path === 'string' && path !== '' && !path.includes('\0')) return path
-  if (!(path instanceof URL))
-    throw bad(`${where} needs the path of a log, a string or a file: URL, not ${inspect(path)}`)
+  if (!isUrl(path)) throw bad(`${where} needs the path of a log, a string or a file: URL, not ${inspect(path)}`)
   try {
-    return fileURLToPath(path)
+    return fileURLToPath(path.href)
   } catch (error) {
     throw bad(`${where}: ${(error as Error).message}, not ${path.href}`)
   }
@@ -77,7 +77,8 @@ export function pathOf(path: unknown, where: string): string {
  */
 export function resolveArenaDir(arenaDir: unknown): string | undefined {
   if (arenaDir === undefined) return undefined
-  if (typeof arenaDir === 'string' && arenaDir !== '' && !arenaDir.includes('\0')) return resolve(arenaDir)
+  const plain = pathOfOption(arenaDir, 'arenaDir')
+  if (typeof plain === 'string' && plain !== '' && !plain.includes('\0')) return resolve(plain)
   throw bad(`option arenaDir must be a non-empty string, got ${inspect(arenaDir)}`)
 }
 

@@ -13,7 +13,7 @@ export interface RecoverOptions {
   /** As in Config. Default 'auto'. */
   directIO?: 'auto' | 'required' | 'off'
   /** The directory that the log was opened with as `arenaDir`. Default: none but the places that need no option. */
-  arenaDir?: string | undefined
+  arenaDir?: string | URL | undefined
 }
 
 /** One arena that was found, and what became of it. */

@@ -1,4 +1,5 @@
 import { FORM_TEXT } from '../arena/layout'
+import type { WithPaths } from '../path-like'
 import { openArena, scanArena } from './arena-log'
 import { asideArenas } from './aside-arenas'
 import { damageError, readError } from './errors'
@@ -26,10 +27,10 @@ export interface VerifyOptions {
   /** As in `readLog`. Default 'auto'. */
   format?: FormatChoice
   /** As in `readLog`. */
-  arenaDir?: string | undefined
+  arenaDir?: string | URL | undefined
 }
 
-function builderFor(path: string, { strict = false }: VerifyOptions): ReportBuilder {
+function builderFor(path: string, { strict = false }: WithPaths<VerifyOptions>): ReportBuilder {
   if (!strict) return new ReportBuilder(path)
   return new ReportBuilder(path, damage => {
     throw damageError(damage)
@@ -40,7 +41,7 @@ function builderFor(path: string, { strict = false }: VerifyOptions): ReportBuil
 async function addSource(
   source: Source,
   builder: ReportBuilder,
-  options: VerifyOptions
+  options: WithPaths<VerifyOptions>
 ): Promise<{ bytes: number; resume: number }> {
   let scanner: Scanner | null = null
   try {
@@ -63,14 +64,14 @@ async function addSource(
 }
 
 /** Verifies what a pipe holds, and closes it. */
-export async function verifySource(source: Source, options: VerifyOptions = {}): Promise<VerifyReport> {
+export async function verifySource(source: Source, options: WithPaths<VerifyOptions> = {}): Promise<VerifyReport> {
   const builder = builderFor(source.path, options)
   const { bytes } = await addSource(source, builder, options)
   return builder.finish(bytes, null, [])
 }
 
 /** Verifies an arena that is given by its name. */
-async function verifyArena(path: string, options: VerifyOptions): Promise<VerifyReport> {
+async function verifyArena(path: string, options: WithPaths<VerifyOptions>): Promise<VerifyReport> {
   const arena = openArena(path)
   const builder = builderFor(arena.path, options)
   const facts = countWaiting(arena)
@@ -81,7 +82,7 @@ async function verifyArena(path: string, options: VerifyOptions): Promise<Verify
 }
 
 /** As `verifyLog`, its arguments checked. */
-export async function verifyFile(path: string, options: VerifyOptions): Promise<VerifyReport> {
+export async function verifyFile(path: string, options: WithPaths<VerifyOptions>): Promise<VerifyReport> {
   const { arenaDir } = options
   const source = await openLog(path, arenaDir)
   if (source && (options.format ?? 'auto') === 'auto' && (await isArena(source))) {

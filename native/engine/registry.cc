@@ -181,17 +181,22 @@ std::shared_ptr<Log> JoinOpen(Registry* registry, const Wanted& wanted,
 }
 
 // Open logs that still write to what `wanted` names, although their own path names another file by
-// now: they begin that one, and give this one up.
-void LetGo(Registry* registry, const Wanted& wanted, std::unique_lock<std::mutex>* lock) {
+// now: they begin that one, and give this one up. Whether there were any; the lock was open then,
+// and somebody else may have begun to open what is wanted.
+bool LetGo(Registry* registry, const Wanted& wanted, std::unique_lock<std::mutex>* lock) {
   io::FileInfo named;
-  if (wanted.target.has_value() || wanted.files->StatPath(wanted.config.path, &named) != 0) return;
+  if (wanted.target.has_value() || wanted.files->StatPath(wanted.config.path, &named) != 0) {
+    return false;
+  }
   std::vector<std::shared_ptr<Log>> moved;
   for (const OpenLog& open : registry->logs) {
     if (!IsOpening(open) && IsOf(open, named, wanted.files)) moved.push_back(open.log);
   }
+  if (moved.empty()) return false;
   lock->unlock();
   for (const std::shared_ptr<Log>& log : moved) log->flusher().LookForFile();
   lock->lock();
+  return true;
 }
 
 // Opens a log without the registry's lock, which recovery and slow disks would keep from others,
@@ -225,8 +230,8 @@ std::shared_ptr<Log> Join(const Config& config, io::FileSystem* files) {
   std::unique_lock<std::mutex> lock(registry.mutex);
   for (;;) {
     std::shared_ptr<Log> log = JoinOpen(&registry, wanted, &lock);
+    if (log == nullptr && LetGo(&registry, wanted, &lock)) log = JoinOpen(&registry, wanted, &lock);
     if (log != nullptr) return log;
-    LetGo(&registry, wanted, &lock);
     try {
       return OpenUnlocked(&registry, wanted, &lock);
     } catch (const Error& error) {

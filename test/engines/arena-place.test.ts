@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { arenaOf, oldArenaOf } from '../support/arena-path'
 import { runChild } from '../support/child'
@@ -103,6 +104,28 @@ describe('option arenaDir', () => {
     expect(run(process.execPath, [main, 'recover', '--arena-dir', arenaDir, log])).toContain('recovered 3 entries')
     expect(readTexts(log)).toEqual(texts(3))
     await expect(recoverLog(log, { arenaDir: '' })).rejects.toThrow('option arenaDir must be a non-empty string')
+  })
+
+  it('may be a file: URL, as the other paths', async () => {
+    const file = tempLog()
+    const directory = directoryBeside(file, 'arenas')
+    killWithEntries({ ...small, logFilePath: file, arenaDir: directory }, 3)
+    const arenaDir = pathToFileURL(directory)
+    const logFilePath = pathToFileURL(file)
+    expect(await verifyLog(logFilePath, { arenaDir })).toMatchObject({ path: file })
+    const waiting: { text: string }[] = []
+    for await (const entry of readLog(logFilePath, { arenaDir })) waiting.push(entry)
+    expect(waiting.map(({ text }) => text)).toEqual(texts(3))
+    new Logger({ ...small, logFilePath, arenaDir }).closeSync()
+    expect(readTexts(file)).toEqual(texts(3))
+    const config = { ...small, logFilePath, arenaDir: new URL('http://localhost/arenas') }
+    expect(() => new Logger(config)).toThrow(
+      "option arenaDir must be a path or a file: URL, got 'http://localhost/arenas'"
+    )
+    const recoverTo = pathToFileURL(path.join(directory, 'left.log'))
+    const destination = shardlog.destination({ dest: 1, format: 'ndjson', recoverTo, arenaDir })
+    expect(destination.getStatsSnapshot().arenaPath).toContain(directory)
+    destination.closeSync()
   })
 
   it('is what readers are told, to show what waits there', async () => {

@@ -16,6 +16,7 @@ export const shardlog = createRequire(__filename)(packageRoot) as Shardlog
 
 export const { Logger, defaultConfig, ShardlogError } = shardlog
 export type Logger = names.RawLogger
-export type Config = names.Config
+/** Tests give paths as text. */
+export type Config = names.Config & { logFilePath: string }
 export type ShardlogError = names.ShardlogError
 export type StatsSnapshot = names.StatsSnapshot

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { defaultConfig, resolveConfig, resolveDescriptorConfig } from '../../lib/config'
 import { nearestName } from '../../lib/nearest-name'
-import type { Config } from '../../lib/types'
+import type { PlainConfig } from '../../lib/types'
 import { tempDir, tempLog } from '../support/temp'
 
 const KIB = 1024
@@ -11,7 +11,7 @@ const KIB = 1024
 /** The error that a config is refused with. */
 function refusal(config: unknown): { code: string; message: string; errno?: string; path?: string } {
   try {
-    resolveConfig(config as Config)
+    resolveConfig(config as PlainConfig)
   } catch (error) {
     return error as { code: string; message: string }
   }
@@ -21,7 +21,13 @@ function refusal(config: unknown): { code: string; message: string; errno?: stri
 describe('TestConfig_Validate', () => {
   it('a valid config is accepted as it is', () => {
     const logFilePath = tempLog()
-    const config: Config = { logFilePath, bufferSize: 8 * KIB * KIB, numShards: 4, flushInterval: 50, onFull: 'block' }
+    const config: PlainConfig = {
+      logFilePath,
+      bufferSize: 8 * KIB * KIB,
+      numShards: 4,
+      flushInterval: 50,
+      onFull: 'block'
+    }
     expect(resolveConfig(config)).toMatchObject(config)
   })
 
@@ -89,7 +95,7 @@ describe('TestConfig_Validate', () => {
     expect(resolveConfig({ logFilePath }, { bufferSize: small })).toMatchObject({ bufferSize: small, numShards: 8 })
   })
 
-  it.each<[NonNullable<Config['preset']>, Partial<Config>]>([
+  it.each<[NonNullable<PlainConfig['preset']>, Partial<PlainConfig>]>([
     ['low-memory', { bufferSize: 2048 * KIB, numShards: 2, flushInterval: 100, crashSafe: 'file' }],
     ['throughput', { bufferSize: 2 ** 26, numShards: 8, flushInterval: 1_000 }],
     ['low-latency', { bufferSize: 8192 * KIB, flushInterval: 50, crashSafe: 'shm' }]
@@ -119,7 +125,7 @@ describe('TestConfig_Validate', () => {
 })
 
 describe('an option of a wrong type or out of range is refused with its name, its value and what is allowed', () => {
-  it.each<[keyof Config, unknown, string]>([
+  it.each<[keyof PlainConfig, unknown, string]>([
     ['logFilePath', 7, 'a non-empty string'],
     ['logFilePath', 'a\0b', 'without NUL'],
     ['bufferSize', '64MB', 'a whole number of bytes'],
@@ -163,7 +169,7 @@ describe('an option of a wrong type or out of range is refused with its name, it
   })
 
   it('undefined means the default', () => {
-    expect(resolveConfig({ logFilePath: tempLog(), numShards: undefined } as unknown as Config).numShards).toBe(8)
+    expect(resolveConfig({ logFilePath: tempLog(), numShards: undefined } as unknown as PlainConfig).numShards).toBe(8)
   })
 })
 
