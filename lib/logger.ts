@@ -3,6 +3,8 @@ import { withIndexes } from './engine/direct-route'
 import type { Engine } from './engine/engine'
 import { openEngine } from './engine/open-engine'
 import { pathOf, withPaths } from './path-like'
+// Made as it is loaded, for the workers that are started after that.
+import './shared-memory'
 import type { Config, FlushMetrics, ShardStats, StatsSnapshot } from './types'
 
 /**

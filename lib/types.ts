@@ -105,7 +105,10 @@ export interface StatsSnapshot {
   recoveredLogs: number
   /** Times the log file was opened anew because it was deleted or replaced under us. */
   reopens: number
-  /** Producer threads attached to this file now. */
+  /**
+   * Producer threads attached to this file now. In the JavaScript engine one that `worker.terminate()` ended still
+   * counts, and keeps what was counted: the log goes on from there when it is opened again.
+   */
   producers: number
   /** Engine in force. */
   engine: 'native' | 'js'

@@ -1,26 +1,14 @@
 /** Memory that all threads of the process share, by name. */
 
 import { createHash } from 'node:crypto'
-import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
+import { sharedMemory } from '../shared-memory'
 
-/** What a thread inherits from the one that starts it. */
-const KEY = 'shardlog.slots'
-const SLOTS = 64
 /** Words of 32 bits: two of the name's hash, then what the slot is for. */
 const SLOT_WORDS = 64
 const NAME_WORDS = 2
 
-function inherited(): SharedArrayBuffer {
-  const known = getEnvironmentData(KEY) as unknown
-  if (known instanceof SharedArrayBuffer) return known
-  const made = new SharedArrayBuffer(SLOTS * SLOT_WORDS * Int32Array.BYTES_PER_ELEMENT)
-  // Threads that are started from now on have it; those of a process whose main thread has not loaded us count for themselves.
-  setEnvironmentData(KEY, made as never)
-  return made
-}
-
-// When this module is loaded, which in the main thread is before its workers are started.
-const words: Int32Array | null = typeof SharedArrayBuffer === 'undefined' ? null : new Int32Array(inherited())
+const words = new Int32Array(sharedMemory('shardlog.slots'))
+const SLOTS = words.length / SLOT_WORDS
 
 /** Words of this thread alone. */
 function ownWords(): Int32Array {
@@ -29,7 +17,6 @@ function ownWords(): Int32Array {
 
 /** The words of the slot at `at` if it is of this name, or free: then it is from now on. */
 function claim(at: number, high: number, low: number): Int32Array | null {
-  if (words === null) return null
   const first = Atomics.compareExchange(words, at, 0, high)
   if (first !== 0 && first !== high) return null
   const second = Atomics.compareExchange(words, at + 1, 0, low)

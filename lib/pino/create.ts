@@ -1,6 +1,8 @@
 /** Making a logger out of its options. */
 
 import { installFeatures } from '../features/features'
+// Made as it is loaded, for the workers that are started after that.
+import '../shared-memory'
 import { appendBindings } from './bindings'
 import { warnOfLevelFormatter } from './deprecations'
 import type { Internals, Stream } from './internals'

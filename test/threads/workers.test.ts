@@ -96,7 +96,7 @@ describe.each(engines)('%s engine', engine => {
     // A short worker's last message and its end may come in one turn.
     const ended = once(worker, 'exit')
     const [producers] = await once(worker, 'message')
-    expect(producers).toBe(engine === 'native' ? 2 : 1)
+    expect(producers).toBe(2)
     await ended
     expect(own.getStatsSnapshot().producers).toBe(1)
     await own.close()
@@ -159,5 +159,52 @@ describe.each(engines)('%s engine', engine => {
   it('a logger of a worker does not keep it alive', async () => {
     const worker = start(small(tempLog(), engine), 0, `new Logger({ ...config, flushInterval: 1 }).log('x')`)
     expect(await once(worker, 'exit')).toEqual([0])
+  })
+})
+
+describe.each(engines)('statistics of the %s engine', engine => {
+  it('are of all threads, also those that were there before the log and those that have ended', async () => {
+    const logFilePath = tempLog()
+    const config = { ...small(logFilePath, engine), onFull: 'block' as const }
+    const script = (end: string) => `
+      parentPort.once('message', () => {
+        const logger = new Logger(config)
+        for (let i = 0; i < 100; i++) logger.log('text')
+        logger.log('')
+        logger.flushSync()
+        say('logged')
+        ${end}
+      })`
+    // Started before this thread opens the log; one closes it, one only ends, one goes on.
+    const closing = start(config, 0, script('logger.closeSync()'))
+    const ending = start(config, 1, script('process.exit()'))
+    const staying = start(config, 2, script("parentPort.once('message', () => logger.closeSync())"))
+    const workers = [closing, ending, staying]
+    await Promise.all(workers.map(worker => once(worker, 'online')))
+    const own = new Logger(config)
+    for (let i = 0; i < 50; i++) own.log('text')
+    own.flushSync()
+    const ends = [once(closing, 'exit'), once(ending, 'exit')]
+    const logged = workers.map(worker => once(worker, 'message'))
+    for (const worker of workers) worker.postMessage('go')
+    await Promise.all(logged)
+    await Promise.all(ends)
+    const stats = own.getStatsSnapshot()
+    expect(stats).toMatchObject({ totalLogs: 353, droppedLogs: 3, emptyLogs: 3, writtenLogs: 350, producers: 2 })
+    expect(stats.payloadBytes).toBe(350 * 4)
+    expect(own.getShardStats().reduce((sum, { writeCount }) => sum + writeCount, 0)).toBe(350)
+    const metrics = own.getFlushMetrics()
+    expect(metrics.count).toBe(stats.flushes)
+    expect(metrics.p50).toBeLessThanOrEqual(metrics.p999)
+    expect(metrics.p999).toBeLessThanOrEqual(metrics.maxFlushDurationMs)
+    const end = once(staying, 'exit')
+    staying.postMessage('end')
+    await end
+    expect(own.getStatsSnapshot().producers).toBe(1)
+    own.closeSync()
+    expect(own.getStatsSnapshot()).toMatchObject({ totalLogs: 353, producers: 0 })
+    const again = new Logger(config)
+    expect(again.getStatsSnapshot()).toMatchObject({ totalLogs: 0, writtenLogs: 0, producers: 1 })
+    again.closeSync()
   })
 })

@@ -1,26 +1,22 @@
-/** What the JavaScript engine counts; docs in `StatsSnapshot`. */
-export class Counters {
-  totalLogs = 0
-  droppedLogs = 0
-  oversizedLogs = 0
-  emptyLogs = 0
-  blockedLogs = 0
-  bytesWritten = 0
-  payloadBytes = 0
-  writtenLogs = 0
-  flushes = 0
-  flushErrors = 0
-  setSwaps = 0
-  reopens = 0
-  readonly writesOfShard: number[]
+import { COUNTS, type Count, SharedStatistics } from './shared-statistics'
 
-  constructor(numShards: number) {
-    this.writesOfShard = new Array<number>(numShards).fill(0)
+const PLACES = Object.fromEntries(COUNTS.map((name, place) => [name, place])) as Record<Count, number>
+const { totalLogs: TOTAL, droppedLogs: DROPPED } = PLACES
+
+/** What the JavaScript engine counts of a log, over all threads that have it open; docs in `StatsSnapshot`. */
+export class Counters extends SharedStatistics {
+  /** Counts a log call. */
+  call(): void {
+    this.count(TOTAL, 1n)
   }
 
   /** Counts an entry that was not accepted. Returns false, what the log call returns. */
   drop(): false {
-    this.droppedLogs++
+    this.count(DROPPED, 1n)
     return false
+  }
+
+  add(name: Count, more = 1): void {
+    if (more > 0) this.count(PLACES[name], BigInt(more))
   }
 }

@@ -143,7 +143,7 @@ export class Flusher {
 
   #swap(): void {
     this.outlet.writer.begin(this.buffers.swap())
-    if (!this.closing) this.counters.setSwaps++
+    if (!this.closing) this.counters.add('setSwaps')
   }
 
   #schedule(): void {
@@ -198,7 +198,7 @@ export class Flusher {
   #finish(): void {
     const { generation } = this.buffers.flushing!
     this.buffers.recycle()
-    this.counters.flushes++
+    this.counters.add('flushes')
     this.times.record(this.#spent)
     this.#spent = 0
     const settled = this.#waiters.filter(waiter => waiter.generation <= generation)
@@ -237,7 +237,7 @@ export class Flusher {
     const { name, path } = this.outlet
     const error = fromSystemError('ERR_SHARDLOG_WRITE', `cannot write ${name}`, cause, path)
     const isNew = this.#failure?.errno !== error.errno || this.#failure === undefined
-    this.counters.flushErrors++
+    this.counters.add('flushErrors')
     this.lastError = error
     this.#failure = error
     if (isNew) this.report(error)

@@ -70,12 +70,11 @@ class JsEngine implements Engine {
   }
 
   stats(): StatsSnapshot {
-    const { log, handles } = this.#shared
-    const { writesOfShard: _, ...counted } = log.counters
+    const { log } = this.#shared
     return {
-      ...counted,
+      ...log.counters.counted(),
       recoveredLogs: 0,
-      producers: handles.size > 0 ? 1 : 0,
+      producers: log.counters.producers,
       engine: 'js',
       crashSafe: false,
       arenaPath: null,
@@ -97,14 +96,14 @@ class JsEngine implements Engine {
     return log.buffers.active.shards.map(shard => ({
       shardId: shard.id,
       utilizationPct: Math.min(100, (shard.usedBytes / room) * 100),
-      writeCount: log.counters.writesOfShard[shard.id]!
+      writeCount: log.counters.writtenOf(shard.id)
     }))
   }
 }
 
 /** A log call after close: counted, never an error. */
 function refuse(log: JsLog): false {
-  log.counters.totalLogs++
+  log.counters.call()
   return log.counters.drop()
 }
 

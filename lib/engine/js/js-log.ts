@@ -24,7 +24,7 @@ const MARGIN_BYTES = 2 ** 20
 export class JsLog {
   readonly geometry: Geometry
   readonly counters: Counters
-  readonly times = new FlushTimes()
+  readonly times: FlushTimes
   readonly buffers: Buffers
   readonly flusher: Flusher
   readonly outlet: Outlet
@@ -33,10 +33,12 @@ export class JsLog {
   #toldOversized = false
 
   /**
+   * @param key what tells the log from others in this process
    * @param lines whether entries are lines, which may be larger than a shard
    * @param open opens where the entries go; what it throws is passed on
    */
   constructor(
+    key: string,
     readonly config: ResolvedConfig,
     readonly form: Form,
     private readonly lines: boolean,
@@ -44,14 +46,20 @@ export class JsLog {
     private readonly report: (error: ShardlogError) => void
   ) {
     this.geometry = geometryFor(config, form)
-    this.counters = new Counters(config.numShards)
+    this.counters = new Counters(key)
+    this.times = new FlushTimes(this.counters)
     this.buffers = new Buffers(this.geometry, config.shardSelection === 'round-robin')
-    this.outlet = open(this.geometry, this.counters)
+    try {
+      this.outlet = open(this.geometry, this.counters)
+    } catch (error) {
+      this.counters.detach()
+      throw error
+    }
     this.flusher = new Flusher(this.buffers, this.outlet, this.counters, this.times, config.flushInterval, report)
   }
 
   log(value: string): boolean {
-    this.counters.totalLogs++
+    this.counters.call()
     const text = textOf(value)
     if (text === undefined) return this.counters.drop()
     const bound = text.length * MAX_BYTES_PER_UTF16_UNIT
@@ -64,7 +72,7 @@ export class JsLog {
   }
 
   logBytes(bytes: Uint8Array, start?: number, end?: number): boolean {
-    this.counters.totalLogs++
+    this.counters.call()
     const part = partOf(bytes, start, end)
     if (part === undefined) return this.counters.drop()
     const run = this.#roomFor(part.length)
@@ -86,7 +94,7 @@ export class JsLog {
   /** A run with room for a payload, by swapping, waiting or not at all, as configured. Counts the drop. */
   #roomFor(payload: number): Run | undefined {
     const { counters } = this
-    if (payload === 0) counters.emptyLogs++
+    if (payload === 0) counters.add('emptyLogs')
     else if (payload > this.#mostBytes) this.#countOversized(payload)
     else {
       const run = this.#place(payload) ?? this.#swapFor(payload) ?? this.#waitFor(payload)
@@ -103,7 +111,7 @@ export class JsLog {
   }
 
   #countOversized(payload: number): void {
-    this.counters.oversizedLogs++
+    this.counters.add('oversizedLogs')
     if (this.#toldOversized) return
     this.#toldOversized = true
     const message =
@@ -137,7 +145,7 @@ export class JsLog {
 
   /** Tries until `blockTimeout` is over. */
   #block(): boolean {
-    this.counters.blockedLogs++
+    this.counters.add('blockedLogs')
     const deadline = performance.now() + this.config.blockTimeout
     for (;;) {
       const end = this.flusher.tryDrain()
@@ -151,7 +159,7 @@ export class JsLog {
   /** What cannot be written by now never will be. */
   #giveUp(): void {
     const lost = this.flusher.stop()
-    this.counters.droppedLogs += lost
+    this.counters.add('droppedLogs', lost)
     if (lost === 0) return
     sayLost(`shardlog: ${lost} entries for ${this.outlet.name} are lost: ${this.flusher.lastError?.message ?? ''}\n`)
   }
@@ -171,6 +179,7 @@ export class JsLog {
     this.outlet.writer.hurry()
     this.#flushQuietly()
     this.#giveUp()
+    this.counters.detach()
     this.outlet.unlock()
   }
 
@@ -183,6 +192,7 @@ export class JsLog {
     } catch (error) {
       throw fromSystemError('ERR_SHARDLOG_IO', `cannot close ${name}`, error, path)
     } finally {
+      this.counters.detach()
       this.outlet.unlock()
     }
   }

@@ -77,7 +77,7 @@ export class SetWriter implements Writer {
       const { bytes, done } = this.#batch
       const { written, error } = this.file.append(bytes, done)
       this.#batch.done = written
-      this.counters.bytesWritten += written - done
+      this.counters.add('bytesWritten', written - done)
       if (written === bytes.length) {
         this.#finish(this.#batch.runs)
         this.#batch = undefined
@@ -113,7 +113,7 @@ export class SetWriter implements Writer {
 
   #startFile(): void {
     this.form.startFile()
-    this.counters.reopens++
+    this.counters.add('reopens')
   }
 
   #fill(set: BufferSet): Batch {
@@ -138,8 +138,8 @@ export class SetWriter implements Writer {
   }
 
   #countRun(run: Run, entries: number, payload: number): void {
-    this.counters.writtenLogs += entries
-    this.counters.payloadBytes += payload
-    this.counters.writesOfShard[run.shard.id]! += entries
+    this.counters.add('writtenLogs', entries)
+    this.counters.add('payloadBytes', payload)
+    this.counters.countWritten(run.shard.id, entries)
   }
 }

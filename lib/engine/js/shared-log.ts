@@ -17,7 +17,7 @@ export interface Handle {
   readonly onError: ResolvedConfig['onError']
 }
 
-type OpenOutlet = ConstructorParameters<typeof JsLog>[3]
+type OpenOutlet = ConstructorParameters<typeof JsLog>[4]
 
 /** By real path, or by what the descriptor leads to. Each thread has its own. */
 const registry = new Map<string, SharedLog>()
@@ -34,7 +34,7 @@ export class SharedLog {
     lines: boolean,
     open: OpenOutlet
   ) {
-    this.log = new JsLog(config, form, lines, open, error => this.#report(error))
+    this.log = new JsLog(key, config, form, lines, open, error => this.#report(error))
     registry.set(key, this)
     flushAtExit(this.log)
   }

@@ -49,7 +49,7 @@ export class StreamWriter implements Writer {
 
   step(): Step {
     const { runs } = this.#set!
-    if (this.#gone) this.counters.droppedLogs += this.abandon()
+    if (this.#gone) this.counters.add('droppedLogs', this.abandon())
     for (let sent = 0; this.#done < runs.length && sent < STEP_BYTES; ) {
       const taken = this.#send(runs[this.#done]!)
       if (taken === 0) return 'stalled'
@@ -69,8 +69,8 @@ export class StreamWriter implements Writer {
     }
     this.#stalledSince = undefined
     this.#delivered += taken
-    this.counters.bytesWritten += taken
-    this.counters.payloadBytes += taken
+    this.counters.add('bytesWritten', taken)
+    this.counters.add('payloadBytes', taken)
     if (this.#delivered === bytes.length) this.#finish(run, run.entries)
     return taken
   }
@@ -85,8 +85,8 @@ export class StreamWriter implements Writer {
   }
 
   #finish(run: Run, entries: number): void {
-    this.counters.writtenLogs += entries
-    this.counters.writesOfShard[run.shard.id]! += entries
+    this.counters.add('writtenLogs', entries)
+    this.counters.countWritten(run.shard.id, entries)
     this.#done++
     this.#delivered = 0
   }
