@@ -5,6 +5,8 @@ import { openEngine } from './engine/open-engine'
 import { pathOf, withPaths } from './path-like'
 // Made as it is loaded, for the workers that are started after that.
 import './shared-memory'
+// Kept as they are when it is loaded, before a test puts others in their place.
+import './timers'
 import type { Config, FlushMetrics, ShardStats, StatsSnapshot } from './types'
 
 /**

@@ -4,7 +4,6 @@
  * pino's is, faked or not.)
  */
 
-import { performance as nodes } from 'node:perf_hooks'
 import * as timers from 'node:timers'
 
 /**
@@ -22,10 +21,12 @@ export const clearTimeout: typeof timers.clearTimeout = own(timers.clearTimeout,
 export const setImmediate: typeof timers.setImmediate = own(timers.setImmediate, 'setImmediate')
 export const nextTick: typeof process.nextTick = own(process.nextTick, 'nextTick')
 
-// A fake is put on the object, in front of the prototype's.
-const { now = nodes.now } = Object.getPrototypeOf(nodes) as Partial<Pick<typeof nodes, 'now'>>
+const hrtime = own(process.hrtime, 'hrtime')
 
 export const performance = {
-  /** Milliseconds of the monotonic clock. */
-  now: (): number => now.call(nodes)
+  /** Milliseconds of the monotonic clock. Not that of `node:perf_hooks`, which takes milliseconds to load. */
+  now: (): number => {
+    const [seconds, nanoseconds] = hrtime()
+    return seconds * 1e3 + nanoseconds / 1e6
+  }
 }

@@ -59,6 +59,10 @@ function main() {
       'lib',
       'tsconfig.json',
       'tsconfig.base.json',
+      'scripts/build-ts.js',
+      'scripts/lazy-imports.js',
+      'scripts/merge-modules.js',
+      'scripts/start-modules.js',
       'scripts/public-surface.js',
       'scripts/pino-paths.js'
     ])

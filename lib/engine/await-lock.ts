@@ -1,4 +1,5 @@
 import { ShardlogError } from '../errors'
+import { performance } from '../timers'
 import { pause } from './js/pause'
 
 const FIRST_PAUSE_MS = 2

@@ -1,4 +1,4 @@
-import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format'
+import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import { type DirectRoute, LEASE } from './lease'
 import type { EntryHandle } from './native-binding'
 

@@ -44,7 +44,8 @@ interface Opened<C extends Content> {
 
 function openHandle<C extends Content>(config: NativeConfig & { content: C }): Opened<C> {
   const binding = translated(loadNative)
-  recoverSiblings(binding, config)
+  const { siblings } = config
+  if (siblings !== undefined) recoverSiblings(binding, { ...config, siblings })
   return { binding, handle: awaitLock(config.lockTimeout, () => tryToOpen(binding, config)) }
 }
 

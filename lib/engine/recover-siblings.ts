@@ -5,7 +5,9 @@ import { asShardlogError, ShardlogError } from '../errors'
 import type { ResolvedConfig } from '../types'
 import type { NativeBinding, NativeRecovery } from './native-binding'
 
-type Wanted = Pick<ResolvedConfig, 'siblings' | 'logFilePath' | 'recoverTo' | 'directIO' | 'arenaDir' | 'onError'>
+interface Wanted extends Pick<ResolvedConfig, 'logFilePath' | 'recoverTo' | 'directIO' | 'arenaDir' | 'onError'> {
+  siblings: NonNullable<ResolvedConfig['siblings']>
+}
 
 const ARENA_NAME = /^\.?(.*)\.arena$/s
 
@@ -40,7 +42,6 @@ function recoverSibling(native: NativeBinding, log: string, { directIO, arenaDir
  */
 export function recoverSiblings(native: NativeBinding, config: Wanted): void {
   const { siblings, arenaDir, onError } = config
-  if (siblings === undefined) return
   const own = config.recoverTo ?? config.logFilePath
   try {
     for (const name of namesIn(siblings.directory, siblings.name)) {

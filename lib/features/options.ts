@@ -60,3 +60,11 @@ export interface FeatureOptions {
   /** Adds file, line and function of the log call. */
   caller?: CallerOptions | boolean
 }
+
+/** The options that give a logger something between its calls and its encoder. */
+export const FEATURE_NAMES = ['sampling', 'maxEventsPerSecond', 'dedupe', 'otel', 'caller'] as const
+
+/** Whether any of them is given, whatever its value. */
+export function namesFeatures(options: FeatureOptions): boolean {
+  return FEATURE_NAMES.some(name => options[name] !== undefined)
+}

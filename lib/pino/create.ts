@@ -1,8 +1,11 @@
 /** Making a logger out of its options. */
 
 import { installFeatures } from '../features/features'
+import { namesFeatures } from '../features/options'
 // Made as it is loaded, for the workers that are started after that.
 import '../shared-memory'
+// Kept as they are when it is loaded, before a test puts others in their place.
+import '../timers'
 import { appendBindings } from './bindings'
 import { warnOfLevelFormatter } from './deprecations'
 import type { Internals, Stream } from './internals'
@@ -142,7 +145,7 @@ export function createLogger(first: unknown, second: unknown, defaults?: Partial
   const { levels, silent, onChild } = state
   Object.assign(logger, { levels, silent, onChild })
   logger[setLevelSym](level)
-  installFeatures(logger, options)
+  if (namesFeatures(options)) installFeatures(logger, options)
   announce(logger, stream, first)
   return logger
 }

@@ -7,8 +7,8 @@ import { type EncodingStream, type RecordEncoder, recordEncoderSym } from './enc
 import { errorMessage } from './error-message'
 import type { Fields, Internals } from './internals'
 import { JsonText } from './line-family'
-import { LinePlan, planSym } from './line-plan'
-import { LineStyles, stylesSym } from './line-styles'
+import { LinePlan, planSym, stylesSym } from './line-plan'
+import { LineStyles } from './line-styles'
 import { mixIn } from './mixin'
 import { recordTime } from './own-clock'
 import {

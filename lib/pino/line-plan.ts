@@ -16,6 +16,8 @@ import { asJsonSym, formattersSym, msgPrefixSym, writeSym } from './symbols'
 
 /** Where a logger keeps its plan. A child finds its parent's, which is not for it. */
 export const planSym: unique symbol = Symbol('shardlog.plan')
+/** Where a logger keeps the styles of its lines. */
+export const stylesSym: unique symbol = Symbol('shardlog.styles')
 
 /** The plan of `logger`; null if it has none, or none any more. */
 export function planOf(logger: Internals): LinePlan | null {

@@ -120,9 +120,6 @@ class LoggerStyle implements LineStyle {
   }
 }
 
-/** Where a logger keeps its styles. */
-export const stylesSym: unique symbol = Symbol('shardlog.styles')
-
 export class LineStyles {
   readonly common: Common
   readonly #logger: Internals

@@ -110,7 +110,7 @@ function check(options: Options): void {
       'prettyPrint option is no longer supported, see the pino-pretty package (https://github.com/pinojs/pino-pretty)'
     )
   }
-  checkPretty(options.pretty)
+  if (options.pretty !== undefined) checkPretty(options.pretty)
   checkEncoder(options.encoder)
   if (options.sync !== undefined && typeof options.sync !== 'boolean') {
     throw configError(`option sync must be true or false, got ${inspect(options.sync)}`)

@@ -1,6 +1,7 @@
 /** When records are. */
 
-import { OF_THE_ENGINE } from '../record/encode'
+/** In place of a time: that of the engine's clock. */
+const OF_THE_ENGINE = Number.NaN
 
 const OwnDate = Date
 const ownNow = Date.now

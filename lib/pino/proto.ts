@@ -11,8 +11,7 @@ import { event } from './event'
 import type { Internals } from './internals'
 import { getLevel, isLevelEnabled, setLevel } from './levels'
 import { close, flushSync, getStatsSnapshot } from './life'
-import { planSym } from './line-plan'
-import { stylesSym } from './line-styles'
+import { planSym, stylesSym } from './line-plan'
 import { addStateAccessors, foreignState, heed } from './state-access'
 import {
   asJsonSym,

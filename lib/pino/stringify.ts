@@ -58,6 +58,8 @@ function stringifySafely(value: unknown, safe: Stringify | undefined): string | 
   }
 }
 
+const isLimit = (limit: number): boolean => Number.isInteger(limit) && limit > 0
+
 /**
  * The serializer for values that `JSON.stringify` refuses.
  *
@@ -65,6 +67,11 @@ function stringifySafely(value: unknown, safe: Stringify | undefined): string | 
  * @param edgeLimit most entries written of each object or array, a positive integer
  */
 export function safeStringify(depthLimit: number, edgeLimit: number): Stringify {
-  const safe = configure({ maximumDepth: depthLimit, maximumBreadth: edgeLimit })
-  return value => safe(value)
+  const make = () => configure({ maximumDepth: depthLimit, maximumBreadth: edgeLimit })
+  // The package takes milliseconds to load, and few programs need it. Wrong limits it refuses at once.
+  let safe = isLimit(depthLimit) && isLimit(edgeLimit) ? undefined : make()
+  return value => {
+    safe ??= make()
+    return safe(value)
+  }
 }

@@ -60,15 +60,7 @@ export class LogEntries implements AsyncIterable<Entry> {
   }
 }
 
-/**
- * Reads one log, or several, in memory that does not grow with their size. Corrupt parts are stepped over and told to
- * `onDamage`; docs/log-format.md says by which rules.
- *
- * @param path file or files, as strings or `file:` URLs; pipes can be read too, but not followed
- * @returns an async iterable of entries; `batches()` of it gives arrays of them
- * @throws ShardlogError `ERR_SHARDLOG_CONFIG` at once for wrong options; while iterating, `ERR_SHARDLOG_READ` if a file cannot be
- *   opened or read, `ERR_SHARDLOG_FORMAT` if it is neither blocks nor text, and `ERR_SHARDLOG_CORRUPT` with `strict`
- */
+/** As index.ts has it, which loads this module when it is first called, and says what it does. */
 export function readLog(path: LogPath | readonly LogPath[], options: ReadOptions = {}): LogEntries {
   const paths = checkReadArguments(Array.isArray(path) ? path : [path], options)
   return new LogEntries(paths, { ...options, arenaDir: resolveArenaDir(options.arenaDir) })

@@ -46,13 +46,7 @@ function logMeant(file: string, arenaDir: string | undefined): string {
   throw new ShardlogError('ERR_SHARDLOG_RECOVERY', message, { path: file })
 }
 
-/**
- * Writes the entries that dead processes left in arenas into their log, each once and in order, and removes the arenas. With
- * no arena there is nothing to do. The path may also be that of the log's arena. Needs the native engine; blocks the thread while it writes.
- *
- * @throws ShardlogError `ERR_SHARDLOG_CONFIG`, `ERR_SHARDLOG_LOCKED` if the owner is alive, `ERR_SHARDLOG_NO_NATIVE`, `ERR_SHARDLOG_RECOVERY`,
- *   `ERR_SHARDLOG_ARENA_VERSION`, `ERR_SHARDLOG_ARENA_CORRUPT`; the arena is kept then
- */
+/** As index.ts has it, which loads this module when it is first called, and says what it does. */
 export async function recoverLog(logPath: LogPath, options: RecoverOptions = {}): Promise<RecoverReport> {
   checkNames(options, ['force', 'directIO', 'arenaDir'], 'recoverLog')
   const file = pathOf(logPath, 'recoverLog')

@@ -100,13 +100,7 @@ export async function verifyFile(path: string, options: WithPaths<VerifyOptions>
   return builder.finish(bytes, facts, asideArenas(path, arenaDir))
 }
 
-/**
- * Reads every block of a log and checks it: headers, entries, checksums, padding, sequence numbers; of a text, that every line is
- * JSON. What waits in the log's arena is checked and counted as well. Changes nothing.
- *
- * @throws ShardlogError `ERR_SHARDLOG_READ` if the file cannot be read, `ERR_SHARDLOG_FORMAT` if it is neither blocks nor text; damage
- *   is reported, not thrown
- */
+/** As index.ts has it, which loads this module when it is first called, and says what it does. */
 export async function verifyLog(path: LogPath, options: VerifyOptions = {}): Promise<VerifyReport> {
   const checked = pathOf(path, 'verifyLog')
   checkNames(options, ['arenaDir', 'format', 'onProgress', 'strict'], 'verifyLog')

@@ -1,5 +1,5 @@
 import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../engine/lease'
-import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format'
+import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import type { Definition } from './definition'
 import type { LineNode } from './line-tree'
 import {
@@ -25,7 +25,7 @@ export interface RecordEncoder {
   /**
    * Records a line.
    *
-   * @param time ms since the Unix epoch, or OF_THE_ENGINE
+   * @param time ms since the Unix epoch, or NaN: that of the engine's clock
    * @param timeText the text of the time if the `timeForm` of the style's kind is TIME_TEXT
    * @param fields an object whose own enumerable properties are printed
    * @param message undefined: none
@@ -96,8 +96,6 @@ const LONGEST_LOOP = 256
 
 const noop = (): void => {}
 
-/** In place of a time: that of the engine's clock. */
-export const OF_THE_ENGINE = Number.NaN
 /** In place of a time: it stands in the record. */
 const TOLD = 0
 

@@ -1,0 +1,47 @@
+'use strict'
+
+// What of dist/ a start needs, and when. lazy-imports.js and merge-modules.js read it; test/unit/startup.test.ts counts what a start loads.
+// A module that is not named here runs as soon as another imports it.
+
+/** Modules that programs load by their own paths. A start reads them, and what they import, in one file. */
+const entries = ['index', 'pino/index']
+
+/** Modules that run when they are first used. The first log reads them, and what they import, in a second file. */
+const soon = [
+  'engine/direct-route',
+  'engine/js/lock',
+  'engine/open-engine',
+  'engine/recover-siblings',
+  'engine/warn-of-js-engine',
+  'pino/record-destination'
+]
+
+/** Modules that are read and run when they are first used: for programs that ask for what they do. */
+const later = [
+  'engine/js/js-engine',
+  'features/features',
+  'pino/copy-along',
+  'pino/multistream',
+  'pino/transport',
+  'pretty/pretty-stream',
+  'reader/read-log',
+  'reader/recover-log',
+  'reader/verify-log'
+]
+
+/** Packages, and modules of Node that it does not load for itself, which are loaded when they are first used. */
+const packages = [
+  '@pinojs/redact',
+  'on-exit-leak-free',
+  'safe-stable-stringify',
+  'sonic-boom',
+  'node:async_hooks',
+  'node:crypto',
+  'node:module',
+  'node:os'
+]
+
+/** Modules that find other files from where they lie themselves, and so stay there. */
+const inPlace = ['engine/load-native', 'own-place', 'version']
+
+module.exports = { entries, soon, later, packages, inPlace }
