@@ -63,4 +63,4 @@ function inForce(stats) {
   return { engine, crashSafe, directIO, directIOReason, ioAlignment }
 }
 
-module.exports = { load, open, openRecords, missing, inForce, cli, renderer }
+module.exports = { root, load, open, openRecords, missing, inForce, cli, renderer }

@@ -13,6 +13,7 @@
  * @typedef {{measure: string, goal: string, figure: string, ok: boolean}} Goal
  */
 const names = [
+  'startup',
   'burst',
   'operations',
   'latency',
