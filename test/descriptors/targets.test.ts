@@ -70,6 +70,26 @@ describe.each(engines)('with the %s engine, each line of a logger without a dest
   })
 })
 
+// Longer ones the kernel takes in pieces. Processes with the native engine wait for each other's.
+describe.runIf(engines.includes('native'))('with the native engine, a pipe that three processes share', () => {
+  onEngine('native')
+
+  it('has the long lines of each of them whole and in order, whatever makes them write', async () => {
+    const script = `
+      const log = shardlog({ base: { pid: process.pid } })
+      for (let i = 0; i < 400; i++) {
+        log.info({ i, pad: 'x'.repeat(6_000 + ((i * 7_919) % 14_000)) })
+        if (i % 50 === 49) log.flush()
+      }
+      log.fatal({ i: 400 }, 'the end')`
+    const child = loggingIn('{ RUN & RUN & RUN & wait; } | cat', script)
+    const lines = linesOf(await text(child.child.stdout!))
+    const pids = [...new Set(lines.map(line => line.pid))]
+    expect(pids).toHaveLength(3)
+    for (const pid of pids) expect(lines.filter(line => line.pid === pid).map(line => line.i)).toEqual(upTo(401))
+  })
+})
+
 describe.each(engines)("with the %s engine, somebody else's descriptor", engine => {
   onEngine(engine)
 

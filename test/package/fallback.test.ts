@@ -67,6 +67,25 @@ it('warns of no file that the permission model keeps from it, and goes on', () =
   expect([none.engine, none.status, none.warnings]).toEqual(['js', 0, 1])
 })
 
+/** Runs `command` in a folder, which is `$0` and is mounted so that nothing in it may be executed. */
+function inNoexec(command: string) {
+  const folder = fs.mkdtempSync(path.join(path.dirname(app), 'noexec-'))
+  const script = `mount -t tmpfs -o noexec tmpfs "$0" && ${command}`
+  return spawnSync('unshare', ['-rm', 'sh', '-c', script, folder], { encoding: 'utf8', timeout: 120_000 })
+}
+
+const mayMount = inNoexec('true').status === 0
+
+it.runIf(mayMount)('warns on a file system without the right to execute (where one can be mounted)', () => {
+  const run = `cp -a "${app}/." "$0" && cd "$0" && "${process.execPath}" fallback.cjs`
+  fs.writeFileSync(path.join(app, 'fallback.cjs'), text)
+  const { stdout, stderr, status } = inNoexec(run)
+  expect(status).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ msg: 'js' })
+  expect(stderr.match(CODE)).toHaveLength(1)
+  expect(stderr).toContain('failed to map segment from shared object')
+})
+
 it('warns where the addon is missing, and where it cannot be read', () => {
   const missing = copyOf('missing addon', prebuilds => fs.rmSync(prebuilds, { recursive: true }))
   expect(start(missing)).toMatchObject({ engine: 'js', status: 0, warnings: 1 })
