@@ -6,18 +6,15 @@
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
-const { layers, filesOf } = require('./native-sources')
 const { root, binPath } = require('./run')
 
 const node = process.execPath
-const cpp = filesOf([...layers, 'test', 'fuzz'], ['.cc', '.h'])
-const clangFormat = process.env.CLANG_FORMAT ?? 'clang-format-14'
 
 const steps = [
   ['Biome', node, [binPath('@biomejs/biome', 'biome'), 'ci', '--colors=off', '--error-on-warnings', '.']],
   ['TypeScript, library', node, [binPath('typescript', 'tsc'), '-p', 'tsconfig.json', '--noEmit']],
   ['TypeScript, tests', node, [binPath('typescript', 'tsc'), '-p', 'tsconfig.check.json']],
-  ['clang-format', clangFormat, ['--dry-run', '-Werror', ...cpp]],
+  ['clang-format', node, ['scripts/format.js', '--check']],
   ['clang-tidy', node, ['scripts/tidy.js']],
   ['layers', node, ['scripts/check-layers.js']],
   ['memory order', node, ['scripts/check-memory-order.js']],

@@ -12,6 +12,7 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 const { root, run, runBin, runMain } = require('./run')
+const { tool } = require('./tools')
 
 /** The longest that one test program may take, in ms: some mistakes make it wait for ever. */
 const TEST_MS = 120_000
@@ -180,7 +181,7 @@ function configure(copy, build) {
   const lists = path.join(copy, 'CMakeLists.txt')
   const strict = { name: 'warnings', from: '-Wall -Wextra -Werror', to: '-w' }
   fs.writeFileSync(lists, change(fs.readFileSync(lists, 'utf8'), strict))
-  const define = [`--CDCMAKE_CXX_COMPILER=${process.env.CXX ?? 'clang++-14'}`]
+  const define = [`--CDCMAKE_CXX_COMPILER=${tool('clang++')}`]
   runBin('cmake-js', 'cmake-js', [
     'configure',
     '-d',

@@ -8,8 +8,9 @@ const path = require('node:path')
 const sources = require('./native-sources')
 const { nodeDirectory } = require('./node-headers')
 const { root } = require('./run')
+const { tool } = require('./tools')
 
-const program = process.env.CLANG_TIDY ?? 'clang-tidy-14'
+const program = tool('clang-tidy')
 const nodeHeaders = path.join(nodeDirectory() ?? '/usr', 'include', 'node')
 const flags = ['-std=c++20', '-Inative', '-isystem', require('node-addon-api').include_dir, '-isystem', nodeHeaders]
 const defines = ['-DNAPI_VERSION=8', '-DNAPI_CPP_EXCEPTIONS']

@@ -8,7 +8,9 @@ native=$(cd "$(dirname "$0")/.." && pwd)
 build=$native/../build-native/fuzz
 seconds=${1:-30}
 
-cmake -S "$native" -B "$build" -DCMAKE_CXX_COMPILER="${CXX:-clang++-14}" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+compiler=$(node "$native/../scripts/tools.js" clang++)
+
+cmake -S "$native" -B "$build" -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
   -DSHARDLOG_SANITIZE=address,undefined -DSHARDLOG_FUZZ=ON -DSHARDLOG_TESTS=OFF >/dev/null
 cmake --build "$build" -j2 >/dev/null
 
