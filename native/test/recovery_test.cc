@@ -621,16 +621,16 @@ TEST_F(OtherBoot, IsSetAsideIfItWouldRepeatWhatTheLogHolds) {
       const std::string entry = MakeEntry(0, i, 100);
       ASSERT_TRUE(producer->Append(entry.data(), entry.size()));
       if (i == 9) stale = ReadFile(arena());
-      if (i % 10 == 9) ASSERT_TRUE(log->Flush().ok());
+      ASSERT_TRUE(i % 10 != 9 || log->Flush().ok());
     }
     std::string torn = ReadFile(arena());
     // Generation 4 as generation 0 was, whose lines are in the log.
-    const size_t data_offset = 4096 + 2 * 64 + 2 * 16 * 64 + 4095 & ~size_t{4095};
+    const size_t data_offset = (4096 + 2 * 64 + 2 * 16 * 64 + 4095) & ~size_t{4095};
     torn.replace(data_offset, 65536, stale.substr(data_offset, 65536));
     for (uint32_t i = 30; i < 33; i++) {
       const std::string entry = MakeEntry(0, i, 100);
       ASSERT_TRUE(producer->Append(entry.data(), entry.size()));
-      if (i < 31) ASSERT_TRUE(log->Flush().ok());
+      ASSERT_TRUE(i >= 31 || log->Flush().ok());
     }
     const std::string control = ReadFile(arena()).substr(0, data_offset);
     torn.replace(0, data_offset, control);
