@@ -41,7 +41,7 @@ const packages = [
   'node:os'
 ]
 
-/** Modules that find other files from where they lie themselves, and so stay there. */
-const inPlace = ['engine/load-native', 'own-place', 'version']
+/** Modules that find other files from where they lie themselves, or are found there by others, and so stay there. */
+const inPlace = ['engine/load-native', 'own-place', 'version', '../lib/tools']
 
 module.exports = { entries, soon, later, packages, inPlace }

@@ -4,6 +4,8 @@ import { appendBindings } from './bindings'
 import { childFormatters } from './formatters'
 import type { Formatters, Internals, Serializers } from './internals'
 import { assertNoCollision, cacheLineStarts, type LevelNumbers, levelMapping } from './levels'
+import { planSym } from './line-plan'
+import { childBehindProxy, isProxied, viewOf } from './proxied'
 import { redactionState } from './redaction'
 import { childSerializers } from './serializers'
 import { heed } from './state-access'
@@ -45,11 +47,14 @@ function applyOptions(child: Internals, options: Options): void {
 export function child(this: Internals, bindings: Bindings, options?: Options): Internals {
   if (!bindings) throw Error('missing bindings for child Pino')
   heed(this)
-  const instance = Object.create(this) as Internals
+  // A plan's own logger need not be asked.
+  const isBehind = !this[planSym]?.isOf(this) && isProxied(this)
+  const parent = isBehind ? viewOf(this) : this
+  const instance = (isBehind ? childBehindProxy(parent) : Object.create(parent)) as Internals
   // Of the options only their own `formatters`, `serializers` and `customLevels` count, as in pino.
   const own = options && Object.hasOwn(options, 'formatters') ? options.formatters : undefined
-  const formatters = childFormatters(this[formattersSym], own as Partial<Formatters> | undefined)
-  if (formatters !== this[formattersSym]) instance[formattersSym] = formatters
+  const formatters = childFormatters(parent[formattersSym], own as Partial<Formatters> | undefined)
+  if (formatters !== parent[formattersSym]) instance[formattersSym] = formatters
   if (options) applyOptions(instance, options)
   instance[chindingsSym] = appendBindings(instance, bindings)
   if (options) {

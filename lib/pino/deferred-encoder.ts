@@ -11,6 +11,7 @@ import { LinePlan, planSym, stylesSym } from './line-plan'
 import { LineStyles } from './line-styles'
 import { mixIn } from './mixin'
 import { recordTime } from './own-clock'
+import { isProxied } from './proxied'
 import {
   asJsonSym,
   chindingsSym,
@@ -45,14 +46,18 @@ function stylesOf(logger: Internals & Styled): LineStyles {
   return styles
 }
 
-/** Lines that only their text can be: fields below a key of their own, other line ends, a hook or a tool that sees each line. */
+/**
+ * Lines that only their text can be: fields below a key of their own, other line ends, a hook or a tool that sees each line, a logger behind a
+ * proxy.
+ */
 function wantsText(logger: Internals): boolean {
   return (
     logger[asJsonSym] !== tracedAsJson ||
     Boolean(logger[nestedKeySym]) ||
     logger[endSym] !== PLAIN_END ||
     Boolean(logger[hooksSym].streamWrite) ||
-    isFollowed()
+    isFollowed() ||
+    isProxied(logger)
   )
 }
 

@@ -4,6 +4,7 @@ import { formatMessage } from './format-args'
 import { loggedObject } from './http-objects'
 import type { Internals, LogMethod, LogMethodHook } from './internals'
 import { type LinePlan, planOf } from './line-plan'
+import { viewOf } from './proxied'
 import { writeRescued, writeUnhooked } from './rescue'
 import { heed } from './state-access'
 import { formatOptsSym, msgPrefixSym, streamSym, writeSym } from './symbols'
@@ -109,9 +110,10 @@ function plainMethod(level: number, home: Internals): LogMethod {
   }
 }
 
-function logArguments(logger: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
+function logArguments(caller: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
   if (lost > 0) tellLost()
-  heed(logger)
+  heed(caller)
+  const logger = viewOf(caller)
   if (typeof first === 'object') logObject(logger, level, first, rest)
   else if (rest.length === 0) write(logger, level, null, first, NO_ARGUMENTS)
   else logMessage(logger, level, first, rest)

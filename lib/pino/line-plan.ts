@@ -3,6 +3,7 @@
  * from a chain of prototypes as long as the logger's ancestry, which is most of the cost of a call.
  */
 
+import { types } from 'node:util'
 import type { RecordEncoder as Recorder } from '../record/encode'
 import { tracedAsJson } from './as-json'
 import { isFollowed } from './diagnostics'
@@ -42,7 +43,12 @@ export class LinePlan {
 
   /** Whether it is the plan of `logger` as it is now. */
   fits(logger: Internals): boolean {
-    return this.#logger === logger && this.#holdsFor(logger)
+    return this.isOf(logger) && this.#holdsFor(logger)
+  }
+
+  /** Whether it was made for `logger`, which no proxy answers for then. */
+  isOf(logger: Internals): boolean {
+    return this.#logger === logger
   }
 
   /** Whether nothing has been put in the place of what `logger` and the plan's own logger shared when it was made. */
@@ -60,7 +66,7 @@ export class LinePlan {
   /** That of a logger which has inherited this one: a child. Null if it differs by more than its bindings and levels. */
   forHeir(logger: Internals): LinePlan | null {
     const isPlain = typeof logger[msgPrefixSym] !== 'string' && !logger[formattersSym].log
-    if (!isPlain || !this.#holdsFor(logger)) return null
+    if (!isPlain || types.isProxy(logger) || !this.#holdsFor(logger)) return null
     const styles = this.#styles.forHeir(logger)
     if (styles === null) return null
     const plan = new LinePlan(logger, styles, this.#recorder)

@@ -30,6 +30,9 @@ const watched: Pair[] = []
 const { formattersSym: registeredFormatters, hooksSym: registeredHooks, serializersSym: registeredSerializers } = byName
 const innerOf = new Map<symbol, symbol>(stateSymbols)
 
+/** Symbols of other copies of pino that loggers have been asked for, for keys that are the same here: methods and the like. */
+const foreign: Pair[] = []
+
 function watch(outer: symbol, inner: symbol | undefined): void {
   if (inner === undefined || watched.some(([known]) => known === outer)) return
   watched.push([outer, inner])
@@ -161,6 +164,32 @@ function isShadowed(logger: State, outer: symbol, inner: symbol): boolean {
   return seen !== own && original(seen) !== own
 }
 
+/** Properties for what `logger` answers under pino's symbols where that is not its state; null if all of it is. */
+export function shadowed(logger: object): PropertyDescriptorMap | null {
+  isLooking = true
+  try {
+    const own = [...stateSymbols, ...watched].filter(([outer, inner]) => isShadowed(logger as State, outer, inner))
+    const others = foreign.filter(([outer, inner]) => isForeign(logger as State, outer, inner))
+    const pairs = [...own, ...others]
+    return pairs.length === 0
+      ? null
+      : Object.fromEntries(pairs.map(pair => [pair[1], answer(logger as State, pair[0])]))
+  } finally {
+    isLooking = false
+  }
+}
+
+/** Whether there is another answer for `outer`, and none for `inner`, which is pino's symbol itself. */
+function isForeign(logger: State, outer: symbol, inner: symbol): boolean {
+  const owner = ownerOf(logger, inner)
+  const kept = owner === null ? undefined : Object.getOwnPropertyDescriptor(owner, inner)?.value
+  return logger[inner] === kept && isShadowed(logger, outer, inner)
+}
+
+function answer(logger: State, outer: symbol): PropertyDescriptor {
+  return { value: original(logger[outer]), configurable: true, enumerable: true, writable: true }
+}
+
 /** Takes over what was defined under pino's symbols on `logger`, or on those that it inherits from, since it was looked at last. */
 export function heed(logger: object): void {
   isLooking = true
@@ -229,7 +258,9 @@ function ourSymbol(key: PropertyKey): symbol | undefined {
   if (typeof key !== 'symbol') return undefined
   const symbol = byDescription.get(key.description)
   if (symbol === undefined || symbol === key) return undefined
-  watch(key, innerOf.get(symbol))
+  const inner = innerOf.get(symbol)
+  if (inner !== undefined) watch(key, inner)
+  else if (!foreign.some(([known]) => known === key)) foreign.push([key, symbol])
   return symbol
 }
 

@@ -229,8 +229,8 @@ describe('--pretty', () => {
     const folder = path.dirname(file)
     const copy = path.join(folder, 'elsewhere', 'node_modules', 'shardlog')
     const here = path.join(folder, 'here')
-    fs.cpSync(path.join(packageRoot, 'dist'), path.join(copy, 'dist'), { recursive: true })
-    fs.copyFileSync(path.join(packageRoot, 'package.json'), path.join(copy, 'package.json'))
+    for (const name of ['dist', 'lib/tools.js', 'package.json'])
+      fs.cpSync(path.join(packageRoot, name), path.join(copy, name), { recursive: true })
     const planted = path.join(here, 'node_modules', 'pino-pretty')
     fs.mkdirSync(planted, { recursive: true })
     fs.writeFileSync(path.join(planted, 'index.js'), "console.log('planted')")
@@ -278,8 +278,8 @@ describe('--pretty', () => {
 
   it('says what to install where pino-pretty is missing', () => {
     const copy = path.join(path.dirname(file), 'node_modules', 'shardlog')
-    fs.cpSync(path.join(packageRoot, 'dist'), path.join(copy, 'dist'), { recursive: true })
-    fs.copyFileSync(path.join(packageRoot, 'package.json'), path.join(copy, 'package.json'))
+    for (const name of ['dist', 'lib/tools.js', 'package.json'])
+      fs.cpSync(path.join(packageRoot, name), path.join(copy, name), { recursive: true })
     fs.writeFileSync(file, plain)
     const args = [path.join(copy, 'dist', 'cli', 'main.js'), 'cat', '--pretty', file]
     const { status, stderr } = spawnSync(process.execPath, args, { cwd: path.dirname(file) })

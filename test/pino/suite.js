@@ -58,7 +58,7 @@ function compileFixture(copy) {
 function copyPackage(copy) {
   const to = path.join(copy, 'shardlog')
   fs.mkdirSync(to)
-  for (const name of ['dist', 'package.json'])
+  for (const name of ['dist', 'lib/tools.js', 'package.json'])
     fs.cpSync(path.join(root, name), path.join(to, name), { recursive: true })
   for (const name of ['build', 'prebuilds']) fs.symlinkSync(path.join(root, name), path.join(to, name))
   return to
