@@ -4,7 +4,6 @@ import { appendBindings } from './bindings'
 import { childFormatters } from './formatters'
 import type { Formatters, Internals, Serializers } from './internals'
 import { assertNoCollision, cacheLineStarts, type LevelNumbers, levelMapping } from './levels'
-import { planSym } from './line-plan'
 import { childBehindProxy, isProxied, viewOf } from './proxied'
 import { redactionState } from './redaction'
 import { childSerializers } from './serializers'
@@ -47,8 +46,7 @@ function applyOptions(child: Internals, options: Options): void {
 export function child(this: Internals, bindings: Bindings, options?: Options): Internals {
   if (!bindings) throw Error('missing bindings for child Pino')
   heed(this)
-  // A plan's own logger need not be asked.
-  const isBehind = !this[planSym]?.isOf(this) && isProxied(this)
+  const isBehind = isProxied(this)
   const parent = isBehind ? viewOf(this) : this
   const instance = (isBehind ? childBehindProxy(parent) : Object.create(parent)) as Internals
   // Of the options only their own `formatters`, `serializers` and `customLevels` count, as in pino.

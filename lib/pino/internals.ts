@@ -6,7 +6,6 @@ import type { familySym, featuresSym, methodsSym } from '../features/symbols'
 import type { TracedAsJson } from './diagnostics'
 import type { LevelMethods } from './level-methods'
 import type { LinePlan, planSym } from './line-plan'
-import type { behindProxySym } from './proxied'
 import type { Stringifiers } from './redaction'
 import type * as sym from './symbols'
 import type { Bindings, ChildLoggerOptions, LevelMapping, TimeFn } from './types'
@@ -63,7 +62,6 @@ export interface Internals extends EventEmitter {
   [familySym]: { [methodsSym]?: LevelMethods }
   /** null, or a plan that may be out of date or an ancestor's. */
   [planSym]: LinePlan | null
-  [behindProxySym]: boolean
   /** undefined while none is used. */
   [featuresSym]?: Features
 

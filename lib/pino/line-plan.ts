@@ -20,6 +20,9 @@ export const planSym: unique symbol = Symbol('shardlog.plan')
 /** Where a logger keeps the styles of its lines. */
 export const stylesSym: unique symbol = Symbol('shardlog.styles')
 
+/** In the place of a plan, for loggers that must not have one (`proxied.ts`): it is nobody's. */
+export const NO_PLAN = { isOf: () => false, fits: () => false, forHeir: () => null } as unknown as LinePlan
+
 /** The plan of `logger`; null if it has none, or none any more. */
 export function planOf(logger: Internals): LinePlan | null {
   const plan = logger[planSym]

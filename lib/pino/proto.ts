@@ -12,7 +12,6 @@ import type { Internals } from './internals'
 import { getLevel, isLevelEnabled, setLevel } from './levels'
 import { close, flushSync, getStatsSnapshot } from './life'
 import { planSym, stylesSym } from './line-plan'
-import { behindProxySym } from './proxied'
 import { addStateAccessors, foreignState, heed } from './state-access'
 import {
   asJsonSym,
@@ -86,7 +85,6 @@ const methods = {
   // Found here rather than behind the proxy at the end of the chain.
   [planSym]: null,
   [stylesSym]: undefined,
-  [behindProxySym]: false,
   _events: undefined,
   [featuresSym]: undefined,
   [writeSym]: write,

@@ -5,20 +5,22 @@
 
 import { types } from 'node:util'
 import type { Internals } from './internals'
-import { planSym } from './line-plan'
+import { NO_PLAN, planSym } from './line-plan'
 import { shadowed } from './state-access'
 
-/** On children of a logger behind a proxy, which inherit from it, and on theirs. */
-export const behindProxySym: unique symbol = Symbol('shardlog.behindProxy')
+const behindProxy: PropertyDescriptorMap = { [planSym]: { get: () => NO_PLAN, set: () => {} } }
 
-/** An object for such a child. It has no plan, and does not look for one behind the proxy. */
+/** An object for a child of a logger behind a proxy: it and its children have no plan, and are told by that. */
 export function childBehindProxy(parent: Internals): object {
-  return Object.create(parent, { [behindProxySym]: { value: true }, [planSym]: { value: null, writable: true } })
+  return Object.create(parent, behindProxy)
 }
 
 /** Whether a proxy answers for `logger`, or for one that it descends from. */
 export function isProxied(logger: Internals): boolean {
-  return logger[behindProxySym] === true || types.isProxy(logger)
+  const plan = logger[planSym]
+  // What has a plan of its own is no proxy, and need not be looked at.
+  if (plan?.isOf(logger)) return false
+  return plan === NO_PLAN || types.isProxy(logger)
 }
 
 /**
@@ -26,7 +28,7 @@ export function isProxied(logger: Internals): boolean {
  * looked for, on an object that inherits all else from it.
  */
 export function viewOf(logger: Internals): Internals {
-  if (!types.isProxy(logger)) return logger
+  if (!isProxied(logger) || !types.isProxy(logger)) return logger
   const answers = shadowed(logger)
   return answers === null ? logger : (Object.create(logger, answers) as Internals)
 }
