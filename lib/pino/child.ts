@@ -4,6 +4,7 @@ import { appendBindings } from './bindings'
 import { childFormatters } from './formatters'
 import type { Formatters, Internals, Serializers } from './internals'
 import { assertNoCollision, cacheLineStarts, type LevelNumbers, levelMapping } from './levels'
+import { noteChild } from './line-plan'
 import { childBehindProxy, isProxied, viewOf } from './proxied'
 import { redactionState } from './redaction'
 import { childSerializers } from './serializers'
@@ -46,9 +47,27 @@ function applyOptions(child: Internals, options: Options): void {
 export function child(this: Internals, bindings: Bindings, options?: Options): Internals {
   if (!bindings) throw Error('missing bindings for child Pino')
   heed(this)
-  const isBehind = isProxied(this)
-  const parent = isBehind ? viewOf(this) : this
-  const instance = (isBehind ? childBehindProxy(parent) : Object.create(parent)) as Internals
+  const instance = isProxied(this) ? childOfProxied(this, bindings, options) : childOf(this, bindings, options)
+  this.onChild(instance)
+  return instance
+}
+
+function childOf(parent: Internals, bindings: Bindings, options: Options | undefined): Internals {
+  const instance = Object.create(parent) as Internals
+  noteChild(instance)
+  equip(parent, instance, bindings, options)
+  return instance
+}
+
+function childOfProxied(logger: Internals, bindings: Bindings, options: Options | undefined): Internals {
+  const parent = viewOf(logger)
+  const instance = childBehindProxy(parent) as Internals
+  equip(parent, instance, bindings, options)
+  return instance
+}
+
+/** Gives a child what it does not have from its parent. */
+function equip(parent: Internals, instance: Internals, bindings: Bindings, options: Options | undefined): void {
   // Of the options only their own `formatters`, `serializers` and `customLevels` count, as in pino.
   const own = options && Object.hasOwn(options, 'formatters') ? options.formatters : undefined
   const formatters = childFormatters(parent[formattersSym], own as Partial<Formatters> | undefined)
@@ -56,9 +75,7 @@ export function child(this: Internals, bindings: Bindings, options?: Options): I
   if (options) applyOptions(instance, options)
   instance[chindingsSym] = appendBindings(instance, bindings)
   if (options) {
-    const level = options.level || this.level
-    if (level !== this.level || Object.hasOwn(options, 'customLevels')) instance[setLevelSym](level)
+    const level = options.level || parent.level
+    if (level !== parent.level || Object.hasOwn(options, 'customLevels')) instance[setLevelSym](level)
   }
-  this.onChild(instance)
-  return instance
 }

@@ -20,6 +20,20 @@ export const planSym: unique symbol = Symbol('shardlog.plan')
 /** Where a logger keeps the styles of its lines. */
 export const stylesSym: unique symbol = Symbol('shardlog.styles')
 
+// The child that was made last, until it has a plan.
+let newest: Internals | null = null
+
+/** A child has been made. One that logs right away, as most do, need not be asked whether it is a proxy, which takes longer than all else. */
+export function noteChild(child: Internals): void {
+  newest = child
+}
+
+function isProxy(logger: Internals): boolean {
+  if (logger !== newest) return types.isProxy(logger)
+  newest = null
+  return false
+}
+
 /** In the place of a plan, for loggers that must not have one (`proxied.ts`): it is nobody's. */
 export const NO_PLAN = { isOf: () => false, fits: () => false, forHeir: () => null } as unknown as LinePlan
 
@@ -69,7 +83,7 @@ export class LinePlan {
   /** That of a logger which has inherited this one: a child. Null if it differs by more than its bindings and levels. */
   forHeir(logger: Internals): LinePlan | null {
     const isPlain = typeof logger[msgPrefixSym] !== 'string' && !logger[formattersSym].log
-    if (!isPlain || types.isProxy(logger) || !this.#holdsFor(logger)) return null
+    if (!isPlain || isProxy(logger) || !this.#holdsFor(logger)) return null
     const styles = this.#styles.forHeir(logger)
     if (styles === null) return null
     const plan = new LinePlan(logger, styles, this.#recorder)
