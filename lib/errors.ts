@@ -12,7 +12,7 @@ export interface ShardlogErrorDetails {
 /** An error with a `code`: `ERR_SHARDLOG_…`; where the kernel said no, also its errno's name and the system call. */
 export class ShardlogError extends Error {
   override readonly name = 'ShardlogError'
-  /** `'ERR_SHARDLOG_CONFIG'`, `'ERR_SHARDLOG_LOCKED'`, …; docs/api.md lists them. */
+  /** `'ERR_SHARDLOG_CONFIG'`, `'ERR_SHARDLOG_LOCKED'`, …; docs/reference/api.md lists them. */
   readonly code: string
   /** Name of the kernel's errno, `'ENOSPC'`, where there was one. */
   readonly errno?: string

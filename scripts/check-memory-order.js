@@ -1,6 +1,6 @@
 'use strict'
 
-// The rules of docs/memory-model.md that a compiler does not check. Every memory_order in native/ names its row of the
+// The rules of docs/internals/memory-model.md that a compiler does not check. Every memory_order in native/ names its row of the
 // page's table with a comment, `// [MM row]`, in the same statement or on the line before it; rows that nothing uses are
 // stale. Tests and fuzz targets are free of this.
 
@@ -13,7 +13,7 @@ const { layers, filesOf } = require('./native-sources')
 function tableRows(markdown) {
   const lines = markdown.split('\n')
   const head = lines.findIndex(line => /^\|\s*tag\s*\|/.test(line))
-  if (head < 0) throw new Error('docs/memory-model.md has no table whose first column is headed "tag"')
+  if (head < 0) throw new Error('docs/internals/memory-model.md has no table whose first column is headed "tag"')
   const rows = []
   for (let index = head + 2; lines[index]?.startsWith('|'); index++) {
     const cell = lines[index].split('|')[1]
@@ -49,17 +49,18 @@ function checkFile(file, rows, used) {
     if (tags.length === 0) complaints.push(`${file}:${index + 1}: memory_order without an [MM ...] tag`)
     for (const tag of tags) {
       if (rows.includes(tag)) used.add(tag)
-      else complaints.push(`${file}:${index + 1}: [MM ${tag}] is not a row of docs/memory-model.md`)
+      else complaints.push(`${file}:${index + 1}: [MM ${tag}] is not a row of docs/internals/memory-model.md`)
     }
   })
   return complaints
 }
 
 function main() {
-  const rows = tableRows(fs.readFileSync(path.join(root, 'docs', 'memory-model.md'), 'utf8'))
+  const rows = tableRows(fs.readFileSync(path.join(root, 'docs', 'internals', 'memory-model.md'), 'utf8'))
   const used = new Set()
   const complaints = filesOf(layers, ['.cc', '.h']).flatMap(file => checkFile(file, rows, used))
-  for (const row of rows) if (!used.has(row)) complaints.push(`docs/memory-model.md: nothing uses the row ${row}`)
+  for (const row of rows)
+    if (!used.has(row)) complaints.push(`docs/internals/memory-model.md: nothing uses the row ${row}`)
   if (complaints.length) throw new Error(`\n${complaints.join('\n')}`)
   console.log(`${rows.length} rows, every memory_order names one`)
 }

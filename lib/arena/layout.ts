@@ -1,4 +1,4 @@
-/** Byte offsets of an arena; the text behind them is docs/log-format.md, section 2. */
+/** Byte offsets of an arena; the text behind them is docs/reference/log-format.md, section 2. */
 
 export const ARENA_MAGIC = 'SHLARENA'
 /** Versions that can be read; the last one is written. */
@@ -11,7 +11,7 @@ export const LINE_BYTES = 64
 /** journal.generation while nothing is being written. */
 export const NO_GENERATION = 0xffff_ffff_ffff_ffffn
 
-/** What the payloads of an arena's entries are: what goes to the log as it lies, or records (docs/record-format.md). */
+/** What the payloads of an arena's entries are: what goes to the log as it lies, or records (docs/reference/record-format.md). */
 export const CONTENT_RAW = 0
 export const CONTENT_RECORDS = 1
 

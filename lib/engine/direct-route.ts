@@ -46,7 +46,7 @@ const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
 
 /**
  * `logBytes` that writes the entry into the leased segment itself, without a native call: step *accept* of
- * docs/memory-model.md. The compare-and-swap is sequentially consistent and so orders the entry's bytes before the offset
+ * docs/internals/memory-model.md. The compare-and-swap is sequentially consistent and so orders the entry's bytes before the offset
  * that publishes them, on every architecture. Whatever is not a plain whole Uint8Array that fits takes the call route.
  */
 export function directLogBytes(

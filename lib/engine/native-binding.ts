@@ -82,7 +82,7 @@ export interface RecordHandle extends AnyHandle {
   putText(text: string): void
   /**
    * Accepts the entry that JavaScript has written into the leased segment, but for its length: see LEASE.END and LEASE.TIME. Step *accept*
-   * of docs/memory-model.md.
+   * of docs/internals/memory-model.md.
    */
   publish(): void
   /** Leases another segment with room for an entry of `bytes`, waiting for one as a log call does. One of RENEWAL. */

@@ -1,5 +1,5 @@
 /**
- * Constants of the log format; the text behind them is docs/log-format.md, section 1. Everything is little-endian,
+ * Constants of the log format; the text behind them is docs/reference/log-format.md, section 1. Everything is little-endian,
  * sizes are bytes.
  */
 

@@ -19,7 +19,7 @@ export type { WaitingReport } from './waiting'
 
 /**
  * Reads one log, or several, in memory that does not grow with their size. Corrupt parts are stepped over and told to
- * `onDamage`; docs/log-format.md says by which rules.
+ * `onDamage`; docs/reference/log-format.md says by which rules.
  *
  * @param path file or files, as strings or `file:` URLs; pipes can be read too, but not followed
  * @returns an async iterable of entries; `batches()` of it gives arrays of them

@@ -1,4 +1,4 @@
-/** A payload breaks docs/record-format.md (K3). Never leaves lib/record: the renderer counts it. */
+/** A payload breaks docs/reference/record-format.md (K3). Never leaves lib/record: the renderer counts it. */
 export class DamagedRecord extends Error {}
 
 /** Reads a payload from front to back, never beyond its end. Every step throws DamagedRecord where there is too little left. */

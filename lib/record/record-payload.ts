@@ -169,7 +169,7 @@ function putCommon(bytes: Buffer, view: DataView, at: number, limit: number, lon
 }
 
 /**
- * Writes the payloads of records (docs/record-format.md, section 3) into memory. A record that does not fit is gone on with in memory of the
+ * Writes the payloads of records (docs/reference/record-format.md, section 3) into memory. A record that does not fit is gone on with in memory of the
  * payload's own, so that each value is read and converted once.
  *
  * Getters, conversions and `toJSON` may log: what runs them may find #bytes, #view and #limit changed.

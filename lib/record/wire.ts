@@ -1,5 +1,5 @@
 /**
- * Constants of the record format; the text behind them is docs/record-format.md. Everything is little-endian and unaligned,
+ * Constants of the record format; the text behind them is docs/reference/record-format.md. Everything is little-endian and unaligned,
  * sizes and offsets are bytes.
  */
 

@@ -1,4 +1,4 @@
-// Layout of an arena's control part. The normative text is docs/log-format.md, section 2.
+// Layout of an arena's control part. The normative text is docs/reference/log-format.md, section 2.
 #pragma once
 
 #include <array>

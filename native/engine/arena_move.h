@@ -9,8 +9,8 @@ namespace shardlog::engine {
 // Moves the arena into a new file under its name, at the same addresses: entries that were accepted
 // are in the new file before the next one is. Needs a free set: false if there is none, until the
 // flusher has written the other one. Producers that log meanwhile wait for it, some milliseconds.
-// Step *move* of docs/memory-model.md. Flusher. Throws Error as Arena::Create does; the arena goes
-// on where it is then.
+// Step *move* of docs/internals/memory-model.md. Flusher. Throws Error as Arena::Create does; the
+// arena goes on where it is then.
 bool MoveArena(BufferSets* sets, const io::FileInfo& log);
 
 }  // namespace shardlog::engine

@@ -1,5 +1,5 @@
-// Lines as the entries of blocks: docs/log-format.md, section 1, with producer 0, since one block
-// has the lines of several.
+// Lines as the entries of blocks: docs/reference/log-format.md, section 1, with producer 0, since
+// one block has the lines of several.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // The two buffer sets: claiming segments of the active one, swapping, and what the flusher does to
-// a set. Steps and invariants are those of docs/memory-model.md.
+// a set. Steps and invariants are those of docs/internals/memory-model.md.
 #pragma once
 
 #include <cstdint>

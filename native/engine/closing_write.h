@@ -1,4 +1,4 @@
-// The last write of a log (docs/memory-model.md, Close).
+// The last write of a log (docs/internals/memory-model.md, Close).
 #pragma once
 
 #include "engine/outlet.h"

@@ -16,11 +16,11 @@ enum class ShardSelection { kAffinity, kRoundRobin };
 // What an entry's payload is; stands in the arena's header.
 enum class Content : uint32_t {
   kEntries = 0,  // bytes that go out as they are
-  kRecords = 1   // docs/record-format.md: a line is made of each
+  kRecords = 1   // docs/reference/record-format.md: a line is made of each
 };
 // What the file is; stands in the arena's header.
 enum class Form : uint32_t {
-  kBlocks = 0,  // docs/log-format.md
+  kBlocks = 0,  // docs/reference/log-format.md
   kText = 1     // lines, nothing else
 };
 

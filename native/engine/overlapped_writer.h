@@ -2,7 +2,8 @@
 // ones: on a thread of its own, which is started when it is first of use.
 //
 // One write is under way at the most, so what the log has got of the batches is always a beginning
-// of them, whatever ends the process or the machine. The protocol is in docs/memory-model.md.
+// of them, whatever ends the process or the machine. The protocol is in
+// docs/internals/memory-model.md.
 //
 // Thread: one, the owner: the flusher, or recovery. Not shared.
 #pragma once

@@ -238,7 +238,7 @@ bool Producer::AwaitProgress(uint32_t epoch, uint64_t deadline_ns) {
   return true;
 }
 
-// One round of *acquire* in docs/memory-model.md.
+// One round of *acquire* in docs/internals/memory-model.md.
 Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
   uint32_t fresh_left = segments > 1 ? kFreshGenerationsLarge : kFreshGenerations;
   // [MM counter] relaxed: a policy, not a protocol.

@@ -1,4 +1,5 @@
-// Draining the arena of a process that is gone into its log (docs/log-format.md, R12 to R15).
+// Draining the arena of a process that is gone into its log (docs/reference/log-format.md, R12 to
+// R15).
 //
 // Every step can be repeated: a recovery that is killed is taken up by the next one where it was.
 #pragma once

@@ -1,6 +1,6 @@
 // What recovering a log of entries and one of records have in common: the arena's generations that
-// are not in the log as a whole, and the files in which some of them may be (docs/log-format.md,
-// R14 to R16).
+// are not in the log as a whole, and the files in which some of them may be
+// (docs/reference/log-format.md, R14 to R16).
 //
 // Thread: recovery.
 #pragma once

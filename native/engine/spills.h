@@ -1,6 +1,6 @@
-// Lines that are too large for the buffers (docs/record-format.md, section 2.1): each payload lies
-// in a file of its own beside the arena's, or in memory where the arena does, until the generation
-// that its record is in has been written.
+// Lines that are too large for the buffers (docs/reference/record-format.md, section 2.1): each
+// payload lies in a file of its own beside the arena's, or in memory where the arena does, until
+// the generation that its record is in has been written.
 //
 // A spill is whole before its record is accepted, and is removed only after that record's
 // generation is marked written: a record that can be found in an arena never refers to nothing.

@@ -1,5 +1,5 @@
-// The two atomic words of the protocol. docs/memory-model.md is normative; this file holds the only
-// code that knows their bits.
+// The two atomic words of the protocol. docs/internals/memory-model.md is normative; this file
+// holds the only code that knows their bits.
 //
 // Invariants kept here (numbers as there):
 //   I2  only a segment's lessee moves its offset up (Accept is called by the lessee alone);

@@ -1,6 +1,6 @@
-// Constants and byte layouts of a log file. The normative text is docs/log-format.md, section 1;
-// rule numbers (R1 ...) are its. Everything is little-endian and goes through the functions below,
-// so that no struct's padding or byte order leaks into a file.
+// Constants and byte layouts of a log file. The normative text is docs/reference/log-format.md,
+// section 1; rule numbers (R1 ...) are its. Everything is little-endian and goes through the
+// functions below, so that no struct's padding or byte order leaks into a file.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 /*
- * Doze and Rouse of docs/memory-model.md: an idle log's flusher sleeps without a timer, and no line waits for ever.
+ * Doze and Rouse of docs/internals/memory-model.md: an idle log's flusher sleeps without a timer, and no line waits for ever.
  *
  * One producer claims a segment and accepts an entry; the flusher ticks, dozes or sleeps. Spin finds an end in which the flusher sleeps
  * beside an entry, if there is one. Each statement is one step of the machine; an exchange is atomic.

@@ -1,5 +1,5 @@
 /*
- * The protocol of docs/memory-model.md: leases, claims, accepting, swapping, flushing, recycling, closing, and what
+ * The protocol of docs/internals/memory-model.md: leases, claims, accepting, swapping, flushing, recycling, closing, and what
  * recovery would do if the process were killed. Every statement that touches shared state is one atomic instruction of
  * the engine; a producer may be suspended between any two of them for ever, which is what interleaving means here.
  *

@@ -1,4 +1,4 @@
-// What the ids of one segment stand for (docs/record-format.md, section 4).
+// What the ids of one segment stand for (docs/reference/record-format.md, section 4).
 //
 // Definitions point into the segment's memory. Ids below kSmallIds are looked up in an array; the
 // others in a hash table whose size follows the number of definitions in the segment, whatever

@@ -1,4 +1,4 @@
-// Strings as JSON (docs/record-format.md, section 3.3).
+// Strings as JSON (docs/reference/record-format.md, section 3.3).
 #pragma once
 
 #include <cstddef>

@@ -14,7 +14,7 @@ namespace shardlog::record {
 
 enum class Framing {
   kBackToBack,  // NDJSON: nothing between lines
-  kEntries      // entries of a block: each line behind its u32 length (docs/log-format.md, R2)
+  kEntries  // entries of a block: a line behind its u32 length (docs/reference/log-format.md, R2)
 };
 
 class LineBuffer {

@@ -1,4 +1,5 @@
-// The lines of several producers in the order of their times (docs/record-format.md, section 5).
+// The lines of several producers in the order of their times (docs/reference/record-format.md,
+// section 5).
 //
 // A line is written when its time is the smallest among the producers' next ones; of equal times,
 // the lower producer id goes first. Within a producer nothing is reordered: a line whose time is

@@ -1,4 +1,4 @@
-// Renders the records of one segment, one line after the other (docs/record-format.md).
+// Renders the records of one segment, one line after the other (docs/reference/record-format.md).
 //
 // Safe on any bytes: reads nothing outside of the segment, and what breaks the page is counted and
 // passed over (K3). A renderer is used by one thread at a time, for one segment after the other;

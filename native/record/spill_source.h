@@ -1,4 +1,5 @@
-// Where payloads lie that are too large for a segment (docs/record-format.md, section 2.1).
+// Where payloads lie that are too large for a segment (docs/reference/record-format.md,
+// section 2.1).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// The time of a line (docs/record-format.md, section 3.1). Records come in bursts of the same
-// millisecond, or at least second, so the last text is kept and only what changed is made anew.
+// The time of a line (docs/reference/record-format.md, section 3.1). Records come in bursts of the
+// same millisecond, or at least second, so the last text is kept and only what changed is made
+// anew.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// The fields of a record: keys from its template, values from the record (docs/record-format.md,
-// sections 3.2 and 4).
+// The fields of a record: keys from its template, values from the record
+// (docs/reference/record-format.md, sections 3.2 and 4).
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
-// Constants and byte layouts of structured records. The normative text is docs/record-format.md;
-// section and rule numbers are its. Everything is little-endian and unaligned.
+// Constants and byte layouts of structured records. The normative text is
+// docs/reference/record-format.md; section and rule numbers are its. Everything is little-endian
+// and unaligned.
 #pragma once
 
 #include <cstddef>

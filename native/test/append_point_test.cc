@@ -1,5 +1,5 @@
-// Appending to files that somebody else wrote, or that a kill tore (docs/log-format.md, R6, D1,
-// D4).
+// Appending to files that somebody else wrote, or that a kill tore (docs/reference/log-format.md,
+// R6, D1, D4).
 #include "engine/append_point.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// Claiming, swapping, sealing and recycling, one interleaving at a time (docs/memory-model.md,
-// Steps).
+// Claiming, swapping, sealing and recycling, one interleaving at a time
+// (docs/internals/memory-model.md, Steps).
 #include "engine/buffer_sets.h"
 
 #include <gtest/gtest.h>

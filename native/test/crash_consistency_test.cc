@@ -214,8 +214,8 @@ class CrashConsistency : public testing::TestWithParam<Kind> {
     return word;
   }
 
-  // By the words of docs/log-format.md: a block counts if its entries fill it; elsewhere the reader
-  // goes on at the next sector, where others' lines may stand.
+  // By the words of docs/reference/log-format.md: a block counts if its entries fill it; elsewhere
+  // the reader goes on at the next sector, where others' lines may stand.
   void ReadBlocks(const std::string& bytes) {
     for (size_t at = 0; at + 8 <= bytes.size();) {
       const uint32_t capacity = Word(bytes, at);

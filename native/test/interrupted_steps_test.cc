@@ -1,4 +1,5 @@
-// Threads that are stopped between two stores of a step while others go on (docs/memory-model.md).
+// Threads that are stopped between two stores of a step while others go on
+// (docs/internals/memory-model.md).
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -1,4 +1,4 @@
-// docs/record-format.md, section 4.
+// docs/reference/record-format.md, section 4.
 #include <gtest/gtest.h>
 
 #include <deque>

@@ -1,4 +1,4 @@
-// docs/record-format.md, section 3.3.
+// docs/reference/record-format.md, section 3.3.
 #include <gtest/gtest.h>
 
 #include <random>

@@ -1,4 +1,4 @@
-// docs/record-format.md, section 5.
+// docs/reference/record-format.md, section 5.
 #include <gtest/gtest.h>
 
 #include <algorithm>

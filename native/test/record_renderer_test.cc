@@ -1,5 +1,5 @@
-// docs/record-format.md: K1 to K3 and section 3, a test for each rule. The numbers, strings and
-// times have tests of their own.
+// docs/reference/record-format.md: K1 to K3 and section 3, a test for each rule. The numbers,
+// strings and times have tests of their own.
 #include <gtest/gtest.h>
 
 #include <random>

@@ -1,4 +1,4 @@
-// docs/record-format.md, section 3.1.
+// docs/reference/record-format.md, section 3.1.
 #include <gtest/gtest.h>
 
 #include <limits>

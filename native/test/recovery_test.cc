@@ -1,5 +1,5 @@
 // What a dead process left is drained into its log: once, whole, in order, also if the draining
-// dies half way (docs/log-format.md, R12 to R15).
+// dies half way (docs/reference/log-format.md, R12 to R15).
 #include "engine/recovery.h"
 
 #include <gtest/gtest.h>

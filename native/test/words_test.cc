@@ -1,4 +1,4 @@
-// The bits of the two words (docs/log-format.md 2.2, 2.3).
+// The bits of the two words (docs/reference/log-format.md 2.2, 2.3).
 #include "engine/words.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the golden log files beside it: once, from the text of docs/log-format.md alone.
+"""Writes the golden log files beside it: once, from the text of docs/reference/log-format.md alone.
 
 The files are in the repository and are read for ever; run this only to add new ones. It shares no code with the writer
 or the readers. expected.json says what each file holds.

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect, inject, it } from 'vitest'
 import { inspect } from '../../scripts/inspect-addon'
+import { brokenLinks } from '../support/links'
 
 const files = execFileSync('tar', ['tzf', inject('tarball')], { encoding: 'utf8' })
   .split('\n')
@@ -71,42 +72,11 @@ it('has the licence and its author, and names no platform that it is for', () =>
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['cpu']))
 })
 
-/** Anchors of a document, made of its headings as renderers make them. */
-function anchors(text: string): Set<string> {
-  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(match =>
-    (match[1] as string).replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
-  )
-  return new Set(
-    headings.map(heading =>
-      heading
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N} _-]/gu, '')
-        .replaceAll(' ', '-')
-    )
-  )
-}
-
 it('has whatever its documents link to', () => {
   const documents = files.filter(name => name.endsWith('.md'))
-  const textOf = (name: string) => fs.readFileSync(path.join(installed, name), 'utf8')
-  const broken = documents.flatMap(name =>
-    [
-      ...textOf(name)
-        .replace(/```[\s\S]*?```/g, '')
-        .matchAll(/\]\(([^)\s]+)\)/g)
-    ]
-      .map(match => match[1] as string)
-      .filter(link => !/^[a-z]+:/.test(link))
-      .filter(link => {
-        const [file = '', anchor] = link.split('#')
-        const target = file === '' ? name : path.posix.join(path.posix.dirname(name), file)
-        if (!files.includes(target)) return true
-        return anchor !== undefined && !anchors(textOf(target)).has(anchor)
-      })
-      .map(link => `${name}: ${link}`)
-  )
-  expect(documents).toContain('docs/api.md')
-  expect(broken).toEqual([])
+  const texts = new Map(documents.map(name => [name, fs.readFileSync(path.join(installed, name), 'utf8')]))
+  expect(documents).toContain('docs/reference/api.md')
+  expect(brokenLinks({ texts, has: file => files.includes(file) })).toEqual([])
 })
 
 /** The paths in a package's `exports`, however deep. */

@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 
-/** A block as rules R1 to R6 of docs/log-format.md describe it. */
+/** A block as rules R1 to R6 of docs/reference/log-format.md describe it. */
 export interface PlainBlock {
   offset: number
   capacity: number

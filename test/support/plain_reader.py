@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads a shardlog file from the text of docs/log-format.md alone; shares no code with the writers or the other readers.
+"""Reads a shardlog file from the text of docs/reference/log-format.md alone; shares no code with the writers or the other readers.
 
     plain_reader.py FILE             one JSON line per entry: {"offset", "text"} or {"offset", "base64"}
     plain_reader.py --raw FILE       the entries, each followed by a newline

@@ -1,5 +1,5 @@
 /**
- * Writes records by docs/record-format.md alone, with no code or constant of the package: slow, and free to write what no sound
+ * Writes records by docs/reference/record-format.md alone, with no code or constant of the package: slow, and free to write what no sound
  * encoder would.
  */
 

@@ -1,5 +1,5 @@
-// Reads a log by the words of docs/log-format.md alone: no code of the engine is used, not even its
-// constants.
+// Reads a log by the words of docs/reference/log-format.md alone: no code of the engine is used,
+// not even its constants.
 #pragma once
 
 #include <cstdint>

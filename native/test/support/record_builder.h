@@ -1,4 +1,4 @@
-// Writes records (docs/record-format.md) into a segment's worth of entries.
+// Writes records (docs/reference/record-format.md) into a segment's worth of entries.
 #pragma once
 
 #include <cstdint>

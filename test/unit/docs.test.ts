@@ -1,0 +1,56 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { brokenLinks } from '../support/links'
+
+const root = path.join(__dirname, '..', '..')
+const read = (name: string) => fs.readFileSync(path.join(root, name), 'utf8')
+
+const SKIPPED = /^(node_modules|\.git|dist|build.*|prebuilds|bench\/results)$/
+
+/** Files below a folder of the repository, by their paths from its root, without what is built or installed. */
+function filesBelow(folder: string): string[] {
+  return fs.readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap(entry => {
+    const name = path.posix.join(folder, entry.name)
+    if (SKIPPED.test(name) || entry.name === 'node_modules') return []
+    return entry.isDirectory() ? filesBelow(name) : [name]
+  })
+}
+
+const files = filesBelow('')
+const documents = files.filter(name => /^(docs\/.+|[A-Z]+)\.md$/.test(name))
+const sources = files.filter(name => /\.([cm]?[jt]s|h|cc|pml|py|sh|md)$/.test(name))
+
+/** What `npm pack` takes: the parts of `files` in package.json, and package.json itself. */
+const packed = new Set<string>(['package.json', ...JSON.parse(read('package.json')).files])
+const isPacked = (name: string) => packed.has(name) || packed.has(name.split('/')[0] as string)
+
+describe('documents', () => {
+  it('link to files and headings that exist and are in the package', () => {
+    const texts = new Map(documents.map(name => [name, read(name)]))
+    expect(brokenLinks({ texts, has: name => files.includes(name) && isPacked(name) })).toEqual([])
+  })
+
+  it('with a link to a missing file, a missing heading or a file outside the package are found', () => {
+    const texts = new Map([
+      [
+        'a.md',
+        '[file](missing.md) [heading](docs/b.md#missing) [good](docs/b.md#a-heading) [web](https://example.org)'
+      ],
+      ['docs/b.md', '# A heading\n[up](../a.md) [inside](#a-heading) `[code](missing.md)`']
+    ])
+    expect(brokenLinks({ texts, has: name => texts.has(name) })).toEqual([
+      'a.md: missing.md',
+      'a.md: docs/b.md#missing'
+    ])
+    expect(isPacked('test/unit/docs.test.ts')).toBe(false)
+  })
+
+  it('that comments and messages name exist', () => {
+    const named = sources.flatMap(name =>
+      [...read(name).matchAll(/(?<![\w./-])docs\/[\w/-]+\.md/g)].map(match => ({ name, target: match[0] }))
+    )
+    expect(named.length).toBeGreaterThan(30)
+    expect(named.filter(({ name, target }) => name !== 'test/unit/docs.test.ts' && !files.includes(target))).toEqual([])
+  })
+})
