@@ -69,7 +69,8 @@ class BufferSets {
   // longer `generation`, whoever moved it.
   bool TrySwap(uint64_t generation);
 
-  // Whether a shard of the generation's set has reached the fill threshold of 90 % (DECISIONS X11).
+  // Whether a shard of the generation's set has reached the fill threshold of 90 %
+  // (docs/decisions/fill-threshold.md).
   bool NearlyFull(uint64_t generation) const;
 
   // Whether any segment of the generation's set is claimed.

@@ -19,7 +19,7 @@ struct Geometry {
   constexpr uint64_t set_bytes() const { return shard_bytes() * num_shards; }
   constexpr uint32_t segments_per_set() const { return num_shards * segments_per_shard; }
 
-  // The fill threshold of 90 % (DECISIONS X11), in claimed segments of a shard.
+  // The fill threshold of 90 % (docs/decisions/fill-threshold.md), in claimed segments of a shard.
   constexpr bool IsNearlyFull(uint32_t claimed) const {
     return uint64_t{claimed} * 10 >= uint64_t{segments_per_shard} * 9;
   }
@@ -28,7 +28,8 @@ struct Geometry {
     return static_cast<uint32_t>((uint64_t{segments_per_shard} * 9 - 1) / 10);
   }
 
-  // A block of one entry that fills a shard: capacity - header - length prefix (DECISIONS X8).
+  // A block of one entry that fills a shard: capacity - header - length prefix
+  // (docs/decisions/largest-entry.md).
   uint64_t max_entry_bytes() const { return shard_bytes() - 12; }
 
   bool operator==(const Geometry&) const = default;

@@ -61,7 +61,7 @@ describe('shardlog', () => {
 })
 
 describe('shardlog cat', () => {
-  it('prints entries verbatim, with a newline where there is none (X17)', () => {
+  it('prints entries verbatim, with a newline where there is none', () => {
     fs.writeFileSync(file, makeBlock(['a', 'b\n', 'two\nlines', '\xff', '\n', Buffer.from([0xfe])]))
     const { code, out, err } = run(['cat', file])
     expect({ code, err }).toEqual({ code: 0, err: '' })

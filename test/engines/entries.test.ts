@@ -6,7 +6,7 @@ import { type Config, Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
 const SHARD_BYTES = 65_536
-/** DECISIONS X8: capacity less the block's header and the entry's length. */
+/** docs/decisions/largest-entry.md: capacity less the block's header and the entry's length. */
 const LARGEST = SHARD_BYTES - 12
 
 /** What UTF-8 makes of any JavaScript string: lone surrogates become U+FFFD. */

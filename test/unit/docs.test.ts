@@ -53,4 +53,27 @@ describe('documents', () => {
     expect(named.length).toBeGreaterThan(30)
     expect(named.filter(({ name, target }) => name !== 'test/unit/docs.test.ts' && !files.includes(target))).toEqual([])
   })
+
+  it('explain each decision in a record of its own, which the index lists', () => {
+    const records = documents.filter(name => /^docs\/decisions\/(?!index)/.test(name)).map(name => path.basename(name))
+    const listed = [...read('docs/decisions/index.md').matchAll(/^\| \[[\w-]+\]\(([\w-]+\.md)\)/gm)].map(
+      match => match[1]
+    )
+    expect(listed.sort()).toEqual(records.sort())
+    const byNumber = sources.filter(name => /\bDECISIONS\b|\bX\d{1,2}\b(?!-)/.test(read(name)))
+    expect(byNumber.filter(name => name !== 'test/unit/docs.test.ts')).toEqual([])
+  })
+
+  it('define at most 30 words, in alphabetical order', () => {
+    const words = [...read('docs/glossary.md').matchAll(/^\| ([a-z][\w -]*) \|/gm)]
+      .map(match => match[1] as string)
+      .slice(1)
+    expect(words.length).toBeGreaterThan(20)
+    expect(words.length).toBeLessThanOrEqual(30)
+    expect(words).toEqual([...words].sort())
+  })
+
+  it('begin with a README of at most 130 lines', () => {
+    expect(read('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(130)
+  })
 })
