@@ -156,7 +156,7 @@ async function report(run) {
   })
   const summary = {
     ...run,
-    goals: sections.flatMap(section => section.report.goals),
+    goals: sections.flatMap(({ name, report: { goals } }) => goals.map(goal => ({ scenario: name, ...goal }))),
     tables: Object.fromEntries(sections.map(({ name, report: { tables } }) => [name, tables]))
   }
   const html = await page({

@@ -12,10 +12,10 @@ export function programsOf(document: string): Map<string, string> {
   return new Map(blocks.map(match => [match[2] as string, match[1] as string]))
 }
 
-/** Writes a program of the recipes into a folder, as it is printed. Returns its path. */
-export function writeProgram(directory: string, name: string): string {
-  const text = programsOf('docs/guide/recipes.md').get(name)
-  if (text === undefined) throw new Error(`docs/guide/recipes.md has no program ${name}`)
+/** Writes a program of a document into a folder, as it is printed. Returns its path. */
+export function writeProgram(directory: string, name: string, document = 'docs/guide/recipes.md'): string {
+  const text = programsOf(document).get(name)
+  if (text === undefined) throw new Error(`${document} has no program ${name}`)
   const file = path.join(directory, name)
   fs.writeFileSync(file, text)
   return file

@@ -1,9 +1,11 @@
 import fs from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { brokenLinks } from '../support/links'
 
 const root = path.join(__dirname, '..', '..')
+const { summary } = createRequire(__filename)('../../bench/src/update-docs') as { summary(run: object): string }
 const read = (name: string) => fs.readFileSync(path.join(root, name), 'utf8')
 
 const SKIPPED = /^(node_modules|\.git|dist|build.*|prebuilds|bench\/results)$/
@@ -73,7 +75,28 @@ describe('documents', () => {
     expect(words).toEqual([...words].sort())
   })
 
-  it('begin with a README of at most 130 lines', () => {
-    expect(read('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(130)
+  it('begin with a README of at most 130 lines, whose figures are those of the benchmarks', () => {
+    const readme = read('README.md')
+    expect(readme.trimEnd().split('\n').length).toBeLessThanOrEqual(130)
+    const benchmarks = read('docs/benchmarks.md')
+    const rows = [...readme.matchAll(/^\| (.*) \| (.*) \| `npm run bench -- --only ([\w-]+)` \|$/gm)]
+    expect(rows.length).toBeGreaterThan(5)
+    for (const [, measure, figure, scenario] of rows) {
+      expect(benchmarks).toContain(`| ${measure} | ${figure} |`)
+      expect(files).toContain(`bench/src/scenarios/${scenario}.js`)
+    }
+  })
+
+  it('have the table that the script of the benchmarks makes of the figures', () => {
+    const rows = [...read('docs/benchmarks.md').matchAll(/^\| (.*) \| (.*) \| .* \| (?:yes|no) \| `([\w-]+)` \|$/gm)]
+    const goals = rows.map(([, measure, figure, scenario]) => ({ measure, figure, scenario }))
+    expect(read('README.md')).toContain(`-->\n\n${summary({ goals })}\n\n<!--`)
+    expect(() => summary({ goals: goals.slice(1).filter(({ scenario }) => scenario !== 'read') })).toThrow(
+      'has no measure'
+    )
+  })
+
+  it('say what was measured, not what was hoped for', () => {
+    expect(read('docs/benchmarks.md')).not.toMatch(/\bgoals?\b|\bshort\b/i)
   })
 })

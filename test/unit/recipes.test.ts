@@ -8,12 +8,26 @@ import { tempDir } from '../support/temp'
 
 const root = path.join(__dirname, '..', '..')
 
-/** A folder in which `require('shardlog')` finds the package, with a program of the recipes. */
-function project(name: string): { directory: string; file: string; log: string } {
+/** A folder in which `require('shardlog')` finds the package. */
+function folder(): string {
   const directory = tempDir()
   fs.mkdirSync(path.join(directory, 'node_modules'))
   fs.symlinkSync(root, path.join(directory, 'node_modules', 'shardlog'))
+  return directory
+}
+
+/** Such a folder with a program of the recipes. */
+function project(name: string): { directory: string; file: string; log: string } {
+  const directory = folder()
   return { directory, file: writeProgram(directory, name), log: path.join(directory, 'app.log') }
+}
+
+/** The block without a language that follows a program in a document: what it prints. */
+function printedAfter(document: string, program: string): string {
+  const text = fs.readFileSync(path.join(root, document), 'utf8')
+  const output = text.slice(text.indexOf(program) + program.length).match(/^```\n\n```\n([\s\S]*?)^```$/m)?.[1]
+  if (output === undefined) throw new Error(`${document} does not say what the program prints`)
+  return output
 }
 
 function run(directory: string, ...args: string[]) {
@@ -93,5 +107,42 @@ describe('recipe', () => {
     expect(run(directory, command, 'recover', 'app.log').status).toBe(0)
     expect(messages(log)).toEqual(['the last words'])
     expect(fs.existsSync(path.join(directory, '.app.log.arena'))).toBe(false)
+  })
+})
+
+describe('program', () => {
+  it.each([
+    ['docs/guide/getting-started.md', 'structured.js'],
+    ['docs/guide/getting-started.md', 'raw.js'],
+    ['docs/guide/migrating-from-winston.md', 'as-winston.js']
+  ])('of %s prints what the page says: %s', (document, name) => {
+    const directory = folder()
+    const file = writeProgram(directory, name, document)
+    const expected = printedAfter(document, fs.readFileSync(file, 'utf8'))
+    const { stdout, stderr } = run(directory, file)
+    expect({ stdout, stderr }).toEqual({ stdout: expected, stderr: '' })
+  })
+
+  it('of the page on getting started writes a file, which the next one reads', () => {
+    const directory = folder()
+    const page = 'docs/guide/getting-started.md'
+    expect(run(directory, writeProgram(directory, 'file.js', page))).toMatchObject({
+      status: 0,
+      stdout: '',
+      stderr: ''
+    })
+    const line = fs.readFileSync(path.join(directory, 'app.log'), 'utf8')
+    expect(JSON.parse(line)).toMatchObject({ name: 'audit', order: { id: 7, items: ['A-1'] }, msg: 'order placed' })
+    expect(run(directory, writeProgram(directory, 'read.js', page)).stdout).toBe(`${line}true\n`)
+  })
+
+  it('of README.md prints what it says, but for time, process and host', () => {
+    const text = fs.readFileSync(path.join(root, 'README.md'), 'utf8')
+    const program = text.match(/^```js\n([\s\S]*?)^```$/m)?.[1] as string
+    const directory = folder()
+    fs.writeFileSync(path.join(directory, 'readme.js'), program)
+    const plain = (lines: string) => lines.replace(/"time":\d+,"pid":\d+,"hostname":"[^"]*"/g, '')
+    const { stdout, stderr } = run(directory, 'readme.js')
+    expect({ stdout: plain(stdout), stderr }).toEqual({ stdout: plain(printedAfter('README.md', program)), stderr: '' })
   })
 })
