@@ -5,7 +5,7 @@
 //
 //   node scripts/compat/main.js [--tarball FILE] [--write] [--only TEXT] [--ci] [--home FOLDER]
 //
-// --write makes docs/compatibility.md of the results; --only takes the programs with a package whose name has TEXT in it; --ci leaves out those
+// --write makes docs/reference/compatibility.md of the results; --only takes the programs with a package whose name has TEXT in it; --ci leaves out those
 // that are not for each run of the tests; --home installs into FOLDER, and uses what an earlier run installed there.
 //
 // Packages come from the registry by name, otherwise into a temporary folder. Without --tarball the repository is packed. Exit code 1: something
@@ -99,7 +99,8 @@ async function main() {
     const results = await oneByOne(chosen.map(program => () => compare(folders, program)))
     report(results)
     const usable = results.filter(({ fails }) => !fails)
-    if (process.argv.includes('--write')) fs.writeFileSync(path.join(root, 'docs', 'compatibility.md'), page(usable))
+    if (process.argv.includes('--write'))
+      fs.writeFileSync(path.join(root, 'docs', 'reference', 'compatibility.md'), page(usable))
     process.exitCode = results.every(({ fails, required, alias }) => !fails && required !== false && alias) ? 0 : 1
   } finally {
     if (kept === undefined) fs.rmSync(home, { recursive: true, force: true })

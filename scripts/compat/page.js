@@ -1,6 +1,6 @@
 'use strict'
 
-// docs/compatibility.md.
+// docs/reference/compatibility.md.
 
 const { PINO } = require('./install')
 
@@ -25,8 +25,8 @@ ${names.size} packages of pino's surroundings were run with pino, with \`require
 name; what they print is compared, but for times, process ids and stack frames. A package's own tests, and agents that look for modules called
 \`pino\`, are run under pino's name alone; of tests, the same ones must pass. \`node scripts/compat/main.js --write\` makes this page, with ${shown(PINO)}
 on Node ${process.versions.node}; \`scripts/compat/programs\` has the programs. What is tested further, by its own behaviour, is in
-[migrating-from-pino.md](guide/migrating-from-pino.md#in-pinos-place); bundlers, test runners and runtimes are in
-[platforms.md](reference/platforms.md#what-is-tested).
+[migrating-from-pino.md](../guide/migrating-from-pino.md#in-pinos-place); bundlers, test runners and runtimes are in
+[platforms.md](platforms.md#what-is-tested).
 
 | package | what was run | \`require\` changed | in pino's place |
 | --- | --- | --- | --- |
