@@ -1,18 +1,121 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import { ShardlogError } from '../errors'
 import { crc32c } from '../format/crc32c'
-import {
-  ARENA_CRC_BYTES,
-  ARENA_HEADER_BYTES,
-  ARENA_MAGIC,
-  ARENA_VERSIONS,
-  CONTENT_RECORDS,
-  FORM_TEXT,
-  HEADER,
-  LINE_BYTES,
-  NO_GENERATION
-} from './layout'
-import type { ArenaOwner } from './owner'
+
+// The byte offsets of an arena. docs/log-format.md, section 2, explains them.
+
+export const ARENA_MAGIC = 'SHLARENA'
+/** Versions that can be read; the last one is written. */
+export const ARENA_VERSIONS: readonly number[] = [1, 2]
+export const ARENA_HEADER_BYTES = 4096
+/** The header fields that never change, under the header's checksum. */
+export const ARENA_CRC_BYTES = 56
+/** A claim word and a segment slot each lie alone in a cache line. */
+export const LINE_BYTES = 64
+/** journal.generation while nothing is being written. */
+export const NO_GENERATION = 0xffff_ffff_ffff_ffffn
+
+/** What the payloads of an arena's entries are: what goes to the log as it lies, or records (docs/record-format.md). */
+export const CONTENT_RAW = 0
+export const CONTENT_RECORDS = 1
+
+/** What the log of an arena is: blocks, or lines and nothing else. */
+export const FORM_BLOCKS = 0
+export const FORM_TEXT = 1
+
+export const HEADER = {
+  version: 8,
+  numShards: 12,
+  segmentsPerShard: 16,
+  segmentBytes: 20,
+  dataOffset: 24,
+  totalBytes: 32,
+  stream: 40,
+  createdTime: 48,
+  logDevice: 56,
+  logInode: 64,
+  ownerPid: 72,
+  pathBytes: 76,
+  ownerStart: 80,
+  bootId: 88,
+  headerCrc: 104,
+  content: 112,
+  form: 116,
+  pidNamespace: 120,
+  active: 256,
+  recycled: 320,
+  journalGeneration: 384,
+  journalBase: 392,
+  written: 448,
+  path: 1024
+} as const
+
+/** Claim word: generation:32 | fullOrder:14 | full:1 | sealed:1 | claimed:16. */
+export const CLAIM = { claimedMask: 0xffff, fullBit: 1 << 17, orderShift: 18 } as const
+
+export const SLOT = { offset: 0, lessee: 4, claimedTime: 8, releasedTime: 16, span: 24, producer: 28 } as const
+/** Of the offset word: no further entry is accepted. */
+export const OFFSET_MASK = 0x7fff_ffff
+
+export interface ArenaOwner {
+  pid: number
+  /** The namespace in which the pid counts; 0 if it is not known. */
+  pidNamespace: bigint
+  /** Clock ticks after boot at which it started: tells it from a later process with the same pid. */
+  start: bigint
+  /** Hex digits of the boot's id. */
+  bootId: string
+}
+
+function readProc(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    // No such process, or no procfs: the caller decides what that means.
+    return null
+  }
+}
+
+/** Whether the machine has been running since the arena was made; also where that cannot be told. */
+export function isOfThisBoot(owner: ArenaOwner): boolean {
+  const boot = readProc('/proc/sys/kernel/random/boot_id')
+  return boot === null || boot.replaceAll('-', '').trim() === owner.bootId
+}
+
+/** Inode of the pid namespace whose processes /proc shows; undefined without /proc. */
+function ownPidNamespace(): bigint | undefined {
+  try {
+    return BigInt(/\[(\d+)\]/.exec(readlinkSync('/proc/self/ns/pid'))![1]!)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the kernel knows a process with the pid, be it one that /proc hides from us. */
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+/**
+ * Whether the process that made an arena may still be running: also where that cannot be told, since it runs in another pid namespace (a
+ * container's), or there is no /proc.
+ */
+export function isOwnerAlive(owner: ArenaOwner): boolean {
+  if (!isOfThisBoot(owner)) return false
+  const namespace = ownPidNamespace()
+  if (namespace === undefined) return true
+  if (owner.pidNamespace !== 0n && owner.pidNamespace !== namespace) return true
+  const stat = readProc(`/proc/${owner.pid}/stat`)
+  if (stat === null) return exists(owner.pid)
+  // The command name in parentheses may hold anything, so fields are counted from behind it; the state is field 3.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const state = fields[0]
+  return fields[19] === String(owner.start) && state !== 'Z' && state !== 'X'
+}
 
 const MIB = 1024 * 1024
 /** Bounds of what the engine makes, so that a made-up header cannot ask for memory. */

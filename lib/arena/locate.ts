@@ -1,9 +1,41 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { ShardlogError } from '../errors'
-import { ArenaFile } from './arena-file'
-import { ARENA_HEADER_BYTES, ARENA_MAGIC, HEADER } from './layout'
-import { fileArenaPath, oldArenaPath } from './names'
+import { ARENA_HEADER_BYTES, ARENA_MAGIC, ArenaFile, HEADER } from './arena-file'
+
+const SUFFIX = '.arena'
+/** What a name has to leave of the 255 bytes that file systems allow, for the marks that are added to it. */
+const LONGEST_STEM = 200
+const FNV_OFFSET = 0xcbf29ce484222325n
+const FNV_PRIME = 0x100000001b3n
+
+/** FNV-1a, 64 bits, in hexadecimal. */
+function hash(text: string): string {
+  let hash = FNV_OFFSET
+  for (const byte of Buffer.from(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * FNV_PRIME)
+  return hash.toString(16).padStart(16, '0')
+}
+
+/** A file name for `stem`, or for a hash of it if it is too long for one. */
+const hiddenName = (stem: string): string =>
+  `.${Buffer.byteLength(stem) <= LONGEST_STEM ? stem : `shardlog-${hash(stem)}`}${SUFFIX}`
+
+/** A path as a file name, one to one. */
+const escaped = (file: string): string => file.replaceAll('%', '%25').replaceAll('/', '%2F')
+
+/**
+ * Where the file of a log's arena lies, or would: `dir/.app.log.arena` for `dir/app.log`; in `arenaDir`, if one is given, under a name
+ * that tells the log's whole path.
+ */
+export function fileArenaPath(logPath: string, arenaDir?: string): string {
+  const { dir, base } = path.parse(logPath)
+  return arenaDir === undefined
+    ? path.join(dir, hiddenName(base))
+    : path.join(arenaDir, hiddenName(escaped(path.resolve(logPath))))
+}
+
+/** Where it lay before: `dir/app.log.arena`. */
+export const oldArenaPath = (logPath: string): string => `${logPath}${SUFFIX}`
 
 const SHM = '/dev/shm'
 const SHM_NAME = /^shardlog-\d+-\d+(-\d+)?\.arena$/
@@ -148,4 +180,25 @@ export function openArenaOf(logPath: string, arenaDir?: string): ArenaFile | nul
   }
   if (failure !== undefined) throw failure
   return null
+}
+
+/** What the name of an arena is followed by when it is set aside; the time follows that. */
+const ASIDE = '.aside-'
+
+function namesIn(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder)
+  } catch {
+    return [] // A folder that is not there, or not to be read, has none for us.
+  }
+}
+
+/** Arenas of a log that were set aside because they could not be trusted; `arenaDir` as in Config. */
+export function asideArenas(logPath: string, arenaDir?: string): string[] {
+  const found = arenaPaths(logPath, arenaDir).flatMap(place => {
+    const prefix = path.basename(place) + ASIDE
+    const folder = path.dirname(place)
+    return namesIn(folder).flatMap(name => (name.startsWith(prefix) ? [path.join(folder, name)] : []))
+  })
+  return [...new Set(found)].sort()
 }

@@ -1,6 +1,8 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import path from 'node:path'
 import { BLOCK_HEADER_BYTES } from '../format/constants'
-import type { ArenaFile, ArenaGeometry, ArenaState } from './arena-file'
-import { CLAIM, LINE_BYTES, OFFSET_MASK, SLOT } from './layout'
+import { crc32c } from '../format/crc32c'
+import { type ArenaFile, type ArenaGeometry, type ArenaState, CLAIM, LINE_BYTES, OFFSET_MASK, SLOT } from './arena-file'
 
 /** A segment that holds entries which may not be in the log yet. */
 export interface WaitingSegment {
@@ -94,4 +96,53 @@ export function waitingSegments(arena: ArenaFile, state: ArenaState): WaitingSeg
     if (seen.has(place(item))) lastSeen.set(item.producer, i)
   })
   return segments.filter((item, i) => i <= (lastSeen.get(item.producer) ?? -1))
+}
+
+const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
+const LONGEST_NAME = 200
+
+/** What the names of an arena's spills begin with. As `native/engine/spills.cc`. */
+function prefixOf({ path: arena, stream }: ArenaFile): string {
+  // One that was set aside keeps the spills that lie where it was.
+  const place = arena.replace(/\.aside-[^/]*$/, '')
+  const name = path.basename(place)
+  const stem = Buffer.byteLength(name) > LONGEST_NAME ? '.shardlog' : name
+  return path.join(path.dirname(place), `${stem}.spill-${stream.toString(16).padStart(16, '0')}-`)
+}
+
+function readWhole(fd: number, length: number): Buffer | null {
+  const info = fstatSync(fd)
+  if (!info.isFile() || info.size !== length) return null
+  const bytes = Buffer.allocUnsafeSlow(length)
+  for (let done = 0; done < length; ) {
+    const count = readSync(fd, bytes, done, length - done, done)
+    if (count === 0) return null
+    done += count
+  }
+  return bytes
+}
+
+function readFile(file: string, length: number): Buffer | null {
+  let fd: number
+  try {
+    fd = openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  } catch {
+    return null // Removed by now, since its line is in the log; or a damaged arena that tells of none.
+  }
+  try {
+    return readWhole(fd, length)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/**
+ * Reads the payloads of an arena that are spilled: each lies in a file of its own beside the arena.
+ * @returns a function that gives the bytes of one spill, or null if they are gone or do not match their CRC-32C
+ */
+export function loadSpilled(arena: ArenaFile): (spilled: { id: bigint; length: number; crc: number }) => Buffer | null {
+  return ({ id, length, crc }) => {
+    const bytes = readFile(`${prefixOf(arena)}${id}`, length)
+    return bytes !== null && crc32c(bytes, 0, 0, length) === crc ? bytes : null
+  }
 }

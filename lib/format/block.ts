@@ -7,10 +7,76 @@ import {
   FLAG_CARRIED,
   SECTOR_BYTES,
   TRAILER_BYTES,
+  TRAILER_CRC_OFFSET,
+  TRAILER_MAGIC,
+  TRAILER_VERSION,
   trailerFits
 } from './constants'
 import { crc32c } from './crc32c'
-import { encodeTrailer, type Trailer } from './trailer'
+
+/** What a trailer says of its block (docs/log-format.md, 1.2). */
+export interface Trailer {
+  /** FLAG_CARRIED, FLAG_RECOVERED, FLAG_JS. */
+  flags: number
+  /** Random, one per opening of the log. */
+  stream: bigint
+  /** Position of the block within the stream. */
+  sequence: bigint
+  /** Nanoseconds since the Unix epoch, before the first entry. */
+  firstTime: bigint
+  /** Nanoseconds since the Unix epoch, after the last entry. */
+  lastTime: bigint
+  entries: number
+  generation: number
+  segment: number
+  producer: number
+  /** Bytes from the start of the block to the end of this trailer. */
+  length: number
+}
+
+/**
+ * Writes the 64 bytes of a trailer at `offset` of `target`.
+ * @param blockCrc CRC-32C of the block's first `8 + valid` bytes.
+ */
+export function encodeTrailer(target: Buffer, offset: number, trailer: Trailer, blockCrc: number): void {
+  target.writeUInt32LE(TRAILER_MAGIC, offset)
+  target.writeUInt16LE(TRAILER_VERSION, offset + 4)
+  target.writeUInt16LE(trailer.flags, offset + 6)
+  target.writeBigUInt64LE(trailer.stream, offset + 8)
+  target.writeBigUInt64LE(trailer.sequence, offset + 16)
+  target.writeBigUInt64LE(trailer.firstTime, offset + 24)
+  target.writeBigUInt64LE(trailer.lastTime, offset + 32)
+  target.writeUInt32LE(trailer.entries, offset + 40)
+  target.writeUInt32LE(trailer.generation, offset + 44)
+  target.writeUInt32LE(trailer.segment, offset + 48)
+  target.writeUInt32LE(trailer.producer, offset + 52)
+  target.writeUInt32LE(trailer.length, offset + 56)
+  target.writeUInt32LE(crc32c(target, blockCrc, offset, offset + TRAILER_CRC_OFFSET), offset + TRAILER_CRC_OFFSET)
+}
+
+/** Reads the 64 bytes at `offset`; null if magic or version are not those of a trailer. The CRC is not checked here. */
+export function decodeTrailer(source: Buffer, offset: number): Trailer | null {
+  if (source.readUInt32LE(offset) !== TRAILER_MAGIC) return null
+  if (source.readUInt16LE(offset + 4) !== TRAILER_VERSION) return null
+  return {
+    flags: source.readUInt16LE(offset + 6),
+    stream: source.readBigUInt64LE(offset + 8),
+    sequence: source.readBigUInt64LE(offset + 16),
+    firstTime: source.readBigUInt64LE(offset + 24),
+    lastTime: source.readBigUInt64LE(offset + 32),
+    entries: source.readUInt32LE(offset + 40),
+    generation: source.readUInt32LE(offset + 44),
+    segment: source.readUInt32LE(offset + 48),
+    producer: source.readUInt32LE(offset + 52),
+    length: source.readUInt32LE(offset + 56)
+  }
+}
+
+/** Whether the trailer at `offset` vouches for a block whose first `8 + valid` bytes have the CRC-32C `blockCrc`. */
+export function trailerMatches(source: Buffer, offset: number, blockCrc: number): boolean {
+  const crc = crc32c(source, blockCrc, offset, offset + TRAILER_CRC_OFFSET)
+  return crc === source.readUInt32LE(offset + TRAILER_CRC_OFFSET)
+}
 
 /** What the caller of `finishBlock` knows; the rest follows from the block. */
 export type TrailerFields = Omit<Trailer, 'length'>

@@ -1,5 +1,5 @@
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
-import { CONTENT_RECORDS } from '../arena/layout'
+import { CONTENT_RECORDS } from '../arena/arena-file'
 import { type WaitingSegment, waitingSegments } from '../arena/waiting-segments'
 import { BLOCK_HEADER_BYTES } from '../format/constants'
 import { arenaBlock, generationOf } from './arena-block'

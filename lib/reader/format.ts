@@ -1,7 +1,7 @@
 import { isArenaHead } from '../arena/arena-file'
 import { ShardlogError } from '../errors'
+import { decodeTrailer } from '../format/block'
 import { BLOCK_HEADER_BYTES, SECTOR_BYTES, TRAILER_BYTES } from '../format/constants'
-import { decodeTrailer } from '../format/trailer'
 import { isPlausibleHeader, wholeEntries } from './parse-block'
 import type { Source } from './source'
 import type { LogFormat } from './types'

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
-import { isOfThisBoot, isOwnerAlive } from '../arena/owner'
+import { isOfThisBoot, isOwnerAlive } from '../arena/arena-file'
 import { takeFromArena } from './arena-items'
 import { arenaOfLog } from './arena-of-log'
 import { readError } from './errors'

@@ -1,8 +1,7 @@
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
-import { arenaPaths } from '../arena/locate'
+import { arenaPaths, asideArenas } from '../arena/locate'
 import { openArena } from './arena-log'
-import { asideArenas } from './aside-arenas'
 
 function realPath(file: string): string | null {
   try {

@@ -1,4 +1,4 @@
-import { FORM_TEXT } from '../arena/layout'
+import { FORM_TEXT } from '../arena/arena-file'
 import { arenaOfLog } from './arena-of-log'
 import { detectFormat, type FormatChoice } from './format'
 import { LineScanner, type LineScannerOptions } from './line-scanner'

@@ -1,3 +1,4 @@
+import { decodeTrailer, type Trailer, trailerMatches } from '../format/block'
 import {
   BLOCK_HEADER_BYTES,
   blockExtent,
@@ -11,7 +12,6 @@ import {
   TRAILER_MAGIC,
   trailerFits
 } from '../format/constants'
-import { decodeTrailer, type Trailer, trailerMatches } from '../format/trailer'
 import { checksum } from './checksum'
 import type { BlockInfo, DamageKind } from './types'
 

@@ -1,9 +1,9 @@
 import path from 'node:path'
+import { asideArenas } from '../arena/locate'
 import { loadNative } from '../engine/load-native'
 import type { NativeRecovery } from '../engine/native-binding'
 import { asShardlogError, ShardlogError } from '../errors'
 import { beginsAsArena } from './arena-log'
-import { asideArenas } from './aside-arenas'
 import { logOfArena } from './log-of-arena'
 import { checkNames, type LogPath, pathOf, resolveArenaDir } from './read-options'
 

@@ -1,3 +1,4 @@
+import { decodeTrailer, trailerMatches } from '../format/block'
 import {
   BLOCK_HEADER_BYTES,
   blockExtent,
@@ -6,7 +7,6 @@ import {
   SECTOR_BYTES,
   TRAILER_BYTES
 } from '../format/constants'
-import { decodeTrailer, trailerMatches } from '../format/trailer'
 import { checksum } from './checksum'
 import { checkTrailer, findTrailer, isPlausibleHeader, wholeEntries } from './parse-block'
 import type { Source } from './source'

@@ -1,4 +1,4 @@
-import { isOfThisBoot } from '../arena/owner'
+import { isOfThisBoot } from '../arena/arena-file'
 import { arenaOfLog } from './arena-of-log'
 import { FileSource, type Source } from './source'
 

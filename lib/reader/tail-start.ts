@@ -1,5 +1,5 @@
+import { decodeTrailer, type Trailer } from '../format/block'
 import { BLOCK_HEADER_BYTES, blockExtent, SECTOR_BYTES, TRAILER_BYTES } from '../format/constants'
-import { decodeTrailer, type Trailer } from '../format/trailer'
 import { isPlausibleHeader } from './parse-block'
 import type { Source } from './source'
 import type { LogFormat } from './types'

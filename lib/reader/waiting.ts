@@ -1,5 +1,5 @@
 import type { ArenaFile, ArenaState } from '../arena/arena-file'
-import { isOfThisBoot, isOwnerAlive } from '../arena/owner'
+import { isOfThisBoot, isOwnerAlive } from '../arena/arena-file'
 import { fromSystemError } from '../errors'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { takeFromArena } from './arena-items'

@@ -1,17 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import {
-  alignUp,
   countEntries,
-  crc32c,
   decodeTrailer,
   encodeTrailer,
-  FLAG_CARRIED,
   finishBlock,
   finishedBytes,
   type Trailer,
   trailerMatches,
   wholeEntriesPrefix
-} from '../../lib/format'
+} from '../../lib/format/block'
+import { alignUp, FLAG_CARRIED } from '../../lib/format/constants'
+import { crc32c } from '../../lib/format/crc32c'
 
 const fields = {
   flags: 0,

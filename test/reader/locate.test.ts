@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { HEADER } from '../../lib/arena/layout'
+import { HEADER } from '../../lib/arena/arena-file'
 import { arenaPaths, openArenaOf } from '../../lib/arena/locate'
 import { verifyLog } from '../../lib/reader'
 import { arenaOfLog } from '../../lib/reader/arena-of-log'

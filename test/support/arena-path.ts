@@ -1,4 +1,4 @@
-import { fileArenaPath, oldArenaPath } from '../../lib/arena/names'
+import { fileArenaPath, oldArenaPath } from '../../lib/arena/locate'
 
 /** Where the arena of a log lies beside it. */
 export const arenaOf = (log: string): string => fileArenaPath(log)

@@ -1,5 +1,5 @@
 import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../../lib/engine/lease'
-import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../../lib/format'
+import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../../lib/format/constants'
 import type { RecordTarget } from '../../lib/record/encode'
 
 /** Place of the leased segment's word; the one at 0 refuses. */

@@ -1,4 +1,4 @@
-import { finishBlock, finishedBytes, type TrailerFields } from '../../lib/format'
+import { finishBlock, finishedBytes, type TrailerFields } from '../../lib/format/block'
 
 export const STREAM = 0xabcdn
 

@@ -1,17 +1,15 @@
 import fs from 'node:fs'
+import { decodeTrailer, trailerMatches, wholeEntriesPrefix } from '../../format/block'
 import {
   alignUp,
   BLOCK_HEADER_BYTES,
   blockExtent,
   blockStride,
-  crc32c,
-  decodeTrailer,
   ENTRY_PREFIX_BYTES,
   SECTOR_BYTES,
-  TRAILER_BYTES,
-  trailerMatches,
-  wholeEntriesPrefix
-} from '../../format'
+  TRAILER_BYTES
+} from '../../format/constants'
+import { crc32c } from '../../format/crc32c'
 
 const SCAN_BYTES = 1 << 20
 /** A trailer begins so. */

@@ -1,13 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import {
-  BLOCK_HEADER_BYTES,
-  countEntries,
-  FLAG_JS,
-  finishBlock,
-  finishedBytes,
-  SECTOR_BYTES,
-  wholeEntriesPrefix
-} from '../../format'
+import { countEntries, finishBlock, finishedBytes, wholeEntriesPrefix } from '../../format/block'
+import { BLOCK_HEADER_BYTES, FLAG_JS, SECTOR_BYTES } from '../../format/constants'
 import { blankBlock, prepareAppend } from './append-point'
 import type { BufferSet, Run } from './buffer-set'
 import type { FileForm, Whole } from './file-form'

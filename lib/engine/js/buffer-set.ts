@@ -1,4 +1,4 @@
-import { alignUp, BLOCK_HEADER_BYTES, SECTOR_BYTES } from '../../format'
+import { alignUp, BLOCK_HEADER_BYTES, SECTOR_BYTES } from '../../format/constants'
 import type { Geometry } from './geometry'
 
 /** A run of segments, which becomes one block: entries lie at [8, offset) as they will in the file. */

@@ -1,4 +1,4 @@
-import { ENTRY_PREFIX_BYTES } from '../../format'
+import { ENTRY_PREFIX_BYTES } from '../../format/constants'
 import type { ResolvedConfig } from '../../types'
 
 /** What the file is made of: blocks of entries, or nothing but the entries, which are lines then. */

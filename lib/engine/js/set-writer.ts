@@ -1,4 +1,4 @@
-import { ENTRY_PREFIX_BYTES } from '../../format'
+import { ENTRY_PREFIX_BYTES } from '../../format/constants'
 import type { BufferSet, Run } from './buffer-set'
 import type { Counters } from './counters'
 import type { FileForm } from './file-form'

@@ -1,4 +1,0 @@
-export * from './block'
-export * from './constants'
-export * from './crc32c'
-export * from './trailer'
