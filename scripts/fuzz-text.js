@@ -6,10 +6,10 @@ const fs = require('node:fs')
 const { Readable } = require('node:stream')
 const { isUtf8 } = require('node:buffer')
 const { readLog, verifyLog } = require('..')
-const { collectEntries } = require('../dist/reader/entry')
+const { collectEntries } = require('../dist/reader/items')
 const { LineScanner } = require('../dist/reader/line-scanner')
 const { FileSource, StreamSource } = require('../dist/reader/source')
-const { tailStart } = require('../dist/reader/tail-start')
+const { tailStart } = require('../dist/reader/follow')
 
 const PARTS = [
   '{"level":30,"time":1700000000000,"msg":"m"}',

@@ -1,6 +1,5 @@
-import type { FormatChoice } from '../reader/format'
-import { scanByTime } from '../reader/time-order'
-import type { ScanItem } from '../reader/types'
+import type { FormatChoice, ScanItem } from '../reader/items'
+import { scanByTime } from '../reader/scan-log'
 import { ARENA_HELP, ARENA_OPTION, parseArenaDir } from './arena-option'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
 import { writeEntries, writeLines } from './entry-output'

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
-import { type Entry, entrySlices } from '../reader/entry'
-import type { BlockItem, LinesItem, ScanItem } from '../reader/types'
+import type { BlockItem, LinesItem, ScanItem } from '../reader/items'
+import { type Entry, entrySlices } from '../reader/items'
 import type { FdWriter } from './fd-writer'
 
 export const NEWLINE = 0x0a

@@ -1,4 +1,4 @@
-import { FORMAT_CHOICES, type FormatChoice } from '../reader/format'
+import { FORMAT_CHOICES, type FormatChoice } from '../reader/items'
 import { type HelpRow, UsageError } from './command'
 
 /** The option of every command that reads logs. */

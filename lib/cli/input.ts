@@ -1,11 +1,11 @@
 import { fstatSync } from 'node:fs'
 import type { WithPaths } from '../path-like'
-import type { OpenOptions } from '../reader/open-scanner'
-import { scanLog, scanSource } from '../reader/scan-files'
+import type { ScanItem } from '../reader/items'
+import type { OpenOptions } from '../reader/open-log'
+import { scanLog, scanSource } from '../reader/scan-log'
 import { StreamSource } from '../reader/source'
-import type { ScanItem } from '../reader/types'
+import type { VerifyReport } from '../reader/verify-log'
 import { type VerifyOptions, verifyFile, verifySource } from '../reader/verify-log'
-import type { VerifyReport } from '../reader/verify-report'
 
 const STDIN = 0
 

@@ -1,4 +1,4 @@
-import type { VerifyReport } from '../reader/verify-report'
+import type { VerifyReport } from '../reader/verify-log'
 import { ARENA_HELP, ARENA_OPTION, parseArenaDir } from './arena-option'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles } from './command'
 import { FdWriter } from './fd-writer'

@@ -1,10 +1,8 @@
 import type { ArenaFile } from '../arena/arena-file'
 import { isOwnerAlive } from '../arena/arena-file'
 import { asideArenas } from '../arena/locate'
-import { arenaOfLog } from '../reader/arena-of-log'
-import { isForbidden } from '../reader/scan-files'
-import type { Damage } from '../reader/types'
-import { countWaiting, type WaitingReport } from '../reader/waiting'
+import { arenaOfLog, countWaiting, isForbidden, type WaitingReport } from '../reader/arena-of-log'
+import type { Damage } from '../reader/items'
 import { plural } from './human'
 import { visibleLine } from './shown-text'
 

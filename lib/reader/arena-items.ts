@@ -1,15 +1,380 @@
-import type { ArenaFile, ArenaState } from '../arena/arena-file'
-import { CONTENT_RECORDS } from '../arena/arena-file'
-import { type WaitingSegment, waitingSegments } from '../arena/waiting-segments'
-import { BLOCK_HEADER_BYTES } from '../format/constants'
-import { arenaBlock, generationOf } from './arena-block'
+import { createHash } from 'node:crypto'
+import { type ArenaFile, type ArenaState, CONTENT_RECORDS, FORM_TEXT } from '../arena/arena-file'
+import { loadSpilled, type WaitingSegment, waitingSegments } from '../arena/waiting-segments'
+import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
+import { mergeSegments } from '../record/merge'
+import { type Rendered, renderEntries } from '../record/render'
+import {
+  type BlockInfo,
+  type BlockItem,
+  collectEntries,
+  type DamageReport,
+  type Entry,
+  type LinesItem,
+  type ScanItem
+} from './items'
+import { lineEnds, timeFromMs } from './lines'
 import { wholeEntries } from './parse-block'
-import { takeRecords } from './record-items'
-import type { Shown } from './shown'
-import type { ShownEntries } from './shown-entries'
-import type { ScanItem } from './types'
 
+/** A segment's generation as trailers tell it: modulo 2^32. */
+export const generationOf = (waiting: WaitingSegment): number => Number(waiting.generation & 0xffff_ffffn)
+
+/** What is known of entries that wait in a segment of an arena, as if they were a block; `own` is what its reader found. */
+export function arenaBlock(
+  arena: ArenaFile,
+  logPath: string,
+  waiting: WaitingSegment,
+  own: Pick<BlockInfo, 'valid' | 'entries' | 'firstTime' | 'lastTime'>
+): BlockInfo {
+  return {
+    path: logPath,
+    offset: waiting.position,
+    source: 'arena',
+    hasTrailer: false,
+    recovered: false,
+    stream: arena.stream,
+    generation: generationOf(waiting),
+    segment: waiting.segment,
+    producer: waiting.producer,
+    ...own
+  }
+}
+
+/**
+ * What has been shown out of arenas, so that it is not shown again when it stands in the log: per stream, generation and
+ * segment the end of the last entry shown. A block's trailer names all three.
+ */
+export class ShownEntries {
+  private readonly streams = new Map<bigint, Map<number, Map<number, number>>>()
+
+  /** End of the last entry shown of a segment, from its start; 8 if none was. Generations count modulo 2^32. */
+  end(stream: bigint, generation: number, segment: number): number {
+    return this.streams.get(stream)?.get(generation)?.get(segment) ?? BLOCK_HEADER_BYTES
+  }
+
+  mark(stream: bigint, generation: number, segment: number, end: number): void {
+    const generations = this.streams.get(stream) ?? new Map<number, Map<number, number>>()
+    this.streams.set(stream, generations)
+    const segments = generations.get(generation) ?? new Map<number, number>()
+    generations.set(generation, segments)
+    segments.set(segment, end)
+  }
+
+  /** The part of a block of the log that was not shown yet; null if all of it was. */
+  unseen(block: BlockItem): BlockItem | null {
+    const { stream, generation, segment } = block.info
+    if (stream === undefined || generation === undefined || segment === undefined) return block
+    const shown = this.end(stream, generation, segment) - BLOCK_HEADER_BYTES
+    if (shown === 0) return block
+    const start = block.start + shown
+    return start < block.end ? { ...block, start, skipped: block.skipped + shown } : null
+  }
+
+  /** The items without what was shown before. */
+  filter(items: readonly ScanItem[]): ScanItem[] {
+    const left: ScanItem[] = []
+    for (const item of items) {
+      const rest = item.kind === 'block' ? this.unseen(item) : item
+      if (rest) left.push(rest)
+    }
+    return left
+  }
+
+  /** Forgets the generations below `written`: the log has been read past them. */
+  forgetBelow(stream: bigint, written: bigint): void {
+    const generations = this.streams.get(stream)
+    if (!generations) return
+    const kept = [written & 0xffff_ffffn, (written + 1n) & 0xffff_ffffn].map(Number)
+    for (const generation of generations.keys()) if (!kept.includes(generation)) generations.delete(generation)
+  }
+
+  /** Forgets all streams but `stream`: their arenas are gone and the log has been read to its end. */
+  forgetOthers(stream: bigint | null): void {
+    for (const other of this.streams.keys()) if (other !== stream) this.streams.delete(other)
+  }
+}
+
+/** As good as the line itself, and mostly shorter. */
+function digest(line: Buffer): string {
+  return createHash('sha256').update(line).digest('base64')
+}
+
+/**
+ * What has been shown out of arenas of records. The lines stand in the log in another order and at other places than their records
+ * in the arena, so a line that comes out of the log is known by its bytes: of those that a generation holds several times, as
+ * many are left out as were shown.
+ */
+export class ShownLines {
+  /** How far each segment has been shown. */
+  readonly ends = new ShownEntries()
+  /** By stream and generation: the lines that were shown and have not come out of the log yet. */
+  private readonly streams = new Map<bigint, Map<number, Map<string, number>>>()
+
+  mark(stream: bigint, generation: number, line: Buffer): void {
+    const generations = this.streams.get(stream) ?? new Map<number, Map<string, number>>()
+    this.streams.set(stream, generations)
+    const lines = generations.get(generation) ?? new Map<string, number>()
+    generations.set(generation, lines)
+    const key = digest(line)
+    lines.set(key, (lines.get(key) ?? 0) + 1)
+  }
+
+  /** The items without the lines that were shown before. */
+  filter(items: readonly ScanItem[]): ScanItem[] {
+    return items.flatMap((item): ScanItem[] => {
+      if (item.kind === 'lines') return this.unseenLines(item)
+      return item.kind === 'block' ? this.unseen(item) : [item]
+    })
+  }
+
+  /** Forgets the generations below `written`: the log has been read past them. */
+  forgetBelow(stream: bigint, written: bigint): void {
+    this.ends.forgetBelow(stream, written)
+    const kept = [written & 0xffff_ffffn, (written + 1n) & 0xffff_ffffn].map(Number)
+    const generations = this.streams.get(stream)
+    for (const generation of generations?.keys() ?? []) {
+      if (!kept.includes(generation)) generations?.delete(generation)
+    }
+  }
+
+  /** Forgets all streams but `stream`: their arenas are gone and the log has been read to its end. */
+  forgetOthers(stream: bigint | null): void {
+    this.ends.forgetOthers(stream)
+    for (const other of this.streams.keys()) if (other !== stream) this.streams.delete(other)
+  }
+
+  /**
+   * The runs of lines of a text that were not shown yet. A text does not tell which generation its lines are of: each is taken for the
+   * oldest that has such a line.
+   */
+  private unseenLines(item: LinesItem): LinesItem[] {
+    const shown = [...this.streams.values()].flatMap(generations => [...generations.values()])
+    if (shown.every(lines => lines.size === 0)) return [item]
+    const runs: LinesItem[] = []
+    let start = item.start
+    for (const end of lineEnds(item)) {
+      const key = digest(item.data.subarray(start, end))
+      if (!shown.some(lines => takeOne(lines, key))) {
+        const last = runs.at(-1)
+        if (last?.end === start) runs[runs.length - 1] = { ...last, end }
+        else runs.push({ ...item, offset: item.offset + start - item.start, start, end })
+      }
+      start = end
+    }
+    return runs
+  }
+
+  /** The runs of a block of the log that were not shown yet. */
+  private unseen(block: BlockItem): BlockItem[] {
+    const { stream, generation } = block.info
+    if (stream === undefined || generation === undefined) return [block]
+    const lines = this.streams.get(stream)?.get(generation)
+    if (!lines || lines.size === 0) return [block]
+    const entries: Entry[] = []
+    collectEntries(block, entries)
+    const runs: BlockItem[] = []
+    let at = block.start
+    for (const entry of entries) {
+      const start = at
+      at += ENTRY_PREFIX_BYTES + entry.length
+      if (takeOne(lines, digest(entry.bytes))) continue
+      const last = runs.at(-1)
+      if (last?.end === start) runs[runs.length - 1] = { ...last, end: at }
+      else runs.push({ ...block, start, end: at, skipped: block.skipped + start - block.start })
+    }
+    return runs
+  }
+}
+
+/** Whether `lines` had one more of `key`. */
+function takeOne(lines: Map<string, number>, key: string): boolean {
+  const count = lines.get(key)
+  if (count === undefined) return false
+  if (count > 1) lines.set(key, count - 1)
+  else lines.delete(key)
+  return true
+}
+
+/** What has been shown out of arenas, so that it is not shown again when it stands in the log. */
+export class Shown {
+  /** Out of arenas of raw entries. */
+  readonly entries = new ShownEntries()
+  /** Out of arenas of records. */
+  readonly lines = new ShownLines()
+
+  /** The items without what was shown before. */
+  filter(items: readonly ScanItem[]): ScanItem[] {
+    return this.lines.filter(this.entries.filter(items))
+  }
+
+  /** Forgets the generations below `written`: the log has been read past them. */
+  forgetBelow(stream: bigint, written: bigint): void {
+    this.entries.forgetBelow(stream, written)
+    this.lines.forgetBelow(stream, written)
+  }
+
+  /** Forgets all streams but `stream`: their arenas are gone and the log has been read to its end. */
+  forgetOthers(stream: bigint | null): void {
+    this.entries.forgetOthers(stream)
+    this.lines.forgetOthers(stream)
+  }
+}
+
+/** What one call takes out of an arena, about. */
 const MAX_ROUND_BYTES = 4 * 1024 * 1024
+
+/** One payload of a segment, rendered. */
+interface Step {
+  waiting: WaitingSegment
+  /** Where the payload lies, from the start of its segment. */
+  start: number
+  end: number
+  /** ms since the Unix epoch. */
+  time: number
+  rendered: Rendered
+}
+
+function* stepsOf(arena: ArenaFile, waiting: WaitingSegment, shown: ShownLines): Generator<Step, void> {
+  const from = shown.ends.end(arena.stream, generationOf(waiting), waiting.segment)
+  if (waiting.end <= from) return
+  // Read from the segment's start, for what is shown now may refer to what was defined there.
+  const data = arena.read(waiting.position, waiting.end)
+  const load = loadSpilled(arena)
+  for (const { start, end, rendered } of renderEntries(data, BLOCK_HEADER_BYTES, data.length, from, load)) {
+    yield { waiting, start, end, time: rendered.time, rendered }
+  }
+}
+
+/** The payloads that have not been shown, generation by generation, each in the order in which it will be written. */
+function* stepsInOrder(arena: ArenaFile, state: ArenaState, shown: ShownLines): Generator<Step, void> {
+  const generations = new Map<bigint, WaitingSegment[]>()
+  for (const waiting of waitingSegments(arena, state)) {
+    const { generation } = waiting
+    generations.set(generation, [...(generations.get(generation) ?? []), waiting])
+  }
+  for (const segments of generations.values()) {
+    yield* mergeSegments(segments, waiting => stepsOf(arena, waiting, shown))
+  }
+}
+
+function damageItem(arena: ArenaFile, { waiting, start, end }: Step, problem: string): DamageReport {
+  const message = `a record that cannot be rendered: ${problem}; no line is made of it`
+  const offset = waiting.position + start
+  return { kind: 'damage', damage: { kind: 'bad-record', path: arena.path, offset, length: end - start, message } }
+}
+
+/** What a rendered payload will be in the log: one entry, or, in a text, as many lines as it has. */
+function entriesOf(arena: ArenaFile, bytes: Buffer): Buffer[] {
+  if (arena.form !== FORM_TEXT) return [bytes]
+  let start = 0
+  return Array.from(lineEnds({ data: bytes, start, end: bytes.length }), end => {
+    const line = bytes.subarray(start, end)
+    start = end
+    return line
+  })
+}
+
+/** Makes items of steps: a block of each run of lines that stand together in a segment. */
+class ItemBuilder {
+  readonly items: ScanItem[] = []
+  private parts: Buffer[] = []
+  private offsets: number[] = []
+  private run: Step | null = null
+  /** Nanoseconds, of the latest line of the generation so far; 0 if none had a time. */
+  private time = 0n
+  private firstTime = 0n
+
+  constructor(
+    private readonly arena: ArenaFile,
+    private readonly logPath: string
+  ) {}
+
+  add(step: Step): void {
+    const { rendered, waiting } = step
+    if ('damage' in rendered) {
+      this.endRun()
+      this.items.push(damageItem(this.arena, step, rendered.damage))
+      return
+    }
+    if (this.run?.waiting !== waiting) this.endRun()
+    if (this.run?.waiting.generation !== waiting.generation) this.time = 0n
+    this.advanceTime(rendered.time)
+    if (this.parts.length === 0) this.firstTime = this.time
+    this.run = step
+    for (const line of entriesOf(this.arena, rendered.bytes)) {
+      const prefix = Buffer.allocUnsafe(ENTRY_PREFIX_BYTES)
+      prefix.writeUInt32LE(line.length)
+      this.parts.push(prefix, line)
+      this.offsets.push(waiting.position + step.start)
+    }
+  }
+
+  finish(): ScanItem[] {
+    this.endRun()
+    return this.items
+  }
+
+  private advanceTime(ms: number): void {
+    const ns = timeFromMs(ms)
+    if (ns !== undefined && ns > this.time) this.time = ns
+  }
+
+  private endRun(): void {
+    if (!this.run || this.parts.length === 0) return
+    this.items.push(this.block(this.run.waiting, Buffer.concat(this.parts)))
+    this.parts = []
+    this.offsets = []
+  }
+
+  private block(waiting: WaitingSegment, data: Buffer): BlockItem {
+    const { arena, logPath, offsets, firstTime, time } = this
+    return {
+      kind: 'block',
+      info: arenaBlock(arena, logPath, waiting, {
+        valid: data.length,
+        entries: offsets.length,
+        firstTime: firstTime === 0n ? waiting.claimedTime : firstTime,
+        lastTime: time === 0n ? undefined : time
+      }),
+      data,
+      start: 0,
+      end: data.length,
+      skipped: BLOCK_HEADER_BYTES,
+      offsets
+    }
+  }
+}
+
+/**
+ * The lines of an arena of records that neither the log nor an earlier call has shown, some MiB of them at a time, in the order of
+ * docs/record-format.md, section 5, as far as it can be known while threads are logging; and the records that are damaged. As
+ * `takeFromArena`.
+ */
+export function takeRecords(
+  arena: ArenaFile,
+  state: ArenaState,
+  logPath: string,
+  shown: ShownLines
+): ScanItem[] | null {
+  const steps: Step[] = []
+  let bytes = 0
+  for (const step of stepsInOrder(arena, state, shown)) {
+    steps.push(step)
+    bytes += ENTRY_PREFIX_BYTES + ('damage' in step.rendered ? step.end - step.start : step.rendered.bytes.length)
+    if (bytes >= MAX_ROUND_BYTES) break
+  }
+  if (arena.state().written !== state.written) return null
+  const builder = new ItemBuilder(arena, logPath)
+  for (const step of steps) {
+    const generation = generationOf(step.waiting)
+    shown.ends.mark(arena.stream, generation, step.waiting.segment, step.end)
+    if (!('damage' in step.rendered)) {
+      for (const line of entriesOf(arena, step.rendered.bytes)) shown.mark(arena.stream, generation, line)
+    }
+    builder.add(step)
+  }
+  return builder.finish()
+}
 
 /** A segment's entries from `from` on, as far as they decode, and a damage if that is not to their end. */
 function readEntries(arena: ArenaFile, logPath: string, waiting: WaitingSegment, from: number): ScanItem[] {

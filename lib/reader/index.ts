@@ -3,19 +3,16 @@
 import { type LogEntries, readLog as read } from './read-log'
 import type { LogPath, ReadOptions } from './read-options'
 import { type RecoverOptions, type RecoverReport, recoverLog as recover } from './recover-log'
+import type { VerifyReport } from './verify-log'
 import { type VerifyOptions, verifyLog as verify } from './verify-log'
-import type { VerifyReport } from './verify-report'
 
-export type { Entry } from './entry'
-export type { FormatChoice } from './format'
+export type { WaitingReport } from './arena-of-log'
+export type { SequenceRange } from './block-scanner'
+export type { BlockInfo, Damage, DamageKind, Entry, FormatChoice, LogFormat } from './items'
 export type { LogEntries } from './read-log'
 export type { ReadOptions } from './read-options'
 export type { RecoveredArena, RecoverOptions, RecoverReport } from './recover-log'
-export type { SequenceRange } from './sequence-tracker'
-export type { BlockInfo, Damage, DamageKind, LogFormat } from './types'
-export type { VerifyOptions, VerifyProgress } from './verify-log'
-export type { VerifyReport } from './verify-report'
-export type { WaitingReport } from './waiting'
+export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify-log'
 
 /**
  * Reads one log, or several, in memory that does not grow with their size. Corrupt parts are stepped over and told to

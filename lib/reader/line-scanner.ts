@@ -1,6 +1,5 @@
-import type { Source } from './source'
-import type { LinesItem, ScanItem, Scanner } from './types'
-import { Window } from './window'
+import type { LinesItem, ScanItem, Scanner } from './items'
+import { type Source, Window } from './source'
 
 const NEWLINE = 0x0a
 const OPENING = 0x7b // What lines of loggers begin with.

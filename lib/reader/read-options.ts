@@ -4,8 +4,7 @@ import { inspect } from 'node:util'
 import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
 import { isUrl, pathOf as pathOfOption } from '../path-like'
-import { FORMAT_CHOICES, type FormatChoice } from './format'
-import type { Damage } from './types'
+import { type Damage, FORMAT_CHOICES, type FormatChoice } from './items'
 
 /** The path of a log, as `fs` takes it. */
 export type LogPath = string | URL

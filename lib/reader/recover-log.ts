@@ -3,8 +3,7 @@ import { asideArenas } from '../arena/locate'
 import { loadNative } from '../engine/load-native'
 import type { NativeRecovery } from '../engine/native-binding'
 import { asShardlogError, ShardlogError } from '../errors'
-import { beginsAsArena } from './arena-log'
-import { logOfArena } from './log-of-arena'
+import { beginsAsArena, logOfArena } from './arena-of-log'
 import { checkNames, type LogPath, pathOf, resolveArenaDir } from './read-options'
 
 export interface RecoverOptions {

@@ -7,10 +7,9 @@ import {
   SECTOR_BYTES,
   TRAILER_BYTES
 } from '../format/constants'
-import { checksum } from './checksum'
-import { checkTrailer, findTrailer, isPlausibleHeader, wholeEntries } from './parse-block'
-import type { Source } from './source'
-import { Window } from './window'
+import type { DamageKind } from './items'
+import { checksum, checkTrailer, findTrailer, isPlausibleHeader, wholeEntries } from './parse-block'
+import { CHUNK_BYTES, type Source, Window } from './source'
 
 /** A candidate on a pipe has to be held in memory as a whole to be checked; larger ones are passed over. */
 const MAX_PIPE_CANDIDATE_BYTES = 64 * 1024 * 1024
@@ -194,4 +193,104 @@ export function firstEntriesDecode(window: Window, at: number, valid: number): b
   if (whole + ENTRY_PREFIX_BYTES > have) return true
   const length = window.buffer.readUInt32LE(index + whole)
   return length > 0 && length <= valid - whole - ENTRY_PREFIX_BYTES
+}
+
+/** How many bytes from `at` on have to be there to have one more whole entry than in `have`; 0 if there is none within `wanted`. */
+function neededFrom(window: Window, at: number, have: number, wanted: number): number {
+  if (have >= wanted) return 0
+  const start = window.index(at) + BLOCK_HEADER_BYTES
+  const whole = wholeEntries(window.buffer, start, have - BLOCK_HEADER_BYTES).bytes
+  const next = BLOCK_HEADER_BYTES + whole + ENTRY_PREFIX_BYTES
+  if (next > have) return next <= wanted ? next : 0
+  const length = window.buffer.readUInt32LE(start + whole)
+  return length > 0 && next + length <= wanted ? next + length : 0
+}
+
+/**
+ * Loads the whole entries at the start of the block at `at`, of which `rest` bytes are there, header included: memory is taken for those
+ * alone.
+ * @returns their number and bytes; they lie in the window
+ */
+export async function loadWholeEntries(
+  window: Window,
+  at: number,
+  rest: number
+): Promise<{ bytes: number; count: number }> {
+  let have = await window.load(at, Math.min(rest, CHUNK_BYTES))
+  if (have < BLOCK_HEADER_BYTES) return { bytes: 0, count: 0 }
+  const wanted = Math.min(rest, BLOCK_HEADER_BYTES + window.buffer.readUInt32LE(window.index(at) + 4))
+  for (let need = neededFrom(window, at, have, wanted); need > have; need = neededFrom(window, at, have, wanted)) {
+    const before = have
+    have = await window.load(at, Math.min(wanted, Math.max(need, 2 * have)))
+    if (have <= before) break
+  }
+  return wholeEntries(window.buffer, window.index(at) + BLOCK_HEADER_BYTES, Math.min(have, wanted) - BLOCK_HEADER_BYTES)
+}
+
+/** Of blocks larger than this the checksum is looked at before they are loaded; and of a pipe, no more is loaded of what may be none. */
+const HUGE_BLOCK_BYTES = 64 * 1024 * 1024
+
+/** Why what stands somewhere is no block that can be read. */
+export interface Problem {
+  kind: DamageKind
+  message: string
+  /** Where the next block starts, counted from this one, if header and trailer tell the same. */
+  extent?: number
+}
+
+/** A block that is large, or has something inside that looks like a trailer. */
+interface Suspect {
+  at: number
+  valid: number
+  /** Blocks with a bad checksum are wanted too. */
+  salvage: boolean
+}
+
+const noEntries = (valid: number): Problem => ({
+  kind: 'bad-header',
+  message: `a block header that claims ${valid} bytes which are no entries`
+})
+
+const hidesBlocks = (valid: number): Problem => ({
+  kind: 'bad-header',
+  message: `a block header that claims ${valid} bytes in which other blocks lie`
+})
+
+/**
+ * What is wrong with a block in a file; null if nothing is: a trailer vouches for it, or its entries fill it and no block with a sound
+ * trailer begins inside. Takes no memory for it.
+ */
+export async function vetFile(resync: Resync, { at, valid, salvage }: Suspect): Promise<Problem | null> {
+  if (await resync.promisesTrailer(at, valid)) {
+    if (valid <= HUGE_BLOCK_BYTES || salvage || (await resync.hasSoundTrailer(at, valid))) return null
+    const message = `a block of ${valid} bytes that does not match its checksum`
+    return { kind: 'bad-trailer', message, extent: blockExtent(valid) }
+  }
+  const hidden = await resync.findTrailed(at + SECTOR_BYTES, at + blockStride(valid))
+  if (hidden !== null) return hidesBlocks(valid)
+  return (await resync.entriesFill(at, valid)) ? null : noEntries(valid)
+}
+
+/** The same of a pipe, of which nothing can be read twice: the block is taken into memory, as long as it may be one. */
+export async function vetPipe(resync: Resync, window: Window, { at, valid }: Suspect): Promise<Problem | null> {
+  const whole = blockStride(valid) + SECTOR_BYTES
+  let have = window.available(at)
+  for (let ended = false; ; ) {
+    if (!firstEntriesDecode(window, at, valid)) return noEntries(valid)
+    ended ||= have >= whole
+    if (ended && hasTrailer(window, at, valid, have)) return null
+    const judged = ended || have >= HUGE_BLOCK_BYTES
+    if (judged && (await resync.findLoaded(at + SECTOR_BYTES, at + have)) !== null) return hidesBlocks(valid)
+    if (ended) return null
+    const more = await window.load(at, Math.min(whole, 2 * have))
+    ended = more <= have
+    have = more
+  }
+}
+
+/** Whether the block at `at`, of which `have` bytes lie in memory, has a trailer that vouches for it. */
+function hasTrailer(window: Window, at: number, valid: number, have: number): boolean {
+  const index = window.index(at)
+  const trailerAt = findTrailer(window.buffer, index, valid, have)
+  return trailerAt >= 0 && checkTrailer(window.buffer, index, valid, trailerAt) !== null
 }

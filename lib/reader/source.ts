@@ -1,6 +1,8 @@
-import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { constants, createReadStream } from 'node:fs'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import { fromSystemError, ShardlogError } from '../errors'
+import { alignUp, SECTOR_BYTES } from '../format/constants'
 
 /** Where a scanner gets its bytes from. */
 export interface Source {
@@ -101,5 +103,146 @@ export class StreamSource implements Source {
     const step = await this.chunks.next()
     if (step.done) this.ended = true
     else this.chunk = this.chunk.length === 0 ? step.value : Buffer.concat([this.chunk, step.value])
+  }
+}
+
+/** A file that cannot be opened or read. */
+export function readError(path: string, error: unknown): ShardlogError {
+  if (error instanceof ShardlogError) return error
+  return fromSystemError('ERR_SHARDLOG_READ', `cannot read ${path}`, error, path)
+}
+
+/**
+ * Opens what a path names: a regular file, or a pipe that is read from front to back.
+ * @throws ShardlogError `ERR_SHARDLOG_READ`
+ */
+export async function openSource(path: string): Promise<Source> {
+  try {
+    const stats = await stat(path)
+    if (stats.isDirectory()) throw Object.assign(new Error('it is a directory'), { code: 'EISDIR' })
+    if (stats.isFile()) return await FileSource.open(path)
+    return new StreamSource(path, createReadStream(path))
+  } catch (error) {
+    throw readError(path, error)
+  }
+}
+
+export const CHUNK_BYTES = 4 * 1024 * 1024
+/** Room in front of a chunk for the cut-off block before it. */
+const HEADROOM_BYTES = 512 * 1024
+
+interface ReadAhead {
+  buffer: Buffer
+  position: number
+  count: Promise<number>
+}
+
+/**
+ * The part of a source that lies in memory: a sliding window, read in large chunks, the next one while the present one is
+ * being used. Chunks are never overwritten unless `reuse` is set, so that views of them stay good.
+ */
+export class Window {
+  buffer: Buffer = Buffer.alloc(0)
+  /** Position in the file of `buffer[origin]`. */
+  start = 0
+  private origin = 0
+  private length = 0
+  private ahead: ReadAhead | null = null
+  private spare: Buffer | null = null
+
+  constructor(
+    private readonly source: Source,
+    private readonly options: { reuse: boolean; readAhead: boolean; chunkBytes?: number }
+  ) {}
+
+  /** Bytes that lie in memory from `position` on. */
+  available(position: number): number {
+    return position < this.start ? 0 : Math.max(0, this.start + this.length - position)
+  }
+
+  /** Index in `buffer` of a position that is available. */
+  index(position: number): number {
+    return this.origin + position - this.start
+  }
+
+  /**
+   * Slides the window to `position` and reads until `length` bytes are there or the source has no more. What lies before
+   * `position` is gone afterwards, and with `reuse` so are views of it.
+   * @param room bytes to make room for where memory has to be got; more than `length` if more will be asked for later
+   * @returns bytes available from `position` on.
+   */
+  async load(position: number, length: number, room = length): Promise<number> {
+    if (this.available(position) >= length) return this.available(position)
+    if (!(await this.takeReadAhead(position))) this.slide(position, room)
+    while (this.length < length || this.length === 0) {
+      if (this.buffer.length - this.origin - this.length === 0) this.slide(position, room)
+      const at = this.origin + this.length
+      const count = await this.source.read(this.buffer, at, this.buffer.length - at, this.start + this.length)
+      if (count === 0) break
+      this.length += count
+    }
+    this.readAhead()
+    return this.available(position)
+  }
+
+  /** Forgets what was read, so that a changed file is read anew. */
+  async reset(): Promise<void> {
+    await this.settle()
+    this.length = 0
+  }
+
+  /** Waits for the read under way; to be called before the source is closed. */
+  async settle(): Promise<void> {
+    const ahead = this.ahead
+    this.ahead = null
+    // The outcome of a read ahead that nobody wants any more does not matter.
+    if (ahead) await ahead.count.catch(() => 0)
+  }
+
+  private slide(position: number, length: number): void {
+    const kept = this.available(position)
+    const from = kept > 0 ? this.index(position) : 0
+    const chunk = this.options.chunkBytes ?? CHUNK_BYTES
+    const wanted = Math.max(chunk, alignUp(length, SECTOR_BYTES))
+    const inPlace = this.options.reuse && this.buffer.length >= wanted
+    const target = inPlace ? this.buffer : Buffer.allocUnsafeSlow(wanted)
+    if (kept > 0) this.buffer.copy(target, 0, from, from + kept)
+    this.buffer = target
+    this.origin = 0
+    this.start = position
+    this.length = kept
+  }
+
+  private async takeReadAhead(position: number): Promise<boolean> {
+    const ahead = this.ahead
+    if (!ahead) return false
+    this.ahead = null
+    const count = await ahead.count
+    const kept = this.available(position)
+    const fits = ahead.position === position + kept && kept <= HEADROOM_BYTES && count > 0
+    if (!fits) return false
+    if (kept > 0) {
+      const from = this.index(position)
+      this.buffer.copy(ahead.buffer, HEADROOM_BYTES - kept, from, from + kept)
+    }
+    if (this.options.reuse) this.spare = this.buffer
+    this.buffer = ahead.buffer
+    this.origin = HEADROOM_BYTES - kept
+    this.start = position
+    this.length = kept + count
+    return true
+  }
+
+  private readAhead(): void {
+    if (!this.options.readAhead || this.ahead) return
+    const size = HEADROOM_BYTES + CHUNK_BYTES
+    const spare = this.spare?.length === size ? this.spare : null
+    const buffer = spare ?? Buffer.allocUnsafeSlow(size)
+    this.spare = null
+    const position = this.start + this.length
+    const count = this.source.read(buffer, HEADROOM_BYTES, CHUNK_BYTES, position)
+    // Rejections are reported when the bytes are asked for; this keeps them from counting as unhandled until then.
+    count.catch(() => 0)
+    this.ahead = { buffer, position, count }
   }
 }

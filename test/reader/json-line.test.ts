@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { JsonChecker } from '../../lib/reader/json-line'
-import { timeOfLine } from '../../lib/reader/lines'
+import { JsonChecker, timeOfLine } from '../../lib/reader/lines'
 
 const checker = new JsonChecker()
 

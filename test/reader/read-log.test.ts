@@ -7,10 +7,9 @@ import { pathToFileURL } from 'node:url'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Damage, type ReadOptions, readLog, recoverLog, verifyLog } from '../../lib/reader'
-import { openSource } from '../../lib/reader/open-source'
-import { scanSource } from '../../lib/reader/scan-files'
-import { StreamSource } from '../../lib/reader/source'
-import { tailStart } from '../../lib/reader/tail-start'
+import { tailStart } from '../../lib/reader/follow'
+import { scanSource } from '../../lib/reader/scan-log'
+import { openSource, StreamSource } from '../../lib/reader/source'
 import { lines, makeBlock, makePlainBlock } from '../support/make-log'
 
 let folder: string

@@ -77,7 +77,7 @@ describe('a start', () => {
     const { files } = loadedBy(
       `import('shardlog').then(names => { if (typeof names.readLog !== 'function' || !new names.ShardlogError('code', 'text').stack) throw new Error(); report() })`
     )
-    expect(files.filter(file => file.includes('/reader/'))).toEqual([])
+    expect(files.filter(file => file.includes('/dist/reader/'))).toEqual([])
   })
 })
 

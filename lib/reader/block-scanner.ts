@@ -1,12 +1,60 @@
 import { BLOCK_HEADER_BYTES, blockStride, SECTOR_BYTES } from '../format/constants'
+import type { BlockInfo, BlockItem, DamageKind, ScanItem, Scanner } from './items'
 import { isPlausibleHeader, isZero, type ParsedBlock, parseBlock, zeroSectors } from './parse-block'
-import { Resync, type SoundBlock } from './resync'
-import { SequenceTracker } from './sequence-tracker'
-import type { Source } from './source'
-import type { BlockInfo, BlockItem, DamageKind, ScanItem, Scanner } from './types'
-import { type Problem, vetFile, vetPipe } from './vet-block'
-import { loadWholeEntries } from './whole-entries'
-import { CHUNK_BYTES, Window } from './window'
+import { loadWholeEntries, type Problem, Resync, type SoundBlock, vetFile, vetPipe } from './resync'
+import { CHUNK_BYTES, type Source, Window } from './source'
+
+export interface SequenceRange {
+  stream: bigint
+  first: bigint
+  last: bigint
+  blocks: number
+  holes: number
+  repetitions: number
+}
+
+/** As many streams are watched; of more, those are forgotten that began first. */
+const MAX_STREAMS = 1000
+
+/** Watches the sequence numbers of the streams in one file (R9), in bounded memory. */
+export class SequenceTracker {
+  readonly streams = new Map<bigint, SequenceRange>()
+
+  clone(): SequenceTracker {
+    const copy = new SequenceTracker()
+    for (const [stream, range] of this.streams) copy.streams.set(stream, { ...range })
+    return copy
+  }
+
+  /** Takes the next block in file order; returns what is wrong with its place, or null. */
+  add(info: BlockInfo): { kind: DamageKind; message: string } | null {
+    const { stream, sequence } = info
+    if (stream === undefined || sequence === undefined) return null
+    const range = this.streams.get(stream)
+    if (!range) return this.begin(stream, sequence)
+    range.blocks++
+    const expected = range.last + 1n
+    if (sequence > range.last) range.last = sequence
+    if (sequence === expected) return null
+    const name = stream.toString(16)
+    if (sequence < expected) {
+      range.repetitions++
+      return { kind: 'sequence-repeat', message: `block ${sequence} of stream ${name} stands here again` }
+    }
+    range.holes++
+    return { kind: 'sequence-hole', message: `blocks ${expected} to ${sequence - 1n} of stream ${name} are missing` }
+  }
+
+  /** The first stream of a file may have begun in the file before it (rotation); a later one begins at 0. */
+  private begin(stream: bigint, sequence: bigint): { kind: DamageKind; message: string } | null {
+    const isFirst = this.streams.size === 0
+    if (this.streams.size >= MAX_STREAMS) this.streams.delete(this.streams.keys().next().value!)
+    this.streams.set(stream, { stream, first: sequence, last: sequence, blocks: 1, holes: 0, repetitions: 0 })
+    if (isFirst || sequence === 0n) return null
+    const message = `blocks 0 to ${sequence - 1n} of stream ${stream.toString(16)} are missing`
+    return { kind: 'sequence-hole', message }
+  }
+}
 
 /** Blocks larger than this are looked at before memory is spent on them. */
 const LARGE_BLOCK_BYTES = 2 * CHUNK_BYTES

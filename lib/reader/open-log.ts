@@ -1,14 +1,13 @@
-import { isArenaHead } from '../arena/arena-file'
+import { FORM_TEXT, isArenaHead, isOfThisBoot } from '../arena/arena-file'
 import { ShardlogError } from '../errors'
 import { decodeTrailer } from '../format/block'
 import { BLOCK_HEADER_BYTES, SECTOR_BYTES, TRAILER_BYTES } from '../format/constants'
+import { arenaOfLog, hasArena } from './arena-of-log'
+import { BlockScanner, type ScannerOptions } from './block-scanner'
+import type { FormatChoice, LogFormat, Scanner } from './items'
+import { LineScanner, type LineScannerOptions } from './line-scanner'
 import { isPlausibleHeader, wholeEntries } from './parse-block'
-import type { Source } from './source'
-import type { LogFormat } from './types'
-
-/** What a reader is told: 'auto' to look for itself. */
-export type FormatChoice = 'auto' | LogFormat
-export const FORMAT_CHOICES: readonly FormatChoice[] = ['auto', 'shard', 'ndjson']
+import { FileSource, openSource, type Source } from './source'
 
 /** As many bytes of a text have to be text. */
 const TEXT_BYTES = 8
@@ -83,4 +82,78 @@ export async function detectFormat(source: Source, hint: LogFormat | null): Prom
     `${path} is no log: it begins neither with a block nor with text; ` +
     "the format 'shard' or 'ndjson' can be given, if it is a damaged one"
   throw new ShardlogError('ERR_SHARDLOG_FORMAT', message, { path })
+}
+
+/** What either scanner takes, the format, default 'auto', and where else the arena may lie, as in Config. */
+export type OpenOptions = ScannerOptions & LineScannerOptions & { format?: FormatChoice; arenaDir?: string | undefined }
+
+/** What the arena of a log says that the log is; null if there is none that can be read. */
+export function formatOfArena(logPath: string, arenaDir?: string): LogFormat | null {
+  try {
+    const arena = arenaOfLog(logPath, arenaDir)
+    if (!arena) return null
+    arena.close()
+    return arena.form === FORM_TEXT ? 'ndjson' : 'shard'
+  } catch {
+    // One that may not or cannot be read says nothing; whoever wants to know why asks for it by itself.
+    return null
+  }
+}
+
+/**
+ * What a source is: what was asked for, what its bytes say, or, where they do not tell, its arena.
+ * @returns null if it is empty, or too short to tell, and nothing else tells
+ * @throws ShardlogError `ERR_SHARDLOG_FORMAT` if it is neither
+ */
+export async function sourceFormat(
+  source: Source,
+  choice: FormatChoice = 'auto',
+  arenaDir?: string
+): Promise<LogFormat | null> {
+  if (choice !== 'auto') return choice
+  return detectFormat(source, source instanceof FileSource ? formatOfArena(source.path, arenaDir) : null)
+}
+
+/** The scanner for a format. */
+export function makeScanner(source: Source, format: LogFormat, options: OpenOptions): Scanner {
+  return format === 'ndjson' ? new LineScanner(source, options) : new BlockScanner(source, options)
+}
+
+/** Whether a source is an arena. */
+export async function isArena(source: Source): Promise<boolean> {
+  return isArenaHead(await source.head())
+}
+
+/** The source of a log; null if there is only its arena. `arenaDir` as in Config. */
+export async function openLog(path: string, arenaDir?: string): Promise<Source | null> {
+  try {
+    return await openSource(path)
+  } catch (error) {
+    if ((error as ShardlogError).errno === 'ENOENT' && hasArena(path, arenaDir)) return null
+    throw error
+  }
+}
+
+/**
+ * How far a log can be read without meeting a flush that is half done: where its arena says that blocks are being written, or
+ * was left writing them when its owner died, or else the present size. Infinity where no arena tells. `arenaDir` as in Config.
+ */
+export async function stableEnd(source: Source, arenaDir?: string): Promise<number> {
+  if (!(source instanceof FileSource)) return Number.POSITIVE_INFINITY
+  // The size comes first: what it counts is complete if no flush is under way afterwards.
+  const { size, ino } = await source.handle.stat({ bigint: true })
+  try {
+    const arena = arenaOfLog(source.path, arenaDir)
+    if (!arena) return Number.POSITIVE_INFINITY
+    try {
+      const state = arena.state()
+      if (state.logInode !== ino || !isOfThisBoot(arena.owner)) return Number.POSITIVE_INFINITY
+      return state.flushingAt ?? Number(size)
+    } finally {
+      arena.close()
+    }
+  } catch {
+    // An arena that may not or cannot be read says nothing; whoever wants to know why asks for it by itself.
+    return Number.POSITIVE_INFINITY
+  }
 }
