@@ -1,14 +1,165 @@
 /**
- * The structured logger for browsers, where bundlers take it in the place of the one for Node.js: it writes to the console, and has the API that
- * pino has there.
+ * The structured logger for browsers. Bundlers take it in the place of the one for Node.js. It writes to the console and has the API
+ * that pino has there.
  */
 
 import redactor from '@pinojs/redact'
-import { asObject, type ObjectShape } from './browser/as-object'
-import { callerLocation } from './browser/caller'
-import { Serialization, type Serializers } from './browser/serialization'
-import { levels, stdSerializers, stdTimeFunctions } from './browser/statics'
-import type { Bindings, BrowserOptions, LevelMapping, LogEvent, Logger, LoggerOptions } from './pino/types'
+import format from 'quick-format-unescaped'
+import type {
+  Bindings,
+  BrowserOptions,
+  LevelMapping,
+  LogEvent,
+  Logger,
+  LoggerOptions,
+  SerializerFn
+} from './pino/types'
+
+// What the exported function carries.
+
+/** Numbers and names of the standard levels. */
+const levels: LevelMapping = {
+  values: { fatal: 60, error: 50, warn: 40, info: 30, debug: 20, trace: 10 },
+  labels: { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' }
+}
+
+/** An error as an object: the console of a service that gets it has no use for the error itself. */
+function errorFields(error: Error): Record<string, unknown> {
+  const fields: Record<string, unknown> = { type: error.constructor.name, msg: error.message, stack: error.stack }
+  const all = error as unknown as Record<string, unknown>
+  for (const key in all) fields[key] ??= all[key]
+  return fields
+}
+
+const nothing = (): object => ({})
+const same = <Value>(value: Value): Value => value
+
+/** Requests and responses are of Node.js; their serializers are here so that options can be shared. */
+const stdSerializers = {
+  mapHttpRequest: nothing,
+  mapHttpResponse: nothing,
+  wrapRequestSerializer: same,
+  wrapResponseSerializer: same,
+  wrapErrorSerializer: same,
+  req: nothing,
+  res: nothing,
+  err: errorFields,
+  errWithCause: errorFields
+}
+
+/** Values of the time in objects; not text, as in Node.js. */
+const stdTimeFunctions = {
+  nullTime: (): false => false,
+  epochTime: (): number => Date.now(),
+  unixTime: (): number => Math.round(Date.now() / 1000),
+  isoTime: (): string => new Date(Date.now()).toISOString()
+}
+
+// The options `serializers` and `browser.serialize`.
+
+type Serializers = Record<string, SerializerFn>
+
+/** In the list of `browser.serialize`, keeps errors as they are. */
+const NO_ERRORS = '!stdSerializers.err'
+
+const isFields = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+class Serialization {
+  readonly serializers: Serializers
+  readonly #option: boolean | string[] | undefined
+
+  constructor(serializers: Serializers, option: boolean | string[] | undefined) {
+    this.serializers = serializers
+    this.#option = option
+  }
+
+  forChild(own: Serializers | undefined): Serialization {
+    return own ? new Serialization({ ...this.serializers, ...own }, this.#option) : this
+  }
+
+  /** Arguments of a call as they are written. */
+  ofCalls(args: readonly unknown[]): unknown[] {
+    return this.#option ? this.#apply(args) : [...args]
+  }
+
+  /** Arguments and bindings as they are sent: serialized in any case. */
+  ofEvents(args: readonly unknown[]): unknown[] {
+    return this.#apply(args)
+  }
+
+  #apply(args: readonly unknown[]): unknown[] {
+    const option = this.#option
+    const named = Array.isArray(option) ? option.filter(name => name !== NO_ERRORS) : Object.keys(this.serializers)
+    const keepsErrors = Array.isArray(option) && option.includes(NO_ERRORS)
+    return args.map(arg => this.#one(arg, named, keepsErrors))
+  }
+
+  #one(value: unknown, named: readonly string[], keepsErrors: boolean): unknown {
+    if (value instanceof Error) return keepsErrors ? value : stdSerializers.err(value)
+    if (!isFields(value)) return value
+    const keys = named.filter(key => key in value && key in this.serializers)
+    if (keys.length === 0) return value
+    return { ...value, ...Object.fromEntries(keys.map(key => [key, this.serializers[key]?.(value[key])])) }
+  }
+}
+
+// The option `browser.reportCaller`.
+
+/** Frames between the program's call and the question: of this function, the logger's writing, the level's method. */
+const OWN_FRAMES = 3
+
+/** `file:line:column` of the program's call; null if the stack does not tell. */
+function callerLocation(): string | null {
+  // Some browsers begin a stack with the error's name, some do not.
+  const frames = (new Error().stack ?? '').split('\n').filter(line => /:\d+:\d+/.test(line))
+  const frame = frames[OWN_FRAMES] ?? ''
+  return /(?:\(|@|at\s+)([^(@\s][^(@]*:\d+:\d+)\)?$/.exec(frame.trim())?.[1] ?? null
+}
+
+// The option `browser.asObject`.
+
+interface ObjectShape {
+  messageKey: string
+  /** Only bindings and fields become the object; the message and what follows stay arguments. */
+  bindingsOnly: boolean
+  level: ((label: string, number: number) => object) | undefined
+  log: ((object: Record<string, unknown>) => Record<string, unknown>) | undefined
+  redact: ((fields: object) => object) | null
+}
+
+/** The message with its placeholders filled in. */
+function messageOf(args: readonly unknown[]): unknown {
+  const [message, ...values] = args
+  return typeof message === 'string' ? format(message, values, { stringify: value => JSON.stringify(value) }) : message
+}
+
+function finished(shape: ObjectShape, fields: Record<string, unknown>): object {
+  const formatted = shape.log ? shape.log(fields) : fields
+  return shape.redact ? shape.redact(formatted) : formatted
+}
+
+/** The object, and the arguments that are left beside it. */
+function asObject(
+  shape: ObjectShape,
+  label: string,
+  value: number,
+  bindings: readonly object[],
+  args: readonly unknown[],
+  time: unknown
+): [object, ...unknown[]] {
+  const fields: Record<string, unknown> = {}
+  if (time) fields.time = time
+  Object.assign(fields, shape.level ? shape.level(label, value) : { level: value }, ...bindings)
+  const first = args[0]
+  const isObject = typeof first === 'object' && first !== null
+  if (isObject) Object.assign(fields, first)
+  const rest = isObject ? args.slice(1) : args
+  if (shape.bindingsOnly) return [finished(shape, fields), ...rest]
+  const message = messageOf(rest)
+  if (message !== undefined) fields[shape.messageKey] = message
+  return [finished(shape, fields)]
+}
 
 type Method = (...args: unknown[]) => void
 type Options = LoggerOptions<string, boolean>

@@ -23,7 +23,7 @@ const later = [
   'pino/copy-along',
   'pino/multistream',
   'pino/transport',
-  'pretty/pretty-stream',
+  'pretty',
   'reader/read-log',
   'reader/recover-log',
   'reader/verify-log'

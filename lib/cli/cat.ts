@@ -1,13 +1,24 @@
 import type { FormatChoice, ScanItem } from '../reader/items'
 import { scanByTime } from '../reader/scan-log'
-import { ARENA_HELP, ARENA_OPTION, parseArenaDir } from './arena-option'
-import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
-import { writeEntries, writeLines } from './entry-output'
-import { FdWriter } from './fd-writer'
-import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
-import { inputPath, scanInput } from './input'
-import { type EntryPrinter, PRINT_HELP, PRINT_OPTIONS, printerOf } from './print-option'
-import { sayArena, sayDamage } from './stderr'
+import {
+  ARENA_HELP,
+  ARENA_OPTION,
+  type Command,
+  EXIT_FAILED,
+  EXIT_OK,
+  FORMAT_HELP,
+  FORMAT_OPTION,
+  helpOf,
+  inputPath,
+  parseArenaDir,
+  parseCommand,
+  parseFormat,
+  requireFiles,
+  scanInput,
+  UsageError
+} from './command'
+import { type EntryPrinter, FdWriter, PRINT_HELP, PRINT_OPTIONS, printerOf, writeEntries, writeLines } from './output'
+import { sayArena, sayDamage } from './terminal'
 
 const HELP = `Usage: shardlog cat [options] FILE...
 

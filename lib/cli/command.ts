@@ -1,5 +1,13 @@
+import { fstatSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { nearestName } from '../nearest-name'
+import type { WithPaths } from '../path-like'
+import { FORMAT_CHOICES, type FormatChoice, type ScanItem } from '../reader/items'
+import type { OpenOptions } from '../reader/open-log'
+import { scanLog, scanSource } from '../reader/scan-log'
+import { StreamSource } from '../reader/source'
+import { type VerifyOptions, type VerifyReport, verifyFile, verifySource } from '../reader/verify-log'
 
 export const EXIT_OK = 0
 export const EXIT_FAILED = 1
@@ -61,4 +69,57 @@ export function requireFiles(positionals: string[], many = true): string[] {
   if (positionals.filter(name => name === '-').length > 1)
     throw new UsageError('standard input (-) can be read only once')
   return positionals
+}
+
+/** The option of every command that looks into arenas. */
+export const ARENA_OPTION = { 'arena-dir': { type: 'string' } } as const
+
+export const ARENA_HELP: HelpRow = [
+  '--arena-dir DIR',
+  'look in DIR as well, for a log that was opened with the option arenaDir'
+]
+
+/**
+ * The directory that was given, absolute.
+ * @throws UsageError
+ */
+export function parseArenaDir(values: { 'arena-dir'?: string }): string | undefined {
+  const directory = values['arena-dir']
+  if (directory === '') throw new UsageError('--arena-dir takes a directory')
+  return directory === undefined ? undefined : resolve(directory)
+}
+
+/** The option of every command that reads logs. */
+export const FORMAT_OPTION = { format: { type: 'string', default: 'auto' } } as const
+
+export const FORMAT_HELP: HelpRow = [
+  '--format NAME',
+  "'shard', blocks of entries, or 'ndjson', lines of text; default 'auto': what the first bytes say"
+]
+
+/** @throws UsageError */
+export function parseFormat(name = 'auto'): FormatChoice {
+  const found = FORMAT_CHOICES.find(choice => choice === name)
+  if (found) return found
+  throw new UsageError(`--format is 'auto', 'shard' or 'ndjson', not '${name}'`)
+}
+
+const STDIN = 0
+
+/** Of a file name or `-` the path, null for standard input that is no file: as a file, damage can be looked behind. */
+export function inputPath(name: string): string | null {
+  if (name !== '-') return name
+  return fstatSync(STDIN).isFile() ? '/dev/stdin' : null
+}
+
+/** Batches of a log, or of standard input for `-`. */
+export function scanInput(name: string, options: OpenOptions): AsyncGenerator<ScanItem[], unknown> {
+  const path = inputPath(name)
+  return path === null ? scanSource(new StreamSource('-', process.stdin), options) : scanLog(path, options)
+}
+
+/** Verifies a log, or standard input for `-`. */
+export function verifyInput(name: string, options: WithPaths<VerifyOptions>): Promise<VerifyReport> {
+  const path = inputPath(name)
+  return path === null ? verifySource(new StreamSource('-', process.stdin), options) : verifyFile(path, options)
 }

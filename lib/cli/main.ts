@@ -4,11 +4,11 @@ import { nearestName } from '../nearest-name'
 import { version } from '../version'
 import { cat } from './cat'
 import { type Command, EXIT_FAILED, EXIT_OK, EXIT_USAGE, UsageError } from './command'
-import { FdWriter, OutputClosed } from './fd-writer'
+import { FdWriter, OutputClosed } from './output'
 import { recover } from './recover'
 import { stats } from './stats'
-import { say } from './stderr'
 import { tail } from './tail'
+import { say } from './terminal'
 import { verify } from './verify'
 
 const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats]

@@ -1,11 +1,17 @@
 import { type RecoveredArena, recoverLog } from '../reader/recover-log'
-import { ARENA_HELP, ARENA_OPTION, parseArenaDir } from './arena-option'
-import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles } from './command'
-import { FdWriter } from './fd-writer'
-import { humanBytes, plural } from './human'
-import { toJson } from './json'
-import { visibleLine } from './shown-text'
-import { say } from './stderr'
+import {
+  ARENA_HELP,
+  ARENA_OPTION,
+  type Command,
+  EXIT_FAILED,
+  EXIT_OK,
+  helpOf,
+  parseArenaDir,
+  parseCommand,
+  requireFiles
+} from './command'
+import { FdWriter } from './output'
+import { humanBytes, plural, say, toJson, visibleLine } from './terminal'
 
 const HELP = `Usage: shardlog recover [options] FILE...
 

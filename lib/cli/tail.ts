@@ -1,20 +1,29 @@
 import { stat } from 'node:fs/promises'
 import { isForbidden, logOfArena } from '../reader/arena-of-log'
 import { checkFollowed, runFollowers, tailStart } from '../reader/follow'
-import type { FormatChoice, ScanItem } from '../reader/items'
-import { type Entry, entrySlices } from '../reader/items'
+import { type Entry, entrySlices, type FormatChoice, type ScanItem } from '../reader/items'
 import { LogFollower } from '../reader/log-follower'
 import { isArena, openLog, sourceFormat } from '../reader/open-log'
 import { readError } from '../reader/source'
-import { ARENA_HELP, ARENA_OPTION, parseArenaDir } from './arena-option'
-import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
-import { NEWLINE } from './entry-output'
-import { FdWriter } from './fd-writer'
-import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
-import { inputPath, scanInput } from './input'
-import { type EntryPrinter, PRINT_HELP, PRINT_OPTIONS, printerOf } from './print-option'
-import { visibleLine } from './shown-text'
-import { say, sayArena, sayDamage } from './stderr'
+import {
+  ARENA_HELP,
+  ARENA_OPTION,
+  type Command,
+  EXIT_FAILED,
+  EXIT_OK,
+  FORMAT_HELP,
+  FORMAT_OPTION,
+  helpOf,
+  inputPath,
+  parseArenaDir,
+  parseCommand,
+  parseFormat,
+  requireFiles,
+  scanInput,
+  UsageError
+} from './command'
+import { type EntryPrinter, FdWriter, NEWLINE, PRINT_HELP, PRINT_OPTIONS, printerOf } from './output'
+import { say, sayArena, sayDamage, visibleLine } from './terminal'
 
 const HELP = `Usage: shardlog tail [options] FILE...
 

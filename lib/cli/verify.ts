@@ -1,15 +1,22 @@
 import type { VerifyReport } from '../reader/verify-log'
-import { ARENA_HELP, ARENA_OPTION, parseArenaDir } from './arena-option'
-import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles } from './command'
-import { isoTime } from './entry-output'
-import { FdWriter } from './fd-writer'
-import { FORMAT_HELP, FORMAT_OPTION, parseFormat } from './format-option'
-import { humanBytes, humanCount, plural } from './human'
-import { inputPath, verifyInput } from './input'
-import { toJson } from './json'
-import { Progress } from './progress'
-import { visibleLine } from './shown-text'
-import { sayArena } from './stderr'
+import {
+  ARENA_HELP,
+  ARENA_OPTION,
+  type Command,
+  EXIT_FAILED,
+  EXIT_OK,
+  FORMAT_HELP,
+  FORMAT_OPTION,
+  helpOf,
+  inputPath,
+  parseArenaDir,
+  parseCommand,
+  parseFormat,
+  requireFiles,
+  verifyInput
+} from './command'
+import { FdWriter } from './output'
+import { humanBytes, humanCount, isoTime, Progress, plural, sayArena, toJson, visibleLine } from './terminal'
 
 const HELP = `Usage: shardlog verify [options] FILE...
 

@@ -7,7 +7,7 @@ import type {
   SerializedResponse as StdSerializedResponse
 } from 'pino-std-serializers'
 import type { FeatureOptions } from '../features/options'
-import type { PrettyChoice } from '../pretty/pretty-stream'
+import type { PrettyChoice } from '../pretty'
 import type { LogFn } from './log-fn'
 import type { TransportMultiOptions, TransportPipelineOptions, TransportSingleOptions } from './stream-types'
 
