@@ -99,7 +99,7 @@ async function drain(scanner) {
 /** A file that grows, read with limits and with steps that are taken back. */
 async function checkGrowing(file, bytes, lines, rand) {
   fs.writeFileSync(file, '')
-  const source = await FileSource.open(file)
+  const source = await FileSource.open({ path: file })
   const scanner = new LineScanner(source, { live: true })
   const found = []
   for (let at = 0; at < bytes.length; ) {
@@ -119,7 +119,7 @@ async function checkGrowing(file, bytes, lines, rand) {
 }
 
 async function checkTail(file, bytes, lines, rand) {
-  const source = await FileSource.open(file)
+  const source = await FileSource.open({ path: file })
   const wanted = below(rand, lines.length + 2)
   const start = await tailStart(source, wanted, 'ndjson')
   await source.close()

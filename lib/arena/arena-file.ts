@@ -6,14 +6,14 @@ import { crc32c } from '../format/crc32c'
 
 export const ARENA_MAGIC = 'SHLARENA'
 /** Versions that can be read; the last one is written. */
-export const ARENA_VERSIONS: readonly number[] = [1, 2]
+const ARENA_VERSIONS: readonly number[] = [1, 2]
 export const ARENA_HEADER_BYTES = 4096
 /** The header fields that never change, under the header's checksum. */
-export const ARENA_CRC_BYTES = 56
+const ARENA_CRC_BYTES = 56
 /** A claim word and a segment slot each lie alone in a cache line. */
 export const LINE_BYTES = 64
 /** journal.generation while nothing is being written. */
-export const NO_GENERATION = 0xffff_ffff_ffff_ffffn
+const NO_GENERATION = 0xffff_ffff_ffff_ffffn
 
 /** What the payloads of an arena's entries are: what goes to the log as it lies, or records (docs/record-format.md). */
 export const CONTENT_RAW = 0

@@ -40,6 +40,14 @@ export const oldArenaPath = (logPath: string): string => `${logPath}${SUFFIX}`
 const SHM = '/dev/shm'
 const SHM_NAME = /^shardlog-\d+-\d+(-\d+)?\.arena$/
 
+/** A log as readers are given it: where it is, and where else its arena may be. */
+export interface LogPlace {
+  /** The path of the log. */
+  readonly path: string
+  /** The directory that the log was opened with as `arenaDir`, if it was. */
+  readonly arenaDir?: string | undefined
+}
+
 interface LogFile {
   dev: bigint
   ino: bigint
@@ -162,10 +170,9 @@ function checkPlace(place: string, log: LogFile | undefined): void {
 
 /**
  * Opens the arena of a log; null if there is none.
- * @param arenaDir as in Config
  * @throws ShardlogError if there is one that cannot be read, or must not be believed.
  */
-export function openArenaOf(logPath: string, arenaDir?: string): ArenaFile | null {
+export function openArenaOf({ path: logPath, arenaDir }: LogPlace): ArenaFile | null {
   const log = fs.statSync(logPath, { bigint: true, throwIfNoEntry: false })
   let failure: unknown
   for (const place of arenaPaths(logPath, arenaDir)) {
@@ -193,9 +200,9 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** Arenas of a log that were set aside because they could not be trusted; `arenaDir` as in Config. */
-export function asideArenas(logPath: string, arenaDir?: string): string[] {
-  const found = arenaPaths(logPath, arenaDir).flatMap(place => {
+/** Arenas of a log that were set aside because they could not be trusted. */
+export function asideArenas(log: LogPlace): string[] {
+  const found = arenaPaths(log.path, log.arenaDir).flatMap(place => {
     const prefix = path.basename(place) + ASIDE
     const folder = path.dirname(place)
     return namesIn(folder).flatMap(name => (name.startsWith(prefix) ? [path.join(folder, name)] : []))

@@ -1,3 +1,4 @@
+import type { LogPlace } from '../arena/locate'
 import type { FormatChoice, ScanItem } from '../reader/items'
 import { scanByTime } from '../reader/scan-log'
 import {
@@ -9,7 +10,7 @@ import {
   FORMAT_HELP,
   FORMAT_OPTION,
   helpOf,
-  inputPath,
+  inputLog,
   parseArenaDir,
   parseCommand,
   parseFormat,
@@ -57,27 +58,26 @@ interface CatOptions {
   /** null: entries as they are. */
   printer: EntryPrinter | null
   format: FormatChoice
-  arenaDir: string | undefined
   byTime: boolean
   salvage: boolean
   strict: boolean
 }
 
-async function* batchesOf(files: string[], options: CatOptions): AsyncGenerator<ScanItem[], void> {
-  const { salvage, format, arenaDir } = options
+async function* batchesOf(logs: LogPlace[], options: CatOptions): AsyncGenerator<ScanItem[], void> {
+  const { salvage, format } = options
   if (options.byTime) {
-    yield* scanByTime(files, { salvage, format, arenaDir })
+    yield* scanByTime(logs, { salvage, format })
     return
   }
   const pieces = options.printer === null
-  for (const file of files) yield* scanInput(file, { reuse: true, salvage, format, arenaDir, pieces })
+  for (const log of logs) yield* scanInput(log, { reuse: true, salvage, format, pieces })
 }
 
-async function print(files: string[], options: CatOptions): Promise<number> {
+async function print(logs: LogPlace[], options: CatOptions): Promise<number> {
   const writer = new FdWriter(1)
   const { printer } = options
   let code = EXIT_OK
-  for await (const items of batchesOf(files, options)) {
+  for await (const items of batchesOf(logs, options)) {
     let sound = items
     for (const [i, item] of items.entries()) {
       if (item.kind !== 'damage') continue
@@ -88,7 +88,7 @@ async function print(files: string[], options: CatOptions): Promise<number> {
         break
       }
     }
-    if (printer) await writeEntries(sound, writer, entry => printer.print(entry, files.length > 1))
+    if (printer) await writeEntries(sound, writer, entry => printer.print(entry, logs.length > 1))
     else await writeLines(sound, writer)
     if (sound !== items) break
   }
@@ -103,11 +103,12 @@ async function run(args: string[]): Promise<number> {
   if (order === 'time' && files.includes('-')) throw new UsageError('--order time needs files, not standard input')
   const arenaDir = parseArenaDir(values)
   const format = parseFormat(values.format)
-  const options = { printer: await printerOf(values), format, arenaDir, salvage, strict }
-  let code = await print(files, { ...options, byTime: order === 'time' })
-  for (const file of files) {
-    const path = inputPath(file)
-    if (path !== null && !sayArena(path, arenaDir)) code = EXIT_FAILED
+  const logs = files.map(path => ({ path, arenaDir }))
+  const options = { printer: await printerOf(values), format, salvage, strict }
+  let code = await print(logs, { ...options, byTime: order === 'time' })
+  for (const given of logs) {
+    const log = inputLog(given)
+    if (log !== null && !sayArena(log)) code = EXIT_FAILED
   }
   return code
 }

@@ -1,13 +1,13 @@
 import { fstatSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import type { LogPlace } from '../arena/locate'
 import { nearestName } from '../nearest-name'
-import type { WithPaths } from '../path-like'
 import { FORMAT_CHOICES, type FormatChoice, type ScanItem } from '../reader/items'
 import type { OpenOptions } from '../reader/open-log'
 import { scanLog, scanSource } from '../reader/scan-log'
 import { StreamSource } from '../reader/source'
-import { type VerifyOptions, type VerifyReport, verifyFile, verifySource } from '../reader/verify-log'
+import { type VerifyChoices, type VerifyReport, verifyFile, verifySource } from '../reader/verify-log'
 
 export const EXIT_OK = 0
 export const EXIT_FAILED = 1
@@ -106,20 +106,23 @@ export function parseFormat(name = 'auto'): FormatChoice {
 
 const STDIN = 0
 
-/** Of a file name or `-` the path, null for standard input that is no file: as a file, damage can be looked behind. */
-export function inputPath(name: string): string | null {
-  if (name !== '-') return name
-  return fstatSync(STDIN).isFile() ? '/dev/stdin' : null
+/**
+ * The log that is given by a file name or `-`; null for standard input that is no file. Where it is a file, it is read as one, since
+ * reading can go on behind damage then.
+ */
+export function inputLog(given: LogPlace): LogPlace | null {
+  if (given.path !== '-') return given
+  return fstatSync(STDIN).isFile() ? { ...given, path: '/dev/stdin' } : null
 }
 
 /** Batches of a log, or of standard input for `-`. */
-export function scanInput(name: string, options: OpenOptions): AsyncGenerator<ScanItem[], unknown> {
-  const path = inputPath(name)
-  return path === null ? scanSource(new StreamSource('-', process.stdin), options) : scanLog(path, options)
+export function scanInput(given: LogPlace, options: OpenOptions): AsyncGenerator<ScanItem[], unknown> {
+  const log = inputLog(given)
+  return log === null ? scanSource(new StreamSource('-', process.stdin), options) : scanLog(log, options)
 }
 
 /** Verifies a log, or standard input for `-`. */
-export function verifyInput(name: string, options: WithPaths<VerifyOptions>): Promise<VerifyReport> {
-  const path = inputPath(name)
-  return path === null ? verifySource(new StreamSource('-', process.stdin), options) : verifyFile(path, options)
+export function verifyInput(given: LogPlace, options: VerifyChoices): Promise<VerifyReport> {
+  const log = inputLog(given)
+  return log === null ? verifySource(new StreamSource('-', process.stdin), options) : verifyFile(log, options)
 }

@@ -6,10 +6,9 @@ import { cat } from './cat'
 import { type Command, EXIT_FAILED, EXIT_OK, EXIT_USAGE, UsageError } from './command'
 import { FdWriter, OutputClosed } from './output'
 import { recover } from './recover'
-import { stats } from './stats'
 import { tail } from './tail'
 import { say } from './terminal'
-import { verify } from './verify'
+import { stats, verify } from './verify'
 
 const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats]
 

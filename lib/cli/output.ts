@@ -76,7 +76,7 @@ export class FdWriter {
 export const NEWLINE = 0x0a
 
 /** One JSON object a line: text where the bytes are UTF-8, base64 where not. */
-export function entryJson(entry: Entry, withPath: boolean): string {
+function entryJson(entry: Entry, withPath: boolean): string {
   const { bytes, block } = entry
   const line = {
     ...(withPath ? { path: block.path } : {}),
@@ -164,7 +164,7 @@ export async function writeEntries(
 }
 
 /** Where pino-pretty's own command looks first: code, which is never run for lying somewhere. */
-export const CODE_CONFIGS = ['pino-pretty.config.cjs', 'pino-pretty.config.js']
+const CODE_CONFIGS = ['pino-pretty.config.cjs', 'pino-pretty.config.js']
 /** Where it looks then. */
 const TEXTS = ['.pino-prettyrc', '.pino-prettyrc.json']
 const CODE = /\.[cm]?js$/
@@ -200,7 +200,7 @@ async function loadText(file: string): Promise<unknown> {
  * pino-pretty's options out of a file that somebody has named: JSON in which comments are allowed, or a module.
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if it cannot be read
  */
-export async function prettyOptionsFrom(file: string): Promise<PrettyOptions> {
+async function prettyOptionsFrom(file: string): Promise<PrettyOptions> {
   let found: unknown
   try {
     found = await (CODE.test(file) ? loadModule(file) : loadText(file))
@@ -216,7 +216,7 @@ export async function prettyOptionsFrom(file: string): Promise<PrettyOptions> {
  * in the directory is run.
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if there is one that cannot be read
  */
-export async function prettyOptionsIn(directory: string): Promise<PrettyOptions> {
+async function prettyOptionsIn(directory: string): Promise<PrettyOptions> {
   for (const name of TEXTS) {
     try {
       return await prettyOptionsFrom(path.join(directory, name))

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises'
-import { isForbidden, logOfArena } from '../reader/arena-of-log'
+import type { LogPlace } from '../arena/locate'
 import { checkFollowed, runFollowers, tailStart } from '../reader/follow'
 import { type Entry, entrySlices, type FormatChoice, type ScanItem } from '../reader/items'
 import { LogFollower } from '../reader/log-follower'
+import { isForbidden, logOfArena } from '../reader/log-place'
 import { isArena, openLog, sourceFormat } from '../reader/open-log'
 import { readError } from '../reader/source'
 import {
@@ -14,7 +15,7 @@ import {
   FORMAT_HELP,
   FORMAT_OPTION,
   helpOf,
-  inputPath,
+  inputLog,
   parseArenaDir,
   parseCommand,
   parseFormat,
@@ -127,35 +128,34 @@ function reportDamage(items: readonly ScanItem[]): boolean {
 interface TailOptions {
   lines: number
   format: FormatChoice
-  arenaDir: string | undefined
 }
 
 /** The end of each file as it is now. */
-async function printEnds(files: string[], options: TailOptions, printer: Printer): Promise<number> {
+async function printEnds(logs: LogPlace[], options: TailOptions, printer: Printer): Promise<number> {
   let code = EXIT_OK
-  for (const file of files) {
-    const { format, arenaDir } = options
+  for (const given of logs) {
+    const { format } = options
     const last = new LastEntries(options.lines)
-    for await (const items of scanInput(file, { start: await startOf(file, options), format, arenaDir })) {
+    for await (const items of scanInput(given, { start: await startOf(given, options), format })) {
       if (reportDamage(items)) code = EXIT_FAILED
       last.add(items)
     }
     await printer.print(last.take())
-    const path = inputPath(file)
-    if (path !== null && !sayArena(path, arenaDir)) code = EXIT_FAILED
+    const log = inputLog(given)
+    if (log !== null && !sayArena(log)) code = EXIT_FAILED
   }
   return code
 }
 
 /** Where to begin to read. Of what is no file, at its start. */
-async function startOf(file: string, { lines, format, arenaDir }: TailOptions): Promise<number> {
-  const path = inputPath(file)
-  if (path === null || !(await isRegularFile(path))) return 0
-  const source = await openLog(path, arenaDir)
+async function startOf(given: LogPlace, { lines, format }: TailOptions): Promise<number> {
+  const log = inputLog(given)
+  if (log === null || !(await isRegularFile(log.path))) return 0
+  const source = await openLog(log)
   if (!source) return 0
   try {
     if (format === 'auto' && (await isArena(source))) return 0
-    return await tailStart(source, lines, await sourceFormat(source, format, arenaDir))
+    return await tailStart(source, lines, await sourceFormat(source, format))
   } catch (error) {
     throw readError(source.path, error)
   } finally {
@@ -172,25 +172,25 @@ async function isRegularFile(path: string): Promise<boolean> {
 }
 
 /** The log to follow: of an arena, its own. */
-async function followedLog(file: string, { format, arenaDir }: TailOptions): Promise<string> {
-  await checkFollowed(file, arenaDir)
-  const source = format === 'auto' ? await openLog(file, arenaDir) : null
+async function followedLog(given: LogPlace, { format }: TailOptions): Promise<LogPlace> {
+  await checkFollowed(given)
+  const source = format === 'auto' ? await openLog(given) : null
   try {
-    if (!source || !(await isArena(source))) return file
+    if (!source || !(await isArena(source))) return given
   } finally {
     await source?.close()
   }
-  const { log, named } = logOfArena(file, arenaDir)
-  if (log !== null) return log
+  const { log, named } = logOfArena(given)
+  if (log !== null) return { ...given, path: log }
   throw new UsageError(
-    `${file} is the arena of ${named}, but does not lie where it can be followed: print it without -f`
+    `${given.path} is the arena of ${named}, but does not lie where it can be followed: print it without -f`
   )
 }
 
-async function startFollowing(file: string, options: TailOptions, printer: Printer): Promise<LogFollower> {
-  const log = await followedLog(file, options)
+async function startFollowing(given: LogPlace, options: TailOptions, printer: Printer): Promise<LogFollower> {
+  const log = await followedLog(given, options)
   const start = await startOf(log, options)
-  const follower = new LogFollower(log, { start, format: options.format, arenaDir: options.arenaDir, follow: true })
+  const follower = new LogFollower(log, { start, format: options.format, follow: true })
   const last = new LastEntries(options.lines)
   for (let items = await follower.round(); items !== null; items = await follower.round()) {
     reportDamage(items)
@@ -200,14 +200,14 @@ async function startFollowing(file: string, options: TailOptions, printer: Print
   return follower
 }
 
-async function follow(files: string[], options: TailOptions, printer: Printer): Promise<number> {
-  if (files.includes('-')) throw new UsageError('-f needs files, not standard input')
+async function follow(logs: LogPlace[], options: TailOptions, printer: Printer): Promise<number> {
+  if (logs.some(log => log.path === '-')) throw new UsageError('-f needs files, not standard input')
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const followers: LogFollower[] = []
-  for (const file of files) followers.push(await startFollowing(file, options, printer))
+  for (const log of logs) followers.push(await startFollowing(log, options, printer))
   for (const follower of followers) {
-    if (follower.ownerAlive() !== true) sayArena(follower.path, options.arenaDir)
+    if (follower.ownerAlive() !== true) sayArena(follower.log)
     if (follower.arenaError && !isForbidden(follower.arenaError)) say(follower.arenaError.message)
   }
   for await (const items of runFollowers(followers, { byTime: false, salvage: false, signal: stop.signal })) {
@@ -224,12 +224,12 @@ async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS)
   const options = {
     lines: parseLines(values.lines ?? '10'),
-    format: parseFormat(values.format),
-    arenaDir: parseArenaDir(values)
+    format: parseFormat(values.format)
   }
-  const files = requireFiles(positionals)
-  const printer = new Printer(await printerOf(values), files.length > 1)
-  return values.follow ? follow(files, options, printer) : printEnds(files, options, printer)
+  const arenaDir = parseArenaDir(values)
+  const logs = requireFiles(positionals).map(path => ({ path, arenaDir }))
+  const printer = new Printer(await printerOf(values), logs.length > 1)
+  return values.follow ? follow(logs, options, printer) : printEnds(logs, options, printer)
 }
 
 export const tail: Command = { name: 'tail', summary: 'print the last entries, and follow', help: HELP, run }

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import { isatty } from 'node:tty'
 import { type ArenaFile, isOwnerAlive } from '../arena/arena-file'
-import { asideArenas } from '../arena/locate'
-import { arenaOfLog, countWaiting, isForbidden, type WaitingReport } from '../reader/arena-of-log'
+import { asideArenas, type LogPlace } from '../arena/locate'
 import type { Damage } from '../reader/items'
+import { arenaOfLog, countWaiting, isForbidden, type WaitingReport } from '../reader/log-place'
 
 const STDOUT = 1
 /**
@@ -30,7 +30,7 @@ function visible(character: string): string {
 }
 
 /** Text for a terminal, controls shown as `less` shows them. Newlines and tabs stay, also the carriage return of a line's end. */
-export function visibleText(text: string): string {
+function visibleText(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(UNSAFE, visible)
 }
 
@@ -139,7 +139,7 @@ export function sayDamage(damage: Damage): void {
   say(`${damage.path}: offset ${damage.offset}${bytes}: ${damage.kind}: ${damage.message}`)
 }
 
-function sayWaiting(path: string, arenaDir: string | undefined, waiting: WaitingReport): void {
+function sayWaiting({ path, arenaDir }: LogPlace, waiting: WaitingReport): void {
   const { entries, arenaPath, ownerPid, ofThisBoot } = waiting
   if (entries === 0) return
   const recover = `shardlog recover ${arenaDir === undefined ? '' : `--arena-dir ${arenaDir} `}${path}`
@@ -158,7 +158,7 @@ function sayWaiting(path: string, arenaDir: string | undefined, waiting: Waiting
 }
 
 /** Says which arenas of a log were set aside. */
-export function sayAsides(path: string, asides: readonly string[]): void {
+function sayAsides(path: string, asides: readonly string[]): void {
   for (const aside of asides) {
     say(`${path}: ${aside} was set aside, since it could not be trusted; print it with: shardlog cat ${aside}`)
   }
@@ -166,18 +166,19 @@ export function sayAsides(path: string, asides: readonly string[]): void {
 
 /**
  * Says what a dead process left in the arena of a log, and what to do; and which arenas were set aside. Returns false if the arena
- * cannot be read, which has been reported as damage; that others may not read it is as it should be. `arenaDir` as in Config.
+ * cannot be read, which has been reported as damage; that others may not read it is as it should be.
  */
-export function sayArena(path: string, arenaDir?: string): boolean {
-  sayAsides(path, asideArenas(path, arenaDir))
+export function sayArena(log: LogPlace): boolean {
+  sayAsides(log.path, asideArenas(log))
   let arena: ArenaFile | null = null
   try {
-    arena = arenaOfLog(path, arenaDir)
+    arena = arenaOfLog(log)
     // What a process that is alive has not written it will write.
-    if (arena && !isOwnerAlive(arena.owner)) sayWaiting(path, arenaDir, countWaiting(arena))
+    if (arena && !isOwnerAlive(arena.owner)) sayWaiting(log, countWaiting(arena))
     return true
   } catch (error) {
-    if (isForbidden(error as Error)) say(`${path}: what waits in its arena is not shown: ${(error as Error).message}`)
+    if (isForbidden(error as Error))
+      say(`${log.path}: what waits in its arena is not shown: ${(error as Error).message}`)
     return isForbidden(error as Error)
   } finally {
     arena?.close()

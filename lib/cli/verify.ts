@@ -1,4 +1,5 @@
-import type { VerifyReport } from '../reader/verify-log'
+import type { LogPlace } from '../arena/locate'
+import type { VerifyProgress, VerifyReport } from '../reader/verify-log'
 import {
   ARENA_HELP,
   ARENA_OPTION,
@@ -8,7 +9,7 @@ import {
   FORMAT_HELP,
   FORMAT_OPTION,
   helpOf,
-  inputPath,
+  inputLog,
   parseArenaDir,
   parseCommand,
   parseFormat,
@@ -16,9 +17,9 @@ import {
   verifyInput
 } from './command'
 import { FdWriter } from './output'
-import { humanBytes, humanCount, isoTime, Progress, plural, sayArena, toJson, visibleLine } from './terminal'
+import { humanBytes, humanCount, isoTime, Progress, plural, say, sayArena, toJson, visibleLine } from './terminal'
 
-const HELP = `Usage: shardlog verify [options] FILE...
+const VERIFY_HELP = `Usage: shardlog verify [options] FILE...
 
 Reads every block of logs and checks headers, entries, checksums, padding and sequence numbers; of lines of text, that each is
 whole and JSON; and counts what waits in their arenas. Changes nothing. FILE may be - for standard input, or an arena. The
@@ -31,6 +32,21 @@ ${helpOf(19, ARENA_HELP, FORMAT_HELP)}
 Examples:
   shardlog verify app.log && echo fine
   shardlog verify --json app.log | jq '.damage[]'
+`
+
+const STATS_HELP = `Usage: shardlog stats [options] FILE...
+
+Tells what logs hold, and what waits in their arenas: blocks, entries or lines, bytes, streams (one for each time that the log
+was opened), producers (threads that logged), times, and whether the process that writes is alive. FILE may be - for standard
+input, or an arena. Damage is counted but does not change the exit code: see verify.
+
+  --json           one JSON object a file
+${helpOf(19, ARENA_HELP, FORMAT_HELP)}
+  -h, --help       this text
+
+Examples:
+  shardlog stats app.log
+  shardlog stats --json app.log | jq .arena.entries     how many entries wait
 `
 
 /** What a person can do about each kind of damage. */
@@ -87,7 +103,7 @@ function blockLines(report: VerifyReport): string[] {
 }
 
 /** The lines that say what a file holds; also the start of what `stats` prints. */
-export function summaryLines(report: VerifyReport): string[] {
+function summaryLines(report: VerifyReport): string[] {
   const { arena } = report
   if (arena?.arenaPath === report.path) {
     return [`${visibleLine(report.path)}: the arena of ${visibleLine(arena.logPath)}`]
@@ -102,7 +118,7 @@ export function summaryLines(report: VerifyReport): string[] {
 }
 
 /** What waits in the arena of a log, and which arenas were set aside. */
-export function arenaLines({ arena, asides }: VerifyReport): string[] {
+function arenaLines({ arena, asides }: VerifyReport): string[] {
   const lines = asides.map(aside => `  set aside: ${visibleLine(aside)}`)
   if (!arena) return lines
   const { entries, bytes, damagedRecords, ownerPid, ownerAlive, ofThisBoot } = arena
@@ -124,27 +140,70 @@ function reportText(report: VerifyReport): string {
   return `${lines.concat(damageLines(report)).join('\n')}\n`
 }
 
-async function run(args: string[]): Promise<number> {
+function statsText(report: VerifyReport): string {
+  const damage = report.ok ? [] : [`  damage: ${plural(report.damageCount, 'finding')}; see shardlog verify`]
+  const producers = report.format === 'ndjson' ? [] : [`  producers: ${humanCount(report.producers)}`]
+  const arena = report.arena ? [] : ['  arena: none that can be read']
+  return `${[...summaryLines(report), ...producers, ...damage, ...arena, ...arenaLines(report)].join('\n')}\n`
+}
+
+/**
+ * Reports on each file that is named: with `--json` as one JSON object, else as `textOf` has it.
+ * @param verb what the bar says while a file is read
+ * @param isFine called when a report is printed, to say what belongs on stderr; false makes the exit code 1
+ */
+async function reportOn(
+  args: string[],
+  verb: string,
+  textOf: (report: VerifyReport) => string,
+  isFine: (given: LogPlace, report: VerifyReport) => boolean
+): Promise<number> {
   const { values, positionals } = parseCommand(args, { json: { type: 'boolean' }, ...FORMAT_OPTION, ...ARENA_OPTION })
   const arenaDir = parseArenaDir(values)
   const format = parseFormat(values.format)
   const writer = new FdWriter(1)
   let code = EXIT_OK
-  for (const file of requireFiles(positionals)) {
-    const progress = new Progress(`verifying ${file}`)
-    const report = await verifyInput(file, {
-      format,
-      arenaDir,
-      onProgress: at => progress.update(at.bytes, at.totalBytes)
-    })
+  for (const path of requireFiles(positionals)) {
+    const given = { path, arenaDir }
+    const progress = new Progress(`${verb} ${path}`)
+    const onProgress = (at: VerifyProgress) => progress.update(at.bytes, at.totalBytes)
+    const report = await verifyInput(given, { format, onProgress })
     progress.end()
-    if (!report.ok) code = EXIT_FAILED
-    writer.add(values.json ? `${toJson(report)}\n` : reportText(report))
+    writer.add(values.json ? `${toJson(report)}\n` : textOf(report))
     await writer.flush()
-    const path = inputPath(file)
-    if (path !== null && !sayArena(path, arenaDir)) code = EXIT_FAILED
+    if (!isFine(given, report)) code = EXIT_FAILED
   }
   return code
 }
 
-export const verify: Command = { name: 'verify', summary: 'check every block, or line, of logs', help: HELP, run }
+/** Says what was left in the arena of what was given; false if the arena cannot be read. */
+function sayArenaOf(given: LogPlace): boolean {
+  const log = inputLog(given)
+  return log === null || sayArena(log)
+}
+
+function isVerified(given: LogPlace, report: VerifyReport): boolean {
+  return sayArenaOf(given) && report.ok
+}
+
+/** Damage does not count here, but for an arena that cannot be read: what waits in it is not in the figures. */
+function isCounted(given: LogPlace, report: VerifyReport): boolean {
+  const unread = report.damage.filter(({ kind }) => kind === 'bad-arena')
+  for (const { message } of unread) say(`${given.path}: ${message}`)
+  sayArenaOf(given)
+  return unread.length === 0
+}
+
+export const verify: Command = {
+  name: 'verify',
+  summary: 'check every block, or line, of logs',
+  help: VERIFY_HELP,
+  run: args => reportOn(args, 'verifying', reportText, isVerified)
+}
+
+export const stats: Command = {
+  name: 'stats',
+  summary: 'tell what logs and their arenas hold',
+  help: STATS_HELP,
+  run: args => reportOn(args, 'reading', statsText, isCounted)
+}

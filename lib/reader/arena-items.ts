@@ -17,10 +17,10 @@ import { lineEnds, timeFromMs } from './lines'
 import { wholeEntries } from './parse-block'
 
 /** A segment's generation as trailers tell it: modulo 2^32. */
-export const generationOf = (waiting: WaitingSegment): number => Number(waiting.generation & 0xffff_ffffn)
+const generationOf = (waiting: WaitingSegment): number => Number(waiting.generation & 0xffff_ffffn)
 
 /** What is known of entries that wait in a segment of an arena, as if they were a block; `own` is what its reader found. */
-export function arenaBlock(
+function arenaBlock(
   arena: ArenaFile,
   logPath: string,
   waiting: WaitingSegment,
@@ -40,57 +40,52 @@ export function arenaBlock(
   }
 }
 
-/**
- * What has been shown out of arenas, so that it is not shown again when it stands in the log: per stream, generation and
- * segment the end of the last entry shown. A block's trailer names all three.
- */
-export class ShownEntries {
-  private readonly streams = new Map<bigint, Map<number, Map<number, number>>>()
+/** Something for each stream and generation. Generations count modulo 2^32, as in trailers. */
+class ByGeneration<Value> {
+  private readonly streams = new Map<bigint, Map<number, Value>>()
 
-  /** End of the last entry shown of a segment, from its start; 8 if none was. Generations count modulo 2^32. */
+  get(stream: bigint, generation: number): Value | undefined {
+    return this.streams.get(stream)?.get(generation)
+  }
+
+  /** What there is for a generation; what `make` gives is kept if there is nothing yet. */
+  obtain(stream: bigint, generation: number, make: () => Value): Value {
+    const generations = this.streams.get(stream) ?? new Map<number, Value>()
+    this.streams.set(stream, generations)
+    const value = generations.get(generation) ?? make()
+    generations.set(generation, value)
+    return value
+  }
+
+  /** All values, those of older generations first. */
+  values(): Value[] {
+    return [...this.streams.values()].flatMap(generations => [...generations.values()])
+  }
+
+  /** Forgets the generations below `written`. */
+  forgetBelow(stream: bigint, written: bigint): void {
+    const kept = [written & 0xffff_ffffn, (written + 1n) & 0xffff_ffffn].map(Number)
+    const generations = this.streams.get(stream)
+    for (const generation of generations?.keys() ?? []) {
+      if (!kept.includes(generation)) generations?.delete(generation)
+    }
+  }
+
+  /** Forgets all streams but `stream`. */
+  forgetOthers(stream: bigint | null): void {
+    for (const other of this.streams.keys()) if (other !== stream) this.streams.delete(other)
+  }
+}
+
+/** How far the segments of arenas have been shown. */
+class ShownEnds extends ByGeneration<Map<number, number>> {
+  /** End of the last entry shown of a segment, from its start; 8 if none was. */
   end(stream: bigint, generation: number, segment: number): number {
-    return this.streams.get(stream)?.get(generation)?.get(segment) ?? BLOCK_HEADER_BYTES
+    return this.get(stream, generation)?.get(segment) ?? BLOCK_HEADER_BYTES
   }
 
   mark(stream: bigint, generation: number, segment: number, end: number): void {
-    const generations = this.streams.get(stream) ?? new Map<number, Map<number, number>>()
-    this.streams.set(stream, generations)
-    const segments = generations.get(generation) ?? new Map<number, number>()
-    generations.set(generation, segments)
-    segments.set(segment, end)
-  }
-
-  /** The part of a block of the log that was not shown yet; null if all of it was. */
-  unseen(block: BlockItem): BlockItem | null {
-    const { stream, generation, segment } = block.info
-    if (stream === undefined || generation === undefined || segment === undefined) return block
-    const shown = this.end(stream, generation, segment) - BLOCK_HEADER_BYTES
-    if (shown === 0) return block
-    const start = block.start + shown
-    return start < block.end ? { ...block, start, skipped: block.skipped + shown } : null
-  }
-
-  /** The items without what was shown before. */
-  filter(items: readonly ScanItem[]): ScanItem[] {
-    const left: ScanItem[] = []
-    for (const item of items) {
-      const rest = item.kind === 'block' ? this.unseen(item) : item
-      if (rest) left.push(rest)
-    }
-    return left
-  }
-
-  /** Forgets the generations below `written`: the log has been read past them. */
-  forgetBelow(stream: bigint, written: bigint): void {
-    const generations = this.streams.get(stream)
-    if (!generations) return
-    const kept = [written & 0xffff_ffffn, (written + 1n) & 0xffff_ffffn].map(Number)
-    for (const generation of generations.keys()) if (!kept.includes(generation)) generations.delete(generation)
-  }
-
-  /** Forgets all streams but `stream`: their arenas are gone and the log has been read to its end. */
-  forgetOthers(stream: bigint | null): void {
-    for (const other of this.streams.keys()) if (other !== stream) this.streams.delete(other)
+    this.obtain(stream, generation, () => new Map()).set(segment, end)
   }
 }
 
@@ -99,77 +94,84 @@ function digest(line: Buffer): string {
   return createHash('sha256').update(line).digest('base64')
 }
 
-/**
- * What has been shown out of arenas of records. The lines stand in the log in another order and at other places than their records
- * in the arena, so a line that comes out of the log is known by its bytes: of those that a generation holds several times, as
- * many are left out as were shown.
- */
-export class ShownLines {
-  /** How far each segment has been shown. */
-  readonly ends = new ShownEntries()
-  /** By stream and generation: the lines that were shown and have not come out of the log yet. */
-  private readonly streams = new Map<bigint, Map<number, Map<string, number>>>()
+/** Lines that were shown and have not come out of the log yet, with their number. */
+class LineCounts {
+  private readonly counts = new Map<string, number>()
 
-  mark(stream: bigint, generation: number, line: Buffer): void {
-    const generations = this.streams.get(stream) ?? new Map<number, Map<string, number>>()
-    this.streams.set(stream, generations)
-    const lines = generations.get(generation) ?? new Map<string, number>()
-    generations.set(generation, lines)
-    const key = digest(line)
-    lines.set(key, (lines.get(key) ?? 0) + 1)
+  get isEmpty(): boolean {
+    return this.counts.size === 0
   }
 
-  /** The items without the lines that were shown before. */
+  add(line: Buffer): void {
+    const key = digest(line)
+    this.counts.set(key, (this.counts.get(key) ?? 0) + 1)
+  }
+
+  /** Takes one of the lines with this digest; false if there is none. */
+  take(key: string): boolean {
+    const count = this.counts.get(key)
+    if (count === undefined) return false
+    if (count > 1) this.counts.set(key, count - 1)
+    else this.counts.delete(key)
+    return true
+  }
+}
+
+/**
+ * What has been shown out of arenas, so that it is not shown again when it stands in the log.
+ *
+ * Raw entries stand in the log in the order of their segment, whose generation and number the block's trailer tells: the end of the
+ * last entry shown is enough. Lines that are made of records stand there in another order and at other places, so a line that comes
+ * out of the log is known by its bytes: of those that a generation holds several times, as many are left out as were shown.
+ */
+export class Shown {
+  /** Of arenas of raw entries. */
+  readonly entryEnds = new ShownEnds()
+  /** Of arenas of records. */
+  readonly recordEnds = new ShownEnds()
+  private readonly lines = new ByGeneration<LineCounts>()
+
+  /** Remembers a line that was made of a record. */
+  markLine(stream: bigint, generation: number, line: Buffer): void {
+    this.lines.obtain(stream, generation, () => new LineCounts()).add(line)
+  }
+
+  /** The items without what was shown before. */
   filter(items: readonly ScanItem[]): ScanItem[] {
     return items.flatMap((item): ScanItem[] => {
       if (item.kind === 'lines') return this.unseenLines(item)
-      return item.kind === 'block' ? this.unseen(item) : [item]
+      if (item.kind !== 'block') return [item]
+      const block = this.unseenEntries(item)
+      return block ? this.unseenOfRecords(block) : []
     })
   }
 
   /** Forgets the generations below `written`: the log has been read past them. */
   forgetBelow(stream: bigint, written: bigint): void {
-    this.ends.forgetBelow(stream, written)
-    const kept = [written & 0xffff_ffffn, (written + 1n) & 0xffff_ffffn].map(Number)
-    const generations = this.streams.get(stream)
-    for (const generation of generations?.keys() ?? []) {
-      if (!kept.includes(generation)) generations?.delete(generation)
-    }
+    for (const part of [this.entryEnds, this.recordEnds, this.lines]) part.forgetBelow(stream, written)
   }
 
   /** Forgets all streams but `stream`: their arenas are gone and the log has been read to its end. */
   forgetOthers(stream: bigint | null): void {
-    this.ends.forgetOthers(stream)
-    for (const other of this.streams.keys()) if (other !== stream) this.streams.delete(other)
+    for (const part of [this.entryEnds, this.recordEnds, this.lines]) part.forgetOthers(stream)
   }
 
-  /**
-   * The runs of lines of a text that were not shown yet. A text does not tell which generation its lines are of: each is taken for the
-   * oldest that has such a line.
-   */
-  private unseenLines(item: LinesItem): LinesItem[] {
-    const shown = [...this.streams.values()].flatMap(generations => [...generations.values()])
-    if (shown.every(lines => lines.size === 0)) return [item]
-    const runs: LinesItem[] = []
-    let start = item.start
-    for (const end of lineEnds(item)) {
-      const key = digest(item.data.subarray(start, end))
-      if (!shown.some(lines => takeOne(lines, key))) {
-        const last = runs.at(-1)
-        if (last?.end === start) runs[runs.length - 1] = { ...last, end }
-        else runs.push({ ...item, offset: item.offset + start - item.start, start, end })
-      }
-      start = end
-    }
-    return runs
+  /** The part of a block of raw entries that was not shown yet; null if all of it was. */
+  private unseenEntries(block: BlockItem): BlockItem | null {
+    const { stream, generation, segment } = block.info
+    if (stream === undefined || generation === undefined || segment === undefined) return block
+    const shown = this.entryEnds.end(stream, generation, segment) - BLOCK_HEADER_BYTES
+    if (shown === 0) return block
+    const start = block.start + shown
+    return start < block.end ? { ...block, start, skipped: block.skipped + shown } : null
   }
 
-  /** The runs of a block of the log that were not shown yet. */
-  private unseen(block: BlockItem): BlockItem[] {
+  /** The runs of a block of lines made of records that were not shown yet. */
+  private unseenOfRecords(block: BlockItem): BlockItem[] {
     const { stream, generation } = block.info
     if (stream === undefined || generation === undefined) return [block]
-    const lines = this.streams.get(stream)?.get(generation)
-    if (!lines || lines.size === 0) return [block]
+    const lines = this.lines.get(stream, generation)
+    if (!lines || lines.isEmpty) return [block]
     const entries: Entry[] = []
     collectEntries(block, entries)
     const runs: BlockItem[] = []
@@ -177,46 +179,33 @@ export class ShownLines {
     for (const entry of entries) {
       const start = at
       at += ENTRY_PREFIX_BYTES + entry.length
-      if (takeOne(lines, digest(entry.bytes))) continue
+      if (lines.take(digest(entry.bytes))) continue
       const last = runs.at(-1)
       if (last?.end === start) runs[runs.length - 1] = { ...last, end: at }
       else runs.push({ ...block, start, end: at, skipped: block.skipped + start - block.start })
     }
     return runs
   }
-}
 
-/** Whether `lines` had one more of `key`. */
-function takeOne(lines: Map<string, number>, key: string): boolean {
-  const count = lines.get(key)
-  if (count === undefined) return false
-  if (count > 1) lines.set(key, count - 1)
-  else lines.delete(key)
-  return true
-}
-
-/** What has been shown out of arenas, so that it is not shown again when it stands in the log. */
-export class Shown {
-  /** Out of arenas of raw entries. */
-  readonly entries = new ShownEntries()
-  /** Out of arenas of records. */
-  readonly lines = new ShownLines()
-
-  /** The items without what was shown before. */
-  filter(items: readonly ScanItem[]): ScanItem[] {
-    return this.lines.filter(this.entries.filter(items))
-  }
-
-  /** Forgets the generations below `written`: the log has been read past them. */
-  forgetBelow(stream: bigint, written: bigint): void {
-    this.entries.forgetBelow(stream, written)
-    this.lines.forgetBelow(stream, written)
-  }
-
-  /** Forgets all streams but `stream`: their arenas are gone and the log has been read to its end. */
-  forgetOthers(stream: bigint | null): void {
-    this.entries.forgetOthers(stream)
-    this.lines.forgetOthers(stream)
+  /**
+   * The runs of lines of a text that were not shown yet. A text does not tell which generation its lines are of: each is taken for the
+   * oldest that has such a line.
+   */
+  private unseenLines(item: LinesItem): LinesItem[] {
+    const shown = this.lines.values()
+    if (shown.every(lines => lines.isEmpty)) return [item]
+    const runs: LinesItem[] = []
+    let start = item.start
+    for (const end of lineEnds(item)) {
+      const key = digest(item.data.subarray(start, end))
+      if (!shown.some(lines => lines.take(key))) {
+        const last = runs.at(-1)
+        if (last?.end === start) runs[runs.length - 1] = { ...last, end }
+        else runs.push({ ...item, offset: item.offset + start - item.start, start, end })
+      }
+      start = end
+    }
+    return runs
   }
 }
 
@@ -234,8 +223,8 @@ interface Step {
   rendered: Rendered
 }
 
-function* stepsOf(arena: ArenaFile, waiting: WaitingSegment, shown: ShownLines): Generator<Step, void> {
-  const from = shown.ends.end(arena.stream, generationOf(waiting), waiting.segment)
+function* stepsOf(arena: ArenaFile, waiting: WaitingSegment, shown: Shown): Generator<Step, void> {
+  const from = shown.recordEnds.end(arena.stream, generationOf(waiting), waiting.segment)
   if (waiting.end <= from) return
   // Read from the segment's start, for what is shown now may refer to what was defined there.
   const data = arena.read(waiting.position, waiting.end)
@@ -246,7 +235,7 @@ function* stepsOf(arena: ArenaFile, waiting: WaitingSegment, shown: ShownLines):
 }
 
 /** The payloads that have not been shown, generation by generation, each in the order in which it will be written. */
-function* stepsInOrder(arena: ArenaFile, state: ArenaState, shown: ShownLines): Generator<Step, void> {
+function* stepsInOrder(arena: ArenaFile, state: ArenaState, shown: Shown): Generator<Step, void> {
   const generations = new Map<bigint, WaitingSegment[]>()
   for (const waiting of waitingSegments(arena, state)) {
     const { generation } = waiting
@@ -350,12 +339,7 @@ class ItemBuilder {
  * docs/record-format.md, section 5, as far as it can be known while threads are logging; and the records that are damaged. As
  * `takeFromArena`.
  */
-export function takeRecords(
-  arena: ArenaFile,
-  state: ArenaState,
-  logPath: string,
-  shown: ShownLines
-): ScanItem[] | null {
+function takeRecords(arena: ArenaFile, state: ArenaState, logPath: string, shown: Shown): ScanItem[] | null {
   const steps: Step[] = []
   let bytes = 0
   for (const step of stepsInOrder(arena, state, shown)) {
@@ -367,9 +351,9 @@ export function takeRecords(
   const builder = new ItemBuilder(arena, logPath)
   for (const step of steps) {
     const generation = generationOf(step.waiting)
-    shown.ends.mark(arena.stream, generation, step.waiting.segment, step.end)
+    shown.recordEnds.mark(arena.stream, generation, step.waiting.segment, step.end)
     if (!('damage' in step.rendered)) {
-      for (const line of entriesOf(arena, step.rendered.bytes)) shown.mark(arena.stream, generation, line)
+      for (const line of entriesOf(arena, step.rendered.bytes)) shown.markLine(arena.stream, generation, line)
     }
     builder.add(step)
   }
@@ -399,12 +383,12 @@ function readEntries(arena: ArenaFile, logPath: string, waiting: WaitingSegment,
   return items
 }
 
-function takeEntries(arena: ArenaFile, state: ArenaState, logPath: string, shown: ShownEntries): ScanItem[] | null {
+function takeEntries(arena: ArenaFile, state: ArenaState, logPath: string, shown: Shown): ScanItem[] | null {
   const items: ScanItem[] = []
   const taken: WaitingSegment[] = []
   let bytes = 0
   for (const waiting of waitingSegments(arena, state)) {
-    const from = shown.end(arena.stream, generationOf(waiting), waiting.segment)
+    const from = shown.entryEnds.end(arena.stream, generationOf(waiting), waiting.segment)
     if (waiting.end <= from) continue
     items.push(...readEntries(arena, logPath, waiting, from))
     taken.push(waiting)
@@ -413,7 +397,7 @@ function takeEntries(arena: ArenaFile, state: ArenaState, logPath: string, shown
   }
   // What was written meanwhile may have been written over while it was being read.
   if (arena.state().written !== state.written) return null
-  for (const waiting of taken) shown.mark(arena.stream, generationOf(waiting), waiting.segment, waiting.end)
+  for (const waiting of taken) shown.entryEnds.mark(arena.stream, generationOf(waiting), waiting.segment, waiting.end)
   return items
 }
 
@@ -423,6 +407,6 @@ function takeEntries(arena: ArenaFile, state: ArenaState, logPath: string, shown
  * @returns null if a generation was written to the log meanwhile: what was read may be something else by now.
  */
 export function takeFromArena(arena: ArenaFile, state: ArenaState, logPath: string, shown: Shown): ScanItem[] | null {
-  if (arena.content === CONTENT_RECORDS) return takeRecords(arena, state, logPath, shown.lines)
-  return takeEntries(arena, state, logPath, shown.entries)
+  if (arena.content === CONTENT_RECORDS) return takeRecords(arena, state, logPath, shown)
+  return takeEntries(arena, state, logPath, shown)
 }

@@ -1,12 +1,13 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
+import type { LogPlace } from '../arena/locate'
 import { decodeTrailer, type Trailer } from '../format/block'
 import { BLOCK_HEADER_BYTES, blockExtent, SECTOR_BYTES, TRAILER_BYTES } from '../format/constants'
 import { clearTimeout, setTimeout } from '../timers'
-import { hasArena } from './arena-of-log'
 import type { FormatChoice, LogFormat, ScanItem } from './items'
 import { LogFollower } from './log-follower'
+import { hasArena } from './log-place'
 import { isPlausibleHeader } from './parse-block'
 import { sortByTime } from './scan-log'
 import { readError, type Source } from './source'
@@ -124,7 +125,7 @@ async function lastBlocks(source: Source, entries: number): Promise<number> {
 const POLL_MS = 100
 
 /** Waits until files may have changed: a watch on their directories wakes it early, a timer at the latest. */
-export class ChangeWaiter {
+class ChangeWaiter {
   private readonly watchers: FSWatcher[] = []
   private wake: (() => void) | null = null
   private changed = false
@@ -183,8 +184,6 @@ export interface FollowOptions {
   salvage: boolean
   byTime: boolean
   signal: AbortSignal | undefined
-  /** As in Config. */
-  arenaDir?: string | undefined
 }
 
 /** One round over all followers; null if none has anything. */
@@ -201,7 +200,7 @@ export async function* runFollowers(
   options: FollowOptions
 ): AsyncGenerator<ScanItem[], void> {
   const { byTime, signal } = options
-  const paths = followers.map(follower => follower.path)
+  const paths = followers.map(follower => follower.log.path)
   const waiter = new ChangeWaiter(paths, signal)
   try {
     while (!signal?.aborted) {
@@ -216,24 +215,26 @@ export async function* runFollowers(
 }
 
 /**
- * @param arenaDir as in Config
  * @throws ShardlogError `ERR_SHARDLOG_READ` if there is neither a log nor its arena, or what is there cannot be followed
  */
-export async function checkFollowed(path: string, arenaDir?: string): Promise<void> {
+export async function checkFollowed(log: LogPlace): Promise<void> {
   try {
     // Nothing is opened: a pipe would be waited for.
-    const stats = await stat(path)
+    const stats = await stat(log.path)
     if (stats.isDirectory()) throw Object.assign(new Error('it is a directory'), { code: 'EISDIR' })
     if (!stats.isFile()) throw new Error('a pipe or a device can be read, but not followed')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !hasArena(path, arenaDir)) throw readError(path, error)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !hasArena(log)) throw readError(log.path, error)
   }
 }
 
 /** @throws ShardlogError `ERR_SHARDLOG_READ` if a file is missing at the start; later it may come and go. */
-export async function* followFiles(paths: readonly string[], options: FollowOptions): AsyncGenerator<ScanItem[], void> {
-  const { salvage, format = 'auto', arenaDir } = options
-  for (const path of paths) await checkFollowed(path, arenaDir)
-  const followers = paths.map(path => new LogFollower(path, { salvage, format, arenaDir, follow: true }))
+export async function* followFiles(
+  logs: readonly LogPlace[],
+  options: FollowOptions
+): AsyncGenerator<ScanItem[], void> {
+  const { salvage, format = 'auto' } = options
+  for (const log of logs) await checkFollowed(log)
+  const followers = logs.map(log => new LogFollower(log, { salvage, format, follow: true }))
   yield* runFollowers(followers, options)
 }

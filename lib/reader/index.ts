@@ -1,16 +1,16 @@
 /** Reading logs. What does it is loaded when it is first called: a program that logs seldom reads what it has logged. */
 
+import type { LogPath } from './log-place'
+import type { ReadOptions } from './read-log'
 import { type LogEntries, readLog as read } from './read-log'
-import type { LogPath, ReadOptions } from './read-options'
 import { type RecoverOptions, type RecoverReport, recoverLog as recover } from './recover-log'
 import type { VerifyReport } from './verify-log'
 import { type VerifyOptions, verifyLog as verify } from './verify-log'
 
-export type { WaitingReport } from './arena-of-log'
 export type { SequenceRange } from './block-scanner'
 export type { BlockInfo, Damage, DamageKind, Entry, FormatChoice, LogFormat } from './items'
-export type { LogEntries } from './read-log'
-export type { ReadOptions } from './read-options'
+export type { WaitingReport } from './log-place'
+export type { LogEntries, ReadOptions } from './read-log'
 export type { RecoveredArena, RecoverOptions, RecoverReport } from './recover-log'
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify-log'
 

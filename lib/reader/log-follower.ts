@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises'
 import { type ArenaFile, type ArenaState, isOfThisBoot, isOwnerAlive } from '../arena/arena-file'
+import type { LogPlace } from '../arena/locate'
 import { SECTOR_BYTES } from '../format/constants'
 import { Shown, takeFromArena } from './arena-items'
-import { arenaOfLog } from './arena-of-log'
 import type { BlockItem, FormatChoice, LogFormat, ScanItem, Scanner } from './items'
+import { arenaOfLog } from './log-place'
 import { makeScanner, sourceFormat } from './open-log'
 import { FileSource, readError } from './source'
 
@@ -21,7 +22,7 @@ function offsetOf(item: ScanItem): number {
  * @param limit file offset of the flush under way; Infinity if none is
  * @returns what stands, and where to read again; null: nowhere
  */
-export function settledItems(
+function settledItems(
   items: readonly ScanItem[],
   start: number,
   limit: number
@@ -67,16 +68,14 @@ export class LogFollower {
   /**
    * @param start where to begin in the file that is there first: what `tailStart` says
    * @param follow there will be further rounds, for as long as somebody wants to know
-   * @param arenaDir as in Config
    */
   constructor(
-    readonly path: string,
+    readonly log: LogPlace,
     private readonly options: {
       salvage?: boolean
       start?: number
       format?: FormatChoice
       follow?: boolean
-      arenaDir?: string | undefined
     } = {}
   ) {}
 
@@ -117,7 +116,7 @@ export class LogFollower {
   private waitingItems(arena: ArenaFile, state: ArenaState): ScanItem[] | null {
     this.shown.forgetOthers(arena.stream)
     this.shown.forgetBelow(arena.stream, state.written)
-    const waiting = takeFromArena(arena, state, this.path, this.shown)
+    const waiting = takeFromArena(arena, state, this.log.path, this.shown)
     return waiting?.length === 0 ? null : (waiting ?? [])
   }
 
@@ -178,12 +177,12 @@ export class LogFollower {
 
   private async open(start: number): Promise<boolean> {
     try {
-      this.source = await FileSource.open(this.path)
+      this.source = await FileSource.open(this.log)
       this.inode = (await this.source.handle.stat({ bigint: true })).ino
     } catch (error) {
       // Between the two steps of a rotation there is no file; it will come.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-      throw readError(this.path, error)
+      throw readError(this.log.path, error)
     }
     const format = await this.formatOf(this.source)
     if (!format) {
@@ -202,7 +201,7 @@ export class LogFollower {
    */
   private async formatOf(source: FileSource): Promise<LogFormat | null> {
     try {
-      return await sourceFormat(source, this.options.format, this.options.arenaDir)
+      return await sourceFormat(source, this.options.format)
     } catch (error) {
       if (this.format) return this.format
       throw error
@@ -229,7 +228,7 @@ export class LogFollower {
   private findArena(): ArenaFile | null {
     try {
       this.arenaError = null
-      const arena = arenaOfLog(this.path, this.options.arenaDir)
+      const arena = arenaOfLog(this.log)
       if (!arena || isOfThisBoot(arena.owner)) return arena
       arena.close()
     } catch (error) {
@@ -284,7 +283,7 @@ export class LogFollower {
   /** Notices that the file was replaced or cut short, once the old one has been read to its end. */
   private async hasMoved(): Promise<boolean> {
     const own = await this.source!.handle.stat({ bigint: true })
-    const there = await stat(this.path, { bigint: true }).catch(() => null)
+    const there = await stat(this.log.path, { bigint: true }).catch(() => null)
     const scanner = this.scanner!
     if (there && (there.ino !== own.ino || there.dev !== own.dev)) {
       await this.finishOld(Number(own.size))
@@ -292,7 +291,8 @@ export class LogFollower {
     }
     if (Number(own.size) >= scanner.position) return false
     const message = `the file was cut to ${own.size} bytes; reading begins anew`
-    this.queued.push({ kind: 'damage', damage: { kind: 'replaced', path: this.path, offset: 0, length: 0, message } })
+    const { path } = this.log
+    this.queued.push({ kind: 'damage', damage: { kind: 'replaced', path, offset: 0, length: 0, message } })
     scanner.position = 0
     return true
   }

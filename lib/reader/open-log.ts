@@ -1,11 +1,12 @@
 import { FORM_TEXT, isArenaHead, isOfThisBoot } from '../arena/arena-file'
+import type { LogPlace } from '../arena/locate'
 import { ShardlogError } from '../errors'
 import { decodeTrailer } from '../format/block'
 import { BLOCK_HEADER_BYTES, SECTOR_BYTES, TRAILER_BYTES } from '../format/constants'
-import { arenaOfLog, hasArena } from './arena-of-log'
 import { BlockScanner, type ScannerOptions } from './block-scanner'
 import type { FormatChoice, LogFormat, Scanner } from './items'
 import { LineScanner, type LineScannerOptions } from './line-scanner'
+import { arenaOfLog, hasArena } from './log-place'
 import { isPlausibleHeader, wholeEntries } from './parse-block'
 import { FileSource, openSource, type Source } from './source'
 
@@ -72,7 +73,7 @@ function arenaError(path: string): ShardlogError {
  * @returns null if it is empty, or shorter than a block's header and no text, and there is no hint
  * @throws ShardlogError `ERR_SHARDLOG_FORMAT` if it is neither and there is no hint
  */
-export async function detectFormat(source: Source, hint: LogFormat | null): Promise<LogFormat | null> {
+async function detectFormat(source: Source, hint: LogFormat | null): Promise<LogFormat | null> {
   const head = await source.head()
   if (isArenaHead(head)) throw arenaError(source.path)
   const found = formatOf(head, await lastSector(source)) ?? hint
@@ -84,13 +85,13 @@ export async function detectFormat(source: Source, hint: LogFormat | null): Prom
   throw new ShardlogError('ERR_SHARDLOG_FORMAT', message, { path })
 }
 
-/** What either scanner takes, the format, default 'auto', and where else the arena may lie, as in Config. */
-export type OpenOptions = ScannerOptions & LineScannerOptions & { format?: FormatChoice; arenaDir?: string | undefined }
+/** What either scanner takes, and the format, default 'auto'. */
+export type OpenOptions = ScannerOptions & LineScannerOptions & { format?: FormatChoice }
 
 /** What the arena of a log says that the log is; null if there is none that can be read. */
-export function formatOfArena(logPath: string, arenaDir?: string): LogFormat | null {
+export function formatOfArena(log: LogPlace): LogFormat | null {
   try {
-    const arena = arenaOfLog(logPath, arenaDir)
+    const arena = arenaOfLog(log)
     if (!arena) return null
     arena.close()
     return arena.form === FORM_TEXT ? 'ndjson' : 'shard'
@@ -105,13 +106,9 @@ export function formatOfArena(logPath: string, arenaDir?: string): LogFormat | n
  * @returns null if it is empty, or too short to tell, and nothing else tells
  * @throws ShardlogError `ERR_SHARDLOG_FORMAT` if it is neither
  */
-export async function sourceFormat(
-  source: Source,
-  choice: FormatChoice = 'auto',
-  arenaDir?: string
-): Promise<LogFormat | null> {
+export async function sourceFormat(source: Source, choice: FormatChoice = 'auto'): Promise<LogFormat | null> {
   if (choice !== 'auto') return choice
-  return detectFormat(source, source instanceof FileSource ? formatOfArena(source.path, arenaDir) : null)
+  return detectFormat(source, source instanceof FileSource ? formatOfArena(source) : null)
 }
 
 /** The scanner for a format. */
@@ -124,26 +121,29 @@ export async function isArena(source: Source): Promise<boolean> {
   return isArenaHead(await source.head())
 }
 
-/** The source of a log; null if there is only its arena. `arenaDir` as in Config. */
-export async function openLog(path: string, arenaDir?: string): Promise<Source | null> {
+/**
+ * The source of a log; null if there is only its arena.
+ * @throws ShardlogError `ERR_SHARDLOG_READ`
+ */
+export async function openLog(log: LogPlace): Promise<Source | null> {
   try {
-    return await openSource(path)
+    return await openSource(log)
   } catch (error) {
-    if ((error as ShardlogError).errno === 'ENOENT' && hasArena(path, arenaDir)) return null
+    if ((error as ShardlogError).errno === 'ENOENT' && hasArena(log)) return null
     throw error
   }
 }
 
 /**
  * How far a log can be read without meeting a flush that is half done: where its arena says that blocks are being written, or
- * was left writing them when its owner died, or else the present size. Infinity where no arena tells. `arenaDir` as in Config.
+ * was left writing them when its owner died, or else the present size. Infinity where no arena tells.
  */
-export async function stableEnd(source: Source, arenaDir?: string): Promise<number> {
+export async function stableEnd(source: Source): Promise<number> {
   if (!(source instanceof FileSource)) return Number.POSITIVE_INFINITY
   // The size comes first: what it counts is complete if no flush is under way afterwards.
   const { size, ino } = await source.handle.stat({ bigint: true })
   try {
-    const arena = arenaOfLog(source.path, arenaDir)
+    const arena = arenaOfLog(source)
     if (!arena) return Number.POSITIVE_INFINITY
     try {
       const state = arena.state()

@@ -40,7 +40,7 @@ export function checksum(bytes: Uint8Array, seed: number, start: number, end: nu
 }
 
 /** A problem of one block; `offset` counts from the block's start. */
-export interface BlockProblem {
+interface BlockProblem {
   kind: DamageKind
   offset: number
   length: number

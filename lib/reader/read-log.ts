@@ -1,5 +1,5 @@
+import type { LogPlace } from '../arena/locate'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
-import type { WithPaths } from '../path-like'
 import { followFiles } from './follow'
 import {
   type BlockItem,
@@ -8,11 +8,63 @@ import {
   damageError,
   Entry,
   entrySlices,
+  type FormatChoice,
   type LinesItem,
   type ScanItem
 } from './items'
-import { checkReadArguments, type LogPath, type ReadOptions, resolveArenaDir } from './read-options'
+import { checkFormat, checkNames, configError, type LogPath, pathOf, resolveArenaDir } from './log-place'
 import { scanByTime, scanFiles } from './scan-log'
+
+export interface ReadOptions {
+  /**
+   * What the files are: 'shard', blocks of entries; 'ndjson', lines of text. Default 'auto': what the first bytes say, or, of an empty
+   * file, its arena.
+   */
+  format?: FormatChoice
+  /**
+   * Go on for ever: show what is appended, what a live process still has in its arena, and the file that takes the place of a
+   * rotated one. Default false.
+   */
+  follow?: boolean
+  /**
+   * 'file' (default): each file as it stands, one after the other. 'time': by the time at which blocks were begun, or that a line of
+   * text tells in its field `time`, over all files; entries within a block stay together, what has no time stays behind what stood
+   * before it. With `follow`, what is new in each round is ordered by itself.
+   */
+  order?: 'file' | 'time'
+  /** Throw ERR_SHARDLOG_CORRUPT at the first damage instead of reading on behind it. Default false. */
+  strict?: boolean
+  /** Deliver blocks whose checksum is wrong, as far as their entries decode, and a torn last line. Default false. */
+  salvage?: boolean
+  /** The directory that the logs were opened with as `arenaDir`: what waits there is shown too. Default: none but the places that need no option. */
+  arenaDir?: string | URL | undefined
+  /** Ends the iteration, without an error. */
+  signal?: AbortSignal
+  /** Called with each damage found, before the entries behind it are delivered. */
+  onDamage?: (damage: Damage) => void
+}
+
+const TYPES = { follow: 'boolean', strict: 'boolean', salvage: 'boolean', onDamage: 'function' } as const
+const NAMES = ['format', 'follow', 'order', 'strict', 'salvage', 'arenaDir', 'signal', 'onDamage']
+
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for paths or options that are not what `readLog` takes. Returns the paths. */
+export function checkReadArguments(paths: readonly unknown[], options: ReadOptions): string[] {
+  if (paths.length === 0) throw configError('readLog needs the path of a log, not an empty array')
+  const checked = paths.map(path => pathOf(path, 'readLog'))
+  checkNames(options, NAMES, 'readLog')
+  for (const [name, type] of Object.entries(TYPES)) {
+    const value = options[name as keyof typeof TYPES]
+    if (value !== undefined && typeof value !== type)
+      throw configError(`${name} must be a ${type}, not ${String(value)}`)
+  }
+  checkFormat(options.format)
+  const { order, signal } = options
+  if (order !== undefined && order !== 'file' && order !== 'time') {
+    throw configError(`order must be 'file' or 'time', not ${String(order)}`)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw configError('signal must be an AbortSignal')
+  return checked
+}
 
 export interface IteratorOptions {
   strict?: boolean | undefined
@@ -35,7 +87,7 @@ function none<T>(): Iterator<T, void> {
  * Entries one by one. Those of blocks are made when they are asked for: of an array of them, the garbage collector would move all
  * before they are used. A promise that is resolved already costs far less than an async generator's two a step.
  */
-export class EntryIterator implements AsyncIterableIterator<Entry> {
+class EntryIterator implements AsyncIterableIterator<Entry> {
   private items = none<ScanItem>()
   private lines = none<Entry>()
   /** What `lines` are of, and where in its data they end. */
@@ -146,22 +198,22 @@ export class EntryIterator implements AsyncIterableIterator<Entry> {
 /** About as many entries are in memory as objects at once. */
 const BATCH_ENTRIES = 8192
 
-function scan(paths: readonly string[], options: WithPaths<ReadOptions>): AsyncGenerator<ScanItem[], void> {
-  const { salvage = false, format = 'auto', signal, arenaDir } = options
+function scan(logs: readonly LogPlace[], options: ReadOptions): AsyncGenerator<ScanItem[], void> {
+  const { salvage = false, format = 'auto', signal } = options
   const byTime = options.order === 'time'
-  if (options.follow) return followFiles(paths, { salvage, format, byTime, signal, arenaDir })
-  return byTime ? scanByTime(paths, { salvage, format, arenaDir }) : scanFiles(paths, { salvage, format, arenaDir })
+  if (options.follow) return followFiles(logs, { salvage, format, byTime, signal })
+  return byTime ? scanByTime(logs, { salvage, format }) : scanFiles(logs, { salvage, format })
 }
 
 /** What `readLog` returns: entries one by one, or in batches for those who read a lot. Each iteration reads anew. */
 export class LogEntries implements AsyncIterable<Entry> {
   constructor(
-    private readonly paths: readonly string[],
-    private readonly options: WithPaths<ReadOptions>
+    private readonly logs: readonly LogPlace[],
+    private readonly options: ReadOptions
   ) {}
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Entry> {
-    return new EntryIterator(scan(this.paths, this.options), this.options)
+    return new EntryIterator(scan(this.logs, this.options), this.options)
   }
 
   /**
@@ -171,7 +223,7 @@ export class LogEntries implements AsyncIterable<Entry> {
   async *batches(): AsyncGenerator<Entry[], void> {
     const { strict, onDamage, signal } = this.options
     if (signal?.aborted) return
-    for await (const items of scan(this.paths, this.options)) {
+    for await (const items of scan(this.logs, this.options)) {
       let entries: Entry[] = []
       for (const item of items) {
         if (item.kind === 'block' || item.kind === 'lines') {
@@ -198,5 +250,9 @@ export class LogEntries implements AsyncIterable<Entry> {
 /** As index.ts has it, which loads this module when it is first called, and says what it does. */
 export function readLog(path: LogPath | readonly LogPath[], options: ReadOptions = {}): LogEntries {
   const paths = checkReadArguments(Array.isArray(path) ? path : [path], options)
-  return new LogEntries(paths, { ...options, arenaDir: resolveArenaDir(options.arenaDir) })
+  const arenaDir = resolveArenaDir(options.arenaDir)
+  return new LogEntries(
+    paths.map(path => ({ path, arenaDir })),
+    { ...options }
+  )
 }

@@ -1,10 +1,9 @@
 import path from 'node:path'
-import { asideArenas } from '../arena/locate'
+import { asideArenas, type LogPlace } from '../arena/locate'
 import { loadNative } from '../engine/load-native'
 import type { NativeRecovery } from '../engine/native-binding'
 import { asShardlogError, ShardlogError } from '../errors'
-import { beginsAsArena, logOfArena } from './arena-of-log'
-import { checkNames, type LogPath, pathOf, resolveArenaDir } from './read-options'
+import { beginsAsArena, checkNames, type LogPath, logOfArena, pathOf, resolveArenaDir } from './log-place'
 
 export interface RecoverOptions {
   /** Recover also arenas that were set aside because they are of another boot of the machine. Default false. */
@@ -35,9 +34,10 @@ export interface RecoverReport {
  * The log that is meant by a path, which may be that of its arena.
  * @throws ShardlogError `ERR_SHARDLOG_RECOVERY` for an arena that lies elsewhere than a log's arena would
  */
-function logMeant(file: string, arenaDir: string | undefined): string {
+function logMeant(given: LogPlace): string {
+  const { path: file } = given
   if (!beginsAsArena(file)) return file
-  const { log, named } = logOfArena(file, arenaDir)
+  const { log, named } = logOfArena(given)
   if (log !== null) return log
   const message =
     `${file} is the arena of ${named}, but does not lie where the arena of that log would: move the two together, ` +
@@ -51,7 +51,7 @@ export async function recoverLog(logPath: LogPath, options: RecoverOptions = {})
   const file = pathOf(logPath, 'recoverLog')
   const { force = false, directIO = 'auto' } = options
   const arenaDir = resolveArenaDir(options.arenaDir)
-  const absolute = path.resolve(logMeant(file, arenaDir))
+  const absolute = path.resolve(logMeant({ path: file, arenaDir }))
   try {
     const arenas = loadNative().recover(absolute, { force, directIO, arenaDir })
     const sum = (pick: (arena: RecoveredArena) => number) => arenas.reduce((total, arena) => total + pick(arena), 0)
@@ -61,7 +61,7 @@ export async function recoverLog(logPath: LogPath, options: RecoverOptions = {})
       blocks: sum(a => a.blocks),
       bytes: sum(a => a.bytes),
       arenas,
-      asides: asideArenas(absolute, arenaDir)
+      asides: asideArenas({ path: absolute, arenaDir })
     }
   } catch (error) {
     throw asShardlogError(error)

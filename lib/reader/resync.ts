@@ -17,7 +17,7 @@ const MAX_PIPE_CANDIDATE_BYTES = 64 * 1024 * 1024
 const SEARCH_BYTES = 1024 * 1024
 
 /** What counts as sound (D3): a trailer that checks, or entries that fill the block exactly. */
-export type Soundness = 'trailer' | 'plain' | 'any'
+type Soundness = 'trailer' | 'plain' | 'any'
 
 export interface SoundBlock {
   position: number
@@ -186,7 +186,7 @@ export class Resync {
 }
 
 /** Whether the entries of the block at `at` decode as far as they lie in memory. */
-export function firstEntriesDecode(window: Window, at: number, valid: number): boolean {
+function firstEntriesDecode(window: Window, at: number, valid: number): boolean {
   const have = Math.min(valid, window.available(at) - BLOCK_HEADER_BYTES)
   const index = window.index(at) + BLOCK_HEADER_BYTES
   const whole = wholeEntries(window.buffer, index, have).bytes

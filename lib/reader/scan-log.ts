@@ -1,8 +1,9 @@
+import type { LogPlace } from '../arena/locate'
 import { SECTOR_BYTES } from '../format/constants'
-import { isForbidden, scanArena } from './arena-of-log'
 import type { BlockItem, DamageReport, LinesItem, LogFormat, ScanItem, Scanner } from './items'
 import { lineEnd, lineEnds, timeOfLine } from './lines'
 import { LogFollower } from './log-follower'
+import { isForbidden, scanArena } from './log-place'
 import { isArena, makeScanner, type OpenOptions, openLog, sourceFormat, stableEnd } from './open-log'
 import { CHUNK_BYTES, FileSource, readError, type Source } from './source'
 
@@ -19,9 +20,9 @@ export async function* scanSource(source: Source, options: OpenOptions = {}): As
   let scanner: Scanner | null = null
   try {
     // What is too short to tell is empty, or a torn block.
-    const format = (await sourceFormat(source, options.format, options.arenaDir)) ?? 'shard'
+    const format = (await sourceFormat(source, options.format)) ?? 'shard'
     scanner = makeScanner(source, format, options)
-    scanner.limit = await stableEnd(source, options.arenaDir)
+    scanner.limit = await stableEnd(source)
     for (let items = await scanner.next(); items !== null; items = await scanner.next()) yield items
     return resumePosition(scanner, format)
   } catch (error) {
@@ -37,16 +38,16 @@ export async function* scanSource(source: Source, options: OpenOptions = {}): As
  * file meanwhile. All that was accepted before the call comes, each entry once; a process that goes on logging does not keep it going.
  */
 export async function* scanWaiting(
-  path: string,
+  log: LogPlace,
   start: number,
   options: OpenOptions
 ): AsyncGenerator<ScanItem[], void> {
-  const { salvage = false, format = 'auto', arenaDir } = options
-  const follower = new LogFollower(path, { start, salvage, format, arenaDir })
+  const { salvage = false, format = 'auto' } = options
+  const follower = new LogFollower(log, { start, salvage, format })
   try {
     const goal = follower.activeGeneration()
     const wrong = follower.arenaError
-    if (wrong && !isForbidden(wrong)) yield [badArena(path, wrong)]
+    if (wrong && !isForbidden(wrong)) yield [badArena(log.path, wrong)]
     if (goal === null) return
     for (let items = await follower.round(); items !== null; items = await follower.round()) {
       if (items.length > 0) yield items
@@ -55,7 +56,7 @@ export async function* scanWaiting(
     const foreign = await follower.foreignItems()
     if (foreign.length > 0) yield foreign
   } catch (error) {
-    throw readError(path, error)
+    throw readError(log.path, error)
   } finally {
     await follower.close()
   }
@@ -68,25 +69,25 @@ function badArena(path: string, { message }: Error): DamageReport {
 /**
  * Batches of one log: what stands in the file, then what waits in its arena. The log may be an arena itself, or the file be missing.
  */
-export async function* scanLog(path: string, options: OpenOptions): AsyncGenerator<ScanItem[], void> {
-  const source = await openLog(path, options.arenaDir)
+export async function* scanLog(log: LogPlace, options: OpenOptions): AsyncGenerator<ScanItem[], void> {
+  const source = await openLog(log)
   if (source && (options.format ?? 'auto') === 'auto' && (await isArena(source))) {
     await source.close()
-    yield* scanArena(path)
+    yield* scanArena(log.path)
     return
   }
   const isFile = source instanceof FileSource
   const end = source ? yield* scanSource(source, options) : 0
-  if (source === null || isFile) yield* scanWaiting(path, end, options)
+  if (source === null || isFile) yield* scanWaiting(log, end, options)
 }
 
 /** Batches of several logs, one after the other. */
-export async function* scanFiles(paths: readonly string[], options: OpenOptions): AsyncGenerator<ScanItem[], void> {
-  for (const path of paths) yield* scanLog(path, options)
+export async function* scanFiles(logs: readonly LogPlace[], options: OpenOptions): AsyncGenerator<ScanItem[], void> {
+  for (const log of logs) yield* scanLog(log, options)
 }
 
 /** Each line by itself, with its time. */
-export function splitLines(item: LinesItem): LinesItem[] {
+function splitLines(item: LinesItem): LinesItem[] {
   const { data, offset } = item
   let start = item.start
   return Array.from(lineEnds(item), end => {
@@ -271,10 +272,10 @@ function earliest(logs: readonly TimedLog[]): TimedLog {
 }
 
 /** Several logs merged by the time of lines, or at which blocks were begun. */
-export async function* scanByTime(paths: readonly string[], options: OpenOptions): AsyncGenerator<ScanItem[], void> {
-  const chunkBytes = Math.max(MIN_CHUNK_BYTES, Math.floor(OPEN_BYTES / paths.length))
+export async function* scanByTime(places: readonly LogPlace[], options: OpenOptions): AsyncGenerator<ScanItem[], void> {
+  const chunkBytes = Math.max(MIN_CHUNK_BYTES, Math.floor(OPEN_BYTES / places.length))
   const own = chunkBytes < CHUNK_BYTES ? { ...options, chunkBytes } : options
-  const all = paths.map(path => new TimedLog(scanLog(path, own)))
+  const all = places.map(place => new TimedLog(scanLog(place, own)))
   try {
     const loaded = await Promise.all(all.map(log => log.load()))
     let logs = all.filter((_, i) => loaded[i])

@@ -1,12 +1,12 @@
 import { constants, createReadStream } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import type { LogPlace } from '../arena/locate'
 import { fromSystemError, ShardlogError } from '../errors'
 import { alignUp, SECTOR_BYTES } from '../format/constants'
 
-/** Where a scanner gets its bytes from. */
-export interface Source {
-  readonly path: string
+/** Where a scanner gets its bytes from: a log that is open. */
+export interface Source extends LogPlace {
   /** Whether any position can be read at any time. */
   readonly seekable: boolean
   /** Bytes there are now; Infinity as long as a pipe has not ended. */
@@ -25,17 +25,22 @@ const PIPE_HEAD_BYTES = 8
 
 export class FileSource implements Source {
   readonly seekable = true
+  readonly path: string
+  readonly arenaDir: string | undefined
 
   private constructor(
-    readonly path: string,
+    { path, arenaDir }: LogPlace,
     readonly handle: FileHandle
-  ) {}
+  ) {
+    this.path = path
+    this.arenaDir = arenaDir
+  }
 
   /** Opens a regular file, without waiting for anybody; throws what the kernel said (ENOENT, EACCES, …), or that it is none. */
-  static async open(path: string): Promise<FileSource> {
+  static async open(log: LogPlace): Promise<FileSource> {
     const { O_RDONLY, O_NONBLOCK = 0 } = constants
-    const handle = await open(path, O_RDONLY | O_NONBLOCK)
-    if ((await handle.stat()).isFile()) return new FileSource(path, handle)
+    const handle = await open(log.path, O_RDONLY | O_NONBLOCK)
+    if ((await handle.stat()).isFile()) return new FileSource(log, handle)
     await handle.close()
     throw Object.assign(new Error('it is not a regular file'), { code: 'EINVAL' })
   }
@@ -113,14 +118,15 @@ export function readError(path: string, error: unknown): ShardlogError {
 }
 
 /**
- * Opens what a path names: a regular file, or a pipe that is read from front to back.
+ * Opens what the path of a log names: a regular file, or a pipe that is read from front to back.
  * @throws ShardlogError `ERR_SHARDLOG_READ`
  */
-export async function openSource(path: string): Promise<Source> {
+export async function openSource(log: LogPlace): Promise<Source> {
+  const { path } = log
   try {
     const stats = await stat(path)
     if (stats.isDirectory()) throw Object.assign(new Error('it is a directory'), { code: 'EISDIR' })
-    if (stats.isFile()) return await FileSource.open(path)
+    if (stats.isFile()) return await FileSource.open(log)
     return new StreamSource(path, createReadStream(path))
   } catch (error) {
     throw readError(path, error)

@@ -1,9 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { FORM_TEXT } from '../arena/arena-file'
-import { asideArenas } from '../arena/locate'
+import { asideArenas, type LogPlace } from '../arena/locate'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
-import type { WithPaths } from '../path-like'
-import { arenaFacts, countWaiting, openArena, scanArena, type WaitingReport } from './arena-of-log'
 import { type SequenceRange, SequenceTracker } from './block-scanner'
 import {
   type BlockItem,
@@ -16,13 +14,24 @@ import {
   type Scanner
 } from './items'
 import { JsonChecker, lineEnd, msOfValue, timeFromMs } from './lines'
+import {
+  arenaFacts,
+  checkFormat,
+  checkNames,
+  countWaiting,
+  type LogPath,
+  openArena,
+  pathOf,
+  resolveArenaDir,
+  scanArena,
+  type WaitingReport
+} from './log-place'
 import { formatOfArena, isArena, makeScanner, openLog, sourceFormat, stableEnd } from './open-log'
-import { checkFormat, checkNames, type LogPath, pathOf, resolveArenaDir } from './read-options'
 import { resumePosition, scanWaiting } from './scan-log'
 import { readError, type Source } from './source'
 
 /** Called with what is wrong with a line, and where it stands in the file. */
-export type OnBadLine = (offset: number, length: number, message: string) => void
+type OnBadLine = (offset: number, length: number, message: string) => void
 
 const isBlank = (line: Buffer): boolean => line.every(byte => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d))
 
@@ -33,7 +42,7 @@ function problemOf(line: Buffer, isJson: boolean): string {
 }
 
 /** Checks that each line is JSON, whatever of, in memory and time that do not depend on how many are not. */
-export class LineChecker {
+class LineChecker {
   /** Lines so far; those of them that are no JSON, or not UTF-8, and their bytes. */
   lines = 0
   badLines = 0
@@ -147,7 +156,7 @@ function emptyReport(path: string, format: LogFormat | null): VerifyReport {
 }
 
 /** Adds up what a scanner finds. */
-export class ReportBuilder {
+class ReportBuilder {
   private readonly sequences = new SequenceTracker()
   private readonly producers = new Set<string>()
   private readonly report: VerifyReport
@@ -253,7 +262,10 @@ export interface VerifyOptions {
   arenaDir?: string | URL | undefined
 }
 
-function builderFor(path: string, { strict = false }: WithPaths<VerifyOptions>): ReportBuilder {
+/** The options without the place of the arena, which a log or source has itself. */
+export type VerifyChoices = Omit<VerifyOptions, 'arenaDir'>
+
+function builderFor(path: string, { strict = false }: VerifyChoices): ReportBuilder {
   if (!strict) return new ReportBuilder(path)
   return new ReportBuilder(path, damage => {
     throw damageError(damage)
@@ -264,14 +276,14 @@ function builderFor(path: string, { strict = false }: WithPaths<VerifyOptions>):
 async function addSource(
   source: Source,
   builder: ReportBuilder,
-  options: WithPaths<VerifyOptions>
+  options: VerifyChoices
 ): Promise<{ bytes: number; resume: number }> {
   let scanner: Scanner | null = null
   try {
-    const format = await sourceFormat(source, options.format, options.arenaDir)
+    const format = await sourceFormat(source, options.format)
     builder.format = format
     scanner = makeScanner(source, format ?? 'shard', { reuse: true })
-    scanner.limit = await stableEnd(source, options.arenaDir)
+    scanner.limit = await stableEnd(source)
     const totalBytes = Math.min(await source.size(), scanner.limit)
     for (let items = await scanner.next(); items !== null; items = await scanner.next()) {
       for (const item of items) builder.add(item)
@@ -287,14 +299,14 @@ async function addSource(
 }
 
 /** Verifies what a pipe holds, and closes it. */
-export async function verifySource(source: Source, options: WithPaths<VerifyOptions> = {}): Promise<VerifyReport> {
+export async function verifySource(source: Source, options: VerifyChoices = {}): Promise<VerifyReport> {
   const builder = builderFor(source.path, options)
   const { bytes } = await addSource(source, builder, options)
   return builder.finish(bytes, null, [])
 }
 
 /** Verifies an arena that is given by its name. */
-async function verifyArena(path: string, options: WithPaths<VerifyOptions>): Promise<VerifyReport> {
+async function verifyArena(path: string, options: VerifyChoices): Promise<VerifyReport> {
   const arena = openArena(path)
   const builder = builderFor(arena.path, options)
   const facts = countWaiting(arena)
@@ -305,22 +317,21 @@ async function verifyArena(path: string, options: WithPaths<VerifyOptions>): Pro
 }
 
 /** As `verifyLog`, its arguments checked. */
-export async function verifyFile(path: string, options: WithPaths<VerifyOptions>): Promise<VerifyReport> {
-  const { arenaDir } = options
-  const source = await openLog(path, arenaDir)
+export async function verifyFile(log: LogPlace, options: VerifyChoices): Promise<VerifyReport> {
+  const source = await openLog(log)
   if (source && (options.format ?? 'auto') === 'auto' && (await isArena(source))) {
     await source.close()
-    return verifyArena(path, options)
+    return verifyArena(log.path, options)
   }
-  const builder = builderFor(path, options)
+  const builder = builderFor(log.path, options)
   const { bytes, resume } = source ? await addSource(source, builder, options) : { bytes: 0, resume: 0 }
-  if (!source) builder.format = formatOfArena(path, arenaDir)
+  if (!source) builder.format = formatOfArena(log)
   if (source?.seekable === false) return builder.finish(bytes, null, [])
-  const facts = arenaFacts(path, arenaDir)
-  for await (const items of scanWaiting(path, resume, { ...options, format: options.format ?? 'auto' })) {
+  const facts = arenaFacts(log)
+  for await (const items of scanWaiting(log, resume, { format: options.format ?? 'auto' })) {
     for (const item of items) builder.add(item)
   }
-  return builder.finish(bytes, facts, asideArenas(path, arenaDir))
+  return builder.finish(bytes, facts, asideArenas(log))
 }
 
 /** As index.ts has it, which loads this module when it is first called, and says what it does. */
@@ -328,5 +339,5 @@ export async function verifyLog(path: LogPath, options: VerifyOptions = {}): Pro
   const checked = pathOf(path, 'verifyLog')
   checkNames(options, ['arenaDir', 'format', 'onProgress', 'strict'], 'verifyLog')
   checkFormat(options.format)
-  return verifyFile(checked, { ...options, arenaDir: resolveArenaDir(options.arenaDir) })
+  return verifyFile({ path: checked, arenaDir: resolveArenaDir(options.arenaDir) }, options)
 }

@@ -5,11 +5,11 @@ import path from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { arenaPaths } from '../../lib/arena/locate'
 import { type Damage, readLog, recoverLog, verifyLog } from '../../lib/reader'
-import { waitingEntries } from '../../lib/reader/arena-of-log'
 import { prelude } from '../support/child'
 import { makeBlock } from '../support/make-log'
 import { packageRoot } from '../support/shardlog'
 import { tempLog } from '../support/temp'
+import { waitingEntries } from '../support/waiting'
 
 const main = path.join(packageRoot, 'dist', 'cli', 'main.js')
 let file: string

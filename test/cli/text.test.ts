@@ -239,7 +239,7 @@ describe('--pretty', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: here })
     expect({ status, out: stdout.toString() }).toEqual({ status: 1, out: '' })
     expect(stderr.toString()).toContain('ERR_SHARDLOG_NO_PRETTY')
-    const load = path.join(copy, 'dist', 'pretty', 'load.js')
+    const load = path.join(copy, 'dist', 'pretty.js')
     const script = `console.log(require(${JSON.stringify(load)}).hasPinoPretty())`
     // Behind code that is given on the command line, a path is an argument and no program.
     for (const args of [[], [path.join(planted, 'index.js')]]) {

@@ -4,11 +4,11 @@ import fs from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ArenaFile } from '../../lib/arena/arena-file'
 import { readLog, recoverLog, verifyLog } from '../../lib/reader'
-import { waitingEntries } from '../../lib/reader/arena-of-log'
 import { arenaOf } from '../support/arena-path'
 import { prelude } from '../support/child'
 import { Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
+import { waitingEntries } from '../support/waiting'
 
 const stop: AbortController[] = []
 const native = { engine: 'native', flushInterval: 0, dsync: false } as const

@@ -146,7 +146,7 @@ describe('the end of a log', () => {
     for (const end of ends) {
       const bytes = Buffer.concat([...blocks, end])
       fs.writeFileSync(file, bytes)
-      const source = await openSource(file)
+      const source = await openSource({ path: file })
       expect(await tailStart(source, 40, 'shard')).toBe(2998 * 512)
       expect(await tailStart(source, 50_000, 'shard')).toBe(500 * 512)
       await source.close()

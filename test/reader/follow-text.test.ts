@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Damage, readLog, recoverLog, verifyLog } from '../../lib/reader'
-import { waitingEntries } from '../../lib/reader/arena-of-log'
 import { prelude } from '../support/child'
 import { makeBlock } from '../support/make-log'
 import { shardlog } from '../support/shardlog'
 import { tempLog } from '../support/temp'
+import { waitingEntries } from '../support/waiting'
 
 let file: string
 let stop: AbortController

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { HEADER } from '../../lib/arena/arena-file'
 import { arenaPaths, openArenaOf } from '../../lib/arena/locate'
 import { verifyLog } from '../../lib/reader'
-import { arenaOfLog } from '../../lib/reader/arena-of-log'
+import { arenaOfLog } from '../../lib/reader/log-place'
 import { arenaOf, oldArenaOf } from '../support/arena-path'
 import { Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
@@ -15,9 +15,9 @@ describe('where an arena lies', () => {
   it('beside the log', () => {
     const logFilePath = tempLog()
     const logger = new Logger({ ...native, logFilePath })
-    expect(openArenaOf(logFilePath)?.path).toBe(arenaOf(logFilePath))
+    expect(openArenaOf({ path: logFilePath })?.path).toBe(arenaOf(logFilePath))
     logger.closeSync()
-    expect(openArenaOf(logFilePath)).toBeNull()
+    expect(openArenaOf({ path: logFilePath })).toBeNull()
   })
 
   it('in /dev/shm, found by path once the log has been replaced', () => {
@@ -25,10 +25,10 @@ describe('where an arena lies', () => {
     const logger = new Logger({ ...native, logFilePath, crashSafe: 'shm' })
     const { arenaPath } = logger.getStatsSnapshot()
     expect(arenaPath?.startsWith('/dev/shm/')).toBe(true)
-    expect(openArenaOf(logFilePath)?.path).toBe(arenaPath)
+    expect(openArenaOf({ path: logFilePath })?.path).toBe(arenaPath)
     fs.renameSync(logFilePath, `${logFilePath}.1`)
     fs.writeFileSync(logFilePath, '')
-    expect(openArenaOf(logFilePath)?.path).toBe(arenaPath)
+    expect(openArenaOf({ path: logFilePath })?.path).toBe(arenaPath)
     logger.closeSync()
   })
 
@@ -40,12 +40,12 @@ describe('where an arena lies', () => {
     const uid = fs.statSync(logFilePath).uid
     const user = vi.spyOn(process as Required<NodeJS.Process>, 'geteuid')
     user.mockReturnValue(uid + 1)
-    expect(openArenaOf(logFilePath)?.path).toBe(arenaPath)
+    expect(openArenaOf({ path: logFilePath })?.path).toBe(arenaPath)
     const { fstatSync } = fs
     const given = vi.spyOn(fs, 'fstatSync').mockImplementation((fd: number) => {
       return Object.assign(fstatSync(fd), { uid: uid + 2 }) as never
     })
-    expect(openArenaOf(logFilePath)).toBeNull()
+    expect(openArenaOf({ path: logFilePath })).toBeNull()
     user.mockReturnValue(uid + 2)
     expect(arenaPaths(logFilePath)).toContain(arenaPath)
     given.mockRestore()
@@ -90,9 +90,11 @@ describe('where an arena lies', () => {
       return Object.assign(statSync(...args) as fs.Stats, { uid: uid + 1 })
     })
     user.mockReturnValue(uid + 2)
-    expect(arenaOfLog(logFilePath)).not.toBeNull()
+    expect(arenaOfLog({ path: logFilePath })).not.toBeNull()
     fs.chmodSync(path.dirname(logFilePath), 0o1777)
-    expect(() => arenaOfLog(logFilePath)).toThrow(expect.objectContaining({ code: 'ERR_SHARDLOG_ARENA_OWNER' }))
+    expect(() => arenaOfLog({ path: logFilePath })).toThrow(
+      expect.objectContaining({ code: 'ERR_SHARDLOG_ARENA_OWNER' })
+    )
     expect(await verifyLog(logFilePath)).toMatchObject({ ok: false, arena: null, damage: [{ kind: 'bad-arena' }] })
     user.mockReturnValue(uid)
     expect(await verifyLog(logFilePath)).toMatchObject({ ok: true, arena: { entries: 1 } })

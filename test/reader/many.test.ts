@@ -84,7 +84,8 @@ describe('very many blocks', () => {
     writeBlocks(file, () => 1n)
     fs.copyFileSync(file, `${file}2`)
     let batches = 0
-    for await (const items of scanByTime([file, `${file}2`], {})) batches += items.length > 0 ? 1 : 0
+    for await (const items of scanByTime([{ path: file }, { path: `${file}2` }], {}))
+      batches += items.length > 0 ? 1 : 0
     expect(batches).toBeLessThan(30)
     const printed = small('cat', '--order', 'time', file, `${file}2`).out.toString()
     expect(printed).toBe(Array.from({ length: COUNT }, (_, i) => `${i}\n${i}\n`).join(''))

@@ -11,7 +11,7 @@ function openLog(): { logFilePath: string; arena: ArenaFile } {
   const logFilePath = tempLog()
   const logger = new Logger({ logFilePath, engine: 'native', bufferSize: 1 << 20 })
   onTestFinished(() => logger.closeSync())
-  return { logFilePath, arena: openArenaOf(logFilePath)! }
+  return { logFilePath, arena: openArenaOf({ path: logFilePath })! }
 }
 
 describe('the owner of an arena', () => {
@@ -60,8 +60,8 @@ describe('what others may have put where an arena lies', () => {
     const other = tempLog()
     fs.writeFileSync(other, '')
     fs.writeFileSync(arenaOf(other), bytes, { mode: 0o600 })
-    expect(openArenaOf(other)).not.toBeNull()
+    expect(openArenaOf({ path: other })).not.toBeNull()
     change(arenaOf(other))
-    expect(() => openArenaOf(other)).toThrow('may be what another user put there')
+    expect(() => openArenaOf({ path: other })).toThrow('may be what another user put there')
   })
 })

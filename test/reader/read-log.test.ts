@@ -363,7 +363,7 @@ describe('verifyLog', () => {
 describe('tailStart', () => {
   it('finds a block boundary with enough entries behind it, without reading the file from its start', async () => {
     fs.writeFileSync(file, Buffer.concat([...blocks(10), Buffer.alloc(1024)]))
-    const source = await openSource(file)
+    const source = await openSource({ path: file })
     expect(await tailStart(source, 0, 'shard')).toBe(10 * 512 + 1024)
     expect(await tailStart(source, 20, 'shard')).toBe(9 * 512)
     expect(await tailStart(source, 21, 'shard')).toBe(8 * 512)
@@ -373,7 +373,7 @@ describe('tailStart', () => {
 
   it('falls back to the start where there are no trailers', async () => {
     fs.writeFileSync(file, Buffer.concat([makePlainBlock(['a']), makePlainBlock(['b'])]))
-    const source = await openSource(file)
+    const source = await openSource({ path: file })
     expect(await tailStart(source, 1, 'shard')).toBe(0)
     await source.close()
   })

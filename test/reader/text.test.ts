@@ -208,7 +208,7 @@ describe('tailStart of a text', () => {
     const text = Array.from({ length: 100 }, (_, i) => `${i} ${'x'.repeat(i * 50)}\n`).join('')
     for (const rest of ['', 'half']) {
       fs.writeFileSync(file, text + rest)
-      const source = await FileSource.open(file)
+      const source = await FileSource.open({ path: file })
       for (const lines of [0, 1, 7, 99, 100, 1000]) {
         const start = await tailStart(source, lines, 'ndjson')
         const found = fs.readFileSync(file, 'utf8').slice(start)

@@ -7,7 +7,6 @@ import { ArenaFile } from '../../lib/arena/arena-file'
 import { resolveConfig } from '../../lib/config'
 import { openNativeRecords } from '../../lib/engine/native-engine'
 import { type Damage, readLog } from '../../lib/reader'
-import { waitingEntries } from '../../lib/reader/arena-of-log'
 import { recordEncoder } from '../../lib/record/encode'
 import { arenaOf } from '../support/arena-path'
 import { type ArenaFields, type ArenaSegment, writeArena } from '../support/make-arena'
@@ -15,6 +14,7 @@ import { makeBlock, STREAM } from '../support/make-log'
 import { record, SegmentWriter, text } from '../support/record-encoder'
 import { packageRoot } from '../support/shardlog'
 import { tempLog } from '../support/temp'
+import { waitingEntries } from '../support/waiting'
 
 const main = path.join(packageRoot, 'dist', 'cli', 'main.js')
 const DEAD_PID = 2 ** 22 + 1

@@ -1,12 +1,70 @@
-import fs, { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
+// Where logs and their arenas lie: as callers give them, and as they are found. And what waits in an arena, counted.
+
+import fs from 'node:fs'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import { ArenaFile, type ArenaState, isArenaHead, isOfThisBoot, isOwnerAlive } from '../arena/arena-file'
-import { arenaPaths, asideArenas, openArenaOf } from '../arena/locate'
-import { fromSystemError, ShardlogError } from '../errors'
+import { arenaPaths, asideArenas, type LogPlace, openArenaOf } from '../arena/locate'
+import { ShardlogError } from '../errors'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
+import { nearestName } from '../nearest-name'
+import { isUrl, pathOf as pathOfOption } from '../path-like'
 import { Shown, takeFromArena } from './arena-items'
-import type { ScanItem } from './items'
+import { FORMAT_CHOICES, type ScanItem } from './items'
 import { readError } from './source'
+
+/** The path of a log, as `fs` takes it. */
+export type LogPath = string | URL
+
+/** An argument or option that is wrong. */
+export function configError(message: string): ShardlogError {
+  return new ShardlogError('ERR_SHARDLOG_CONFIG', message)
+}
+
+/** Refuses names outside `names`, with a proposal where one is near. */
+export function checkNames(options: object, names: readonly string[], where: string): void {
+  if (typeof options !== 'object' || options === null)
+    throw configError(`${where} takes an object of options, not ${inspect(options)}`)
+  for (const name of Object.keys(options)) {
+    if (names.includes(name)) continue
+    const near = nearestName(name, names)
+    throw configError(
+      `${where} has no option ${name}${near ? `; did you mean ${near}?` : ''}: it takes ${names.join(', ')}`
+    )
+  }
+}
+
+/**
+ * A path as `fs` takes it: a non-empty string, or a `file:` URL.
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
+ */
+export function pathOf(path: unknown, where: string): string {
+  if (typeof path === 'string' && path !== '' && !path.includes('\0')) return path
+  if (!isUrl(path)) throw configError(`${where} needs the path of a log, a string or a file: URL, not ${inspect(path)}`)
+  try {
+    return fileURLToPath(path.href)
+  } catch (error) {
+    throw configError(`${where}: ${(error as Error).message}, not ${path.href}`)
+  }
+}
+
+/**
+ * The directory that is given as option `arenaDir`, absolute.
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
+ */
+export function resolveArenaDir(arenaDir: unknown): string | undefined {
+  if (arenaDir === undefined) return undefined
+  const plain = pathOfOption(arenaDir, 'arenaDir')
+  if (typeof plain === 'string' && plain !== '' && !plain.includes('\0')) return path.resolve(plain)
+  throw configError(`option arenaDir must be a non-empty string, got ${inspect(arenaDir)}`)
+}
+
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
+export function checkFormat(format: unknown): void {
+  if (format === undefined || FORMAT_CHOICES.some(choice => choice === format)) return
+  throw configError(`format must be 'auto', 'shard' or 'ndjson', not ${String(format)}`)
+}
 
 const STICKY = 0o1000
 
@@ -26,12 +84,11 @@ function isTrusted(arena: ArenaFile, logPath: string): boolean {
 
 /**
  * Opens the arena of a log; null if there is none.
- * @param arenaDir as in Config
  * @throws ShardlogError if there is one that cannot be read, or `ERR_SHARDLOG_ARENA_OWNER` if it is not to be believed
  */
-export function arenaOfLog(logPath: string, arenaDir?: string): ArenaFile | null {
-  const arena = openArenaOf(logPath, arenaDir)
-  if (!arena || isTrusted(arena, logPath)) return arena
+export function arenaOfLog(log: LogPlace): ArenaFile | null {
+  const arena = openArenaOf(log)
+  if (!arena || isTrusted(arena, log.path)) return arena
   arena.close()
   const message = `${arena.path} belongs to user ${arena.uid}, who has nothing to do with the log, in a folder where everybody can make files`
   throw new ShardlogError('ERR_SHARDLOG_ARENA_OWNER', message, { path: arena.path })
@@ -42,10 +99,10 @@ export function isForbidden(error: NodeJS.ErrnoException): boolean {
   return error.code === 'EACCES' || error.code === 'EPERM'
 }
 
-/** Whether there is an arena for a log, sound or not, that may be read; `arenaDir` as in Config. */
-export function hasArena(logPath: string, arenaDir?: string): boolean {
+/** Whether there is an arena for a log, sound or not, that may be read. */
+export function hasArena(log: LogPlace): boolean {
   try {
-    const arena = arenaOfLog(logPath, arenaDir)
+    const arena = arenaOfLog(log)
     arena?.close()
     return arena !== null
   } catch (error) {
@@ -57,15 +114,15 @@ export function hasArena(logPath: string, arenaDir?: string): boolean {
 export function beginsAsArena(path: string): boolean {
   let fd: number
   try {
-    fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+    fd = fs.openSync(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0))
   } catch {
     return false // Not there, or not to be read.
   }
   try {
     const head = Buffer.alloc(16)
-    return fstatSync(fd).isFile() && readSync(fd, head, 0, head.length, 0) === head.length && isArenaHead(head)
+    return fs.fstatSync(fd).isFile() && fs.readSync(fd, head, 0, head.length, 0) === head.length && isArenaHead(head)
   } finally {
-    closeSync(fd)
+    fs.closeSync(fd)
   }
 }
 
@@ -75,7 +132,7 @@ export function beginsAsArena(path: string): boolean {
  */
 export function openArena(path: string): ArenaFile {
   try {
-    const arena = ArenaFile.open(realpathSync(path))
+    const arena = ArenaFile.open(fs.realpathSync(path))
     if (arena) return arena
     throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
   } catch (error) {
@@ -104,7 +161,7 @@ export async function* scanArena(path: string): AsyncGenerator<ScanItem[], void>
 
 function realPath(file: string): string | null {
   try {
-    return realpathSync(file)
+    return fs.realpathSync(file)
   } catch {
     return null // Not there.
   }
@@ -112,21 +169,19 @@ function realPath(file: string): string | null {
 
 /**
  * The log to which an arena belongs, by its header and by where it lies, which may be somewhere else by now, together with its log.
- * @param file an arena, or one that was set aside
- * @param arenaDir as in Config
- * @returns `log`: the log in whose arena's place `file` lies, null if it lies elsewhere; `named`: the log that its header names
+ * @param given the path of an arena, or of one that was set aside
+ * @returns `log`: the log in whose arena's place the file lies, null if it lies elsewhere; `named`: the log that its header names
  * @throws ShardlogError if it is no arena that can be read
  */
-export function logOfArena(file: string, arenaDir?: string): { log: string | null; named: string } {
+export function logOfArena({ path: file, arenaDir }: LogPlace): { log: string | null; named: string } {
   const arena = openArena(file)
   const named = arena.logPath
   arena.close()
   const real = realPath(file)
   const beside = path.join(path.dirname(path.resolve(file)), path.basename(named))
   const log = [...new Set([named, beside])].find(candidate => {
-    return [...arenaPaths(candidate, arenaDir), ...asideArenas(candidate, arenaDir)].some(
-      place => realPath(place) === real
-    )
+    const places = [...arenaPaths(candidate, arenaDir), ...asideArenas({ path: candidate, arenaDir })]
+    return places.some(place => realPath(place) === real)
   })
   return { log: log ?? null, named }
 }
@@ -177,7 +232,7 @@ function count(arena: ArenaFile, state: ArenaState): Counts | null {
 }
 
 /** What is known of an arena, as it is now, with these counts. */
-export function describeArena(arena: ArenaFile, state: ArenaState, counts: Counts): WaitingReport {
+function describeArena(arena: ArenaFile, state: ArenaState, counts: Counts): WaitingReport {
   const { numShards, segmentsPerShard, segmentBytes, totalBytes } = arena.geometry
   return {
     arenaPath: arena.path,
@@ -196,10 +251,10 @@ export function describeArena(arena: ArenaFile, state: ArenaState, counts: Count
   }
 }
 
-/** What is known of the arena of a log but what waits in it; null if there is none that can be read. `arenaDir` as in Config. */
-export function arenaFacts(logPath: string, arenaDir?: string): WaitingReport | null {
+/** What is known of the arena of a log but what waits in it; null if there is none that can be read. */
+export function arenaFacts(log: LogPlace): WaitingReport | null {
   try {
-    const arena = arenaOfLog(logPath, arenaDir)
+    const arena = arenaOfLog(log)
     if (!arena) return null
     try {
       return describeArena(arena, arena.state(), { entries: 0, bytes: 0, damagedRecords: 0 })
@@ -220,21 +275,4 @@ export function countWaiting(arena: ArenaFile): WaitingReport {
     counts = count(arena, state)
   }
   return describeArena(arena, state, counts ?? { entries: 0, bytes: 0, damagedRecords: 0 })
-}
-
-/**
- * Counts what waits in the arena of a log; null if there is none. Read-only.
- * @param arenaDir as in Config
- * @throws ShardlogError if there is an arena that cannot be read.
- */
-export function waitingEntries(logPath: string, arenaDir?: string): WaitingReport | null {
-  const arena = arenaOfLog(logPath, arenaDir)
-  if (!arena) return null
-  try {
-    return countWaiting(arena)
-  } catch (error) {
-    throw fromSystemError('ERR_SHARDLOG_READ', `cannot read ${arena.path}`, error, arena.path)
-  } finally {
-    arena.close()
-  }
 }
