@@ -1,3 +1,5 @@
+/** Readable lines, made by the package pino-pretty where it is installed. */
+
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { inspect } from 'node:util'

@@ -1,3 +1,5 @@
+/** An arena, seen from another process: its layout, its owner, and its file. */
+
 import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import { ShardlogError } from '../errors'
 import { crc32c } from '../format/crc32c'

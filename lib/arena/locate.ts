@@ -1,3 +1,5 @@
+/** Where the arena of a log lies. */
+
 import fs from 'node:fs'
 import path from 'node:path'
 import { ShardlogError } from '../errors'

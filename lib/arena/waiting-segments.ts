@@ -1,3 +1,5 @@
+/** What waits in an arena: its segments, and the payloads that were spilled to files of their own. */
+
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import path from 'node:path'
 import { BLOCK_HEADER_BYTES } from '../format/constants'

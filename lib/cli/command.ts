@@ -1,3 +1,5 @@
+/** What the commands have in common: their arguments, their options, and the logs that these name. */
+
 import { fstatSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type ParseArgsConfig, parseArgs } from 'node:util'

@@ -1,3 +1,5 @@
+/** Entries on standard output: as they are, as JSON, or readable. */
+
 import { isUtf8 } from 'node:buffer'
 import { constants, existsSync, write } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'

@@ -1,3 +1,5 @@
+/** Texts for a person: visible control characters, figures with units, messages and a progress bar on stderr. */
+
 import { isUtf8 } from 'node:buffer'
 import { isatty } from 'node:tty'
 import { type ArenaFile, isOwnerAlive } from '../arena/arena-file'

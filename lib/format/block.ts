@@ -1,3 +1,5 @@
+/** Blocks and their trailers: how they are written, and how trailers are read. */
+
 import {
   alignUp,
   BLOCK_HEADER_BYTES,

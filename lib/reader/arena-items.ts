@@ -1,3 +1,5 @@
+/** What waits in an arena, as items of its log. It remembers what has been shown, so that each entry is shown once. */
+
 import { createHash } from 'node:crypto'
 import { type ArenaFile, type ArenaState, CONTENT_RECORDS, FORM_TEXT } from '../arena/arena-file'
 import { loadSpilled, type WaitingSegment, waitingSegments } from '../arena/waiting-segments'
@@ -209,7 +211,7 @@ export class Shown {
   }
 }
 
-/** What one call takes out of an arena, about. */
+/** One call takes about this much out of an arena. */
 const MAX_ROUND_BYTES = 4 * 1024 * 1024
 
 /** One payload of a segment, rendered. */

@@ -1,3 +1,5 @@
+/** Following logs: where to begin, how to wait for changes, and the rounds over all logs. */
+
 import { type FSWatcher, watch } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'

@@ -1,11 +1,9 @@
 /** Reading logs. What does it is loaded when it is first called: a program that logs seldom reads what it has logged. */
 
 import type { LogPath } from './log-place'
-import type { ReadOptions } from './read-log'
-import { type LogEntries, readLog as read } from './read-log'
+import { type LogEntries, type ReadOptions, readLog as read } from './read-log'
 import { type RecoverOptions, type RecoverReport, recoverLog as recover } from './recover-log'
-import type { VerifyReport } from './verify-log'
-import { type VerifyOptions, verifyLog as verify } from './verify-log'
+import { type VerifyOptions, type VerifyReport, verifyLog as verify } from './verify-log'
 
 export type { SequenceRange } from './block-scanner'
 export type { BlockInfo, Damage, DamageKind, Entry, FormatChoice, LogFormat } from './items'

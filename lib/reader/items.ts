@@ -1,3 +1,5 @@
+/** What readers deliver: the blocks or lines of a log, their entries, and the damage that was found. */
+
 import { ShardlogError } from '../errors'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { lineEnd } from './lines'

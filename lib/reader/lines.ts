@@ -1,3 +1,5 @@
+/** Lines of text: where they end, whether they are JSON, and the time that they tell. */
+
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COMMA = 0x2c

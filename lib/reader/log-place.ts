@@ -1,4 +1,4 @@
-// Where logs and their arenas lie: as callers give them, and as they are found. And what waits in an arena, counted.
+/** Where logs and their arenas lie: as callers give them, and as they are found; and how much waits in an arena. */
 
 import fs from 'node:fs'
 import path from 'node:path'

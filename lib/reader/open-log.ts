@@ -1,3 +1,5 @@
+/** Opening a log: what it is, by its bytes or its arena; the scanner for it; and how far it can be read. */
+
 import { FORM_TEXT, isArenaHead, isOfThisBoot } from '../arena/arena-file'
 import type { LogPlace } from '../arena/locate'
 import { ShardlogError } from '../errors'

@@ -1,3 +1,5 @@
+/** One block in memory: whether its header, entries, trailer and padding are as docs/log-format.md has them. */
+
 import { loadNative } from '../engine/load-native'
 import { decodeTrailer, type Trailer, trailerMatches } from '../format/block'
 import {

@@ -1,3 +1,5 @@
+/** What to do where a block cannot be read: find the next sound one, keep its whole entries, and judge blocks that may be none. */
+
 import { decodeTrailer, trailerMatches } from '../format/block'
 import {
   BLOCK_HEADER_BYTES,

@@ -1,3 +1,5 @@
+/** All that logs hold, in batches: one log after the other, or several merged by time. */
+
 import type { LogPlace } from '../arena/locate'
 import { SECTOR_BYTES } from '../format/constants'
 import type { BlockItem, DamageReport, LinesItem, LogFormat, ScanItem, Scanner } from './items'

@@ -1,3 +1,5 @@
+/** The bytes of a log: a file or a pipe that is open, and the window of it that lies in memory. */
+
 import { constants, createReadStream } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'

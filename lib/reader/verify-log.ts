@@ -1,3 +1,5 @@
+/** Verifying a log: its lines and blocks are checked, and a report adds up what was found. */
+
 import { isUtf8 } from 'node:buffer'
 import { FORM_TEXT } from '../arena/arena-file'
 import { asideArenas, type LogPlace } from '../arena/locate'
