@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync, 
 import { ShardlogError } from '../errors'
 import { crc32c } from '../format/crc32c'
 
-// The byte offsets of an arena. docs/log-format.md, section 2, explains them.
+// The byte offsets of an arena. docs/reference/log-format.md, section 2, explains them.
 
 export const ARENA_MAGIC = 'SHLARENA'
 /** Versions that can be read; the last one is written. */
@@ -17,7 +17,7 @@ export const LINE_BYTES = 64
 /** journal.generation while nothing is being written. */
 const NO_GENERATION = 0xffff_ffff_ffff_ffffn
 
-/** What the payloads of an arena's entries are: what goes to the log as it lies, or records (docs/record-format.md). */
+/** What the payloads of an arena's entries are: what goes to the log as it lies, or records (docs/reference/record-format.md). */
 export const CONTENT_RAW = 0
 export const CONTENT_RECORDS = 1
 

@@ -16,7 +16,7 @@ import {
 } from './constants'
 import { crc32c } from './crc32c'
 
-/** What a trailer says of its block (docs/log-format.md, 1.2). */
+/** What a trailer says of its block (docs/reference/log-format.md, 1.2). */
 export interface Trailer {
   /** FLAG_CARRIED, FLAG_RECOVERED, FLAG_JS. */
   flags: number

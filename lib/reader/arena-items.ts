@@ -338,7 +338,7 @@ class ItemBuilder {
 
 /**
  * The lines of an arena of records that neither the log nor an earlier call has shown, some MiB of them at a time, in the order of
- * docs/record-format.md, section 5, as far as it can be known while threads are logging; and the records that are damaged. As
+ * docs/reference/record-format.md, section 5, as far as it can be known while threads are logging; and the records that are damaged. As
  * `takeFromArena`.
  */
 function takeRecords(arena: ArenaFile, state: ArenaState, logPath: string, shown: Shown): ScanItem[] | null {

@@ -1,4 +1,4 @@
-/** One block in memory: whether its header, entries, trailer and padding are as docs/log-format.md has them. */
+/** One block in memory: whether its header, entries, trailer and padding are as docs/reference/log-format.md has them. */
 
 import { loadNative } from '../engine/load-native'
 import { decodeTrailer, type Trailer, trailerMatches } from '../format/block'
