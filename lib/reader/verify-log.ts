@@ -341,5 +341,6 @@ export async function verifyLog(path: LogPath, options: VerifyOptions = {}): Pro
   const checked = pathOf(path, 'verifyLog')
   checkNames(options, ['arenaDir', 'format', 'onProgress', 'strict'], 'verifyLog')
   checkFormat(options.format)
-  return verifyFile({ path: checked, arenaDir: resolveArenaDir(options.arenaDir) }, options)
+  const log = { path: checked, arenaDir: resolveArenaDir(options.arenaDir) }
+  return verifyFile(log, { ...options })
 }
