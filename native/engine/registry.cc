@@ -46,10 +46,11 @@ Registry& TheRegistry() {
   return *registry;
 }
 
+// In the words of who opened it.
 std::string KindOf(const Config& config) {
-  if (config.descriptor >= 0) return "descriptor";
-  if (config.form == Form::kText) return "text file";
-  return config.content == Content::kRecords ? "log of lines" : "log of entries";
+  if (config.content == Content::kEntries) return "a Logger";
+  const char* const format = config.form == Form::kText ? "'ndjson'" : "'shard'";
+  return std::string("a destination with format ") + format;
 }
 
 bool IsOpening(const OpenLog& open) { return open.log == nullptr; }
@@ -160,8 +161,8 @@ std::shared_ptr<Log> Open(const Wanted& wanted) {
 void CheckSameKind(const Config& open, const Config& wanted) {
   if (open.content == wanted.content && open.form == wanted.form) return;
   throw Error("ERR_SHARDLOG_CONFIG",
-              wanted.path + " is open in this process as a " + KindOf(open) + ", not as a " +
-                  KindOf(wanted),
+              wanted.path + " is open in this process for " + KindOf(open) + "; " + KindOf(wanted) +
+                  " needs a file of its own",
               0, "", wanted.path);
 }
 

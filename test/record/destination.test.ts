@@ -228,7 +228,7 @@ describe('a destination with a format', () => {
     const dest = tempLog()
     const destination = shardlog.destination({ dest, format: 'ndjson', engine })
     expect(() => new shardlog.Logger({ logFilePath: dest, engine })).toThrow(
-      /is open in this process as a text file, not as a log of entries/
+      /is open in this process for a destination with format 'ndjson'; a Logger .*needs a file of its own/
     )
     destination.closeSync()
   })

@@ -62,10 +62,13 @@ function realPathOf(file: string): string {
   }
 }
 
-const KINDS: Record<Form, string> = { blocks: 'log of entries', text: 'text file' }
+const KINDS: Record<Form, string> = {
+  blocks: "a Logger or a destination with format 'shard'",
+  text: "a destination with format 'ndjson'"
+}
 
 function otherForm(file: string, open: Form, wanted: Form): ShardlogError {
-  const message = `${file} is open in this process as a ${KINDS[open]}, not as a ${KINDS[wanted]}`
+  const message = `${file} is open in this process for ${KINDS[open]}; ${KINDS[wanted]} needs a file of its own`
   return new ShardlogError('ERR_SHARDLOG_CONFIG', message, { path: file })
 }
 
