@@ -60,7 +60,7 @@ export class LinePlan {
 
   /** Whether it is the plan of `logger` as it is now. */
   fits(logger: Internals): boolean {
-    return this.isOf(logger) && this.#holdsFor(logger)
+    return this.#logger === logger && this.#holdsFor(logger)
   }
 
   /** Whether it was made for `logger`, which no proxy answers for then. */
