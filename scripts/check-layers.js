@@ -47,6 +47,7 @@ const foundation = [
   'errors',
   'log-path',
   'nearest-name',
+  'own-modules',
   'own-place',
   'path-like',
   'pretty',

@@ -14,6 +14,12 @@ const { entries, soon, later, inPlace } = require('./start-modules')
 const dist = path.join(root, 'dist')
 const fileOf = name => path.join(dist, `${name}.js`)
 
+/** What a merged file begins with; `other` is the second one. See lib/own-modules.ts. */
+const heading = other => `"use strict";
+const own = require("./own-modules.js").keepTogether(module, require, "start-pino.js");
+let loaded; const other = () => (loaded || (loaded = own(() => ${requiring('.', other)})));
+`
+
 /** The text of a module that exports all modules of `names`, each run when it is first read. */
 function exposing(names) {
   const getters = names.map(name => `  get ${JSON.stringify(name)}() { return require("./${name}.js") }`)
@@ -70,9 +76,13 @@ function main() {
   const firstLog = merged('first-log', soon, [...start.names, ...later, ...inPlace])
   const homes = new Map([start, firstLog].flatMap(({ file, names }) => names.map(name => [name, file])))
   // From one file to the other without the module's own between them.
-  const direct = (whole, name) => (homes.has(name) ? `${requiring('.', homes.get(name))}["${name}"]` : whole)
-  for (const { file, text } of [start, firstLog]) {
-    fs.writeFileSync(fileOf(file), text.replace(/\brequire\("\.\/([\w/-]+)\.js"\)/g, direct))
+  const direct = (whole, name) => (homes.has(name) ? `other()["${name}"]` : `own(() => ${whole})`)
+  for (const [{ file, text }, other] of [
+    [start, firstLog],
+    [firstLog, start]
+  ]) {
+    const body = text.replace(/\brequire\("\.\/([\w/-]+)\.js"\)/g, direct)
+    fs.writeFileSync(fileOf(file), heading(other.file) + body)
   }
   for (const [name, file] of homes) fs.writeFileSync(fileOf(name), passedOn(name, file))
 }

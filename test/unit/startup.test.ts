@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { packageRoot } from '../support/shardlog'
+import { tempDir } from '../support/temp'
 
 /** Modules that a start may load; pino loads some thirty. */
 const MOST = 40
@@ -144,3 +145,54 @@ describe('a module in the file of a start, or of the first log', () => {
     expect(loadedBy(wrong).files.length).toBeGreaterThan(0)
   })
 })
+
+// As tools do that load programs anew: decache, proxyquire, hand-written ones.
+it('each start goes on with what is its own when the cache of modules is emptied', () => {
+  const folder = tempDir()
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', emptied, folder], {
+    cwd: packageRoot,
+    encoding: 'utf8',
+    timeout: 30_000
+  })
+  expect(stderr).toBe('')
+  expect(JSON.parse(stdout)).toEqual({
+    codes: ['ERR_SHARDLOG_PATH', 'ERR_SHARDLOG_PATH', 'ERR_SHARDLOG_CONFIG'],
+    own: [true, true, true],
+    foreign: [false, false],
+    left: 0,
+    lines: [
+      ['{"level":30,"a":1,"sampleRate":1,"msg":"x"}', '{"level":30,"p":"[Redacted]","msg":"r"}'],
+      ['{"level":30,"c":2,"msg":"y"}']
+    ]
+  })
+})
+
+const emptied = `
+  const path = require('node:path')
+  const empty = () => { for (const file of Object.keys(require.cache)) delete require.cache[file] }
+  const refusal = call => { try { call() } catch (error) { return error } }
+  const plain = { base: null, timestamp: false }
+  const [, folder] = process.argv
+  const files = ['first.log', 'second.log'].map(name => path.join(folder, name))
+  const first = require('shardlog')
+  empty()
+  const second = require('shardlog')
+  const errors = [first, second].map(start => refusal(() => new start.Logger({ logFilePath: '/proc/none/app.log' })))
+  const to = files.map((dest, i) => [first, second][i].destination({ dest, format: 'ndjson' }))
+  first({ ...plain, sampling: { targetRate: 100 } }, to[0]).info({ a: 1 }, 'x')
+  second({ ...plain, dedupe: true }, second.multistream([{ stream: to[1] }])).child({ c: 2 }).info('y')
+  empty()
+  first({ ...plain, redact: ['p'] }, first.multistream([{ stream: to[0] }])).info({ p: 1 }, 'r')
+  errors.push(refusal(() => first.readLog(5)))
+  const own = errors.map((error, i) => error instanceof [first, second, first][i].ShardlogError)
+  const foreign = errors.slice(0, 2).map((error, i) => error instanceof [second, first][i].ShardlogError)
+  to.forEach(destination => destination.closeSync())
+  async function main() {
+    const lines = [[], []]
+    for (const [i, start] of [first, second].entries()) {
+      for await (const { text } of start.readLog(files[i])) lines[i].push(text.trimEnd())
+    }
+    const left = Object.keys(require.cache).filter(file => file.includes('/dist/')).length
+    console.log(JSON.stringify({ codes: errors.map(error => error.code), own, foreign, left, lines }))
+  }
+  main()`
