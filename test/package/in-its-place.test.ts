@@ -130,7 +130,6 @@ process.stdout.write(JSON.stringify(printed))`
     const copy = path.join(home, 'browser tests')
     fs.mkdirSync(path.join(copy, 'test'), { recursive: true })
     const dist = path.join(home, 'node_modules', 'pino', 'dist')
-    fs.cpSync(path.join(dist, 'browser'), path.join(copy, 'browser'), { recursive: true })
     fs.copyFileSync(path.join(dist, 'browser.js'), path.join(copy, 'browser.js'))
     const tests = fs.readdirSync(path.join(pino, 'test')).filter(name => /^browser.*\.test\.js$/.test(name))
     for (const name of tests) fs.copyFileSync(path.join(pino, 'test', name), path.join(copy, 'test', name))

@@ -19,6 +19,8 @@ it('holds compiled JavaScript, types, addons and the documents, and nothing to c
       !/^(package\.json|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE)$/.test(name) &&
       !/^docs\/[a-z-]+(\/[a-z0-9-]+)?\.md$/.test(name) &&
       !/^dist\/.+\.(m?js|d\.m?ts)$/.test(name) &&
+      // New Relic's agent looks for it there.
+      name !== 'lib/tools.js' &&
       !/^prebuilds\/.+\.node$/.test(name)
   )
   expect(strangers).toEqual([])
