@@ -9,7 +9,7 @@ import { arenaPaths, asideArenas, type LogPlace, openArenaOf } from '../arena/lo
 import { ShardlogError } from '../errors'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { nearestName } from '../nearest-name'
-import { isUrl, pathOf as pathOfOption } from '../path-like'
+import { isUrl, pathOf } from '../path-like'
 import { Shown, takeFromArena } from './arena-items'
 import { FORMAT_CHOICES, type ScanItem } from './items'
 import { readError } from './source'
@@ -39,7 +39,7 @@ export function checkNames(options: object, names: readonly string[], where: str
  * A path as `fs` takes it: a non-empty string, or a `file:` URL.
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
  */
-export function pathOf(path: unknown, where: string): string {
+export function checkedPath(path: unknown, where: string): string {
   if (typeof path === 'string' && path !== '' && !path.includes('\0')) return path
   if (!isUrl(path)) throw configError(`${where} needs the path of a log, a string or a file: URL, not ${inspect(path)}`)
   try {
@@ -55,7 +55,7 @@ export function pathOf(path: unknown, where: string): string {
  */
 export function resolveArenaDir(arenaDir: unknown): string | undefined {
   if (arenaDir === undefined) return undefined
-  const plain = pathOfOption(arenaDir, 'arenaDir')
+  const plain = pathOf(arenaDir, 'arenaDir')
   if (typeof plain === 'string' && plain !== '' && !plain.includes('\0')) return path.resolve(plain)
   throw configError(`option arenaDir must be a non-empty string, got ${inspect(arenaDir)}`)
 }

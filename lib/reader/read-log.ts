@@ -12,7 +12,7 @@ import {
   type LinesItem,
   type ScanItem
 } from './items'
-import { checkFormat, checkNames, configError, type LogPath, pathOf, resolveArenaDir } from './log-place'
+import { checkedPath, checkFormat, checkNames, configError, type LogPath, resolveArenaDir } from './log-place'
 import { scanByTime, scanFiles } from './scan-log'
 
 export interface ReadOptions {
@@ -50,7 +50,7 @@ const NAMES = ['format', 'follow', 'order', 'strict', 'salvage', 'arenaDir', 'si
 /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for paths or options that are not what `readLog` takes. Returns the paths. */
 export function checkReadArguments(paths: readonly unknown[], options: ReadOptions): string[] {
   if (paths.length === 0) throw configError('readLog needs the path of a log, not an empty array')
-  const checked = paths.map(path => pathOf(path, 'readLog'))
+  const checked = paths.map(path => checkedPath(path, 'readLog'))
   checkNames(options, NAMES, 'readLog')
   for (const [name, type] of Object.entries(TYPES)) {
     const value = options[name as keyof typeof TYPES]

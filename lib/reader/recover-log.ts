@@ -3,7 +3,7 @@ import { asideArenas, type LogPlace } from '../arena/locate'
 import { loadNative } from '../engine/load-native'
 import type { NativeRecovery } from '../engine/native-binding'
 import { asShardlogError, ShardlogError } from '../errors'
-import { beginsAsArena, checkNames, type LogPath, logOfArena, pathOf, resolveArenaDir } from './log-place'
+import { beginsAsArena, checkedPath, checkNames, type LogPath, logOfArena, resolveArenaDir } from './log-place'
 
 export interface RecoverOptions {
   /** Recover also arenas that were set aside because they are of another boot of the machine. Default false. */
@@ -48,7 +48,7 @@ function logMeant(given: LogPlace): string {
 /** As index.ts has it, which loads this module when it is first called, and says what it does. */
 export async function recoverLog(logPath: LogPath, options: RecoverOptions = {}): Promise<RecoverReport> {
   checkNames(options, ['force', 'directIO', 'arenaDir'], 'recoverLog')
-  const file = pathOf(logPath, 'recoverLog')
+  const file = checkedPath(logPath, 'recoverLog')
   const { force = false, directIO = 'auto' } = options
   const arenaDir = resolveArenaDir(options.arenaDir)
   const absolute = path.resolve(logMeant({ path: file, arenaDir }))

@@ -18,12 +18,12 @@ import {
 import { JsonChecker, lineEnd, msOfValue, timeFromMs } from './lines'
 import {
   arenaFacts,
+  checkedPath,
   checkFormat,
   checkNames,
   countWaiting,
   type LogPath,
   openArena,
-  pathOf,
   resolveArenaDir,
   scanArena,
   type WaitingReport
@@ -338,7 +338,7 @@ export async function verifyFile(log: LogPlace, options: VerifyChoices): Promise
 
 /** As index.ts has it, which loads this module when it is first called, and says what it does. */
 export async function verifyLog(path: LogPath, options: VerifyOptions = {}): Promise<VerifyReport> {
-  const checked = pathOf(path, 'verifyLog')
+  const checked = checkedPath(path, 'verifyLog')
   checkNames(options, ['arenaDir', 'format', 'onProgress', 'strict'], 'verifyLog')
   checkFormat(options.format)
   const log = { path: checked, arenaDir: resolveArenaDir(options.arenaDir) }

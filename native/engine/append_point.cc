@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/geometry.h"
+#include "engine/holes.h"
 #include "format/block.h"
 #include "format/crc32c.h"
 
@@ -165,24 +166,21 @@ IoStatus ShortenBlock(io::File* file, uint64_t at, const format::BlockHeader& he
 IoStatus FindTornBlock(io::File* file, uint64_t from, uint64_t size, bool* found, TornBlock* torn) {
   *found = false;
   HeaderReader headers(file, size);
-  uint64_t ask_at = from;  // from here on, fill may be a hole, which is not read
+  Holes holes(file);
   uint64_t at = from;
   while (at + format::kBlockHeaderBytes <= size) {
     format::BlockHeader header;
     const int error = headers.Read(at, &header);
     if (error != 0) return {error, "pread"};
-    if (header.IsFill() && at >= ask_at) {
-      ask_at = at + kScanBytes;
-      const uint64_t data = file->NextData(at);
-      if (data >= size) return {};
-      at = std::max(at + format::kSectorBytes, format::AlignDown(data, format::kSectorBytes));
+    if (header.IsFill()) {
+      at = holes.Past(at);
       continue;
     }
     // Memory comes in whole sectors, which text that looks like a header does not: no block has
     // such a capacity.
     const bool foreign =
         header.capacity % format::kSectorBytes != 0 || header.capacity > kMaxShardBytes;
-    if (foreign || header.IsFill() || !header.IsPlausible()) {
+    if (foreign || !header.IsPlausible()) {
       at += format::kSectorBytes;
       continue;
     }

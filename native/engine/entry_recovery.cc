@@ -19,11 +19,6 @@ class EntryRecovery final : public RecoveryPass {
   using RecoveryPass::RecoveryPass;
 
  private:
-  struct Broken {
-    LogSource* source;
-    ScannedBlock block;
-  };
-
   void FindWritten() override {
     for (Generation& generation : generations_) {
       std::erase_if(generation.segments, [&](const SealedSegment& s) {
@@ -32,7 +27,7 @@ class EntryRecovery final : public RecoveryPass {
     }
     for (LogSource& source : sources_.files) {
       for (ScannedBlock& block : ForgetThoseIn(source)) {
-        broken_.push_back({&source, std::move(block)});
+        broken_.emplace_back(&source, std::move(block));
       }
     }
   }
@@ -273,8 +268,6 @@ class EntryRecovery final : public RecoveryPass {
       }
     }
   }
-
-  std::vector<Broken> broken_;  // what begins like a block in sources_, and is none
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "engine/append_point.h"
 #include "engine/geometry.h"
+#include "engine/holes.h"
 
 namespace shardlog::engine {
 namespace {
@@ -56,19 +57,14 @@ IoStatus ScanBlocks(io::File* file, uint64_t from, uint64_t to, uint64_t stream,
                     const BlockVisitor& visitor) {
   ScannedBlock block{};
   block.at = format::AlignUp(from, format::kSectorBytes);
-  uint64_t ask_at = from;  // from here on, fill may be a hole, which is not read
+  Holes holes(file);
   while (block.at + format::kBlockHeaderBytes <= to) {
     uint8_t raw[format::kBlockHeaderBytes];
     int error = ReadFully(file, raw, sizeof raw, block.at);
     if (error != 0) return {error, "pread"};
     block.header = format::DecodeHeader(raw);
     uint64_t next = block.at + format::kSectorBytes;
-    if (block.header.IsFill() && block.at >= ask_at) {
-      ask_at = block.at + kWindowBytes;
-      const uint64_t data = file->NextData(block.at);
-      if (data >= to) return {};
-      next = std::max(next, format::AlignDown(data, format::kSectorBytes));
-    }
+    if (block.header.IsFill()) next = holes.Past(block.at);
     if (IsPossible(block.header)) {
       error = ReadBlock(file, to, &block);
       if (error != 0) return {error, "pread"};

@@ -134,7 +134,7 @@ class alignas(64) Producer {
     const auto time = static_cast<uint32_t>(js_words_[7]);
     const uint32_t start = at.offset() + static_cast<uint32_t>(format::kEntryPrefixBytes);
     if (!IsOpen(at) || end <= start || end > lease.limit) return;
-    uint8_t* const written = draft_ == nullptr ? lease.data : draft_->data();
+    uint8_t* const written = JsMemory(lease);
     if (time != 0 && time + sizeof(double) <= end) format::Store(written + time, clock_.NowMs());
     if (draft_ == nullptr) {
       format::Store(lease.data + at.offset(), end - start);
@@ -156,8 +156,7 @@ class alignas(64) Producer {
     const Lease& lease = leases_[0];
     const auto start = static_cast<uint32_t>(js_words_[6]);
     if (start <= lease.slot->Peek().offset() || start >= lease.limit) return {nullptr, 0};
-    uint8_t* const written = draft_ == nullptr ? lease.data : draft_->data();
-    return {written + start, lease.limit - start};
+    return {JsMemory(lease) + start, lease.limit - start};
   }
   // What came of it, in the same word.
   void TellJs(size_t bytes) { js_words_[6] = static_cast<int32_t>(bytes); }
@@ -199,6 +198,11 @@ class alignas(64) Producer {
   int32_t* js_words() { return js_words_; }
 
  private:
+  // Where JavaScript writes the entries of the lease.
+  uint8_t* JsMemory(const Lease& lease) const {
+    return draft_ == nullptr ? lease.data : draft_->data();
+  }
+
   void Put(uint8_t* entry, const void* bytes, size_t size) {
     const auto length = static_cast<uint32_t>(size);
     if (in_pages_) [[unlikely]] {

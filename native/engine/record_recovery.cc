@@ -181,9 +181,8 @@ class RecordRecovery final : public RecoveryPass {
                                               : LinesInLog::Counts::kTimes};
   bool compares_ = false;  // whether in_log_ is filled in
 
-  // What sources_ have only the beginning of: a line, from where it begins, and blocks.
+  // Lines that sources_ have only the beginning of, and where they begin.
   std::vector<std::pair<LogSource*, uint64_t>> begun_lines_;
-  std::vector<std::pair<LogSource*, ScannedBlock>> broken_;
 };
 
 }  // namespace

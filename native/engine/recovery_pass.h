@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/buffer_sets.h"
@@ -69,7 +70,7 @@ class RecoveryPass {
   void RemoveSpills() { sets_.spills().RemoveLeft(); }
 
  protected:
-  // Finds what of generations_ is in sources_. Writes nothing.
+  // Finds what of generations_ is in sources_, and what there is broken. Writes nothing.
   virtual void FindWritten() = 0;
 
   // Wants what is left of them. Throws NotProven where something is damaged.
@@ -145,6 +146,8 @@ class RecoveryPass {
   bool has_state_ = false;
   JournalState state_{};
   LogSources sources_;
+  std::vector<std::pair<LogSource*, ScannedBlock>>
+      broken_;  // what begins like a block, and is none
   std::vector<Generation> generations_;
   uint64_t sequence_ = 0;  // of the next block
   size_t longest_ = 0;     // bytes of a line that may have to be written, its end included
