@@ -12,6 +12,7 @@ import {
 import { crc32c } from '../../format/crc32c'
 
 const SCAN_BYTES = 1 << 20
+const PAGE_BYTES = 4096
 /** A trailer begins so. */
 const MAGIC = Buffer.from('SHLT')
 const LARGEST_BLOCK = 2 ** 31
@@ -55,13 +56,34 @@ function soundBlockEndsAt(fd: number, end: number): boolean {
   return trailerMatches(block, block.length - TRAILER_BYTES, crc32c(block, 0, 0, BLOCK_HEADER_BYTES + valid))
 }
 
+/**
+ * Reads block headers in ascending order: ahead where they lie close together, which in text and in holes is every sector, and a page where
+ * blocks are skipped.
+ */
+class HeaderReader {
+  #window: Buffer = Buffer.alloc(0)
+  #start = 0
+
+  constructor(private readonly fd: number) {}
+
+  /** The header at `at`, with eight bytes of the file behind it. */
+  read(at: number): { capacity: number; valid: number } {
+    const end = this.#start + this.#window.length
+    if (at < this.#start || at + BLOCK_HEADER_BYTES > end) {
+      this.#window = read(this.fd, at === end ? SCAN_BYTES : PAGE_BYTES, at)
+      this.#start = at
+    }
+    const offset = at - this.#start
+    return { capacity: this.#window.readUInt32LE(offset), valid: this.#window.readUInt32LE(offset + 4) }
+  }
+}
+
 /** Offset of a last block that claims more bytes than the file has; undefined if there is none. */
 function findTornBlock(fd: number, size: number): number | undefined {
+  const headers = new HeaderReader(fd)
   let at = 0
   while (at + BLOCK_HEADER_BYTES <= size) {
-    const header = read(fd, BLOCK_HEADER_BYTES, at)
-    const capacity = header.readUInt32LE(0)
-    const valid = header.readUInt32LE(4)
+    const { capacity, valid } = headers.read(at)
     // Memory comes in whole sectors, which text that looks like a header does not: no block has such a capacity.
     const ours = capacity % SECTOR_BYTES === 0 && capacity <= LARGEST_CAPACITY
     const plausible = ours && capacity >= BLOCK_HEADER_BYTES && valid <= capacity - BLOCK_HEADER_BYTES
