@@ -23,6 +23,7 @@ const names = [
   'threads',
   'flusher',
   'read',
+  'call-sites',
   'records',
   'records-latency',
   'records-sustained',
