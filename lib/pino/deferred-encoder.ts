@@ -1,17 +1,15 @@
 /** The encoder that leaves the making of JSON to the destination: it passes on the values of a record, before they are text. */
 
-import type { RecordEncoder as Recorder } from '../record/encode'
+import type { RecordSink } from '../record/record-encoder'
 import { tracedAsJson, valueText } from './as-json'
 import { isFollowed } from './diagnostics'
 import { type EncodingStream, type RecordEncoder, recordEncoderSym } from './encoder'
 import { errorMessage } from './error-message'
 import type { Fields, Internals } from './internals'
-import { JsonText } from './line-family'
-import { LinePlan, planSym, stylesSym } from './line-plan'
-import { LineStyles } from './line-styles'
+import { fastPathSym, formatsSym, isProxied, LogFastPath } from './fast-path'
+import { JsonText, LineFormats } from './line-format'
 import { mixIn } from './mixin'
 import { recordTime } from './own-clock'
-import { isProxied } from './proxied'
 import {
   asJsonSym,
   chindingsSym,
@@ -30,20 +28,20 @@ import {
 } from './symbols'
 import { write as plainWrite } from './write'
 
-interface Styled {
-  [stylesSym]?: LineStyles | undefined
+interface Formatted {
+  [formatsSym]?: LineFormats | undefined
 }
 
 const PLAIN_END = '}\n'
 
-function stylesOf(logger: Internals & Styled): LineStyles {
-  const known = logger[stylesSym]
+function formatsOf(logger: Internals & Formatted): LineFormats {
+  const known = logger[formatsSym]
   // A child finds its parent's.
-  if (known?.fit(logger)) return known
-  const styles = new LineStyles(logger, known)
+  if (known?.isValidFor(logger)) return known
+  const formats = new LineFormats(logger, known, false)
   // Frozen loggers are made new ones for each line.
-  if (Object.isExtensible(logger)) logger[stylesSym] = styles
-  return styles
+  if (Object.isExtensible(logger)) logger[formatsSym] = formats
+  return formats
 }
 
 /**
@@ -61,10 +59,10 @@ function wantsText(logger: Internals): boolean {
   )
 }
 
-function writeText(recorder: Recorder, logger: Internals, fields: Fields, message: unknown, level: number): void {
+function writeText(sink: RecordSink, logger: Internals, fields: Fields, message: unknown, level: number): void {
   const line = logger[asJsonSym](fields, message, level, logger[timeSym]())
   const hook = logger[hooksSym].streamWrite
-  recorder.text(recordTime(), hook ? hook(line) : line)
+  sink.text(recordTime(), hook ? hook(line) : line)
 }
 
 /** Whether something sees the fields or the message between the call and the record. */
@@ -80,7 +78,7 @@ function printed(logger: Internals, converted: unknown): JsonText | undefined {
 }
 
 function write(
-  recorder: Recorder,
+  sink: RecordSink,
   logger: Internals,
   object: object | null | undefined,
   text: unknown,
@@ -91,51 +89,50 @@ function write(
   const mixin = logger[mixinSym]
   const shaped = mixin ? (mixIn(logger, mixin, own ?? {}, level) as Fields) : own
   if (wantsText(logger)) {
-    writeText(recorder, logger, shaped ?? {}, message, level)
+    writeText(sink, logger, shaped ?? {}, message, level)
     return
   }
   const format = logger[formattersSym].log
   const fields = format ? format(shaped ?? {}) : shaped
-  const styles = stylesOf(logger)
-  const { timeText, family } = styles.common
-  const convert = family.convertMessage
+  const formats = formatsOf(logger)
+  const { timeText, serializers } = formats.shared
+  const convert = serializers.convertMessage
   const converted = convert === null || message === undefined ? message : printed(logger, convert(message))
-  recorder.record(styles.of(level), recordTime(), timeText === null ? '' : timeText(), fields, converted)
+  sink.record(formats.of(level), recordTime(), timeText === null ? '' : timeText(), fields, converted)
 }
 
-/** Gives a logger whose calls need nothing of the above the short way, if its destination is the encoder's alone. */
-function plan(encoder: RecordEncoder, recorder: Recorder, logger: Internals): void {
-  if (logger[planSym]?.fits(logger) || !Object.isExtensible(logger)) return
+/** Gives a logger whose calls need nothing of the above the fast path, if its destination is the encoder's alone. */
+function enableFastPath(encoder: RecordEncoder, sink: RecordSink, logger: Internals): void {
+  if (logger[fastPathSym]?.isValidFor(logger) || !Object.isExtensible(logger)) return
   const isPlain = logger[writeSym] === plainWrite && typeof logger[msgPrefixSym] !== 'string' && !isWatched(logger)
   if (!isPlain || (logger[streamSym] as EncodingStream)[recordEncoderSym] !== encoder) return
-  const styles = stylesOf(logger)
-  const { timeText, family } = styles.common
-  if (timeText !== null || family.convertMessage !== null) return
-  logger[planSym] = new LinePlan(logger, styles, recorder)
+  const formats = formatsOf(logger)
+  const { timeText, serializers } = formats.shared
+  if (timeText !== null || serializers.convertMessage !== null) return
+  logger[fastPathSym] = new LogFastPath(logger, new LineFormats(logger, formats, true), sink)
   // A parent may never log itself, and its children for a line or two each: they take theirs from it.
-  const parent = Object.getPrototypeOf(logger) as Internals
-  if (Object.hasOwn(parent, chindingsSym)) plan(encoder, recorder, parent)
+  if (Object.hasOwn(logger, chindingsSym)) enableFastPath(encoder, sink, Object.getPrototypeOf(logger) as Internals)
 }
 
 /** The encoder for a destination that records. */
-export function deferredEncoder(recorder: Recorder): RecordEncoder {
+export function deferredEncoder(sink: RecordSink): RecordEncoder {
   const encoder: RecordEncoder = {
     write(logger, object, text, level) {
-      write(recorder, logger, object, text, level)
-      plan(encoder, recorder, logger)
+      write(sink, logger, object, text, level)
+      enableFastPath(encoder, sink, logger)
     },
-    recorder,
+    recorder: sink,
     event(logger, event, values) {
-      const styles = stylesOf(logger)
-      const { timeText, family } = styles.common
-      const node = event.node(family.tree)
-      if (node === null || family.convertMessage !== null || isWatched(logger)) {
-        write(recorder, logger, event.fields(values), event.message, event.level)
+      const formats = formatsOf(logger)
+      const { timeText, serializers } = formats.shared
+      const isResolved = event.resolve(serializers.tree)
+      if (!isResolved || serializers.convertMessage !== null || isWatched(logger)) {
+        write(sink, logger, event.fields(values), event.message, event.level)
         return
       }
       const time = timeText === null ? '' : timeText()
-      recorder.event(styles.of(event.level), recordTime(), time, node, event.fields, values, event.message)
-      plan(encoder, recorder, logger)
+      sink.event(formats.of(event.level), recordTime(), time, event, values)
+      enableFastPath(encoder, sink, logger)
     }
   }
   return encoder

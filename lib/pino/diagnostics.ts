@@ -13,7 +13,7 @@ import type { Fields, Internals } from './internals'
 const OWN_TEXT_MOST = 300
 
 /** Whether an agent has rewritten or replaced the function. Code that only counts its calls, as tools for coverage add, does no harm either. */
-const isTaken = seam.asJson !== seam.own || String(seam.asJson).length > OWN_TEXT_MOST
+export const isTaken = seam.asJson !== seam.own || String(seam.asJson).length > OWN_TEXT_MOST
 
 /** Makes a record into a line. */
 export type AsJson = (this: Internals, fields: Fields, message: unknown, level: number, time: string) => string
@@ -26,9 +26,13 @@ interface Context {
 
 const channel = tracingChannel<unknown, Context>('pino_asJson')
 
+/** Those of its channels that say that somebody follows. */
+export const lineChannels = { start: channel.start, end: channel.end, error: channel.error }
+
 /** Whether somebody follows: then lines are made at the call. */
 export function isFollowed(): boolean {
-  return isTaken || channel.start.hasSubscribers || channel.end.hasSubscribers || channel.error.hasSubscribers
+  const { start, end, error } = lineChannels
+  return isTaken || start.hasSubscribers || end.hasSubscribers || error.hasSubscribers
 }
 
 /** `asJson` with events around each call while somebody subscribes, and with what an agent has put around it. */

@@ -3,7 +3,7 @@
  * A destination that carries an encoder is given records through it; every other gets lines of text.
  */
 
-import type { RecordEncoder as Recorder } from '../record/encode'
+import type { RecordSink } from '../record/record-encoder'
 import type { CompiledEvent } from './event'
 import type { Internals } from './internals'
 
@@ -21,7 +21,7 @@ export interface RecordEncoder {
   /** The same for a compiled event, where the encoder has a shorter way for it. */
   event?(logger: Internals, event: CompiledEvent, values: readonly unknown[]): void
   /** What takes the records, where several destinations may share the making of one. Those without it are given text then. */
-  readonly recorder?: Recorder
+  readonly recorder?: RecordSink
 }
 
 /** Where a destination carries its encoder. */

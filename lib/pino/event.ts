@@ -3,10 +3,11 @@
 import { inspect } from 'node:util'
 import { ShardlogError } from '../errors'
 import { featuresSym } from '../features/symbols'
-import type { LineNode, LineTree } from '../record/line-tree'
+import type { EventShape } from '../record/payload-writer'
+import type { ShapeNode, ShapeTree } from '../record/shape-tree'
 import { type EncodingStream, recordEncoderSym } from './encoder'
+import { fastPathOf } from './fast-path'
 import type { Fields, Internals } from './internals'
-import { planOf } from './line-plan'
 import { heed } from './state-access'
 import { hooksSym, jsonAtCallSym, levelCompSym, levelValSym, msgPrefixSym, streamSym, writeSym } from './symbols'
 
@@ -20,13 +21,13 @@ export interface EventOptions {
 }
 
 /** What a call of the event is recorded from. */
-export class CompiledEvent {
+export class CompiledEvent implements EventShape {
   readonly message: string
   readonly level: number
   readonly fields: (values: readonly unknown[]) => Fields
   readonly #names: readonly string[]
-  #root: LineNode | null = null
-  #node: LineNode | null = null
+  #root: ShapeNode | null = null
+  #node: ShapeNode | null = null
 
   constructor(message: string, level: number, names: readonly string[]) {
     this.message = message
@@ -35,16 +36,22 @@ export class CompiledEvent {
     this.fields = values => Object.fromEntries(names.map((name, i) => [name, values[i]]))
   }
 
-  /** The keys' place in the tree; null if a value would have to be converted. */
-  node(tree: LineTree): LineNode | null {
-    if (this.#root === tree.root) return this.#node
-    this.#root = tree.root
-    this.#node = this.#walk(tree)
-    return this.#node
+  /** Looks its keys up in `tree`, for `node`. False if a value would have to be converted. */
+  resolve(tree: ShapeTree): boolean {
+    if (this.#root !== tree.root) {
+      this.#root = tree.root
+      this.#node = this.#walk(tree)
+    }
+    return this.#node !== null
   }
 
-  #walk(tree: LineTree): LineNode | null {
-    let node: LineNode | null = tree.root
+  /** The keys' place in the tree that they were resolved in. */
+  get node(): ShapeNode {
+    return this.#node as ShapeNode
+  }
+
+  #walk(tree: ShapeTree): ShapeNode | null {
+    let node: ShapeNode | null = tree.root
     for (const name of this.#names) {
       node = tree.step(node, name)
       if (node === null || node.convert !== null) return null
@@ -119,7 +126,7 @@ export function event(
       )
       return
     }
-    if (planOf(this)?.event(compiled, values)) return
+    if (fastPathOf(this)?.event(compiled, values)) return
     heed(this)
     const encoder = (this[streamSym] as EncodingStream)[recordEncoderSym]
     if (encoder?.event && this[featuresSym] === undefined && !this[jsonAtCallSym]) encoder.event(this, compiled, values)

@@ -4,8 +4,8 @@ import type { EventEmitter } from 'node:events'
 import type { Features } from '../features/features'
 import type { familySym, featuresSym, methodsSym } from '../features/symbols'
 import type { TracedAsJson } from './diagnostics'
+import type { fastPathSym, LogFastPath } from './fast-path'
 import type { LevelMethods } from './level-methods'
-import type { LinePlan, planSym } from './line-plan'
 import type { Stringifiers } from './redaction'
 import type * as sym from './symbols'
 import type { Bindings, ChildLoggerOptions, LevelMapping, TimeFn } from './types'
@@ -60,8 +60,8 @@ export interface Internals extends EventEmitter {
   flush(callback?: (error?: Error) => void): void
 
   [familySym]: { [methodsSym]?: LevelMethods }
-  /** null, or a plan that may be out of date or an ancestor's. */
-  [planSym]: LinePlan | null
+  /** null, or one that may be out of date or an ancestor's. */
+  [fastPathSym]: LogFastPath | null
   /** undefined while none is used. */
   [featuresSym]?: Features
 

@@ -3,7 +3,7 @@
  * as one record for several that record, or as text if one of them takes nothing else.
  */
 
-import { jointEncoder } from '../record/joint-record'
+import { JointEncoder as SharedRecord } from '../record/record-encoder'
 import { deferredEncoder } from './deferred-encoder'
 import { type EncodingStream, type RecordEncoder, recordEncoderSym } from './encoder'
 import type { CompiledEvent } from './event'
@@ -30,7 +30,7 @@ interface Group {
 
 function encoderFor(streams: readonly EncodingStream[]): RecordEncoder | null {
   const recorders = streams.flatMap(stream => stream[recordEncoderSym]?.recorder ?? [])
-  return recorders.length < streams.length ? null : deferredEncoder(jointEncoder(recorders))
+  return recorders.length < streams.length ? null : deferredEncoder(new SharedRecord(recorders))
 }
 
 export class JointEncoder implements RecordEncoder {

@@ -1,10 +1,9 @@
 /** The methods behind `log.info` and its like: they sort out their arguments and hand the record on. */
 
+import { fastPathSym, viewOf } from './fast-path'
 import { formatMessage } from './format-args'
 import { loggedObject } from './http-objects'
 import type { Internals, LogMethod, LogMethodHook } from './internals'
-import { type LinePlan, planOf } from './line-plan'
-import { viewOf } from './proxied'
 import { writeRescued, writeUnhooked } from './rescue'
 import { heed } from './state-access'
 import { formatOptsSym, msgPrefixSym, streamSym, writeSym } from './symbols'
@@ -43,28 +42,6 @@ function write(logger: Internals, level: number, fields: object | null, message:
   logger[writeSym](fields, text, level)
 }
 
-/** The same for `(message, fields)`. */
-function tookTrailing(logger: Internals, plan: LinePlan, level: number, message: string, last: unknown): boolean {
-  if (message.includes('%')) return false
-  const fields = trailingFields(logger, level, message, last)
-  return fields !== null && plan.fields(level, fields, message)
-}
-
-/** The short way, for `(message)` and `(fields, message)`. False: the call has to go the long way. */
-function tookShortWay(logger: Internals, level: number, count: number, first: unknown, message: unknown): boolean {
-  const plan = planOf(logger)
-  if (plan === null) return false
-  if (count === 2) {
-    if (typeof first === 'string') return tookTrailing(logger, plan, level, first, message)
-    return (
-      typeof message === 'string' && typeof first === 'object' && first !== null && plan.fields(level, first, message)
-    )
-  }
-  if (count !== 1 || typeof first !== 'string') return false
-  plan.message(level, first)
-  return true
-}
-
 /** Whether the methods of a level can be called on it. */
 function isLogger(value: unknown): value is Internals {
   try {
@@ -96,7 +73,8 @@ function plainMethod(level: number, home: Internals): LogMethod {
     // biome-ignore lint/complexity/noArguments: see above
     const args = arguments
     try {
-      if (tookShortWay(this, level, args.length, first, args[1])) return
+      const path = this[fastPathSym]
+      if (path !== null && path?.take(this, level, args.length, first, args[1])) return
       logArguments(this, level, first, Array.prototype.slice.call(args, 1))
     } catch (thrown) {
       try {

@@ -8,10 +8,10 @@ import { tracedAsJson } from './as-json'
 import { appendBindings, readBindings } from './bindings'
 import { child } from './child'
 import { event } from './event'
+import { fastPathSym, formatsSym } from './fast-path'
 import type { Internals } from './internals'
 import { getLevel, isLevelEnabled, setLevel } from './levels'
 import { close, flushSync, getStatsSnapshot } from './life'
-import { planSym, stylesSym } from './line-plan'
 import { addStateAccessors, foreignState, heed } from './state-access'
 import {
   asJsonSym,
@@ -50,7 +50,7 @@ const methods = {
   setBindings(this: Internals, bindings: Bindings): void {
     heed(this)
     this[chindingsSym] = appendBindings(this, bindings)
-    this[planSym] = null
+    this[fastPathSym] = null
   },
   event,
   flush,
@@ -83,8 +83,8 @@ const methods = {
     return EventEmitter.prototype.emit.call(this, name, ...values)
   },
   // Found here rather than behind the proxy at the end of the chain.
-  [planSym]: null,
-  [stylesSym]: undefined,
+  [fastPathSym]: null,
+  [formatsSym]: undefined,
   _events: undefined,
   [featuresSym]: undefined,
   [writeSym]: write,

@@ -9,7 +9,7 @@ import { openNativeRecords } from '../engine/native-engine'
 import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
 import { type WithPaths, withPaths } from '../path-like'
-import { type RecordEncoder as Recorder, recordEncoder } from '../record/encode'
+import { RecordEncoder as Recorder } from '../record/record-encoder'
 import { nextTick, setImmediate } from '../timers'
 import type { Config, FlushMetrics, PlainConfig, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
 import { deferredEncoder } from './deferred-encoder'
@@ -45,7 +45,7 @@ interface Opened {
 
 function openNative(config: ResolvedConfig, format: RecordFormat): Opened {
   const records = openNativeRecords(config, format === 'ndjson' ? 'text' : 'blocks')
-  const recorder = recordEncoder(records.target)
+  const recorder = new Recorder(records.target)
   return {
     controls: records.controls(() => recorder.close()),
     write: line => recorder.text(recordTime(), line),

@@ -12,19 +12,23 @@ import {
   TEXT_PREFIX_BYTES
 } from './wire'
 
-/** Something that records refer to by its id, and that is defined once in each segment in which they do. */
+/** Something that records refer to by its id, and that each segment defines once, before the first of them. */
 export interface Definition {
   readonly id: number
-  /** As it lies in a bundle. */
+  /** The definition as it lies in a bundle. */
   readonly bytes: Buffer
-  /** The body, if it is a string. */
-  readonly text: string | null
-  /** The segment, by its number in the encoder, in which it was defined last; 0: in none. */
+  /** A segment that defines it, by its number in this thread; UNDEFINED: none does. */
   definedIn: number
 }
 
-// Of this thread: a segment is written by one thread.
+/** In place of a segment's number. */
+export const UNDEFINED = 0
+
+// Ids are unique in a thread, which is enough: a segment is written by one thread.
 let lastId = 0
+
+/** The id of a definition that is being made. */
+export const nextId = (): number => ++lastId
 
 function define(id: number, what: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(DEFINITION_BODY + length)
@@ -34,10 +38,13 @@ function define(id: number, what: number, length: number): Buffer {
   return bytes
 }
 
-// Each child logger has one, which may see a line or two: its bytes are made when they are asked for.
-class StringDefinition implements Definition {
-  readonly id = ++lastId
-  definedIn = 0
+/**
+ * A string as it is printed. Each child logger has one, and may log a line or two, so that its bytes are made when somebody asks
+ * for them.
+ */
+export class StringDefinition implements Definition {
+  readonly id = nextId()
+  definedIn: number = UNDEFINED
   #bytes: Buffer | null = null
 
   constructor(readonly text: string) {}
@@ -50,37 +57,31 @@ class StringDefinition implements Definition {
   }
 }
 
-/** A string as it is printed. */
-export function defineString(text: string): Definition {
-  return new StringDefinition(text)
-}
-
 /** What lines have in common, each text as it is printed. */
 export interface TemplateTexts {
   /** One of TIME_*. */
   timeForm: number
   /** One of MESSAGE_*. */
   messageForm: number
-  head: string
+  prefix: string
   /** The message with its key, or its key alone, as `messageForm` says. */
   message: string
   keys: readonly string[]
 }
 
-/** Null if one of the texts is too long for a template. */
-export function defineTemplate({ timeForm, messageForm, head, message, keys }: TemplateTexts): Definition | null {
-  const texts = [head, message, ...keys].map(text => Buffer.from(text))
-  if (texts.some(text => text.length > MAX_TEXT_BYTES)) return null
-  const length = texts.reduce((sum, text) => sum + TEXT_PREFIX_BYTES + text.length, TEMPLATE_HEAD)
-  const id = ++lastId
+/** The bytes that define a template; null if one of its texts is too long. */
+export function templateBytes(id: number, texts: TemplateTexts): Buffer | null {
+  const parts = [texts.prefix, texts.message, ...texts.keys].map(text => Buffer.from(text))
+  if (parts.some(part => part.length > MAX_TEXT_BYTES)) return null
+  const length = parts.reduce((sum, part) => sum + TEXT_PREFIX_BYTES + part.length, TEMPLATE_HEAD)
   const bytes = define(id, DEFINE_TEMPLATE, length)
-  bytes[DEFINITION_BODY + TEMPLATE_TIME_FORM] = timeForm
-  bytes[DEFINITION_BODY + TEMPLATE_MESSAGE_FORM] = messageForm
+  bytes[DEFINITION_BODY + TEMPLATE_TIME_FORM] = texts.timeForm
+  bytes[DEFINITION_BODY + TEMPLATE_MESSAGE_FORM] = texts.messageForm
   let at = DEFINITION_BODY + TEMPLATE_HEAD
-  for (const text of texts) {
-    bytes.writeUInt16LE(text.length, at)
-    bytes.set(text, at + TEXT_PREFIX_BYTES)
-    at += TEXT_PREFIX_BYTES + text.length
+  for (const part of parts) {
+    bytes.writeUInt16LE(part.length, at)
+    bytes.set(part, at + TEXT_PREFIX_BYTES)
+    at += TEXT_PREFIX_BYTES + part.length
   }
-  return { id, bytes, text: null, definedIn: 0 }
+  return bytes
 }

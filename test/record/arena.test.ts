@@ -7,7 +7,7 @@ import { ArenaFile } from '../../lib/arena/arena-file'
 import { resolveConfig } from '../../lib/config'
 import { openNativeRecords } from '../../lib/engine/native-engine'
 import { type Damage, readLog } from '../../lib/reader'
-import { recordEncoder } from '../../lib/record/encode'
+import { RecordEncoder } from '../../lib/record/record-encoder'
 import { arenaOf } from '../support/arena-path'
 import { type ArenaFields, type ArenaSegment, writeArena } from '../support/make-arena'
 import { makeBlock, STREAM } from '../support/make-log'
@@ -215,8 +215,8 @@ it('a log of records is followed through many flushes without a loss, a repetiti
   const sizes = { bufferSize: 1 << 20, numShards: 2, flushInterval: 3, dsync: false }
   const config = resolveConfig({ logFilePath: file, ...sizes, onFull: 'block', blockTimeout: Number.POSITIVE_INFINITY })
   const log = openNativeRecords(config, 'blocks')
-  const encoder = recordEncoder(log.target)
-  const { close } = log.controls(encoder.close)
+  const encoder = new RecordEncoder(log.target)
+  const { close } = log.controls(() => encoder.close())
   const following = follow({ strict: true })
   const count = 20_000
   for (let i = 0; i < count; i++) {

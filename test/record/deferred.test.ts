@@ -4,7 +4,7 @@ import { deferredEncoder } from '../../lib/pino/deferred-encoder'
 import { recordEncoderSym } from '../../lib/pino/encoder'
 import { logger as pino } from '../../lib/pino/pino'
 import { symbols as pinoSymbols, stdTimeFunctions } from '../../lib/pino/statics'
-import { recordEncoder } from '../../lib/record/encode'
+import { RecordEncoder } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
 import { FakeLog } from '../support/fake-log'
 
@@ -15,7 +15,7 @@ function expectSame(options: object, use: (logger: Logger) => void): string[] {
   const text: string[] = []
   use(pino(options, { write: (line: string) => void text.push(Buffer.from(line).toString()) }))
   const log = new FakeLog(1 << 16)
-  const recorder = recordEncoder(log)
+  const recorder = new RecordEncoder(log)
   use(
     pino(options, {
       write: (line: string) => void recorder.text(0, line),

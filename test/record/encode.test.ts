@@ -1,26 +1,27 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { defineString } from '../../lib/record/definition'
-import { recordEncoder } from '../../lib/record/encode'
-import { type Conversion, LineTree } from '../../lib/record/line-tree'
-import type { LineStyle } from '../../lib/record/record-payload'
+import { StringDefinition } from '../../lib/record/definition'
+import { RecordEncoder } from '../../lib/record/record-encoder'
+import { type Conversion, LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
+import type { LineFormat } from '../../lib/record/payload-writer'
 import { renderSegment } from '../../lib/record/render'
 import { TIME_MS, TIME_TEXT } from '../../lib/record/wire'
 import { FakeLog } from '../support/fake-log'
 
 type Fields = Record<string, unknown>
 
-const tree = (conversionOf: (key: string) => Conversion | null = () => null): LineTree =>
-  new LineTree({ conversionOf, quote: JSON.stringify, messageKey: 'msg' })
+const tree = (conversionOf: (key: string) => Conversion | null = () => null): ShapeTree =>
+  new ShapeTree({ conversionOf, quote: JSON.stringify, messageKey: 'msg' })
 
 /** A style whose lines are made by JSON.stringify alone. */
-function style(overrides: Partial<LineStyle> = {}): LineStyle {
+function style(overrides: Partial<LineFormat> = {}): LineFormat {
   const bindings = ',"pid":71'
   return {
-    kind: { head: '{"level":30', timeForm: TIME_MS },
-    bindings: defineString(bindings),
+    prefix: new LinePrefix('{"level":30', TIME_MS),
+    bindings: new StringDefinition(bindings),
     tree: tree(),
     printsAsJson: true,
+    replaced: null,
     quote: JSON.stringify,
     stringify: value => (typeof value === 'bigint' ? String(value) : JSON.stringify(value)),
     line: (time, timeText, fields, message) => {
@@ -78,7 +79,7 @@ describe('the record encoder', () => {
     fc.assert(
       fc.property(fc.array(anyRecord, { maxLength: 40 }), fc.integer({ min: 1024, max: 65_536 }), (records, size) => {
         const log = new FakeLog(size)
-        const encoder = recordEncoder(log)
+        const encoder = new RecordEncoder(log)
         const text = style()
         const expected: string[] = []
         for (const { fields, message, time, seal } of records) {
@@ -93,8 +94,8 @@ describe('the record encoder', () => {
 
   it('the time may be a text of its own', () => {
     const log = new FakeLog(4096)
-    const encoder = recordEncoder(log)
-    const text = style({ kind: { head: '{"level":30', timeForm: TIME_TEXT } })
+    const encoder = new RecordEncoder(log)
+    const text = style({ prefix: new LinePrefix('{"level":30', TIME_TEXT) })
     const expected = ['a', 'a', 'b'].map(message => {
       encoder.record(text, 5, ',"t":"now"', { message }, message)
       return text.line(5, ',"t":"now"', { message }, message)
@@ -104,7 +105,7 @@ describe('the record encoder', () => {
 
   it('once its segment knows what it refers to, a record takes no call', () => {
     const log = new FakeLog(65_536)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     const text = style()
     for (let i = 0; i < 100; i++) encoder.record(text, i, '', { i, name: 'x' }, 'a message')
     expect(log.calls).toBe(0)
@@ -114,7 +115,7 @@ describe('the record encoder', () => {
 
   it('a record made by a getter comes before the one it is part of, and neither is made twice', () => {
     const log = new FakeLog(65_536)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     const text = style()
     const fields = {
       get nested() {
@@ -131,7 +132,7 @@ describe('the record encoder', () => {
 
   it('reads, converts and stringifies each value once, also where its segment ends, is sealed or knows nothing of it', () => {
     const log = new FakeLog(600)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     const count = { got: 0, converted: 0, stringified: 0 }
     const convert = (value: unknown) => ({ was: value, converted: ++count.converted })
     const text = style({ tree: tree(key => (key === 'converted' ? convert : null)) })
@@ -156,17 +157,16 @@ describe('the record encoder', () => {
 
   it('a segment that is sealed while a bundle is being written costs nothing', () => {
     const log = new FakeLog(4096)
-    const encoder = recordEncoder(log)
-    const { id, bytes } = defineString(',"pid":71')
-    const bindings = {
-      id,
-      definedIn: 0,
-      text: null,
-      get bytes() {
+    const encoder = new RecordEncoder(log)
+    class Sealing extends StringDefinition {
+      override definedIn = -1
+
+      override get bytes(): Buffer {
         log.seal()
-        return bytes
+        return super.bytes
       }
     }
+    const bindings = new Sealing(',"pid":71')
     const text = style({ bindings })
     const expected: string[] = []
     for (let i = 0; i < 20; i++) {
@@ -184,12 +184,12 @@ describe('the record encoder', () => {
     fc.assert(
       fc.property(fc.array(anyChild, { maxLength: 30 }), fc.integer({ min: 2_500, max: 6_000 }), (children, size) => {
         const log = new FakeLog(size)
-        const encoder = recordEncoder(log)
+        const encoder = new RecordEncoder(log)
         const shared = tree()
         const expected: string[] = []
         for (const { value, lines: count, pad, seal } of children) {
           const bindings = `,"child":${JSON.stringify(value)}`
-          const own = style({ tree: shared, bindings: defineString(bindings) })
+          const own = style({ tree: shared, bindings: new StringDefinition(bindings) })
           for (let i = 0; i < count; i++) {
             const fields = {
               get sealing() {
@@ -209,7 +209,7 @@ describe('the record encoder', () => {
 
   it('of values that find no room each is stringified once, and is in its own place', () => {
     const log = new FakeLog(1 << 20)
-    const encoder = recordEncoder({ direct: null, logBytes: log.logBytes })
+    const encoder = new RecordEncoder({ direct: null, logBytes: log.logBytes })
     const text = style()
     let stringified = 0
     const big = (size: number) => ({ toJSON: () => `${++stringified}${'x'.repeat(size)}` })
@@ -226,7 +226,7 @@ describe('the record encoder', () => {
 
   it('records made within records, by several encoders of one lease, are whole and where pino has them', () => {
     const log = new FakeLog(2_000)
-    const encoders = [recordEncoder(log), recordEncoder(log)]
+    const encoders = [new RecordEncoder(log), new RecordEncoder(log)]
     const text = style()
     const expected: string[] = []
     const say = (depth: number, i: number): void => {
@@ -247,7 +247,7 @@ describe('the record encoder', () => {
 
   it('a log that is closed in the middle of a record refuses it', () => {
     const log = new FakeLog(4096)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     encoder.record(style(), 1, '', { a: 1 }, 'x')
     const fields = {
       get closes() {
@@ -262,7 +262,7 @@ describe('the record encoder', () => {
 
   it('an enormous record is made, whatever its segment has room for', () => {
     const log = new FakeLog(64 << 20)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     const [huge, object] = ['x'.repeat(5 << 20), { deep: ['é'.repeat(3 << 20)] }]
     for (const fields of [{ huge }, { object }]) expect(encoder.record(style(), 1, '', fields, 'x')).toBe(true)
     expect(encoder.text(1, `${huge}\n`)).toBe(true)
@@ -275,7 +275,7 @@ describe('the record encoder', () => {
 
   it('what a getter throws goes to the caller, and the next record is made', () => {
     const log = new FakeLog(4096)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     const text = style()
     const fields = {
       get broken(): never {
@@ -289,7 +289,7 @@ describe('the record encoder', () => {
 
   it('inherited properties are not recorded', () => {
     const log = new FakeLog(4096)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     const fields: Fields = Object.assign(Object.create({ inherited: 1 }), { own: 2 })
     encoder.record(style(), 1, '', fields, 'x')
     expect(lines(log)).toEqual([style().line(1, '', { own: 2 }, 'x')])
@@ -297,7 +297,7 @@ describe('the record encoder', () => {
 
   it('conversions see the values of their keys', () => {
     const log = new FakeLog(4096)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     const text = style({ tree: tree(key => (key === 'secret' ? () => '[Redacted]' : null)) })
     for (let i = 0; i < 3; i++) encoder.record(text, 1, '', { a: 1, secret: { deep: i } }, 'x')
     expect(new Set(lines(log))).toEqual(new Set([text.line(1, '', { a: 1, secret: '[Redacted]' }, 'x')]))
@@ -305,7 +305,7 @@ describe('the record encoder', () => {
 
   it('a record that is refused is told so', () => {
     const log = new FakeLog(4096)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     log.accepts = false
     expect(encoder.record(style(), 1, '', { a: 1 }, 'x')).toBe(false)
     expect(encoder.text(1, 'x\n')).toBe(false)
@@ -313,7 +313,7 @@ describe('the record encoder', () => {
 
   it('without a direct route every record is a bundle of its own', () => {
     const log = new FakeLog(65_536)
-    const encoder = recordEncoder({ direct: null, logBytes: log.logBytes })
+    const encoder = new RecordEncoder({ direct: null, logBytes: log.logBytes })
     const text = style()
     for (let i = 0; i < 10; i++) encoder.record(text, i, '', { i }, 'm')
     expect(log.calls).toBe(10)
@@ -322,7 +322,7 @@ describe('the record encoder', () => {
 
   it('keys and messages without end leave memory bounded, and nothing unsaid', () => {
     const log = new FakeLog(65_536)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     const text = style()
     const root = text.tree.root
     for (let i = 0; i < 25_000; i++) encoder.record(text, i, '', { [`key${i}`]: i }, `message ${i}`)
@@ -336,7 +336,7 @@ describe('the record encoder', () => {
     let now = 1_750_000_000_000
     const clock = vi.spyOn(Date, 'now').mockImplementation(() => now)
     const log = new FakeLog(65_536)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     const text = style()
     const root = text.tree.root
     for (let i = 0; i < 12_000; i++) {
@@ -351,7 +351,7 @@ describe('the record encoder', () => {
 
   it('keys that the format cannot hold make a text', () => {
     const log = new FakeLog(4 << 20)
-    const encoder = recordEncoder(log)
+    const encoder = new RecordEncoder(log)
     const text = style()
     const wide = Object.fromEntries(Array.from({ length: 70_000 }, (_, i) => [`k${i}`, 1]))
     const long = { ['x'.repeat(70_000)]: 1 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { deferredEncoder } from '../../lib/pino/deferred-encoder'
 import { recordEncoderSym } from '../../lib/pino/encoder'
 import { logger as pino } from '../../lib/pino/pino'
-import { recordEncoder } from '../../lib/record/encode'
+import { RecordEncoder } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
 import { FakeLog } from '../support/fake-log'
 
@@ -20,7 +20,7 @@ function written(options: object, use: (logger: Logger) => void, ordered = true)
   const text: string[] = []
   use(pino({ base: null, ...options }, { write: line => void text.push(line) }))
   const log = new FakeLog(1 << 16)
-  const recorder = recordEncoder(log)
+  const recorder = new RecordEncoder(log)
   const stream = { write: (line: string) => void recorder.text(0, line), [recordEncoderSym]: deferredEncoder(recorder) }
   use(pino({ base: null, ...options }, stream))
   log.seal()

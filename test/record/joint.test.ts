@@ -1,24 +1,25 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { defineString } from '../../lib/record/definition'
-import { type RecordEncoder, recordEncoder } from '../../lib/record/encode'
-import { jointEncoder } from '../../lib/record/joint-record'
-import { LineTree } from '../../lib/record/line-tree'
-import type { LineStyle } from '../../lib/record/record-payload'
+import { StringDefinition } from '../../lib/record/definition'
+import { RecordEncoder, type RecordSink } from '../../lib/record/record-encoder'
+import { JointEncoder } from '../../lib/record/record-encoder'
+import { LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
+import type { LineFormat } from '../../lib/record/payload-writer'
 import { renderSegment } from '../../lib/record/render'
 import { TIME_MS } from '../../lib/record/wire'
 import { FakeLog } from '../support/fake-log'
 
-const tree = new LineTree({ conversionOf: () => null, quote: JSON.stringify, messageKey: 'msg' })
+const tree = new ShapeTree({ conversionOf: () => null, quote: JSON.stringify, messageKey: 'msg' })
 
 /** A style of lines with bindings of their own. */
-function style(name: string): LineStyle {
+function style(name: string): LineFormat {
   const bindings = `,"name":"${name}"`
   return {
-    kind: { head: '{"level":30', timeForm: TIME_MS },
-    bindings: defineString(bindings),
+    prefix: new LinePrefix('{"level":30', TIME_MS),
+    bindings: new StringDefinition(bindings),
     tree,
     printsAsJson: true,
+    replaced: null,
     quote: JSON.stringify,
     stringify: JSON.stringify,
     line: (time, _text, fields, message) => {
@@ -53,15 +54,15 @@ describe('logs that share the making of records', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.integer({ min: 600, max: 8_192 }), (steps, size) => {
         const logs = { first: new FakeLog(size), second: new FakeLog(8_192) }
-        const encoders = { first: recordEncoder(logs.first), second: recordEncoder(logs.second) }
-        const joint = jointEncoder([encoders.first, encoders.second])
+        const encoders = { first: new RecordEncoder(logs.first), second: new RecordEncoder(logs.second) }
+        const joint = new JointEncoder([encoders.first, encoders.second])
         const expected: Record<'first' | 'second', string[]> = { first: [], second: [] }
         for (const [i, { to, style: made, fields, message, seal }] of steps.entries()) {
           for (const name of ['first', 'second'] as const) {
             if (seal === name || seal === 'both') logs[name].seal()
             if (to === name || to === 'both') expected[name].push(made.line(i, '', fields, message))
           }
-          const encoder: RecordEncoder = to === 'both' ? joint : encoders[to as 'first' | 'second']
+          const encoder: RecordSink = to === 'both' ? joint : encoders[to as 'first' | 'second']
           encoder.record(made, i, '', fields, message)
         }
         expect(linesOf(logs.second)).toEqual(expected.second)
@@ -76,9 +77,9 @@ describe('logs that share the making of records', () => {
 
   it('take no calls once their segments know what records refer to, whoever else logs with the same bindings', () => {
     const logs = [new FakeLog(65_536), new FakeLog(65_536)]
-    const [first, second] = logs.map(recordEncoder) as [RecordEncoder, RecordEncoder]
-    const joint = jointEncoder([first, second])
-    const [made] = styles as [LineStyle]
+    const [first, second] = logs.map(log => new RecordEncoder(log)) as [RecordEncoder, RecordEncoder]
+    const joint = new JointEncoder([first, second])
+    const [made] = styles as [LineFormat]
     for (let i = 0; i < 100; i++) {
       for (const encoder of [first, second, joint]) encoder.record(made, i, '', { i }, 'm')
     }
@@ -92,8 +93,8 @@ describe('logs that share the making of records', () => {
 
   it('take the line where a record cannot be said', () => {
     const logs = [new FakeLog(1 << 20), new FakeLog(1 << 20)]
-    const joint = jointEncoder(logs.map(recordEncoder))
-    const [made] = styles as [LineStyle]
+    const joint = new JointEncoder(logs.map(log => new RecordEncoder(log)))
+    const [made] = styles as [LineFormat]
     const fields = { ['k'.repeat(70_000)]: 1 }
     joint.record(made, 0, '', fields, 'm')
     for (const log of logs) expect(linesOf(log)).toEqual([made.line(0, '', fields, 'm')])

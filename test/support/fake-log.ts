@@ -1,6 +1,6 @@
 import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../../lib/engine/lease'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../../lib/format/constants'
-import type { RecordTarget } from '../../lib/record/encode'
+import type { RecordTarget } from '../../lib/record/record-encoder'
 
 /** Place of the leased segment's word; the one at 0 refuses. */
 const WORD = 1

@@ -14,7 +14,7 @@ const PEERS = ['pino async', 'pino worker', 'pino sync']
 const SITES = [1, 20, 200]
 const WARMUP_CALLS = 300_000
 /** Calls between two waits for the sink, so that it keeps up. */
-const SETTLE_CALLS = 50_000
+const SETTLE_CALLS = 20_000
 const TOUCHED_BYTES = 2 * 1024 * 1024
 const CACHE_LINE = 64
 

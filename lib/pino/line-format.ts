@@ -1,0 +1,256 @@
+/**
+ * How the lines of a logger are written as records. Loggers share what they can: a service makes a child for each request, which logs a line or
+ * two.
+ */
+
+import { StringDefinition } from '../record/definition'
+import type { LineFormat } from '../record/payload-writer'
+import { type Conversion, type LinePrefix, ShapeTree } from '../record/shape-tree'
+import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
+import { loggedObject } from './http-objects'
+import type { Fields, Internals, Serializers } from './internals'
+import type { Stringifier, Stringifiers } from './redaction'
+import { onTableChange, stateChanges } from './state-access'
+import { quote, stringify } from './stringify'
+import {
+  asJsonSym,
+  chindingsSym,
+  errorKeySym,
+  lsCacheSym,
+  messageKeySym,
+  serializersSym,
+  stringifiersSym,
+  stringifySafeSym,
+  stringifySym,
+  timeSym,
+  wildcardFirstSym
+} from './symbols'
+import { epochTime, isoTime, nullTime, unixTime } from './time'
+import type { TimeFn } from './types'
+
+/** A value that is JSON already. */
+export class JsonText {
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  /** The JSON of a value that is one. Asked so rather than by `instanceof`, of which a proxy may make what it likes. */
+  static textOf(value: unknown): string | undefined {
+    return typeof value === 'object' && value !== null && #text in value ? value.#text : undefined
+  }
+}
+
+/** Hiding is done on the value's JSON, which is what a stringifier makes. */
+function redacting(stringifier: Stringifier): Conversion {
+  return value => {
+    if (value === undefined || typeof value === 'function') return undefined
+    const text = stringifier(typeof value === 'number' && !Number.isFinite(value) ? null : value)
+    return text === undefined ? undefined : new JsonText(text)
+  }
+}
+
+function conversion(serializer: Serializers[string], stringifier: Stringifier | undefined): Conversion | null {
+  const redact = stringifier && redacting(stringifier)
+  if (serializer && redact) return value => redact(serializer(value))
+  return redact ?? serializer ?? null
+}
+
+/** What loggers with the same serializers and redactions share: the shapes of their lines. */
+export class SerializerSet {
+  readonly errorKey: string
+  readonly messageKey: string
+  readonly tree: ShapeTree
+  /** What a message goes through before it is recorded. */
+  readonly convertMessage: Conversion | null
+  // Lines of one level follow each other, also when each is of another child.
+  #recent: LinePrefix | null = null
+
+  constructor(logger: Internals) {
+    const serializers = logger[serializersSym]
+    const stringifiers = logger[stringifiersSym]
+    const errorKey = logger[errorKeySym]
+    const messageKey = logger[messageKeySym]
+    const stringifierOf = (key: string) => stringifiers[key] ?? stringifiers[wildcardFirstSym]
+    const errorSerializer = (key: string) => (key === errorKey ? serializers.err : undefined)
+    const conversionOf = (key: string) => conversion(serializers[key] || errorSerializer(key), stringifierOf(key))
+    this.errorKey = errorKey
+    this.messageKey = messageKey
+    this.tree = new ShapeTree({ conversionOf, quote, messageKey })
+    this.convertMessage = conversion(serializers[messageKey], stringifierOf(messageKey))
+  }
+
+  /** The prefix with this text and form of time, the same one each time. */
+  prefix(text: string, timeForm: number): LinePrefix {
+    const recent = this.#recent
+    if (recent !== null && recent.text === text && recent.timeForm === timeForm) return recent
+    this.#recent = this.tree.prefix(text, timeForm)
+    return this.#recent
+  }
+}
+
+// Children have their parent's tables unless they bring their own.
+let sets = new WeakMap<Serializers, WeakMap<Stringifiers, SerializerSet[]>>()
+
+// Rare enough for all of them to be made again.
+onTableChange(() => {
+  sets = new WeakMap()
+})
+
+function serializerSet(logger: Internals): SerializerSet {
+  const serializers = logger[serializersSym]
+  const bySerializers = sets.get(serializers) ?? new WeakMap<Stringifiers, SerializerSet[]>()
+  sets.set(serializers, bySerializers)
+  const stringifiers = logger[stringifiersSym]
+  const known = bySerializers.get(stringifiers) ?? []
+  bySerializers.set(stringifiers, known)
+  const found = known.find(set => set.errorKey === logger[errorKeySym] && set.messageKey === logger[messageKeySym])
+  if (found) return found
+  const set = new SerializerSet(logger)
+  known.push(set)
+  return set
+}
+
+const FORMS = new Map<TimeFn, number>([
+  [nullTime, TIME_NONE],
+  [epochTime, TIME_MS],
+  [unixTime, TIME_SECONDS],
+  [isoTime, TIME_ISO]
+])
+
+/** What every line that is recorded ends with. */
+const PLAIN_END = '}\n'
+
+/** The time as the logger's own function would have printed it at `time`. */
+function printTime(form: number, time: number, text: string): string {
+  if (form === TIME_MS) return `,"time":${time}`
+  if (form === TIME_SECONDS) return `,"time":${Math.round(time / 1000)}`
+  if (form === TIME_ISO) return `,"time":"${new Date(time).toISOString()}"`
+  return text
+}
+
+/** What lines of loggers share that differ by their bindings alone: a logger and most of its children. */
+class SharedFormat {
+  readonly serializers: SerializerSet
+  readonly timeForm: number
+  /** The time's function if its text is sent along. */
+  readonly timeText: TimeFn | null
+  readonly #serializers: unknown
+  readonly #stringifiers: unknown
+  readonly #time: TimeFn
+  readonly #changes = stateChanges.count
+
+  constructor(logger: Internals) {
+    this.serializers = serializerSet(logger)
+    this.#serializers = logger[serializersSym]
+    this.#stringifiers = logger[stringifiersSym]
+    this.#time = logger[timeSym]
+    this.timeForm = FORMS.get(this.#time) ?? TIME_TEXT
+    this.timeText = this.timeForm === TIME_TEXT ? this.#time : null
+  }
+
+  /** Whether nothing that it was made of has been replaced since. */
+  get isCurrent(): boolean {
+    return this.#changes === stateChanges.count
+  }
+
+  /** Whether it is also that of `logger`, which may have other keys. */
+  isValidFor(logger: Internals): boolean {
+    const { errorKey, messageKey } = this.serializers
+    return (
+      this.isCurrent &&
+      logger[errorKeySym] === errorKey &&
+      logger[messageKeySym] === messageKey &&
+      logger[serializersSym] === this.#serializers &&
+      logger[stringifiersSym] === this.#stringifiers &&
+      logger[timeSym] === this.#time
+    )
+  }
+}
+
+/** The format of one logger's lines of one level. Many loggers live for a line or two, so that it keeps no functions of its own. */
+class LoggerFormat implements LineFormat {
+  readonly prefix: LinePrefix
+  readonly bindings: StringDefinition | null
+  readonly tree: ShapeTree
+  readonly level: number
+  readonly replaced: LineFormat['replaced']
+  readonly quote = quote
+  readonly printsAsJson: boolean
+  readonly logger: Internals
+
+  constructor(formats: LineFormats, level: number) {
+    const { logger, shared } = formats
+    this.prefix = shared.serializers.prefix(logger[lsCacheSym][level] ?? '', shared.timeForm)
+    this.bindings = formats.bindings
+    this.tree = shared.serializers.tree
+    this.level = level
+    this.replaced = formats.isOfCalls ? loggedObject : null
+    this.printsAsJson = logger[stringifySym] === stringify
+    this.logger = logger
+  }
+
+  stringify(value: unknown): string | undefined {
+    const { logger } = this
+    return JsonText.textOf(value) ?? logger[stringifySym](value, logger[stringifySafeSym])
+  }
+
+  line(time: number, timeText: string, fields: object | null, message: unknown): string {
+    const printed = printTime(this.prefix.timeForm, time, timeText)
+    const json = JsonText.textOf(message)
+    const line = this.logger[asJsonSym](
+      (fields ?? {}) as Fields,
+      json === undefined ? message : undefined,
+      this.level,
+      printed
+    )
+    if (json === undefined) return line
+    return `${line.slice(0, -PLAIN_END.length)},${quote(this.logger[messageKeySym])}:${json}${PLAIN_END}`
+  }
+}
+
+const bindingsOf = (chindings: string): StringDefinition | null =>
+  chindings === '' ? null : new StringDefinition(chindings)
+
+/** The formats of one logger's lines, one for each level, made when a level is logged at first. */
+export class LineFormats {
+  readonly shared: SharedFormat
+  readonly logger: Internals
+  readonly bindings: StringDefinition | null
+  /** Whether objects are recorded as they were logged, before requests and the like are replaced. */
+  readonly isOfCalls: boolean
+  /** That of the level that was logged last. */
+  recent: LoggerFormat | null = null
+  readonly #chindings: string
+  #others: Map<number, LoggerFormat> | null = null
+
+  /** @param base formats of a logger that this one may be a child of */
+  constructor(logger: Internals, base: LineFormats | undefined, isOfCalls: boolean) {
+    this.logger = logger
+    this.isOfCalls = isOfCalls
+    this.shared = base?.shared.isValidFor(logger) ? base.shared : new SharedFormat(logger)
+    this.#chindings = logger[chindingsSym]
+    const isSame = base?.logger === logger && base.#chindings === this.#chindings
+    this.bindings = isSame ? base.bindings : bindingsOf(this.#chindings)
+  }
+
+  /** Those of a child; null if it differs by more than its bindings and levels. */
+  deriveForChild(logger: Internals): LineFormats | null {
+    return this.shared.isValidFor(logger) ? new LineFormats(logger, this, this.isOfCalls) : null
+  }
+
+  /** Whether these are the formats of `logger` as it is now: it may be a child, or have got other bindings. */
+  isValidFor(logger: Internals): boolean {
+    return logger === this.logger && logger[chindingsSym] === this.#chindings && this.shared.isCurrent
+  }
+
+  of(level: number): LoggerFormat {
+    const { recent } = this
+    if (recent !== null && recent.level === level) return recent
+    const format = this.#others?.get(level) ?? new LoggerFormat(this, level)
+    if (recent !== null) this.#others = (this.#others ?? new Map()).set(recent.level, recent)
+    this.recent = format
+    return format
+  }
+}

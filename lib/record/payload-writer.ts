@@ -1,0 +1,529 @@
+import type { StringDefinition } from './definition'
+import type { LinePrefix, ShapeNode, ShapeTree, Template } from './shape-tree'
+import * as wire from './wire'
+
+/** How the lines of one logger and level are written. */
+export interface LineFormat {
+  readonly prefix: LinePrefix
+  /** The bindings as they are printed: `,"pid":71,"hostname":"a"`; null if there are none. */
+  readonly bindings: StringDefinition | null
+  readonly tree: ShapeTree
+  /** JSON of what is neither string, number, boolean nor null; undefined: not to be printed. Does not throw. */
+  readonly stringify: (value: unknown) => string | undefined
+  /** Whether `stringify` prints objects as `JSON.stringify` does. */
+  readonly printsAsJson: boolean
+  /** A string as JSON; asked for strings with lone surrogates, which UTF-8 cannot say. */
+  readonly quote: (text: string) => string
+  /** What is logged in the place of an object, which is the object itself nearly always; null: objects have been replaced. */
+  readonly replaced: ((fields: object) => object) | null
+  /** The finished line, for what cannot be said as a record. */
+  readonly line: (time: number, timeText: string, fields: object | null, message: unknown) => string
+}
+
+/** What is known beforehand of records whose values come without their keys. */
+export interface EventShape {
+  readonly message: string
+  /** The keys' place in the format's tree; none of them has a conversion. */
+  readonly node: ShapeNode
+  /** The object that values stand for. */
+  readonly fields: (values: readonly unknown[]) => object
+}
+
+// Constants of this module rather than imports: an import is a property read at each use, which shows in this path.
+const {
+  HEADER_BYTES,
+  HEADER_TEMPLATE,
+  HEADER_BINDINGS,
+  HEADER_TIME,
+  NO_ID,
+  KIND_RECORD,
+  TAG_ABSENT,
+  TAG_NULL,
+  TAG_FALSE,
+  TAG_TRUE,
+  TAG_INT,
+  TAG_NUMBER,
+  TAG_SHORT_STRING,
+  TAG_STRING,
+  TAG_JSON,
+  TIME_TEXT
+} = wire
+
+/** Up to here a loop over the characters is quicker than a call of Buffer's. */
+const LONGEST_LOOP = 40
+/** And than one of the addon's. */
+const LONGEST_LOOP_NATIVE = 32
+/** Behind a text of the addon's. */
+export const NUL_BYTES = 1
+/** Bytes of UTF-8 that a UTF-16 code unit may take. */
+export const UTF8_BYTES = 3
+/** The most that a tag with a fixed size takes. */
+const FIXED_BYTES = 9
+
+/** It cannot be said as a record: too many keys, or too long a key. */
+export const IMPOSSIBLE = -1
+/** The record is written, but not so that it can be accepted as it lies: aside, or of things that its segment does not know. */
+export const UNFINISHED = -2
+/** Another object is logged in the place of the one whose fields were to be written; nothing is written. */
+export const REPLACED = -3
+/** In place of an end: an object that has to be JSON. */
+const AS_JSON = -4
+
+/** In place of a segment's number: none that knows anything. */
+export const NO_SEGMENT = -1
+/** Where a record begins in the scratch. */
+export const SCRATCH_START = 0
+/** Room that is made behind what is written, at the least. */
+const ROOM_BYTES = 16 * 1024
+/** Memory that is kept for the next record. */
+const KEPT_BYTES = 256 * 1024
+
+const NO_KEYS: readonly string[] = []
+
+type Quote = (text: string) => string
+/** Writes a text as UTF-8 at a place of the memory that `setTarget` was given last; its bytes. */
+type PutText = (text: string, at: number) => number
+type Primitive = string | number | boolean | null
+
+const isOwn = Object.prototype.hasOwnProperty
+const printDate = Date.prototype.toJSON
+
+/** Whether `JSON.stringify` prints the object by its own fields and nothing else. */
+function isPlain(value: object): boolean {
+  // What is of a class may be printed otherwise (an array, a String), or is rare enough to be left to JSON.stringify.
+  const object = value as { constructor: unknown; toJSON?: unknown }
+  return object.constructor === Object && typeof object.toJSON !== 'function' && !Array.isArray(value)
+}
+
+/** JSON of an object in an object; undefined if it cannot be had without the objects around it. */
+function innerJson(value: object): string | undefined {
+  const { toJSON } = value as { toJSON?: unknown }
+  // It may want to know its key.
+  if (typeof toJSON === 'function' && toJSON !== printDate) return undefined
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // Circular, or with a bigint: what is printed of it depends on what is around it.
+    return undefined
+  }
+}
+
+/** A message that is JSON already. */
+class JsonMessage {
+  readonly #json: string
+
+  constructor(json: string) {
+    this.#json = json
+  }
+
+  /** The JSON of a message that is one. Asked so rather than by `instanceof`, of which a proxy may make what it likes. */
+  static jsonOf(value: object | symbol | bigint): string | undefined {
+    return typeof value === 'object' && #json in value ? value.#json : undefined
+  }
+}
+
+/** A message of which it is known whether it is printed at all. */
+function settled(message: unknown, format: LineFormat): unknown {
+  if (typeof message === 'function') return undefined
+  if ((typeof message !== 'object' || message === null) && typeof message !== 'symbol') return message
+  const json = format.stringify(message)
+  return json === undefined ? undefined : new JsonMessage(json)
+}
+
+/** The most bytes of UTF-8 that a text takes; of a long one exactly those: memory for all that it might take would be much. */
+export const mostUtf8 = (text: string): number =>
+  text.length > KEPT_BYTES ? Buffer.byteLength(text) : UTF8_BYTES * text.length
+
+interface WellFormed {
+  isWellFormed(): boolean
+}
+
+/** putCommon left it to others. */
+const UNCOMMON = -1
+
+/**
+ * Writes the payloads of records (docs/reference/record-format.md, section 3) into memory. A record that does not fit is gone on with in
+ * memory of the writer's own, the scratch, so that each value is read and converted once.
+ *
+ * Getters, conversions and `toJSON` may log: what runs them may find #bytes, #view and #limit changed.
+ */
+export class PayloadWriter {
+  #scratch: Buffer = Buffer.alloc(0)
+  #scratchView = new DataView(this.#scratch.buffer)
+  #bytes = this.#scratch
+  #view = this.#scratchView
+  #limit = 0
+  #start = SCRATCH_START
+  #segment = NO_SEGMENT
+  /** The template that the record is expected to have; null: none is. */
+  #expected: Template | null = null
+  /** Where the record written last ends, what it refers to, and, behind #putObject, what follows. */
+  #end = 0
+  #template: Template | null = null
+  #node: ShapeNode | null = null
+  readonly #putText: PutText | null
+  readonly #longestLoop: number
+
+  /** @param putText how to write texts into memory that was given; null: as into the scratch */
+  constructor(putText: PutText | null) {
+    this.#putText = putText
+    this.#longestLoop = putText === null ? LONGEST_LOOP : LONGEST_LOOP_NATIVE
+  }
+
+  /** The memory that is written to from now on; `view` is of the same. */
+  setTarget(bytes: Buffer, view: DataView): void {
+    this.#bytes = bytes
+    this.#view = view
+  }
+
+  /** From now on the scratch is written to, from SCRATCH_START. */
+  useScratch(): void {
+    if (this.#scratch.length < ROOM_BYTES) this.#grow(ROOM_BYTES)
+    this.setTarget(this.#scratch, this.#scratchView)
+  }
+
+  /**
+   * Where the next record goes.
+   *
+   * @param limit the end of the room for it
+   * @param segment the number of the segment that it lies in
+   * @param expected the template that it will have if the object has those keys; null: what it will have is not known
+   */
+  place(at: number, limit: number, segment: number, expected: Template | null): void {
+    this.#start = at
+    this.#limit = limit
+    this.#segment = segment
+    // A store of what is there already would cost more than the question.
+    if (this.#expected !== expected) this.#expected = expected
+  }
+
+  /** Where the record lies: in what `setTarget` was given, or in the scratch. */
+  get bytes(): Buffer {
+    return this.#bytes
+  }
+
+  /** The same memory. */
+  get view(): DataView {
+    return this.#view
+  }
+
+  /** Where the record written last ends. */
+  get end(): number {
+    return this.#end
+  }
+
+  /** What it refers to beside its bindings. */
+  get template(): Template | null {
+    return this.#template
+  }
+
+  /**
+   * Leaves the memory that `setTarget` has given to somebody else, also in the middle of a record.
+   *
+   * @param end where the record ends, if it does
+   */
+  spill(end: number = this.#limit): void {
+    if (this.#bytes !== this.#scratch) this.#moveToScratch(end, end + ROOM_BYTES)
+  }
+
+  /** The record has been used: memory of an uncommonly long one is given back. */
+  release(): void {
+    if (this.#scratch.length <= KEPT_BYTES) return
+    this.#grow(0)
+    this.setTarget(this.#scratch, this.#scratchView)
+  }
+
+  #grow(size: number): void {
+    this.#scratch = Buffer.allocUnsafeSlow(size)
+    this.#scratchView = new DataView(this.#scratch.buffer)
+  }
+
+  /** Goes on in the scratch, at the same offsets, with room up to `least`; what has been written ends at `end`. */
+  #moveToScratch(end: number, least: number): void {
+    const written = this.#bytes
+    if (this.#scratch.length < least) this.#grow(Math.max(least, 2 * this.#scratch.length))
+    if (this.#start < end) written.copy(this.#scratch, this.#start, this.#start, end)
+    this.setTarget(this.#scratch, this.#scratchView)
+    this.#limit = this.#scratch.length
+  }
+
+  #ensure(at: number, bytes: number): void {
+    if (at + bytes > this.#limit) this.#moveToScratch(at, at + bytes + ROOM_BYTES)
+  }
+
+  // What follows writes at `at` and returns where it ends, making room where there is none.
+
+  /** Numbers, short ASCII strings, booleans and null, where there is room. Their end, or UNCOMMON. */
+  #putCommon(at: number, value: unknown): number {
+    const bytes = this.#bytes
+    if (typeof value === 'string') {
+      const { length } = value
+      const start = at + 2
+      if (length > this.#longestLoop || start + length > this.#limit) return UNCOMMON
+      let seen = 0
+      for (let i = 0; i < length; i++) {
+        const unit = value.charCodeAt(i)
+        seen |= unit
+        bytes[start + i] = unit
+      }
+      if (seen > 0x7f) return UNCOMMON
+      bytes[at] = TAG_SHORT_STRING
+      bytes[at + 1] = length
+      return start + length
+    }
+    if (at + FIXED_BYTES > this.#limit) return UNCOMMON
+    if (typeof value === 'number') {
+      if ((value | 0) === value) {
+        bytes[at] = TAG_INT
+        this.#view.setInt32(at + 1, value, true)
+        return at + 5
+      }
+      bytes[at] = TAG_NUMBER
+      this.#view.setFloat64(at + 1, value, true)
+      return at + 9
+    }
+    if (typeof value === 'boolean') bytes[at] = value ? TAG_TRUE : TAG_FALSE
+    else if (value === null) bytes[at] = TAG_NULL
+    else return UNCOMMON
+    return at + 1
+  }
+
+  #putUtf8(tag: number, at: number, text: string): number {
+    const start = at + 5
+    this.#ensure(start, mostUtf8(text) + NUL_BYTES)
+    const isOwn = this.#putText === null || this.#bytes === this.#scratch
+    const length = isOwn ? this.#bytes.write(text, start) : this.#putText!(text, start)
+    this.#bytes[at] = tag
+    this.#view.setUint32(at + 1, length, true)
+    return start + length
+  }
+
+  #putString(at: number, text: string, quote: Quote): number {
+    const end = this.#putUtf8(TAG_STRING, at, text)
+    // As many bytes as code units: ASCII, which is well-formed.
+    if (end === at + 5 + text.length || (text as unknown as WellFormed).isWellFormed()) return end
+    return this.#putUtf8(TAG_JSON, at, quote(text))
+  }
+
+  #putTag(at: number, tag: number): number {
+    this.#ensure(at, 1)
+    this.#bytes[at] = tag
+    return at + 1
+  }
+
+  #putPrimitive(at: number, value: Primitive, quote: Quote): number {
+    const end = this.#putCommon(at, value)
+    if (end !== UNCOMMON) return end
+    if (typeof value === 'string') return this.#putString(at, value, quote)
+    this.#ensure(at, FIXED_BYTES)
+    return this.#putCommon(at, value)
+  }
+
+  #putValue(at: number, value: unknown, format: LineFormat): number {
+    switch (typeof value) {
+      case 'string':
+      case 'number':
+      case 'boolean':
+        return this.#putPrimitive(at, value, format.quote)
+      case 'undefined':
+      case 'function':
+        return this.#putTag(at, TAG_ABSENT)
+      default: {
+        if (value === null) return this.#putTag(at, TAG_NULL)
+        const json = JsonMessage.jsonOf(value as object) ?? format.stringify(value)
+        return json === undefined ? this.#putTag(at, TAG_ABSENT) : this.#putUtf8(TAG_JSON, at, json)
+      }
+    }
+  }
+
+  /**
+   * Writes the values of an object in an object, whose keys become the template's.
+   *
+   * @param from where the key of the object follows
+   * @returns AS_JSON, or where the values end; then #node is what follows
+   */
+  #putObject(at: number, key: string, object: object, from: ShapeNode, tree: ShapeTree): number {
+    let node = tree.open(from, key)
+    if (node === null) return AS_JSON
+    let end = at
+    for (const inner in object) {
+      if (!isOwn.call(object, inner)) continue
+      const value = (object as Record<string, unknown>)[inner]
+      if (value === undefined || typeof value === 'function' || typeof value === 'symbol') continue
+      if (typeof value === 'object' && value !== null) {
+        end = this.#putInner(end, inner, value, node, tree)
+        if (end === AS_JSON) return AS_JSON
+        node = this.#node as ShapeNode
+        continue
+      }
+      if (typeof value === 'bigint') return AS_JSON
+      node = node.next.key === inner ? node.next : tree.step(node, inner)
+      if (node === null) return AS_JSON
+      end = this.#putPrimitive(end, value as Primitive, JSON.stringify)
+    }
+    this.#node = tree.close(node)
+    return end
+  }
+
+  /** An object in an object in an object; returns as #putObject. */
+  #putInner(at: number, key: string, value: object, from: ShapeNode, tree: ShapeTree): number {
+    if (isPlain(value)) {
+      const end = this.#putObject(at, key, value, from, tree)
+      if (end !== AS_JSON) return end
+    }
+    const json = innerJson(value)
+    const node = json === undefined ? null : tree.step(from, key)
+    if (node === null) return AS_JSON
+    this.#node = node
+    return this.#putUtf8(TAG_JSON, at, json as string)
+  }
+
+  /** As #putObject, of any object. */
+  #tryObject(at: number, key: string, object: object, from: ShapeNode, tree: ShapeTree): number {
+    try {
+      return isPlain(object) ? this.#putObject(at, key, object, from, tree) : AS_JSON
+    } catch {
+      // A getter or a proxy; what is printed of it then is for `stringify` to say, which meets the same.
+      return AS_JSON
+    }
+  }
+
+  /** A field whose value is none of the common ones, behind `before`. Sets #node to what follows; null if there can be nothing. */
+  #putField(at: number, key: string, value: unknown, format: LineFormat, before: ShapeNode): number {
+    if (typeof value === 'object' && value !== null && format.printsAsJson) {
+      const end = this.#tryObject(at, key, value, before, format.tree)
+      if (end !== AS_JSON) return end
+    }
+    this.#node = before.next.key === key ? before.next : format.tree.step(before, key)
+    const end = this.#putValue(at, value, format)
+    // What is absent is printed without its key, which would be the end of an object besides.
+    if (before.edge !== 'close' || this.#bytes[at] !== TAG_ABSENT) return end
+    this.#node = before
+    return at
+  }
+
+  /** Behind the fields: the text of the time, a message that the template does not hold. */
+  #putRest(at: number, format: LineFormat, timeText: string, template: Template, message: unknown): number {
+    const end = template.prefix.timeForm === TIME_TEXT ? this.#putUtf8(TAG_JSON, at, timeText) : at
+    return template.message === null ? this.#putValue(end, message, format) : end
+  }
+
+  /** Writes the header but for the time. Returns as `fields`. */
+  #complete(end: number, format: LineFormat, template: Template): number {
+    const { bindings } = format
+    const at = this.#start
+    const bytes = this.#bytes
+    const { id } = template
+    const bindingsId = bindings === null ? NO_ID : bindings.id
+    bytes[at] = KIND_RECORD
+    // DataView's methods are calls in the code that comes out of this.
+    bytes[at + HEADER_TEMPLATE] = id
+    bytes[at + HEADER_TEMPLATE + 1] = id >>> 8
+    bytes[at + HEADER_TEMPLATE + 2] = id >>> 16
+    bytes[at + HEADER_TEMPLATE + 3] = id >>> 24
+    bytes[at + HEADER_BINDINGS] = bindingsId
+    bytes[at + HEADER_BINDINGS + 1] = bindingsId >>> 8
+    bytes[at + HEADER_BINDINGS + 2] = bindingsId >>> 16
+    bytes[at + HEADER_BINDINGS + 3] = bindingsId >>> 24
+    // A store of what is there already would cost more than the question.
+    if (this.#template !== template) this.#template = template
+    this.#end = end
+    const segment = this.#segment
+    const isKnown = template.definedIn === segment && (bindings === null || bindings.definedIn === segment)
+    return isKnown && this.#bytes !== this.#scratch ? end : UNFINISHED
+  }
+
+  /** Writes what follows the values, which end at `from`, of fields that end at `node`. Returns as `fields`. */
+  #finish(from: number, format: LineFormat, node: ShapeNode, timeText: string, message: unknown): number {
+    // Nor may the end of the last object depend on a message that turns out absent.
+    const text = node.edge === 'close' ? settled(message, format) : message
+    const { prefix } = format
+    const template = format.tree.template(node, prefix, text)
+    if (template === null) return IMPOSSIBLE
+    const isWhole = template.message !== null && prefix.timeForm !== TIME_TEXT
+    return this.#complete(isWhole ? from : this.#putRest(from, format, timeText, template, text), format, template)
+  }
+
+  /** Where the fields go on that were those of the expected template up to `count`; null if another object is logged in their place. */
+  #diverge(format: LineFormat, fields: object, count: number): ShapeNode | null {
+    if (format.replaced !== null && format.replaced(fields) !== fields) return null
+    return this.#expected!.node.ancestor(count)
+  }
+
+  /**
+   * Writes a record of an object's fields to its place, or to the scratch.
+   *
+   * @returns its end, UNFINISHED, IMPOSSIBLE or REPLACED
+   */
+  fields(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): number {
+    const { tree } = format
+    const expected = this.#expected
+    const keys = expected === null ? NO_KEYS : (expected.keys as readonly string[])
+    // null while the fields are those of the template that is expected.
+    let node: ShapeNode | null = expected === null ? tree.root : null
+    let count = 0
+    const start = this.#start
+    let end = start + HEADER_BYTES
+    if (end > this.#limit) this.#ensure(start, HEADER_BYTES)
+    this.#view.setFloat64(start + HEADER_TIME, time, true)
+    if (fields !== null) {
+      if (node !== null && tree.isStrained && !tree.takes(fields)) return IMPOSSIBLE
+      for (const key in fields) {
+        if (node === null) {
+          if (keys[count] === key && isOwn.call(fields, key)) {
+            const value: unknown = (fields as Record<string, unknown>)[key]
+            const put = this.#putCommon(end, value)
+            if (put !== UNCOMMON) end = put
+            else if (typeof value !== 'object' || value === null) end = this.#putValue(end, value, format)
+            else {
+              end = this.#putField(end, key, value, format, expected!.node.ancestor(count))
+              node = this.#node
+              if (node === null) return IMPOSSIBLE
+            }
+            count++
+            continue
+          }
+          node = this.#diverge(format, fields, count)
+          if (node === null) return REPLACED
+        }
+        if (!isOwn.call(fields, key)) continue
+        const before: ShapeNode = node
+        node = before.next.key === key ? before.next : tree.step(before, key)
+        if (node === null) return IMPOSSIBLE
+        let value: unknown = (fields as Record<string, unknown>)[key]
+        if (node.convert !== null && value !== undefined) value = node.convert(value)
+        const put = this.#putCommon(end, value)
+        if (put === UNCOMMON) {
+          end = this.#putField(end, key, value, format, before)
+          node = this.#node
+          if (node === null) return IMPOSSIBLE
+        } else {
+          end = put
+        }
+      }
+    }
+    if (node === null) {
+      if (count === keys.length) {
+        const isWhole = format.prefix.timeForm !== TIME_TEXT
+        const last = isWhole ? end : this.#putRest(end, format, timeText, expected!, message)
+        return this.#complete(last, format, expected!)
+      }
+      node = expected!.node.ancestor(count)
+    }
+    return this.#finish(end, format, node, timeText, message)
+  }
+
+  /** As `fields`, of values whose keys are those of `node`. */
+  values(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): number {
+    const { node } = event
+    const start = this.#start
+    let end = start + HEADER_BYTES
+    if (end > this.#limit) this.#ensure(start, HEADER_BYTES)
+    this.#view.setFloat64(start + HEADER_TIME, time, true)
+    for (let i = 0; i < node.count; i++) {
+      const put = this.#putCommon(end, values[i])
+      end = put === UNCOMMON ? this.#putValue(end, values[i], format) : put
+    }
+    return this.#finish(end, format, node, timeText, event.message)
+  }
+}

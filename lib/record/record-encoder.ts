@@ -1,0 +1,572 @@
+/** Writes the records of one thread into the segments that it leases, or has the addon take them. */
+
+import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../engine/lease'
+import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
+import { type Definition, type StringDefinition, UNDEFINED } from './definition'
+import {
+  type EventShape,
+  IMPOSSIBLE,
+  type LineFormat,
+  mostUtf8,
+  NO_SEGMENT,
+  NUL_BYTES,
+  PayloadWriter,
+  REPLACED,
+  SCRATCH_START,
+  UNFINISHED,
+  UTF8_BYTES
+} from './payload-writer'
+import type { Template } from './shape-tree'
+import * as wire from './wire'
+
+const NO_DEFINITIONS: readonly Definition[] = []
+
+/** Takes records and texts. */
+export interface RecordSink {
+  /**
+   * Records a line.
+   *
+   * @param time ms since the Unix epoch, or NaN: that of the engine's clock
+   * @param timeText the text of the time if the `timeForm` of the format's prefix is TIME_TEXT
+   * @param fields an object whose own enumerable properties are printed
+   * @param message undefined: none
+   * @returns true if accepted, false if dropped and counted. Throws what a getter, a `toJSON` or a conversion throws.
+   */
+  record(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean
+  /** As `record`, of values whose keys are known beforehand. */
+  event(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): boolean
+  /** Records a finished line, newline included. */
+  text(time: number, line: string): boolean
+  /** Appends the record that `made`, with a time, holds from `from` on, which somebody else has written there in `format`. */
+  append(made: PayloadWriter, format: LineFormat, from: number): boolean
+  /** From now on everything goes by native calls. */
+  close(): void
+}
+
+/** What of the addon's handle the encoder uses. */
+export interface RecordTarget {
+  readonly direct: DirectRoute | null
+  readonly logBytes: (bytes: Uint8Array, start?: number, end?: number) => boolean
+  /** As NativeHandle's; with `direct`. */
+  readonly putText?: (text: string) => void
+  readonly publish?: () => void
+  readonly renew?: (bytes: number) => number
+}
+
+// Constants of this module rather than imports: an import is a property read at each use, which shows in this path.
+const { WORD, BUFFER, START, LIMIT, SERIAL, END, TIME } = LEASE
+const {
+  KIND_BUNDLE,
+  BUNDLE_DEFINITIONS,
+  DEFINE_STRING,
+  DEFINITION_BODY,
+  DEFINITION_ID,
+  DEFINITION_LENGTH,
+  DEFINITION_WHAT,
+  HEADER_TIME,
+  KIND_TEXT,
+  TEXT_LINE,
+  TEXT_TIME
+} = wire
+const { TAKE_CALL, RENEWED, DROPPED } = RENEWAL
+const FIRST_OFFSET: number = BLOCK_HEADER_BYTES
+const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
+/** With more room left it is the record that is large, and the segment stays. */
+const MUCH_ROOM = 16 * 1024
+/** A segment is left when less than this part of it, a power of two, is unused. */
+const UNUSED_SHIFT = 7
+/** Memory for a text that is kept for the next one. */
+const RETAINED_BYTES = 256 * 1024
+/** Words lie in slots of 64 bytes, which is this power of two in words. */
+const SLOT_SHIFT = 4
+/** Up to here a loop over bytes is quicker than a call of Buffer's. */
+const LONGEST_LOOP = 256
+
+const noop = (): void => {}
+
+/** In place of a time: it stands in the record. */
+const IN_RECORD = 0
+/** In place of where a record goes: it was dropped and counted. */
+const NOWHERE = -1
+
+// Of this thread, over all its logs: a definition knows by this number alone where it is known.
+let segments = 0
+// Of this thread: what is being written. A getter, a conversion or a `toJSON` may log, to the same segment.
+let writing: PayloadWriter | null = null
+
+interface Segment {
+  readonly bytes: Buffer
+  readonly view: DataView
+}
+
+/** The time where nobody else is going to put it. */
+export const resolveTime = (time: number): number => (Number.isNaN(time) ? Date.now() : time)
+
+/** The records and texts of one thread for one log. */
+export class RecordEncoder implements RecordSink {
+  readonly #target: RecordTarget
+  readonly #lease: Int32Array
+  readonly #words: Int32Array
+  readonly #publish: () => void
+  readonly #payload: PayloadWriter
+  #open: boolean
+  readonly #buffers: ArrayBuffer[] = []
+  // Kept, once made, by their slots: a logger in its stride makes no garbage. No map, nor another call of a thing that is called as rarely
+  // as this: microseconds each, because none of its code is in the caches.
+  readonly #known: (Segment | undefined)[] = []
+  #leased: Buffer = Buffer.alloc(0)
+  #leasedView = new DataView(this.#leased.buffer)
+  /** Memory for texts. */
+  #scratch = this.#leased
+  /** The lease's serial number when it was noticed. */
+  #serial = -1
+  /** The number of the leased segment in this thread. */
+  #segment = NO_SEGMENT
+  /** What was defined in the segment, also if other logs have defined it since: a definition remembers one segment. */
+  readonly #defined = new Set<number>()
+  /** Whether a record is being made. */
+  #busy = false
+  /** The template that stands before the record that is being made, in a bundle; null: none. */
+  #before: Template | null = null
+  /** Whether the record that is being made is the last part of a bundle. */
+  #isBundled = false
+  #nested: RecordEncoder | null = null
+
+  constructor(target: RecordTarget) {
+    const { direct, putText, publish } = target
+    this.#target = target
+    this.#open = direct !== null
+    this.#lease = direct?.lease ?? new Int32Array(LEASE_WORDS)
+    this.#words = direct?.words ?? new Int32Array(1)
+    this.#publish = publish ?? noop
+    this.#payload = new PayloadWriter(putText === undefined ? null : (text, at) => this.#putText(text, at))
+  }
+
+  record(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
+    if (this.#busy) return this.#inner().record(format, time, timeText, fields, message)
+    const payload = this.#payload
+    const outer = writing
+    if (outer !== null) outer.spill()
+    this.#busy = true
+    writing = payload
+    try {
+      const expected = format.prefix.find(message)
+      const at = this.#place(format, expected)
+      if (at === NOWHERE) return false
+      let logged = fields
+      if (expected === null && fields !== null && format.replaced !== null) logged = format.replaced(fields)
+      let end = payload.fields(format, time, timeText, logged, message)
+      if (end === REPLACED) {
+        logged = format.replaced!(fields!)
+        end = payload.fields(format, time, timeText, logged, message)
+      }
+      if (end !== IMPOSSIBLE) return this.#finish(format, time, at, end)
+      return this.#appendText(time, format.line(resolveTime(time), timeText, logged, message))
+    } finally {
+      this.#busy = false
+      writing = outer
+    }
+  }
+
+  event(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): boolean {
+    if (this.#busy) return this.#inner().event(format, time, timeText, event, values)
+    const payload = this.#payload
+    const outer = writing
+    if (outer !== null) outer.spill()
+    this.#busy = true
+    writing = payload
+    try {
+      const at = this.#place(format, null)
+      if (at === NOWHERE) return false
+      const end = payload.values(format, time, timeText, event, values)
+      if (end !== IMPOSSIBLE) return this.#finish(format, time, at, end)
+      return this.#appendText(time, format.line(resolveTime(time), timeText, event.fields(values), event.message))
+    } finally {
+      this.#busy = false
+      writing = outer
+    }
+  }
+
+  text(time: number, line: string): boolean {
+    writing?.spill()
+    return this.#appendText(time, line)
+  }
+
+  append(made: PayloadWriter, format: LineFormat, from: number): boolean {
+    writing?.spill()
+    return this.#append(made, format, IN_RECORD, from)
+  }
+
+  close(): void {
+    if (this.#busy) this.#payload.spill()
+    this.#open = false
+  }
+
+  /** For a record that is made while another one is, by a getter or a conversion. */
+  #inner(): RecordEncoder {
+    this.#nested ??= new RecordEncoder({ direct: null, logBytes: this.#target.logBytes })
+    return this.#nested
+  }
+
+  /**
+   * Where the next record goes: behind the last entry of the leased segment, or into the scratch. What the segment has not been told of
+   * the logger and of the template that is `expected` is put before it, as the first part of a bundle. NOWHERE if it was dropped.
+   */
+  #place(format: LineFormat, expected: Template | null): number {
+    const lease = this.#lease
+    const payload = this.#payload
+    let offset = this.#words[lease[WORD]!]!
+    let limit = lease[LIMIT]!
+    // Sealed words are negative. What is left at the end is not worth the detour that a record takes which does not fit.
+    if (offset < FIRST_OFFSET || limit - offset < limit >> UNUSED_SHIFT) {
+      const { renew } = this.#target
+      if (this.#open && renew !== undefined && renew(1) === DROPPED) return NOWHERE
+      offset = this.#words[lease[WORD]!]!
+      limit = lease[LIMIT]!
+    }
+    this.#isBundled = false
+    if (!this.#open || offset < FIRST_OFFSET) {
+      payload.useScratch()
+      payload.place(SCRATCH_START, 0, this.#segment, expected)
+      return SCRATCH_START
+    }
+    if (lease[SERIAL] !== this.#serial) this.#notice()
+    if (payload.bytes !== this.#leased) payload.setTarget(this.#leased, this.#leasedView)
+    const segment = this.#segment
+    const { bindings } = format
+    let at = offset + PREFIX_BYTES
+    const isNew = bindings !== null && bindings.definedIn !== segment
+    if (isNew || (expected !== null && expected.definedIn !== segment)) at = this.#beginBundle(format, expected, at)
+    payload.place(at, limit, segment, expected)
+    return at
+  }
+
+  /** The leased segment's memory; offsets in it are those of its word. */
+  #look(): Segment {
+    const lease = this.#lease
+    const slot = lease[WORD]! >> SLOT_SHIFT
+    const seen = this.#known[slot]
+    // A lease of several segments in a row is longer.
+    if (seen !== undefined && seen.bytes.length === lease[LIMIT]!) return seen
+    const index = lease[BUFFER]!
+    this.#buffers[index] ??= this.#target.direct!.buffer(index)
+    const bytes = Buffer.from(this.#buffers[index], lease[START]!, lease[LIMIT]!)
+    const made = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
+    this.#known[slot] = made
+    return made
+  }
+
+  /** Makes the leased segment what is written to, and numbers it. */
+  #notice(): void {
+    const { bytes, view } = this.#look()
+    this.#leased = bytes
+    this.#leasedView = view
+    this.#serial = this.#lease[SERIAL]!
+    this.#segment = ++segments
+    if (this.#defined.size > 0) this.#defined.clear()
+  }
+
+  /** Whether the leased segment has not been told of it. */
+  #isUnknown(definition: Definition | null): definition is Definition {
+    if (definition === null || definition.definedIn === this.#segment) return false
+    return definition.definedIn === UNDEFINED || !this.#defined.has(definition.id)
+  }
+
+  /** What a record refers to and its segment has not been told. */
+  #unknown(template: Definition | null, bindings: Definition | null): readonly Definition[] {
+    if (!this.#isUnknown(template)) return this.#isUnknown(bindings) ? [bindings] : NO_DEFINITIONS
+    return this.#isUnknown(bindings) ? [template, bindings] : [template]
+  }
+
+  #noteDefined(definitions: readonly Definition[]): void {
+    for (const definition of definitions) {
+      this.#defined.add(definition.id)
+      if (definition.definedIn === UNDEFINED) definition.definedIn = this.#segment
+    }
+  }
+
+  /** Has the next record find it by the definition itself. */
+  #remember(definition: Definition | null): void {
+    if (definition === null || definition.definedIn === this.#segment || definition.definedIn === UNDEFINED) return
+    if (this.#defined.has(definition.id)) definition.definedIn = this.#segment
+  }
+
+  /**
+   * Begins a bundle at `at` of the leased segment, with the logger's bindings and the template that the record is expected to have: what
+   * of them the segment has not been told. Where the record goes then; `at` if there is nothing to tell, or no room.
+   */
+  #beginBundle(format: LineFormat, expected: Template | null, at: number): number {
+    const { bindings } = format
+    const string = this.#isUnknown(bindings) ? bindings : null
+    // The next record of another child has the same template as the last one, more often than not.
+    const likely = expected ?? (string === null ? null : this.#payload.template)
+    const template = this.#isUnknown(likely) ? likely : null
+    this.#remember(bindings)
+    this.#remember(expected)
+    if (string === null && template === null) return at
+    const room = boundOf(string) + (template === null ? 0 : template.bytes.length)
+    if (at + BUNDLE_DEFINITIONS + room > this.#lease[LIMIT]!) return at
+    const leased = this.#leased
+    leased[at] = KIND_BUNDLE
+    leased[at + 1] = string !== null && template !== null ? 2 : 1
+    let end = at + BUNDLE_DEFINITIONS
+    if (template !== null) end = copyBytes(leased, end, template.bytes, 0, template.bytes.length)
+    if (string !== null) end = this.#putDefinition(string, end)
+    this.#before = template
+    this.#isBundled = true
+    return end
+  }
+
+  /** Writes the definition of bindings. Its end. */
+  #putDefinition(bindings: StringDefinition, at: number): number {
+    const leased = this.#leased
+    // Of a logger that lives longer than a segment the bytes are made.
+    if (bindings.definedIn !== UNDEFINED) return copyBytes(leased, at, bindings.bytes, 0, bindings.bytes.length)
+    const length = this.#putText(bindings.text, at + DEFINITION_BODY)
+    this.#leasedView.setUint32(at + DEFINITION_ID, bindings.id, true)
+    leased[at + DEFINITION_WHAT] = DEFINE_STRING
+    this.#leasedView.setUint32(at + DEFINITION_LENGTH, length, true)
+    return at + DEFINITION_BODY + length
+  }
+
+  /** Writes a text into the entry that is being written to the lease; its bytes. */
+  #putText(text: string, at: number): number {
+    const { putText } = this.#target
+    if (putText === undefined) return this.#leased.write(text, at)
+    this.#lease[END] = at
+    putText(text)
+    return this.#lease[END] || this.#leased.write(text, at)
+  }
+
+  /** Accepts the record that the payload has written from `at` on, where it lies if it can be, with `end` from the payload. */
+  #finish(format: LineFormat, time: number, at: number, end: number): boolean {
+    const last = this.#isBundled && end === UNFINISHED && this.#isDefinedBefore() ? this.#payload.end : end
+    if (last <= 0 || !this.#accept(time, at + HEADER_TIME, last)) return this.#finishInScratch(format, time, at)
+    if (this.#isBundled) this.#noteBundle(format)
+    return true
+  }
+
+  /** Whether the record lies in the lease, and its template is known there or the one that stands before it. */
+  #isDefinedBefore(): boolean {
+    const { template, bytes } = this.#payload
+    return bytes === this.#leased && (template === this.#before || template!.definedIn === this.#segment)
+  }
+
+  /** A bundle has been accepted in the leased segment. */
+  #noteBundle({ bindings }: LineFormat): void {
+    const segment = this.#segment
+    if (bindings !== null) bindings.definedIn = segment
+    const template = this.#before
+    if (template === null) return
+    template.definedIn = segment
+    this.#defined.add(template.id)
+  }
+
+  /**
+   * Accepts the entry that has been written up to `end` of the leased segment, whose time lies at `timeAt` or is to be put there. False
+   * if the segment has been sealed.
+   */
+  #accept(time: number, timeAt: number, end: number): boolean {
+    const lease = this.#lease
+    lease[END] = end
+    lease[TIME] = Number.isNaN(time) ? timeAt : 0
+    this.#publish()
+    return lease[END] === 0
+  }
+
+  /** A record that could not be accepted where it was written, which begins at `from`. */
+  #finishInScratch(format: LineFormat, time: number, from: number): boolean {
+    const payload = this.#payload
+    // The segment may be sealed before a bundle is accepted in it, and then is somebody else's.
+    payload.spill(payload.end)
+    const accepted = this.#append(payload, format, time, from)
+    payload.release()
+    this.#remember(payload.template)
+    this.#remember(format.bindings)
+    return accepted
+  }
+
+  /** Appends the record that `made` holds in its scratch from `from` on, wherever there is room for it. */
+  #append(made: PayloadWriter, format: LineFormat, time: number, from: number): boolean {
+    if (this.#appendToLease(made, format, time, from)) return true
+    const renewed = this.#anotherLease()
+    if (renewed === DROPPED) return false
+    if (renewed === RENEWED && this.#appendToLease(made, format, time, from)) return true
+    return this.#appendByCall(made, format, time, from)
+  }
+
+  /** Copies the record into the lease, with what the segment has not been told. False if it has no room. */
+  #appendToLease(made: PayloadWriter, format: LineFormat, time: number, from: number): boolean {
+    const lease = this.#lease
+    const offset = this.#words[lease[WORD]!]!
+    if (!this.#open || offset < FIRST_OFFSET) return false
+    if (lease[SERIAL] !== this.#serial) this.#notice()
+    const definitions = this.#unknown(made.template, format.bindings)
+    const at = offset + PREFIX_BYTES
+    if (at + bundleBytes(definitions, made.end - from) > lease[LIMIT]!) return false
+    const end = putBundle(this.#leased, at, definitions, made, from)
+    if (!this.#accept(time, end - (made.end - from) + HEADER_TIME, end)) return false
+    this.#noteDefined(definitions)
+    return true
+  }
+
+  /** By a native call, with all that the record refers to: we may never see the segment it will be in. */
+  #appendByCall(made: PayloadWriter, format: LineFormat, time: number, from: number): boolean {
+    const { template } = made
+    const { bindings } = format
+    const definitions = bindings === null ? [template!] : [template!, bindings]
+    const size = bundleBytes(definitions, made.end - from)
+    const bundle = Buffer.allocUnsafe(size)
+    if (Number.isNaN(time)) made.view.setFloat64(from + HEADER_TIME, Date.now(), true)
+    putBundle(bundle, 0, definitions, made, from)
+    if (!this.#target.logBytes(bundle, 0, size)) return false
+    // Where the call has leased a segment for it, the bundle is the first entry there, and the next records need none.
+    const lease = this.#lease
+    const end = FIRST_OFFSET + PREFIX_BYTES + size
+    if (this.#open && lease[SERIAL] !== this.#serial && this.#words[lease[WORD]!] === end) {
+      this.#notice()
+      this.#noteDefined(definitions)
+    }
+    return true
+  }
+
+  /** Another lease for a record that had no room in this one, unless that is new or has much room. */
+  #anotherLease(): number {
+    const { renew } = this.#target
+    if (!this.#open || renew === undefined) return TAKE_CALL
+    const offset = this.#words[this.#lease[WORD]!]!
+    const isOver = offset < FIRST_OFFSET
+    if (!isOver && (offset === FIRST_OFFSET || this.#lease[LIMIT]! - offset > MUCH_ROOM)) return TAKE_CALL
+    return renew(1)
+  }
+
+  #appendText(time: number, line: string): boolean {
+    const most = TEXT_LINE + mostUtf8(line)
+    const lease = this.#lease
+    const offset = this.#words[lease[WORD]!]!
+    if (this.#open && offset >= FIRST_OFFSET && offset + PREFIX_BYTES + most <= lease[LIMIT]!) {
+      if (lease[SERIAL] !== this.#serial) this.#notice()
+      const at = offset + PREFIX_BYTES
+      if (this.#accept(time, at + TEXT_TIME, putLine(this.#leased, at, time, line))) return true
+    }
+    if (this.#scratch.length < most) this.#scratch = Buffer.allocUnsafeSlow(most)
+    const text = this.#scratch
+    if (most > RETAINED_BYTES) this.#scratch = Buffer.alloc(0)
+    return this.#target.logBytes(text, 0, putLine(text, 0, resolveTime(time), line))
+  }
+}
+
+function putLine(to: Buffer, at: number, time: number, line: string): number {
+  to[at] = KIND_TEXT
+  to.writeDoubleLE(time, at + TEXT_TIME)
+  return at + TEXT_LINE + to.write(line, at + TEXT_LINE)
+}
+
+/** The most bytes that the definition of bindings takes. */
+const boundOf = (bindings: StringDefinition | null): number =>
+  bindings === null ? 0 : DEFINITION_BODY + UTF8_BYTES * bindings.text.length + NUL_BYTES
+
+/** The most that `putBundle` writes. */
+function bundleBytes(definitions: readonly Definition[], length: number): number {
+  let sum = BUNDLE_DEFINITIONS + length
+  for (const definition of definitions) sum += definition.bytes.length
+  return sum
+}
+
+/** Writes a bundle of the record that `made` holds from `from` on; the record alone where there is nothing to define. Its end. */
+function putBundle(
+  target: Buffer,
+  at: number,
+  definitions: readonly Definition[],
+  made: PayloadWriter,
+  from: number
+): number {
+  // Destinations that share a record do this for each.
+  if (definitions.length === 0) return copyBytes(target, at, made.bytes, from, made.end)
+  target[at] = KIND_BUNDLE
+  target[at + 1] = definitions.length
+  let end = at + BUNDLE_DEFINITIONS
+  for (const definition of definitions) {
+    target.set(definition.bytes, end)
+    end += definition.bytes.length
+  }
+  return end + made.bytes.copy(target, end, from, made.end)
+}
+
+/** Where the bytes [from, end) end in `target`, having been copied to `at`. */
+function copyBytes(target: Buffer, at: number, bytes: Buffer, from: number, end: number): number {
+  if (end - from > LONGEST_LOOP) return at + bytes.copy(target, at, from, end)
+  for (let i = from; i < end; i++) target[at + i - from] = bytes[i]!
+  return at + end - from
+}
+
+/** Makes each record once for the logs of several sinks. `close` does not close these. */
+export class JointEncoder implements RecordSink {
+  readonly #sinks: readonly RecordSink[]
+  readonly #payload = new PayloadWriter(null)
+  #busy = false
+  #nested: JointEncoder | null = null
+
+  constructor(sinks: readonly RecordSink[]) {
+    this.#sinks = sinks
+  }
+
+  record(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
+    if (this.#busy) return this.#inner().record(format, time, timeText, fields, message)
+    this.#busy = true
+    try {
+      const payload = this.#begin()
+      const now = resolveTime(time)
+      const logged = fields === null || format.replaced === null ? fields : format.replaced(fields)
+      const end = payload.fields(format, now, timeText, logged, message)
+      return end === IMPOSSIBLE ? this.text(now, format.line(now, timeText, logged, message)) : this.#appendTo(format)
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  event(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): boolean {
+    if (this.#busy) return this.#inner().event(format, time, timeText, event, values)
+    this.#busy = true
+    try {
+      const payload = this.#begin()
+      const now = resolveTime(time)
+      const end = payload.values(format, now, timeText, event, values)
+      if (end !== IMPOSSIBLE) return this.#appendTo(format)
+      return this.text(now, format.line(now, timeText, event.fields(values), event.message))
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  text(time: number, line: string): boolean {
+    const now = resolveTime(time)
+    for (const sink of this.#sinks) sink.text(now, line)
+    return true
+  }
+
+  append(made: PayloadWriter, format: LineFormat, from: number): boolean {
+    for (const sink of this.#sinks) sink.append(made, format, from)
+    return true
+  }
+
+  close(): void {}
+
+  #begin(): PayloadWriter {
+    this.#payload.useScratch()
+    this.#payload.place(SCRATCH_START, 0, NO_SEGMENT, null)
+    return this.#payload
+  }
+
+  #appendTo(format: LineFormat): true {
+    this.append(this.#payload, format, SCRATCH_START)
+    this.#payload.release()
+    return true
+  }
+
+  /** For a record that is made while another one is, by a getter or a conversion. */
+  #inner(): JointEncoder {
+    this.#nested ??= new JointEncoder(this.#sinks)
+    return this.#nested
+  }
+}

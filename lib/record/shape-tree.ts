@@ -1,0 +1,434 @@
+/**
+ * What lines have in common: the shapes of the objects that are logged, and the messages. A template is made of both.
+ *
+ * Everything here is a class: V8 gives objects that come from one literal or spread in several places hidden classes of their own, and then
+ * each look at one of them is a search.
+ */
+
+import { type Definition, nextId, templateBytes, UNDEFINED } from './definition'
+import { MESSAGE_FIXED, MESSAGE_INLINE, MESSAGE_NONE } from './wire'
+
+/** Makes something else of a key's value before it is recorded: a serializer, a redaction. */
+export type Conversion = (value: unknown) => unknown
+
+/** What a node adds to its parent: a key with a value; a key with an object, whose keys follow; that object's end. */
+type Edge = 'value' | 'open' | 'close'
+
+/** The key of nodes that have none. No object has it, so that a comparison with it fails. */
+const NO_KEY = `shardlog.noKey.${Math.random()}`
+
+/** Nodes and templates of one tree. A service that logs ever new keys starts a new tree now and then, and memory stays bounded. */
+const MAX_PARTS = 10_000
+const MAX_KEYS = 10_000
+/** A tree that gets so many parts sooner than that, in ms, has them of keys that are data: every record has new ones. */
+const MANY_PARTS = 2_000
+const QUICK_MS = 12_000
+/** How often such a tree takes in new keys all the same, in ms: the program may be about to log other things. */
+const GROWTH_MS = 10
+/**
+ * Nodes within one object in an object. With more, its keys are taken to be data, as those of a map, and the object is JSON at the
+ * call from then on.
+ */
+const MAX_DESCENDANTS = 200
+/** Objects in objects are part of the template up to here. */
+const MAX_DEPTH = 12
+
+/** In the place of a node that there is not. */
+let sentinel: ShapeNode | null = null
+
+/**
+ * A place in the fields of an object: the keys on the way from the root to it, in their order. Each node is where some objects end.
+ * Objects in objects are printed with the template, so that of them too only the values are recorded.
+ */
+export class ShapeNode {
+  /** The node last gone to, which is the one that is gone to next nearly always. */
+  next: ShapeNode
+  readonly key: string
+  readonly edge: Edge
+  readonly convert: Conversion | null
+  /** The template last used. */
+  recent: Template | null = null
+  nextOpen: ShapeNode
+  /** null at the root. */
+  readonly parent: ShapeNode | null
+  /** Number of values. */
+  readonly count: number
+  /** The node that opened the object whose key comes next; null in the record itself. */
+  readonly parentObject: ShapeNode | null
+  /** Objects that are open. */
+  readonly depth: number
+  closed: ShapeNode | null = null
+  children: Map<string, ShapeNode> | null = null
+  opens: Map<string, ShapeNode> | null = null
+  /** Of a node that opens an object: the nodes within. */
+  descendants = 0
+  templates: Map<LinePrefix, Map<string | null | undefined, Template>> | null = null
+
+  constructor(
+    edge: Edge,
+    key: string,
+    parent: ShapeNode | null,
+    parentObject: ShapeNode | null,
+    convert: Conversion | null
+  ) {
+    this.next = sentinel ?? this
+    this.key = key
+    this.edge = edge
+    this.convert = convert
+    this.nextOpen = this.next
+    this.parent = parent
+    this.count = parent === null ? 0 : parent.count + (edge === 'value' ? 1 : 0)
+    this.parentObject = parentObject
+    this.depth = (parentObject === null ? 0 : parentObject.depth) + (edge === 'open' ? 1 : 0)
+    for (let object = parentObject; object !== null; object = object.parentObject) object.descendants++
+  }
+
+  /** The node on the way to this one that has `count` keys; of a node all of whose edges are values. */
+  ancestor(count: number): ShapeNode {
+    let node: ShapeNode = this
+    while (node.count > count) node = node.parent as ShapeNode
+    return node
+  }
+}
+
+sentinel = new ShapeNode('value', NO_KEY, null, null, null)
+
+/** Templates whose records are looked for by their keys alone must not be taken for those of other objects (`LineFormat.replaced`). */
+const isOfPlainObjects = (keys: readonly string[]): boolean =>
+  !keys.includes('constructor') && !keys.includes('setHeader') && !(keys.includes('headers') && keys.includes('socket'))
+
+/** The keys of a node's records if each has a value that is recorded as it comes; null if there is more to them. */
+function plainKeys(node: ShapeNode): readonly string[] | null {
+  const keys: string[] = []
+  for (let at = node; at.parent !== null; at = at.parent) {
+    if (at.edge !== 'value' || at.convert !== null) return null
+    keys.push(at.key)
+  }
+  return isOfPlainObjects(keys) ? keys.reverse() : null
+}
+
+/** What the lines have in common that were logged with the same keys and message. */
+export class Template implements Definition {
+  readonly id: number
+  definedIn: number = UNDEFINED
+  /** The keys, if the record has the values of a plain object's fields, each as it comes; null if there is more to it. */
+  readonly keys: readonly string[] | null
+  readonly prefix: LinePrefix
+  /** undefined: lines without one; null: the message is in the record. */
+  readonly message: string | null | undefined
+  readonly node: ShapeNode
+  readonly bytes: Buffer
+
+  constructor(id: number, bytes: Buffer, prefix: LinePrefix, node: ShapeNode, message: string | null | undefined) {
+    this.id = id
+    this.keys = plainKeys(node)
+    this.prefix = prefix
+    this.message = message
+    this.node = node
+    this.bytes = bytes
+  }
+}
+
+const LONGEST_MESSAGE = 256
+/** Look-ups after which it is considered whether they are of use, and for how many there then are none. */
+const TRIAL = 1024
+const BACKOFF = 64 * TRIAL
+
+/**
+ * Decides whether to look a message up. One with something built into it is ever new, and looking it up, which computes a
+ * hash of all of it, costs more than it saves.
+ */
+class LookupBudget {
+  #lookups = 0
+  #misses = 0
+  #rest = 0
+
+  /** Whether to look `message` up; `missed` is to be told if it was not found then. */
+  allows(message: string): boolean {
+    if (this.#rest > 0) {
+      this.#rest--
+      return false
+    }
+    if (message.length > LONGEST_MESSAGE) return false
+    if (++this.#lookups >= TRIAL) this.#review()
+    return true
+  }
+
+  missed(): void {
+    this.#misses++
+  }
+
+  #review(): void {
+    if (this.#misses * 2 > this.#lookups) this.#rest = BACKOFF
+    this.#lookups = 0
+    this.#misses = 0
+  }
+}
+
+/** What lines of one level have in common, whatever is logged. */
+export class LinePrefix {
+  /** The template found last. */
+  recent: Template | null = null
+  readonly #byMessage = new Map<string, Template>()
+  readonly #budget = new LookupBudget()
+  /** What a line begins with: `{"level":30`. */
+  readonly text: string
+  /** One of TIME_*. */
+  readonly timeForm: number
+
+  constructor(text: string, timeForm: number) {
+    this.text = text
+    this.timeForm = timeForm
+  }
+
+  /** The template of the lines that were logged last with this message, if their keys are known; null if there is none. */
+  find(message: unknown): Template | null {
+    const { recent } = this
+    if (recent !== null && recent.message === message) return recent
+    if (typeof message !== 'string' || !this.#budget.allows(message)) return null
+    const found = this.#byMessage.get(message)
+    if (found === undefined) {
+      this.#budget.missed()
+      return null
+    }
+    this.recent = found
+    return found
+  }
+
+  /** Has `find` find `template`. */
+  keep(template: Template): void {
+    if (typeof template.message !== 'string') return
+    if (template.keys === null) this.#drop(template.message)
+    else this.#byMessage.set(template.message, template)
+  }
+
+  /** With a message that comes with other keys, too, each look-up would be in vain. */
+  #drop(message: string): void {
+    if (this.recent?.message === message) this.recent = null
+    this.#byMessage.delete(message)
+  }
+
+  clear(): void {
+    this.recent = null
+    this.#byMessage.clear()
+  }
+}
+
+const MAX_MESSAGES = 4096
+
+/** Messages that recur, which templates hold, from those with something built into them. */
+class MessageFilter {
+  readonly #known = new Set<string>()
+  readonly #budget = new LookupBudget()
+
+  /** Whether the message is one that a template should hold. When `isFull`, start over with the templates. */
+  admits(message: string): boolean {
+    if (!this.#budget.allows(message)) return false
+    if (!this.#known.has(message)) {
+      this.#budget.missed()
+      this.#known.add(message)
+    }
+    return true
+  }
+
+  get isFull(): boolean {
+    return this.#known.size >= MAX_MESSAGES
+  }
+
+  clear(): void {
+    this.#known.clear()
+  }
+}
+
+export interface ShapeTreeOptions {
+  conversionOf: (key: string) => Conversion | null
+  /** A string as JSON. */
+  quote: (text: string) => string
+  /** The message's key. */
+  messageKey: string
+}
+
+const newRoot = (): ShapeNode => new ShapeNode('value', NO_KEY, null, null, null)
+
+/** Where the keys of the object that a node opened belong. */
+const inside = (node: ShapeNode): ShapeNode | null => (node.edge === 'open' ? node : node.parentObject)
+
+/** Keys and messages of the lines that are logged with the same serializers and redactions. */
+export class ShapeTree {
+  root = newRoot()
+  readonly #options: ShapeTreeOptions
+  readonly #printedMessageKey: string
+  readonly #filter = new MessageFilter()
+  readonly #prefixes = new Map<string, LinePrefix>()
+  #parts = 0
+  #begun = Date.now()
+  #grown = 0
+  /** Whether keys are data: records with new ones had better be text, which costs less than a template that is used once. */
+  isStrained = false
+
+  constructor(options: ShapeTreeOptions) {
+    this.#options = options
+    this.#printedMessageKey = `,${options.quote(options.messageKey)}:`
+  }
+
+  /** The prefix with this text and form of time, the same one each time. */
+  prefix(text: string, timeForm: number): LinePrefix {
+    const name = `${timeForm}${text}`
+    const known = this.#prefixes.get(name) ?? new LinePrefix(text, timeForm)
+    this.#prefixes.set(name, known)
+    return known
+  }
+
+  /** The node behind `node` for `key` and a value; null if there cannot be one: too many keys. */
+  step(node: ShapeNode, key: string): ShapeNode | null {
+    node.children ??= new Map()
+    let child = node.children.get(key)
+    if (child === undefined) {
+      if (node.count === MAX_KEYS) return null
+      const object = inside(node)
+      child = new ShapeNode('value', key, node, object, object === null ? this.#options.conversionOf(key) : null)
+      node.children.set(key, child)
+      this.#count()
+    }
+    node.next = child
+    return child
+  }
+
+  /** The node behind `node` for `key` and an object whose fields follow, then `close`; null if the object had better be JSON. */
+  open(node: ShapeNode, key: string): ShapeNode | null {
+    let child = node.nextOpen.key === key ? node.nextOpen : node.opens?.get(key)
+    if (child === undefined) {
+      child = new ShapeNode('open', key, node, inside(node), null)
+      node.opens ??= new Map()
+      node.opens.set(key, child)
+      this.#count()
+    }
+    node.nextOpen = child
+    return child.depth > MAX_DEPTH || child.descendants > MAX_DESCENDANTS ? null : child
+  }
+
+  /** The node behind `node` for the end of the object that was opened last. */
+  close(node: ShapeNode): ShapeNode {
+    if (node.closed !== null) return node.closed
+    node.closed = new ShapeNode('close', NO_KEY, node, inside(node)!.parentObject, null)
+    this.#count()
+    return node.closed
+  }
+
+  /** For a strained tree: whether it has nodes for the fields' keys, or takes them in. An object among the values is not looked into. */
+  takes(fields: object): boolean {
+    let node = this.root
+    for (const key in fields) {
+      if (node.opens?.has(key)) return true
+      const next = node.next.key === key ? node.next : node.children?.get(key)
+      if (next === undefined) return this.#mayGrow()
+      node = next
+    }
+    return true
+  }
+
+  #mayGrow(): boolean {
+    const now = Date.now()
+    // Also when the clock was set back.
+    if (now >= this.#grown && now < this.#grown + GROWTH_MS) return false
+    this.#grown = now
+    return true
+  }
+
+  #count(): void {
+    if (++this.#parts % MANY_PARTS === 0) {
+      const now = Date.now()
+      this.isStrained = now - this.#begun < QUICK_MS
+      this.#begun = now
+    }
+    if (this.#parts > MAX_PARTS) this.#startOver()
+  }
+
+  #startOver(): void {
+    this.#parts = 0
+    this.root = newRoot()
+    this.#filter.clear()
+    for (const prefix of this.#prefixes.values()) prefix.clear()
+  }
+
+  /**
+   * The template of lines with the keys of `node`.
+   *
+   * @param message a string that may be the template's, undefined for none, or anything else, which goes into the record
+   * @returns null if one of its texts is too long for a template
+   */
+  template(node: ShapeNode, prefix: LinePrefix, message: unknown): Template | null {
+    const { recent } = node
+    // A message of the template's own comes as the same string nearly always.
+    if (recent !== null && recent.prefix === prefix && recent.message === message) return recent
+    return this.#find(node, prefix, this.#held(message))
+  }
+
+  /** What of the message a template is to hold. */
+  #held(message: unknown): string | null | undefined {
+    if (message === undefined) return undefined
+    if (this.#filter.isFull) this.#startOver()
+    return typeof message === 'string' && this.#filter.admits(message) ? message : null
+  }
+
+  #find(node: ShapeNode, prefix: LinePrefix, message: string | null | undefined): Template | null {
+    const { recent } = node
+    if (recent !== null && recent.prefix === prefix && recent.message === message) return recent
+    const found = node.templates?.get(prefix)?.get(message) ?? this.#make(node, prefix, message)
+    if (found === null) return null
+    node.recent = found
+    // The tree may have been started over since the record was begun.
+    if (node.ancestor(0) === this.root) prefix.keep(found)
+    return found
+  }
+
+  #make(node: ShapeNode, prefix: LinePrefix, message: string | null | undefined): Template | null {
+    const { quote } = this.#options
+    const { keys, tail } = printed(node, quote)
+    const id = nextId()
+    const bytes = templateBytes(id, {
+      timeForm: prefix.timeForm,
+      messageForm:
+        message === null ? MESSAGE_INLINE : message === undefined && tail === '' ? MESSAGE_NONE : MESSAGE_FIXED,
+      prefix: prefix.text,
+      message: tail + (message === undefined ? '' : this.#printedMessageKey + (message === null ? '' : quote(message))),
+      keys
+    })
+    if (bytes === null) return null
+    const template = new Template(id, bytes, prefix, node, message)
+    this.#keep(template)
+    return template
+  }
+
+  #keep(template: Template): void {
+    const { node, prefix, message } = template
+    node.templates ??= new Map()
+    const ofPrefix = node.templates.get(prefix) ?? new Map<string | null | undefined, Template>()
+    node.templates.set(prefix, ofPrefix)
+    ofPrefix.set(message, template)
+    this.#count()
+  }
+}
+
+/** What is printed before each value on the way to a node, and behind the last one. */
+function printed(node: ShapeNode, quote: (text: string) => string): { keys: string[]; tail: string } {
+  const path: ShapeNode[] = []
+  for (let at = node; at.parent !== null; at = at.parent) path.push(at)
+  const keys: string[] = []
+  let tail = ''
+  for (const { edge, key, parent, parentObject } of path.reverse()) {
+    if (edge === 'close') {
+      tail += '}'
+      continue
+    }
+    const comma = parent!.edge === 'open' ? '' : ','
+    tail += `${comma}${parentObject === null ? quote(key) : JSON.stringify(key)}:`
+    if (edge === 'open') {
+      tail += '{'
+    } else {
+      keys.push(tail)
+      tail = ''
+    }
+  }
+  return { keys, tail }
+}
