@@ -16,5 +16,6 @@ NAPI_MODULE_INIT() {
   floor_addon::AddCopies(env, exports);
   floor_addon::AddClock(env, exports);
   floor_addon::AddRawWrite(env, exports);
+  floor_addon::AddUsage(env, exports);
   return exports;
 }

@@ -16,6 +16,9 @@ void AddClock(napi_env env, napi_value exports);
 // rawWrite(path, totalBytes, chunkBytes) -> {bytes, seconds, direct}.
 void AddRawWrite(napi_env env, napi_value exports);
 
+// threadUsage() -> {userNs, systemNs} of the calling thread.
+void AddUsage(napi_env env, napi_value exports);
+
 // Puts a function on `object`; a failure is fatal, since a floor that is not there makes every
 // figure wrong.
 void AddFunction(napi_env env, napi_value object, const char* name, napi_callback callback);

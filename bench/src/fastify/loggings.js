@@ -14,12 +14,52 @@ function silent() {}
 const nothing = { level: 'info', child: () => nothing }
 for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal']) nothing[level] = silent
 
+/** Reads what a line would be made of: a value, and if it is an object, all that is in it. */
+function readAll(value) {
+  if (typeof value !== 'object') return
+  for (const key in value) readAll(value[key])
+}
+
+/** The values that Fastify's own serializers read. */
+const SERIALIZERS = {
+  req: request => ({
+    method: request.method,
+    url: request.url,
+    version: request.headers?.['accept-version'],
+    host: request.host,
+    remoteAddress: request.ip,
+    remotePort: request.socket?.remotePort
+  }),
+  res: reply => ({ statusCode: reply.statusCode })
+}
+
+/** A logger that runs serializers and reads every value, and writes nothing: no logger can do with less. */
+const reading = {
+  level: 'info',
+  child(bindings) {
+    readAll(bindings)
+    return reading
+  },
+  info(fields) {
+    for (const key in fields) {
+      const serializer = SERIALIZERS[key]
+      readAll(serializer ? serializer(fields[key]) : fields[key])
+    }
+  },
+  ...Object.fromEntries(['trace', 'debug', 'warn', 'error', 'fatal'].map(level => [level, silent]))
+}
+
 const loggings = {
   'logger: false': { note: 'Fastify without logging', kind: 'none', open: () => ({ logger: false }) },
   'a logger that does nothing': {
     note: 'what Fastify itself does more once there is a logger',
     kind: 'none',
     open: () => ({ loggerInstance: nothing })
+  },
+  'a logger that reads the values': {
+    note: 'runs the serializers of requests and responses, reads what they return, writes nothing',
+    kind: 'none',
+    open: () => ({ loggerInstance: reading })
   },
   'shardlog ndjson': {
     note: "loggerInstance: shardlog({}, shardlog.destination({ dest, format: 'ndjson' }))",

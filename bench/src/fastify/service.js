@@ -4,14 +4,14 @@
  * A Fastify service in a process of its own: `node service.js LOGGING FILE`. Its parent hears of the port, and of its figures when it
  * sends a message; when the parent disconnects, it ends.
  */
-const fs = require('node:fs')
+const { threadUsage } = require('../floor')
 const { loggings } = require('./loggings')
 
 const [name, file] = process.argv.slice(2)
 
 const figures = () => ({
   cpuNs: Object.values(process.cpuUsage()).reduce((a, b) => a + b) * 1000,
-  mainCpuNs: Number(fs.readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]),
+  main: threadUsage(),
   loop: performance.eventLoopUtilization()
 })
 
