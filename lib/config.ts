@@ -1,8 +1,8 @@
 import path from 'node:path'
 import { inspect } from 'node:util'
 import { ShardlogError } from './errors'
-import { checkArenaDir, checkLogPath } from './log-path'
 import { nearestName } from './nearest-name'
+import { checkArenaDir, checkLogPath } from './path-like'
 import type { OptionalOption, PlainConfig, ResolvedConfig } from './types'
 
 const MIB = 1024 * 1024

@@ -45,9 +45,7 @@ function checkFile(layer, file) {
 const foundation = [
   'config',
   'errors',
-  'log-path',
   'nearest-name',
-  'own-modules',
   'own-place',
   'path-like',
   'pretty',

@@ -13,7 +13,7 @@ const os = require('node:os')
 const path = require('node:path')
 const { readLog, verifyLog } = require('..')
 const { arenaPaths } = require('../dist/arena/locate')
-const { crc32c } = require('../dist/format/crc32c')
+const { crc32c } = require('../dist/format/block')
 const { fuzzText } = require('./fuzz-text')
 const { random } = require('./kill-campaign/entry')
 

@@ -7,7 +7,7 @@ const { Readable } = require('node:stream')
 const { isUtf8 } = require('node:buffer')
 const { readLog, verifyLog } = require('..')
 const { collectEntries } = require('../dist/reader/items')
-const { LineScanner } = require('../dist/reader/line-scanner')
+const { LineScanner } = require('../dist/reader/lines')
 const { FileSource, StreamSource } = require('../dist/reader/source')
 const { tailStart } = require('../dist/reader/follow')
 

@@ -14,9 +14,9 @@ const { entries, soon, later, inPlace } = require('./start-modules')
 const dist = path.join(root, 'dist')
 const fileOf = name => path.join(dist, `${name}.js`)
 
-/** What a merged file begins with; `other` is the second one. See lib/own-modules.ts. */
+/** What a merged file begins with; `other` is the second one. See lib/own-place.ts. */
 const heading = other => `"use strict";
-const own = require("./own-modules.js").keepTogether(module, require, "start-pino.js");
+const own = require("./own-place.js").keepTogether(module, require, "start-pino.js");
 let loaded; const other = () => (loaded || (loaded = own(() => ${requiring('.', other)})));
 `
 

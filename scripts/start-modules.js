@@ -7,14 +7,7 @@
 const entries = ['index', 'pino/index']
 
 /** Modules that run when they are first used. The first log reads them, and what they import, in a second file. */
-const soon = [
-  'engine/direct-route',
-  'engine/js/lock',
-  'engine/open-engine',
-  'engine/recover-siblings',
-  'engine/warn-of-js-engine',
-  'pino/record-destination'
-]
+const soon = ['engine/direct-route', 'engine/js/lock', 'engine/open-engine', 'pino/record-destination']
 
 /** Modules that are read and run when they are first used: for programs that ask for what they do. */
 const later = [
@@ -25,7 +18,6 @@ const later = [
   'pino/transport',
   'pretty',
   'reader/read-log',
-  'reader/recover-log',
   'reader/verify-log'
 ]
 
@@ -42,6 +34,6 @@ const packages = [
 ]
 
 /** Modules that find other files from where they lie themselves, or are found there by others, and so stay there. */
-const inPlace = ['engine/load-native', 'own-modules', 'own-place', 'version', '../lib/tools']
+const inPlace = ['engine/load-native', 'own-place', 'version', '../lib/tools']
 
 module.exports = { entries, soon, later, packages, inPlace }

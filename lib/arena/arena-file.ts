@@ -2,7 +2,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 import { ShardlogError } from '../errors'
-import { crc32c } from '../format/crc32c'
+import { crc32c } from '../format/block'
 
 // The byte offsets of an arena. docs/reference/log-format.md, section 2, explains them.
 

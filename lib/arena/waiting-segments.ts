@@ -2,8 +2,8 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import path from 'node:path'
+import { crc32c } from '../format/block'
 import { BLOCK_HEADER_BYTES } from '../format/constants'
-import { crc32c } from '../format/crc32c'
 import { type ArenaFile, type ArenaGeometry, type ArenaState, CLAIM, LINE_BYTES, OFFSET_MASK, SLOT } from './arena-file'
 
 /** A segment that holds entries which may not be in the log yet. */

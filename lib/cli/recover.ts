@@ -1,4 +1,4 @@
-import { type RecoveredArena, recoverLog } from '../reader/recover-log'
+import { type RecoveredArena, recoverLog } from '../reader/read-log'
 import {
   ARENA_HELP,
   ARENA_OPTION,

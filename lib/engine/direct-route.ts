@@ -1,6 +1,6 @@
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import { type DirectRoute, LEASE } from './lease'
-import type { EntryHandle } from './native-binding'
+import type { EntryHandle } from './load-native'
 
 const BUFFER_PROTOTYPE: object = Buffer.prototype
 const BYTES_PROTOTYPE: object = Uint8Array.prototype

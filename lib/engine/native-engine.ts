@@ -1,17 +1,73 @@
+/** The native engine: logs that the addon keeps open, and the arenas of sibling processes that it recovers first. */
+
+import fs from 'node:fs'
+import path from 'node:path'
 import { isMainThread } from 'node:worker_threads'
-import { asShardlogError, resumed, type ShardlogError } from '../errors'
+import { arenaPaths } from '../arena/locate'
+import { asShardlogError, resumed, ShardlogError } from '../errors'
 import type { ResolvedConfig, StatsSnapshot } from '../types'
-import { awaitLock } from './await-lock'
-import { coalesced } from './coalesced'
-import { deliver } from './deliver'
 import { type ClosableLogBytes, directLogBytes, withIndexes } from './direct-route'
-import type { Engine, EngineControls } from './engine'
-import { flushAtExit, forgetAtExit } from './exit-hook'
+import { awaitLock, coalesced, deliver, type Engine, type EngineControls, flushAtExit, forgetAtExit } from './engine'
 import { jsLockHolder, lockedError } from './js/lock'
 import type { DirectRoute } from './lease'
-import { loadNative } from './load-native'
-import type { Content, NativeBinding, NativeConfig, NativeHandle, RecordHandle } from './native-binding'
-import { recoverSiblings } from './recover-siblings'
+import {
+  type Content,
+  loadNative,
+  type NativeBinding,
+  type NativeConfig,
+  type NativeHandle,
+  type NativeRecovery,
+  type RecordHandle
+} from './load-native'
+
+interface Wanted extends Pick<ResolvedConfig, 'logFilePath' | 'recoverTo' | 'directIO' | 'arenaDir' | 'onError'> {
+  siblings: NonNullable<ResolvedConfig['siblings']>
+}
+
+const ARENA_NAME = /^\.?(.*)\.arena$/s
+
+/** Names of logs in the directory that the pattern fits: of files, and of arenas whose log has gone. */
+function namesIn(directory: string, name: RegExp): string[] {
+  const found = fs.readdirSync(directory).flatMap(file => [file, ARENA_NAME.exec(file)?.[1] ?? file])
+  return [...new Set(found)].filter(file => name.test(file))
+}
+
+const exists = (file: string): boolean => fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined
+
+/** The log of a dead process in which nothing was, and which nobody will ask for again. That it had an arena says that it is ours. */
+function removeIfEmpty(log: string, recovered: readonly NativeRecovery[]): void {
+  const stat = fs.lstatSync(log, { throwIfNoEntry: false })
+  const drained = recovered.length > 0 && recovered.every(({ setAside }) => setAside === null)
+  if (drained && stat?.isFile() && stat.size === 0) fs.rmSync(log, { force: true })
+}
+
+function recoverSibling(native: NativeBinding, log: string, { directIO, arenaDir, onError }: Wanted): void {
+  try {
+    removeIfEmpty(log, native.recover(log, { force: false, directIO, arenaDir }))
+  } catch (error) {
+    const problem = asShardlogError(error)
+    // Its process lives, or another one that starts just now recovers it.
+    if (problem.code !== 'ERR_SHARDLOG_LOCKED') onError?.(problem)
+  }
+}
+
+/**
+ * Writes what dead processes left in the arenas of their logs into those logs, where `%p` gave each process one of its own: no process
+ * will have their name. What fails is told to `onError`, and is no reason not to log.
+ */
+function recoverSiblings(native: NativeBinding, config: Wanted): void {
+  const { siblings, arenaDir, onError } = config
+  const own = config.recoverTo ?? config.logFilePath
+  try {
+    for (const name of namesIn(siblings.directory, siblings.name)) {
+      const log = path.join(siblings.directory, name)
+      if (log !== own && arenaPaths(log, arenaDir).some(exists)) recoverSibling(native, log, config)
+    }
+  } catch (error) {
+    const message = `cannot look for logs of dead processes in ${siblings.directory}: ${(error as Error).message}`
+    onError?.(new ShardlogError('ERR_SHARDLOG_RECOVERY', message, { path: siblings.directory, cause: error }))
+  }
+}
 
 /** What the addon calls: null says that writing works again. */
 type Report = (error: ShardlogError | null) => void
@@ -31,7 +87,7 @@ function translatedAsync(promise: Promise<void>): Promise<void> {
   })
 }
 
-function refuseIfHeldByJs(log: string): void {
+function assertNotHeldByJs(log: string): void {
   const holder = jsLockHolder(log)
   if (holder !== undefined) throw lockedError(log, holder, 'JavaScript')
 }
@@ -54,11 +110,11 @@ function tryToOpen<C extends Content>(binding: NativeBinding, config: NativeConf
   const report: Report | undefined =
     onError && (error => deliver(onError, error ? asShardlogError(error) : resumed(logFilePath)))
   if (descriptor !== undefined) return translated(() => binding.open(config, report))
-  refuseIfHeldByJs(logFilePath)
+  assertNotHeldByJs(logFilePath)
   const handle = translated(() => binding.open(config, report))
   // Again now that the addon holds its flock, which a JavaScript engine that starts later sees.
   try {
-    refuseIfHeldByJs(logFilePath)
+    assertNotHeldByJs(logFilePath)
   } catch (error) {
     binding.closeSync(handle.keeper)
     throw error

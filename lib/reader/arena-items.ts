@@ -13,9 +13,10 @@ import {
   type DamageReport,
   type Entry,
   type LinesItem,
+  lineEnds,
   type ScanItem
 } from './items'
-import { lineEnds, timeFromMs } from './lines'
+import { timeFromMs } from './lines'
 import { wholeEntries } from './parse-block'
 
 /** A segment's generation as trailers tell it: modulo 2^32. */

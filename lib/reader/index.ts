@@ -1,15 +1,20 @@
 /** Reading logs. What does it is loaded when it is first called: a program that logs seldom reads what it has logged. */
 
 import type { LogPath } from './log-place'
-import { type LogEntries, type ReadOptions, readLog as read } from './read-log'
-import { type RecoverOptions, type RecoverReport, recoverLog as recover } from './recover-log'
+import {
+  type LogEntries,
+  type ReadOptions,
+  type RecoverOptions,
+  type RecoverReport,
+  readLog as read,
+  recoverLog as recover
+} from './read-log'
 import { type VerifyOptions, type VerifyReport, verifyLog as verify } from './verify-log'
 
 export type { SequenceRange } from './block-scanner'
 export type { BlockInfo, Damage, DamageKind, Entry, FormatChoice, LogFormat } from './items'
 export type { WaitingReport } from './log-place'
-export type { LogEntries, ReadOptions } from './read-log'
-export type { RecoveredArena, RecoverOptions, RecoverReport } from './recover-log'
+export type { LogEntries, ReadOptions, RecoveredArena, RecoverOptions, RecoverReport } from './read-log'
 export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify-log'
 
 /**

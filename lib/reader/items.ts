@@ -2,7 +2,6 @@
 
 import { ShardlogError } from '../errors'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
-import { lineEnd } from './lines'
 
 /** What a log is: blocks with entries, or lines of text and nothing else, each of them JSON. */
 export type LogFormat = 'shard' | 'ndjson'
@@ -138,6 +137,27 @@ export const FORMAT_CHOICES: readonly FormatChoice[] = ['auto', 'shard', 'ndjson
 export function damageError(damage: Damage): ShardlogError {
   const message = `${damage.path}, offset ${damage.offset}: ${damage.message}`
   return new ShardlogError('ERR_SHARDLOG_CORRUPT', message, { path: damage.path, cause: damage })
+}
+
+const NEWLINE = 0x0a
+/** So many bytes are looked at before the call that looks at all is worth it. */
+const NEAR_BYTES = 24
+
+/** Where the line that begins at `start` ends in `data[start, end)`, its newline included. */
+export function lineEnd(data: Buffer, start: number, end: number): number {
+  const near = Math.min(end, start + NEAR_BYTES)
+  for (let at = start; at < near; at++) if (data[at] === NEWLINE) return at + 1
+  if (near === end) return end
+  const newline = data.indexOf(NEWLINE, near)
+  return newline < 0 || newline >= end ? end : newline + 1
+}
+
+/** Where each line ends in `data`, its newline included. */
+export function* lineEnds({ data, start, end }: { data: Buffer; start: number; end: number }): Generator<number, void> {
+  for (let at = start; at < end; ) {
+    at = lineEnd(data, at, end)
+    yield at
+  }
 }
 
 /** One entry, as it was logged; of a text one line, newline included. */

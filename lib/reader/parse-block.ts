@@ -1,7 +1,7 @@
 /** One block in memory: whether its header, entries, trailer and padding are as docs/reference/log-format.md has them. */
 
 import { loadNative } from '../engine/load-native'
-import { decodeTrailer, type Trailer, trailerMatches } from '../format/block'
+import { crc32c, decodeTrailer, type Trailer, trailerMatches } from '../format/block'
 import {
   BLOCK_HEADER_BYTES,
   blockExtent,
@@ -15,7 +15,6 @@ import {
   TRAILER_MAGIC,
   trailerFits
 } from '../format/constants'
-import { crc32c } from '../format/crc32c'
 import type { BlockInfo, DamageKind } from './items'
 
 type Checksum = (bytes: Uint8Array, seed: number, start: number, end: number) => number

@@ -2,8 +2,17 @@
 
 import type { LogPlace } from '../arena/locate'
 import { SECTOR_BYTES } from '../format/constants'
-import type { BlockItem, DamageReport, LinesItem, LogFormat, ScanItem, Scanner } from './items'
-import { lineEnd, lineEnds, timeOfLine } from './lines'
+import {
+  type BlockItem,
+  type DamageReport,
+  type LinesItem,
+  type LogFormat,
+  lineEnd,
+  lineEnds,
+  type ScanItem,
+  type Scanner
+} from './items'
+import { timeOfLine } from './lines'
 import { LogFollower } from './log-follower'
 import { isForbidden, scanArena } from './log-place'
 import { isArena, makeScanner, type OpenOptions, openLog, sourceFormat, stableEnd } from './open-log'

@@ -12,10 +12,11 @@ import {
   type FormatChoice,
   type LinesItem,
   type LogFormat,
+  lineEnd,
   type ScanItem,
   type Scanner
 } from './items'
-import { JsonChecker, lineEnd, msOfValue, timeFromMs } from './lines'
+import { JsonChecker, msOfValue, timeFromMs } from './lines'
 import {
   arenaFacts,
   checkedPath,

@@ -186,7 +186,7 @@ class alignas(64) Producer {
   uint64_t empty() const { return empty_.Read(); }
   uint64_t blocked() const { return blocked_.Read(); }
 
-  // --- the direct route from JavaScript (lib/engine/native-binding.ts): it reads the lease and
+  // --- the direct route from JavaScript (lib/engine/lease.ts): it reads the lease and
   // writes entries and the count itself, between native calls of the same thread ---
   // Entries that JavaScript accepts by itself have to lie in the arena.
   bool direct_route_allowed() const {

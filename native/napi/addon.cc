@@ -1,4 +1,4 @@
-// The addon's exports: lib/engine/native-binding.ts NativeBinding.
+// The addon's exports: lib/engine/load-native.ts NativeBinding.
 #include <napi.h>
 
 #include <exception>

@@ -35,7 +35,7 @@ class EnvState {
   // What settles the environment's promises.
   const std::shared_ptr<Settler>& settler(Napi::Env env);
 
-  // The arrays of lib/engine/native-binding.ts DirectWords for the log, made once; null where not
+  // The arrays of lib/engine/lease.ts DirectWords for the log, made once; null where not
   // allowed.
   Napi::Value DirectRoute(Napi::Env env, const std::shared_ptr<engine::Log>& log);
 
@@ -55,7 +55,7 @@ class EnvState {
   std::shared_ptr<Settler> settler_;  // made when it is needed
 };
 
-// The ArrayBuffer of lib/engine/native-binding.ts `buffer`; undefined if there is none of the
+// The ArrayBuffer of lib/engine/load-native.ts `buffer`; undefined if there is none of the
 // index.
 Napi::Value DirectBuffer(Napi::Env env, Handle& handle, uint32_t index);
 

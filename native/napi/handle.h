@@ -22,10 +22,10 @@ class Handle : public std::enable_shared_from_this<Handle> {
   Handle(EnvState* state, const engine::Config& config);
   ~Handle();
 
-  // Adds the functions of lib/engine/native-binding.ts NativeBinding that take a keeper.
+  // Adds the functions of lib/engine/load-native.ts NativeBinding that take a keeper.
   static void Export(Napi::Object* exports);
 
-  // The object of lib/engine/native-binding.ts, EntryHandle or RecordHandle.
+  // The object of lib/engine/load-native.ts, EntryHandle or RecordHandle.
   Napi::Object ToObject(Napi::Env env);
 
   // Delivers problems to `listener` on the environment's event loop, without keeping the loop

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   countEntries,
+  crc32c,
   decodeTrailer,
   encodeTrailer,
   finishBlock,
@@ -10,7 +11,6 @@ import {
   wholeEntriesPrefix
 } from '../../lib/format/block'
 import { alignUp, FLAG_CARRIED } from '../../lib/format/constants'
-import { crc32c } from '../../lib/format/crc32c'
 
 const fields = {
   flags: 0,

@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import { crc32c } from '../../lib/format/crc32c'
+import { crc32c } from '../../lib/format/block'
 import { arenaOf } from './arena-path'
 import { pack } from './make-log'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { coalesced } from '../../lib/engine/coalesced'
+import { coalesced } from '../../lib/engine/engine'
 
 /** A run that is settled by hand, and how often it was begun. */
 function manual() {

@@ -1,11 +1,97 @@
+/** The flusher of the JavaScript engine, and the interface of the sinks that it writes to. */
+
 import { fromSystemError, resumed, ShardlogError } from '../../errors'
 import { clearTimeout, performance, setImmediate, setTimeout } from '../../timers'
-import type { Buffers } from './buffers'
-import type { Counters } from './counters'
-import type { FlushTimes } from './flush-times'
-import { type Outlet, OutletGone, type Step } from './outlet'
-import { pause } from './pause'
-import { Retry } from './retry'
+import { pause } from '../engine'
+import type { BufferSet, Buffers } from './buffers'
+import type { Counters, FlushTimes } from './statistics'
+
+/** What a step of writing came to. 'stalled': nobody takes anything at the moment. */
+export type Step = 'done' | 'more' | 'stalled'
+
+/** Writes sealed sets, one after the other, a step at a time. */
+export interface SinkWriter {
+  begin(set: BufferSet): void
+  /**
+   * Writes a part of the present set. 'done' when all of it is written, or nobody wants it any more.
+   *
+   * @throws what kept it from being written; the next call goes on there
+   */
+  step(): Step
+  /** After a step that is 'stalled': how many ms a call may still wait; 0: no longer. */
+  patience(): number
+  /** The log is at its end: `patience` is `exitTimeout` from now. */
+  hurry(): void
+  /** Gives the rest of the present set up. The number of entries that are lost. */
+  abandon(): number
+}
+
+/** Where a log's entries go. */
+export interface Sink {
+  readonly writer: SinkWriter
+  /** For messages. */
+  readonly name: string
+  /** Of a file. */
+  readonly path: string | undefined
+  readonly ioAlignment: number
+  /** Why writes do not bypass the page cache. */
+  readonly ioReason: string
+  /** Lets other processes have it. */
+  unlock(): void
+  close(): void
+}
+
+/** Nothing can be written any more, which is no reason to try again: entries are dropped and counted from now on. */
+export class SinkGone extends Error {
+  constructor(
+    readonly told: ShardlogError,
+    /** Whether that is usual, and told by `lastError` alone. */
+    readonly isUsual: boolean
+  ) {
+    super(told.message)
+  }
+}
+
+/** Calls after a pause, which doubles until it is reset. */
+class Retry {
+  #timer: NodeJS.Timeout | undefined
+  #delay: number
+
+  /** @param least, most the pauses, ms */
+  constructor(
+    private readonly least: number,
+    private readonly most: number,
+    private readonly call: () => void
+  ) {
+    this.#delay = least
+  }
+
+  get isDue(): boolean {
+    return this.#timer !== undefined
+  }
+
+  /** Calls once, a pause from now. `awaited`: it keeps the process alive. */
+  later(awaited: boolean): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.call()
+    }, this.#delay)
+    if (!awaited) this.#timer.unref()
+    this.#delay = Math.min(2 * this.#delay, this.most)
+  }
+
+  /** Calls no more, and pauses shortly the next time. */
+  reset(): void {
+    this.end()
+    this.#delay = this.least
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+}
 
 /** Timers know no less. */
 const SOON_MS = 1
@@ -47,7 +133,7 @@ export class Flusher {
 
   constructor(
     private readonly buffers: Buffers,
-    private readonly outlet: Outlet,
+    private readonly sink: Sink,
     private readonly counters: Counters,
     private readonly times: FlushTimes,
     private readonly flushInterval: number,
@@ -110,8 +196,7 @@ export class Flusher {
   drainAtOnce(): boolean {
     const now = performance.now()
     // A write to a file would wait for the device.
-    if (this.outlet.path !== undefined || this.#failure !== undefined || now < this.#triedAt + FIRST_LOOK_MS)
-      return false
+    if (this.sink.path !== undefined || this.#failure !== undefined || now < this.#triedAt + FIRST_LOOK_MS) return false
     if (this.#drainUntil(now + AT_ONCE_MS) === 'done') return true
     this.#triedAt = performance.now()
     return false
@@ -124,7 +209,7 @@ export class Flusher {
     clearImmediate(this.#immediate)
     const { flushing, active } = this.buffers
     const unwritten = active.runs.reduce((sum, run) => sum + run.entries, 0)
-    const lost = unwritten + (flushing === undefined ? 0 : this.outlet.writer.abandon())
+    const lost = unwritten + (flushing === undefined ? 0 : this.sink.writer.abandon())
     this.buffers.recycle()
     active.recycle(active.generation)
     return lost
@@ -142,7 +227,7 @@ export class Flusher {
   }
 
   #swap(): void {
-    this.outlet.writer.begin(this.buffers.swap())
+    this.sink.writer.begin(this.buffers.swap())
     if (!this.closing) this.counters.add('setSwaps')
   }
 
@@ -180,9 +265,9 @@ export class Flusher {
     const begun = performance.now()
     let step: Step
     try {
-      step = this.outlet.writer.step()
+      step = this.sink.writer.step()
     } catch (error) {
-      if (!(error instanceof OutletGone)) throw this.#fail(error)
+      if (!(error instanceof SinkGone)) throw this.#fail(error)
       this.lastError = error.told
       if (!error.isUsual) this.report(error.told)
       step = 'more'
@@ -209,7 +294,7 @@ export class Flusher {
   #stalled(): ShardlogError {
     const error = new ShardlogError(
       'ERR_SHARDLOG_STALLED',
-      `nobody takes anything from ${this.outlet.name} (${this.closing ? 'exitTimeout' : 'blockTimeout'})`
+      `nobody takes anything from ${this.sink.name} (${this.closing ? 'exitTimeout' : 'blockTimeout'})`
     )
     this.lastError = error
     return error
@@ -217,13 +302,13 @@ export class Flusher {
 
   /** Waits in the call. @throws once that has been too long */
   #awaitReader(): void {
-    const left = this.outlet.writer.patience()
+    const left = this.sink.writer.patience()
     if (left === 0) throw this.#stalled()
     pause(Math.min(left, FIRST_LOOK_MS))
   }
 
   #lookLater(): void {
-    if (this.#waiters.length > 0 && this.outlet.writer.patience() === 0) this.#refuse(this.#stalled())
+    if (this.#waiters.length > 0 && this.sink.writer.patience() === 0) this.#refuse(this.#stalled())
     this.#look.later(this.#waiters.length > 0)
   }
 
@@ -234,7 +319,7 @@ export class Flusher {
   }
 
   #fail(cause: unknown): ShardlogError {
-    const { name, path } = this.outlet
+    const { name, path } = this.sink
     const error = fromSystemError('ERR_SHARDLOG_WRITE', `cannot write ${name}`, cause, path)
     const isNew = this.#failure?.errno !== error.errno || this.#failure === undefined
     this.counters.add('flushErrors')
@@ -250,6 +335,6 @@ export class Flusher {
     if (this.#failure === undefined) return
     this.#failure = undefined
     this.#retry.reset()
-    this.report(resumed(this.outlet.name))
+    this.report(resumed(this.sink.name))
   }
 }

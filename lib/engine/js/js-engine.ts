@@ -1,9 +1,115 @@
-import { ShardlogError } from '../../errors'
+/** The JavaScript engine: the logs that are open in this thread, and each logger's view of one. */
+
+import fs from 'node:fs'
+import path from 'node:path'
+import { fromSystemError, ShardlogError } from '../../errors'
 import type { FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../../types'
-import type { Engine } from '../engine'
-import type { Form } from './geometry'
-import type { JsLog } from './js-log'
-import { openFileLog, openStreamLog, type SharedLog } from './shared-log'
+import { awaitLock, deliver, type Engine, flushAtExit, forgetAtExit } from '../engine'
+import type { Form } from './buffers'
+import { FdSink, openDescriptor } from './fd-sink'
+import { FileSink } from './file-sink'
+import { JsLog } from './js-log'
+import { checkNoArena } from './lock'
+
+/** A logger, as the log that it shares sees it. */
+interface Handle {
+  readonly onError: ResolvedConfig['onError']
+}
+
+type OpenSink = ConstructorParameters<typeof JsLog>[4]
+
+/** By real path, or by what the descriptor leads to. Each thread has its own. */
+const registry = new Map<string, SharedLog>()
+
+/** A log and the loggers of this thread that share it. */
+class SharedLog {
+  readonly handles = new Set<Handle>()
+  readonly log: JsLog
+
+  constructor(
+    private readonly key: string,
+    config: ResolvedConfig,
+    form: Form,
+    lines: boolean,
+    open: OpenSink
+  ) {
+    this.log = new JsLog(key, config, form, lines, open, error => this.#report(error))
+    registry.set(key, this)
+    flushAtExit(this.log)
+  }
+
+  #report(error: ShardlogError): void {
+    for (const { onError } of this.handles) if (onError !== undefined) deliver(onError, error)
+  }
+
+  /** The last one closes the log. */
+  leave(handle: Handle): void {
+    if (!this.handles.delete(handle) || this.handles.size > 0) return
+    registry.delete(this.key)
+    forgetAtExit(this.log)
+    this.log.shut()
+  }
+}
+
+/** The path without symbolic links; of a log that does not exist yet, its directory's. */
+function realPathOf(file: string): string {
+  try {
+    if (fs.existsSync(file)) return fs.realpathSync(file)
+    return path.join(fs.realpathSync(path.dirname(file)), path.basename(file))
+  } catch (error) {
+    throw fromSystemError('ERR_SHARDLOG_IO', `cannot open ${file}`, error, file)
+  }
+}
+
+const KINDS: Record<Form, string> = {
+  blocks: "a Logger or a destination with format 'shard'",
+  text: "a destination with format 'ndjson'"
+}
+
+function otherForm(file: string, open: Form, wanted: Form): ShardlogError {
+  const message = `${file} is open in this process for ${KINDS[open]}; ${KINDS[wanted]} needs a file of its own`
+  return new ShardlogError('ERR_SHARDLOG_CONFIG', message, { path: file })
+}
+
+/** The log at the config's path. `lines`: as JsLog's. */
+function openFileLog(config: ResolvedConfig, form: Form, lines: boolean): SharedLog {
+  return awaitLock(config.lockTimeout, () => tryToOpen(config, form, lines))
+}
+
+function tryToOpen(config: ResolvedConfig, form: Form, lines: boolean): SharedLog {
+  const file = realPathOf(config.logFilePath)
+  const known = registry.get(file)
+  if (known !== undefined) {
+    if (known.log.form !== form) throw otherForm(file, known.log.form, form)
+    return known
+  }
+  checkNoArena(config.logFilePath, config.arenaDir)
+  return new SharedLog(
+    file,
+    config,
+    form,
+    lines,
+    (geometry, counters) => new FileSink(config, file, form, geometry, counters)
+  )
+}
+
+/** The log of what a descriptor leads to. `logFilePath`: its name for messages. */
+function openStreamLog(config: ResolvedConfig, fd: number): SharedLog {
+  const name = config.logFilePath
+  const descriptor = openDescriptor(fd, name)
+  const known = registry.get(descriptor.key)
+  if (known !== undefined) {
+    descriptor.close()
+    return known
+  }
+  return new SharedLog(
+    descriptor.key,
+    config,
+    'text',
+    true,
+    (_geometry, counters) => new FdSink(descriptor, name, config, counters)
+  )
+}
 
 /** One logger's view of a log in the JavaScript engine. */
 class JsEngine implements Engine {
@@ -61,7 +167,7 @@ class JsEngine implements Engine {
     this.#closed = true
     if (![...handles].every(handle => handle instanceof JsEngine && handle.#closed)) return
     log.flusher.closing = true
-    log.outlet.writer.hurry()
+    log.sink.writer.hurry()
   }
 
   #leave(): void {
@@ -79,8 +185,8 @@ class JsEngine implements Engine {
       crashSafe: false,
       arenaPath: null,
       directIO: false,
-      directIOReason: log.outlet.ioReason,
-      ioAlignment: log.outlet.ioAlignment,
+      directIOReason: log.sink.ioReason,
+      ioAlignment: log.sink.ioAlignment,
       lastError: log.flusher.lastError
     }
   }

@@ -3,14 +3,10 @@ import fs from 'node:fs'
 import { fromSystemError, ShardlogError } from '../../errors'
 import { performance } from '../../timers'
 import type { ResolvedConfig } from '../../types'
-import type { Run } from './buffer-set'
-import { Buffers } from './buffers'
-import { Counters } from './counters'
-import { FlushTimes } from './flush-times'
-import { Flusher } from './flusher'
-import { type Form, type Geometry, geometryFor } from './geometry'
-import type { Outlet } from './outlet'
-import { pause } from './pause'
+import { pause } from '../engine'
+import { Buffers, type Form, type Geometry, geometryFor, type Run } from './buffers'
+import { Flusher, type Sink } from './flusher'
+import { Counters, FlushTimes } from './statistics'
 
 const STDERR = 2
 const RETRY_PAUSE_MS = 10
@@ -27,7 +23,7 @@ export class JsLog {
   readonly times: FlushTimes
   readonly buffers: Buffers
   readonly flusher: Flusher
-  readonly outlet: Outlet
+  readonly sink: Sink
   /** After the exit hook nobody else will flush: each entry is written before its call returns. */
   writeThrough = false
   #toldOversized = false
@@ -42,7 +38,7 @@ export class JsLog {
     readonly config: ResolvedConfig,
     readonly form: Form,
     private readonly lines: boolean,
-    open: (geometry: Geometry, counters: Counters) => Outlet,
+    open: (geometry: Geometry, counters: Counters) => Sink,
     private readonly report: (error: ShardlogError) => void
   ) {
     this.geometry = geometryFor(config, form)
@@ -50,12 +46,12 @@ export class JsLog {
     this.times = new FlushTimes(this.counters)
     this.buffers = new Buffers(this.geometry, config.shardSelection === 'round-robin')
     try {
-      this.outlet = open(this.geometry, this.counters)
+      this.sink = open(this.geometry, this.counters)
     } catch (error) {
       this.counters.detach()
       throw error
     }
-    this.flusher = new Flusher(this.buffers, this.outlet, this.counters, this.times, config.flushInterval, report)
+    this.flusher = new Flusher(this.buffers, this.sink, this.counters, this.times, config.flushInterval, report)
   }
 
   log(value: string): boolean {
@@ -117,7 +113,7 @@ export class JsLog {
     const message =
       `an entry of ${payload} bytes was dropped, at most ${this.#mostBytes} are allowed` +
       `${this.lines ? '' : ' (bufferSize / 2 / numShards, less 12)'}; further ones are only counted, in oversizedLogs`
-    const error = new ShardlogError('ERR_SHARDLOG_OVERSIZED', message, { path: this.outlet.path })
+    const error = new ShardlogError('ERR_SHARDLOG_OVERSIZED', message, { path: this.sink.path })
     this.flusher.lastError = error
     this.report(error)
   }
@@ -161,7 +157,7 @@ export class JsLog {
     const lost = this.flusher.stop()
     this.counters.add('droppedLogs', lost)
     if (lost === 0) return
-    sayLost(`shardlog: ${lost} entries for ${this.outlet.name} are lost: ${this.flusher.lastError?.message ?? ''}\n`)
+    sayLost(`shardlog: ${lost} entries for ${this.sink.name} are lost: ${this.flusher.lastError?.message ?? ''}\n`)
   }
 
   #flushQuietly(): void {
@@ -176,24 +172,24 @@ export class JsLog {
   atExit(): void {
     this.writeThrough = true
     this.flusher.closing = true
-    this.outlet.writer.hurry()
+    this.sink.writer.hurry()
     this.#flushQuietly()
     this.#giveUp()
     this.counters.detach()
-    this.outlet.unlock()
+    this.sink.unlock()
   }
 
-  /** Gives the outlet up. What could not be written by now is counted as dropped. */
+  /** Gives the sink up. What could not be written by now is counted as dropped. */
   shut(): void {
-    const { name, path } = this.outlet
+    const { name, path } = this.sink
     this.#giveUp()
     try {
-      this.outlet.close()
+      this.sink.close()
     } catch (error) {
       throw fromSystemError('ERR_SHARDLOG_IO', `cannot close ${name}`, error, path)
     } finally {
       this.counters.detach()
-      this.outlet.unlock()
+      this.sink.unlock()
     }
   }
 }

@@ -1,7 +1,57 @@
+/** Who may write to a log: the lock of the JavaScript engine, the flock of the native one, and arenas that are left behind. */
+
 import fs from 'node:fs'
+import { arenaPaths } from '../../arena/locate'
 import { fromSystemError, ShardlogError } from '../../errors'
-import { pause } from './pause'
-import { flockHolder, isAlive, ownStartTime } from './process-identity'
+import { pause } from '../engine'
+
+/** State and start time of a process, of /proc/<pid>/stat; undefined without /proc, or without such a process. */
+function statOf(pid: number | 'self'): { state: string; startTime: string } | undefined {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The command in parentheses may hold anything, so fields are counted from behind it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { state: fields[0]!, startTime: fields[19]! }
+  } catch {
+    return undefined // isAlive asks the kernel.
+  }
+}
+
+/** Clock ticks since boot at which this process started. '0' where there is no /proc. */
+const ownStartTime = (): string => statOf('self')?.startTime ?? '0'
+
+/** Whether the process `pid` that started at `startTime` still runs. */
+function isAlive(pid: number, startTime: string): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+  }
+  const stat = statOf(pid)
+  if (stat === undefined) return true
+  return stat.state !== 'Z' && (startTime === '0' || stat.startTime === startTime)
+}
+
+const major = (device: bigint): bigint => ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)
+const minor = (device: bigint): bigint => (device & 0xffn) | ((device >> 12n) & 0xffffff00n)
+
+/** Pid of the process that holds a flock on `file`, as the native engine does while it has the log open; undefined if none. */
+function flockHolder(file: string): number | undefined {
+  let locks: string
+  try {
+    locks = fs.readFileSync('/proc/locks', 'latin1')
+  } catch {
+    return undefined // Not Linux: there is no native engine with a flock either.
+  }
+  const { dev, ino } = fs.statSync(file, { bigint: true })
+  const hex = (value: bigint): string => value.toString(16).padStart(2, '0')
+  const id = `${hex(major(dev))}:${hex(minor(dev))}:${ino}`
+  for (const line of locks.split('\n')) {
+    const fields = line.trim().split(/\s+/)
+    if (fields[1] === 'FLOCK' && fields[5] === id) return Number(fields[4])
+  }
+  return undefined
+}
 
 const EMPTY_TRIES = 20
 /** How long an engine waits for another of its process to make the log ready; longer only if that one was terminated meanwhile. */
@@ -13,7 +63,7 @@ const TAKE_TRIES = 10
 interface Owner {
   pid: number
   startTime: string
-  /** Whether the log's tail is still being mended, or the lock about to be removed: nobody may join now. */
+  /** Whether the log's tail is still being repaired, or the lock about to be removed: nobody may join now. */
   busy: boolean
 }
 
@@ -21,7 +71,7 @@ const self: Owner = { pid: process.pid, startTime: ownStartTime(), busy: false }
 const isSelf = (owner: Owner): boolean => owner.pid === self.pid && owner.startTime === self.startTime
 
 /** Name of the file by which the JavaScript engine keeps other processes off a log. */
-export function lockPath(log: string): string {
+function lockPath(log: string): string {
   return `${log}.lock`
 }
 
@@ -220,4 +270,20 @@ function linkOf(descriptor: string): string | undefined {
   } catch {
     return undefined // Closed since the directory was read.
   }
+}
+
+/**
+ * Refuses a log whose native engine died and left entries behind: appending now would spoil the place they belong to.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_ARENA_LEFT`; `ERR_SHARDLOG_LOCKED` if the native engine is alive
+ */
+export function checkNoArena(log: string, arenaDir?: string): void {
+  const left = arenaPaths(log, arenaDir).find(file => fs.existsSync(file))
+  if (left === undefined) return
+  const holder = fs.existsSync(log) ? flockHolder(log) : undefined
+  if (holder !== undefined) throw lockedError(log, holder, 'native')
+  const message =
+    `entries of a dead process wait in ${left}, and the JavaScript engine cannot recover them: run \`shardlog recover\`, ` +
+    'or open the log once with the native engine'
+  throw new ShardlogError('ERR_SHARDLOG_ARENA_LEFT', message, { path: left })
 }

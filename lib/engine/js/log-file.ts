@@ -1,13 +1,13 @@
 import fs from 'node:fs'
 import { fromSystemError } from '../../errors'
-import type { FileForm } from './file-form'
-import { pause } from './pause'
+import { pause } from '../engine'
+import type { FileEncoder } from './encoders'
 
 const { O_APPEND, O_CREAT, O_WRONLY, O_DSYNC } = fs.constants
 const SETTLE_TRIES = 5
 
 /** How a write ended. */
-export interface WriteResult {
+interface WriteResult {
   /** Bytes that are in the file. */
   written: number
   error?: unknown
@@ -35,14 +35,14 @@ export class LogFile {
   constructor(
     readonly path: string,
     private readonly dsync: boolean,
-    private readonly form: FileForm
+    private readonly encoder: FileEncoder
   ) {
     this.#fd = this.#open()
   }
 
-  /** Mends a torn end. Only the first engine of a process does it: another may be appending already. */
+  /** Repairs a torn end. Only the first engine of a process does it: another may be appending already. */
   prepare(): void {
-    this.#end = this.form.mend(this.path)
+    this.#end = this.encoder.repair(this.path)
   }
 
   /** Where what we wrote last ends, as far as we know. */
@@ -68,7 +68,7 @@ export class LogFile {
     if (goesOn) return this.#changeSince(fs.fstatSync(this.#fd).size)
     const size = this.#settledSize()
     const isOurs = size === this.#end
-    if (size < this.#end || !this.form.isWhole(this.path, size, this.#end)) this.prepare()
+    if (size < this.#end || !this.encoder.isWhole(this.path, size, this.#end)) this.prepare()
     else this.#end = size
     return isOurs ? 'none' : 'other'
   }
@@ -139,10 +139,10 @@ export class LogFile {
     const { size } = fs.fstatSync(this.#fd)
     const isLast = size === before + bytes.length
     // The end that the check has found may be another since.
-    if (isLast && !goesOn && before % this.form.alignment !== 0) return false
-    if (!isLast && this.form.alignment > 1) {
+    if (isLast && !goesOn && before % this.encoder.alignment !== 0) return false
+    if (!isLast && this.encoder.alignment > 1) {
       const at = this.#find(bytes, before, size)
-      if (at === undefined || goesOn || at % this.form.alignment !== 0) return false
+      if (at === undefined || goesOn || at % this.encoder.alignment !== 0) return false
     }
     // Behind what somebody else has written, in the middle of a line perhaps, it is for the next check to see.
     this.#end = isLast ? size : 0
@@ -207,7 +207,7 @@ export class LogFile {
   /** The file's size, once another worker's append that shows half way is through. */
   #settledSize(): number {
     let { size } = fs.fstatSync(this.#fd)
-    for (let i = 0; i < SETTLE_TRIES && !this.form.isWhole(this.path, size, this.#end); i++) {
+    for (let i = 0; i < SETTLE_TRIES && !this.encoder.isWhole(this.path, size, this.#end); i++) {
       pause(1)
       size = fs.fstatSync(this.#fd).size
     }
@@ -216,9 +216,9 @@ export class LogFile {
 }
 
 /** Opens the log for the JavaScript engine. Throws ERR_SHARDLOG_IO. */
-export function openLogFile(path: string, dsync: boolean, form: FileForm, first: boolean): LogFile {
+export function openLogFile(path: string, dsync: boolean, encoder: FileEncoder, first: boolean): LogFile {
   try {
-    const file = new LogFile(path, dsync, form)
+    const file = new LogFile(path, dsync, encoder)
     if (first) file.prepare()
     return file
   } catch (error) {

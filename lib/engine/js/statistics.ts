@@ -1,10 +1,11 @@
 /**
- * What the threads of a process count of one log, in memory that all of them share. Numbers are words of 64 bits, which are added to as a whole, so
- * that every thread reads what all have counted.
+ * What is counted of a log, in memory that all threads of the process share. Numbers are words of 64 bits, which are added to as a
+ * whole, so that every thread reads what all have counted.
  */
 
 import { createHash } from 'node:crypto'
 import { sharedMemory } from '../../shared-memory'
+import type { FlushMetrics } from '../../types'
 
 /** Numbers of a log, from its first word on. */
 export const COUNTS = [
@@ -21,7 +22,7 @@ export const COUNTS = [
   'setSwaps',
   'reopens'
 ] as const
-export type Count = (typeof COUNTS)[number]
+type Count = (typeof COUNTS)[number]
 
 const MOST_SHARDS = 256
 
@@ -111,7 +112,7 @@ function bucketAt(buckets: readonly number[], rank: number): number {
 }
 
 /** What has been counted since the first thread has opened the log, by all of them. */
-export class SharedStatistics {
+class SharedStatistics {
   #words: BigInt64Array
   #isAttached = true
 
@@ -179,5 +180,44 @@ export class SharedStatistics {
 
   #read(word: number): number {
     return Number(Atomics.load(this.#words, word))
+  }
+}
+
+const PLACES = Object.fromEntries(COUNTS.map((name, place) => [name, place])) as Record<Count, number>
+const { totalLogs: TOTAL, droppedLogs: DROPPED } = PLACES
+
+/** What the JavaScript engine counts of a log, over all threads that have it open; docs in `StatsSnapshot`. */
+export class Counters extends SharedStatistics {
+  /** Counts a log call. */
+  call(): void {
+    this.count(TOTAL, 1n)
+  }
+
+  /** Counts an entry that was not accepted. Returns false, what the log call returns. */
+  drop(): false {
+    this.count(DROPPED, 1n)
+    return false
+  }
+
+  add(name: Count, more = 1): void {
+    if (more > 0) this.count(PLACES[name], BigInt(more))
+  }
+}
+
+const NS_PER_MS = 1e6
+const SHARES = [0.5, 0.9, 0.99, 0.999]
+
+/** Durations of flushes, of all threads that have the log open. */
+export class FlushTimes {
+  constructor(private readonly counters: Counters) {}
+
+  record(milliseconds: number): void {
+    this.counters.countDuration(Math.max(1, Math.round(milliseconds * NS_PER_MS)))
+  }
+
+  metrics(): Omit<FlushMetrics, 'lastError'> {
+    const { count, mean, max, below } = this.counters.durations(SHARES)
+    const [p50, p90, p99, p999] = below.map(duration => duration / NS_PER_MS) as [number, number, number, number]
+    return { count, avgFlushDurationMs: mean / NS_PER_MS, maxFlushDurationMs: max / NS_PER_MS, p50, p90, p99, p999 }
   }
 }

@@ -1,9 +1,13 @@
+/** The sink for a log file: locked, and written in batches of whole runs. */
+
 import { ENTRY_PREFIX_BYTES } from '../../format/constants'
-import type { BufferSet, Run } from './buffer-set'
-import type { Counters } from './counters'
-import type { FileForm } from './file-form'
-import type { Change, LogFile } from './log-file'
-import type { Step, Writer } from './outlet'
+import type { ResolvedConfig } from '../../types'
+import type { BufferSet, Form, Geometry, Run } from './buffers'
+import { BlockEncoder, type FileEncoder, LineEncoder } from './encoders'
+import type { Sink, SinkWriter, Step } from './flusher'
+import { Lock } from './lock'
+import { type Change, type LogFile, openLogFile } from './log-file'
+import type { Counters } from './statistics'
 
 /** Bytes of one write, and so the longest the event loop is held up at a time; larger only for one larger run. */
 const BATCH_BYTES = 1 << 20
@@ -23,7 +27,7 @@ const entriesOf = (runs: readonly Run[]): number => runs.reduce((sum, run) => su
  * Writes a sealed set run by run. Remembers how far it came: what a failed write has left in the file stays there, and the next goes on behind
  * it, or, where somebody else has written there, or the file is another one, behind what of it is whole.
  */
-export class SetWriter implements Writer {
+class FileWriter implements SinkWriter {
   #set: BufferSet | undefined
   /** Runs of the set that are in the file. */
   #done = 0
@@ -32,7 +36,7 @@ export class SetWriter implements Writer {
 
   constructor(
     private readonly file: LogFile,
-    private readonly form: FileForm,
+    private readonly encoder: FileEncoder,
     private readonly counters: Counters
   ) {}
 
@@ -96,23 +100,27 @@ export class SetWriter implements Writer {
     if (batch === undefined || batch.done === 0) return false
     let out = batch.done
     let whole = 0
-    while (whole < batch.runs.length && this.form.size(batch.runs[whole]!) <= out) {
-      out -= this.form.size(batch.runs[whole]!)
+    while (whole < batch.runs.length && this.encoder.size(batch.runs[whole]!) <= out) {
+      out -= this.encoder.size(batch.runs[whole]!)
       whole++
     }
     this.#finish(batch.runs.slice(0, whole))
     const run = batch.runs[whole]
     if (run === undefined || out === 0) return true
-    const { file, form } = this
-    const left = change === 'other' ? form.cutOff(run, file.path, file.end - out, out) : form.whole(run, out)
-    this.#countRun(run, left.entries, left.bytes - left.entries * (this.form.alignment === 1 ? 0 : ENTRY_PREFIX_BYTES))
+    const { file, encoder } = this
+    const left = change === 'other' ? encoder.cutOff(run, file.path, file.end - out, out) : encoder.whole(run, out)
+    this.#countRun(
+      run,
+      left.entries,
+      left.bytes - left.entries * (this.encoder.alignment === 1 ? 0 : ENTRY_PREFIX_BYTES)
+    )
     run.leave(left.bytes, left.entries)
     if (run.valid === 0) this.#done++
     return true
   }
 
   #startFile(): void {
-    this.form.startFile()
+    this.encoder.startFile()
     this.counters.add('reopens')
   }
 
@@ -120,19 +128,19 @@ export class SetWriter implements Writer {
     const runs: Run[] = []
     let size = 0
     for (let i = this.#done; i < set.runs.length; i++) {
-      const more = this.form.size(set.runs[i]!)
+      const more = this.encoder.size(set.runs[i]!)
       if (runs.length > 0 && size + more > BATCH_BYTES) break
       runs.push(set.runs[i]!)
       size += more
     }
     const bytes = size <= BATCH_BYTES ? this.#memory.subarray(0, size) : Buffer.allocUnsafeSlow(size)
     let at = 0
-    for (const [i, run] of runs.entries()) at = this.form.put(run, set, bytes, at, i)
+    for (const [i, run] of runs.entries()) at = this.encoder.put(run, set, bytes, at, i)
     return { runs, bytes, done: 0 }
   }
 
   #finish(runs: readonly Run[]): void {
-    this.form.wrote(runs.length)
+    this.encoder.wrote(runs.length)
     this.#done += runs.length
     for (const run of runs) this.#countRun(run, run.entries, run.payload)
   }
@@ -141,5 +149,44 @@ export class SetWriter implements Writer {
     this.counters.add('writtenLogs', entries)
     this.counters.add('payloadBytes', payload)
     this.counters.countWritten(run.shard.id, entries)
+  }
+}
+
+/** A log's file, locked against other processes. */
+export class FileSink implements Sink {
+  readonly writer: FileWriter
+  readonly name: string
+  readonly path: string
+  readonly ioAlignment = 512
+  readonly ioReason = 'the JavaScript engine writes through the page cache'
+  readonly #lock: Lock
+  readonly #file: LogFile
+
+  /**
+   * @param realPath the log's path without symbolic links, by which it is locked
+   * @throws ShardlogError `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_IO`
+   */
+  constructor(config: ResolvedConfig, realPath: string, form: Form, geometry: Geometry, counters: Counters) {
+    this.path = config.logFilePath
+    this.name = this.path
+    const encoder = form === 'text' ? new LineEncoder() : new BlockEncoder(geometry.segmentsPerShard)
+    this.#lock = new Lock(realPath)
+    try {
+      this.#lock.checkNative()
+      this.#file = openLogFile(this.path, config.dsync, encoder, this.#lock.first)
+      this.#lock.ready()
+    } catch (error) {
+      this.#lock.release()
+      throw error
+    }
+    this.writer = new FileWriter(this.#file, encoder, counters)
+  }
+
+  unlock(): void {
+    this.#lock.release()
+  }
+
+  close(): void {
+    this.#file.close()
   }
 }

@@ -1,15 +1,56 @@
+/** What a log file of the JavaScript engine is made of, blocks or lines, and how its end is made ready for appending. */
+
+import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
-import { decodeTrailer, trailerMatches, wholeEntriesPrefix } from '../../format/block'
+import {
+  countEntries,
+  crc32c,
+  decodeTrailer,
+  finishBlock,
+  finishedBytes,
+  trailerMatches,
+  wholeEntriesPrefix
+} from '../../format/block'
 import {
   alignUp,
   BLOCK_HEADER_BYTES,
   blockExtent,
   blockStride,
   ENTRY_PREFIX_BYTES,
+  FLAG_JS,
   SECTOR_BYTES,
   TRAILER_BYTES
 } from '../../format/constants'
-import { crc32c } from '../../format/crc32c'
+import type { BufferSet, Run } from './buffers'
+
+/** What of a run is whole in a file. */
+interface Whole {
+  /** Bytes of its entries. */
+  bytes: number
+  entries: number
+}
+
+/** What a log's file is made of: how it may end, and how a set's runs lie in it. */
+export interface FileEncoder {
+  /** What is written lies in the file at multiples of it. */
+  readonly alignment: number
+  /** Whether a file of `size` bytes ends as such files do. `end`: where the last that we wrote to it ended. */
+  isWhole(path: string, size: number, end: number): boolean
+  /** Makes an existing file ready for appending. Its size then. */
+  repair(path: string): number
+  /** Bytes of a run in the file. */
+  size(run: Run): number
+  /** Puts a run of `set` at `at` of `to`; it will be number `index` of those that `wrote` has not been told of. Its end. */
+  put(run: Run, set: BufferSet, to: Buffer, at: number, index: number): number
+  /** What readers find of a run of which the first `out` bytes of what `put` made are the last in the file. */
+  whole(run: Run, out: number): Whole
+  /** Somebody has appended behind the first `out` bytes of a run, which lie at `offset`. What of it stays as it is. */
+  cutOff(run: Run, path: string, offset: number, out: number): Whole
+  /** So many runs are in the file now. */
+  wrote(runs: number): void
+  /** The next runs go to another file. */
+  startFile(): void
+}
 
 const SCAN_BYTES = 1 << 20
 const PAGE_BYTES = 4096
@@ -113,7 +154,7 @@ function beginsLikePadding(padding: Buffer, valid: number): boolean {
  * Cuts the block at `at` to its whole entries and zeroes the rest; all of it, if none is whole: left as it is, the block would
  * swallow those that are appended behind it.
  */
-function mendTornBlock(fd: number, at: number, size: number): void {
+function repairTornBlock(fd: number, at: number, size: number): void {
   const available = size - at - BLOCK_HEADER_BYTES
   if (available > LARGEST_BLOCK) return // Not a block of ours: foreign bytes, left alone.
   const header = read(fd, BLOCK_HEADER_BYTES, at)
@@ -125,13 +166,13 @@ function mendTornBlock(fd: number, at: number, size: number): void {
   if (whole === 0 && !beginsLikeAnEntry(bytes, valid)) return // Text that happens to look like a header.
   if (whole === 0) header.fill(0)
   else header.writeUInt32LE(whole, 4)
-  // The header last: until then the block is torn, and is mended again.
+  // The header last: until then the block is torn, and is repaired again.
   writeAll(fd, bytes.subarray(whole).fill(0), at + BLOCK_HEADER_BYTES + whole)
   writeAll(fd, header, at)
 }
 
 /** Makes fill of the first `out` bytes of a block, behind which somebody else has written. */
-export function blankBlock(file: string, at: number, out: number): void {
+function blankBlock(file: string, at: number, out: number): void {
   const fd = fs.openSync(file, 'r+')
   try {
     writeAll(fd, Buffer.alloc(out), at)
@@ -146,7 +187,7 @@ export function blankBlock(file: string, at: number, out: number): void {
  *
  * @returns the offset where the next block goes
  */
-export function prepareAppend(file: string): number {
+function prepareAppend(file: string): number {
   // A descriptor of its own: on Linux a write at an offset appends all the same where O_APPEND is set.
   const fd = fs.openSync(file, 'r+')
   try {
@@ -155,12 +196,138 @@ export function prepareAppend(file: string): number {
     if (size === 0) return 0
     if (!soundBlockEndsAt(fd, endWithoutFill(fd, size))) {
       const torn = findTornBlock(fd, size)
-      if (torn !== undefined) mendTornBlock(fd, torn, size)
+      if (torn !== undefined) repairTornBlock(fd, torn, size)
     }
     // By name, to append: somebody else may be appending, too.
     if (end > size) fs.appendFileSync(file, Buffer.alloc(end - size))
     return fs.fstatSync(fd).size
   } finally {
     fs.closeSync(fd)
+  }
+}
+
+const newStream = (): bigint => randomBytes(8).readBigUInt64LE()
+
+/** A shard file: each run is a block. */
+export class BlockEncoder implements FileEncoder {
+  readonly alignment = SECTOR_BYTES
+  #stream = newStream()
+  #sequence = 0n
+
+  constructor(private readonly segmentsPerShard: number) {}
+
+  isWhole(_path: string, size: number): boolean {
+    return size % SECTOR_BYTES === 0
+  }
+
+  repair(path: string): number {
+    return prepareAppend(path)
+  }
+
+  size(run: Run): number {
+    return finishedBytes(run.valid)
+  }
+
+  put(run: Run, set: BufferSet, to: Buffer, at: number, index: number): number {
+    run.copy(to, at + BLOCK_HEADER_BYTES)
+    const size = finishBlock(to, at, run.capacity, run.valid, {
+      flags: FLAG_JS,
+      stream: this.#stream,
+      sequence: this.#sequence + BigInt(index),
+      firstTime: run.firstTime,
+      lastTime: run.lastTime,
+      entries: run.entries,
+      generation: set.generation >>> 0,
+      segment: run.shard.id * this.segmentsPerShard + run.segment,
+      producer: 1
+    })
+    return at + size
+  }
+
+  whole(run: Run, out: number): Whole {
+    const { bytes } = run
+    const whole = wholeEntriesPrefix(bytes, 0, Math.min(bytes.length, Math.max(0, out - BLOCK_HEADER_BYTES)))
+    return { bytes: whole, entries: countEntries(bytes, 0, whole) }
+  }
+
+  cutOff(_run: Run, path: string, offset: number, out: number): Whole {
+    // What others have put where its padding or its trailer would be makes damage of all of it.
+    blankBlock(path, offset, out)
+    return { bytes: 0, entries: 0 }
+  }
+
+  wrote(runs: number): void {
+    this.#sequence += BigInt(runs)
+  }
+
+  /** Blocks of another file are numbered from 0 under a stream of their own. */
+  startFile(): void {
+    this.#stream = newStream()
+    this.#sequence = 0n
+  }
+}
+
+const NEWLINE = '\n'
+
+export function countLines(bytes: Buffer): number {
+  let lines = 0
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines++
+  return lines
+}
+
+function endsLine(path: string, size: number): boolean {
+  if (size === 0) return true
+  const fd = fs.openSync(path, 'r')
+  try {
+    const last = Buffer.alloc(1)
+    fs.readSync(fd, last, 0, 1, size - 1)
+    return last.toString('latin1') === NEWLINE
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+/** A file that is nothing but its entries, which are lines. */
+export class LineEncoder implements FileEncoder {
+  readonly alignment = 1
+
+  isWhole(path: string, size: number, end: number): boolean {
+    return size === end || endsLine(path, size)
+  }
+
+  /** Ends a line that the file ends within. As `PrepareText` of `native/engine/append_point.cc`. */
+  repair(path: string): number {
+    const { size } = fs.statSync(path)
+    if (endsLine(path, size)) return size
+    fs.appendFileSync(path, NEWLINE)
+    return size + NEWLINE.length
+  }
+
+  size(run: Run): number {
+    return run.valid
+  }
+
+  put(run: Run, _set: BufferSet, to: Buffer, at: number): number {
+    return at + run.copy(to, at)
+  }
+
+  whole(run: Run, out: number): Whole {
+    const { bytes } = run
+    const end = bytes.subarray(0, out).lastIndexOf(NEWLINE) + 1
+    // An entry is a line but for what was written as several, or as none.
+    return { bytes: end, entries: Math.min(run.entries, countLines(bytes.subarray(0, end))) }
+  }
+
+  /** The start of a line stays as the start of a line. */
+  cutOff(run: Run, _path: string, _offset: number, out: number): Whole {
+    return this.whole(run, out)
+  }
+
+  wrote(): void {
+    // Lines are not numbered.
+  }
+
+  startFile(): void {
+    // Nothing tells one file's lines from another's.
   }
 }
