@@ -8,10 +8,10 @@ import { crc32c } from '../format/block'
 
 export const ARENA_MAGIC = 'SHLARENA'
 /** Versions that can be read; the last one is written. */
-const ARENA_VERSIONS: readonly number[] = [1, 2]
+export const ARENA_VERSIONS: readonly number[] = [1, 2]
 export const ARENA_HEADER_BYTES = 4096
 /** The header fields that never change, under the header's checksum. */
-const ARENA_CRC_BYTES = 56
+export const ARENA_CRC_BYTES = 56
 /** A claim word and a segment slot each lie alone in a cache line. */
 export const LINE_BYTES = 64
 /** journal.generation while nothing is being written. */

@@ -1,4 +1,4 @@
-/** The lease of a thread, as JavaScript sees it: what the addon tells, and what it is told. */
+/** The lease of a thread, as JavaScript sees it: what the addon tells, and what it is told. As `native/engine/js_control.h`. */
 
 /** Places in `DirectRoute.lease`. */
 export const LEASE = {

@@ -50,6 +50,8 @@ export interface NativeBinding {
    * With `force` also those set aside because they are of another boot. Synchronous. Throws with a `code`.
    */
   recover(logFilePath: string, options: RecoveryOptions): NativeRecovery[]
+  /** The numbers that both sides have a name for, by group and name: for the test that compares them. */
+  controlWords(): Record<string, Record<string, number>>
   /** CRC-32C of `bytes[start, end)`, going on from `seed`. Throws a RangeError for a range outside of `bytes`. */
   crc32c(bytes: Uint8Array, seed: number, start: number, end: number): number
 }

@@ -50,7 +50,8 @@ uint64_t Producer::accepted() const { return accepted_.Read() + JsAccepted(); }
 uint64_t Producer::JsAccepted() const {
   const uint64_t before = js_accepted_.Read();
   // [MM counter] relaxed: a plain aligned store of JavaScript's; one writer, read for people.
-  const auto now = static_cast<uint32_t>(__atomic_load_n(&js_words_[4], __ATOMIC_RELAXED));
+  const auto now =
+      static_cast<uint32_t>(__atomic_load_n(&js_.words[JsControl::kAccepted], __ATOMIC_RELAXED));
   return before + (now - static_cast<uint32_t>(before));
 }
 
@@ -297,16 +298,18 @@ void Producer::PublishLease() {
   const auto word = static_cast<int32_t>(
       (reinterpret_cast<const uint8_t*>(lease.slot) - arena.control()) / sizeof(int32_t));
   // Another segment, or the same one in another generation: nothing is defined in it yet.
-  if (word != js_words_[0] || lease.generation != js_generation_) {
-    js_words_[5] = static_cast<int32_t>(static_cast<uint32_t>(js_words_[5]) + 1);
+  if (word != js_.words[JsControl::kWord] || lease.generation != js_generation_) {
+    js_.words[JsControl::kSerial] =
+        static_cast<int32_t>(static_cast<uint32_t>(js_.words[JsControl::kSerial]) + 1);
   }
   js_generation_ = lease.generation;
-  js_words_[0] = word;
+  js_.words[JsControl::kWord] = word;
   const bool in_place = draft_ == nullptr;
   const auto shard = static_cast<int32_t>((lease.generation & 1) * g.num_shards + lease.shard);
-  js_words_[1] = in_place ? shard : 0;
-  js_words_[2] = in_place ? static_cast<int32_t>(lease.segment * g.segment_bytes) : 0;
-  js_words_[3] = static_cast<int32_t>(lease.limit);
+  js_.words[JsControl::kBuffer] = in_place ? shard : 0;
+  js_.words[JsControl::kStart] =
+      in_place ? static_cast<int32_t>(lease.segment * g.segment_bytes) : 0;
+  js_.words[JsControl::kLimit] = static_cast<int32_t>(lease.limit);
   js_accepted_.Add(JsAccepted() - js_accepted_.Read());
 }
 

@@ -14,6 +14,7 @@
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
 #include "engine/draft.h"
+#include "engine/js_control.h"
 #include "engine/problems.h"
 #include "engine/store_in_pages.h"
 #include "platform/event.h"
@@ -125,13 +126,13 @@ class alignas(64) Producer {
   }
 
   // For the direct route: accepts the entry that JavaScript has written behind the last one of the
-  // lease, up to js word 6, and says that it did by making that word 0. The clock is read for it if
-  // js word 7 tells where in the segment its time, a double of ms, is to lie.
+  // lease, up to kEnd, and says that it did by making that word 0. The clock is read for it if
+  // kTime tells where in the segment its time, a double of ms, is to lie.
   void Publish() {
     const Lease& lease = leases_[0];
     const OffsetState at = lease.slot->Peek();
-    const auto end = static_cast<uint32_t>(js_words_[6]);
-    const auto time = static_cast<uint32_t>(js_words_[7]);
+    const auto end = static_cast<uint32_t>(js_.words[JsControl::kEnd]);
+    const auto time = static_cast<uint32_t>(js_.words[JsControl::kTime]);
     const uint32_t start = at.offset() + static_cast<uint32_t>(format::kEntryPrefixBytes);
     if (!IsOpen(at) || end <= start || end > lease.limit) return;
     uint8_t* const written = JsMemory(lease);
@@ -143,10 +144,10 @@ class alignas(64) Producer {
     }
     if (!lease.slot->Accept(at, end)) return;
     accepted_.Add(1);
-    js_words_[6] = 0;
+    js_.words[JsControl::kEnd] = 0;
   }
 
-  // For the direct route: memory of the lease from js word 6 on, for what JavaScript has native
+  // For the direct route: memory of the lease from kEnd on, for what JavaScript has native
   // code write into the entry it is writing; nullptr if that is not behind the last entry.
   struct Place {
     uint8_t* at;
@@ -154,12 +155,12 @@ class alignas(64) Producer {
   };
   Place JsPlace() const {
     const Lease& lease = leases_[0];
-    const auto start = static_cast<uint32_t>(js_words_[6]);
+    const auto start = static_cast<uint32_t>(js_.words[JsControl::kEnd]);
     if (start <= lease.slot->Peek().offset() || start >= lease.limit) return {nullptr, 0};
     return {JsMemory(lease) + start, lease.limit - start};
   }
   // What came of it, in the same word.
-  void TellJs(size_t bytes) { js_words_[6] = static_cast<int32_t>(bytes); }
+  void TellJs(size_t bytes) { js_.words[JsControl::kEnd] = static_cast<int32_t>(bytes); }
 
   // For the direct route: leases another segment with room for an entry of `size` bytes, waiting
   // for one as Append does.
@@ -194,8 +195,7 @@ class alignas(64) Producer {
   }
   // Where it writes them if not in the arena; else null.
   const std::shared_ptr<Draft>& draft() const { return draft_; }
-  static constexpr size_t kJsWords = 8;
-  int32_t* js_words() { return js_words_; }
+  int32_t* js_words() { return js_.words; }
 
  private:
   // Where JavaScript writes the entries of the lease.
@@ -251,14 +251,11 @@ class alignas(64) Producer {
   size_t turn_ = 0;
   const bool in_pages_;                 // see store_in_pages.h
   const std::shared_ptr<Draft> draft_;  // where entries of JavaScript's are not written in place
-  // Word index, buffer index, segment start, limit, entries accepted by JavaScript modulo 2^32,
-  // number of the lease; then what Publish is told, both from the segment's start: end of the
-  // entry, and place of its time, or 0. The first of these is JsPlace's, too.
-  int32_t js_words_[kJsWords] = {};
+  JsControl js_;
   // Entries accepted by JavaScript up to the last native call. 2^32 more do not fit into a lease.
   Counter js_accepted_;
   platform::TickClock clock_;
-  uint64_t js_generation_ = UINT64_MAX;  // of the lease that js_words_ tell
+  uint64_t js_generation_ = UINT64_MAX;  // of the lease that js_ tells
 
   // Cold.
   const std::shared_ptr<BufferSets> sets_;

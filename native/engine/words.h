@@ -105,6 +105,13 @@ struct alignas(64) SegmentSlot {
     offset_.store(0, std::memory_order_release);
   }
 
+  // Where the two words lie in the slot.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+  static constexpr size_t OffsetPlace() { return offsetof(SegmentSlot, offset_); }
+  static constexpr size_t LesseePlace() { return offsetof(SegmentSlot, lessee_); }
+#pragma GCC diagnostic pop
+
   // A slot that refuses every accept, for producers that hold no lease.
   void MakeNull() {
     // [MM init] relaxed: set up before any other thread knows of it.

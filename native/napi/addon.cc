@@ -8,6 +8,7 @@
 #include "engine/log.h"
 #include "format/crc32c.h"
 #include "napi/config_value.h"
+#include "napi/control_words.h"
 #include "napi/env_state.h"
 #include "napi/errors.h"
 #include "napi/handle.h"
@@ -93,6 +94,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("open", Napi::Function::New(env, Open, "open"));
   exports.Set("recover", Napi::Function::New(env, Recover, "recover"));
   Handle::Export(&exports);
+  exports.Set("controlWords", Napi::Function::New(env, ControlWords, "controlWords"));
   exports.Set("crc32c", Napi::Function::New(env, Checksum, "crc32c"));
   return exports;
 }

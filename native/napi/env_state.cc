@@ -121,7 +121,7 @@ Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::L
   Napi::Object route = Napi::Object::New(env);
   const bool made =
       SetArray<Napi::Int32Array>(route, "lease", producer.js_words(),
-                                 engine::Producer::kJsWords * sizeof(int32_t), shared.producer) &&
+                                 engine::JsControl::kWords * sizeof(int32_t), shared.producer) &&
       SetArray<Napi::Int32Array>(route, "words", arena->control(), arena->control_bytes(), arena);
   if (!made) return env.Null();
   shared.direct = Napi::Persistent(route);

@@ -50,6 +50,8 @@ inline void EncodeSpilled(uint8_t* to, const Spilled& spilled) {
 }
 
 // Section 3: the fixed part of a RECORD.
+inline constexpr size_t kRecordTemplateOffset = 1;
+inline constexpr size_t kRecordBindingsOffset = 5;
 inline constexpr size_t kRecordTimeOffset = 9;
 inline constexpr size_t kRecordHeaderBytes = 17;
 
@@ -61,14 +63,15 @@ struct RecordHeader {
 
 // `from` has kRecordHeaderBytes readable bytes.
 inline RecordHeader DecodeRecordHeader(const uint8_t* from) {
-  return {format::Load<uint32_t>(from + 1), format::Load<uint32_t>(from + 5),
+  return {format::Load<uint32_t>(from + kRecordTemplateOffset),
+          format::Load<uint32_t>(from + kRecordBindingsOffset),
           format::Load<double>(from + kRecordTimeOffset)};
 }
 
 inline void EncodeRecordHeader(uint8_t* to, const RecordHeader& header) {
   to[0] = static_cast<uint8_t>(Kind::kRecord);
-  format::Store(to + 1, header.template_id);
-  format::Store(to + 5, header.bindings);
+  format::Store(to + kRecordTemplateOffset, header.template_id);
+  format::Store(to + kRecordBindingsOffset, header.bindings);
   format::Store(to + kRecordTimeOffset, header.time);
 }
 

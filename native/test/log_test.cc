@@ -24,6 +24,7 @@ namespace {
 constexpr uint32_t kScale = kThreadSanitizer ? 1 : 4;
 
 using engine::Config;
+using engine::JsControl;
 using engine::Log;
 using engine::Producer;
 
@@ -209,20 +210,22 @@ TEST(Stress, RoundRobinLosesAndRepeatsNothing) {
 // without the engine's help.
 bool AppendDirectly(Log& log, Producer& producer, const std::string& entry) {
   int32_t* lease = producer.js_words();
-  auto* word = reinterpret_cast<int32_t*>(log.arena().control()) + lease[0];
+  auto* word = reinterpret_cast<int32_t*>(log.arena().control()) + lease[JsControl::kWord];
   int32_t offset = __atomic_load_n(word, __ATOMIC_RELAXED);
   const uint32_t size = static_cast<uint32_t>(entry.size());
   const int64_t end = int64_t{offset} + 4 + size;
-  if (offset >= 8 && end <= lease[3]) {
+  if (offset >= 8 && end <= lease[JsControl::kLimit]) {
     const uint32_t shards = log.config().num_shards;
-    const uint32_t index = static_cast<uint32_t>(lease[1]);
-    uint8_t* at = log.arena().shard_data(index / shards, index % shards) + lease[2] + offset;
+    const uint32_t index = static_cast<uint32_t>(lease[JsControl::kBuffer]);
+    uint8_t* at =
+        log.arena().shard_data(index / shards, index % shards) + lease[JsControl::kStart] + offset;
     std::memcpy(at, &size, 4);
     std::memcpy(at + 4, entry.data(), size);
     if (__atomic_compare_exchange_n(word, &offset, static_cast<int32_t>(end), false,
                                     __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-      const uint32_t counted = static_cast<uint32_t>(lease[4]);
-      __atomic_store_n(&lease[4], static_cast<int32_t>(counted + 1), __ATOMIC_RELAXED);
+      const uint32_t counted = static_cast<uint32_t>(lease[JsControl::kAccepted]);
+      __atomic_store_n(&lease[JsControl::kAccepted], static_cast<int32_t>(counted + 1),
+                       __ATOMIC_RELAXED);
       return true;
     }
   }

@@ -15,6 +15,7 @@
 namespace shardlog::test {
 namespace {
 
+using engine::JsControl;
 using engine::Producer;
 
 constexpr uint32_t kShardBytes = 65536;
@@ -292,17 +293,18 @@ TEST(DirectRoute, TheLeaseTellsWhereJavaScriptMayWrite) {
   Rig rig(2);
   const auto producer = rig.NewProducer();
   const auto* words = reinterpret_cast<const int32_t*>(rig.arena().control());
-  EXPECT_LT(words[producer->js_words()[0]], 8) << "no lease yet: a word that refuses";
+  EXPECT_LT(words[producer->js_words()[JsControl::kWord]], 8)
+      << "no lease yet: a word that refuses";
   ASSERT_TRUE(Append(*producer, "x"));
-  EXPECT_EQ(words[producer->js_words()[0]], 8 + 4 + 1);
-  EXPECT_EQ(producer->js_words()[3], 4096 - 64);
-  const int32_t lease = producer->js_words()[5];
+  EXPECT_EQ(words[producer->js_words()[JsControl::kWord]], 8 + 4 + 1);
+  EXPECT_EQ(producer->js_words()[JsControl::kLimit], 4096 - 64);
+  const int32_t lease = producer->js_words()[JsControl::kSerial];
   ASSERT_TRUE(Append(*producer, std::string(3000, 'x')));
-  EXPECT_EQ(producer->js_words()[5], lease) << "the same lease";
+  EXPECT_EQ(producer->js_words()[JsControl::kSerial], lease) << "the same lease";
   ASSERT_TRUE(Append(*producer, std::string(3000, 'x')));
-  EXPECT_NE(producer->js_words()[5], lease) << "the next segment";
+  EXPECT_NE(producer->js_words()[JsControl::kSerial], lease) << "the next segment";
   rig.Flush();
-  EXPECT_LT(words[producer->js_words()[0]], 8);
+  EXPECT_LT(words[producer->js_words()[JsControl::kWord]], 8);
 }
 
 // Writes into a renewed lease as JavaScript does.
@@ -313,7 +315,9 @@ class JavaScript {
         words_(reinterpret_cast<const int32_t*>(rig.arena().control())),
         lease_(producer->js_words()) {
     EXPECT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
-    segment_ = rig.arena().shard_data(lease_[1] / 2, lease_[1] % 2) + lease_[2];
+    segment_ =
+        rig.arena().shard_data(lease_[JsControl::kBuffer] / 2, lease_[JsControl::kBuffer] % 2) +
+        lease_[JsControl::kStart];
   }
 
   // Behind the last entry, then what Publish is to know.
@@ -321,13 +325,13 @@ class JavaScript {
     const int32_t start = offset() + 4;
     if (offset() < 8) return false;
     std::memcpy(segment_ + start, payload.data(), payload.size());
-    lease_[6] = start + static_cast<int32_t>(payload.size());
-    lease_[7] = time_at == 0 ? 0 : start + time_at;
+    lease_[JsControl::kEnd] = start + static_cast<int32_t>(payload.size());
+    lease_[JsControl::kTime] = time_at == 0 ? 0 : start + time_at;
     producer_->Publish();
-    return lease_[6] == 0;
+    return lease_[JsControl::kEnd] == 0;
   }
 
-  int32_t offset() const { return words_[lease_[0]]; }
+  int32_t offset() const { return words_[lease_[JsControl::kWord]]; }
   const uint8_t* first_entry() const { return segment_ + 8; }
 
  private:
@@ -371,9 +375,9 @@ TEST(DirectRoute, PublishesNothingOnceTheSegmentIsSealed) {
   ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
   int32_t* lease = producer->js_words();
   rig.Flush();
-  lease[6] = 20;
+  lease[JsControl::kEnd] = 20;
   producer->Publish();
-  EXPECT_EQ(lease[6], 20);
+  EXPECT_EQ(lease[JsControl::kEnd], 20);
   EXPECT_EQ(producer->accepted(), 0u);
 }
 
@@ -382,10 +386,10 @@ TEST(DirectRoute, PublishesNothingBeyondTheLease) {
   const auto producer = rig.NewProducer();
   ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
   int32_t* lease = producer->js_words();
-  for (const int32_t end : {lease[3] + 1, 12, 11, 8, 0, -1}) {
-    lease[6] = end;
+  for (const int32_t end : {lease[JsControl::kLimit] + 1, 12, 11, 8, 0, -1}) {
+    lease[JsControl::kEnd] = end;
     producer->Publish();
-    EXPECT_EQ(lease[6], end);
+    EXPECT_EQ(lease[JsControl::kEnd], end);
   }
   EXPECT_EQ(producer->accepted(), 0u);
 }
@@ -394,23 +398,24 @@ TEST(DirectRoute, NativeCodeWritesBehindTheLastEntryAndWithinTheLease) {
   Rig rig(2);
   const auto producer = rig.NewProducer();
   int32_t* lease = producer->js_words();
-  lease[6] = 20;
+  lease[JsControl::kEnd] = 20;
   EXPECT_EQ(producer->JsPlace().at, nullptr) << "no lease";
   JavaScript script(rig, producer.get());
   ASSERT_TRUE(script.Publish("first"));
   const int32_t offset = script.offset();
-  for (const int32_t outside : {-1, 0, 8, offset, lease[3], lease[3] + 1}) {
-    lease[6] = outside;
+  for (const int32_t outside :
+       {-1, 0, 8, offset, lease[JsControl::kLimit], lease[JsControl::kLimit] + 1}) {
+    lease[JsControl::kEnd] = outside;
     EXPECT_EQ(producer->JsPlace().at, nullptr) << outside;
   }
-  lease[6] = offset + 4;
+  lease[JsControl::kEnd] = offset + 4;
   EXPECT_EQ(producer->JsPlace().at, script.first_entry() - 8 + offset + 4);
-  EXPECT_EQ(producer->JsPlace().bytes, static_cast<size_t>(lease[3] - offset - 4));
+  EXPECT_EQ(producer->JsPlace().bytes, static_cast<size_t>(lease[JsControl::kLimit] - offset - 4));
   rig.Flush();
-  lease[6] = 20;
+  lease[JsControl::kEnd] = 20;
   EXPECT_NE(producer->JsPlace().at, nullptr) << "sealed, but nobody else's";
   producer->TellJs(7);
-  EXPECT_EQ(lease[6], 7);
+  EXPECT_EQ(lease[JsControl::kEnd], 7);
 }
 
 TEST(DirectRoute, RenewingWithoutRoomCountsADrop) {
@@ -419,7 +424,7 @@ TEST(DirectRoute, RenewingWithoutRoomCountsADrop) {
   while (producer->Renew(1) == Producer::Renewal::kRenewed) {
     // Leaves nothing in a segment that would keep the next one from being leased.
     int32_t* lease = producer->js_words();
-    lease[6] = lease[3];
+    lease[JsControl::kEnd] = lease[JsControl::kLimit];
     producer->Publish();
   }
   EXPECT_EQ(producer->dropped(), 1u);
@@ -434,7 +439,8 @@ TEST(DirectRoute, JavaScriptsCountMayPassItsThirtyTwoBits) {
   for (uint64_t calls = 1; calls <= 5; calls++) {
     constexpr uint32_t kStep = 0x7000'0000;
     direct += kStep;
-    producer->js_words()[4] = static_cast<int32_t>(static_cast<uint32_t>(direct));
+    producer->js_words()[JsControl::kAccepted] =
+        static_cast<int32_t>(static_cast<uint32_t>(direct));
     EXPECT_EQ(producer->accepted(), direct + calls - 1);
     // Makes the next call look for a lease, which is when the count is taken over.
     rig.Flush();

@@ -17,6 +17,7 @@
 namespace shardlog {
 namespace {
 
+using engine::JsControl;
 using engine::kPageBytes;
 using engine::Producer;
 
@@ -129,14 +130,14 @@ TEST_F(InPages, RecordsAreCopiedFromADraft) {
     const OneAtATime protection(start(), bytes());
     for (size_t i = 0; i < 60; i++) {
       said.push_back(Letters(1 + i * 7));
-      const int32_t at = words[lease[0]] + 4;
-      EXPECT_EQ(lease[1], 0);
-      lease[6] = at;
-      ASSERT_EQ(producer->JsPlace().at, producer->draft()->data() + lease[2] + at);
+      const int32_t at = words[lease[JsControl::kWord]] + 4;
+      EXPECT_EQ(lease[JsControl::kBuffer], 0);
+      lease[JsControl::kEnd] = at;
+      ASSERT_EQ(producer->JsPlace().at, producer->draft()->data() + lease[JsControl::kStart] + at);
       std::memcpy(producer->JsPlace().at, said.back().data(), said.back().size());
-      lease[6] = at + static_cast<int32_t>(said.back().size());
+      lease[JsControl::kEnd] = at + static_cast<int32_t>(said.back().size());
       producer->Publish();
-      ASSERT_EQ(lease[6], 0) << i;
+      ASSERT_EQ(lease[JsControl::kEnd], 0) << i;
     }
   }
   EXPECT_EQ(producer->accepted(), said.size());
@@ -148,10 +149,10 @@ TEST_F(InPages, ADraftIsToldTheTime) {
   const auto producer = rig_.NewProducer(true, engine::Content::kRecords);
   int32_t* const lease = producer->js_words();
   ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
-  lease[6] = 12 + 20;
-  lease[7] = 12 + 3;
+  lease[JsControl::kEnd] = 12 + 20;
+  lease[JsControl::kTime] = 12 + 3;
   producer->Publish();
-  ASSERT_EQ(lease[6], 0);
+  ASSERT_EQ(lease[JsControl::kEnd], 0);
   const uint8_t* entry = rig_.arena().segment(0, 0, 0) + 12;
   EXPECT_GT(format::Load<double>(entry + 3), 1e12);
 }

@@ -1,0 +1,30 @@
+// The words that a producer and JavaScript share. lib/engine/lease.ts names the same places, and
+// test/unit/control-words.test.ts holds the two together.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace shardlog::engine {
+
+// One producer's words: the lease, as JavaScript may use it by itself, and what the two tell each
+// other about the entry that is being written.
+//
+// Thread: the producer's own, in native calls and between them; other threads read kAccepted.
+struct JsControl {
+  static constexpr size_t kWord = 0;      // index of the segment's offset word in the arena's words
+  static constexpr size_t kBuffer = 1;    // index of the shard's buffer, or 0 for the draft
+  static constexpr size_t kStart = 2;     // of the segment in that buffer
+  static constexpr size_t kLimit = 3;     // of the room for entries, from the segment's start
+  static constexpr size_t kAccepted = 4;  // entries accepted by JavaScript, modulo 2^32
+  static constexpr size_t kSerial = 5;    // changes with the lease
+  // End of the entry to publish, from the segment's start; 0 once it was accepted. For a text:
+  // where it goes, then its bytes.
+  static constexpr size_t kEnd = 6;
+  static constexpr size_t kTime = 7;  // where the time goes, from the segment's start; 0: nowhere
+  static constexpr size_t kWords = 8;
+
+  int32_t words[kWords] = {};
+};
+
+}  // namespace shardlog::engine
