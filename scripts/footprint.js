@@ -5,7 +5,7 @@
 //   node scripts/footprint.js [--json]
 //
 // Each figure is of a process of its own, in a folder under TMPDIR, beside a process that does the same without a log. Needs the built
-// package. Exit code 1 if a figure is above its goal.
+// package. Exit code 1 if a figure is above its bound.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -97,7 +97,7 @@ const mib = bytes => `${(bytes / MIB).toFixed(1)} MiB`
 const kib = bytes => `${Math.ceil(bytes / KIB)} KiB`
 const ms = value => `${value.toFixed(1)} ms`
 
-/** [measure, figure, goal or null, how to print it] */
+/** [measure, figure, bound or null, how to print it] */
 function figures() {
   const rows = []
   for (const kind of ['logger', 'ndjson']) {
@@ -118,7 +118,7 @@ function figures() {
 }
 
 function main() {
-  const rows = figures().map(([measure, figure, goal, print]) => ({ measure, figure, goal, print }))
+  const rows = figures().map(([measure, figure, bound, print]) => ({ measure, figure, bound, print }))
   if (process.argv.includes('--json')) {
     process.stdout.write(
       `${JSON.stringify(
@@ -128,12 +128,12 @@ function main() {
       )}\n`
     )
   } else {
-    for (const { measure, figure, goal, print } of rows) {
-      const verdict = goal === null ? '' : ` (goal: at most ${print(goal)})${figure <= goal ? '' : '  ABOVE'}`
+    for (const { measure, figure, bound, print } of rows) {
+      const verdict = bound === null ? '' : ` (bound: at most ${print(bound)})${figure <= bound ? '' : '  ABOVE'}`
       process.stdout.write(`${measure.padEnd(44)} ${print(figure)}${verdict}\n`)
     }
   }
-  if (rows.some(({ figure, goal }) => goal !== null && figure > goal)) process.exitCode = 1
+  if (rows.some(({ figure, bound }) => bound !== null && figure > bound)) process.exitCode = 1
 }
 
 runMain(main)

@@ -35,7 +35,7 @@ async function writeReport(folder, run) {
   )
   for (const section of sections) console.log(terminal.section(section))
   console.log(
-    `\n${terminal.goalTable(sections.flatMap(section => section.report.goals))}\n\n${path.join(folder, 'report.html')}`
+    `\n${terminal.comparisonTable(sections.flatMap(section => section.report.comparisons))}\n\n${path.join(folder, 'report.html')}`
   )
 }
 
@@ -67,7 +67,9 @@ function grpcSection({ calls }) {
         spec: percentileCurves(curve, { y: 'µs' })
       }
     ],
-    goals: [{ measure: 'calls that failed', goal: '0', figure: failures.join(', ') || '0', ok: failures.length === 0 }]
+    comparisons: [
+      { measure: 'calls that failed', bound: '0', figure: failures.join(', ') || '0', ok: failures.length === 0 }
+    ]
   })
 }
 
@@ -93,9 +95,9 @@ function loggerSection({ samples, log }) {
   ]
   const ok = log.missing === 0
   return section('logger', 'shardlog', rows, {
-    goals: [
-      { measure: 'entries missing from the file and not counted', goal: '0', figure: format(log.missing), ok },
-      { measure: 'entries dropped', goal: '0', figure: format(log.dropped), ok: log.dropped === 0 }
+    comparisons: [
+      { measure: 'entries missing from the file and not counted', bound: '0', figure: format(log.missing), ok },
+      { measure: 'entries dropped', bound: '0', figure: format(log.dropped), ok: log.dropped === 0 }
     ]
   })
 }
@@ -125,8 +127,8 @@ function resourceSection(timeline) {
   })
 }
 
-function section(name, title, rows, { charts = [], goals = [] }) {
-  return { name, title, report: { goals, charts, notes: [], tables: [{ title: '', head: ['', ''], rows }] } }
+function section(name, title, rows, { charts = [], comparisons = [] }) {
+  return { name, title, report: { comparisons, charts, notes: [], tables: [{ title: '', head: ['', ''], rows }] } }
 }
 
 /** One row per sample after the first: what happened since the one before. */

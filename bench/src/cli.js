@@ -156,7 +156,9 @@ async function report(run) {
   })
   const summary = {
     ...run,
-    goals: sections.flatMap(({ name, report: { goals } }) => goals.map(goal => ({ scenario: name, ...goal }))),
+    comparisons: sections.flatMap(({ name, report: { comparisons } }) =>
+      comparisons.map(found => ({ scenario: name, ...found }))
+    ),
     tables: Object.fromEntries(sections.map(({ name, report: { tables } }) => [name, tables]))
   }
   const html = await page({
@@ -171,10 +173,10 @@ async function report(run) {
     fs.writeFileSync(path.join(RESULTS, `${name}.json`), `${JSON.stringify(summary, null, 1)}\n`)
     fs.writeFileSync(path.join(RESULTS, `${name}.html`), html)
   }
-  console.log(`\n${terminal.bold('Goals')}\n${terminal.goalTable(summary.goals)}`)
-  const short = summary.goals.filter(goal => !goal.ok).length
+  console.log(`\n${terminal.bold('What was measured')}\n${terminal.comparisonTable(summary.comparisons)}`)
+  const beyond = summary.comparisons.filter(({ ok }) => !ok).length
   console.log(
-    `\n${summary.goals.length - short} of ${summary.goals.length} goals reached${run.options.quick ? ' (a quick run measures little)' : ''}; ${path.join(RESULTS, 'latest.html')}`
+    `\n${summary.comparisons.length} figures, ${beyond} of them beyond their bound${run.options.quick ? ' (a quick run measures little)' : ''}; ${path.join(RESULTS, 'latest.html')}`
   )
   if (run.failures.length === 0) return
   console.error(`bench: ${run.failures.length} measurements failed, see above`)

@@ -89,7 +89,7 @@ const overTimer = (rounds, name, timer) => Math.max(0, medianOf(rounds, round =>
  */
 function report(results, rates, calls) {
   const rateOf = id => rates.find(rate => id.endsWith(idOf('', rate)))
-  const goals = []
+  const comparisons = []
   const rows = []
   for (const [id, rounds] of Object.entries(results)) {
     const timer = timerCost(results, rateOf(id))
@@ -100,15 +100,15 @@ function report(results, rates, calls) {
     ])
     if (!id.startsWith('shardlog')) continue
     const tail = overTimer(rounds, 'p99.9', timer)
-    goals.push({
+    comparisons.push({
       measure: `${id.replace('shardlog ', '')}, p99.9 while flushing`,
-      goal: '≤ 1 µs',
+      bound: '≤ 1 µs',
       figure: `${format(tail)} ns`,
       ok: tail <= 1000
     })
   }
   return {
-    goals,
+    comparisons,
     tables: [
       {
         title: 'ns of a single call over the timer’s own cost',

@@ -20,11 +20,11 @@ function markdownTable(head, rows, firstLeft = true) {
   return [row(head), `| ${rule.join(' | ')} |`, ...rows.map(row)].join('\n')
 }
 
-/** What was measured, beside what was asked for. */
+/** What was measured, and what it is held against. */
 function results(run) {
-  const head = ['measure', 'figure', 'asked for', 'met', 'scenario']
-  const rows = run.goals.map(({ scenario, measure, goal, figure, ok }) => {
-    return [measure, figure, goal, ok ? 'yes' : 'no', `\`${scenario}\``]
+  const head = ['measure', 'figure', 'bound', 'within', 'scenario']
+  const rows = run.comparisons.map(({ scenario, measure, bound, figure, ok }) => {
+    return [measure, figure, bound, ok ? 'yes' : 'no', `\`${scenario}\``]
   })
   return [row(head), '| --- | --- | --- | --- | --- |', ...rows.map(row)].join('\n')
 }
@@ -69,7 +69,7 @@ const SHOWN = [
 /** The generated part of README.md: some measures, each with the command that makes it again. Throws if the run lacks one. */
 function summary(run) {
   const rows = SHOWN.map(shown => {
-    const found = run.goals.find(({ measure }) => measure === shown)
+    const found = run.comparisons.find(({ measure }) => measure === shown)
     if (found === undefined) throw new Error(`the run has no measure "${shown}", which README.md shows`)
     return [found.measure, found.figure, `\`npm run bench -- --only ${found.scenario}\``]
   })

@@ -11,9 +11,9 @@ const STYLE = `
   table { border-collapse: collapse; margin: .6em 0 1em; font-size: .9em }
   th, td { padding: .28em .8em; text-align: right; border-bottom: 1px solid #e7e9ec; font-variant-numeric: tabular-nums }
   th:first-child, td:first-child { text-align: left } th { font-weight: 600; color: #555c63; border-bottom-color: #9aa1a9 }
-  table.goals td, table.goals th { text-align: left }
+  table.comparisons td, table.comparisons th { text-align: left }
   tr.own td { background: #f0f7f4 }
-  .ok { color: #0b6e4f; font-weight: 600 } .short { color: #b3261e; font-weight: 600 }
+  .ok { color: #0b6e4f; font-weight: 600 } .beyond { color: #b3261e; font-weight: 600 }
   .lead, figcaption, .notes { color: #555c63 } .notes { font-size: .87em; padding-left: 1.2em }
   figure { margin: 1.2em 0 1.8em } figcaption { font-size: .87em; margin: 0 0 .5em } figure b { display: block; color: #22262a; font-size: 1.15em }
   figure svg { max-width: 100%; height: auto; display: block } nav a { margin-right: 1em; color: #0b6e4f }`
@@ -36,12 +36,12 @@ function table({ title, head, rows }) {
   return `${title && `<h3>${escapeHtml(title)}</h3>`}<table>${head.some(Boolean) ? row(head, 'th') : ''}${body.join('')}</table>`
 }
 
-function goalTable(goals) {
-  const rows = goals.map(({ measure, goal, figure, ok }) => {
-    const verdict = ok ? '<span class="ok">ok</span>' : '<span class="short">short</span>'
-    return `<tr><td>${escapeHtml(measure)}</td><td>${escapeHtml(goal)}</td><td>${escapeHtml(figure)}</td><td>${verdict}</td></tr>`
+function comparisonTable(comparisons) {
+  const rows = comparisons.map(({ measure, bound, figure, ok }) => {
+    const verdict = ok ? '<span class="ok">within</span>' : '<span class="beyond">beyond</span>'
+    return `<tr><td>${escapeHtml(measure)}</td><td>${escapeHtml(figure)}</td><td>${escapeHtml(bound)}</td><td>${verdict}</td></tr>`
   })
-  return `<table class="goals">${row(['measure', 'goal', 'figure', ''], 'th')}${rows.join('')}</table>`
+  return `<table class="comparisons">${row(['measure', 'figure', 'bound', ''], 'th')}${rows.join('')}</table>`
 }
 
 async function section({ name, title, report }) {
@@ -64,16 +64,16 @@ async function section({ name, title, report }) {
 async function page({ title, lead, warning, machine, sections }) {
   const bodies = []
   for (const entry of sections) bodies.push(await section(entry))
-  const goals = sections.flatMap(entry => entry.report.goals)
+  const comparisons = sections.flatMap(entry => entry.report.comparisons)
   const facts = Object.entries(machine).map(
     ([name, value]) => `<tr><td>${escapeHtml(name)}</td><td style="text-align:left">${escapeHtml(value)}</td></tr>`
   )
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body>
 <h1>${escapeHtml(title)}</h1>
-<p class="lead">${escapeHtml(lead)}</p>${warning ? `<p class="short">${escapeHtml(warning)}</p>` : ''}
+<p class="lead">${escapeHtml(lead)}</p>${warning ? `<p class="beyond">${escapeHtml(warning)}</p>` : ''}
 <nav>${sections.map(({ name, title: text }) => `<a href="#${name}">${escapeHtml(text)}</a>`).join('')}</nav>
-${goals.length > 0 ? `<h2>Goals</h2>${goalTable(goals)}` : ''}
+${comparisons.length > 0 ? `<h2>What was measured</h2>${comparisonTable(comparisons)}` : ''}
 ${bodies.join('\n')}
 <h2>Machine</h2><table>${facts.join('')}</table>
 </body></html>

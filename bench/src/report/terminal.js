@@ -42,9 +42,14 @@ function table({ title, head, rows }) {
   )}\n`
 }
 
-function goalTable(goals) {
-  const rows = goals.map(({ measure, goal, figure, ok }) => [measure, goal, figure, ok ? green('ok') : red('short')])
-  return layout(['measure', 'goal', 'figure', ''], rows, ['left', 'left', 'left', 'left'])
+function comparisonTable(comparisons) {
+  const rows = comparisons.map(({ measure, bound, figure, ok }) => [
+    measure,
+    figure,
+    bound,
+    ok ? green('within') : red('beyond')
+  ])
+  return layout(['measure', 'figure', 'bound', ''], rows, ['left', 'left', 'left', 'left'])
 }
 
 function section({ title, report }) {
@@ -52,4 +57,4 @@ function section({ title, report }) {
   return [`\n${bold(title)}`, ...report.tables.map(table), ...notes].join('\n')
 }
 
-module.exports = { section, goalTable, bold }
+module.exports = { section, comparisonTable, bold }

@@ -6,7 +6,7 @@ const { medianOf, format } = require('../numbers')
 const { bars } = require('../report/charts')
 
 const BASE = 'logger: false'
-const GOAL_PER_CENT = 3
+const MOST_PER_CENT = 3
 /** Requests per second of the second part, which every way of logging can serve. */
 const RATE = 3000
 const TIMES = {
@@ -74,7 +74,7 @@ async function inTurn(services, slices, put) {
 /** Per cent of the requests per second that logging costs, by round against the service beside it. */
 const lossOf = rounds => medianOf(rounds, ({ base, own }) => 100 * (1 - own.full.perSecond / base.full.perSecond))
 
-function goals(results) {
+function comparisons(results) {
   const pinos = Object.entries(results)
     .filter(([name]) => loggings[name].kind === 'pino')
     .map(([name, rounds]) => `${name} ${format(lossOf(rounds), 1)} %`)
@@ -84,9 +84,9 @@ function goals(results) {
       const loss = lossOf(rounds)
       return {
         measure: `Fastify with request logging, ${name.replace('shardlog ', '')}: requests/s lost against logger: false`,
-        goal: `≤ ${GOAL_PER_CENT} %`,
+        bound: `≤ ${MOST_PER_CENT} %`,
         figure: `${format(loss, 1)} %${pinos.length > 0 ? ` (${pinos.join(', ')})` : ''}`,
-        ok: loss <= GOAL_PER_CENT
+        ok: loss <= MOST_PER_CENT
       }
     })
 }
@@ -156,7 +156,7 @@ function report(results) {
   const entries = Object.entries(results)
   const values = entries.map(([name, rounds]) => ({ name, kind: '', value: Math.max(0, lossOf(rounds)) }))
   return {
-    goals: goals(results),
+    comparisons: comparisons(results),
     tables: tables(results),
     charts:
       values.length === 0

@@ -74,19 +74,19 @@ function report(results) {
     format(medianOf(rounds, 'collections'), 1),
     format(Math.max(...rounds.map(round => round.collections)), 1)
   ])
-  const goals = []
+  const comparisons = []
   if (results.logBytes && empty) {
     const grown = medianOf(results.logBytes, 'grownBytes') - idle
     const collections = medianOf(results.logBytes, 'collections')
-    goals.push({
+    comparisons.push({
       measure: 'JS heap growth and collections per million logBytes',
-      goal: '0',
+      bound: '0',
       figure: `${format(Math.max(0, grown))} bytes over the empty loop's ${format(idle)}, ${format(collections, 1)} collections`,
       ok: grown <= READING_BYTES && collections === 0
     })
   }
   return {
-    goals,
+    comparisons,
     tables: [{ title: 'per million calls', head: ['', 'heap growth, bytes', 'collections, median', 'most'], rows }],
     charts: [],
     notes: [

@@ -8,9 +8,12 @@
  * - `cases({ quick, peers })` lists `{ id, params, execArgv? }`;
  * - `run(params, { folder, quick })` measures one case in a fresh process and returns JSON;
  * - `report(results)` turns `{ [case id]: result[] }`, one result per round, into
- *   `{ goals: Goal[], tables: {title, head, rows}[], charts: {title, caption, spec}[], notes: string[] }`.
+ *   `{ comparisons: Comparison[], tables: {title, head, rows}[], charts: {title, caption, spec}[], notes: string[] }`.
  *   Cases may be missing (the user chose some); what needs them is then left out.
- * @typedef {{measure: string, goal: string, figure: string, ok: boolean}} Goal
+ *
+ * A comparison is a figure, the bound that it is held against (a floor or a peer of the same run, or a number), and whether it is
+ * within that.
+ * @typedef {{measure: string, bound: string, figure: string, ok: boolean}} Comparison
  */
 const names = [
   'startup',

@@ -87,7 +87,7 @@ function report(results) {
     ])
   )
   return {
-    goals: [],
+    comparisons: [],
     tables: [
       {
         title: 'calls per second, the sink’s time included (benchmark 2.1.4)',

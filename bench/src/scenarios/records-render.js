@@ -40,7 +40,7 @@ function report({ renderer: rounds = [] }) {
   }))
   const slowest = rows.filter(({ name }) => FOUR_FIELDS.test(name)).sort((a, b) => a.millions - b.millions)[0]
   return {
-    goals: slowest ? [goal(slowest)] : [],
+    comparisons: slowest ? [comparison(slowest)] : [],
     tables:
       rows.length > 0
         ? [
@@ -56,9 +56,9 @@ function report({ renderer: rounds = [] }) {
   }
 }
 
-const goal = ({ name, millions }) => ({
+const comparison = ({ name, millions }) => ({
   measure: 'renderer, one core, four-field records',
-  goal: `≥ ${LEAST} M lines/s`,
+  bound: `≥ ${LEAST} M lines/s`,
   figure: `${format(millions, 1)} M/s with the slowest of them (${name.split(';')[0]})`,
   ok: millions >= LEAST
 })

@@ -138,7 +138,7 @@ function cheapestPino(results, workload) {
   return found.sort((a, b) => a.ns - b.ns)[0]
 }
 
-function goals(results) {
+function comparisons(results) {
   const found = Object.entries(TIMES).flatMap(([workload, times]) => {
     const own = cost(results, DEFAULT, workload)
     const pino = cheapestPino(results, workload === EVENT ? OF_EVENT : workload)
@@ -146,7 +146,7 @@ function goals(results) {
     const ratio = pino.ns / own
     return {
       measure: `structured call, ${workloads[workload].title}, burst`,
-      goal: times === 1 ? 'no dearer than pino' : `≥ ${times} × cheaper than pino`,
+      bound: times === 1 ? 'no dearer than pino' : `≥ ${times} × cheaper than pino`,
       figure: `${format(ratio, 1)} × (${format(own, 1)} ns, ${pino.name} ${format(pino.ns, 1)} ns)`,
       ok: ratio >= times
     }
@@ -162,7 +162,7 @@ function disabledGoal(results) {
   return [
     {
       measure: 'structured call, level off, burst',
-      goal: '≤ 2 × an empty function',
+      bound: '≤ 2 × an empty function',
       figure: `${format(ratio, 2)} × (${format(own, 2)} ns over ${format(empty, 2)} ns)`,
       ok: ratio <= 2
     }
@@ -227,7 +227,7 @@ function disabledTable(results) {
 
 function report(results) {
   return {
-    goals: goals(results),
+    comparisons: comparisons(results),
     tables: [
       table(results, COMMON, FIGURES, 'ns per call of a structured logger, bursts of 1,000 while the sink keeps up'),
       table(results, [...FEATURES, EVENT], ['median'], 'the same with other values and options, medians'),

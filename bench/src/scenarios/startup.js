@@ -75,13 +75,13 @@ function run({ way, hasPino }, { quick }) {
 
 function report(results) {
   const figure = (way, name, what) => medianOf(results[way], round => round[name]?.[what])
-  const goals = Object.keys(results)
+  const comparisons = Object.keys(results)
     .filter(way => Number.isFinite(figure(way, 'pino', 'time')))
     .map(way => {
       const [ours, pinos] = ['shardlog', 'pino'].map(name => figure(way, name, 'time'))
       return {
         measure: `start: ${way}`,
-        goal: `≤ ${LIMIT} × pino’s time`,
+        bound: `≤ ${LIMIT} × pino’s time`,
         figure: `${format(ours, 1)} ms (pino: ${format(pinos, 1)})`,
         ok: ours <= LIMIT * pinos
       }
@@ -95,7 +95,7 @@ function report(results) {
   ])
   const head = ['', 'shardlog, ms', 'modules', 'pino, ms', 'modules']
   return {
-    goals,
+    comparisons,
     tables: [{ title: `a start, medians of ${STARTS} processes a round, in turns`, head, rows }],
     charts: [],
     notes: []

@@ -128,7 +128,7 @@ function bestPeer(results) {
   return found.sort((a, b) => b.rate - a.rate)[0]
 }
 
-function goals(results) {
+function comparisons(results) {
   const found = []
   const raw = bestRaw(results)
   const peer = bestPeer(results)
@@ -139,7 +139,7 @@ function goals(results) {
     const gigabytes = (rounds[0].entries * ENTRY_BYTES) / 1e9
     found.push({
       measure: `${method}, ${format(gigabytes, 1)} GB sustained, entries lost`,
-      goal: '0',
+      bound: '0',
       figure: format(lost),
       ok: lost === 0
     })
@@ -147,7 +147,7 @@ function goals(results) {
       const share = medianOf(rounds, 'fileMbPerSecond') / raw
       found.push({
         measure: `${method}, sustained, of the raw bandwidth`,
-        goal: '≥ 70 %',
+        bound: '≥ 70 %',
         figure: `${format(share * 100)} % of ${format(raw)} MB/s`,
         ok: share >= 0.7
       })
@@ -156,7 +156,7 @@ function goals(results) {
       const times = medianOf(rounds, 'entriesPerSecond') / peer.rate
       found.push({
         measure: `${method}, sustained, against the best peer`,
-        goal: '≥ 4 ×',
+        bound: '≥ 4 ×',
         figure: `${format(times, 1)} × ${peer.id}`,
         ok: times >= 4
       })
@@ -167,7 +167,7 @@ function goals(results) {
 
 function report(results) {
   return {
-    goals: goals(results),
+    comparisons: comparisons(results),
     tables: [table(results, 'one producer, 100-byte entries, until the file is complete', 'entries')],
     charts: [
       {

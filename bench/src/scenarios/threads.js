@@ -11,7 +11,7 @@ const { threadLines } = require('../report/charts')
 
 const MB = 1e6
 const MIB = 1024 * 1024
-/** The default of shardlog; the memory goal is counted from it. */
+/** The default of shardlog; the memory bound is counted from it. */
 const BUFFER_BYTES = 64 * MIB
 const EXTRA_BYTES = 32 * MIB
 const THREADS = [2, 4, 8, 50, 100]
@@ -105,16 +105,16 @@ const mostLost = (results, threads) => {
   return rounds ? Math.max(...rounds.map(round => round.lost)) : Number.NaN
 }
 
-function goals(results) {
+function comparisons(results) {
   const limit = (BUFFER_BYTES + EXTRA_BYTES) / MB
   const found = GOAL_THREADS.flatMap(threads => {
     const lost = mostLost(results, threads)
     const used = Math.max(memory(results, 'block', threads), memory(results, 'drop', threads))
     return [
-      { measure: `${threads} worker threads, lost under 'block'`, goal: '0', figure: format(lost), ok: lost === 0 },
+      { measure: `${threads} worker threads, lost under 'block'`, bound: '0', figure: format(lost), ok: lost === 0 },
       {
         measure: `${threads} worker threads, memory over Node's own`,
-        goal: `≤ bufferSize + 32 MiB (${format(limit)} MB)`,
+        bound: `≤ bufferSize + 32 MiB (${format(limit)} MB)`,
         figure: `${format(used)} MB`,
         ok: used <= limit
       }
@@ -131,7 +131,7 @@ function sharing(results) {
   const share = rate(slowest) / rate(2)
   return {
     measure: 'more threads than cores, calls/s under block against two threads',
-    goal: '≥ 0.9 ×',
+    bound: '≥ 0.9 ×',
     figure: `${format(share, 2)} × with ${slowest}`,
     ok: share >= 0.9
   }
@@ -151,7 +151,7 @@ function report(results) {
     format(figure(results, 'idle', threads, 'peakMb'))
   ])
   return {
-    goals: goals(results),
+    comparisons: comparisons(results),
     tables: [
       {
         title: `${format(TOTAL_ENTRIES)} entries of 100 bytes by worker threads, in thousands a second`,
