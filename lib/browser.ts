@@ -142,15 +142,14 @@ function finished(shape: ObjectShape, fields: Record<string, unknown>): object {
 /** The object, and the arguments that are left beside it. */
 function asObject(
   shape: ObjectShape,
-  label: string,
-  value: number,
+  level: { label: string; value: number },
   bindings: readonly object[],
   args: readonly unknown[],
   time: unknown
 ): [object, ...unknown[]] {
   const fields: Record<string, unknown> = {}
   if (time) fields.time = time
-  Object.assign(fields, shape.level ? shape.level(label, value) : { level: value }, ...bindings)
+  Object.assign(fields, shape.level ? shape.level(level.label, level.value) : { level: level.value }, ...bindings)
   const first = args[0]
   const isObject = typeof first === 'object' && first !== null
   if (isObject) Object.assign(fields, first)
@@ -352,7 +351,13 @@ class BrowserLogger {
       sink(...bindings, ...args, ...(caller === null ? [] : [caller]))
       return
     }
-    const [fields, ...rest] = asObject(shape, level, mapping.values[level] as number, bindings, args, time)
+    const [fields, ...rest] = asObject(
+      shape,
+      { label: level, value: mapping.values[level] as number },
+      bindings,
+      args,
+      time
+    )
     sink(caller === null ? fields : { ...fields, caller }, ...rest)
   }
 

@@ -18,7 +18,8 @@ const steps = [
   ['clang-tidy', node, ['scripts/tidy.js']],
   ['layers', node, ['scripts/check-layers.js']],
   ['memory order', node, ['scripts/check-memory-order.js']],
-  ['lockfiles', node, ['scripts/check-lockfiles.js']]
+  ['lockfiles', node, ['scripts/check-lockfiles.js']],
+  ['house', node, ['scripts/check-house.js']]
 ]
 
 /** Most lines shown of one step. */

@@ -157,18 +157,24 @@ export function trailerMatches(source: Buffer, offset: number, blockCrc: number)
 /** What the caller of `finishBlock` knows; the rest follows from the block. */
 export type TrailerFields = Omit<Trailer, 'length'>
 
+/** How large a block is, in bytes. */
+export interface BlockSizes {
+  /** Of memory that it was allocated, header included; at least `8 + valid`. */
+  capacity: number
+  /** Of its entries, length prefixes included. */
+  valid: number
+}
+
 /**
  * Turns `valid` bytes of entries that lie at `start + 8` of `target` into a whole block: header, zeroed padding, trailer, a
  * carrier behind it where the padding is too short, and fill up to `alignment`.
- * @param capacity bytes of memory the block was allocated, header included; at least `8 + valid`.
  * @param alignment what the next block must be aligned to, relative to `start`: a multiple of 512, default 512.
  * @returns bytes from `start` to the end of the fill. `target` must have room for them: `finishedBytes(valid, alignment)`.
  */
 export function finishBlock(
   target: Buffer,
   start: number,
-  capacity: number,
-  valid: number,
+  { capacity, valid }: BlockSizes,
   trailer: TrailerFields,
   alignment = SECTOR_BYTES
 ): number {

@@ -239,8 +239,8 @@ export class BlockScanner implements Scanner {
   }
 
   private block(bytes: Buffer, index: number, available: number): Step {
-    const { path } = this.source
-    const parsed = parseBlock(path, bytes, index, available, this.position, this.trailersSeen)
+    const place = { path: this.source.path, position: this.position }
+    const parsed = parseBlock(place, bytes, index, available, this.trailersSeen)
     if (parsed.fatal) return parsed.agreed ? { ...parsed.fatal, extent: parsed.extent } : parsed.fatal
     if (parsed.suspect && this.vetted !== this.position) return { claimed: parsed.extent }
     this.deliver(parsed, bytes, index)

@@ -128,16 +128,15 @@ export function wholeEntries(bytes: Buffer, start: number, available: number): {
 
 /**
  * Decodes the block at index `at` of `bytes`, whose header is plausible and whose stride is there.
+ * @param place the file, and where in it the block starts.
  * @param available bytes from `at` on: the stride, and 512 more where the source has them.
- * @param position where the block starts in the file.
  * @param trailersSeen whether other blocks have trailers: then what stands in a trailer's place has to be one.
  */
 export function parseBlock(
-  path: string,
+  { path, position }: { path: string; position: number },
   bytes: Buffer,
   at: number,
   available: number,
-  position: number,
   trailersSeen: boolean
 ): ParsedBlock {
   const valid = bytes.readUInt32LE(at + 4)

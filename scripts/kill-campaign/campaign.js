@@ -211,8 +211,11 @@ function startTailing(place, rand) {
   return { end, isRotated: tail === null }
 }
 
-/** @param {string[]} files what was rotated away, and the log; or what a reader has seen of them */
-function checkOf({ format, setting }, files, place, jobs, kills, notes) {
+/**
+ * @param {string[]} files what was rotated away, and the log; or what a reader has seen of them
+ * @param {{notes: number, kills: number}} disturbances of others, if they wrote to the log
+ */
+function checkOf({ format, setting }, files, place, jobs, { notes, kills }) {
   const beside = setting === 'beside' ? { notes, halves: kills } : undefined
   if (format === 'entries') return check(files, place.ledgers, beside)
   if (format !== 'pipe') return checkRecords(files, place.ledgers, format, jobs, beside)
@@ -237,7 +240,7 @@ async function livesOf(firstRound, rand, kind, place) {
   recover(place.log)
   recover(place.log)
   const seen = await tailing?.end()
-  const result = checkOf(kind, seen?.files ?? place.files, place, jobs, kills, notes)
+  const result = checkOf(kind, seen?.files ?? place.files, place, jobs, { notes, kills })
   result.problems.push(...(seen?.problems ?? []))
   return { ...result, kills }
 }

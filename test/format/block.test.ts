@@ -94,7 +94,7 @@ describe('trailers (1.2)', () => {
       const valid = 4 + length
       const target = Buffer.alloc(4096, 0xee)
       entry(length).copy(target, 8)
-      const total = finishBlock(target, 0, 4096, valid, fields)
+      const total = finishBlock(target, 0, { capacity: 4096, valid }, fields)
       const stride = alignUp(8 + valid, 512)
       const carried = stride - 8 - valid < 64
       expect(total).toBe(finishedBytes(valid))
@@ -114,7 +114,7 @@ describe('trailers (1.2)', () => {
   it('are followed by zeroed fill up to a larger alignment', () => {
     const target = Buffer.alloc(8192, 0xee)
     entry(100).copy(target, 8)
-    expect(finishBlock(target, 0, 4096, 104, fields, 4096)).toBe(4096)
+    expect(finishBlock(target, 0, { capacity: 4096, valid: 104 }, fields, 4096)).toBe(4096)
     expect(target.subarray(512, 4096).every(byte => byte === 0)).toBe(true)
     expect(target[4096]).toBe(0xee)
   })

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect, inject, it } from 'vitest'
 import { inspect } from '../../scripts/inspect-addon'
-import { brokenLinks } from '../support/links'
+import { brokenLinks } from '../../scripts/links'
 
 const files = execFileSync('tar', ['tzf', inject('tarball')], { encoding: 'utf8' })
   .split('\n')

@@ -35,7 +35,7 @@ export function makeBlock(
     producer: 1,
     ...fields
   }
-  finishBlock(target, 0, 8 + data.length, data.length, trailer, alignment)
+  finishBlock(target, 0, { capacity: 8 + data.length, valid: data.length }, trailer, alignment)
   return target
 }
 

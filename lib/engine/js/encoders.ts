@@ -230,7 +230,7 @@ export class BlockEncoder implements FileEncoder {
 
   put(run: Run, set: BufferSet, to: Buffer, at: number, index: number): number {
     run.copy(to, at + BLOCK_HEADER_BYTES)
-    const size = finishBlock(to, at, run.capacity, run.valid, {
+    const size = finishBlock(to, at, run, {
       flags: FLAG_JS,
       stream: this.#stream,
       sequence: this.#sequence + BigInt(index),

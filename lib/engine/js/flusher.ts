@@ -2,9 +2,10 @@
 
 import { fromSystemError, resumed, ShardlogError } from '../../errors'
 import { clearTimeout, performance, setImmediate, setTimeout } from '../../timers'
+import type { FlushMetrics } from '../../types'
 import { pause } from '../engine'
 import type { BufferSet, Buffers } from './buffers'
-import type { Counters, FlushTimes } from './statistics'
+import { type Counters, FlushTimes } from './statistics'
 
 /** What a step of writing came to. 'stalled': nobody takes anything at the moment. */
 export type Step = 'done' | 'more' | 'stalled'
@@ -128,6 +129,7 @@ export class Flusher {
   readonly #look = new Retry(FIRST_LOOK_MS, LONGEST_LOOK_MS, () => this.#turn())
   /** The failure that logging has not recovered from. */
   #failure: ShardlogError | undefined
+  readonly #times: FlushTimes
   #spent = 0
   #triedAt = 0
 
@@ -135,10 +137,16 @@ export class Flusher {
     private readonly buffers: Buffers,
     private readonly sink: Sink,
     private readonly counters: Counters,
-    private readonly times: FlushTimes,
     private readonly flushInterval: number,
     private readonly report: (error: ShardlogError) => void
-  ) {}
+  ) {
+    this.#times = new FlushTimes(counters)
+  }
+
+  /** How long flushes took. */
+  metrics(): Omit<FlushMetrics, 'lastError'> {
+    return this.#times.metrics()
+  }
 
   /** Has what is buffered written from the event loop, soon. */
   request(): void {
@@ -284,7 +292,7 @@ export class Flusher {
     const { generation } = this.buffers.flushing!
     this.buffers.recycle()
     this.counters.add('flushes')
-    this.times.record(this.#spent)
+    this.#times.record(this.#spent)
     this.#spent = 0
     const settled = this.#waiters.filter(waiter => waiter.generation <= generation)
     this.#waiters = this.#waiters.filter(waiter => waiter.generation > generation)

@@ -8,7 +8,7 @@ import { awaitLock, deliver, type Engine, flushAtExit, forgetAtExit } from '../e
 import type { Form } from './buffers'
 import { FdSink, openDescriptor } from './fd-sink'
 import { FileSink } from './file-sink'
-import { JsLog } from './js-log'
+import { JsLog, type LogKind } from './js-log'
 import { checkNoArena } from './lock'
 
 /** A logger, as the log that it shares sees it. */
@@ -16,7 +16,7 @@ interface Handle {
   readonly onError: ResolvedConfig['onError']
 }
 
-type OpenSink = ConstructorParameters<typeof JsLog>[4]
+type OpenSink = ConstructorParameters<typeof JsLog>[3]
 
 /** By real path, or by what the descriptor leads to. Each thread has its own. */
 const registry = new Map<string, SharedLog>()
@@ -29,11 +29,10 @@ class SharedLog {
   constructor(
     private readonly key: string,
     config: ResolvedConfig,
-    form: Form,
-    lines: boolean,
+    kind: LogKind,
     open: OpenSink
   ) {
-    this.log = new JsLog(key, config, form, lines, open, error => this.#report(error))
+    this.log = new JsLog(key, config, kind, open, error => this.#report(error))
     registry.set(key, this)
     flushAtExit(this.log)
   }
@@ -71,25 +70,24 @@ function otherForm(file: string, open: Form, wanted: Form): ShardlogError {
   return new ShardlogError('ERR_SHARDLOG_CONFIG', message, { path: file })
 }
 
-/** The log at the config's path. `lines`: as JsLog's. */
-function openFileLog(config: ResolvedConfig, form: Form, lines: boolean): SharedLog {
-  return awaitLock(config.lockTimeout, () => tryToOpen(config, form, lines))
+/** The log at the config's path. */
+function openFileLog(config: ResolvedConfig, kind: LogKind): SharedLog {
+  return awaitLock(config.lockTimeout, () => tryToOpen(config, kind))
 }
 
-function tryToOpen(config: ResolvedConfig, form: Form, lines: boolean): SharedLog {
+function tryToOpen(config: ResolvedConfig, kind: LogKind): SharedLog {
   const file = realPathOf(config.logFilePath)
   const known = registry.get(file)
   if (known !== undefined) {
-    if (known.log.form !== form) throw otherForm(file, known.log.form, form)
+    if (known.log.form !== kind.form) throw otherForm(file, known.log.form, kind.form)
     return known
   }
   checkNoArena(config.logFilePath, config.arenaDir)
   return new SharedLog(
     file,
     config,
-    form,
-    lines,
-    (geometry, counters) => new FileSink(config, file, form, geometry, counters)
+    kind,
+    (geometry, counters) => new FileSink(config, file, kind.form, geometry, counters)
   )
 }
 
@@ -105,8 +103,7 @@ function openStreamLog(config: ResolvedConfig, fd: number): SharedLog {
   return new SharedLog(
     descriptor.key,
     config,
-    'text',
-    true,
+    { form: 'text', lines: true },
     (_geometry, counters) => new FdSink(descriptor, name, config, counters)
   )
 }
@@ -193,7 +190,7 @@ class JsEngine implements Engine {
 
   flushMetrics(): FlushMetrics {
     const { log } = this.#shared
-    return { ...log.times.metrics(), lastError: log.flusher.lastError }
+    return { ...log.flusher.metrics(), lastError: log.flusher.lastError }
   }
 
   shardStats(): ShardStats[] {
@@ -229,7 +226,7 @@ function checkDirectIO({ directIO, logFilePath }: ResolvedConfig): void {
  */
 export function openJsEngine(config: ResolvedConfig, form: Form = 'blocks', lines = false): Engine {
   checkDirectIO(config)
-  return new JsEngine(openFileLog(config, form, lines), config.onError)
+  return new JsEngine(openFileLog(config, { form, lines }), config.onError)
 }
 
 /**

@@ -6,7 +6,7 @@ import type { ResolvedConfig } from '../../types'
 import { pause } from '../engine'
 import { Buffers, type Form, type Geometry, geometryFor, type Run } from './buffers'
 import { Flusher, type Sink } from './flusher'
-import { Counters, FlushTimes } from './statistics'
+import { Counters } from './statistics'
 
 const STDERR = 2
 const RETRY_PAUSE_MS = 10
@@ -16,34 +16,41 @@ const MAX_BYTES_PER_UTF16_UNIT = 3
 const MOST_BLOCK_LINE = 2 ** 30 - 2 ** 20
 const MARGIN_BYTES = 2 ** 20
 
+/** What a log is made of. */
+export interface LogKind {
+  readonly form: Form
+  /** Whether entries are lines, which may be larger than a shard. */
+  readonly lines: boolean
+}
+
 /** A log opened by one thread, shared by the loggers of that thread. */
 export class JsLog {
+  readonly form: Form
   readonly geometry: Geometry
   readonly counters: Counters
-  readonly times: FlushTimes
   readonly buffers: Buffers
   readonly flusher: Flusher
   readonly sink: Sink
   /** After the exit hook nobody else will flush: each entry is written before its call returns. */
   writeThrough = false
   #toldOversized = false
+  private readonly lines: boolean
 
   /**
    * @param key what tells the log from others in this process
-   * @param lines whether entries are lines, which may be larger than a shard
    * @param open opens where the entries go; what it throws is passed on
    */
   constructor(
     key: string,
     readonly config: ResolvedConfig,
-    readonly form: Form,
-    private readonly lines: boolean,
+    kind: LogKind,
     open: (geometry: Geometry, counters: Counters) => Sink,
     private readonly report: (error: ShardlogError) => void
   ) {
-    this.geometry = geometryFor(config, form)
+    this.form = kind.form
+    this.lines = kind.lines
+    this.geometry = geometryFor(config, kind.form)
     this.counters = new Counters(key)
-    this.times = new FlushTimes(this.counters)
     this.buffers = new Buffers(this.geometry, config.shardSelection === 'round-robin')
     try {
       this.sink = open(this.geometry, this.counters)
@@ -51,7 +58,7 @@ export class JsLog {
       this.counters.detach()
       throw error
     }
-    this.flusher = new Flusher(this.buffers, this.sink, this.counters, this.times, config.flushInterval, report)
+    this.flusher = new Flusher(this.buffers, this.sink, this.counters, config.flushInterval, report)
   }
 
   log(value: string): boolean {

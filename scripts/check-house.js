@@ -1,0 +1,211 @@
+'use strict'
+
+// Counts what keeps the source easy to find one's way in, and fails beyond the limits.
+//
+//   node scripts/check-house.js [--all]     --all also shows what is within a limit that is above its target
+
+const { spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { binPath, output, root, runMain } = require('./run')
+const { brokenLinks } = require('./links')
+const { undocumented } = require('./docstrings')
+const { circlesOf, modulesOf } = require('./modules')
+
+/** Every limit; what is not there yet has its `target` beside it. */
+const LIMITS = {
+  /** Files of lib/ outside lib/pino. */
+  coreFiles: { most: 100 },
+  /** Files of lib/pino. */
+  pinoFiles: { most: 64, target: 20 },
+  /** Modules of lib/ that import each other in a circle, those of types included. */
+  modulesInCircles: { most: 60, target: 0 },
+  /** Lines of a function, and its parameters; `most` functions that have more, by folder, none elsewhere. */
+  functionLines: { each: 60, most: { 'lib/record': 1 } },
+  parameters: { each: 5, most: { 'lib/pino': 2, 'lib/record': 10 } },
+  /** Columns of a line that is a comment; `most` lines that have more, by folder, none elsewhere. */
+  commentColumns: {
+    each: 100,
+    most: {
+      '.': 2,
+      '.ci': 2,
+      bench: 97,
+      demo: 7,
+      lib: 71,
+      'lib/arena': 25,
+      'lib/cli': 22,
+      'lib/engine': 134,
+      'lib/features': 60,
+      'lib/format': 10,
+      'lib/pino': 168,
+      'lib/reader': 161,
+      'lib/record': 62,
+      native: 33,
+      scripts: 150,
+      test: 101
+    }
+  },
+  /** Rows of docs/glossary.md. */
+  glossaryEntries: { most: 30 },
+  /** Lines of README.md. */
+  readmeLines: { most: 130 },
+  /** Links of README.md and docs/ that lead nowhere. */
+  brokenLinks: { most: 0 },
+  /** Functions, classes and methods of the package's surface without a docstring. */
+  undocumented: { most: 3, target: 0 }
+}
+
+const COMMENT_FILES = /(?:\.(?:[cm]?[jt]s|cc|h|py|sh|ya?ml|cmake|pml|gyp)|CMakeLists\.txt|^\.ci\/run)$/
+const COMMENT_LINE = /^\s*(?:\/\/|\/\*|\*|#(?!\s*(?:include|define|if|ifdef|ifndef|elif|else|endif|pragma|error)\b))/
+/** Lines that a tool reads, which have to be one line. */
+const DIRECTIVE =
+  /biome-ignore|prettier-ignore|eslint-|NOLINT|clang-format|@ts-|https?:\/\/\S{60}|^\s*(?:\/\/|\*|#)?\s*(?:\||[-=─━]{20})|[│┌└╭╰├─]{3}/
+
+/** Places that are shown of one complaint. */
+const SHOWN = 20
+
+const read = name => fs.readFileSync(path.join(root, name), 'utf8')
+const tracked = () =>
+  output('git', ['ls-files', '-co', '--exclude-standard'])
+    .split('\n')
+    .filter(name => name && fs.existsSync(path.join(root, name)))
+
+/** The part of the house that a file counts for: a folder of lib/, or the first folder of its path. */
+function folderOf(name) {
+  const parts = name.split('/')
+  if (parts.length === 1) return '.'
+  return parts[0] === 'lib' && parts.length > 2 ? `lib/${parts[1]}` : parts[0]
+}
+
+/** Functions that Biome finds too long, or with too many parameters, as `{ rule, name, place }`. */
+function unwieldyFunctions() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-house-'))
+  try {
+    const rules = {
+      noExcessiveLinesPerFunction: { level: 'error', options: { maxLines: LIMITS.functionLines.each } },
+      useMaxParams: { level: 'error', options: { max: LIMITS.parameters.each } }
+    }
+    fs.writeFileSync(
+      path.join(folder, 'biome.json'),
+      JSON.stringify({ linter: { rules: { preset: 'none', complexity: rules } } })
+    )
+    const args = [
+      `--config-path=${folder}`,
+      '--max-diagnostics=none',
+      '--reporter=json',
+      'lib',
+      'scripts',
+      'bench/src',
+      'demo'
+    ]
+    const { stdout } = spawnSync(process.execPath, [binPath('@biomejs/biome', 'biome'), 'lint', ...args], {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 1 << 28
+    })
+    return JSON.parse(stdout)
+      .diagnostics.filter(({ category }) => category?.startsWith('lint/'))
+      .map(({ category, location, message }) => ({
+        rule: category.split('/').at(-1),
+        name: location.path,
+        place: `${location.path}:${location.start.line}: ${message}`
+      }))
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Lines of comments that are too wide, as `{ name, place }`. */
+function wideComments(files) {
+  return files
+    .filter(name => COMMENT_FILES.test(name) && !/\/golden\//.test(name))
+    .flatMap(name =>
+      read(name)
+        .split('\n')
+        .flatMap((line, index) => {
+          const isWide = line.length > LIMITS.commentColumns.each && COMMENT_LINE.test(line) && !DIRECTIVE.test(line)
+          return isWide ? [{ name, place: `${name}:${index + 1}: a comment of ${line.length} columns` }] : []
+        })
+    )
+}
+
+/** Complaints about one number: none while it is within its limit. */
+function checkCount(what, { most, target }, count, places = []) {
+  const state = `${what}: ${count} of at most ${most}${target === undefined ? '' : `, to become ${target}`}`
+  if (process.argv.includes('--all') && target !== undefined && count > target) console.log(state)
+  if (count <= most) return []
+  const shown = places.slice(0, SHOWN)
+  return [state, ...shown, ...(places.length > shown.length ? [`... and ${places.length - shown.length} more`] : [])]
+}
+
+/** Complaints about things that are counted by folder. */
+function checkByFolder(what, { most, each }, found) {
+  const folders = [...new Set(found.map(({ name }) => folderOf(name)))]
+  return folders.flatMap(folder => {
+    const items = found.filter(({ name }) => folderOf(name) === folder)
+    const limit = { most: most[folder] ?? 0, target: 0 }
+    return checkCount(
+      `${folder}, ${what} ${each}`,
+      limit,
+      items.length,
+      items.map(({ place }) => place)
+    )
+  })
+}
+
+function checkDocuments(files) {
+  const documents = files.filter(name => /^(?:docs\/.+|[A-Z]+)\.md$/.test(name))
+  const broken = brokenLinks({
+    texts: new Map(documents.map(name => [name, read(name)])),
+    has: name => files.includes(name)
+  })
+  const words = [...read('docs/glossary.md').matchAll(/^\| (?!word |-)([^|]+) \|/gm)]
+  return [
+    ...checkCount('entries of the glossary', LIMITS.glossaryEntries, words.length),
+    ...checkCount('lines of the README', LIMITS.readmeLines, read('README.md').trimEnd().split('\n').length),
+    ...checkCount('links that lead nowhere', LIMITS.brokenLinks, broken.length, broken)
+  ]
+}
+
+function checkLibrary() {
+  const modules = modulesOf('lib')
+  const pino = modules.filter(({ name }) => name.startsWith('lib/pino/'))
+  const circles = circlesOf(modules)
+  const bare = undocumented('lib/public.ts')
+  return [
+    ...checkCount('files of lib/ outside lib/pino', LIMITS.coreFiles, modules.length - pino.length),
+    ...checkCount('files of lib/pino', LIMITS.pinoFiles, pino.length),
+    ...checkCount(
+      'modules in circles',
+      LIMITS.modulesInCircles,
+      circles.flat().length,
+      circles.map(names => names.join(' '))
+    ),
+    ...checkCount('public names without a docstring', LIMITS.undocumented, bare.length, bare)
+  ]
+}
+
+function main() {
+  const files = tracked()
+  const functions = unwieldyFunctions()
+  const complaints = [
+    ...checkLibrary(),
+    ...checkByFolder(
+      'functions of more lines than',
+      LIMITS.functionLines,
+      functions.filter(({ rule }) => rule === 'noExcessiveLinesPerFunction')
+    ),
+    ...checkByFolder(
+      'functions with more parameters than',
+      LIMITS.parameters,
+      functions.filter(({ rule }) => rule === 'useMaxParams')
+    ),
+    ...checkByFolder('comments wider than', LIMITS.commentColumns, wideComments(files)),
+    ...checkDocuments(files)
+  ]
+  if (complaints.length > 0) throw new Error(`\n${complaints.join('\n')}`)
+  console.log('the house is within its limits')
+}
+
+runMain(main)
