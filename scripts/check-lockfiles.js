@@ -11,7 +11,8 @@ const path = require('node:path')
 function withoutHosts(text) {
   const lock = JSON.parse(text)
   for (const entry of Object.values(lock.packages)) {
-    delete entry.resolved
+    // Of a workspace it is a folder.
+    if (!entry.link) delete entry.resolved
     delete entry.funding
   }
   return `${JSON.stringify(lock, null, 2)}\n`

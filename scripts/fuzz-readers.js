@@ -15,7 +15,7 @@ const { readLog, verifyLog } = require('..')
 const { arenaPaths } = require('../dist/arena/locate')
 const { crc32c } = require('../dist/format/block')
 const { fuzzText } = require('./fuzz-text')
-const { random } = require('./kill-campaign/entry')
+const { random } = require('../crash-test/entry')
 
 const golden = path.join(__dirname, '..', 'test', 'golden')
 const LARGEST_SEED = 64 * 1024

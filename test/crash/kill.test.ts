@@ -8,7 +8,7 @@ interface Sum {
   seed: number
   kills: number
   entries: number
-  promised: number
+  acknowledged: number
   lost: number
   torn: number
   twice: number
@@ -18,14 +18,14 @@ interface Sum {
 
 type Found = Omit<Sum, 'seed' | 'kills'>
 
-interface Campaign {
-  campaign(options: { kills: number; seed?: number; kinds?: string[] }): Promise<Sum>
-  check(files: string | string[], ledgers: string): Found
-  checkRecords(files: string | string[], ledgers: string, format: 'ndjson' | 'shard', jobs: Map<number, object>): Found
-  checkPiped(piped: string[], recovered: string, ledgers: string, jobs: Map<number, object>): Found
+interface CrashTest {
+  crashTest(options: { kills: number; seed?: number; kinds?: string[] }): Promise<Sum>
+  check(files: string | string[], ackLogs: string): Found
+  checkRecords(files: string | string[], ackLogs: string, format: 'ndjson' | 'shard', jobs: Map<number, object>): Found
+  checkPiped(piped: string[], recovered: string, ackLogs: string, jobs: Map<number, object>): Found
 }
 
-const { campaign, check, checkPiped, checkRecords } = require('../../scripts/kill-campaign/campaign') as Campaign
+const { crashTest, check, checkPiped, checkRecords } = require('../../crash-test/rounds') as CrashTest
 
 interface Job {
   seed: number
@@ -35,12 +35,12 @@ interface Job {
 
 interface Records {
   optionsOf(make: object, variant: number, round: number, thread: number): object
-  Speaker: new (log: object, seed: number, largest: number) => { say(number: number): void }
+  Driver: new (log: object, seed: number, largest: number) => { say(number: number): void }
 }
 
-const { optionsOf, Speaker } = require('../../scripts/kill-campaign/records') as Records
+const { optionsOf, Driver } = require('../../crash-test/records') as Records
 
-/** The long form is `node scripts/kill-campaign.js`. */
+/** The long form is `node crash-test/main.js`. */
 const KILLS = 10
 
 test.each([
@@ -56,11 +56,11 @@ test.each([
     timeout: 300_000
   },
   async (_name, kind) => {
-    const sum = await campaign({ kills: KILLS, kinds: [kind] })
+    const sum = await crashTest({ kills: KILLS, kinds: [kind] })
     expect(sum).toMatchObject({ lost: 0, torn: 0, twice: 0, disordered: 0, problems: [] })
     expect(sum.kills).toBeGreaterThanOrEqual(KILLS)
-    expect(sum.entries).toBeGreaterThanOrEqual(sum.promised)
-    expect(sum.promised).toBeGreaterThan(0)
+    expect(sum.entries).toBeGreaterThanOrEqual(sum.acknowledged)
+    expect(sum.acknowledged).toBeGreaterThan(0)
   }
 )
 
@@ -80,16 +80,16 @@ function block(...payloads: string[]): Buffer {
   return bytes
 }
 
-/** Has `use` look into a directory with a ledger of `promised` entries of thread 0 in round 0. */
-function withLedger(promised: number, use: (log: string, ledgers: string) => void): void {
+/** Has `use` look into a directory with a ackLog of `acknowledged` entries of thread 0 in round 0. */
+function withLedger(acknowledged: number, use: (log: string, ackLogs: string) => void): void {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-check-'))
   try {
-    const ledgers = path.join(directory, 'ledgers')
-    const ledger = Buffer.alloc(8)
-    ledger.writeBigUInt64LE(BigInt(promised))
-    fs.mkdirSync(ledgers)
-    fs.writeFileSync(path.join(ledgers, '0-0'), ledger)
-    use(path.join(directory, 'log'), ledgers)
+    const ackLogs = path.join(directory, 'ackLogs')
+    const ackLog = Buffer.alloc(8)
+    ackLog.writeBigUInt64LE(BigInt(acknowledged))
+    fs.mkdirSync(ackLogs)
+    fs.writeFileSync(path.join(ackLogs, '0-0'), ackLog)
+    use(path.join(directory, 'log'), ackLogs)
   } finally {
     fs.rmSync(directory, { recursive: true })
   }
@@ -100,10 +100,10 @@ test.each([
   ['twice', ['0/0/0/e40c292c/a', '0/0/0/e40c292c/a'], 1, { twice: 1 }],
   ['out of order', ['0/0/1/e40c292c/a'], 0, { disordered: 1 }],
   ['torn', ['0/0/0/e40c292c/b'], 0, { torn: 1 }]
-])('the check of the campaign sees an entry that is %s', (_name, payloads, promised, expected) => {
-  withLedger(promised, (log, ledgers) => {
+])('the check of the crashTest sees an entry that is %s', (_name, payloads, acknowledged, expected) => {
+  withLedger(acknowledged, (log, ackLogs) => {
     fs.writeFileSync(log, block(...payloads))
-    expect(check(log, ledgers)).toMatchObject(expected)
+    expect(check(log, ackLogs)).toMatchObject(expected)
   })
 })
 
@@ -111,7 +111,7 @@ test.each([
 function linesOfPino(job: Job, count: number): string[] {
   const lines: string[] = []
   const log = pino(optionsOf(pino, job.variant, 0, 0) as LoggerOptions, { write: line => void lines.push(line) })
-  const speaker = new Speaker(log, job.seed, job.largest)
+  const speaker = new Driver(log, job.seed, job.largest)
   for (let number = 0; number < count; number++) speaker.say(number)
   return lines
 }
@@ -123,11 +123,11 @@ test.each([
   ['out of order', (lines: string[]) => [lines[1]!, lines[0]!, ...lines.slice(2)], { disordered: 1 }],
   ['torn', (lines: string[]) => [lines[0]!.slice(0, -9), ...lines.slice(1)], { torn: 1 }],
   ['not what was logged', (lines: string[]) => [lines[0]!.replace('}', ',"x":1}'), ...lines.slice(1)], { torn: 1 }]
-])('the check of the campaign sees a record that is %s', (_name, spoil, expected) => {
-  withLedger(9, (log, ledgers) => {
+])('the check of the crashTest sees a record that is %s', (_name, spoil, expected) => {
+  withLedger(9, (log, ackLogs) => {
     const job = { seed: 5, variant: 0, largest: 100 }
     fs.writeFileSync(log, spoil(linesOfPino(job, 9)).join(''))
-    expect(checkRecords(log, ledgers, 'ndjson', new Map([[0, { ...job, round: 0 }]]))).toMatchObject(expected)
+    expect(checkRecords(log, ackLogs, 'ndjson', new Map([[0, { ...job, round: 0 }]]))).toMatchObject(expected)
   })
 })
 
@@ -136,24 +136,24 @@ test.each([
   ['is in one or the other', [0, 5], [5, 9], {}],
   ['is nowhere', [0, 5], [6, 9], { disordered: 1 }],
   ['is lost', [0, 5], [4, 8], { lost: 1 }]
-])('the check of the campaign sees a record to a pipe that %s', (_name, piped, left, expected) => {
-  withLedger(9, (log, ledgers) => {
+])('the check of the crashTest sees a record to a pipe that %s', (_name, piped, left, expected) => {
+  withLedger(9, (log, ackLogs) => {
     const job = { seed: 5, variant: 0, largest: 100 }
     const lines = linesOfPino(job, 9)
     fs.writeFileSync(`${log}.piped`, lines.slice(...piped).join('') + lines[piped[1]!]!.slice(0, 9))
     fs.writeFileSync(log, lines.slice(...left).join(''))
-    const found = checkPiped([`${log}.piped`], log, ledgers, new Map([[0, { ...job, round: 0 }]]))
+    const found = checkPiped([`${log}.piped`], log, ackLogs, new Map([[0, { ...job, round: 0 }]]))
     expect(found).toMatchObject({ lost: 0, torn: 0, twice: 0, disordered: 0, ...expected })
   })
 })
 
-test('the check of the campaign sees a record that is recovered twice', () => {
-  withLedger(3, (log, ledgers) => {
+test('the check of the crashTest sees a record that is recovered twice', () => {
+  withLedger(3, (log, ackLogs) => {
     const job = { seed: 5, variant: 0, largest: 100 }
     const [first, second, third] = linesOfPino(job, 3)
     fs.writeFileSync(`${log}.piped`, `${first}${second}`)
     fs.writeFileSync(log, `${second}${second}${third}`)
-    const found = checkPiped([`${log}.piped`], log, ledgers, new Map([[0, { ...job, round: 0 }]]))
+    const found = checkPiped([`${log}.piped`], log, ackLogs, new Map([[0, { ...job, round: 0 }]]))
     expect(found).toMatchObject({ lost: 0, twice: 1 })
   })
 })

@@ -1,6 +1,6 @@
 /** Random programs that log: the same one, from the same seed, for any make of logger. */
 
-import { random } from '../../../scripts/kill-campaign/entry'
+import { random } from '../../../crash-test/entry'
 
 type Rand = () => number
 type Call = (...args: unknown[]) => void

@@ -1,9 +1,9 @@
 'use strict'
 
-// A process that is killed while it logs entries: see doomed.js. Run as `node victim.js JSON`.
+// A process that is killed while it logs entries: see log-until-killed.js. Run as `node entry-target.js JSON`.
 
 const { makeEntry } = require('./entry')
-const { isMainThread, job, logUntilKilled, pause, rand, thread } = require('./doomed')
+const { isMainThread, job, logUntilKilled, pause, rand, thread } = require('./log-until-killed')
 
 const { Logger } = require(job.packageRoot)
 

@@ -26,25 +26,25 @@ function startNoter(log) {
     const [code] = await exited
     clearTimeout(stuck)
     kill()
-    if (code !== 0) throw new Error(`the program beside the victims ended with ${code}`)
+    if (code !== 0) throw new Error(`the program beside the targets ended with ${code}`)
     return Number(said)
   }
 }
 
-/** Counts in the tally which of `count` notes a file does not have once, whole and in order. */
-function checkNotes(bytes, count, tally) {
+/** Counts in the totals which of `count` notes a file does not have once, whole and in order. */
+function checkNotes(bytes, count, totals) {
   let due = 0
   for (const [text, digits] of bytes.toString('latin1').matchAll(NOTE)) {
     const number = Number(digits)
-    if (text !== noteOf(number)) tally.result.torn++
-    else if (number < due) tally.result.twice++
+    if (text !== noteOf(number)) totals.result.torn++
+    else if (number < due) totals.result.twice++
     else {
-      tally.result.lost += number - due
+      totals.result.lost += number - due
       due = number + 1
     }
   }
-  tally.result.lost += Math.max(0, count - due)
-  tally.result.notes += count
+  totals.result.lost += Math.max(0, count - due)
+  totals.result.notes += count
 }
 
 /** A line of ours that a kill left half done, and to which a note was appended, is that note. */

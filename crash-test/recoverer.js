@@ -1,6 +1,6 @@
 'use strict'
 
-// Recovers a log; the campaign kills it half way. Run as `node recoverer.js PACKAGE_ROOT LOG`.
+// Recovers a log; the crash test kills it half way. Run as `node recoverer.js PACKAGE_ROOT LOG`.
 
 const fs = require('node:fs')
 const { recoverLog } = require(process.argv[2])

@@ -1,12 +1,12 @@
 'use strict'
 
-// Where the log of a victim lies, and how that place changes between a kill and the next start.
+// Where the log of a target lies, and how that place changes between a kill and the next start.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { output, run } = require('../run')
+const { output, run } = require('../scripts/run')
 const { atEnd } = require('./cleanup')
 
 /** The volume's; of the image, only what is written takes room. */
@@ -18,16 +18,16 @@ class Folder {
   /** Holds all there is of this log, also what has to stay where it is. */
   base = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-kill-'))
   directory = path.join(this.base, 'logs')
-  ledgers = path.join(this.base, 'ledgers')
+  ackLogs = path.join(this.base, 'ackLogs')
   #moves = 0
 
   constructor() {
-    fs.mkdirSync(this.ledgers)
+    fs.mkdirSync(this.ackLogs)
     fs.mkdirSync(this.directory)
   }
 
   get log() {
-    return path.join(this.directory, 'victim.log')
+    return path.join(this.directory, 'target.log')
   }
 
   /** The log and what was rotated away, the oldest first. */

@@ -1,6 +1,6 @@
 'use strict'
 
-// What has to be ended, unmounted or removed, also when the campaign itself ends early.
+// What has to be ended, unmounted or removed, also when the crash test itself ends early.
 
 const closers = new Set()
 let isArmed = false

@@ -1,6 +1,6 @@
 'use strict'
 
-// Structured records that tell round, thread and number, and are the same whenever they are made again: the victim logs
+// Structured records that tell round, thread and number, and are the same whenever they are made again: the target logs
 // them with the package, the check with pino.
 
 const { random } = require('./entry')
@@ -100,7 +100,7 @@ function eventOf(log, kind) {
 }
 
 /** Says records by numbers, each the same whenever and by whichever logger it is said. */
-class Speaker {
+class Driver {
   #log
   #seed
   #largest
@@ -170,4 +170,4 @@ function readLine(line) {
 /** A line without what its time is. */
 const timeless = line => line.replace(/,"time":(\d+|"[^"]{24}")/, ',"time":0')
 
-module.exports = { Speaker, optionsOf, variants, readLine, timeless }
+module.exports = { Driver, optionsOf, variants, readLine, timeless }

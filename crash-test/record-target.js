@@ -1,19 +1,19 @@
 'use strict'
 
-// As victim.js, with a structured logger. A record is known to be accepted where the destination has not counted it as
-// dropped; if it has, the record is said again. Run as `node record-victim.js JSON`.
+// As entry-target.js, with a structured logger. A record is known to be accepted where the destination has not counted it as
+// dropped; if it has, the record is said again. Run as `node record-target.js JSON`.
 
-const { isMainThread, job, logUntilKilled, pause, rand, thread } = require('./doomed')
-const { Speaker, optionsOf } = require('./records')
+const { isMainThread, job, logUntilKilled, pause, rand, thread } = require('./log-until-killed')
+const { Driver, optionsOf } = require('./records')
 
 const shardlog = require(job.packageRoot)
 
 /** Dropped lines are counted for all threads together, so that only a thread by itself may drop some and know which. */
-function speakerThatKnows(speaker, destination) {
+function speakerThatKnows(driver, destination) {
   const dropped = () => destination.getStatsSnapshot().droppedLogs
   if (job.workers > 0) {
     return number => {
-      speaker.say(number)
+      driver.say(number)
       if (number % 64 === 0 && dropped() > 0)
         throw new Error(`dropped, although it was to wait: ${JSON.stringify(destination.getStatsSnapshot())}`)
     }
@@ -21,7 +21,7 @@ function speakerThatKnows(speaker, destination) {
   return number => {
     for (;;) {
       const before = dropped()
-      speaker.say(number)
+      driver.say(number)
       if (dropped() === before) return
       pause(1)
     }
@@ -47,7 +47,7 @@ function act(destination, log, number) {
 function main() {
   const destination = shardlog.destination(job.config)
   const log = shardlog(optionsOf(shardlog, job.variant, job.round, thread, job.context), destination)
-  const say = speakerThatKnows(new Speaker(log, job.seed + thread, job.largest), destination)
+  const say = speakerThatKnows(new Driver(log, job.seed + thread, job.largest), destination)
   logUntilKilled(__filename, say, number => act(destination, log, number))
 }
 

@@ -27,9 +27,9 @@ function pause(ms) {
  * @param {(number: number) => void} act something else now and then, after each batch
  */
 function logUntilKilled(script, say, act) {
-  const ledger = fs.openSync(path.join(job.ledgers, `${job.round}-${thread}`), 'w')
+  const ackLog = fs.openSync(path.join(job.ackLogs, `${job.round}-${thread}`), 'w')
   const accepted = Buffer.alloc(8)
-  fs.writeSync(ledger, accepted, 0, 8, 0)
+  fs.writeSync(ackLog, accepted, 0, 8, 0)
   if (isMainThread) {
     for (let i = 1; i <= job.workers; i++) new Worker(script, { workerData: { job, thread: i } })
     fs.writeSync(1, 'logging\n')
@@ -38,7 +38,7 @@ function logUntilKilled(script, say, act) {
     const batch = 1 + Math.floor(rand() * job.batch)
     for (let i = 0; i < batch; i++) say(number++)
     accepted.writeBigUInt64LE(BigInt(number))
-    fs.writeSync(ledger, accepted, 0, 8, 0)
+    fs.writeSync(ackLog, accepted, 0, 8, 0)
     act(number)
   }
 }

@@ -5,8 +5,8 @@
 const fs = require('node:fs')
 const path = require('node:path')
 
-class Tally {
-  result = { entries: 0, notes: 0, promised: 0, lost: 0, torn: 0, twice: 0, disordered: 0, problems: [] }
+class Totals {
+  result = { entries: 0, notes: 0, acknowledged: 0, lost: 0, torn: 0, twice: 0, disordered: 0, problems: [] }
   #next = new Map()
   #nextAgain = new Map()
 
@@ -41,17 +41,17 @@ class Tally {
     if (this.result.problems.length < 5) this.result.problems.push(problem)
   }
 
-  /** Compares with what the threads have promised; to be called last. */
-  finish(ledgers) {
+  /** Compares with what the threads have acknowledged; to be called last. */
+  finish(ackLogs) {
     const { result } = this
-    for (const name of fs.readdirSync(ledgers)) {
-      const bytes = fs.readFileSync(path.join(ledgers, name))
-      const promised = bytes.length === 8 ? Number(bytes.readBigUInt64LE()) : 0
-      result.promised += promised
-      result.lost += Math.max(0, promised - (this.#next.get(name.replace('-', '/')) ?? 0))
+    for (const name of fs.readdirSync(ackLogs)) {
+      const bytes = fs.readFileSync(path.join(ackLogs, name))
+      const acknowledged = bytes.length === 8 ? Number(bytes.readBigUInt64LE()) : 0
+      result.acknowledged += acknowledged
+      result.lost += Math.max(0, acknowledged - (this.#next.get(name.replace('-', '/')) ?? 0))
     }
     return result
   }
 }
 
-module.exports = { Tally }
+module.exports = { Totals }

@@ -1,6 +1,6 @@
 'use strict'
 
-// Rounds of killing and recovering, and the check of what the log holds in the end. Used by scripts/kill-campaign.js
+// Rounds of killing and recovering, and the check of what the log holds in the end. Used by crash-test/main.js
 // and, in short, by test/crash.
 
 const { spawn, spawnSync } = require('node:child_process')
@@ -18,9 +18,9 @@ const { variants } = require('./records')
 const { rotate, rotateByName, rotateUnder } = require('./rotation')
 const { InodeReader, Tail } = require('./tailers')
 
-const root = path.resolve(__dirname, '..', '..')
+const root = path.resolve(__dirname, '..')
 
-/** Where a victim finds its pipe. */
+/** Where a target finds its pipe. */
 const PIPE_FD = 3
 
 /** Longest life of a child that is not killed on purpose, in milliseconds. */
@@ -125,7 +125,7 @@ function pipeConfig({ engine, numShards, bufferSize, flushInterval, onFull, bloc
   return { engine, numShards, bufferSize, flushInterval, onFull, blockTimeout, dest: PIPE_FD, recoverTo: log }
 }
 
-/** Keeps what comes through a victim's pipe in a file. */
+/** Keeps what comes through a target's pipe in a file. */
 function keepPiped(file, rand) {
   return pipe => {
     const rest = reading(pipe, rand)
@@ -141,10 +141,10 @@ function recoveriesToKill(rand, setting) {
   return rand() < 0.5 ? Math.floor(rand() * 4) : 0
 }
 
-/** One victim, killed; then perhaps a recovery, killed some times. Returns the number of kills. */
+/** One target, killed; then perhaps a recovery, killed some times. Returns the number of kills. */
 async function round(number, rand, kind, place, jobs) {
   const { format, setting } = kind
-  const { log, ledgers } = place
+  const { log, ackLogs } = place
   const config = randomConfig(rand, setting)
   const common = {
     packageRoot: root,
@@ -153,17 +153,17 @@ async function round(number, rand, kind, place, jobs) {
     workers: Math.floor(rand() * 4),
     batch: 1 + Math.floor(rand() ** 2 * 300),
     closeAfter: rand() < 0.15 ? Math.floor(rand() * 4_000) : Number.MAX_SAFE_INTEGER,
-    ledgers
+    ackLogs
   }
   const raw = format === 'entries'
   const job = raw ? entriesJob(common, config, log) : recordsJob(common, config, log, kind, rand)
   jobs.set(number, job)
-  // Delays from 0: a victim may die while it opens the log, which is while it recovers what the one before it left.
-  const victim = raw ? 'victim.js' : 'record-victim.js'
+  // Delays from 0: a target may die while it opens the log, which is while it recovers what the one before it left.
+  const target = raw ? 'entry-target.js' : 'record-target.js'
   const read = format === 'pipe' ? keepPiped(pipedFile(log, number), rand) : undefined
   const annoy = setting === 'rotated' ? child => rotateUnder(place, rand, child) : undefined
   const delay = rand() ** 2 * (raw ? 250 : 500)
-  let kills = (await killAfter(victim, [JSON.stringify(job)], delay, read, annoy)) ? 1 : 0
+  let kills = (await killAfter(target, [JSON.stringify(job)], delay, read, annoy)) ? 1 : 0
   for (let attempts = recoveriesToKill(rand, setting); attempts > 0; attempts--) {
     if (await killAfter('recoverer.js', [root, log], rand() ** 3 * 12)) kills++
   }
@@ -217,10 +217,10 @@ function startTailing(place, rand) {
  */
 function checkOf({ format, setting }, files, place, jobs, { notes, kills }) {
   const beside = setting === 'beside' ? { notes, halves: kills } : undefined
-  if (format === 'entries') return check(files, place.ledgers, beside)
-  if (format !== 'pipe') return checkRecords(files, place.ledgers, format, jobs, beside)
+  if (format === 'entries') return check(files, place.ackLogs, beside)
+  if (format !== 'pipe') return checkRecords(files, place.ackLogs, format, jobs, beside)
   const piped = [...jobs.keys()].map(number => pipedFile(place.log, number))
-  return checkPiped(piped, place.log, place.ledgers, jobs)
+  return checkPiped(piped, place.log, place.ackLogs, jobs)
 }
 
 /** The rounds of a log, its last recovery, and the check. */
@@ -258,7 +258,7 @@ async function oneLog(firstRound, rand, kind) {
   }
 }
 
-const COUNTS = ['kills', 'entries', 'notes', 'promised', 'lost', 'torn', 'twice', 'disordered']
+const COUNTS = ['kills', 'entries', 'notes', 'acknowledged', 'lost', 'torn', 'twice', 'disordered']
 const nothing = () => ({ logs: 0, ...Object.fromEntries(COUNTS.map(name => [name, 0])) })
 
 function add(sum, result) {
@@ -273,10 +273,10 @@ const possibleKinds = () => [...KINDS.keys()].filter(name => !leftOut().has(name
  * `kills` kills at least, in logs of a few rounds each.
  *
  * @param {{ kills: number, seed?: number, kinds?: string[], onLog?: (sum: object) => void }} options `kinds` are names of `KINDS`
- * @returns the sum: kills, logs, entries, notes (lines of another program), promised, lost, torn, twice, disordered, the same `byKind`,
+ * @returns the sum: kills, logs, entries, notes (lines of another program), acknowledged, lost, torn, twice, disordered, the same `byKind`,
  *   problems, and where bad logs were kept
  */
-async function campaign({ kills, seed = Date.now() >>> 0, kinds = possibleKinds(), onLog }) {
+async function crashTest({ kills, seed = Date.now() >>> 0, kinds = possibleKinds(), onLog }) {
   const rand = random(seed)
   const byKind = Object.fromEntries(kinds.map(kind => [kind, nothing()]))
   const sum = { seed, ...nothing(), byKind, problems: [], kept: [] }
@@ -294,4 +294,4 @@ async function campaign({ kills, seed = Date.now() >>> 0, kinds = possibleKinds(
   return sum
 }
 
-module.exports = { campaign, check, checkPiped, checkRecords, isBad, possibleKinds }
+module.exports = { crashTest, check, checkPiped, checkRecords, isBad, possibleKinds }

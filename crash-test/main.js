@@ -4,19 +4,19 @@
 // kill is in the log, once, whole and in its thread's order: entries of the raw logger by a reader that shares no code
 // with the writer, records of the structured one by what pino makes of the same calls.
 //
-//   node scripts/kill-campaign.js [KILLS] [SEED] [KIND...]     300 kills of all kinds by default; scripts/kill-campaign/kinds.js
-//                                                              has their names and what they are
+//   npm run crash-test -- [KILLS] [SEED] [KIND...]     300 kills of all kinds by default; crash-test/kinds.js has their names
+//                                                      and what they are
 //
 // Needs the built package and python3; for records also the packages that the tests need; for volumes root and loop devices, without which
 // they are left out by name.
 
-const { campaign, isBad, possibleKinds } = require('./kill-campaign/campaign')
-const { KINDS, leftOut } = require('./kill-campaign/kinds')
+const { crashTest, isBad, possibleKinds } = require('./rounds')
+const { KINDS, leftOut } = require('./kinds')
 
 function figures(sum) {
-  const { kills, logs, entries, notes, promised, lost, torn, twice, disordered } = sum
+  const { kills, logs, entries, notes, acknowledged, lost, torn, twice, disordered } = sum
   const beside = notes > 0 ? ` and ${notes} lines of another program` : ''
-  return `${kills} kills, ${logs} logs, ${entries} entries (${promised} promised)${beside}: ${lost} lost, ${torn} torn, ${twice} twice, ${disordered} out of order`
+  return `${kills} kills, ${logs} logs, ${entries} entries (${acknowledged} acknowledged)${beside}: ${lost} lost, ${torn} torn, ${twice} twice, ${disordered} out of order`
 }
 
 function kindsOf(names) {
@@ -37,7 +37,7 @@ async function main() {
   for (const [kind, why] of leftOut()) console.log(`left out: ${kind}: ${why}`)
   const given = seed === undefined ? Date.now() >>> 0 : Number(seed)
   console.log(`seed ${given}`)
-  const sum = await campaign({ kills: Number(kills) || 300, seed: given, kinds: kindsOf(kinds), onLog })
+  const sum = await crashTest({ kills: Number(kills) || 300, seed: given, kinds: kindsOf(kinds), onLog })
   for (const [kind, part] of Object.entries(sum.byKind)) console.log(`${kind}: ${figures(part)}`)
   console.log(`all: ${figures(sum)}`)
   for (const problem of sum.problems) console.error(problem)

@@ -8,22 +8,22 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { checkEntry } = require('./entry')
 const { checkNotes, endsInNote } = require('./notes')
-const { Speaker, optionsOf, readLine, timeless } = require('./records')
-const { Tally } = require('./tally')
+const { Driver, optionsOf, readLine, timeless } = require('./records')
+const { Totals } = require('./totals')
 
-const plainReader = path.join(__dirname, '..', '..', 'test', 'support', 'plain_reader.py')
+const plainReader = path.join(__dirname, '..', 'test', 'support', 'plain_reader.py')
 
 /**
  * Calls `onEntry` with each entry of a log in blocks.
  * @param {boolean} isShared whether others have appended to it; then what is no block is passed over
  */
-function eachEntry(log, tally, isShared, onEntry) {
+function eachEntry(log, totals, isShared, onEntry) {
   const shared = isShared ? ['--shared'] : []
   const read = spawnSync('python3', [plainReader, ...shared, '--summary', log], {
     encoding: 'utf8',
     maxBuffer: 1 << 28
   })
-  if (read.status !== 0) tally.explain(read.stderr.slice(0, 2_000))
+  if (read.status !== 0) totals.explain(read.stderr.slice(0, 2_000))
   const bytes = spawnSync('python3', [plainReader, ...shared, '--raw', '--no-crc', log], { maxBuffer: 1 << 30 }).stdout
   eachLine(bytes, onEntry)
 }
@@ -37,8 +37,8 @@ function eachLine(bytes, onLine) {
 }
 
 /** The lines of a text that must not end within one. */
-function eachWholeLine(text, tally, onLine) {
-  if (text.length > 0 && text.at(-1) !== 0x0a) tally.explain('the file ends within a line')
+function eachWholeLine(text, totals, onLine) {
+  if (text.length > 0 && text.at(-1) !== 0x0a) totals.explain('the file ends within a line')
   eachLine(text, onLine)
 }
 
@@ -46,13 +46,13 @@ function eachWholeLine(text, tally, onLine) {
  * The check of a log of raw entries: of its files, the oldest first.
  * @param {Beside} [beside]
  */
-function check(files, ledgers, beside) {
-  const tally = new Tally()
+function check(files, ackLogs, beside) {
+  const totals = new Totals()
   for (const log of [files].flat()) {
-    eachEntry(log, tally, beside !== undefined, entry => tally.count(checkEntry(entry)))
-    if (beside) checkNotes(fs.readFileSync(log), beside.notes, tally)
+    eachEntry(log, totals, beside !== undefined, entry => totals.count(checkEntry(entry)))
+    if (beside) checkNotes(fs.readFileSync(log), beside.notes, totals)
   }
-  return tally.finish(ledgers)
+  return totals.finish(ackLogs)
 }
 
 /**
@@ -62,15 +62,15 @@ function check(files, ledgers, beside) {
  */
 
 /** The lines of a text that are not the other program's. */
-function eachLineOfOurs(text, tally, beside, onLine) {
+function eachLineOfOurs(text, totals, beside, onLine) {
   let halves = 0
-  eachWholeLine(text, tally, bytes => {
+  eachWholeLine(text, totals, bytes => {
     const line = bytes.toString('latin1')
     if (!endsInNote(line)) onLine(bytes)
     else if (!line.startsWith('note ')) halves++
   })
-  if (halves > beside.halves) tally.explain(`${halves} lines were cut by another program's, of ${beside.halves} kills`)
-  checkNotes(text, beside.notes, tally)
+  if (halves > beside.halves) totals.explain(`${halves} lines were cut by another program's, of ${beside.halves} kills`)
+  checkNotes(text, beside.notes, totals)
 }
 
 /** What pino writes for the records of one thread, by their numbers. */
@@ -79,9 +79,9 @@ function expectations(job, thread) {
   const pino = require('pino')
   let line = ''
   const log = pino(optionsOf(pino, job.variant, job.round, thread, job.context), { write: text => (line = text) })
-  const speaker = new Speaker(log, job.seed + thread, job.largest)
+  const driver = new Driver(log, job.seed + thread, job.largest)
   return number => {
-    speaker.say(number)
+    driver.say(number)
     // As bytes of UTF-8 a lone surrogate is the replacement character.
     return timeless(Buffer.from(line).toString()).slice(0, -1)
   }
@@ -108,12 +108,12 @@ class Comparison {
 }
 
 /** @param {(entry: { key: string, number: number } | null) => void} count takes what the line says, or null */
-function countLine(bytes, tally, comparison, count) {
+function countLine(bytes, totals, comparison, count) {
   const line = bytes.toString()
   const entry = readLine(line)
   const expected = entry === null ? '' : comparison.expected(entry)
   const isWhole = entry !== null && timeless(line) === expected
-  if (!isWhole) tally.explain(`a line is\n${line.slice(0, 2_000)}\nand not\n${expected.slice(0, 2_000)}`)
+  if (!isWhole) totals.explain(`a line is\n${line.slice(0, 2_000)}\nand not\n${expected.slice(0, 2_000)}`)
   count(isWhole ? entry : null)
 }
 
@@ -122,22 +122,22 @@ function countLine(bytes, tally, comparison, count) {
  *
  * @param {string | string[]} files the log, or its files, the oldest first
  * @param {'ndjson' | 'shard'} format
- * @param {Map<number, object>} jobs what the victims were given, by round
+ * @param {Map<number, object>} jobs what the targets were given, by round
  * @param {Beside} [beside]
  */
-function checkRecords(files, ledgers, format, jobs, beside) {
-  const tally = new Tally()
+function checkRecords(files, ackLogs, format, jobs, beside) {
+  const totals = new Totals()
   const comparison = new Comparison(jobs)
-  const onLine = bytes => countLine(bytes, tally, comparison, entry => tally.count(entry))
+  const onLine = bytes => countLine(bytes, totals, comparison, entry => totals.count(entry))
   for (const log of [files].flat()) {
     // Each entry has its line's newline, and then the reader's.
     if (format === 'shard') {
-      eachEntry(log, tally, beside !== undefined, bytes => bytes.length > 0 && onLine(bytes))
-      if (beside) checkNotes(fs.readFileSync(log), beside.notes, tally)
-    } else if (beside) eachLineOfOurs(fs.readFileSync(log), tally, beside, onLine)
-    else eachWholeLine(fs.readFileSync(log), tally, onLine)
+      eachEntry(log, totals, beside !== undefined, bytes => bytes.length > 0 && onLine(bytes))
+      if (beside) checkNotes(fs.readFileSync(log), beside.notes, totals)
+    } else if (beside) eachLineOfOurs(fs.readFileSync(log), totals, beside, onLine)
+    else eachWholeLine(fs.readFileSync(log), totals, onLine)
   }
-  return tally.finish(ledgers)
+  return totals.finish(ackLogs)
 }
 
 const linesIn = file => (fs.existsSync(file) ? fs.readFileSync(file) : Buffer.alloc(0))
@@ -148,19 +148,19 @@ const linesIn = file => (fs.existsSync(file) ? fs.readFileSync(file) : Buffer.al
  *
  * @param {string[]} piped what has come through the pipes
  */
-function checkPiped(piped, recovered, ledgers, jobs) {
-  const tally = new Tally()
+function checkPiped(piped, recovered, ackLogs, jobs) {
+  const totals = new Totals()
   const comparison = new Comparison(jobs)
   for (const file of piped) {
     const text = linesIn(file)
     eachLine(text.subarray(0, text.lastIndexOf(0x0a) + 1), bytes =>
-      countLine(bytes, tally, comparison, entry => tally.count(entry))
+      countLine(bytes, totals, comparison, entry => totals.count(entry))
     )
   }
-  eachWholeLine(linesIn(recovered), tally, bytes =>
-    countLine(bytes, tally, comparison, entry => tally.countAgain(entry))
+  eachWholeLine(linesIn(recovered), totals, bytes =>
+    countLine(bytes, totals, comparison, entry => totals.countAgain(entry))
   )
-  return tally.finish(ledgers)
+  return totals.finish(ackLogs)
 }
 
 module.exports = { check, checkPiped, checkRecords }

@@ -25,7 +25,7 @@ const rotations = [rename, renameAndCreate, copyAndTruncate]
 const pick = (rand, from) => from[Math.floor(rand() * from.length)]
 
 function rotateBy(place, rotation) {
-  const name = `victim.log.${place.rotated.length + 1}`
+  const name = `target.log.${place.rotated.length + 1}`
   rotation(place.log, path.join(place.directory, name))
   place.rotated.push(name)
 }
@@ -59,7 +59,7 @@ async function rotateUnder(place, rand, child) {
   child.kill('SIGSTOP')
   const deadline = Date.now() + STOP_MS
   while (child.exitCode === null && child.signalCode === null && !isStopped(child.pid)) {
-    if (Date.now() > deadline) throw new Error('a victim cannot be stopped')
+    if (Date.now() > deadline) throw new Error('a target cannot be stopped')
     await pause(1)
   }
   rotateBy(place, rotation)
