@@ -1,4 +1,4 @@
-import { logger } from './pino/pino'
+import { logger } from './pino/logger'
 
 import * as names from './public'
 

@@ -1,18 +1,13 @@
 /** Every public name of the package: `scripts/public-surface.js` makes both module systems' surfaces of this list. */
 
 import { Logger as RawLogger } from './logger'
-import type { Logger as LoggerType } from './pino/structured-logger'
+import type { Logger as LoggerType } from './pino/logger'
 
 export { defaultConfig } from './config'
 export { ShardlogError } from './errors'
-export type { SamplingStats } from './features/adaptive-sampler'
-export type { CallerStats } from './features/caller-info'
-export type { CircuitBreakerOptions, CircuitBreakerStats } from './features/circuit-breaker'
+export type { CircuitBreakerOptions, CircuitBreakerStats, CircuitStateName } from './features/circuit-breaker'
 export { CircuitBreaker, circuitBreaker } from './features/circuit-breaker'
-export type { CircuitStateName } from './features/circuit-state'
-export type { DedupeStats } from './features/deduplicator'
-export type { LoggerStats } from './features/logger-stats'
-export { getLoggerStats } from './features/logger-stats'
+export type { DedupeStats } from './features/dedupe'
 export type { LoggerOf, PerformanceOptions } from './features/operations'
 export {
   captureErrors,
@@ -24,7 +19,10 @@ export {
   stateChange
 } from './features/operations'
 export type { CallerOptions, DedupeOptions, FeatureOptions, OtelOptions, SamplingOptions } from './features/options'
-export type { TraceStats } from './features/trace-context'
+export type { CallerStats, TraceStats } from './features/origin'
+export type { LoggerStats } from './features/plugin'
+export { getLoggerStats } from './features/plugin'
+export type { SamplingStats } from './features/sampling'
 export { RawLogger }
 
 /** The raw engine's logger, for lines and bytes that are made already: `new Logger({ logFilePath })`. Its type is `RawLogger`. */
@@ -35,9 +33,9 @@ export type Logger<CustomLevels extends string = never, UseOnlyCustomLevels exte
   UseOnlyCustomLevels
 >
 
+export type { LogFn, StructuredLogger } from './pino/logger'
+export { destination, levels, multistream, stdSerializers, stdTimeFunctions, symbols, transport } from './pino/public'
 export type { RecordDestination, RecordDestinationOptions } from './pino/record-destination'
-export { destination, levels, multistream, stdSerializers, stdTimeFunctions, symbols, transport } from './pino/statics'
-export type { LogFn, StructuredLogger } from './pino/structured-logger'
 export type {
   BaseLogger,
   Bindings,

@@ -1,11 +1,12 @@
-import type { AsJson } from './pino/diagnostics'
+/** Makes a record into a line; `this` is the logger. */
+type Make = (this: never, fields: never, message: unknown, level: number, time: string) => string
 
 declare const seam: {
   /** Makes a line by `make`, and does what an agent has put around that. */
-  readonly asJson: AsJson
+  readonly asJson: Make
   /** The function of the file itself, rewritten or not. */
-  readonly own: AsJson
-  make: AsJson | undefined
+  readonly own: Make
+  make: Make | undefined
 }
 
 export = seam

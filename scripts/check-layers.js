@@ -1,25 +1,14 @@
 'use strict'
 
-// Dependencies point one way. In native/: napi -> engine -> record, format, io -> platform; Node's headers are for napi only. In lib/: the entries
-// of the package -> cli, reader, pino with features -> record -> engine -> arena -> format -> what stands in lib/ itself.
+// Dependencies point one way: what each part of native/ and lib/ may include or import, besides itself, is in layers.json. No file of lib/
+// imports itself by way of others, for types either. In native/, Node's headers are for napi only. In lib/, `foundation` is what stands in lib/
+// itself, and `entries` are the modules that assemble the package, which nothing imports.
 
 const fs = require('node:fs')
 const path = require('node:path')
 const { root, runMain } = require('./run')
 const { layers, filesOf } = require('./native-sources')
-
-/**
- * What each layer may include, besides itself and system headers. format and io stand side by side; io may look at
- * format's constants (files are aligned to the format's sectors), format knows nothing of files.
- */
-const below = {
-  platform: [],
-  format: ['platform'],
-  io: ['format', 'platform'],
-  record: ['format', 'platform'],
-  engine: ['record', 'format', 'io', 'platform'],
-  napi: ['engine', 'record', 'format', 'io', 'platform']
-}
+const { native: below, lib, entries } = require('./layers.json')
 
 const nodeHeaders = /^(node|node_api|js_native_api|napi|napi-inl|uv|v8)\b.*\.h$/
 
@@ -41,75 +30,78 @@ function checkFile(layer, file) {
   })
 }
 
-/** Files of lib/ itself that every folder may import; the others there are entries, which may import all and are imported by none. */
-const foundation = [
-  'config',
-  'errors',
-  'nearest-name',
-  'own-place',
-  'path-like',
-  'pretty',
-  'shared-memory',
-  'timers',
-  'tools.js',
-  'types',
-  'version'
-]
-
-/** What each folder of lib/ may import besides itself and the foundation. */
-const belowInLib = {
-  format: [],
-  arena: ['format'],
-  engine: ['arena', 'format'],
-  record: ['engine', 'format'],
-  reader: ['record', 'engine', 'arena', 'format'],
-  cli: ['reader', 'arena', 'format'],
-  // Features build on a logger, and its options name them.
-  pino: ['features', 'record', 'engine'],
-  features: ['pino']
+/** Paths from lib/ of the files in it, declarations included. */
+function modules() {
+  const names = fs.readdirSync(path.join(root, 'lib'), { recursive: true })
+  return names.filter(name => /\.[jt]s$/.test(name)).map(name => name.split(path.sep).join('/'))
 }
 
-/** The one import of an entry: its types are added to. */
-const exceptions = new Set(['lib/pino/log-fn-fields.ts ../index'])
+/** Names of modules, as imports have them: without what a source's name ends with. */
+const moduleOf = file => file.replace(/(?:\.d)?\.ts$|\.js$/, '')
 
 /** The layer of a module of lib/, by its path from there. */
 function layerOf(name) {
-  const [folder] = name.split('/')
-  if (name.includes('/')) return folder
-  return foundation.includes(name) ? 'foundation' : 'entries'
+  if (entries.includes(name)) return 'entries'
+  return name.includes('/') ? name.split('/')[0] : 'foundation'
 }
 
-/** Whether a module of `layer` may import one of `target`. */
-function mayImport(layer, target) {
-  if (layer === 'entries' || layer === target || target === 'foundation') return true
-  return (belowInLib[layer] ?? []).includes(target)
+const IMPORT = /(?:\bfrom|\bimport|\bimport\(|\brequire\(|\bdeclare module)\s*'(\.[^']*)'/g
+
+/** Modules of lib/ that a file there imports, types too. What is outside of lib/ is the package's own name and version. */
+function importsOf(file, known) {
+  const text = fs.readFileSync(path.join(root, 'lib', file), 'utf8')
+  const names = [...text.matchAll(IMPORT)].map(([, name]) =>
+    path.posix.relative('lib', path.posix.join('lib', path.posix.dirname(file), name)).replace(/\.js$/, '')
+  )
+  const found = names.filter(name => !name.startsWith('..')).map(name => (known.has(name) ? name : `${name}/index`))
+  return [...new Set(found)]
 }
 
-const IMPORT = /(?:\bfrom|\bimport|= require\()\s*'(\.[^']*)'/g
-
-function checkModule(file) {
-  const text = fs.readFileSync(path.join(root, file), 'utf8')
-  const layer = layerOf(path.posix.relative('lib', file.replace(/\.ts$/, '')))
-  return [...text.matchAll(IMPORT)].flatMap(([, name]) => {
-    const target = path.posix.relative('lib', path.posix.join(path.posix.dirname(file), name))
-    // The package's own folder holds its name and version.
-    if (target.startsWith('..') || exceptions.has(`${file} ${name}`)) return []
-    const isFolder = fs.statSync(path.join(root, 'lib', target), { throwIfNoEntry: false })?.isDirectory()
-    return mayImport(layer, layerOf(isFolder ? `${target}/index` : target)) ? [] : [`${file} may not import ${name}`]
-  })
+/** What each module of lib/ imports. */
+function importGraph() {
+  const files = modules()
+  const known = new Set(files.map(moduleOf))
+  const graph = new Map([...known].map(name => [name, []]))
+  for (const file of files) graph.get(moduleOf(file)).push(...importsOf(file, known))
+  return graph
 }
 
-/** Sources of lib/, as paths from the repository's root. */
-function modules() {
-  const names = fs.readdirSync(path.join(root, 'lib'), { recursive: true })
-  return names.filter(name => name.endsWith('.ts') && !name.endsWith('.d.ts')).map(name => path.posix.join('lib', name))
+function checkModule([name, imported]) {
+  const layer = layerOf(name)
+  const allowed = [layer, ...(lib[layer] ?? [])]
+  return imported
+    .filter(target => !allowed.includes(layerOf(target)))
+    .map(target => `lib/${name} may not import lib/${target}`)
+}
+
+/** Complaints about circles of `graph`: one for each import that closes one. */
+function circles(graph) {
+  const done = new Set()
+  const way = []
+  const found = []
+  const walk = name => {
+    if (way.includes(name)) found.push(`a circle of imports: ${[...way.slice(way.indexOf(name)), name].join(' -> ')}`)
+    if (way.includes(name) || done.has(name)) return
+    way.push(name)
+    for (const target of graph.get(name) ?? []) walk(target)
+    way.pop()
+    done.add(name)
+  }
+  for (const name of graph.keys()) walk(name)
+  return found
 }
 
 function main() {
   const native = layers.flatMap(layer => filesOf([layer], ['.cc', '.h']).flatMap(file => checkFile(layer, file)))
-  const complaints = [...native, ...modules().flatMap(checkModule)]
+  const graph = importGraph()
+  const complaints = [
+    ...native,
+    ...[...graph].flatMap(checkModule),
+    ...circles(graph),
+    ...[below, lib].flatMap(table => circles(new Map(Object.entries(table))))
+  ]
   if (complaints.length) throw new Error(`\n${complaints.join('\n')}`)
-  console.log('every include and import points downwards')
+  console.log('every include and import points downwards, and no circle of imports is left')
 }
 
 runMain(main)

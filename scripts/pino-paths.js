@@ -11,21 +11,26 @@ const dist = path.join(root, 'dist')
 
 /** Path below dist, the module of ours, and the export of it that is meant; null for the module itself. */
 const paths = [
-  ['file.js', 'pino/file.js', null],
-  ['lib/caller.js', 'pino/caller.js', 'callers'],
-  ['lib/constants.js', 'pino/paths.js', 'constants'],
-  ['lib/levels.js', 'pino/paths.js', 'levels'],
-  ['lib/meta.js', 'pino/paths.js', 'meta'],
-  ['lib/multistream.js', 'pino/statics.js', 'multistream'],
-  ['lib/proto.js', 'pino/paths.js', 'proto'],
-  ['lib/redaction.js', 'pino/paths.js', 'redaction'],
-  ['lib/symbols.js', 'pino/statics.js', 'symbols'],
-  ['lib/time.js', 'pino/time.js', 'stdTimeFunctions'],
-  ['lib/tools.js', 'pino/paths.js', 'tools'],
-  ['lib/transport.js', 'pino/statics.js', 'transport'],
-  ['lib/transport-stream.js', 'pino/load-target.js', 'loadTarget'],
-  ['lib/worker.js', 'pino/transport-worker.js', null]
+  ['file.js', 'pino/destination.js', 'fileTransport'],
+  ['lib/caller.js', 'pino/transport.js', 'callers'],
+  ['lib/constants.js', 'pino-paths.js', 'constants'],
+  ['lib/levels.js', 'pino-paths.js', 'levels'],
+  ['lib/meta.js', 'pino-paths.js', 'meta'],
+  ['lib/multistream.js', 'pino/public.js', 'multistream'],
+  ['lib/proto.js', 'pino-paths.js', 'proto'],
+  ['lib/redaction.js', 'pino-paths.js', 'redaction'],
+  ['lib/symbols.js', 'pino/public.js', 'symbols'],
+  ['lib/time.js', 'pino/json-line.js', 'stdTimeFunctions'],
+  ['lib/tools.js', 'pino-paths.js', 'tools'],
+  ['lib/transport.js', 'pino/public.js', 'transport'],
+  ['lib/transport-stream.js', 'pino/transport-worker.js', 'loadTarget'],
+  ['lib/worker.js', 'pino/transport-worker.js', null],
+  // Where transport.ts finds the module for a transport's thread.
+  ['pino/file.js', 'pino/destination.js', 'fileTransport']
 ]
+
+/** Says that this package is installed under the name `pino`: a type asks for `pino/in-its-place`, which pino has not. */
+const IN_ITS_PLACE = 'pino/in-its-place'
 
 const bin = `#!/usr/bin/env node
 'use strict'
@@ -72,6 +77,8 @@ function nameExports(file) {
 
 runMain(() => {
   paths.forEach(writePath)
+  write(`${IN_ITS_PLACE}.js`, "'use strict'\n\nexports.inItsPlace = true\n")
+  write(`${IN_ITS_PLACE}.d.ts`, 'export declare const inItsPlace = true\n')
   write('bin.js', bin)
   write('bin.d.ts', 'export {}\n')
   nameExports('browser.js')

@@ -29,14 +29,15 @@ function exportedName(item) {
   return name
 }
 
-/** Names that the file exports. Its exports are clauses (`export { … }`), constants and types. */
+/** Names that the file exports. Its exports are clauses (`export { … }`), constants, functions and types. */
 function listedNames(file) {
   const text = fs.readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
   const names = []
   for (const [whole, clause, declared] of text.matchAll(
-    /^export (?:type )?(?:\{([^}]*)\}|(?:const |type )?([\w$]+)).*/gm
+    /^export (?:type )?(?:\{([^}]*)\}|(?:const |type |function )?([\w$]+)).*/gm
   )) {
-    if (clause === undefined && !/^export (const|type) /.test(whole)) throw new Error(`${file}: cannot read ${whole}`)
+    if (clause === undefined && !/^export (const|type|function) /.test(whole))
+      throw new Error(`${file}: cannot read ${whole}`)
     const items =
       clause === undefined
         ? [declared]
@@ -118,7 +119,27 @@ function exportPlainly() {
   }
 }
 
+/**
+ * Lets programs say which fields log calls must or must not carry, by adding to the interface of that name in either module: the types of the
+ * calls take what was added to both. The sources do not, since these modules are above the types. It is a file of its own, which the ES
+ * modules' declarations re-export whole: that is how additions to them reach it.
+ */
+function joinLogFnFields() {
+  const types = path.join(dist, 'pino', 'types.d.ts')
+  const text = fs.readFileSync(types, 'utf8')
+  const own = /^export interface LogFnFields \{\s*\}$/m
+  if (!own.test(text)) throw new Error(`${types} does not declare LogFnFields`)
+  const imported = "import { LogFnFields } from './log-fn-fields';\nexport { LogFnFields };"
+  fs.writeFileSync(types, text.replace(own, imported))
+  const roots = modules.map(
+    ({ folder }, i) => `import { LogFnFields as Fields${i} } from '../${folder && `${folder}/`}index';\n`
+  )
+  const joined = `export interface LogFnFields extends ${modules.map((_, i) => `Fields${i}`).join(', ')} {}\n`
+  fs.writeFileSync(path.join(dist, 'pino', 'log-fn-fields.d.ts'), roots.join('') + joined)
+}
+
 runMain(() => {
   modules.forEach(writeSurface)
+  joinLogFnFields()
   exportPlainly()
 })

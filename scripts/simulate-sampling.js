@@ -4,7 +4,7 @@
 //
 //   node scripts/simulate-sampling.js
 
-const { createLogger } = require('../dist/pino/create')
+const shardlog = require('../dist')
 
 const SECONDS = 20
 
@@ -33,7 +33,7 @@ function run(options, load) {
     if (msg === 'rare') rare++
   }
   now = 1_750_000_000_000
-  const log = createLogger({ ...options, base: null, timestamp: false }, { write })
+  const log = shardlog({ ...options, base: null, timestamp: false }, { write })
   for (let ms = 0; ms < SECONDS * 1_000; ms++) {
     const due = load(Math.floor(ms / 1_000), ms % 1_000)
     for (const [event, perMs] of Object.entries(due)) {

@@ -13,7 +13,6 @@ const soon = ['engine/direct-route', 'engine/js/lock', 'engine/open-engine', 'pi
 const later = [
   'engine/js/js-engine',
   'features/features',
-  'pino/copy-along',
   'pino/multistream',
   'pino/transport',
   'pretty',

@@ -16,9 +16,12 @@ function numbersFrom(seed) {
   }
 }
 
-const KEYS = `userId orderId requestId tenant region zone host port path method status bytes ms attempt retry total count size
+const KEYS =
+  `userId orderId requestId tenant region zone host port path method status bytes ms attempt retry total count size
   queue topic partition offset key cached ok valid reason code source target version build user email role plan price amount currency
-  items page limit cursor shard node cluster job task step state depth ratio score weight lat lon elapsed budget`.split(/\s+/)
+  items page limit cursor shard node cluster job task step state depth ratio score weight lat lon elapsed budget`.split(
+    /\s+/
+  )
 
 const VERBS = 'created updated removed received sent queued retried cached expired opened closed checked'.split(' ')
 const THINGS = 'order user session payment invoice message job file connection token cart report'.split(' ')

@@ -1,11 +1,106 @@
-/** A destination in front of one that may fail: after failures in a row it is left alone for a while. */
+/**
+ * A destination in front of one that may fail: after failures in a row it is left alone for a
+ * while.
+ */
 
 import { EventEmitter } from 'node:events'
-import type { Stream } from '../pino/internals'
+import type { Stream } from '../pino/context'
 import { needsMetadataGsym } from '../pino/symbols'
 import type { DestinationStream } from '../pino/types'
-import { isOptions, type Rules, refuse, resolved, rules } from './check'
-import { CircuitState, type CircuitStateName } from './circuit-state'
+import { failOption, isOptions, type Rules, resolved, rules } from './options'
+
+// The state of the circuit: closed (all goes through), open (nothing does), half-open (a few are
+// tried).
+
+export type CircuitStateName = 'closed' | 'open' | 'half-open'
+
+interface CircuitLimits {
+  /** Failures in a row that open the circuit. */
+  failures: number
+  /** How long it stays open, in ms. */
+  recovery: number
+  /** Successes that close it again, and the most that are tried at once. */
+  successes: number
+}
+
+class CircuitState {
+  name: CircuitStateName = 'closed'
+  readonly #limits: CircuitLimits
+  readonly #onChange: (name: CircuitStateName) => void
+  #failuresInARow = 0
+  #lastFailure = Number.NEGATIVE_INFINITY
+  #since = 0
+  #tried = 0
+  #succeeded = 0
+  #opened = 0
+
+  constructor(limits: CircuitLimits, onChange: (name: CircuitStateName) => void) {
+    this.#limits = limits
+    this.#onChange = onChange
+  }
+
+  get failuresInARow(): number {
+    return this.#failuresInARow
+  }
+
+  /** How often it opened. */
+  get opened(): number {
+    return this.#opened
+  }
+
+  /** Whether a write may be made now. Each that may is expected to succeed or fail. */
+  admits(): boolean {
+    if (this.name === 'closed') return true
+    const elapsed = performance.now() - this.#since
+    // Also where the trials never ended.
+    if (elapsed >= this.#limits.recovery) this.#tryAgain()
+    if (this.name === 'open' || this.#tried >= this.#limits.successes) return false
+    this.#tried++
+    return true
+  }
+
+  #tryAgain(): void {
+    this.#since = performance.now()
+    this.#tried = 0
+    if (this.name === 'half-open') return
+    this.#succeeded = 0
+    this.#change('half-open')
+  }
+
+  #change(name: CircuitStateName): void {
+    this.name = name
+    this.#onChange(name)
+  }
+
+  succeed(): void {
+    if (this.name === 'open') return
+    if (this.name === 'half-open') {
+      if (++this.#succeeded < this.#limits.successes) {
+        // Its place among those that are tried at once is free.
+        if (this.#tried > 0) this.#tried--
+        return
+      }
+      this.#change('closed')
+    }
+    this.#failuresInARow = 0
+  }
+
+  fail(): void {
+    const now = performance.now()
+    // Streams that never say that a write succeeded would open by failures that have nothing to do
+    // with each other.
+    if (now - this.#lastFailure > this.#limits.recovery) this.#failuresInARow = 0
+    this.#lastFailure = now
+    this.#failuresInARow++
+    if (this.name === 'open') return
+    if (this.name === 'closed' && this.#failuresInARow < this.#limits.failures) return
+    this.#since = now
+    this.#opened++
+    this.#change('open')
+  }
+}
+
+// The destination.
 
 export interface CircuitBreakerOptions {
   /** Failures in a row that open the circuit. Default 5. */
@@ -14,9 +109,15 @@ export interface CircuitBreakerOptions {
   recovery?: number
   /** Writes that must succeed after that to close the circuit. Default 3. */
   successes?: number
-  /** What becomes of lines that the destination does not take: written to stderr, or counted only. Default 'stderr'. */
+  /**
+   * What becomes of lines that the destination does not take: written to stderr, or counted only.
+   * Default 'stderr'.
+   */
   fallback?: 'stderr' | 'count'
-  /** Most bytes of lines that the destination may have taken and not written yet; beyond it a write is a failure. Default 16 MiB. */
+  /**
+   * Most bytes of lines that the destination may have taken and not written yet; beyond it a write
+   * is a failure. Default 16 MiB.
+   */
   maxPending?: number
 }
 
@@ -37,7 +138,10 @@ export interface CircuitBreakerStats {
   pending: number
 }
 
-/** How a destination tells that a write succeeded: of the engine's, the result says whether the line was taken. */
+/**
+ * How a destination tells that a write succeeded: of the engine's, the result says whether the line
+ * was taken.
+ */
 type Confirmation = 'callback' | 'event' | 'result' | 'return'
 
 interface Target extends Omit<Stream, 'write'> {
@@ -103,7 +207,7 @@ export class CircuitBreaker extends EventEmitter {
   /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
   constructor(destination: DestinationStream | (() => DestinationStream), given: CircuitBreakerOptions) {
     super()
-    if (!isOptions(given)) refuse('circuitBreaker', given, 'an object')
+    if (!isOptions(given)) failOption('circuitBreaker', given, 'an object')
     const options = resolved('circuitBreaker', given, RULES, DEFAULTS)
     this.#open = typeof destination === 'function' ? destination : null
     this.#toStderr = options.fallback === 'stderr'
@@ -120,7 +224,7 @@ export class CircuitBreaker extends EventEmitter {
 
   #attached(destination: unknown): Target {
     if (!isTarget(destination))
-      refuse('destination of circuitBreaker', destination, 'a stream, or a function that opens one')
+      failOption('destination of circuitBreaker', destination, 'a stream, or a function that opens one')
     const target = destination
     target.on?.('error', error => {
       if (target === this.#target) this.#reported(error)
@@ -185,7 +289,10 @@ export class CircuitBreaker extends EventEmitter {
     )
   }
 
-  /** @throws if the destination has taken as much as it may and written none of it: its peer has stopped */
+  /**
+   * @throws if the destination has taken as much as it may and written none of it: its peer has
+   * stopped
+   */
   #pend(bytes: number): void {
     if (this.#pending > 0 && this.#pending + bytes > this.#maxPending) {
       throw new Error(`more than ${this.#maxPending} bytes wait to be written`)
@@ -202,7 +309,8 @@ export class CircuitBreaker extends EventEmitter {
 
   #passBelieved(target: Target, line: string): boolean {
     const taken = target.write(line)
-    // An emitter that took a line may still report that it could not write it: it is trusted only when it is tried again.
+    // An emitter that took a line may still report that it could not write it: it is trusted only
+    // when it is tried again.
     if (typeof target.on !== 'function' || this.#state.name === 'half-open') this.#state.succeed()
     return taken !== false
   }
@@ -306,11 +414,12 @@ export class CircuitBreaker extends EventEmitter {
 }
 
 /**
- * A destination that passes lines on to another until that fails `failures` times in a row, then leaves it alone for `recovery` ms, and then
- * tries it until `successes` writes succeeded. A failure is a `write` that throws, calls back with an error, or an 'error' event.
+ * A destination that passes lines on to another until that fails `failures` times in a row, then
+ * leaves it alone for `recovery` ms, and then tries it until `successes` writes succeeded. A
+ * failure is a `write` that throws, calls back with an error, or an 'error' event.
  *
- * @param destination a stream, or a function that opens one: it is called again to replace a stream of Node's that failed, which
- *   writes nothing any more
+ * @param destination a stream, or a function that opens one: it is called again to replace a stream
+ *   of Node's that failed, which writes nothing any more
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
  */
 export function circuitBreaker(

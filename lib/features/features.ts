@@ -1,27 +1,180 @@
-/** What stands between a family of loggers and its encoder while it uses a feature. */
+/**
+ * What stands between a family of loggers and its sink while it uses a feature.
+ */
 
-import type { Internals } from '../pino/internals'
-import { writeRescuedRecord } from '../pino/rescue'
-import { errorKeySym, streamSym, writeSym } from '../pino/symbols'
-import { AdaptiveSampler, samplingOptions } from './adaptive-sampler'
-import { withoutBinding, withoutBound } from './bound-keys'
-import { CallerInfo, callerField } from './caller-info'
-import { Deduplicator, dedupeOptions, type Flood } from './deduplicator'
-import { joined } from './joined'
-import { KEPT_BY_DEFAULT, KeptLevels } from './kept-levels'
-import type { LogContext } from './log-context'
-import { logNameOf } from './log-name'
-import type { FeatureOptions } from './options'
-import { familySym, featuresSym } from './symbols'
-import { type TraceContext, traceContext } from './trace-context'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { inspect } from 'node:util'
+import { ShardlogError } from '../errors'
+import { joined } from '../joined'
+import type { Internals, Stage, Write } from '../pino/context'
+import { writeRecordErrorLine } from '../pino/error-line'
+import { chindingsSym, errorKeySym, levelCompSym, streamSym } from '../pino/symbols'
+import type { Bindings } from '../pino/types'
+import { Deduplicator, dedupeOptions, type Flood } from './dedupe'
+import type { FeatureOptions, KeptOption } from './options'
+import { CallerInfo, callerField, type TraceContext, traceContext } from './origin'
+import { logNameOf } from './rate-limit'
+import { AdaptiveSampler, samplingOptions } from './sampling'
+
+// Levels that are too grave for sampling or de-duplication to hold back, whatever a logger calls
+// and numbers its levels.
+
+/** Names of grave levels, the least grave first. */
+const FATAL = ['fatal', 'critical', 'crit', 'alert', 'emergency', 'emerg', 'panic']
+const WARN = ['warn', 'warning', 'error', 'err', ...FATAL]
+/** Names of levels that are not grave, even if their numbers are those of grave ones. */
+const LIGHT = ['silly', 'trace', 'verbose', 'debug', 'http', 'info', 'notice']
+
+/** The names that the least grave level that is kept may have by default. */
+const KEPT_BY_DEFAULT = { warn: WARN, fatal: FATAL } as const
+
+class KeptLevels {
+  readonly #names: readonly string[]
+  readonly #least: number
+  readonly #isGiven: boolean
+  // A child may have levels of its own.
+  readonly #known = new WeakMap<object, Map<number, boolean>>()
+
+  private constructor(least: number, names: readonly string[], isGiven: boolean) {
+    this.#least = least
+    this.#names = names
+    this.#isGiven = isGiven
+  }
+
+  /**
+   * @param option its name, for messages
+   * @param given name of the least grave level that is kept; false: none is; undefined: the first
+   *   that the logger has of `names`
+   * @returns null if none is kept
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if the logger has no such level
+   */
+  static of(
+    logger: Internals,
+    option: string,
+    given: KeptOption | undefined,
+    names: readonly string[]
+  ): KeptLevels | null {
+    if (given === false) return null
+    const { values } = logger.levels
+    const found = given ?? names.find(name => Object.hasOwn(values, name))
+    if (found !== undefined && Object.hasOwn(values, found)) {
+      return new KeptLevels(values[found] as number, names, given !== undefined)
+    }
+    const own = Object.keys(values).join(', ')
+    const message =
+      given === undefined
+        ? `option ${option} is needed, since no level of ${own} is called ${names.slice(0, 3).join(' or ')}: the name of the least grave level that is always kept, or false`
+        : `option ${option} must be the name of a level (${own}) or false, got ${inspect(given)}`
+    throw new ShardlogError('ERR_SHARDLOG_CONFIG', message)
+  }
+
+  has(logger: Internals, level: number): boolean {
+    const { levels } = logger
+    const known = this.#known.get(levels) ?? new Map<number, boolean>()
+    this.#known.set(levels, known)
+    const answer = known.get(level)
+    if (answer !== undefined) return answer
+    const kept = this.#weigh(logger, level)
+    known.set(level, kept)
+    return kept
+  }
+
+  #weigh(logger: Internals, level: number): boolean {
+    const name = logger.levels.labels[level] ?? ''
+    if (!this.#isGiven && this.#names.includes(name)) return true
+    if (!this.#isGiven && LIGHT.includes(name)) return false
+    return logger[levelCompSym](level, this.#least)
+  }
+}
+
+// Bindings: no line has a key twice because a feature adds it.
+
+type Bound = Record<string, unknown>
+
+interface Unbound {
+  bindings: string
+  logger: Internals
+}
+
+const unbound = new WeakMap<Internals, Unbound>()
+
+function bindingsOf(logger: Internals): Bound {
+  return JSON.parse(`{${logger[chindingsSym].slice(1)}}`) as Bound
+}
+
+/** Whether a binding has the key; of what is nested in one the text alone cannot tell. */
+function isBound(logger: Internals, key: string): boolean {
+  const mayBe = logger[chindingsSym].includes(`${JSON.stringify(key)}:`)
+  return mayBe && Object.hasOwn(bindingsOf(logger), key)
+}
+
+/** The fields without those that are bound: the binding is the logger's own. */
+function withoutBound<Added extends object | null>(logger: Internals, added: Added): Added {
+  if (added === null || logger[chindingsSym] === '') return added
+  const bound = Object.keys(added).filter(key => isBound(logger, key))
+  if (bound.length === 0) return added
+  return Object.fromEntries(Object.entries(added).filter(([key]) => !bound.includes(key))) as Added
+}
+
+/** The logger, or one without its binding of `key`. */
+function withoutBinding(logger: Internals, key: string): Internals {
+  const bindings = logger[chindingsSym]
+  const known = unbound.get(logger)
+  if (known?.bindings === bindings) return known.logger
+  if (!isBound(logger, key)) return logger
+  const made = Object.create(logger) as Internals
+  const rest = Object.entries(bindingsOf(logger)).filter(([name]) => name !== key)
+  made[chindingsSym] = rest.map(([name, value]) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`).join('')
+  unbound.set(logger, { bindings, logger: made })
+  return made
+}
+
+// The stage.
 
 type Fields = object | null | undefined
-type Write = (this: Internals, ...record: Parameters<Internals[typeof writeSym]>) => void
 
-/** The order is: context, repeats, sampling, trace and call site. What is not written costs none of what comes after. */
-export class Features {
-  /** Made by the first `withContext`. */
-  context: LogContext | null = null
+/** The contexts of one family of loggers. */
+class LogContext {
+  readonly #storage = new AsyncLocalStorage<Bindings>()
+  /** Of all records; null for none. */
+  #everywhere: Bindings | null = null
+  #entered = 0
+
+  /** Calls `fn` within the present context and `fields`, which win. */
+  run<Result>(fields: Bindings, fn: () => Result): Result {
+    this.#entered++
+    return this.#storage.run(joined(this.#storage.getStore(), fields), fn)
+  }
+
+  /** undefined outside of any. */
+  get present(): Bindings | undefined {
+    const here = this.#storage.getStore()
+    return this.#everywhere === null ? here : joined(this.#everywhere, here)
+  }
+
+  /** From now on all records carry `fields`. */
+  add(fields: Bindings): void {
+    this.#everywhere = joined(this.#everywhere, fields)
+  }
+
+  /** Takes back fields that were added: those of these names, or all of them. */
+  clear(names: readonly string[]): void {
+    const kept = Object.entries(this.#everywhere ?? {}).filter(([name]) => !names.includes(name))
+    this.#everywhere = names.length === 0 || kept.length === 0 ? null : Object.fromEntries(kept)
+  }
+
+  /** Number of `run`s. */
+  get entered(): number {
+    return this.#entered
+  }
+}
+
+/**
+ * The order is: context, repeats, sampling, trace and call site. What is not written costs none of
+ * what comes after.
+ */
+export class Features implements Stage {
+  #context: LogContext | null = null
   readonly sampler: AdaptiveSampler | null
   readonly deduplicator: Deduplicator | null
   readonly trace: TraceContext | null
@@ -56,8 +209,24 @@ export class Features {
     return Boolean(this.sampler || this.deduplicator || this.caller || this.trace)
   }
 
+  /** The contexts of the family: none before the first is made. */
+  get context(): LogContext | null {
+    return this.#context
+  }
+
+  /** The contexts, made if there are none. */
+  ownContext(): LogContext {
+    this.#context ??= new LogContext()
+    return this.#context
+  }
+
+  /** Writes what is held back. */
+  flush(): void {
+    this.deduplicator?.finish()
+  }
+
   write(logger: Internals, logged: Fields, message: unknown, level: number): void {
-    const present = this.context?.present
+    const present = this.#context?.present
     const fields = present === undefined ? logged : joined(withoutBound(logger, present), asFields(logger, logged))
     const { deduplicator } = this
     if (deduplicator === null || this.#neverHeld?.has(logger, level)) {
@@ -71,7 +240,10 @@ export class Features {
     flood.share = this.#pass(logger, fields, message, level)
   }
 
-  /** Writes a record unless it is sampled out. Returns the share that is kept of its like, 0 if it was not. */
+  /**
+   * Writes a record unless it is sampled out. Returns the share that is kept of its like, 0 if it
+   * was not.
+   */
   #pass(logger: Internals, fields: Fields, message: unknown, level: number): number {
     const { sampler } = this
     const share = sampler === null ? 1 : this.#share(sampler, logger, message, level)
@@ -95,7 +267,7 @@ export class Features {
     try {
       this.#write.call(logger, fields, message, level)
     } catch (thrown) {
-      writeRescuedRecord(logger, fields, message, level, thrown)
+      writeRecordErrorLine(logger, fields, message, level, thrown)
     }
   }
 
@@ -128,50 +300,4 @@ function isError(logged: Fields): boolean {
 function asFields(logger: Internals, logged: Fields): object {
   if (isError(logged)) return { [logger[errorKeySym]]: logged }
   return logged ?? {}
-}
-
-interface Family {
-  [writeSym]: Write
-  [featuresSym]?: Features
-  flush: (this: Internals, ...callback: Parameters<Internals['flush']>) => void
-}
-
-function familyOf(logger: Internals): Family {
-  return logger[familySym] as Family
-}
-
-/** Puts `features` between the loggers of a family and their encoder. */
-function install(family: Family, features: Features): void {
-  const { deduplicator } = features
-  family[featuresSym] = features
-  family[writeSym] = function write(fields, message, level) {
-    features.write(this, fields, message, level)
-  }
-  if (deduplicator === null) return
-  const { flush } = family
-  family.flush = function flushAll(callback) {
-    deduplicator.finish()
-    flush.call(this, callback)
-  }
-}
-
-/**
- * Gives a new logger the features that its options ask for; without any it stays as it is.
- *
- * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
- */
-export function installFeatures(logger: Internals, options: FeatureOptions): void {
-  const family = familyOf(logger)
-  const features = new Features(logger, options, family[writeSym])
-  if (features.any) install(family, features)
-}
-
-/** The features of a logger's family, which it has from now on. */
-export function featuresOf(logger: Internals): Features {
-  const family = familyOf(logger)
-  const known = family[featuresSym]
-  if (known) return known
-  const features = new Features(logger, {}, family[writeSym])
-  install(family, features)
-  return features
 }

@@ -1,12 +1,13 @@
 /**
- * Functions for what programs log again and again: operations, exceptions, changes of state, slowness. None of them changes what the program
- * does: what a function returns, throws, is called and takes stays what it is, whatever becomes of the log.
+ * Functions for what programs log again and again: operations, exceptions, changes of state,
+ * slowness. None of them changes what the program does: what a function returns, throws, is called
+ * and takes stays what it is, whatever becomes of the log.
  */
 
 import { inspect, types } from 'node:util'
+import { joined } from '../joined'
 import type { Bindings } from '../pino/types'
-import { isOptions, type Rules, refuse, resolved } from './check'
-import { joined } from './joined'
+import { failOption, isOptions, type Rules, resolved } from './options'
 
 /** Any logger with the methods of pino's. */
 export type AnyLogger = object
@@ -14,12 +15,12 @@ export type AnyLogger = object
 type LevelName = 'debug' | 'info' | 'warn' | 'error'
 type Method = (fields: object, message: string) => void
 
-/** What has been complained about: once each. */
-const complained = new Set<string>()
+/** What has been warned about: once each. */
+const warned = new Set<string>()
 
-function complain(text: string): void {
-  if (complained.has(text)) return
-  complained.add(text)
+function warnOnce(text: string): void {
+  if (warned.has(text)) return
+  warned.add(text)
   process.emitWarning(text, { code: 'SHARDLOG_LOGGER' })
 }
 
@@ -28,9 +29,9 @@ function emit(log: AnyLogger, level: LevelName, fields: object, message: string)
   try {
     const method = (log as Record<string, Method | undefined>)[level]
     if (typeof method === 'function') method.call(log, fields, message)
-    else complain(`a logger must have a method ${level}, got ${inspect(method)}`)
+    else warnOnce(`a logger must have a method ${level}, got ${inspect(method)}`)
   } catch (error) {
-    complain(`a logger's method ${level} throws ${text(error)}`)
+    warnOnce(`a logger's method ${level} throws ${text(error)}`)
   }
 }
 
@@ -56,8 +57,9 @@ type Failed = (error: unknown) => void
 const { then } = Promise.prototype
 
 /**
- * A promise that ends as `promise` does, when the end has been logged. It has what the program has put on it, as execa's has methods of the
- * process; what is no promise of the language (a query that begins when it is waited for) is left alone.
+ * A promise that ends as `promise` does, when the end has been logged. It has what the program has
+ * put on it, as execa's has methods of the process; what is no promise of the language (a query
+ * that begins when it is waited for) is left alone.
  */
 function followed(promise: Promise<unknown>, ended: Ended, failed: Failed): Promise<unknown> {
   const result = then.call(
@@ -74,7 +76,10 @@ function followed(promise: Promise<unknown>, ended: Ended, failed: Failed): Prom
   return Object.defineProperties(result, Object.getOwnPropertyDescriptors(promise))
 }
 
-/** Calls `fn`, and one of the others now or when its promise settles. Returns or throws what `fn` does. */
+/**
+ * Calls `fn`, and one of the others now or when its promise settles. Returns or throws what `fn`
+ * does.
+ */
 function watched(fn: () => unknown, ended: Ended, failed: Failed): unknown {
   let result: unknown
   try {
@@ -109,8 +114,8 @@ function begin(log: AnyLogger, name: unknown, fields: object): { ended: Ended; f
 }
 
 /**
- * Calls `fn` and logs its start ('debug'), its end ('info') or its failure ('error'), each with `operation`, the latter two with
- * `durationMs`. If it returns a promise, its end is the promise's.
+ * Calls `fn` and logs its start ('debug'), its end ('info') or its failure ('error'), each with
+ * `operation`, the latter two with `durationMs`. If it returns a promise, its end is the promise's.
  *
  * @param fields of all these lines
  * @returns what `fn` returns; a promise stays one
@@ -121,7 +126,7 @@ export function operation<Result>(log: AnyLogger, name: string, fields: Bindings
 export function operation(log: AnyLogger, name: string, ...rest: [() => unknown] | [Bindings, () => unknown]): unknown {
   const fields = rest.length === 1 ? {} : rest[0]
   const fn = rest.length === 1 ? rest[0] : rest[1]
-  if (typeof fn !== 'function') refuse('fn of operation', fn, 'a function')
+  if (typeof fn !== 'function') failOption('fn of operation', fn, 'a function')
   const { ended, failed } = begin(log, name, fields)
   return watched(fn, ended, failed)
 }
@@ -172,11 +177,11 @@ type AnyFunction<This, Args extends unknown[], Result> = (this: This, ...args: A
 type Callable = AnyFunction<unknown, unknown[], unknown>
 
 /**
- * `fn` with something around each call. A proxy, so that it has name, arity, properties and kind of `fn`: Express tells a handler from an error
- * handler by its arity.
+ * `fn` with something around each call. A proxy, so that it has name, arity, properties and kind of
+ * `fn`: Express tells a handler from an error handler by its arity.
  */
 function wrapped<Fn>(fn: Fn, option: string, around: (name: string, call: () => unknown) => unknown): Fn {
-  if (typeof fn !== 'function') refuse(option, fn, 'a function')
+  if (typeof fn !== 'function') failOption(option, fn, 'a function')
   const { name } = fn as { name?: unknown }
   const called = typeof name === 'string' && name !== '' ? name : 'anonymous function'
   return new Proxy(fn as Callable, {
@@ -199,7 +204,10 @@ export function logCalls<This, Args extends unknown[], Result>(
   fn: AnyFunction<This, Args, Result>,
   fields?: Bindings
 ): AnyFunction<This, Args, Result>
-/** `@logCalls(log)`: the same of a method. The logger may be looked up: `@logCalls(instance => instance.log)`. */
+/**
+ * `@logCalls(log)`: the same of a method. The logger may be looked up: `@logCalls(instance =>
+ * instance.log)`.
+ */
 export function logCalls(log: LoggerOf, fields?: Bindings): MethodDecorator
 export function logCalls(log: LoggerOf, second: unknown = {}, fields: Bindings = {}): unknown {
   if (typeof second === 'function') return callsLogged(log, second, fields)
@@ -213,7 +221,10 @@ function errorsCaptured<Fn>(log: AnyLogger, fn: Fn, fields: Bindings): Fn {
   return wrapped(fn, 'fn of captureErrors', (_name, call) => watched(call, noop, failed))
 }
 
-/** A function that does what `fn` does, and logs what it throws (or its promise's rejection) as `exception` before it throws it. */
+/**
+ * A function that does what `fn` does, and logs what it throws (or its promise's rejection) as
+ * `exception` before it throws it.
+ */
 export function captureErrors<This, Args extends unknown[], Result>(
   log: AnyLogger,
   fn: AnyFunction<This, Args, Result>,
@@ -251,7 +262,10 @@ function performanceLogged<Fn>(log: AnyLogger, fn: Fn, { thresholdMs, fields }: 
   })
 }
 
-/** A function that does what `fn` does, and logs how long it took (until its promise settles) as `performanceIssue`. */
+/**
+ * A function that does what `fn` does, and logs how long it took (until its promise settles) as
+ * `performanceIssue`.
+ */
 export function logPerformance<This, Args extends unknown[], Result>(
   log: AnyLogger,
   fn: AnyFunction<This, Args, Result>,
@@ -261,7 +275,7 @@ export function logPerformance<This, Args extends unknown[], Result>(
 export function logPerformance(log: LoggerOf, options?: PerformanceOptions): MethodDecorator
 export function logPerformance(log: LoggerOf, second: unknown = {}, options: PerformanceOptions = {}): unknown {
   const given = typeof second === 'function' ? options : second
-  if (!isOptions(given)) refuse('logPerformance', given, 'an object')
+  if (!isOptions(given)) failOption('logPerformance', given, 'an object')
   const all = resolved<PerformanceOptions>('logPerformance', given, RULES, DEFAULTS) as Required<PerformanceOptions>
   if (typeof second === 'function') return performanceLogged(log, second, all)
   return decorator('logPerformance', log, (own, method) => performanceLogged(own, method, all))
@@ -285,10 +299,13 @@ function loggerFor(log: LoggerOf, instance: unknown): AnyLogger {
   }
 }
 
-/** A decorator that replaces a method by what `wrap` makes of it, for the logger of the instance that it is called on. */
+/**
+ * A decorator that replaces a method by what `wrap` makes of it, for the logger of the instance
+ * that it is called on.
+ */
 function decorator(name: string, log: LoggerOf, wrap: (log: AnyLogger, method: Callable) => Callable): MethodDecorator {
   return (decorated, context) => {
-    if (context?.kind !== 'method') refuse(`the place of @${name}`, context, 'a method')
+    if (context?.kind !== 'method') failOption(`the place of @${name}`, context, 'a method')
     const method = decorated as unknown as Callable
     return new Proxy(method, {
       apply: (_method, self, args: unknown[]) => Reflect.apply(wrap(loggerFor(log, self), method), self, args)

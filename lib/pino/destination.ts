@@ -1,5 +1,8 @@
-/** Destinations: which of them the engine writes to, and those that write text as pino's do. */
+/**
+ * Destinations: which of them the engine writes to, and those that write text as pino's do.
+ */
 
+import { once } from 'node:events'
 import fs from 'node:fs'
 import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
@@ -9,10 +12,38 @@ import { ENGINE_OPTIONS } from '../config'
 import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
 import { pathOf, withPaths } from '../path-like'
-import { PINO_OPTIONS } from './pino-options'
 import { RecordDestination, type RecordDestinationOptions } from './record-destination'
 
-export type DestinationOptions = SonicBoomOpts
+/** What the engine has in place of an option; of `sync` also what it does without. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  append: 'lines are always appended: leave it out',
+  contentMode: 'lines are UTF-8: leave it out',
+  fd: 'dest takes the number of a descriptor',
+  fsync: 'dsync, which is on by default for files: what a flush wrote is on the device',
+  maxLength: 'bufferSize says how much waits, onFull what becomes of what finds no room',
+  maxWrite: 'bufferSize and flushInterval say how much is written at once: leave it out',
+  minLength: 'flushInterval says when lines are written, bufferSize how many wait: leave it out',
+  mkdir: 'the folder has to exist: make it by fs.mkdirSync(folder, { recursive: true })',
+  mode: 'the file is made with mode 0644: make it beforehand for another',
+  periodicFlush: 'flushInterval says how often what waits is written',
+  retryEAGAIN: 'onFull and blockTimeout say what happens while nobody reads',
+  sync: 'no call waits for the kernel, and a file loses nothing for it when the process ends: leave it out; flushSync() waits'
+}
+
+/** What only pino's stream can do, or be asked to do at another time than it is here. */
+const PINO_OPTIONS: readonly string[] = Object.keys(INSTEAD)
+
+/**
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if one of them is given for a destination of the
+ * engine's
+ */
+function assertNoPinoOptions(options: object): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || !Object.hasOwn(INSTEAD, name)) continue
+    const message = `option ${name} (value ${inspect(value)}) is of pino's stream, which a destination with a format is not: ${INSTEAD[name]}`
+    throw new ShardlogError('ERR_SHARDLOG_CONFIG', message)
+  }
+}
 
 /** What `sonic-boom` has beyond its declarations. */
 interface Boom extends SonicBoom {
@@ -25,16 +56,19 @@ const STDOUT = 1
 
 const noop = (): void => {}
 
-/** The reader of a pipe has gone: nothing more can be written, and that is no reason to end the process. */
-function silence(stream: SonicBoom): void {
+/**
+ * The reader of a pipe has gone: nothing more can be written, and that is no reason to end the
+ * process.
+ */
+function disable(stream: SonicBoom): void {
   const methods = stream as unknown as Record<Disposable, () => unknown>
   for (const name of ['write', 'end', 'flushSync', 'destroy'] as const) methods[name] = noop
 }
 
-function survivesBrokenPipe(stream: SonicBoom): void {
+function ignoreEpipe(stream: SonicBoom): void {
   const onError = (error: NodeJS.ErrnoException): void => {
     if (error.code === 'EPIPE') {
-      silence(stream)
+      disable(stream)
       return
     }
     stream.removeListener('error', onError)
@@ -54,9 +88,9 @@ function flushAtExit(stream: Boom, event: string): void {
 }
 
 /** A stream to a file or descriptor that is flushed when the process ends. */
-export function openDestination(options: DestinationOptions): SonicBoom {
+export function openDestination(options: SonicBoomOpts): SonicBoom {
   const stream = new SonicBoom(options)
-  survivesBrokenPipe(stream)
+  ignoreEpipe(stream)
   // In worker threads the exit events come too late to write.
   if (!options.sync && isMainThread) {
     onExit.register(stream as Boom, flushAtExit)
@@ -92,7 +126,7 @@ function engineOption(options: Given): string | undefined {
 }
 
 /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` if options of both kinds are given */
-function refuseBoth(options: Given): void {
+function assertOneKind(options: Given): void {
   const ours = engineOption(options)
   const theirs = pinoOption(options)
   if (ours === undefined || theirs === undefined) return
@@ -102,7 +136,7 @@ function refuseBoth(options: Given): void {
 }
 
 /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for a Logger's name of the path */
-function refuseLogFilePath(options: Given): void {
+function assertNoLogFilePath(options: Given): void {
   if (!isGiven(options, 'logFilePath')) return
   throw configError(
     `option logFilePath (value ${inspect(options.logFilePath)}) is of new Logger(…); a destination's is dest: ` +
@@ -110,8 +144,11 @@ function refuseLogFilePath(options: Given): void {
   )
 }
 
-/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for what pino's stream would ignore, but is meant for the engine, or nearly so named */
-function refuseForPino(options: Given): void {
+/**
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for what pino's stream would ignore, but is meant for
+ * the engine, or nearly so named
+ */
+function assertNoEngineOptions(options: Given): void {
   for (const name of Object.keys(options)) {
     if (!isGiven(options, name) || PINO_OPTIONS.includes(name) || name === 'dest') continue
     const near = nearestName(name, ENGINE_OPTIONS)
@@ -129,7 +166,10 @@ function openRecords(descriptor: number, { sync: _, ...options }: Given): Record
   return new RecordDestination({ ...options, dest: descriptor, format: 'ndjson' } as RecordDestinationOptions)
 }
 
-/** As `openRecords` without options; null for what the engine cannot write to: pino's stream says why in its own time. */
+/**
+ * As `openRecords` without options; null for what the engine cannot write to: pino's stream says
+ * why in its own time.
+ */
 function tryRecords(descriptor: number): RecordDestination | null {
   try {
     return openRecords(descriptor, {})
@@ -144,7 +184,8 @@ let standard: { records: RecordDestination; target: string } | null = null
 
 /** What a descriptor leads to. */
 function targetOf(descriptor: number): string {
-  // A plain stat of a pipe leaves its kind in memory that Node's own module resolution reads afterwards.
+  // A plain stat of a pipe leaves its kind in memory that Node's own module resolution reads
+  // afterwards.
   const { dev, ino, rdev } = fs.fstatSync(descriptor, { bigint: true })
   return `${dev} ${ino} ${rdev}`
 }
@@ -174,7 +215,8 @@ function mayBeFrozen(): boolean {
 /**
  * Standard output, or `process.stdout` itself if somebody has replaced its `write`.
  *
- * @param sync whether a line is out at the end of the call; default: where a process may be frozen after it
+ * @param sync whether a line is out at the end of the call; default: where a process may be frozen
+ *   after it
  */
 export function standardDestination(sync = mayBeFrozen()): SonicBoom | RecordDestination | NodeJS.WriteStream {
   const stdout = process.stdout
@@ -192,9 +234,9 @@ export function isStandard(stream: unknown): boolean {
 
 /** A descriptor goes by way of the engine, unless it is asked for what only pino's stream does. */
 function openDescriptor(descriptor: number, options: Given): SonicBoom | RecordDestination {
-  refuseBoth(options)
+  assertOneKind(options)
   if (pinoOption(options) !== undefined) {
-    refuseForPino(options)
+    assertNoEngineOptions(options)
     return openDestination({ ...options, dest: descriptor })
   }
   const names = Object.keys(options).filter(name => name !== 'dest' && name !== 'sync' && isGiven(options, name))
@@ -202,30 +244,55 @@ function openDescriptor(descriptor: number, options: Given): SonicBoom | RecordD
   return tryRecords(descriptor) ?? openDestination({ dest: descriptor, minLength: 0 })
 }
 
-/** A path without a format: several processes may append to such a file, which the engine's have one owner of. */
+/**
+ * A path without a format: several processes may append to such a file, which the engine's have one
+ * owner of.
+ */
 function openPath(file: string, options: Given | null): SonicBoom {
   if (options === null) return openDestination({ dest: file, minLength: 0 })
-  refuseForPino(options)
+  assertNoEngineOptions(options)
   return openDestination({ ...options, dest: file })
 }
 
 /**
- * A destination: with a `format`, or a descriptor, one whose lines the engine writes; otherwise a file that lines are written to as text.
+ * A destination: with a `format`, or a descriptor, one whose lines the engine writes; otherwise a
+ * file that lines are written to as text.
  *
- * @param dest a path, a file: URL, a descriptor, or options with one of them as `dest`; default standard output
+ * @param dest a path, a file: URL, a descriptor, or options with one of them as `dest`; default
+ *   standard output
  * @throws ShardlogError as `RecordDestination` does
  */
 export function destination(dest?: unknown): SonicBoom | RecordDestination {
   const plain = pathOf(dest, 'dest')
   const isObject = typeof plain === 'object' && plain !== null
   const options = withPaths((isObject ? plain : {}) as Given)
-  refuseLogFilePath(options)
+  assertNoLogFilePath(options)
   if (options.dest === '' && isGiven(options, 'format')) {
     throw configError("option dest must be a path or the number of an open descriptor, got ''")
   }
   // As pino has it, 0 by itself is a descriptor, and as an option none.
   const given = isObject ? options.dest || undefined : plain
   const to = pathOrDescriptor((given ?? standardOutput()) as string | number)
-  if (isGiven(options, 'format')) return new RecordDestination({ ...options, dest: to } as RecordDestinationOptions)
+  if (isGiven(options, 'format')) {
+    assertNoPinoOptions(options)
+    return new RecordDestination({ ...options, dest: to } as RecordDestinationOptions)
+  }
   return typeof to === 'number' ? openDescriptor(to, options) : openPath(to, isObject ? options : null)
+}
+
+interface FileOptions {
+  /** Path or descriptor. Default 1, standard output. */
+  destination?: string | number
+  [option: string]: unknown
+}
+
+/**
+ * The transport `pino/file`, also `shardlog/file`: writes lines to a file or descriptor, from a
+ * worker thread.
+ */
+export async function fileTransport(options: FileOptions = {}): Promise<SonicBoom> {
+  const { destination: dest, ...rest } = options
+  const stream = openDestination({ ...rest, dest: pathOrDescriptor(dest || 1), sync: false })
+  await once(stream, 'ready')
+  return stream
 }

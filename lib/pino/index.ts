@@ -1,9 +1,9 @@
-import { loggerInPinosPlace as logger } from './pino'
+import { loggerInPinosPlace as logger } from './logger'
 import * as names from './public'
 
 /**
- * A structured logger, under pino's names: `import pino from 'shardlog/pino'` stands in for `import pino from 'pino'`, types
- * included.
+ * A structured logger, under pino's names: `import pino from 'shardlog/pino'` stands in for `import
+ * pino from 'pino'`, types included.
  *
  * @param optionsOrStream options, or the destination
  * @throws if an option is wrong
@@ -32,7 +32,8 @@ namespace pino {
   export interface LogFnFields {}
 }
 
-// The names of public.ts are properties of the function; its declarations get them when they are written.
+// The names of public.ts are properties of the function; its declarations get them when they are
+// written.
 Object.assign(pino, names, { default: pino, pino })
 
 export = pino

@@ -7,25 +7,25 @@ import { StringDefinition } from '../record/definition'
 import type { LineFormat } from '../record/payload-writer'
 import { type Conversion, type LinePrefix, ShapeTree } from '../record/shape-tree'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
-import { loggedObject } from './http-objects'
-import type { Fields, Internals, Serializers } from './internals'
-import type { Stringifier, Stringifiers } from './redaction'
-import { onTableChange, stateChanges } from './state-access'
-import { quote, stringify } from './stringify'
+import type { Fields, Internals, Serializers, Stringifier, Stringifiers } from './context'
+import { loggedObject } from './fields'
+import { epochTime, isoTime, nullTime, unixTime } from './json-line'
+import { quote, stringify } from './json-text'
 import {
   asJsonSym,
   chindingsSym,
   errorKeySym,
   lsCacheSym,
   messageKeySym,
+  onTableChange,
   serializersSym,
+  stateVersion,
   stringifiersSym,
   stringifySafeSym,
   stringifySym,
   timeSym,
   wildcardFirstSym
 } from './symbols'
-import { epochTime, isoTime, nullTime, unixTime } from './time'
 import type { TimeFn } from './types'
 
 /** A value that is JSON already. */
@@ -139,7 +139,7 @@ class SharedFormat {
   readonly #serializers: unknown
   readonly #stringifiers: unknown
   readonly #time: TimeFn
-  readonly #changes = stateChanges.count
+  readonly #changes = stateVersion.count
 
   constructor(logger: Internals) {
     this.serializers = serializerSet(logger)
@@ -152,7 +152,7 @@ class SharedFormat {
 
   /** Whether nothing that it was made of has been replaced since. */
   get isCurrent(): boolean {
-    return this.#changes === stateChanges.count
+    return this.#changes === stateVersion.count
   }
 
   /** Whether it is also that of `logger`, which may have other keys. */

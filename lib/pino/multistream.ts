@@ -1,13 +1,104 @@
-/** Several destinations behind one: each is given the records of its level and above. */
+/**
+ * Several destinations behind one: each is given the records of its level and above. Each record is
+ * made once, whatever its level reaches: as what a single destination's sink makes of it, as one
+ * record for several that record, or as text if one of them takes nothing else.
+ */
 
-import { type EncodingStream, type RecordEncoder, recordEncoderSym } from './encoder'
-import type { Stream } from './internals'
-import { JointEncoder } from './joint-encoder'
+import { JointEncoder } from '../record/record-encoder'
+import {
+  type CompiledEvent,
+  type Internals,
+  type RecordSink,
+  recordSinkSym,
+  type Stream,
+  type StreamWithSink
+} from './context'
+import { writeAsText } from './json-line'
 import { STANDARD_LEVELS } from './levels'
+import { recordSink } from './record-destination'
 import { needsMetadataGsym } from './symbols'
 import type { MultiStreamOptions } from './types'
 
-interface Target extends EncodingStream {
+// The sink.
+
+type Streams = readonly { readonly stream: StreamWithSink }[]
+
+/** Several destinations, as their sink sees them. */
+interface Receivers {
+  /** Where a line of text goes, to be passed on to those that its level reaches. */
+  readonly asOne: Stream
+  /** Those that a record reaches are neighbours here: from `begin` to before `end`. */
+  streams(): Streams
+  end(level: number): number
+  begin(end: number): number
+}
+
+/**
+ * Streams that records have gone to together, and the sink for them; null if one of them takes text
+ * only.
+ */
+interface Group {
+  readonly streams: readonly StreamWithSink[]
+  readonly sink: RecordSink | null
+}
+
+function sinkFor(streams: readonly StreamWithSink[]): RecordSink | null {
+  const writers = streams.flatMap(stream => stream[recordSinkSym]?.writer ?? [])
+  return writers.length < streams.length ? null : recordSink(new JointEncoder(writers))
+}
+
+class FanOutSink implements RecordSink {
+  /** One for each way in which levels divide the streams. */
+  readonly #groups: Group[] = []
+
+  constructor(private readonly receivers: Receivers) {}
+
+  write(logger: Internals, fields: object | null | undefined, message: unknown, level: number): void {
+    const { asOne } = this.receivers
+    const end = this.receivers.end(level)
+    if (end === 0) return
+    asOne.lastLevel = level
+    const sink = this.#sink(end)
+    if (sink) sink.write(logger, fields, message, level)
+    else writeAsText(asOne, logger, fields, message, level)
+  }
+
+  event(logger: Internals, event: CompiledEvent, values: readonly unknown[]): void {
+    const { asOne } = this.receivers
+    const end = this.receivers.end(event.level)
+    if (end === 0) return
+    const sink = this.#sink(end)
+    if (sink?.event) {
+      asOne.lastLevel = event.level
+      sink.event(logger, event, values)
+    } else this.write(logger, event.fields(values), event.message, event.level)
+  }
+
+  /** That of the streams before `end`; none if it takes their text. */
+  #sink(end: number): RecordSink | null | undefined {
+    const streams = this.receivers.streams()
+    const begin = this.receivers.begin(end)
+    if (end - begin === 1) return streams[begin]!.stream[recordSinkSym]
+    const known = this.#groups.find(group => isGroup(group, streams, begin, end))
+    return (known ?? this.#join(streams.slice(begin, end).map(({ stream }) => stream))).sink
+  }
+
+  #join(streams: readonly StreamWithSink[]): Group {
+    const group = { streams, sink: sinkFor(streams) }
+    this.#groups.push(group)
+    return group
+  }
+}
+
+function isGroup(group: Group, streams: Streams, begin: number, end: number): boolean {
+  if (group.streams.length !== end - begin) return false
+  for (let at = begin; at < end; at++) if (group.streams[at - begin] !== streams[at]!.stream) return false
+  return true
+}
+
+// The destination.
+
+interface Target extends StreamWithSink {
   write(data: unknown): unknown
   emit?: (...args: unknown[]) => unknown
   flush?: (callback: (error?: Error) => void) => void
@@ -39,7 +130,7 @@ type LevelTable = Record<string, number>
 /** Streams by ascending level; of equal ones the latest first. */
 class MultiStream {
   /** Where one of the streams records; without it loggers write text. */
-  [recordEncoderSym]: RecordEncoder | undefined
+  [recordSinkSym]: RecordSink | undefined
   streams: Entry[] = []
   minLevel = 0
   lastId = 0
@@ -57,7 +148,10 @@ class MultiStream {
     this.#dedupe = dedupe
   }
 
-  /** Writes `data` to the streams whose level the last record reaches; with `dedupe`, to the highest of them alone. */
+  /**
+   * Writes `data` to the streams whose level the last record reaches; with `dedupe`, to the highest
+   * of them alone.
+   */
   write(data: unknown): void {
     const last = this.lastLevel
     const level = (typeof last === 'string' ? this.#numberOf(last) : last) ?? 0
@@ -95,12 +189,12 @@ class MultiStream {
 
   /** Finds out anew whether a stream records. */
   #encode(): void {
-    const records = this.streams.some(({ stream }) => stream[recordEncoderSym])
-    this[recordEncoderSym] = records ? this.#encoder() : undefined
+    const records = this.streams.some(({ stream }) => stream[recordSinkSym])
+    this[recordSinkSym] = records ? this.#sink() : undefined
   }
 
-  #encoder(): RecordEncoder {
-    return new JointEncoder({
+  #sink(): RecordSink {
+    return new FanOutSink({
       asOne: this as Stream,
       streams: () => this.streams,
       end: level => this.#end(level),
@@ -123,7 +217,10 @@ class MultiStream {
     for (const { stream } of this.streams) if (typeof stream.emit === 'function') stream.emit(...args)
   }
 
-  /** Flushes all; `callback` is called when the last of them is done, with what kept the first that failed. */
+  /**
+   * Flushes all; `callback` is called when the last of them is done, with what kept the first that
+   * failed.
+   */
   flush(callback: (error?: Error) => void): void {
     const able = this.streams.filter(({ stream }) => typeof stream.flush === 'function')
     let left = able.length

@@ -1,4 +1,7 @@
-/** The arguments of `shardlog(options?, destination?)`: which is which, what is wrong with them, what applies by default. */
+/**
+ * The arguments of `shardlog(options?, destination?)`: which is which, what is wrong with them,
+ * what applies by default.
+ */
 
 import { hostname } from 'node:os'
 import path from 'node:path'
@@ -9,13 +12,11 @@ import { nearestName } from '../nearest-name'
 import { ownFolder } from '../own-place'
 import { pathOf } from '../path-like'
 import { checkPretty, isPretty, PrettyStream } from '../pretty'
-import { callers } from './caller'
+import { type Formatters, plugins, type Serializers, type Stream } from './context'
 import { destination, standardDestination } from './destination'
-import { rootFormatters } from './formatters'
-import type { Formatters, Serializers, Stream } from './internals'
+import { rootFormatters, rootSerializers } from './fields'
 import { RecordDestination } from './record-destination'
-import { rootSerializers } from './serializers'
-import { transport } from './transport'
+import { callers, transport } from './transport'
 import type { Bindings, LoggerOptions } from './types'
 
 export type Options = LoggerOptions<string, boolean>
@@ -27,7 +28,10 @@ export interface FullOptions extends Omit<Options, 'serializers' | 'formatters'>
   formatters: Formatters
 }
 
-/** Whether the package is installed under pino's name; packages that depend on pino pass arguments that it ignores. */
+/**
+ * Whether the package is installed under pino's name; packages that depend on pino pass arguments
+ * that it ignores.
+ */
 const inPinosPlace = ownFolder?.endsWith(path.join(path.sep, 'node_modules', 'pino', 'dist', path.sep)) ?? false
 
 const defaults = {
@@ -124,19 +128,8 @@ function check(options: Options): void {
   }
 }
 
-/** Options of this package's own; a name that is nearly one of them is taken for a slip. */
-const OWN_OPTIONS = [
-  'caller',
-  'dedupe',
-  'encoder',
-  'loggingErrorText',
-  'maxEventsPerSecond',
-  'otel',
-  'pretty',
-  'sampling',
-  'sync',
-  'trailingFields'
-]
+/** Options of this folder's own. */
+const OWN_OPTIONS = ['encoder', 'loggingErrorText', 'pretty', 'sync', 'trailingFields']
 /** pino's, as its types have them, and those of older versions that programs still pass. */
 const PINO_OPTIONS = [
   ...Object.keys(defaults),
@@ -162,21 +155,28 @@ const PINO_OPTIONS = [
   'transport'
 ]
 
+/** Options of this package's own; a name that is nearly one of them is taken for a slip. */
+const ownOptions = (): string[] => [...OWN_OPTIONS, ...plugins.flatMap(plugin => plugin.options)].sort()
+
 const configError = (message: string): ShardlogError => new ShardlogError('ERR_SHARDLOG_CONFIG', message)
 
-/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for an option that belongs elsewhere, or is nearly one of ours */
+/**
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for an option that belongs elsewhere, or is nearly
+ * one of ours
+ */
 function checkName(name: string, value: unknown): void {
-  if (OWN_OPTIONS.includes(name) || PINO_OPTIONS.includes(name)) return
+  const own = ownOptions()
+  if (own.includes(name) || PINO_OPTIONS.includes(name)) return
   const shown = inspect(value, { depth: 0, maxStringLength: 80 })
   if (name === 'dest' || name === 'format' || name === 'logFilePath' || ENGINE_OPTIONS.includes(name)) {
-    const own =
+    const raw =
       name === 'logFilePath' ? ', where it is dest, or of new Logger({ logFilePath }), which takes finished lines' : ''
     throw configError(
-      `option ${name} (value ${shown}) is of the destination${own}: shardlog(options, shardlog.destination({ dest, format: 'ndjson' }))`
+      `option ${name} (value ${shown}) is of the destination${raw}: shardlog(options, shardlog.destination({ dest, format: 'ndjson' }))`
     )
   }
-  const near = nearestName(name, [...OWN_OPTIONS, ...PINO_OPTIONS])
-  if (near !== undefined && OWN_OPTIONS.includes(near)) {
+  const near = nearestName(name, [...own, ...PINO_OPTIONS])
+  if (near !== undefined && own.includes(near)) {
     throw configError(`unknown option ${name} (value ${shown}): did you mean ${near}?`)
   }
 }
@@ -199,7 +199,10 @@ function checkDestination(stream: unknown): void {
   throw configError(`the second argument must have a method write, got ${shown}: ${hint}`)
 }
 
-/** The stream of a logger, with what makes its lines readable in front of it if the options ask for that. */
+/**
+ * The stream of a logger, with what makes its lines readable in front of it if the options ask for
+ * that.
+ */
 function outermost(options: Options, given: unknown): Stream {
   const { pretty, messageKey, errorKey, customLevels: levels } = options
   const stream = (given || standardDestination(options.sync)) as Stream
@@ -207,7 +210,10 @@ function outermost(options: Options, given: unknown): Stream {
   return new PrettyStream(stream, pretty, { messageKey, errorKey, customLevels: levels, toStdout: !given })
 }
 
-/** The options' own properties, as in pino. One that is undefined is not given; only `base` says something by it: none. */
+/**
+ * The options' own properties, as in pino. One that is undefined is not given; only `base` says
+ * something by it: none.
+ */
 function givenOf(options: Options): Options {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options
   if (Object.hasOwn(options, 'base') && options.base === undefined) given.base = {}
@@ -226,7 +232,8 @@ function filled(options: Options): FullOptions {
 }
 
 /**
- * Options and stream of a new logger. Names of options that are not known are ignored, as pino does.
+ * Options and stream of a new logger. Names of options that are not known are ignored, as pino
+ * does.
  *
  * @throws if an option is wrong
  */

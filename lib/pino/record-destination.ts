@@ -1,4 +1,7 @@
-/** Destinations that record: a file of lines, a shard file, or a descriptor, behind the engine's buffers. */
+/**
+ * Destinations that record: a file of lines, a shard file, or a descriptor, behind the engine's
+ * buffers; and the sink by which loggers leave the making of JSON to them.
+ */
 
 import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
@@ -9,28 +12,171 @@ import { openNativeRecords } from '../engine/native-engine'
 import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
 import { type WithPaths, withPaths } from '../path-like'
-import { RecordEncoder as Recorder } from '../record/record-encoder'
+import { RecordEncoder, type RecordWriter } from '../record/record-encoder'
 import { nextTick, setImmediate } from '../timers'
 import type { Config, FlushMetrics, PlainConfig, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
-import { deferredEncoder } from './deferred-encoder'
-import { type RecordEncoder, recordEncoderSym } from './encoder'
-import { recordTime } from './own-clock'
-import { refusePinoOptions } from './pino-options'
+import { type Fields, type Internals, type RecordSink, recordSinkSym, type StreamWithSink } from './context'
+import { mixIn } from './fields'
+import { errorMessage, hasSubscribers, write as plainWrite, recordTime, tracedAsJson, valueText } from './json-line'
+import { JsonText, LineFormats } from './line-format'
+import { fastPathSym, formatsSym, isProxied, LogFastPath } from './log-call'
+import {
+  asJsonSym,
+  chindingsSym,
+  endSym,
+  errorKeySym,
+  formattersSym,
+  hooksSym,
+  mixinSym,
+  msgPrefixSym,
+  nestedKeySym,
+  streamSym,
+  stringifySafeSym,
+  stringifySym,
+  timeSym,
+  writeSym
+} from './symbols'
 
-export type RecordFormat = 'ndjson' | 'shard'
+// The sink: it passes on the values of a record, before they are text.
+
+interface Formatted {
+  [formatsSym]?: LineFormats | undefined
+}
+
+const PLAIN_END = '}\n'
+
+function formatsOf(logger: Internals & Formatted): LineFormats {
+  const known = logger[formatsSym]
+  // A child finds its parent's.
+  if (known?.isValidFor(logger)) return known
+  const formats = new LineFormats(logger, known, false)
+  // Frozen loggers are made new ones for each line.
+  if (Object.isExtensible(logger)) logger[formatsSym] = formats
+  return formats
+}
+
+/**
+ * Lines that only their text can be: fields below a key of their own, other line ends, a hook or a
+ * tool that sees each line, a logger behind a proxy.
+ */
+function wantsText(logger: Internals): boolean {
+  return (
+    logger[asJsonSym] !== tracedAsJson ||
+    Boolean(logger[nestedKeySym]) ||
+    logger[endSym] !== PLAIN_END ||
+    Boolean(logger[hooksSym].streamWrite) ||
+    hasSubscribers() ||
+    isProxied(logger)
+  )
+}
+
+function writeText(writer: RecordWriter, logger: Internals, fields: Fields, message: unknown, level: number): void {
+  const line = logger[asJsonSym](fields, message, level, logger[timeSym]())
+  const hook = logger[hooksSym].streamWrite
+  writer.text(recordTime(), hook ? hook(line) : line)
+}
+
+/** Whether something sees the fields or the message between the call and the record. */
+function hasHooks(logger: Internals): boolean {
+  return Boolean(logger[mixinSym]) || Boolean(logger[formattersSym].log) || wantsText(logger)
+}
+
+/**
+ * What a message was converted to, as JSON: if the record has to become text after all, it is not
+ * converted twice.
+ */
+function printed(logger: Internals, converted: unknown): JsonText | undefined {
+  if (converted instanceof JsonText) return converted
+  const text = valueText(converted, undefined, logger[stringifySym], logger[stringifySafeSym])
+  return text === undefined ? undefined : new JsonText(text)
+}
+
+function write(
+  writer: RecordWriter,
+  logger: Internals,
+  object: object | null | undefined,
+  text: unknown,
+  level: number
+): void {
+  const own = (object instanceof Error ? { [logger[errorKeySym]]: object } : (object ?? null)) as Fields | null
+  const message = text === undefined && object ? errorMessage(logger, object) : text
+  const mixin = logger[mixinSym]
+  const shaped = mixin ? (mixIn(logger, mixin, own ?? {}, level) as Fields) : own
+  if (wantsText(logger)) {
+    writeText(writer, logger, shaped ?? {}, message, level)
+    return
+  }
+  const format = logger[formattersSym].log
+  const fields = format ? format(shaped ?? {}) : shaped
+  const formats = formatsOf(logger)
+  const { timeText, serializers } = formats.shared
+  const convert = serializers.convertMessage
+  const converted = convert === null || message === undefined ? message : printed(logger, convert(message))
+  writer.record(formats.of(level), recordTime(), timeText === null ? '' : timeText(), fields, converted)
+}
+
+/**
+ * Gives a logger whose calls need nothing of the above the fast path, if its destination is the
+ * sink's alone.
+ */
+function addFastPath(sink: RecordSink, writer: RecordWriter, logger: Internals): void {
+  if (logger[fastPathSym]?.isValidFor(logger) || !Object.isExtensible(logger)) return
+  const isPlain = logger[writeSym] === plainWrite && typeof logger[msgPrefixSym] !== 'string' && !hasHooks(logger)
+  if (!isPlain || (logger[streamSym] as StreamWithSink)[recordSinkSym] !== sink) return
+  const formats = formatsOf(logger)
+  const { timeText, serializers } = formats.shared
+  if (timeText !== null || serializers.convertMessage !== null) return
+  logger[fastPathSym] = new LogFastPath(logger, new LineFormats(logger, formats, true), writer)
+  // A parent may never log itself, and its children for a line or two each: they take theirs from it.
+  if (Object.hasOwn(logger, chindingsSym)) addFastPath(sink, writer, Object.getPrototypeOf(logger) as Internals)
+}
+
+/** The sink for a destination that records. */
+export function recordSink(writer: RecordWriter): RecordSink {
+  const sink: RecordSink = {
+    write(logger, object, text, level) {
+      write(writer, logger, object, text, level)
+      addFastPath(sink, writer, logger)
+    },
+    writer,
+    event(logger, event, values) {
+      const formats = formatsOf(logger)
+      const { timeText, serializers } = formats.shared
+      const isResolved = event.resolve(serializers.tree)
+      if (!isResolved || serializers.convertMessage !== null || hasHooks(logger)) {
+        write(writer, logger, event.fields(values), event.message, event.level)
+        return
+      }
+      const time = timeText === null ? '' : timeText()
+      writer.event(formats.of(event.level), recordTime(), time, event, values)
+      addFastPath(sink, writer, logger)
+    }
+  }
+  return sink
+}
+
+// The destination.
+
+type RecordFormat = 'ndjson' | 'shard'
 
 /** Options of `shardlog.destination` with a `format`: those of `Logger`, but for the path. */
 export interface RecordDestinationOptions extends Omit<Config, 'logFilePath'> {
-  /** File to append to, created if missing, in whose path `%p` becomes the process id; or the number of an open descriptor. */
+  /**
+   * File to append to, created if missing, in whose path `%p` becomes the process id; or the number
+   * of an open descriptor.
+   */
   dest: string | number | URL
   /**
-   * 'ndjson': lines, nothing else; written within a second, to a descriptor at once. 'shard': blocks with checksums; written within
-   * ten seconds; files only.
+   * 'ndjson': lines, nothing else; written within a second, to a descriptor at once. 'shard':
+   * blocks with checksums; written within ten seconds; files only.
    */
   format: RecordFormat
 }
 
-/** What differs from a `Logger`'s defaults: a structured logger waits for its flusher rather than lose a line. */
+/**
+ * What differs from a `Logger`'s defaults: a structured logger waits for its flusher rather than
+ * lose a line.
+ */
 const DEFAULTS: Record<RecordFormat, Partial<PlainConfig>> = {
   ndjson: { onFull: 'block', flushInterval: 1_000, bufferSize: SMALL_BUFFER },
   shard: { onFull: 'block', bufferSize: SMALL_BUFFER }
@@ -40,16 +186,16 @@ const FORMATS = Object.keys(DEFAULTS)
 interface Opened {
   controls: EngineControls
   write: (line: string) => boolean
-  recorder: Recorder | null
+  writer: RecordWriter | null
 }
 
 function openNative(config: ResolvedConfig, format: RecordFormat): Opened {
   const records = openNativeRecords(config, format === 'ndjson' ? 'text' : 'blocks')
-  const recorder = new Recorder(records.target)
+  const writer = new RecordEncoder(records.target)
   return {
-    controls: records.controls(() => recorder.close()),
-    write: line => recorder.text(recordTime(), line),
-    recorder
+    controls: records.controls(() => writer.close()),
+    write: line => writer.text(recordTime(), line),
+    writer
   }
 }
 
@@ -57,13 +203,12 @@ function openJs(config: ResolvedConfig, format: RecordFormat): Opened {
   const { descriptor } = config
   const form = format === 'ndjson' ? 'text' : 'blocks'
   const engine = descriptor === undefined ? openJsEngine(config, form, true) : openJsDescriptor(config, descriptor)
-  return { controls: engine, write: engine.log, recorder: null }
+  return { controls: engine, write: engine.log, writer: null }
 }
 
 const configError = (message: string): ShardlogError => new ShardlogError('ERR_SHARDLOG_CONFIG', message)
 
 function checkOptions(options: RecordDestinationOptions): void {
-  refusePinoOptions(options)
   if (options.shardSelection === 'round-robin') {
     throw configError(
       "option shardSelection must be 'affinity' for a destination with a format, got 'round-robin': lines keep their thread's order"
@@ -83,7 +228,9 @@ function resolve({ dest, format, ...rest }: WithPaths<RecordDestinationOptions>)
   return resolveConfig({ ...rest, logFilePath: dest as string }, DEFAULTS[format])
 }
 
-/** Calls `open`; its errors speak of `dest`, which is the name of a `Logger`'s `logFilePath` here. */
+/**
+ * Calls `open`; its errors speak of `dest`, which is the name of a `Logger`'s `logFilePath` here.
+ */
 function inOurWords<Result>(open: () => Result): Result {
   try {
     return open()
@@ -94,13 +241,15 @@ function inOurWords<Result>(open: () => Result): Result {
 }
 
 /**
- * A destination whose lines are made by the engine's flusher. Has what pino's destinations have (`write`, `flush`, `flushSync`,
- * `end`, `reopen`, the events 'close' and 'error') and the statistics of a `Logger`.
+ * A destination whose lines are made by the engine's flusher. Has what pino's destinations have
+ * (`write`, `flush`, `flushSync`, `end`, `reopen`, the events 'close' and 'error') and the
+ * statistics of a `Logger`.
  */
 export class RecordDestination extends EventEmitter {
   /** By this loggers tell a stream from options. */
   readonly writable = true
-  // What pino's streams have: here nothing is written in a call, and nothing is waited for to be written with more.
+  // What pino's streams have: here nothing is written in a call, and nothing is waited for to be
+  // written with more.
   /** The descriptor that lines go to; -1 for a file, whose descriptor is the engine's. */
   readonly fd: number
   /** The path of a file; null for a descriptor. */
@@ -108,7 +257,7 @@ export class RecordDestination extends EventEmitter {
   readonly sync = false
   readonly minLength = 0
   readonly append = true
-  readonly [recordEncoderSym]: RecordEncoder | undefined
+  readonly [recordSinkSym]: RecordSink | undefined
   readonly #controls: EngineControls
   readonly #write: (line: string) => boolean
   #ended = false
@@ -130,7 +279,7 @@ export class RecordDestination extends EventEmitter {
     this.#write = opened.write
     // pino's destinations say so when their file is open.
     nextTick(() => this.emit('ready'))
-    this[recordEncoderSym] = opened.recorder === null ? undefined : deferredEncoder(opened.recorder)
+    this[recordSinkSym] = opened.writer === null ? undefined : recordSink(opened.writer)
   }
 
   // An 'error' event that nobody listens to would end the process; a failing disk should not.
@@ -138,7 +287,10 @@ export class RecordDestination extends EventEmitter {
     if (this.listenerCount('error') > 0) this.emit('error', error)
   }
 
-  /** Records lines that are made already, newline included. False: dropped, which is counted. Never throws. */
+  /**
+   * Records lines that are made already, newline included. False: dropped, which is counted. Never
+   * throws.
+   */
   write(lines: string): boolean {
     const accepted = this.#write(lines)
     // Who takes it for a Node stream, as pipe() does, waits for the event before it goes on.
@@ -154,7 +306,10 @@ export class RecordDestination extends EventEmitter {
     this.emit('drain')
   }
 
-  /** Writes what was recorded so far; `callback` is called when it is on the device, or with the error that kept it from there. */
+  /**
+   * Writes what was recorded so far; `callback` is called when it is on the device, or with the
+   * error that kept it from there.
+   */
   flush(callback: (error?: Error) => void = () => undefined): void {
     this.#controls.flush().then(() => callback(), callback)
   }
@@ -164,7 +319,10 @@ export class RecordDestination extends EventEmitter {
     this.#controls.flushSync()
   }
 
-  /** The file is looked up by its name at each flush: this flushes, so that a rotated log is begun anew at once. */
+  /**
+   * The file is looked up by its name at each flush: this flushes, so that a rotated log is begun
+   * anew at once.
+   */
   reopen(): void {
     this.flush()
   }
@@ -179,7 +337,10 @@ export class RecordDestination extends EventEmitter {
     return this.#ended
   }
 
-  /** Flushes and gives the file up; emits 'finish' and 'close', or 'error'. Later lines are dropped and counted. */
+  /**
+   * Flushes and gives the file up; emits 'finish' and 'close', or 'error'. Later lines are dropped
+   * and counted.
+   */
   end(): void {
     if (this.#ended) return
     this.#ended = true

@@ -1,18 +1,18 @@
-/** Transports: destinations that hand lines to a worker thread, which runs the module that sends them on. */
+/**
+ * Transports: destinations that hand lines to a worker thread, which runs the module that sends
+ * them on.
+ */
 
 import fs = require('node:fs')
-
-import { createRequire } from 'node:module'
-
 import path = require('node:path')
-
-import * as onExit from 'on-exit-leak-free'
-
 import ThreadStream = require('thread-stream')
 
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import type { WorkerOptions } from 'node:worker_threads'
+import * as onExit from 'on-exit-leak-free'
 import { ownFile, ownFolder } from '../own-place'
-import { callers } from './caller'
-import { workerOptions } from './preload'
 import { transportUsesMultistreamSym } from './symbols'
 import type {
   AnyTransportOptions,
@@ -20,6 +20,110 @@ import type {
   TransportPipelineOptions,
   TransportSingleOptions
 } from './types'
+
+// The files that a call came from: there a target is looked up.
+
+/** Most frames of ours between the program's call and the question. */
+const OWN_FRAMES = 5
+
+const callSites: NonNullable<typeof Error.prepareStackTrace> = (_error, sites) => sites
+
+function stack(): NodeJS.CallSite[] {
+  const { prepareStackTrace, stackTraceLimit } = Error
+  Error.prepareStackTrace = callSites
+  Error.stackTraceLimit = stackTraceLimit + OWN_FRAMES
+  const sites = new Error().stack as unknown
+  Error.prepareStackTrace = prepareStackTrace
+  Error.stackTraceLimit = stackTraceLimit
+  return Array.isArray(sites) ? (sites as NodeJS.CallSite[]) : []
+}
+
+/** Absolute paths (or URLs) of the files on the stack that are not ours, nearest first. */
+export function callers(): string[] {
+  const files = stack()
+    .map(site => site.getFileName())
+    .filter((file): file is string => Boolean(file))
+  const others = files.filter(file => ownFolder === null || !file.startsWith(ownFolder))
+  // All are ours where the program is one of ours: the command, or a test.
+  return others.length > 0 ? others : files
+}
+
+// Options of the worker thread. It runs the program's preloads (`--import`, `--require`) again: a
+// preload that opens a transport would open another one there, without end, and a preload that is
+// not there any more ends the worker.
+
+const PRELOAD_FLAGS: ReadonlySet<string> = new Set(['--import', '--require', '-r'])
+
+interface Flag {
+  /** The words that make it up: one, or flag and value. */
+  words: string[]
+  /** What is preloaded, if it is a preload. */
+  preload: string | undefined
+}
+
+/** Flags with their values, from a list of words. */
+function parseFlags(words: readonly string[]): Flag[] {
+  const flags: Flag[] = []
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] as string
+    const equals = word.indexOf('=')
+    const name = equals < 0 ? word : word.slice(0, equals)
+    const isPreload = PRELOAD_FLAGS.has(name)
+    if (isPreload && equals < 0 && at + 1 < words.length) {
+      const value = words[++at] as string
+      flags.push({ words: [word, value], preload: value })
+    } else {
+      flags.push({ words: [word], preload: isPreload && equals >= 0 ? word.slice(equals + 1) : undefined })
+    }
+  }
+  return flags
+}
+
+function unquoted(text: string): string {
+  return text.replace(/^(["'])(.*)\1$/, '$2')
+}
+
+/** Whether a preload names a file, by absolute path or URL, that does not exist. */
+function isMissing(preload: string): boolean {
+  const name = unquoted(preload)
+  if (name.startsWith('file://')) return !existsSync(fileURLToPath(name))
+  return path.isAbsolute(name) && !existsSync(name)
+}
+
+/**
+ * NODE_OPTIONS without preloads of files that are not there; undefined if nothing is to be left
+ * out.
+ */
+function repairedNodeOptions(value: string | undefined): string | undefined {
+  if (!value) return undefined
+  const flags = parseFlags(value.match(/(?:[^\s"']|"[^"]*"|'[^']*')+/g) ?? [])
+  const kept = flags.filter(flag => flag.preload === undefined || !isMissing(flag.preload))
+  return kept.length === flags.length ? undefined : kept.flatMap(flag => flag.words).join(' ')
+}
+
+/** The flags of this process without preloads; undefined if it has none. */
+function execArgvWithoutPreloads(): string[] | undefined {
+  const flags = parseFlags(process.execArgv)
+  const kept = flags.filter(flag => flag.preload === undefined)
+  return kept.length === flags.length ? undefined : kept.flatMap(flag => flag.words)
+}
+
+/** Whether the program's main module has not begun yet: then this is a preload's code. */
+function isPreloading(): boolean {
+  return typeof require === 'function' && require.main === undefined && process.argv[1] !== undefined
+}
+
+/** @param name of the thread, unless `own` names it */
+export function workerOptions(own: WorkerOptions, name: string): WorkerOptions {
+  const options: WorkerOptions = { name, ...own }
+  const nodeOptions = own.env === undefined ? repairedNodeOptions(process.env.NODE_OPTIONS) : undefined
+  if (nodeOptions !== undefined) options.env = { ...process.env, NODE_OPTIONS: nodeOptions }
+  const execArgv = own.execArgv === undefined && isPreloading() ? execArgvWithoutPreloads() : undefined
+  if (execArgv) options.execArgv = execArgv
+  return options
+}
+
+// The transport.
 
 /** `thread-stream` with what its declarations leave out. */
 interface Thread extends ThreadStream {
@@ -61,7 +165,8 @@ function resolveFrom(file: string, target: string): string | undefined {
   }
 }
 
-// Bundlers' tracers recognise these very forms, a function's return of a `path.join` by that name, and copy the files.
+// Bundlers' tracers recognise these very forms, a function's return of a `path.join` by that name,
+// and copy the files.
 function fileModule(): string {
   return path.join(__dirname, 'file.js')
 }
@@ -69,7 +174,10 @@ function workerModule(): string {
   return path.join(__dirname, 'transport-worker.js')
 }
 
-/** Path of one of our own modules for worker threads; in a bundle without it, of that of the package as it is installed. */
+/**
+ * Path of one of our own modules for worker threads; in a bundle without it, of that of the package
+ * as it is installed.
+ */
 function ownModule(name: 'file' | 'worker'): string {
   if (typeof __dirname === 'string') {
     const file = name === 'file' ? fileModule() : workerModule()

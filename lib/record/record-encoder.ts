@@ -22,7 +22,7 @@ import * as wire from './wire'
 const NO_DEFINITIONS: readonly Definition[] = []
 
 /** Takes records and texts. */
-export interface RecordSink {
+export interface RecordWriter {
   /**
    * Records a line.
    *
@@ -103,7 +103,7 @@ interface Segment {
 export const resolveTime = (time: number): number => (Number.isNaN(time) ? Date.now() : time)
 
 /** The records and texts of one thread for one log. */
-export class RecordEncoder implements RecordSink {
+export class RecordEncoder implements RecordWriter {
   readonly #target: RecordTarget
   readonly #lease: Int32Array
   readonly #words: Int32Array
@@ -501,13 +501,13 @@ function copyBytes(target: Buffer, at: number, bytes: Buffer, from: number, end:
 }
 
 /** Makes each record once for the logs of several sinks. `close` does not close these. */
-export class JointEncoder implements RecordSink {
-  readonly #sinks: readonly RecordSink[]
+export class JointEncoder implements RecordWriter {
+  readonly #sinks: readonly RecordWriter[]
   readonly #payload = new PayloadWriter(null)
   #busy = false
   #nested: JointEncoder | null = null
 
-  constructor(sinks: readonly RecordSink[]) {
+  constructor(sinks: readonly RecordWriter[]) {
     this.#sinks = sinks
   }
 

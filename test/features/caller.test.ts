@@ -1,8 +1,8 @@
 import vm from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { getLoggerStats } from '../../lib/features/logger-stats'
-import { Lru } from '../../lib/features/lru'
 import { operation } from '../../lib/features/operations'
+import { getLoggerStats } from '../../lib/features/plugin'
+import { Lru } from '../../lib/lru'
 import { destinations, plainLogger } from './support'
 
 /** Line of the call of this function in what runs, which is not what is written here. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { getLoggerStats } from '../../lib/features/logger-stats'
+import { getLoggerStats } from '../../lib/features/plugin'
 import { destinations, plainLogger } from './support'
 
 describe.each(destinations)('withContext, %s destination', (_name, make) => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { getLoggerStats } from '../../lib/features/logger-stats'
+import { getLoggerStats } from '../../lib/features/plugin'
 import { destinations, plainLogger } from './support'
 
 beforeEach(() => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { circuitBreaker } from '../../lib/features/circuit-breaker'
-import { getLoggerStats } from '../../lib/features/logger-stats'
-import { featuresSym } from '../../lib/features/symbols'
-import { logger, symbols } from '../../lib/pino/pino'
+import { featuresSym, getLoggerStats } from '../../lib/features/plugin'
+import { logger } from '../../lib/pino/logger'
+import { symbols } from '../../lib/pino/public'
 
 const silent = { write: () => true }
 const refused = (...parts: string[]) =>

@@ -10,8 +10,8 @@ import {
   trace
 } from '@opentelemetry/api'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { getLoggerStats } from '../../lib/features/logger-stats'
-import { loadOtelApi } from '../../lib/features/trace-context'
+import { loadOtelApi } from '../../lib/features/origin'
+import { getLoggerStats } from '../../lib/features/plugin'
 import { destinations, plainLogger } from './support'
 
 /** The least that makes spans active. */

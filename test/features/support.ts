@@ -1,7 +1,6 @@
 import fs from 'node:fs'
-import { logger } from '../../lib/pino/pino'
-import { destination } from '../../lib/pino/statics'
-import type { StructuredLogger as Logger } from '../../lib/pino/structured-logger'
+import { type StructuredLogger as Logger, logger } from '../../lib/pino/logger'
+import { destination } from '../../lib/pino/public'
 import type { LoggerOptions } from '../../lib/pino/types'
 import { tempLog } from '../support/temp'
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { deferredEncoder } from '../../lib/pino/deferred-encoder'
-import { recordEncoderSym } from '../../lib/pino/encoder'
-import { logger as pino } from '../../lib/pino/pino'
-import { symbols as pinoSymbols, stdTimeFunctions } from '../../lib/pino/statics'
+import { recordSinkSym } from '../../lib/pino/context'
+import { logger as pino } from '../../lib/pino/logger'
+import { symbols as pinoSymbols, stdTimeFunctions } from '../../lib/pino/public'
+import { recordSink } from '../../lib/pino/record-destination'
 import { RecordEncoder } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
 import { FakeLog } from '../support/fake-log'
@@ -19,7 +19,7 @@ function expectSame(options: object, use: (logger: Logger) => void): string[] {
   use(
     pino(options, {
       write: (line: string) => void recorder.text(0, line),
-      [recordEncoderSym]: deferredEncoder(recorder)
+      [recordSinkSym]: recordSink(recorder)
     } as never)
   )
   log.seal()

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { StringDefinition } from '../../lib/record/definition'
-import { RecordEncoder } from '../../lib/record/record-encoder'
-import { type Conversion, LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
 import type { LineFormat } from '../../lib/record/payload-writer'
+import { RecordEncoder } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
+import { type Conversion, LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
 import { TIME_MS, TIME_TEXT } from '../../lib/record/wire'
 import { FakeLog } from '../support/fake-log'
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { deferredEncoder } from '../../lib/pino/deferred-encoder'
-import { recordEncoderSym } from '../../lib/pino/encoder'
-import { logger as pino } from '../../lib/pino/pino'
+import { recordSinkSym } from '../../lib/pino/context'
+import { logger as pino } from '../../lib/pino/logger'
+import { recordSink } from '../../lib/pino/record-destination'
 import { RecordEncoder } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
 import { FakeLog } from '../support/fake-log'
@@ -21,7 +21,7 @@ function written(options: object, use: (logger: Logger) => void, ordered = true)
   use(pino({ base: null, ...options }, { write: line => void text.push(line) }))
   const log = new FakeLog(1 << 16)
   const recorder = new RecordEncoder(log)
-  const stream = { write: (line: string) => void recorder.text(0, line), [recordEncoderSym]: deferredEncoder(recorder) }
+  const stream = { write: (line: string) => void recorder.text(0, line), [recordSinkSym]: recordSink(recorder) }
   use(pino({ base: null, ...options }, stream))
   log.seal()
   const recorded = log.segments.flatMap(segment => renderSegment(segment).lines.map(line => line.bytes.toString()))

@@ -1,11 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { StringDefinition } from '../../lib/record/definition'
-import { RecordEncoder, type RecordSink } from '../../lib/record/record-encoder'
-import { JointEncoder } from '../../lib/record/record-encoder'
-import { LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
 import type { LineFormat } from '../../lib/record/payload-writer'
+import { JointEncoder, RecordEncoder, type RecordWriter } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
+import { LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
 import { TIME_MS } from '../../lib/record/wire'
 import { FakeLog } from '../support/fake-log'
 
@@ -62,7 +61,7 @@ describe('logs that share the making of records', () => {
             if (seal === name || seal === 'both') logs[name].seal()
             if (to === name || to === 'both') expected[name].push(made.line(i, '', fields, message))
           }
-          const encoder: RecordSink = to === 'both' ? joint : encoders[to as 'first' | 'second']
+          const encoder: RecordWriter = to === 'both' ? joint : encoders[to as 'first' | 'second']
           encoder.record(made, i, '', fields, message)
         }
         expect(linesOf(logs.second)).toEqual(expected.second)

@@ -146,7 +146,11 @@ function report(results) {
   return {
     goals: goals(results),
     tables: [
-      tableOf(results, plain, 'ns per call from 1, 20 and 200 call sites in random order, the empty function taken off'),
+      tableOf(
+        results,
+        plain,
+        'ns per call from 1, 20 and 200 call sites in random order, the empty function taken off'
+      ),
       tableOf(results, touched, 'the same when the service has touched 2 MiB of memory before each burst')
     ].filter(({ rows }) => rows.length > 0),
     charts: charts(results),

@@ -1,18 +1,19 @@
 import { describe, expect, it, vi } from 'vitest'
-import { type RecordEncoder, recordEncoderSym } from '../../../lib/pino/encoder'
-import { logger, symbols } from '../../../lib/pino/pino'
+import { type RecordSink, recordSinkSym } from '../../../lib/pino/context'
+import { logger } from '../../../lib/pino/logger'
+import { symbols } from '../../../lib/pino/public'
 import type { LooseLog } from './lines'
 
 const { streamSym } = symbols
 
 function recording(): { write: ReturnType<typeof vi.fn>; stream: { write(line: string): void } } {
   const write = vi.fn()
-  const encoder: RecordEncoder = { write }
-  const stream = { write: () => expect.unreachable('a line of text'), [recordEncoderSym]: encoder }
+  const sink: RecordSink = { write }
+  const stream = { write: () => expect.unreachable('a line of text'), [recordSinkSym]: sink }
   return { write, stream }
 }
 
-describe('a destination with an encoder', () => {
+describe('a destination with a sink', () => {
   it('is given logger, object, message and level as they were logged', () => {
     const { write, stream } = recording()
     const log = logger({ redact: ['a'], mixin: () => ({ mixed: 1 }) }, stream)
@@ -47,14 +48,14 @@ describe('a destination with an encoder', () => {
     expect(write).toHaveBeenCalledTimes(1)
   })
 
-  it('does not make log calls throw if its encoder does', () => {
+  it('does not make log calls throw if its sink does', () => {
     const lines: string[] = []
-    const encoder = {
+    const sink = {
       write: () => {
         throw new Error('broken')
       }
     }
-    const stream = { write: (line: string) => lines.push(line), [recordEncoderSym]: encoder }
+    const stream = { write: (line: string) => lines.push(line), [recordSinkSym]: sink }
     const log = logger({ base: null, timestamp: false }, stream as never) as unknown as LooseLog
     log.info('text')
     expect(lines).toEqual(['{"level":30,"loggingError":"Error in the call","msg":"text"}\n'])

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { logger, multistream, stdSerializers } from '../../../lib/pino/pino'
+import { logger } from '../../../lib/pino/logger'
+import { multistream, stdSerializers } from '../../../lib/pino/public'
 import { linesOf } from './lines'
 
 const fail = (): never => {

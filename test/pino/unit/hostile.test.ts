@@ -2,8 +2,8 @@ import fs from 'node:fs'
 import fc from 'fast-check'
 import pino from 'pino'
 import { describe, expect, it } from 'vitest'
-import { logger } from '../../../lib/pino/pino'
-import { destination } from '../../../lib/pino/statics'
+import { logger } from '../../../lib/pino/logger'
+import { destination } from '../../../lib/pino/public'
 import { tempLog } from '../../support/temp'
 
 type Call = readonly unknown[]

@@ -1,5 +1,5 @@
-import { type LoggerOptions, logger } from '../../../lib/pino/pino'
-import type { StructuredLogger as Logger } from '../../../lib/pino/structured-logger'
+import { type StructuredLogger as Logger, logger } from '../../../lib/pino/logger'
+import type { LoggerOptions } from '../../../lib/pino/types'
 
 export type Line = Record<string, unknown>
 

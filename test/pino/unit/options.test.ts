@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { logger, stdTimeFunctions } from '../../../lib/pino/pino'
+import { logger } from '../../../lib/pino/logger'
+import { stdTimeFunctions } from '../../../lib/pino/public'
 import { linesOf } from './lines'
 
 afterEach(() => {

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { workerOptions } from '../../../lib/pino/preload'
+import { workerOptions } from '../../../lib/pino/transport'
 import { tempDir } from '../../support/temp'
 
 afterEach(() => {

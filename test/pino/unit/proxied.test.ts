@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import fs from 'node:fs'
 import pino from 'pino'
 import { describe, expect, it } from 'vitest'
-import { logger } from '../../../lib/pino/pino'
-import { destination, symbols } from '../../../lib/pino/statics'
+import { logger } from '../../../lib/pino/logger'
+import { destination, symbols } from '../../../lib/pino/public'
 import { tempLog } from '../../support/temp'
 
 interface Log {

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { logger } from '../../../lib/pino/pino'
-import { destination, symbols } from '../../../lib/pino/statics'
+import { logger } from '../../../lib/pino/logger'
+import { destination, symbols } from '../../../lib/pino/public'
 import { tempLog } from '../../support/temp'
 
 type Log = ReturnType<typeof logger> & { [symbol: symbol]: unknown }

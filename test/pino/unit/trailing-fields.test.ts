@@ -1,6 +1,6 @@
 import vm from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { logger, loggerInPinosPlace } from '../../../lib/pino/pino'
+import { logger, loggerInPinosPlace } from '../../../lib/pino/logger'
 import { linesOf } from './lines'
 
 const level = 30

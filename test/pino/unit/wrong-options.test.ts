@@ -3,7 +3,9 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { logger, loggerInPinosPlace } from '../../../lib/pino/pino'
+import { logger, loggerInPinosPlace } from '../../../lib/pino/logger'
+// Adds the options of plug-ins.
+import '../../../lib/pino/public'
 import { shardlog } from '../../support/shardlog'
 import { tempDir, tempLog } from '../../support/temp'
 

@@ -1,3 +1,0 @@
-/** That this package is installed under the name `pino`: a type asks for `pino/in-its-place`, which pino has not. */
-
-export const inItsPlace = true

@@ -1,0 +1,323 @@
+/**
+ * What a call of `log.info` and its like does: by the fast path, or by sorting out its arguments and
+ * handing the record on.
+ *
+ * The fast path of plain calls: what the lines of a logger have in common is looked up once, not at each call. It takes dozens of properties
+ * from a chain of prototypes as long as the logger's ancestry, which is most of the cost of a call.
+ *
+ * Loggers behind a proxy have none: a tool's puts a property of its own in the place of one of the logger's, an application's stands for another
+ * logger in each request. What such a logger has may be otherwise at each call, so that nothing is kept of it.
+ */
+
+import { types } from 'node:util'
+import type { RecordWriter } from '../record/record-encoder'
+import type { CompiledEvent, Internals, LogMethod, LogMethodHook } from './context'
+import { writeErrorLine, writeHookErrorLine } from './error-line'
+import { formatMessage, loggedObject, trailingFields } from './fields'
+import { isTaken, lineChannels, recordTime, tracedAsJson } from './json-line'
+import type { LineFormats } from './line-format'
+import {
+  asJsonSym,
+  formatOptsSym,
+  formattersSym,
+  heed,
+  msgPrefixSym,
+  shadowed,
+  stateVersion,
+  stateWatch,
+  streamSym,
+  writeSym
+} from './symbols'
+
+/** Where a logger keeps its fast path. A child finds its parent's, which is not for it. */
+export const fastPathSym: unique symbol = Symbol('shardlog.fastPath')
+/** Where a logger keeps the formats of its lines. */
+export const formatsSym: unique symbol = Symbol('shardlog.formats')
+
+// The child that was made last, until it has a fast path.
+let newest: Internals | null = null
+
+/** A child has been made. One that logs right away, as most do, need not be asked whether it is a proxy, which takes longer than all else. */
+export function noteChild(child: Internals): void {
+  newest = child
+}
+
+function isProxy(logger: Internals): boolean {
+  if (logger !== newest) return types.isProxy(logger)
+  newest = null
+  return false
+}
+
+/** For a logger whose records are made of its formats, fields and message alone. */
+export class LogFastPath {
+  readonly #logger: Internals | null
+  readonly #write: Internals[typeof writeSym] | null
+  readonly #changes = stateVersion.count
+  readonly #formats: LineFormats
+  readonly #writer: RecordWriter
+
+  /** @param logger null: nobody's */
+  constructor(logger: Internals | null, formats: LineFormats, writer: RecordWriter) {
+    this.#logger = logger
+    this.#write = logger === null ? null : logger[writeSym]
+    this.#formats = formats
+    this.#writer = writer
+  }
+
+  /** Whether it was made for `logger`, which no proxy answers for then. */
+  isOf(logger: Internals): boolean {
+    return this.#logger === logger
+  }
+
+  /** Whether it is that of `logger` as it is now: nothing has been put in the place of what it was made of. */
+  isValidFor(logger: Internals): boolean {
+    return this.#logger === logger && this.#isCurrent(logger)
+  }
+
+  #isCurrent(logger: Internals): boolean {
+    if (stateWatch.isActive) heed(logger)
+    if (this.#changes !== stateVersion.count || this.#write !== logger[writeSym]) return false
+    // Tools that follow lines are given text; written out (`isFollowed`), as this is in the path of every call.
+    const { start, end, error } = lineChannels
+    const isFollowed = isTaken || start.hasSubscribers || end.hasSubscribers || error.hasSubscribers
+    return logger[asJsonSym] === tracedAsJson && !isFollowed
+  }
+
+  /** That of a logger which has inherited this one: a child. Null if it differs by more than its bindings and levels. */
+  deriveForChild(logger: Internals): LogFastPath | null {
+    if (this.#logger === null) return null
+    const isPlain = typeof logger[msgPrefixSym] !== 'string' && !logger[formattersSym].log
+    if (!isPlain || isProxy(logger) || !this.#isCurrent(logger)) return null
+    const formats = this.#formats.deriveForChild(logger)
+    if (formats === null) return null
+    const path = new LogFastPath(logger, formats, this.#writer)
+    if (Object.isExtensible(logger)) logger[fastPathSym] = path
+    return path
+  }
+
+  /**
+   * Records a call of `(message)`, `(fields, message)` or `(message, fields)`.
+   *
+   * @param count the number of arguments
+   * @returns false if the call takes more than that; nothing has been done then
+   */
+  take(logger: Internals, level: number, count: number, first: unknown, second: unknown): boolean {
+    if (this.#logger !== logger || !this.#isCurrent(logger)) {
+      const own = this.deriveForChild(logger)
+      return own?.take(logger, level, count, first, second) ?? false
+    }
+    let fields: object | null = null
+    let message = second
+    if (count === 2 && typeof first === 'object') {
+      if (first === null || typeof second !== 'string') return false
+      fields = first
+      // An object of no class is neither an error, a request nor a response; the encoder looks at keys that make it one.
+      if (fields.constructor !== Object) {
+        if (fields instanceof Error) return false
+        fields = loggedObject(fields)
+      }
+    } else {
+      if (typeof first !== 'string' || count > 2) return false
+      message = first
+      if (count === 2) {
+        fields = first.includes('%') ? null : trailingFields(logger, level, first, second)
+        if (fields === null || fields instanceof Error) return false
+      }
+    }
+    const { recent } = this.#formats
+    const format = recent !== null && recent.level === level ? recent : this.#formats.of(level)
+    this.#writer.record(format, recordTime(), '', fields, message)
+    return true
+  }
+
+  /** Records a compiled event. False if one of its values has to be converted. */
+  event(event: CompiledEvent, values: readonly unknown[]): boolean {
+    const formats = this.#formats
+    if (!event.resolve(formats.shared.serializers.tree)) return false
+    this.#writer.event(formats.of(event.level), recordTime(), '', event, values)
+    return true
+  }
+}
+
+/** The fast path of `logger`; null if it has none, or none any more. */
+export function fastPathOf(logger: Internals): LogFastPath | null {
+  const path = logger[fastPathSym]
+  return path === null || path.isValidFor(logger) ? path : path.deriveForChild(logger)
+}
+
+/** In the place of a fast path, for loggers that must not have one: it is nobody's. */
+const NO_FAST_PATH = new LogFastPath(null, null as unknown as LineFormats, null as unknown as RecordWriter)
+
+const behindProxy: PropertyDescriptorMap = { [fastPathSym]: { get: () => NO_FAST_PATH, set: () => {} } }
+
+/** An object for a child of a logger behind a proxy: it and its children have no fast path, and are told by that. */
+export function childBehindProxy(parent: Internals): object {
+  return Object.create(parent, behindProxy)
+}
+
+/** Whether a proxy answers for `logger`, or for one that it descends from. */
+export function isProxied(logger: Internals): boolean {
+  const path = logger[fastPathSym]
+  // What has a fast path of its own is no proxy, and need not be looked at.
+  if (path?.isOf(logger)) return false
+  return path === NO_FAST_PATH || types.isProxy(logger)
+}
+
+/**
+ * `logger` as it is to be read. The proxy answers to pino's symbols, which do not hold the state here: what it says is put where the state is
+ * looked for, on an object that inherits all else from it.
+ */
+export function viewOf(logger: Internals): Internals {
+  if (!isProxied(logger) || !types.isProxy(logger)) return logger
+  const answers = shadowed(logger)
+  return answers === null ? logger : (Object.create(logger, answers) as Internals)
+}
+
+// The methods of the levels.
+
+const NO_ARGUMENTS: readonly unknown[] = []
+
+/** `(fields, message?, ...values)`. */
+function logObject(logger: Internals, level: number, first: object | null, rest: readonly unknown[]): void {
+  // A null by itself is the message.
+  const message = first === null && rest.length === 0 ? null : rest[0]
+  write(logger, level, first === null ? null : loggedObject(first), message, valuesOf(rest))
+}
+
+/** `(message, ...values)` or `(message, fields)`; or an undefined before that. */
+function logMessage(logger: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
+  const message = first === undefined ? rest[0] : first
+  const values = first === undefined ? valuesOf(rest) : rest
+  const fields = rest.length === 1 && first !== undefined ? trailingFields(logger, level, message, rest[0]) : null
+  write(logger, level, fields === null ? null : loggedObject(fields), message, values)
+}
+
+/** What follows a message. */
+function valuesOf(args: readonly unknown[]): readonly unknown[] {
+  return args.length > 1 ? args.slice(1) : NO_ARGUMENTS
+}
+
+function withPrefix(prefix: string | undefined, message: unknown): unknown {
+  if (typeof prefix !== 'string') return message
+  return typeof message === 'symbol' ? prefix + String(message) : prefix + (message as string)
+}
+
+function write(logger: Internals, level: number, fields: object | null, message: unknown, values: readonly unknown[]) {
+  const prefixed = message === undefined || message === null ? message : withPrefix(logger[msgPrefixSym], message)
+  const text = values.length === 0 ? prefixed : formatMessage(prefixed, values, logger[formatOptsSym])
+  logger[writeSym](fields, text, level)
+}
+
+/** Whether the methods of a level can be called on it. */
+function isLogger(value: unknown): value is Internals {
+  try {
+    return typeof value === 'object' && value !== null && (value as Internals)[streamSym] !== undefined
+  } catch {
+    return false // A proxy; loggers do not throw.
+  }
+}
+
+/** Calls that left no line, not even one that says so: where the stack is full, for one. */
+let lost = 0
+
+/** Tells of them, by a process warning. */
+function tellLost(): void {
+  process.emitWarning(`${lost} log calls left no line: there was not room enough on the stack`, {
+    code: 'SHARDLOG_LOST_CALLS'
+  })
+  lost = 0
+}
+
+/**
+ * The method that writes at `level`. Its name is what pino's hooks and stack traces show.
+ *
+ * @param home the logger that writes for callers who have taken the method off theirs: `promise.catch(log.error)`
+ */
+function plainMethod(level: number, home: Internals): LogMethod {
+  return function LOG(first: unknown): void {
+    // Rest parameters would be an array for each call.
+    // biome-ignore lint/complexity/noArguments: see above
+    const args = arguments
+    try {
+      const path = this[fastPathSym]
+      if (path?.take(this, level, args.length, first, args[1])) return
+      logArguments(this, level, first, Array.prototype.slice.call(args, 1))
+    } catch (thrown) {
+      try {
+        if (isLogger(this)) writeErrorLine(this, level, Array.from(args), thrown)
+        else LOG.apply(home, Array.from(args) as [unknown])
+      } catch {
+        // Nothing is called here, since there may be no room for it; a later call tells.
+        lost++
+      }
+    }
+  }
+}
+
+function logArguments(caller: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
+  if (lost > 0) tellLost()
+  heed(caller)
+  const logger = viewOf(caller)
+  if (typeof first === 'object') logObject(logger, level, first, rest)
+  else if (rest.length === 0) write(logger, level, null, first, NO_ARGUMENTS)
+  else logMessage(logger, level, first, rest)
+}
+
+/** As `method`, and what it wrote is flushed when it returns: the process is likely to end next. */
+function flushingMethod(method: LogMethod, home: Internals): LogMethod {
+  return function LOG(...args: unknown[]): void {
+    const logger = isLogger(this) ? this : home
+    method.apply(logger, args)
+    try {
+      logger[streamSym].flushSync?.()
+    } catch {
+      // A destination that is not ready cannot be flushed; its own exit handler still will.
+    }
+  }
+}
+
+function hookedMethod(method: LogMethod, level: number, hook: LogMethodHook, home: Internals): LogMethod {
+  return function hookWrappedLog(...args: unknown[]): void {
+    const logger = isLogger(this) ? this : home
+    try {
+      hook.call(logger, args, method, level)
+    } catch (thrown) {
+      try {
+        writeHookErrorLine(logger, level, args, thrown)
+      } catch {
+        lost++
+      }
+    }
+  }
+}
+
+/** The methods of a logger and its children: one for each level, so that all of them share what the compiler learns about it. */
+export class LevelMethods {
+  readonly #home: Internals
+  readonly #plain = new Map<number, LogMethod>()
+
+  /** @param home the logger that writes for callers who have taken a method off theirs */
+  constructor(home: Internals) {
+    this.#home = home
+  }
+
+  /**
+   * The method of a level.
+   *
+   * @param flushes whether to flush the destination after each call
+   * @param hook the hook `logMethod`, which is given the call instead
+   */
+  of(level: number, flushes: boolean, hook: LogMethodHook | undefined): LogMethod {
+    const plain = this.#plainOf(level)
+    const method = hook ? hookedMethod(plain, level, hook, this.#home) : plain
+    return flushes ? flushingMethod(method, this.#home) : method
+  }
+
+  #plainOf(level: number): LogMethod {
+    const known = this.#plain.get(level)
+    if (known) return known
+    const method = plainMethod(level, this.#home)
+    this.#plain.set(level, method)
+    return method
+  }
+}

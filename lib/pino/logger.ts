@@ -1,0 +1,281 @@
+/**
+ * Making a logger out of its options, and the types of what is made.
+ */
+
+import type { StatsSnapshot } from '../types'
+import { type Internals, plugins, type Stream } from './context'
+import { timeFunction } from './json-line'
+import { quote, redactionState, safeStringify, stringify } from './json-text'
+import {
+  assertDefaultLevel,
+  cacheLineStarts,
+  type EventOptions,
+  levelComparison,
+  levelMapping,
+  STANDARD_LEVELS
+} from './levels'
+import { type FullOptions, type Options, resolveArguments } from './options'
+import { appendBindings, loggerPrototype } from './prototype'
+import {
+  chindingsSym,
+  endSym,
+  errorKeySym,
+  errorTextSym,
+  formattersSym,
+  hooksSym,
+  jsonAtCallSym,
+  levelCompSym,
+  messageKeySym,
+  mixinMergeStrategySym,
+  mixinSym,
+  msgPrefixSym,
+  nestedKeyStrSym,
+  nestedKeySym,
+  serializersSym,
+  setLevelSym,
+  streamSym,
+  stringifySafeSym,
+  stringifySym,
+  timeSliceIndexSym,
+  timeSym,
+  trailingFieldsSym,
+  transportUsesMultistreamSym,
+  useOnlyCustomLevelsSym
+} from './symbols'
+import type {
+  Bindings,
+  ChildLoggerOptions,
+  DestinationStream,
+  Level,
+  LevelNames,
+  LoggerOptions,
+  LogFn as PinoLogFn,
+  Logger as PinoLogger,
+  PluginMethods,
+  TrailingFieldsFn
+} from './types'
+// Made as it is loaded, for the workers that are started after that.
+import '../shared-memory'
+// Kept as they are when it is loaded, before a test puts others in their place.
+import '../timers'
+
+/**
+ * The module that there is only where this package is installed under the name `pino`; there, the
+ * types are pino's to the letter, as the option `trailingFields` is off.
+ */
+// biome-ignore lint/suspicious/noTsIgnore: elsewhere there is no such module, and the type any
+/** @ts-ignore */
+type InPlaceOfPino = typeof import('pino/in-its-place')
+type IsInPlaceOfPino = [0] extends [InPlaceOfPino] ? false : true
+
+/** The type of what the package's function makes: pino's where the package is in pino's place. */
+export type Logger<
+  CustomLevels extends string = never,
+  UseOnlyCustomLevels extends boolean = boolean
+> = IsInPlaceOfPino extends true
+  ? PinoLogger<CustomLevels, UseOnlyCustomLevels>
+  : StructuredLogger<CustomLevels, UseOnlyCustomLevels>
+
+/** The type of its log calls. */
+export type LogFn = IsInPlaceOfPino extends true ? PinoLogFn : PinoLogFn & TrailingFieldsFn
+
+/**
+ * A logger: pino's, with calls such as `log.info('user login', { userId: 123 })`, compiled events
+ * and contexts.
+ */
+export type StructuredLogger<
+  CustomLevels extends string = never,
+  UseOnlyCustomLevels extends boolean = boolean
+> = TrailingFields<CustomLevels, UseOnlyCustomLevels> &
+  StructuredExtras<CustomLevels> &
+  PinoLogger<CustomLevels, UseOnlyCustomLevels>
+
+type TrailingFields<CustomLevels extends string, UseOnlyCustomLevels extends boolean> = {
+  [level in LevelNames<CustomLevels> | (UseOnlyCustomLevels extends true ? never : Level)]: TrailingFieldsFn
+}
+
+interface StructuredExtras<CustomLevels extends string> extends PluginMethods {
+  /**
+   * A logger with the same destination whose lines carry `bindings` too. Serializers and redaction
+   * apply to them, once.
+   *
+   * @throws without bindings
+   */
+  child<ChildCustomLevels extends string = never>(
+    bindings: Bindings,
+    options?: ChildLoggerOptions<ChildCustomLevels>
+  ): StructuredLogger<CustomLevels | ChildCustomLevels>
+  /**
+   * A function that logs `message` with the values it is called with under `names`, and makes no
+   * object for them.
+   *
+   * @param names distinct, and no array indexes
+   * @param options `level`: name of the level it is logged at, default 'info'
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
+   */
+  event<const Names extends readonly string[] = []>(
+    message: string,
+    names?: Names,
+    options?: EventOptions
+  ): (...values: { [Name in keyof Names]: unknown }) => void
+  /**
+   * The counters of the destination, of several added up; null if it has none, as pino's streams.
+   */
+  getStatsSnapshot(): StatsSnapshot | null
+  /** Writes what was logged so far before it returns, where the destination can. */
+  flushSync(): void
+  /**
+   * Writes what was logged so far, and ends the destination; of standard output, which loggers
+   * share, it is flushed only.
+   */
+  close(): Promise<void>
+}
+
+const noop = (): void => {}
+
+function levelOption({ enabled, level, customLevels, useOnlyCustomLevels }: FullOptions): string | number {
+  if (enabled === false) return 'silent'
+  if (typeof level !== 'string') return level as unknown as number
+  if (useOnlyCustomLevels && customLevels && Object.hasOwn(customLevels, level)) return level
+  // Names of custom levels are taken as they are.
+  const standard = level.toLowerCase()
+  return Object.hasOwn(STANDARD_LEVELS, standard) ? standard : level
+}
+
+/**
+ * The bindings of the logger itself, as they are printed; with `base` null there are none for a
+ * formatter to see.
+ */
+function baseBindings(logger: Internals, { base, name }: FullOptions): string {
+  if (base === null) return ''
+  return appendBindings(logger, name === undefined ? base : { ...(base as Bindings), name })
+}
+
+function levelState(options: FullOptions) {
+  const only = Boolean(options.useOnlyCustomLevels)
+  return {
+    levels: levelMapping(options.customLevels, only),
+    silent: noop,
+    onChild: options.onChild || noop,
+    [levelCompSym]: levelComparison(options.levelComparison),
+    [useOnlyCustomLevelsSym]: only
+  }
+}
+
+function keyState({ messageKey, errorKey, nestedKey }: FullOptions) {
+  return {
+    [messageKeySym]: messageKey as string,
+    [errorKeySym]: errorKey as string,
+    [nestedKeySym]: nestedKey,
+    [nestedKeyStrSym]: nestedKey ? `,${quote(nestedKey)}:{` : ''
+  }
+}
+
+function textState(options: FullOptions) {
+  const safe = safeStringify(options.depthLimit as number, options.edgeLimit as number)
+  return {
+    [stringifySym]: stringify,
+    [stringifySafeSym]: safe,
+    ...redactionState(options.redact, safe),
+    [endSym]: options.crlf ? '}\r\n' : '}\n',
+    [serializersSym]: options.serializers,
+    [formattersSym]: options.formatters,
+    [chindingsSym]: ''
+  }
+}
+
+function recordState(options: FullOptions, stream: Stream) {
+  const time = timeFunction(options.timestamp)
+  return {
+    [streamSym]: stream,
+    [timeSym]: time,
+    [timeSliceIndexSym]: time().indexOf(':') + 1,
+    [mixinSym]: options.mixin,
+    [mixinMergeStrategySym]: options.mixinMergeStrategy,
+    [hooksSym]: options.hooks ?? {},
+    [errorTextSym]: options.loggingErrorText,
+    [trailingFieldsSym]: options.trailingFields,
+    [jsonAtCallSym]: options.encoder === 'json',
+    [msgPrefixSym]: options.msgPrefix
+  }
+}
+
+/** Tells a transport how the lines it will get are made up. */
+function emitConfig(logger: Internals, stream: Stream, given: unknown): void {
+  const { emit } = stream as { emit?: unknown }
+  if (typeof emit === 'function') {
+    const config = { levels: logger.levels, messageKey: logger[messageKeySym], errorKey: logger[errorKeySym] }
+    emit.call(stream, 'message', { code: 'PINO_CONFIG', config })
+  }
+  const { formatters } = (given ?? {}) as { formatters?: { level?: unknown } }
+  const several = (stream as { [transportUsesMultistreamSym]?: boolean })[transportUsesMultistreamSym]
+  if (several && typeof formatters?.level === 'function') warnOfLevelFormatter()
+}
+
+function installPlugins(logger: Internals, options: FullOptions): void {
+  const given = (name: string): boolean => (options as unknown as Record<string, unknown>)[name] !== undefined
+  for (const plugin of plugins) if (plugin.options.some(given)) plugin.install(logger, options)
+}
+
+/**
+ * A new logger.
+ *
+ * @param first options, or the destination
+ * @param second the destination: a stream, or a path; default standard output
+ * @param defaults in place of what applies where options say nothing
+ * @throws if an option is wrong
+ */
+function createLogger(first: unknown, second: unknown, defaults?: Partial<Options>): Internals {
+  const { options, stream } = resolveArguments(first, second, defaults)
+  const state = { ...levelState(options), ...recordState(options, stream), ...textState(options), ...keyState(options) }
+  const shared = Object.assign(Object.create(loggerPrototype()) as object, state) as unknown as Internals
+  const level = levelOption(options)
+  assertDefaultLevel(level, shared.levels)
+  shared[chindingsSym] = baseBindings(shared, options)
+  // Inherited by children, whose formatters shape their own bindings only.
+  cacheLineStarts(shared)
+  // The state stands one step behind the logger, as a parent's behind its child: V8 keeps the
+  // properties of prototypes in slots, however many they are, but those of other objects, beyond
+  // some twelve, in a hash table, where each of a log call's look-ups costs nanoseconds more.
+  const logger = Object.create(shared) as Internals
+  // What pino's loggers have of their own, for those who list it.
+  const { levels, silent, onChild } = state
+  Object.assign(logger, { levels, silent, onChild })
+  logger[setLevelSym](level)
+  installPlugins(logger, options)
+  emitConfig(logger, stream, first)
+  return logger
+}
+
+/**
+ * Lines without a numeric level cannot be told apart by level in the worker of a transport with
+ * several targets.
+ */
+function warnOfLevelFormatter(): void {
+  process.emitWarning(
+    'The custom level formatter is incompatible with a transport with several targets: their levels are told apart by the numeric "level" field.',
+    { code: 'PINO_TRANSPORT_MULTI_TARGETS_LEVEL_FORMATTER' }
+  )
+}
+
+/**
+ * A structured logger.
+ *
+ * @param optionsOrStream options, or the destination
+ * @param stream where lines go: a stream, the result of `destination`, `multistream` or
+ *   `transport`, or a path. Default standard output
+ * @throws if an option is wrong
+ */
+export function logger<CustomLevels extends string = never, UseOnlyCustomLevels extends boolean = boolean>(
+  optionsOrStream?: LoggerOptions<CustomLevels, UseOnlyCustomLevels> | DestinationStream | string | null,
+  stream?: DestinationStream | string
+): StructuredLogger<CustomLevels, UseOnlyCustomLevels> {
+  return createLogger(optionsOrStream, stream) as unknown as StructuredLogger<CustomLevels, UseOnlyCustomLevels>
+}
+
+/**
+ * As `logger`, but by default a call's last argument does not join the line, as in pino: see the
+ * option `trailingFields`.
+ */
+export const loggerInPinosPlace: typeof logger = (optionsOrStream, stream) =>
+  createLogger(optionsOrStream, stream, { trailingFields: false }) as never

@@ -1,0 +1,400 @@
+/**
+ * What all loggers share, the prototype behind them: child loggers, bindings, flushing, counters,
+ * closing.
+ */
+
+import { EventEmitter } from 'node:events'
+import type { StatsSnapshot } from '../types'
+import { version } from '../version'
+import {
+  type Family,
+  type Formatters,
+  type Internals,
+  type Plugin,
+  plugins,
+  type Serializers,
+  type Stage,
+  type Stream,
+  type Stringify
+} from './context'
+import { isStandard } from './destination'
+import { FAILURES_KEY, Failures } from './error-line'
+import { childFormatters, childSerializers, serializedAgain } from './fields'
+import { tracedAsJson, write } from './json-line'
+import { stringify as asJson, quote, quoteExactly, redactionState } from './json-text'
+import {
+  assertNoCollision,
+  cacheLineStarts,
+  event,
+  getLevel,
+  isLevelEnabled,
+  type LevelNumbers,
+  levelMapping,
+  setLevel
+} from './levels'
+import { childBehindProxy, fastPathSym, formatsSym, isProxied, type LogFastPath, noteChild, viewOf } from './log-call'
+import {
+  addStateAccessors,
+  asJsonSym,
+  chindingsSym,
+  errorTextSym,
+  familySym,
+  foreignState,
+  formattersSym,
+  getLevelSym,
+  heed,
+  levelValSym,
+  lsCacheSym,
+  msgPrefixSym,
+  serializersSym,
+  setLevelSym,
+  stagesSym,
+  streamSym,
+  stringifiersSym,
+  stringifySafeSym,
+  stringifySym,
+  useOnlyCustomLevelsSym,
+  wildcardFirstSym,
+  writeSym
+} from './symbols'
+import type { Bindings, ChildLoggerOptions } from './types'
+
+// Bindings: fields that every line of a logger carries. They are made into JSON once.
+
+/** Names that the second argument of `child` has taken over; as bindings they are not written. */
+const isReserved = (key: string): boolean =>
+  key === 'level' || key === 'serializers' || key === 'formatters' || key === 'customLevels'
+
+/** What making bindings into JSON needs of a logger. */
+type BindingsContext = Pick<
+  Internals,
+  | typeof chindingsSym
+  | typeof errorTextSym
+  | typeof formattersSym
+  | typeof serializersSym
+  | typeof stringifiersSym
+  | typeof stringifySafeSym
+  | typeof stringifySym
+>
+
+/**
+ * The logger's bindings with `bindings` added, as JSON text with a comma before each. One that
+ * throws costs itself.
+ */
+export function appendBindings(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+  try {
+    return appendAll(logger, bindings)
+  } catch {
+    return appendGuarded(logger, bindings)
+  }
+}
+
+function appendGuarded(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+  const failures = new Failures(Boolean(logger[errorTextSym]))
+  const format = (): Bindings => logger[formattersSym].bindings(bindings as Bindings) ?? {}
+  const shaped: Bindings = failures.guard('formatters.bindings', format, {})
+  let text = logger[chindingsSym]
+  for (const key of failures.guard('bindings', () => Object.keys(shaped), [])) {
+    if (isReserved(key)) continue
+    const place = logger[serializersSym][key] ? `serializers.${key}` : `binding ${key}`
+    const value = failures.guard(place, () => bindingText(logger, key, shaped[key]), undefined)
+    if (value !== undefined) text += `,${quote(key)}:${value}`
+  }
+  const said = failures.text && bindingText(logger, FAILURES_KEY, failures.text)
+  return said ? `${text},"${FAILURES_KEY}":${said}` : text
+}
+
+function appendAll(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+  let text = logger[chindingsSym]
+  const shaped = logger[formattersSym].bindings(bindings as Bindings) ?? {}
+  for (const key of Object.keys(shaped)) {
+    if (isReserved(key)) continue
+    const value = bindingText(logger, key, shaped[key])
+    if (value !== undefined) text += `,${quote(key)}:${value}`
+  }
+  return text
+}
+
+function bindingText(logger: BindingsContext, key: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  const serializers: Serializers = logger[serializersSym]
+  const serializer = serializers[key]
+  const shaped = serializer ? serialized(serializer, value) : value
+  const stringifiers = logger[stringifiersSym]
+  const stringify: Stringify = stringifiers[key] ?? stringifiers[wildcardFirstSym] ?? logger[stringifySym]
+  // The id of a request, nearly always.
+  if (typeof shaped === 'string' && stringify === asJson) return quoteExactly(shaped)
+  return stringify(shaped, logger[stringifySafeSym])
+}
+
+function serialized(serializer: (value: unknown) => unknown, value: unknown): unknown {
+  try {
+    return serializer(value)
+  } catch {
+    return serializedAgain(serializer, value)
+  }
+}
+
+/** The bindings as they are written, without what every process's logger has. */
+function readBindings(logger: Internals): Bindings {
+  const bindings = JSON.parse(`{${logger[chindingsSym].slice(1)}}`) as Bindings
+  delete bindings.pid
+  delete bindings.hostname
+  return bindings
+}
+
+// Child loggers: they inherit everything from their parent and override what their options name.
+
+type Options = ChildLoggerOptions<string>
+
+function setLevels(child: Internals, custom: LevelNumbers): void {
+  assertNoCollision(child.levels, custom)
+  const all = { ...child.levels.values, ...custom }
+  child.levels = levelMapping(all, child[useOnlyCustomLevelsSym])
+  cacheLineStarts(child)
+}
+
+function setRedaction(child: Internals, option: object): void {
+  child.redact = option
+  Object.assign(child, redactionState(option, child[stringifySafeSym]))
+}
+
+function applyOptions(child: Internals, options: Options): void {
+  if (Object.hasOwn(options, 'serializers')) {
+    child[serializersSym] = childSerializers(child[serializersSym], options.serializers as Serializers | undefined)
+  }
+  if (Object.hasOwn(options, 'customLevels')) setLevels(child, options.customLevels ?? {})
+  if (typeof options.redact === 'object' && options.redact !== null) setRedaction(child, options.redact)
+  if (typeof options.msgPrefix === 'string') child[msgPrefixSym] = (child[msgPrefixSym] ?? '') + options.msgPrefix
+}
+
+/** @throws without bindings, or if an option is wrong */
+export function child(this: Internals, bindings: Bindings, options?: Options): Internals {
+  if (!bindings) throw Error('missing bindings for child Pino')
+  heed(this)
+  const instance = isProxied(this) ? childOfProxied(this, bindings, options) : childOf(this, bindings, options)
+  this.onChild(instance)
+  return instance
+}
+
+function childOf(parent: Internals, bindings: Bindings, options: Options | undefined): Internals {
+  const instance = Object.create(parent) as Internals
+  noteChild(instance)
+  equip(parent, instance, bindings, options)
+  return instance
+}
+
+function childOfProxied(logger: Internals, bindings: Bindings, options: Options | undefined): Internals {
+  const parent = viewOf(logger)
+  const instance = childBehindProxy(parent) as Internals
+  equip(parent, instance, bindings, options)
+  return instance
+}
+
+/** Gives a child what it does not have from its parent. */
+function equip(parent: Internals, instance: Internals, bindings: Bindings, options: Options | undefined): void {
+  // Of the options only their own `formatters`, `serializers` and `customLevels` count, as in pino.
+  const own = options && Object.hasOwn(options, 'formatters') ? options.formatters : undefined
+  const formatters = childFormatters(parent[formattersSym], own as Partial<Formatters> | undefined)
+  if (formatters !== parent[formattersSym]) instance[formattersSym] = formatters
+  if (options) applyOptions(instance, options)
+  instance[chindingsSym] = appendBindings(instance, bindings)
+  if (options) {
+    const level = options.level || parent.level
+    if (level !== parent.level || Object.hasOwn(options, 'customLevels')) instance[setLevelSym](level)
+  }
+}
+
+// The destination of a logger: counters, flushing, closing.
+
+interface Counting {
+  getStatsSnapshot?: () => StatsSnapshot
+  streams?: unknown
+}
+
+interface Ending extends Stream {
+  end?: (callback?: () => void) => unknown
+  once?: (event: string, listener: (value?: unknown) => void) => unknown
+  destroyed?: boolean
+  ended?: boolean
+}
+
+function countersOf(stream: unknown): StatsSnapshot[] {
+  const { getStatsSnapshot, streams } = stream as Counting
+  if (typeof getStatsSnapshot === 'function') return [getStatsSnapshot.call(stream)]
+  return Array.isArray(streams) ? streams.flatMap(entry => countersOf((entry as { stream: object }).stream)) : []
+}
+
+/**
+ * The counters of several destinations as one's: numbers are added up, the rest is the first one's.
+ */
+function sum(all: readonly StatsSnapshot[]): StatsSnapshot | null {
+  const [first, ...others] = all
+  if (first === undefined) return null
+  const total = { ...first } as unknown as Record<string, unknown>
+  for (const [name, value] of Object.entries(first)) {
+    if (typeof value !== 'number' || name === 'ioAlignment') continue
+    total[name] = others.reduce((so, stats) => so + ((stats as unknown as Record<string, number>)[name] ?? 0), value)
+  }
+  return total as unknown as StatsSnapshot
+}
+
+/**
+ * The counters of the logger's destination, of several added up; null if it has none, as pino's
+ * streams.
+ */
+export function getStatsSnapshot(this: Internals): StatsSnapshot | null {
+  return sum(countersOf(this[streamSym]))
+}
+
+/** What stages hold back is logged, too. */
+function flushStages(logger: Internals): void {
+  for (const stage of logger[stagesSym]) stage.flush?.()
+}
+
+/** Writes what was logged so far before it returns, where the destination can. */
+export function flushSync(this: Internals): void {
+  flushStages(this)
+  this[streamSym].flushSync?.()
+}
+
+function ended(stream: Ending): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = stream.end
+    if (typeof end !== 'function' || stream.destroyed || stream.ended) {
+      resolve()
+      return
+    }
+    stream.once?.('close', () => resolve())
+    stream.once?.('error', reject)
+    end.call(stream)
+    if (typeof stream.once !== 'function') resolve()
+  })
+}
+
+/** Of standard output, or a multistream: what goes on, or says nothing of its end. */
+async function flushed(logger: Internals): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    logger.flush(error => (error ? reject(error) : resolve()))
+  })
+}
+
+/**
+ * Writes what was logged so far, and ends the destination: later lines of all its loggers are
+ * dropped. Standard output, which all loggers without a destination share, is flushed only.
+ */
+export async function close(this: Internals): Promise<void> {
+  const stream = this[streamSym] as Ending
+  flushStages(this)
+  if (isStandard(stream) || (stream as unknown) === process.stdout || (stream as unknown) === process.stderr) {
+    await flushed(this)
+    return
+  }
+  const { streams } = stream as { streams?: { stream: Ending }[] }
+  if (Array.isArray(streams)) await Promise.all(streams.map(entry => ended(entry.stream)))
+  else await ended(stream)
+}
+
+// The prototype.
+
+const noop = (): void => {}
+
+/** @throws if `callback` is given and no function */
+function flush(this: Internals, callback?: (error?: Error) => void): void {
+  flushStages(this)
+  if (callback != null && typeof callback !== 'function') throw Error('callback must be a function')
+  const stream = this[streamSym]
+  if (typeof stream.flush === 'function') stream.flush(callback ?? noop)
+  else callback?.()
+}
+
+const NO_STAGES: readonly Stage[] = []
+
+declare module './context' {
+  interface Internals {
+    /** null, or one that may be out of date or an ancestor's. */
+    [fastPathSym]: LogFastPath | null
+  }
+}
+
+const methods = {
+  constructor: class Pino {},
+  child,
+  bindings(this: Internals): Bindings {
+    return readBindings(this)
+  },
+  setBindings(this: Internals, bindings: Bindings): void {
+    heed(this)
+    this[chindingsSym] = appendBindings(this, bindings)
+    this[fastPathSym] = null
+  },
+  event,
+  flush,
+  flushSync,
+  close,
+  getStatsSnapshot,
+  isLevelEnabled,
+  version,
+  get level(): string {
+    return (this as unknown as Internals)[getLevelSym]()
+  },
+  set level(level: string | number) {
+    ;(this as unknown as Internals)[setLevelSym](level)
+  },
+  get levelVal(): number {
+    return (this as unknown as Internals)[levelValSym]
+  },
+  set levelVal(_value: number) {
+    throw Error('levelVal is read-only')
+  },
+  get msgPrefix(): string | undefined {
+    return (this as unknown as Internals)[msgPrefixSym]
+  },
+  get [Symbol.toStringTag](): string {
+    return 'Pino'
+  },
+  [lsCacheSym]: {},
+  /** By way of Node's, which may be replaced. */
+  emit(this: Internals, name: string, ...values: unknown[]): boolean {
+    return EventEmitter.prototype.emit.call(this, name, ...values)
+  },
+  // Found here rather than behind the proxy at the end of the chain.
+  [fastPathSym]: null,
+  [formatsSym]: undefined,
+  _events: undefined,
+  [stagesSym]: NO_STAGES,
+  [writeSym]: write,
+  [asJsonSym]: tracedAsJson,
+  [getLevelSym]: getLevel,
+  [setLevelSym]: setLevel
+}
+
+addStateAccessors(methods)
+Object.setPrototypeOf(methods, foreignState)
+
+/** A prototype for one logger and its children, over the methods that all loggers share. */
+export function loggerPrototype(): object {
+  const family = Object.create(methods) as Family & { [familySym]: Family }
+  family[familySym] = family
+  return family
+}
+
+/** Makes a plug-in part of all loggers. */
+export function addPlugin(plugin: Plugin): void {
+  plugins.push(plugin)
+  Object.assign(methods, plugin.properties)
+}
+
+/**
+ * Puts a stage between the loggers of a family and what they have had there until now.
+ *
+ * @param logger one of the family
+ * @param stage passes records on to `logger[familySym][writeSym]`, as that was before
+ */
+export function addStage(logger: Internals, stage: Stage): void {
+  const family = logger[familySym]
+  family[stagesSym] = [stage, ...family[stagesSym]]
+  family[writeSym] = function write(fields, message, level) {
+    stage.write(this, fields, message, level)
+  }
+}
