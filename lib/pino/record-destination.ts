@@ -27,6 +27,7 @@ import {
   errorKeySym,
   formattersSym,
   hooksSym,
+  levelValSym,
   mixinSym,
   msgPrefixSym,
   nestedKeySym,
@@ -128,7 +129,9 @@ function addFastPath(sink: RecordSink, writer: RecordWriter, logger: Internals):
   if (timeText !== null || serializers.convertMessage !== null) return
   logger[fastPathSym] = new LogFastPath(logger, new LineFormats(logger, formats, true), writer)
   // A parent may never log itself, and its children for a line or two each: they take theirs from it.
-  if (Object.hasOwn(logger, chindingsSym)) addFastPath(sink, writer, Object.getPrototypeOf(logger) as Internals)
+  const parent = Object.getPrototypeOf(logger) as Internals
+  const isLogger = Object.hasOwn(parent, levelValSym) || Object.hasOwn(parent, chindingsSym)
+  if (isLogger) addFastPath(sink, writer, parent)
 }
 
 /** The sink for a destination that records. */
