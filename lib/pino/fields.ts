@@ -263,6 +263,10 @@ type Serializer = (value: unknown) => unknown
 const MAX_CAUSES = 50
 const MAX_DEPTH = 5
 const STANDARD: ReadonlySet<unknown> = new Set([stdSerializers.err, stdSerializers.errWithCause])
+
+/** Whether a serializer is one of the standard ones for errors. */
+export const isStandardError = (serializer: unknown): serializer is Serializer => STANDARD.has(serializer)
+
 /**
  * The serializers put a symbol of this description on an error while they look at it, and leave it
  * there if they throw.

@@ -11,16 +11,18 @@
 
 import { types } from 'node:util'
 import type { RecordWriter } from '../record/record-encoder'
-import type { CompiledEvent, Internals, LogMethod, LogMethodHook } from './context'
+import type { CompiledEvent, Fields, Internals, LogMethod, LogMethodHook } from './context'
 import { writeErrorLine, writeHookErrorLine } from './error-line'
-import { formatMessage, loggedObject, trailingFields } from './fields'
-import { isTaken, lineChannels, recordTime, tracedAsJson } from './json-line'
+import { formatMessage, loggedObject, mixIn, trailingFields } from './fields'
+import { errorMessage, isTaken, lineChannels, recordTime, tracedAsJson } from './json-line'
 import type { LineFormats } from './line-format'
 import {
   asJsonSym,
+  errorKeySym,
   formatOptsSym,
   formattersSym,
   heed,
+  mixinSym,
   msgPrefixSym,
   shadowed,
   stateVersion,
@@ -48,20 +50,38 @@ function isProxy(logger: Internals): boolean {
   return false
 }
 
+/** Whether the options of `logger` make other fields of those that are logged. */
+const shapesFields = (logger: Internals): boolean => Boolean(logger[mixinSym] || logger[formattersSym].log)
+
+/** The fields that the options `mixin` and `formatters.log` make of those that are logged. */
+function shaped(logger: Internals, fields: object | null, level: number): object | null {
+  const mixin = logger[mixinSym]
+  const mixed = mixin ? mixIn(logger, mixin, fields ?? {}, level) : fields
+  const format = logger[formattersSym].log
+  return format ? format((mixed ?? {}) as Fields) : mixed
+}
+
 /** For a logger whose records are made of its formats, fields and message alone. */
 export class LogFastPath {
   readonly #logger: Internals | null
   readonly #write: Internals[typeof writeSym] | null
-  readonly #changes = stateVersion.count
+  readonly #version: number
   readonly #formats: LineFormats
   readonly #writer: RecordWriter
+  readonly #isShaped: boolean
 
-  /** @param logger null: nobody's */
-  constructor(logger: Internals | null, formats: LineFormats, writer: RecordWriter) {
+  /**
+   * @param logger null: nobody's
+   * @param base formats of the logger, or of one that it is a child of
+   */
+  constructor(logger: Internals | null, base: LineFormats, writer: RecordWriter) {
+    const isShaped = logger !== null && shapesFields(logger)
     this.#logger = logger
     this.#write = logger === null ? null : logger[writeSym]
-    this.#formats = formats
+    this.#version = stateVersion.count
+    this.#formats = logger === null ? base : base.derive(logger, !isShaped)
     this.#writer = writer
+    this.#isShaped = isShaped
   }
 
   /** Whether it was made for `logger`, which no proxy answers for then. */
@@ -76,27 +96,24 @@ export class LogFastPath {
 
   #isCurrent(logger: Internals): boolean {
     if (stateWatch.isActive) heed(logger)
-    if (this.#changes !== stateVersion.count || this.#write !== logger[writeSym]) return false
-    // Tools that follow lines are given text; written out (`isFollowed`), as this is in the path of every call.
+    if (this.#version !== stateVersion.count || this.#write !== logger[writeSym]) return false
+    // Tools that follow lines are given text; written out (`hasSubscribers`), as this is in the path of every call.
     const { start, end, error } = lineChannels
     const isFollowed = isTaken || start.hasSubscribers || end.hasSubscribers || error.hasSubscribers
     return logger[asJsonSym] === tracedAsJson && !isFollowed
   }
 
-  /** That of a logger which has inherited this one: a child. Null if it differs by more than its bindings and levels. */
+  /** That of a logger which has inherited this one: a child. Null if it differs by more than its bindings, levels and formatters. */
   deriveForChild(logger: Internals): LogFastPath | null {
-    if (this.#logger === null) return null
-    const isPlain = typeof logger[msgPrefixSym] !== 'string' && !logger[formattersSym].log
-    if (!isPlain || isProxy(logger) || !this.#isCurrent(logger)) return null
-    const formats = this.#formats.deriveForChild(logger)
-    if (formats === null) return null
-    const path = new LogFastPath(logger, formats, this.#writer)
+    if (this.#logger === null || typeof logger[msgPrefixSym] === 'string') return null
+    if (isProxy(logger) || !this.#isCurrent(logger) || !this.#formats.shared.isValidFor(logger)) return null
+    const path = new LogFastPath(logger, this.#formats, this.#writer)
     if (Object.isExtensible(logger)) logger[fastPathSym] = path
     return path
   }
 
   /**
-   * Records a call of `(message)`, `(fields, message)` or `(message, fields)`.
+   * Records a call of `(message)`, `(fields, message?)` or `(message, fields)`.
    *
    * @param count the number of arguments
    * @returns false if the call takes more than that; nothing has been done then
@@ -106,37 +123,46 @@ export class LogFastPath {
       const own = this.deriveForChild(logger)
       return own?.take(logger, level, count, first, second) ?? false
     }
+    if (count > 2) return false
     let fields: object | null = null
     let message = second
-    if (count === 2 && typeof first === 'object') {
-      if (first === null || typeof second !== 'string') return false
+    if (typeof first === 'object' && first !== null) {
+      if (typeof second !== 'string' && second !== undefined) return false
       fields = first
       // An object of no class is neither an error, a request nor a response; the encoder looks at keys that make it one.
-      if (fields.constructor !== Object) {
-        if (fields instanceof Error) return false
-        fields = loggedObject(fields)
+      if (second === undefined || first.constructor !== Object || this.#isShaped) {
+        const logged = first instanceof Error ? first : loggedObject(first)
+        if (second === undefined) message = errorMessage(logger, logged)
+        fields = asFields(logger, logged)
       }
     } else {
-      if (typeof first !== 'string' || count > 2) return false
+      if (typeof first !== 'string') return false
       message = first
       if (count === 2) {
-        fields = first.includes('%') ? null : trailingFields(logger, level, first, second)
-        if (fields === null || fields instanceof Error) return false
+        const logged = first.includes('%') ? null : trailingFields(logger, level, first, second)
+        if (logged === null) return false
+        fields = asFields(logger, loggedObject(logged))
       }
     }
+    if (this.#isShaped) fields = shaped(logger, fields, level)
     const { recent } = this.#formats
     const format = recent !== null && recent.level === level ? recent : this.#formats.of(level)
     this.#writer.record(format, recordTime(), '', fields, message)
     return true
   }
 
-  /** Records a compiled event. False if one of its values has to be converted. */
+  /** Records a compiled event. False if there is more to it than its values. */
   event(event: CompiledEvent, values: readonly unknown[]): boolean {
     const formats = this.#formats
-    if (!event.resolve(formats.shared.serializers.tree)) return false
+    if (this.#isShaped || !event.resolve(formats.shared.serializers.tree)) return false
     this.#writer.event(formats.of(event.level), recordTime(), '', event, values)
     return true
   }
+}
+
+/** The fields of what is logged: an error is one of them. */
+function asFields(logger: Internals, logged: object): object {
+  return logged instanceof Error ? { [logger[errorKeySym]]: logged } : logged
 }
 
 /** The fast path of `logger`; null if it has none, or none any more. */

@@ -122,12 +122,12 @@ function write(
  */
 function addFastPath(sink: RecordSink, writer: RecordWriter, logger: Internals): void {
   if (logger[fastPathSym]?.isValidFor(logger) || !Object.isExtensible(logger)) return
-  const isPlain = logger[writeSym] === plainWrite && typeof logger[msgPrefixSym] !== 'string' && !hasHooks(logger)
+  const isPlain = logger[writeSym] === plainWrite && typeof logger[msgPrefixSym] !== 'string' && !wantsText(logger)
   if (!isPlain || (logger[streamSym] as StreamWithSink)[recordSinkSym] !== sink) return
   const formats = formatsOf(logger)
   const { timeText, serializers } = formats.shared
   if (timeText !== null || serializers.convertMessage !== null) return
-  logger[fastPathSym] = new LogFastPath(logger, new LineFormats(logger, formats, true), writer)
+  logger[fastPathSym] = new LogFastPath(logger, formats, writer)
   // A parent may never log itself, and its children for a line or two each: they take theirs from it.
   const parent = Object.getPrototypeOf(logger) as Internals
   const isLogger = Object.hasOwn(parent, levelValSym) || Object.hasOwn(parent, chindingsSym)

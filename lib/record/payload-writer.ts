@@ -145,12 +145,13 @@ const UNCOMMON = -1
  * Writes the payloads of records (docs/reference/record-format.md, section 3) into memory. A record that does not fit is gone on with in
  * memory of the writer's own, the scratch, so that each value is read and converted once.
  *
- * Getters, conversions and `toJSON` may log: what runs them may find #bytes, #view and #limit changed.
+ * Getters, conversions and `toJSON` may log: what runs them may find `bytes`, #view and #limit changed.
  */
 export class PayloadWriter {
   #scratch: Buffer = Buffer.alloc(0)
   #scratchView = new DataView(this.#scratch.buffer)
-  #bytes = this.#scratch
+  /** Where the record lies: in what `setTarget` was given, or in the scratch. Written here alone. */
+  bytes = this.#scratch
   #view = this.#scratchView
   #limit = 0
   #start = SCRATCH_START
@@ -172,7 +173,7 @@ export class PayloadWriter {
 
   /** The memory that is written to from now on; `view` is of the same. */
   setTarget(bytes: Buffer, view: DataView): void {
-    this.#bytes = bytes
+    this.bytes = bytes
     this.#view = view
   }
 
@@ -197,11 +198,6 @@ export class PayloadWriter {
     if (this.#expected !== expected) this.#expected = expected
   }
 
-  /** Where the record lies: in what `setTarget` was given, or in the scratch. */
-  get bytes(): Buffer {
-    return this.#bytes
-  }
-
   /** The same memory. */
   get view(): DataView {
     return this.#view
@@ -223,7 +219,7 @@ export class PayloadWriter {
    * @param end where the record ends, if it does
    */
   spill(end: number = this.#limit): void {
-    if (this.#bytes !== this.#scratch) this.#moveToScratch(end, end + ROOM_BYTES)
+    if (this.bytes !== this.#scratch) this.#moveToScratch(end, end + ROOM_BYTES)
   }
 
   /** The record has been used: memory of an uncommonly long one is given back. */
@@ -240,7 +236,7 @@ export class PayloadWriter {
 
   /** Goes on in the scratch, at the same offsets, with room up to `least`; what has been written ends at `end`. */
   #moveToScratch(end: number, least: number): void {
-    const written = this.#bytes
+    const written = this.bytes
     if (this.#scratch.length < least) this.#grow(Math.max(least, 2 * this.#scratch.length))
     if (this.#start < end) written.copy(this.#scratch, this.#start, this.#start, end)
     this.setTarget(this.#scratch, this.#scratchView)
@@ -255,7 +251,7 @@ export class PayloadWriter {
 
   /** Numbers, short ASCII strings, booleans and null, where there is room. Their end, or UNCOMMON. */
   #putCommon(at: number, value: unknown): number {
-    const bytes = this.#bytes
+    const bytes = this.bytes
     if (typeof value === 'string') {
       const { length } = value
       const start = at + 2
@@ -291,9 +287,9 @@ export class PayloadWriter {
   #putUtf8(tag: number, at: number, text: string): number {
     const start = at + 5
     this.#ensure(start, mostUtf8(text) + NUL_BYTES)
-    const isOwn = this.#putText === null || this.#bytes === this.#scratch
-    const length = isOwn ? this.#bytes.write(text, start) : this.#putText!(text, start)
-    this.#bytes[at] = tag
+    const isOwn = this.#putText === null || this.bytes === this.#scratch
+    const length = isOwn ? this.bytes.write(text, start) : this.#putText!(text, start)
+    this.bytes[at] = tag
     this.#view.setUint32(at + 1, length, true)
     return start + length
   }
@@ -307,7 +303,7 @@ export class PayloadWriter {
 
   #putTag(at: number, tag: number): number {
     this.#ensure(at, 1)
-    this.#bytes[at] = tag
+    this.bytes[at] = tag
     return at + 1
   }
 
@@ -397,7 +393,7 @@ export class PayloadWriter {
     this.#node = before.next.key === key ? before.next : format.tree.step(before, key)
     const end = this.#putValue(at, value, format)
     // What is absent is printed without its key, which would be the end of an object besides.
-    if (before.edge !== 'close' || this.#bytes[at] !== TAG_ABSENT) return end
+    if (before.edge !== 'close' || this.bytes[at] !== TAG_ABSENT) return end
     this.#node = before
     return at
   }
@@ -412,7 +408,7 @@ export class PayloadWriter {
   #complete(end: number, format: LineFormat, template: Template): number {
     const { bindings } = format
     const at = this.#start
-    const bytes = this.#bytes
+    const bytes = this.bytes
     const { id } = template
     const bindingsId = bindings === null ? NO_ID : bindings.id
     bytes[at] = KIND_RECORD
@@ -430,7 +426,7 @@ export class PayloadWriter {
     this.#end = end
     const segment = this.#segment
     const isKnown = template.definedIn === segment && (bindings === null || bindings.definedIn === segment)
-    return isKnown && this.#bytes !== this.#scratch ? end : UNFINISHED
+    return isKnown && this.bytes !== this.#scratch ? end : UNFINISHED
   }
 
   /** Writes what follows the values, which end at `from`, of fields that end at `node`. Returns as `fields`. */

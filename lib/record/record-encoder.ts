@@ -150,7 +150,8 @@ export class RecordEncoder implements RecordWriter {
     this.#busy = true
     writing = payload
     try {
-      const expected = format.prefix.find(message)
+      const { recent } = format.prefix
+      const expected = recent?.message === message ? recent : format.prefix.find(message)
       const at = this.#place(format, expected)
       if (at === NOWHERE) return false
       let logged = fields

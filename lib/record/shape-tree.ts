@@ -183,8 +183,7 @@ export class LinePrefix {
 
   /** The template of the lines that were logged last with this message, if their keys are known; null if there is none. */
   find(message: unknown): Template | null {
-    const { recent } = this
-    if (recent !== null && recent.message === message) return recent
+    if (this.recent?.message === message) return this.recent
     if (typeof message !== 'string' || !this.#budget.allows(message)) return null
     const found = this.#byMessage.get(message)
     if (found === undefined) {
