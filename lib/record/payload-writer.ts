@@ -454,9 +454,10 @@ export class PayloadWriter {
   fields(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): number {
     const { tree } = format
     const expected = this.#expected
-    const keys = expected === null ? NO_KEYS : (expected.keys as readonly string[])
+    const known = expected === null ? null : expected.keys
+    const keys = known ?? NO_KEYS
     // null while the fields are those of the template that is expected.
-    let node: ShapeNode | null = expected === null ? tree.root : null
+    let node: ShapeNode | null = known === null ? tree.root : null
     let count = 0
     const start = this.#start
     let end = start + HEADER_BYTES

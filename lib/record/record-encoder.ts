@@ -155,7 +155,8 @@ export class RecordEncoder implements RecordWriter {
       const at = this.#place(format, expected)
       if (at === NOWHERE) return false
       let logged = fields
-      if (expected === null && fields !== null && format.replaced !== null) logged = format.replaced(fields)
+      const isUnchecked = expected === null || expected.keys === null
+      if (isUnchecked && fields !== null && format.replaced !== null) logged = format.replaced(fields)
       let end = payload.fields(format, time, timeText, logged, message)
       if (end === REPLACED) {
         logged = format.replaced!(fields!)

@@ -181,7 +181,7 @@ export class LinePrefix {
     this.timeForm = timeForm
   }
 
-  /** The template of the lines that were logged last with this message, if their keys are known; null if there is none. */
+  /** The template of lines that were logged with this message; null if there is none that is known. */
   find(message: unknown): Template | null {
     if (this.recent?.message === message) return this.recent
     if (typeof message !== 'string' || !this.#budget.allows(message)) return null
@@ -196,15 +196,7 @@ export class LinePrefix {
 
   /** Has `find` find `template`. */
   keep(template: Template): void {
-    if (typeof template.message !== 'string') return
-    if (template.keys === null) this.#drop(template.message)
-    else this.#byMessage.set(template.message, template)
-  }
-
-  /** With a message that comes with other keys, too, each look-up would be in vain. */
-  #drop(message: string): void {
-    if (this.recent?.message === message) this.recent = null
-    this.#byMessage.delete(message)
+    if (typeof template.message === 'string') this.#byMessage.set(template.message, template)
   }
 
   clear(): void {
