@@ -57,8 +57,11 @@ const LIMITS = {
   undocumented: { most: 3, target: 0 }
 }
 
-const COMMENT_FILES = /(?:\.(?:[cm]?[jt]s|cc|h|py|sh|ya?ml|cmake|pml|gyp)|CMakeLists\.txt|^\.ci\/run)$/
-const COMMENT_LINE = /^\s*(?:\/\/|\/\*|\*|#(?!\s*(?:include|define|if|ifdef|ifndef|elif|else|endif|pragma|error)\b))/
+/** Lines that are comments, by the ends of files' names. */
+const COMMENTS = [
+  [/\.(?:[cm]?[jt]s|cc|h|pml)$/, /^\s*(?:\/\/|\/\*|\*)/],
+  [/(?:\.(?:py|sh|ya?ml|cmake|gyp)|CMakeLists\.txt|^\.ci\/run)$/, /^\s*#/]
+]
 /** Lines that a tool reads, which have to be one line. */
 const DIRECTIVE =
   /biome-ignore|prettier-ignore|eslint-|NOLINT|clang-format|@ts-|https?:\/\/\S{60}|^\s*(?:\/\/|\*|#)?\s*(?:\||[-=─━]{20})|[│┌└╭╰├─]{3}/
@@ -120,16 +123,16 @@ function unwieldyFunctions() {
 
 /** Lines of comments that are too wide, as `{ name, place }`. */
 function wideComments(files) {
-  return files
-    .filter(name => COMMENT_FILES.test(name) && !/\/golden\//.test(name))
-    .flatMap(name =>
-      read(name)
-        .split('\n')
-        .flatMap((line, index) => {
-          const isWide = line.length > LIMITS.commentColumns.each && COMMENT_LINE.test(line) && !DIRECTIVE.test(line)
-          return isWide ? [{ name, place: `${name}:${index + 1}: a comment of ${line.length} columns` }] : []
-        })
-    )
+  const most = LIMITS.commentColumns.each
+  return files.flatMap(name => {
+    const comment = COMMENTS.find(([files]) => files.test(name))?.[1]
+    if (comment === undefined || name.includes('/golden/')) return []
+    return read(name)
+      .split('\n')
+      .map((line, index) => ({ line, place: `${name}:${index + 1}: a comment of ${line.length} columns` }))
+      .filter(({ line }) => line.length > most && comment.test(line) && !DIRECTIVE.test(line))
+      .map(({ place }) => ({ name, place }))
+  })
 }
 
 /** Complaints about one number: none while it is within its limit. */

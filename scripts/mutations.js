@@ -49,21 +49,21 @@ const MUTATIONS = [
   },
   {
     name: 'no-lock-on-reopen',
-    file: 'engine/log_file.cc',
+    file: 'sink/log_file.cc',
     from: 'error = file->Lock();',
     to: 'error = 0;',
     tests: ['log_file_test']
   },
   {
     name: 'other-boot-believed',
-    file: 'engine/recovery.cc',
+    file: 'log/recovery.cc',
     from: 'if (is_told && header.boot_id == boot)',
     to: 'if (is_told || header.boot_id == boot)',
     tests: ['recovery_test']
   },
   {
     name: 'any-log-is-proven',
-    file: 'engine/log_tail.cc',
+    file: 'sink/log_tail.cc',
     from: 'format::Crc32c(there.data(), proof.bytes) == proof.crc',
     to: 'true',
     tests: ['recovery_test', 'log_file_test']
@@ -77,56 +77,56 @@ const MUTATIONS = [
   },
   {
     name: 'segments-not-marked',
-    file: 'engine/block_writer.cc',
+    file: 'sink/block_encoder.cc',
     from: 'block.slot->in_log = generation + 1;',
     to: 'block.slot->in_log = generation * 0;',
     tests: ['flusher_test', 'recovery_test', 'crash_consistency_test']
   },
   {
     name: 'padding-in-leased-segment',
-    file: 'engine/block_writer.cc',
+    file: 'sink/block_encoder.cc',
     from: '!segment.leased && end <= memory_bytes',
     to: 'end <= memory_bytes',
     tests: ['buffer_sets_test', 'producer_test', 'log_test']
   },
   {
     name: 'direct-from-anywhere',
-    file: 'engine/piece_writer.cc',
+    file: 'sink/batch_writer.cc',
     from: 'if (log_->end() % unit != 0) return false;',
     to: '',
     tests: ['flusher_test', 'line_log_test']
   },
   {
     name: 'moved-appends-believed',
-    file: 'engine/log_file.cc',
+    file: 'sink/log_file.cc',
     from: '*moved = start != end_;',
     to: '*moved = start != start;',
     tests: ['log_file_test']
   },
   {
     name: 'torn-unit-repeated',
-    file: 'engine/write_progress.cc',
+    file: 'sink/write_progress.cc',
     from: 'torn_ = torn;',
     to: 'torn_ = torn * 0;',
     tests: ['flusher_test', 'line_log_test']
   },
   {
     name: 'failed-append-repeated',
-    file: 'engine/log_file.cc',
+    file: 'sink/log_file.cc',
     from: 'unsynced_ = CountThere(parts, count, SIZE_MAX);',
     to: '',
     tests: ['log_file_test']
   },
   {
     name: 'written-not-marked',
-    file: 'engine/outlet.cc',
+    file: 'engine/sink.cc',
     from: 'sets_->MarkWritten(generation);',
     to: '',
     tests: ['flusher_test']
   },
   {
     name: 'written-after-recycle',
-    file: 'engine/outlet.cc',
+    file: 'engine/sink.cc',
     from: 'sets_->MarkWritten(generation);\n  if (recycle) sets_->Recycle(generation);',
     to: 'if (recycle) sets_->Recycle(generation);\n  sets_->MarkWritten(generation);',
     tests: ['interrupted_steps_test']

@@ -7,7 +7,7 @@ import { ARENA_HEADER_BYTES, ARENA_MAGIC, ArenaFile, HEADER } from './arena-file
 
 const SUFFIX = '.arena'
 /** What a name has to leave of the 255 bytes that file systems allow, for the marks that are added to it. */
-const LONGEST_STEM = 200
+const MAX_STEM_BYTES = 200
 const FNV_OFFSET = 0xcbf29ce484222325n
 const FNV_PRIME = 0x100000001b3n
 
@@ -20,7 +20,7 @@ function hash(text: string): string {
 
 /** A file name for `stem`, or for a hash of it if it is too long for one. */
 const hiddenName = (stem: string): string =>
-  `.${Buffer.byteLength(stem) <= LONGEST_STEM ? stem : `shardlog-${hash(stem)}`}${SUFFIX}`
+  `.${Buffer.byteLength(stem) <= MAX_STEM_BYTES ? stem : `shardlog-${hash(stem)}`}${SUFFIX}`
 
 /** A path as a file name, one to one. */
 const escaped = (file: string): string => file.replaceAll('%', '%25').replaceAll('/', '%2F')

@@ -101,14 +101,14 @@ export function waitingSegments(arena: ArenaFile, state: ArenaState): WaitingSeg
 }
 
 const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
-const LONGEST_NAME = 200
+const MAX_NAME_BYTES = 200
 
 /** What the names of an arena's spills begin with. As `native/engine/spills.cc`. */
 function prefixOf({ path: arena, stream }: ArenaFile): string {
   // One that was set aside keeps the spills that lie where it was.
   const place = arena.replace(/\.aside-[^/]*$/, '')
   const name = path.basename(place)
-  const stem = Buffer.byteLength(name) > LONGEST_NAME ? '.shardlog' : name
+  const stem = Buffer.byteLength(name) > MAX_NAME_BYTES ? '.shardlog' : name
   return path.join(path.dirname(place), `${stem}.spill-${stream.toString(16).padStart(16, '0')}-`)
 }
 

@@ -111,7 +111,7 @@ export function pause(milliseconds: number): void {
 }
 
 const FIRST_PAUSE_MS = 2
-const LONGEST_PAUSE_MS = 50
+const MAX_PAUSE_MS = 50
 
 const isLocked = (error: unknown): boolean => error instanceof ShardlogError && error.code === 'ERR_SHARDLOG_LOCKED'
 
@@ -123,7 +123,7 @@ const isLocked = (error: unknown): boolean => error instanceof ShardlogError && 
  */
 export function awaitLock<T>(timeoutMs: number, open: () => T): T {
   const deadline = performance.now() + timeoutMs
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     try {
       return open()
     } catch (error) {

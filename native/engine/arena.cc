@@ -14,7 +14,7 @@
 #include <cstring>
 
 #include "engine/arena_file.h"
-#include "engine/arena_places.h"
+#include "engine/arena_paths.h"
 #include "engine/error.h"
 #include "format/crc32c.h"
 #include "platform/clock.h"
@@ -225,7 +225,7 @@ void Arena::Initialise(const Config& config, const io::FileInfo& info, uint64_t 
   std::memcpy(h.path, config.path.data(), h.path_bytes);
   // [MM init] relaxed: no other thread knows of the arena yet.
   h.journal.generation.store(kNoGeneration, std::memory_order_relaxed);
-  h.null_slot.MakeNull();
+  h.null_slot.InitSealed();
   for (uint32_t shard = 0; shard < geometry_.num_shards; shard++) {
     claim(0, shard).Reset(0);
     claim(1, shard).Reset(1);

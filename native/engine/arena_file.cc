@@ -13,7 +13,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "engine/arena_places.h"
+#include "engine/arena_paths.h"
 #include "engine/error.h"
 
 namespace shardlog::engine {

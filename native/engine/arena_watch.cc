@@ -22,16 +22,16 @@ void ArenaWatch::LookNow(uint64_t now_ns, const io::FileInfo& log) {
 void ArenaWatch::Look(const io::FileInfo& log) {
   Arena& arena = sets_.arena();
   if (arena.HasItsName()) return;
-  FlushProblem problem{kLost, "", arena.path(), 0, ""};
-  const bool mended = Mend(log, &problem);
-  arena.set_is_lost(!mended);
+  FlushError problem{kLost, "", arena.path(), 0, ""};
+  const bool repaired = Repair(log, &problem);
+  arena.set_is_lost(!repaired);
   // The set that is being written is written first; then there is a free one.
-  if (!mended && problem.message.empty()) return;
-  if (mended || !is_told_) problems_.Report(problem);
-  is_told_ = !mended;
+  if (!repaired && problem.message.empty()) return;
+  if (repaired || !is_told_) errors_.Report(problem);
+  is_told_ = !repaired;
 }
 
-bool ArenaWatch::Mend(const io::FileInfo& log, FlushProblem* problem) {
+bool ArenaWatch::Repair(const io::FileInfo& log, FlushError* problem) {
   Arena& arena = sets_.arena();
   const std::string lost = "the arena " + arena.path() + " was renamed, deleted or replaced";
   if (arena.TakeNameBack()) {

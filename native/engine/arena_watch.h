@@ -6,15 +6,15 @@
 #include <cstdint>
 
 #include "engine/buffer_sets.h"
-#include "engine/problems.h"
+#include "engine/error_reporter.h"
 #include "io/file.h"
 
 namespace shardlog::engine {
 
 class ArenaWatch {
  public:
-  // `sets` and `problems` outlive it.
-  ArenaWatch(BufferSets* sets, Problems* problems) : sets_(*sets), problems_(*problems) {}
+  // `sets` and `errors` outlive it.
+  ArenaWatch(BufferSets* sets, ErrorReporter* errors) : sets_(*sets), errors_(*errors) {}
 
   // Looks whether the name still leads to the file, and mends it: gives it its name back, or moves
   // the arena into a new file. Tells the listeners once that it was lost, and what became of it.
@@ -25,13 +25,13 @@ class ArenaWatch {
   void LookNow(uint64_t now_ns, const io::FileInfo& log);
 
  private:
-  bool Mend(const io::FileInfo& log, FlushProblem* problem);
-  void Tell(const FlushProblem& problem);
+  bool Repair(const io::FileInfo& log, FlushError* problem);
+  void Notify(const FlushError& problem);
 
   BufferSets& sets_;
-  Problems& problems_;
+  ErrorReporter& errors_;
   uint64_t looked_at_ns_ = 0;
-  bool is_told_ = false;  // of the present loss, which could not be mended yet
+  bool is_told_ = false;  // of the present loss, which could not be repaired yet
 };
 
 }  // namespace shardlog::engine

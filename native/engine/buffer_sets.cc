@@ -118,7 +118,7 @@ ClaimResult BufferSets::LeaseRun(uint64_t generation, uint32_t shard, uint32_t f
   SegmentSlot& slot = arena_->slot(generation, shard, first);
   // The second reading: a claimer that slept through a seal and a recycle finds out here (I4).
   if (!arena_->claim(generation, shard).Read().Accepts(generation)) {
-    slot.Unopen();
+    slot.UndoOpen();
     GiveRunBack(generation, shard, first, segments);
     return ClaimResult::kStartOver;
   }
@@ -189,7 +189,7 @@ void BufferSets::Release(Lease* lease) const {
   lease->limit = 0;
 }
 
-bool BufferSets::Retake(const Lease& lease, uint32_t producer) const {
+bool BufferSets::Reacquire(const Lease& lease, uint32_t producer) const {
   SegmentSlot& slot = arena_->slot(lease.generation, lease.shard, lease.segment);
   if (!slot.TakeLease(producer)) return false;
   if (slot.Reopen() &&
@@ -199,9 +199,9 @@ bool BufferSets::Retake(const Lease& lease, uint32_t producer) const {
   return false;
 }
 
-std::vector<SealedSegment> BufferSets::Seal(uint64_t generation, uint64_t patience_ns) {
+std::vector<SealedSegment> BufferSets::Seal(uint64_t generation, uint64_t budget_ns) {
   const Geometry& g = geometry();
-  const uint64_t deadline = platform::MonotonicNs() + patience_ns;
+  const uint64_t deadline = platform::MonotonicNs() + budget_ns;
   struct Shard {
     uint32_t index;
     uint32_t order;

@@ -100,13 +100,13 @@ class BufferSets {
 
   // Takes a lease given up earlier back, in the same generation. False if that is not possible any
   // more.
-  bool Retake(const Lease& lease, uint32_t producer) const;
+  bool Reacquire(const Lease& lease, uint32_t producer) const;
 
   // --- flusher, or recovery ---
 
-  // Ends a generation: no entry is accepted into it from here on. Waits up to `patience_ns` for
+  // Ends a generation: no entry is accepted into it from here on. Waits up to `budget_ns` for
   // large entries that are being copied. Returns its blocks in file order.
-  std::vector<SealedSegment> Seal(uint64_t generation, uint64_t patience_ns);
+  std::vector<SealedSegment> Seal(uint64_t generation, uint64_t budget_ns);
 
   // The generation is on the device; its spills are of no more use.
   void MarkWritten(uint64_t generation);

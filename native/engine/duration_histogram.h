@@ -59,7 +59,7 @@ class DurationHistogram {
  private:
   static constexpr int kSubBits = 5;
   static constexpr size_t kBuckets = size_t{1} << kSubBits;  // of an octave
-  static constexpr int kMostBits = 40;  // what takes longer than 18 minutes counts as that
+  static constexpr int kMaxBits = 40;  // what takes longer than 18 minutes counts as that
 
   using Octave = std::array<std::atomic<uint64_t>, kBuckets>;
 
@@ -76,7 +76,7 @@ class DurationHistogram {
 
   // Values below 32 have a bucket each; above, the five bits behind the leading one choose it.
   static size_t Bucket(uint64_t ns) {
-    ns = std::min(ns, (uint64_t{1} << kMostBits) - 1);
+    ns = std::min(ns, (uint64_t{1} << kMaxBits) - 1);
     if (ns < (1u << kSubBits)) return ns;
     const int shift = std::bit_width(ns) - 1 - kSubBits;
     return (static_cast<size_t>(shift) + 1) << kSubBits | (ns >> shift & ((1u << kSubBits) - 1));
@@ -88,7 +88,7 @@ class DurationHistogram {
     return ((leading + 1) << shift) - 1;
   }
 
-  std::array<std::atomic<Octave*>, kMostBits + 1 - kSubBits> octaves_{};
+  std::array<std::atomic<Octave*>, kMaxBits + 1 - kSubBits> octaves_{};
   std::atomic<uint64_t> count_{0};
   std::atomic<uint64_t> sum_ns_{0};
   std::atomic<uint64_t> max_ns_{0};

@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "engine/closing_write.h"
+#include "engine/drain.h"
 #include "platform/background_thread.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
@@ -14,39 +14,22 @@ namespace shardlog::engine {
 namespace {
 
 constexpr uint64_t kFirstRetryPauseNs = 10 * kNsPerMs;
-constexpr uint64_t kLongestRetryPauseNs = 1'000 * kNsPerMs;
+constexpr uint64_t kMaxRetryPauseNs = 1'000 * kNsPerMs;
 constexpr uint64_t kNoTick = UINT64_MAX;
 
 }  // namespace
 
 Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals,
-                 std::unique_ptr<LogFile> file, const Config& config)
+                 const Config& config, const OpenSink& open)
     : sets_(std::move(sets)),
       signals_(std::move(signals)),
       flush_interval_ns_(config.flush_interval_ns),
       name_(config.path),
-      outlet_(
-          std::make_unique<GenerationWriter>(sets_, std::move(file), config, &stats_, &problems_)),
-      watch_(sets_.get(), &problems_) {
+      sink_(open(&stats_, &errors_)),
+      watch_(sets_.get(), &errors_) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
-  signals_->problems = &problems_;
-}
-
-// The sets of a descriptor are emptied so often that most programs never get beyond the first few
-// segments: the memory of the others is not asked for before it is needed.
-Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals,
-                 std::unique_ptr<io::Stream> stream, const Config& config)
-    : sets_(std::move(sets)),
-      signals_(std::move(signals)),
-      flush_interval_ns_(config.flush_interval_ns),
-      name_(config.path),
-      outlet_(
-          std::make_unique<StreamWriter>(sets_, std::move(stream), config, &stats_, &problems_)),
-      watch_(sets_.get(), &problems_) {
-  sets_->pages().Stop();
-  stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
-  signals_->problems = &problems_;
-  outlet_->set_before_wait([this] { return SettleImpatient(); });
+  signals_->errors = &errors_;
+  sink_->set_before_wait([this] { return SettleOverBudget(); });
 }
 
 Flusher::~Flusher() { Stop(); }
@@ -82,9 +65,9 @@ bool Flusher::IsSettled(const Wanted& wanted, IoStatus* status) {
     return true;
   }
   if (sets_->written() >= wanted.target) return true;
-  // [MM counter] relaxed: what failed is told under the problems' lock, this only ends the wait.
+  // [MM counter] relaxed: what failed is told under the reporter's lock, this only ends the wait.
   if (attempts_failed_.load(std::memory_order_relaxed) == wanted.failed_before) return false;
-  const FlushProblem problem = problems_.last();
+  const FlushError problem = errors_.last();
   *status = {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
   return true;
 }
@@ -96,12 +79,12 @@ IoStatus Flusher::Flush() {
     const uint32_t epoch = signals_->progress.Epoch();
     IoStatus status;
     if (IsSettled(wanted, &status)) return status;
-    const uint64_t patience_ns = outlet_->PatienceNs(wanted.since_ns);
-    if (patience_ns == 0) {
-      problems_.Note(outlet_->Stall());
+    const uint64_t budget_ns = sink_->WaitBudgetNs(wanted.since_ns);
+    if (budget_ns == 0) {
+      errors_.SetLast(sink_->StallError());
       return {ETIMEDOUT, "poll"};
     }
-    signals_->progress.Wait(epoch, patience_ns);
+    signals_->progress.Wait(epoch, budget_ns);
   }
 }
 
@@ -114,7 +97,7 @@ void Flusher::FlushThen(Settle settle) {
   }
   signals_->work.Signal();
   // A flusher that waits for a reader learns how long it may.
-  outlet_->Nudge();
+  sink_->Nudge();
   // What came about before the waiter was there is told here.
   SettleWaiters();
 }
@@ -135,20 +118,20 @@ void Flusher::SettleWaiters() {
 
 // While a reader takes nothing: ends the waits that have lasted long enough. For how long (ns) the
 // others may.
-uint64_t Flusher::SettleImpatient() {
+uint64_t Flusher::SettleOverBudget() {
   uint64_t least_ns = platform::kForever;
   std::vector<Settle> settled;
   {
     const std::lock_guard<std::mutex> lock(waiters_mutex_);
     std::erase_if(waiters_, [&](Wanted& wanted) {
-      const uint64_t patience_ns = outlet_->PatienceNs(wanted.since_ns);
-      least_ns = patience_ns == 0 ? least_ns : std::min(least_ns, patience_ns);
-      if (patience_ns != 0) return false;
+      const uint64_t budget_ns = sink_->WaitBudgetNs(wanted.since_ns);
+      least_ns = budget_ns == 0 ? least_ns : std::min(least_ns, budget_ns);
+      if (budget_ns != 0) return false;
       settled.push_back(std::move(wanted.settle));
       return true;
     });
   }
-  if (!settled.empty()) problems_.Note(outlet_->Stall());
+  if (!settled.empty()) errors_.SetLast(sink_->StallError());
   for (const Settle& settle : settled) settle({ETIMEDOUT, "poll"});
   return least_ns;
 }
@@ -169,16 +152,16 @@ void Flusher::LookForFile() {
 void Flusher::LookIfAsked() {
   // [MM swap] acquire: pairs with LookForFile.
   if (!look_for_file_.load(std::memory_order_acquire)) return;
-  outlet_->LookForFile();
+  sink_->LookForFile();
   // [MM event-signal] release: pairs with LookForFile.
   look_for_file_.store(false, std::memory_order_release);
   signals_->progress.Signal();
 }
 
-IoStatus Flusher::FlushAtEnd(bool* gave_up) {
-  outlet_->Hurry();
+IoStatus Flusher::FlushAtEnd(bool* broken) {
+  sink_->BeginShutdown();
   const IoStatus status = Flush();
-  *gave_up = outlet_->gave_up();
+  *broken = sink_->broken();
   return status;
 }
 
@@ -187,8 +170,8 @@ IoStatus Flusher::Stop() {
     const std::lock_guard<std::mutex> lock(end_mutex_);
     return end_status_;
   }
-  // Before the flusher is told of the end, behind which the outlet is closed.
-  outlet_->Hurry();
+  // Before the flusher is told of the end, behind which the sink is closed.
+  sink_->BeginShutdown();
   // [MM closed] release: pairs with the flusher's reading.
   stopping_.store(true, std::memory_order_release);
   signals_->work.Signal();
@@ -206,7 +189,7 @@ void Flusher::Run() {
     const uint32_t epoch = signals_->work.Epoch();
     sets_->pages().Touch();
     const uint64_t now = platform::MonotonicNs();
-    watch_.LookNow(now, outlet_->file_info());
+    watch_.LookNow(now, sink_->file_info());
     LookIfAsked();
     uint64_t wake_at = UINT64_MAX;
     if (Step(now, &next_tick, &wake_at)) continue;
@@ -218,11 +201,11 @@ void Flusher::Run() {
   while (sets_->recycled() < std::min(sets_->written(), sets_->active())) {
     sets_->Recycle(sets_->recycled());
   }
-  const IoStatus status = WriteEverything(sets_.get(), outlet_.get(), &stats_);
+  const IoStatus status = DrainAll(sets_.get(), sink_.get(), &stats_);
   if (!status.ok()) SayLost(stats_.lost_entries.Read() - lost_before);
   // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long
   // after the end.
-  outlet_->Close();
+  sink_->Close();
   {
     const std::lock_guard<std::mutex> lock(end_mutex_);
     end_status_ = status;
@@ -237,7 +220,7 @@ void Flusher::Run() {
 void Flusher::SayLost(uint64_t entries) const {
   if (entries == 0) return;
   // Without what it says of keeping them and trying again.
-  const std::string message = problems_.last().message;
+  const std::string message = errors_.last().message;
   platform::WriteToStandardError("shardlog: " + std::to_string(entries) + " entries for " + name_ +
                                  " are lost: " + message.substr(0, message.rfind("; ")) + "\n");
 }
@@ -250,7 +233,7 @@ bool Flusher::Step(uint64_t now, uint64_t* next_tick, uint64_t* wake_at) {
     WriteOldest();
     return true;
   }
-  if (*next_tick == kNoTick && !signals_->IsDozing()) *next_tick = now + flush_interval_ns_;
+  if (*next_tick == kNoTick && !signals_->IsParked()) *next_tick = now + flush_interval_ns_;
   if (!pending) {
     const bool tick = flush_interval_ns_ != 0 && TickIsOver(active, now, next_tick);
     if (tick || sets_->NearlyFull(active) || FlushIsRequested()) return sets_->TrySwap(active);
@@ -270,7 +253,7 @@ bool Flusher::TickIsOver(uint64_t active, uint64_t now, uint64_t* next_tick) {
   if (now < *next_tick) return false;
   *next_tick = now + flush_interval_ns_;
   if (sets_->HasEntries(active)) return true;
-  signals_->Doze();
+  signals_->Park();
   if (!sets_->IsClaimed(active)) *next_tick = kNoTick;
   return false;
 }
@@ -282,13 +265,13 @@ bool Flusher::FlushIsRequested() const {
 
 // Where a store may be answered by SIGBUS for want of a block, the set is kept until there is one.
 IoStatus Flusher::WriteAndHandBack(uint64_t generation) {
-  if (!sets_->arena().may_need_room()) return outlet_->Write(generation, true);
+  if (!sets_->arena().may_need_room()) return sink_->Write(generation, true);
   IoStatus status;
-  if (sets_->written() <= generation) status = outlet_->Write(generation, false);
+  if (sets_->written() <= generation) status = sink_->Write(generation, false);
   if (status.ok()) status = Touch(generation);
   if (!status.ok()) return status;
   sets_->Recycle(generation);
-  problems_.ReportSuccess();
+  errors_.ReportSuccess();
   return status;
 }
 
@@ -300,21 +283,21 @@ IoStatus Flusher::Touch(uint64_t generation) {
                                       sets_->geometry().segments_per_shard);
     const int error = arena.Touch(static_cast<uint32_t>(generation & 1), shard, 0, claimed);
     if (error == 0 || error == -EINVAL) continue;
-    problems_.ReportFailure({"ERR_SHARDLOG_WRITE",
-                             "the file system of " + arena.path() +
-                                 " has no room for the buffers; half of them wait until it has",
-                             arena.path(), ENOSPC, "madvise"});
+    errors_.ReportFailure({"ERR_SHARDLOG_WRITE",
+                           "the file system of " + arena.path() +
+                               " has no room for the buffers; half of them wait until it has",
+                           arena.path(), ENOSPC, "madvise"});
     return {ENOSPC, "madvise"};
   }
   return {};
 }
 
 IoStatus Flusher::WriteOldest() {
-  watch_.Look(outlet_->file_info());
+  watch_.Look(sink_->file_info());
   const IoStatus status = WriteAndHandBack(sets_->recycled());
   if (status.ok()) {
     // What could not be moved while no set was free.
-    if (sets_->arena().is_lost()) watch_.Look(outlet_->file_info());
+    if (sets_->arena().is_lost()) watch_.Look(sink_->file_info());
     retry_at_ns_ = 0;
     retry_pause_ns_ = 0;
     signals_->room.SignalOne();
@@ -325,7 +308,7 @@ IoStatus Flusher::WriteOldest() {
     requested_.store(0, std::memory_order_relaxed);  // [MM counter]
     // [MM event-signal] release: pairs with Flush's first load.
     attempts_failed_.fetch_add(1, std::memory_order_release);
-    retry_pause_ns_ = std::clamp(retry_pause_ns_ * 2, kFirstRetryPauseNs, kLongestRetryPauseNs);
+    retry_pause_ns_ = std::clamp(retry_pause_ns_ * 2, kFirstRetryPauseNs, kMaxRetryPauseNs);
     retry_at_ns_ = platform::MonotonicNs() + retry_pause_ns_;
   }
   signals_->progress.Signal();

@@ -12,19 +12,19 @@
 #include "engine/arena_watch.h"
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
-#include "engine/generation_writer.h"
-#include "engine/problems.h"
+#include "engine/error_reporter.h"
 #include "engine/producer.h"
-#include "engine/stream_writer.h"
+#include "engine/sink.h"
 
 namespace shardlog::engine {
 
 class Flusher {
  public:
-  Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals,
-          std::unique_ptr<LogFile> file, const Config& config);
-  Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals,
-          std::unique_ptr<io::Stream> stream, const Config& config);
+  // Makes the sink; `stats` and `errors` outlive it.
+  using OpenSink = std::function<std::unique_ptr<Sink>(FlushStats* stats, ErrorReporter* errors)>;
+
+  Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals, const Config& config,
+          const OpenSink& open);
   ~Flusher();
 
   Flusher(const Flusher&) = delete;
@@ -33,7 +33,7 @@ class Flusher {
   void Start();
 
   // Any thread: asks for everything accepted so far to be written, and waits. A failed attempt ends
-  // the wait, as does the outlet's patience.
+  // the wait, as does the sink's wait budget.
   IoStatus Flush();
 
   // As Flush, but without waiting: `settle` is called once, by the flusher's thread, or by this one
@@ -42,25 +42,25 @@ class Flusher {
   void FlushThen(Settle settle);
 
   // As Flush, where nothing is left to do but to wait for it: for a reader, as long as the end may
-  // take. *gave_up: that was not long enough, and what is left will not be written.
-  IoStatus FlushAtEnd(bool* gave_up);
+  // take. *broken: that was not long enough, and what is left will not be written.
+  IoStatus FlushAtEnd(bool* broken);
 
   // Any thread: waits until the log has noticed whether its path names another file now. What fails
   // shows at the next write.
   void LookForFile();
 
   // In the child of fork(), which has none of the threads: gives the descriptors up.
-  void AbandonAfterFork() { outlet_->AbandonAfterFork(); }
+  void AbandonAfterFork() { sink_->AbandonAfterFork(); }
 
   // Writes everything and ends the thread. Signals::closed is set already. Ok if nothing was left
   // unwritten.
   IoStatus Stop();
 
   const FlushStats& stats() const { return stats_; }
-  IoMode io_mode() const { return outlet_->io_mode(); }
+  IoMode io_mode() const { return sink_->io_mode(); }
   // Which file the log is now.
-  io::FileInfo file_info() const { return outlet_->file_info(); }
-  Problems& problems() { return problems_; }
+  io::FileInfo file_info() const { return sink_->file_info(); }
+  ErrorReporter& errors() { return errors_; }
 
  private:
   // A flush that somebody waits for.
@@ -74,7 +74,7 @@ class Flusher {
   Wanted Want();
   bool IsSettled(const Wanted& wanted, IoStatus* status);
   void SettleWaiters();
-  uint64_t SettleImpatient();
+  uint64_t SettleOverBudget();
   void Run();
   void SayLost(uint64_t entries) const;
   bool Step(uint64_t now, uint64_t* next_tick, uint64_t* wake_at);
@@ -90,8 +90,8 @@ class Flusher {
   const uint64_t flush_interval_ns_;
   const std::string name_;
   FlushStats stats_;
-  Problems problems_;
-  const std::unique_ptr<Outlet> outlet_;
+  ErrorReporter errors_;
+  const std::unique_ptr<Sink> sink_;
 
   // The flusher thread's own.
   ArenaWatch watch_;

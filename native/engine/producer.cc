@@ -19,7 +19,7 @@ constexpr uint32_t kFreshGenerations = 64;
 constexpr uint32_t kFreshGenerationsLarge = 4;
 
 // Of a record, in bytes; its line is no shorter. Beyond it lengths would not fit their fields.
-constexpr uint64_t kMostRecordBytes = UINT32_MAX - (1u << 20);
+constexpr uint64_t kMaxRecordBytes = UINT32_MAX - (1u << 20);
 
 }  // namespace
 
@@ -38,7 +38,7 @@ Producer::Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> si
       block_timeout_ns_(config.block_timeout_ns),
       id_(id),
       home_shard_((id - 1) % config.num_shards),
-      relinquished_(leases_.size()) {
+      yielded_(leases_.size()) {
   for (Lease& lease : leases_) lease.slot = &sets_->arena().header().null_slot;
   PublishLease();
 }
@@ -58,7 +58,7 @@ uint64_t Producer::JsAccepted() const {
 void Producer::Detach() {
   detached_ = true;
   for (Lease& lease : leases_) sets_->Release(&lease);
-  for (Lease& lease : relinquished_) lease = Lease{};
+  for (Lease& lease : yielded_) lease = Lease{};
   PublishLease();
 }
 
@@ -71,20 +71,20 @@ bool Producer::Drop(Counter* reason) {
 // Of an entry. Records are refused only where a length would not fit its field.
 uint64_t Producer::MostBytes() const {
   if (content_ == Content::kEntries) return sets_->geometry().max_entry_bytes();
-  return form_ == Form::kBlocks ? record::LineBuffer::kMostEntryBytes : kMostRecordBytes;
+  return form_ == Form::kBlocks ? record::LineBuffer::kMaxEntryBytes : kMaxRecordBytes;
 }
 
 bool Producer::DropOversized(size_t size) {
   std::call_once(signals_->told_oversized, [&] {
-    if (signals_->problems == nullptr) return;
+    if (signals_->errors == nullptr) return;
     const char* const rule =
         content_ == Content::kEntries ? " (bufferSize / 2 / numShards, less 12)" : "";
-    signals_->problems->Report({"ERR_SHARDLOG_OVERSIZED",
-                                "an entry of " + std::to_string(size) +
-                                    " bytes was dropped, at most " + std::to_string(MostBytes()) +
-                                    " are allowed" + rule +
-                                    "; further ones are only counted, in oversizedLogs",
-                                "", 0, ""});
+    signals_->errors->Report({"ERR_SHARDLOG_OVERSIZED",
+                              "an entry of " + std::to_string(size) +
+                                  " bytes was dropped, at most " + std::to_string(MostBytes()) +
+                                  " are allowed" + rule +
+                                  "; further ones are only counted, in oversizedLogs",
+                              "", 0, ""});
   });
   return Drop(&oversized_);
 }
@@ -99,7 +99,7 @@ bool Producer::AppendSlow(Lease* lease, const void* bytes, size_t size) {
     if (AppendToLease(lease, bytes, size)) {
       // What a large entry takes is too much to keep from others until this thread logs again.
       if (sets_->SegmentsFor(size) > 1) sets_->Release(lease);
-      RelinquishIfCrowded(lease);
+      YieldIfCrowded(lease);
       PublishLease();
       return true;
     }
@@ -117,7 +117,7 @@ bool Producer::AppendSpilled(Lease* lease, const void* bytes, size_t size) {
   record::Spilled spilled;
   bool is_put = false;
   for (;;) {
-    while (!HasRoom(*lease, record::kSpilledBytes) && !Retake(lease)) {
+    while (!HasRoom(*lease, record::kSpilledBytes) && !Reacquire(lease)) {
       const Outcome outcome = Acquire(lease, record::kSpilledBytes);
       PublishLease();
       if (outcome == Outcome::kHeld) continue;
@@ -127,7 +127,7 @@ bool Producer::AppendSpilled(Lease* lease, const void* bytes, size_t size) {
     if (!is_put && !PutSpill(bytes, size, &spilled)) return Drop(nullptr);
     is_put = true;
     if (!AcceptSpilled(lease, spilled)) continue;
-    RelinquishIfCrowded(lease);
+    YieldIfCrowded(lease);
     PublishLease();
     if (sets_->spills().AreMany() && sets_->TrySwap(sets_->active())) signals_->work.Signal();
     return true;
@@ -141,8 +141,8 @@ bool Producer::PutSpill(const void* bytes, size_t size, record::Spilled* spilled
     const uint32_t epoch = signals_->room.Epoch();
     const IoStatus status = sets_->spills().Put(bytes, size, spilled);
     if (status.ok()) return true;
-    if (status.error != EAGAIN && signals_->problems != nullptr) {
-      signals_->problems->ReportFailure(
+    if (status.error != EAGAIN && signals_->errors != nullptr) {
+      signals_->errors->ReportFailure(
           {"ERR_SHARDLOG_WRITE",
            "a line of " + std::to_string(size) +
                " bytes is too large for the buffers and cannot be put beside them: " + status.call +
@@ -183,7 +183,7 @@ Producer::Renewal Producer::Renew(size_t size) {
 }
 
 bool Producer::AppendToLease(Lease* lease, const void* bytes, size_t size) {
-  if (!lease->held() && !Retake(lease)) return false;
+  if (!lease->held() && !Reacquire(lease)) return false;
   const OffsetState at = lease->slot->Peek();
   const uint64_t end = uint64_t{at.offset()} + format::kEntryPrefixBytes + size;
   if (!IsOpen(at) || end > lease->limit) return false;
@@ -203,7 +203,7 @@ Producer::Outcome Producer::Acquire(Lease* lease, size_t size) {
     const uint32_t epoch = signals_->room.Epoch();
     const Outcome outcome = ClaimSomewhere(lease, segments);
     if (outcome == Outcome::kHeld) {
-      signals_->Rouse();
+      signals_->Wake();
       const uint32_t end = lease->segment + lease->span;
       if (sets_->pages().Want(lease->generation, lease->shard, end)) signals_->work.Signal();
     }
@@ -234,8 +234,8 @@ bool Producer::AwaitProgress(uint32_t epoch, uint64_t deadline_ns) {
   const uint64_t now = platform::MonotonicNs();
   if (now >= deadline_ns) return false;
   // Not longer than this at a time: where idle leases fill both sets no progress is ever signalled.
-  constexpr uint64_t kLongestNapNs = 100 * kNsPerMs;
-  signals_->room.Wait(epoch, std::min(deadline_ns - now, kLongestNapNs));
+  constexpr uint64_t kMaxNapNs = 100 * kNsPerMs;
+  signals_->room.Wait(epoch, std::min(deadline_ns - now, kMaxNapNs));
   return true;
 }
 
@@ -313,18 +313,18 @@ void Producer::PublishLease() {
   js_accepted_.Add(JsAccepted() - js_accepted_.Read());
 }
 
-void Producer::RelinquishIfCrowded(Lease* lease) {
+void Producer::YieldIfCrowded(Lease* lease) {
   // [MM counter] relaxed: a policy, not a protocol.
   if (!lease->held() || !signals_->crowded.load(std::memory_order_relaxed)) return;
   // Of a run, which was leased before it got crowded, the other segments may go to somebody else.
-  if (lease->span == 1) relinquished_[static_cast<size_t>(lease - leases_.data())] = *lease;
+  if (lease->span == 1) yielded_[static_cast<size_t>(lease - leases_.data())] = *lease;
   sets_->Release(lease);
 }
 
-bool Producer::Retake(Lease* lease) {
-  Lease& remembered = relinquished_[static_cast<size_t>(lease - leases_.data())];
+bool Producer::Reacquire(Lease* lease) {
+  Lease& remembered = yielded_[static_cast<size_t>(lease - leases_.data())];
   if (!remembered.held()) return false;
-  const bool taken = sets_->Retake(remembered, id_);
+  const bool taken = sets_->Reacquire(remembered, id_);
   if (taken) *lease = remembered;
   remembered = Lease{};
   return taken;

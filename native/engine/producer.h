@@ -14,8 +14,8 @@
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
 #include "engine/draft.h"
+#include "engine/error_reporter.h"
 #include "engine/js_control.h"
-#include "engine/problems.h"
 #include "engine/store_in_pages.h"
 #include "platform/event.h"
 #include "platform/tick_clock.h"
@@ -34,7 +34,7 @@ struct Signals {
   std::atomic<uint32_t> longest_run{1};
 
   // The flusher's, for what a producer cannot put right; set before the first one is attached.
-  Problems* problems = nullptr;
+  ErrorReporter* errors = nullptr;
   std::once_flag told_oversized;
 
   // [MM closed] acquire: pairs with the store in Log::Close.
@@ -42,20 +42,20 @@ struct Signals {
 
   // The flusher, which has found nothing to write: sleeps without a timer from now on, unless a
   // look at the claim words, after this, shows that somebody is about to write. Whose claim it does
-  // not see rouses it.
-  void Doze() {
-    dozing.exchange(true, std::memory_order_acq_rel);  // [MM doze] acquire: sees claims before it
+  // not see wakes it.
+  void Park() {
+    parked.exchange(true, std::memory_order_acq_rel);  // [MM park] acquire: sees claims before it
   }
-  // [MM doze] acquire: pairs with Rouse.
-  bool IsDozing() const { return dozing.load(std::memory_order_acquire); }
+  // [MM park] acquire: pairs with Wake.
+  bool IsParked() const { return parked.load(std::memory_order_acquire); }
   // A producer that has just claimed a segment.
-  void Rouse() {
-    // [MM rouse] an exchange, whatever the value: of it and Doze's one comes first.
-    if (dozing.exchange(false, std::memory_order_acq_rel)) work.Signal();
+  void Wake() {
+    // [MM wake] an exchange, whatever the value: of it and Park's one comes first.
+    if (parked.exchange(false, std::memory_order_acq_rel)) work.Signal();
   }
 
  private:
-  std::atomic<bool> dozing{false};
+  std::atomic<bool> parked{false};
 };
 
 // A number that one thread counts up and any thread reads.
@@ -114,7 +114,7 @@ class alignas(64) Producer {
     return {lease.data + start, lease.limit - start, at, &lease};
   }
   // The entry did not get in by Room() and is said again through Append: on the same shard.
-  void TakeTurnBack() {
+  void UndoRoundRobin() {
     if (leases_.size() > 1) turn_ = turn_ == 0 ? leases_.size() - 1 : turn_ - 1;
   }
   bool Accept(const RoomFor& room, uint32_t size) {
@@ -153,14 +153,14 @@ class alignas(64) Producer {
     uint8_t* at;
     size_t bytes;
   };
-  Place JsPlace() const {
+  Place WritePlace() const {
     const Lease& lease = leases_[0];
     const auto start = static_cast<uint32_t>(js_.words[JsControl::kEnd]);
     if (start <= lease.slot->Peek().offset() || start >= lease.limit) return {nullptr, 0};
     return {JsMemory(lease) + start, lease.limit - start};
   }
   // What came of it, in the same word.
-  void TellJs(size_t bytes) { js_.words[JsControl::kEnd] = static_cast<int32_t>(bytes); }
+  void Reply(size_t bytes) { js_.words[JsControl::kEnd] = static_cast<int32_t>(bytes); }
 
   // For the direct route: leases another segment with room for an entry of `size` bytes, waiting
   // for one as Append does.
@@ -242,8 +242,8 @@ class alignas(64) Producer {
   bool AwaitProgress(uint32_t epoch, uint64_t deadline_ns);
   void PublishLease();
   uint64_t JsAccepted() const;
-  void RelinquishIfCrowded(Lease* lease);
-  bool Retake(Lease* lease);
+  void YieldIfCrowded(Lease* lease);
+  bool Reacquire(Lease* lease);
 
   // Read and written at every call.
   std::vector<Lease> leases_;
@@ -267,7 +267,7 @@ class alignas(64) Producer {
   const uint32_t id_;
   const uint32_t home_shard_;
   bool detached_ = false;
-  std::vector<Lease> relinquished_;  // one for each lease, while crowded
+  std::vector<Lease> yielded_;  // one for each lease, while crowded
   Counter dropped_;
   Counter oversized_;
   Counter empty_;

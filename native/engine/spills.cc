@@ -24,7 +24,7 @@ namespace {
 constexpr char kAsideMark[] = ".aside-";
 constexpr char kSpillMark[] = ".spill-";
 constexpr size_t kStreamBytes = 17;  // 16 digits, and what ends them
-constexpr size_t kLongestName = 200;
+constexpr size_t kMaxName = 200;
 constexpr uint64_t kNotAccepted = UINT64_MAX;
 
 // The place that an arena was made at: one that was set aside keeps the spills that lie there.
@@ -40,7 +40,7 @@ std::string PlaceOf(const std::string& arena_path) {
 std::string PrefixOf(std::string place, uint64_t stream) {
   const size_t slash = place.rfind('/');
   const size_t name = slash == std::string::npos ? 0 : slash + 1;
-  if (place.size() - name > kLongestName) place.replace(name, std::string::npos, ".shardlog");
+  if (place.size() - name > kMaxName) place.replace(name, std::string::npos, ".shardlog");
   char text[kStreamBytes + 1];
   std::snprintf(text, sizeof text, "%016" PRIx64 "-", stream);
   return place + kSpillMark + text;

@@ -15,7 +15,7 @@
 #include <mutex>
 #include <string>
 
-#include "engine/piece_writer.h"
+#include "engine/io_status.h"
 #include "record/spill_source.h"
 #include "record/wire.h"
 

@@ -81,7 +81,7 @@ struct alignas(64) SegmentSlot {
   }
 
   // The lessee closes again what it opened, having accepted nothing; a seal stays.
-  void Unopen() {
+  void UndoOpen() {
     // [MM open] release, so that the next lessee's open finds it so.
     offset_.fetch_and(OffsetState::kSealedBit, std::memory_order_acq_rel);
   }
@@ -113,7 +113,7 @@ struct alignas(64) SegmentSlot {
 #pragma GCC diagnostic pop
 
   // A slot that refuses every accept, for producers that hold no lease.
-  void MakeNull() {
+  void InitSealed() {
     // [MM init] relaxed: set up before any other thread knows of it.
     offset_.store(OffsetState::kSealedBit, std::memory_order_relaxed);
   }

@@ -2,8 +2,8 @@
 // is there, and must come to the same end the second time.
 #include <cstdlib>
 
-#include "engine/append_point.h"
 #include "fuzz/memory_files.h"
+#include "sink/append_point.h"
 
 using shardlog::engine::PrepareAppend;
 using shardlog::fuzz::MemoryFile;

@@ -12,14 +12,14 @@ namespace record = shardlog::record;
 
 namespace {
 
-constexpr size_t kMostSegments = 6;
+constexpr size_t kMaxSegments = 6;
 
 // Cuts the input into segments: the first byte says how many, the others are shared out evenly.
 // Each in memory of exactly its size, so that the sanitizer sees a read behind it.
 std::vector<std::vector<uint8_t>> SegmentsOf(const uint8_t* data, size_t size) {
   std::vector<std::vector<uint8_t>> segments;
   if (size == 0) return segments;
-  const size_t count = 1 + data[0] % kMostSegments;
+  const size_t count = 1 + data[0] % kMaxSegments;
   const size_t each = (size - 1 + count - 1) / count;
   for (size_t at = 1; at < size; at += each) {
     segments.emplace_back(data + at, data + at + (each < size - at ? each : size - at));

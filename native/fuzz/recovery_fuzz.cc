@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "engine/arena.h"
-#include "engine/arena_places.h"
+#include "engine/arena_paths.h"
 #include "engine/buffer_sets.h"
 #include "engine/error.h"
 #include "engine/journal.h"
 #include "engine/producer.h"
-#include "engine/recovery.h"
 #include "fuzz/memory_files.h"
+#include "log/recovery.h"
 #include "platform/clock.h"
 
 namespace engine = shardlog::engine;

@@ -20,8 +20,8 @@ namespace shardlog::io {
 namespace {
 
 constexpr size_t kUnknownAlignment = 4096;  // what ext4 and xfs need on 4K-sector devices
-constexpr size_t kLargestAlignment =
-    32u << 10;  // what BlockWriter has room for; larger ones waste more than they gain
+constexpr size_t kMaxAlignment =
+    32u << 10;  // what BlockEncoder has room for; larger ones waste more than they gain
 
 // The parts of the kernel's struct statx that tell about direct I/O and birth. Spelt out because
 // the C libraries that older distributions ship do not know these fields yet (Linux 6.1 has them).
@@ -247,7 +247,7 @@ class PosixFiles final : public FileSystem {
       return -EINVAL;
     }
     const size_t needed = DirectAlignment(buffered);
-    if (needed == 0 || needed > kLargestAlignment) {
+    if (needed == 0 || needed > kMaxAlignment) {
       *reason = needed == 0 ? "the file system says that it does not support direct I/O"
                             : "the file system supports direct I/O only in units of " +
                                   std::to_string(needed) + " bytes";

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks swap.pml and doze.pml: the protocol in several sizes, every state of each, and then with one rule taken out at a time,
+# Checks swap.pml and park.pml: the protocol in several sizes, every state of each, and then with one rule taken out at a time,
 # where spin has to object. Needs spin and gcc; takes about two minutes and 3 GB on two cores.
 #
 # usage: run.sh [name ...]     only the checks of these names
@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/shardlog-model-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# name (what begins with `doze` is of doze.pml), what spin has to say, options. `sound`: no error in any state. `broken`: an error.
+# name (what begins with `park` is of park.pml), what spin has to say, options. `sound`: no error in any state. `broken`: an error.
 checks=(
   'set-reused-twice sound -DKILL -DSHARDS=1 -DSEGMENTS=1 -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=4'
   'two-segments sound -DKILL -DSHARDS=1 -DSEGMENTS=2 -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
@@ -36,17 +36,17 @@ checks=(
   'segments-sealed-first broken -DSEGMENTS_SEALED_FIRST -DSHARDS=1 -DSEGMENTS=2 -DLOGS=1 -DGENERATIONS=3'
   'close-seals-one-set broken -DCLOSE_SEALS_ONE -DCLOSE_AT_ANY_TIME -DSHARDS=1 -DSEGMENTS=1 -DLOGS=1 -DGENERATIONS=3'
   'padding-in-leased-segment broken -DPADDING_IN_PLACE -DCAP=2 -DSHARDS=1 -DSEGMENTS=1 -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
-  'doze sound'
-  'doze-look-first broken -DLOOK_BEFORE_DOZE'
-  'doze-rouse-first broken -DROUSE_BEFORE_CLAIM'
-  'doze-epoch-late broken -DEPOCH_AFTER_STEP'
+  'park sound'
+  'park-look-first broken -DLOOK_BEFORE_PARK'
+  'park-wake-first broken -DWAKE_BEFORE_CLAIM'
+  'park-epoch-late broken -DEPOCH_AFTER_STEP'
 )
 
 # Prints one line: ok or FAILED, the name, states, seconds; the verifier's message too if it is not what was wanted.
 check() {
   local name=$1 expected=$2 model=swap out states seconds found=broken
   shift 2
-  [[ $name != doze* ]] || model=doze
+  [[ $name != park* ]] || model=park
   mkdir "$work/$name" && cd "$work/$name" || exit 1
   if ! { spin -a "$@" "$here/$model.pml" && gcc -O2 -w -DSAFETY -DCOLLAPSE -DMEMLIM=1900 -o pan pan.c; } >build.log 2>&1; then
     printf 'FAILED %-26s does not build: %s\n' "$name" "$(tail -1 build.log)"

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "engine/log.h"
 #include "format/crc32c.h"
+#include "log/log.h"
 #include "napi/config_value.h"
 #include "napi/control_words.h"
 #include "napi/env_state.h"

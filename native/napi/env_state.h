@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/log.h"
+#include "log/log.h"
 #include "napi/settler.h"
 
 namespace shardlog::napi {

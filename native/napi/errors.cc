@@ -23,12 +23,12 @@ Napi::Error MakeError(Napi::Env env, const engine::Error& error) {
                    error.path());
 }
 
-Napi::Error MakeError(Napi::Env env, const engine::FlushProblem& problem) {
+Napi::Error MakeError(Napi::Env env, const engine::FlushError& problem) {
   return MakeError(env, problem.code, problem.message, problem.error_number, problem.call,
                    problem.path);
 }
 
-Napi::Value ProblemValue(Napi::Env env, const engine::FlushProblem& problem) {
+Napi::Value ProblemValue(Napi::Env env, const engine::FlushError& problem) {
   if (problem.code.empty()) return env.Null();
   return MakeError(env, problem).Value();
 }

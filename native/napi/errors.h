@@ -4,7 +4,7 @@
 #include <napi.h>
 
 #include "engine/error.h"
-#include "engine/problems.h"
+#include "engine/error_reporter.h"
 
 namespace shardlog::napi {
 
@@ -14,9 +14,9 @@ Napi::Error MakeError(Napi::Env env, const std::string& code, const std::string&
                       int error_number, const std::string& call, const std::string& path);
 
 Napi::Error MakeError(Napi::Env env, const engine::Error& error);
-Napi::Error MakeError(Napi::Env env, const engine::FlushProblem& problem);
+Napi::Error MakeError(Napi::Env env, const engine::FlushError& problem);
 
 // Null where there is no problem.
-Napi::Value ProblemValue(Napi::Env env, const engine::FlushProblem& problem);
+Napi::Value ProblemValue(Napi::Env env, const engine::FlushError& problem);
 
 }  // namespace shardlog::napi

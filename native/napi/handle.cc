@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "engine/registry.h"
+#include "log/log_registry.h"
 #include "napi/env_state.h"
 #include "napi/errors.h"
 #include "napi/hot_calls.h"
@@ -19,7 +19,7 @@ namespace {
 using engine::IoStatus;
 
 Napi::Error WriteError(Napi::Env env, const engine::Log& log, const IoStatus& status) {
-  engine::FlushProblem problem = log.flusher().problems().last();
+  engine::FlushError problem = log.flusher().errors().last();
   if (problem.code.empty()) {
     problem = {"ERR_SHARDLOG_WRITE", std::string(status.call) + " failed", log.config().path,
                status.error, status.call};
@@ -109,7 +109,7 @@ Napi::Value FlushMetricsValue(Napi::Env env, const engine::Log& log) {
   value.Set("p90", percentile(0.9));
   value.Set("p99", percentile(0.99));
   value.Set("p999", percentile(0.999));
-  value.Set("lastError", ProblemValue(env, log.flusher().problems().last()));
+  value.Set("lastError", ProblemValue(env, log.flusher().errors().last()));
   return value;
 }
 
@@ -202,8 +202,8 @@ Handle::Handle(EnvState* state, const engine::Config& config)
 Handle::~Handle() = default;
 
 void Handle::Deliver(Napi::Env env, Napi::Function listener, std::nullptr_t*,
-                     engine::FlushProblem* problem) {
-  const std::unique_ptr<engine::FlushProblem> owned(problem);
+                     engine::FlushError* problem) {
+  const std::unique_ptr<engine::FlushError> owned(problem);
   // Without an environment it has ended, and what was queued is only handed back.
   if (static_cast<napi_env>(env) != nullptr) listener.Call({ProblemValue(env, *owned)});
 }
@@ -212,7 +212,7 @@ bool Handle::Detach() {
   if (detached_) return false;
   detached_ = true;
   if (listening_) {
-    log_->flusher().problems().RemoveListener(this);
+    log_->flusher().errors().RemoveListener(this);
     listener_.Release();
   }
   // The environment's producer may go on for other handles.
@@ -223,9 +223,9 @@ bool Handle::Detach() {
 }
 
 IoStatus Handle::Finish() {
-  bool gave_up = false;
-  const IoStatus status = log_->flusher().FlushAtEnd(&gave_up);
-  if (gave_up) log_->Close();
+  bool broken = false;
+  const IoStatus status = log_->flusher().FlushAtEnd(&broken);
+  if (broken) log_->Close();
   return status;
 }
 
@@ -240,14 +240,14 @@ void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
   listener_ = Listener::New(env, listener, UnreferencedResource(env), "shardlog", 0, 1);
   listener_.Unref(env);
   listening_ = true;
-  const auto deliver = [function = listener_](const engine::FlushProblem& problem) {
-    auto copy = std::make_unique<engine::FlushProblem>(problem);
+  const auto deliver = [function = listener_](const engine::FlushError& problem) {
+    auto copy = std::make_unique<engine::FlushError>(problem);
     // Refused only while the environment ends, when nobody is left to tell.
     // Otherwise it is the queue's now.
     if (function.NonBlockingCall(copy.get()) == napi_ok) static_cast<void>(copy.release());
   };
-  log_->flusher().problems().AddListener(this, deliver);
-  const engine::FlushProblem present = log_->flusher().problems().present();
+  log_->flusher().errors().AddListener(this, deliver);
+  const engine::FlushError present = log_->flusher().errors().present();
   if (!present.code.empty()) deliver(present);
 }
 

@@ -7,7 +7,7 @@
 #include <memory>
 #include <mutex>
 
-#include "engine/log.h"
+#include "log/log.h"
 
 namespace shardlog::napi {
 
@@ -28,7 +28,7 @@ class Handle : public std::enable_shared_from_this<Handle> {
   // The object of lib/engine/load-native.ts, EntryHandle or RecordHandle.
   Napi::Object ToObject(Napi::Env env);
 
-  // Delivers problems to `listener` on the environment's event loop, without keeping the loop
+  // Delivers errors to `listener` on the environment's event loop, without keeping the loop
   // alive.
   void Listen(Napi::Env env, const Napi::Function& listener);
 
@@ -48,8 +48,8 @@ class Handle : public std::enable_shared_from_this<Handle> {
 
  private:
   static void Deliver(Napi::Env env, Napi::Function listener, std::nullptr_t* context,
-                      engine::FlushProblem* problem);
-  using Listener = Napi::TypedThreadSafeFunction<std::nullptr_t, engine::FlushProblem, Deliver>;
+                      engine::FlushError* problem);
+  using Listener = Napi::TypedThreadSafeFunction<std::nullptr_t, engine::FlushError, Deliver>;
 
   EnvState* const state_;
   std::shared_ptr<engine::Log> log_;

@@ -12,7 +12,7 @@ namespace {
 
 // A character's UTF-8 bytes at the most. An encoder that stops because the next character does not
 // fit leaves fewer bytes than this.
-constexpr size_t kLongestCharacter = 4;
+constexpr size_t kMaxCharacter = 4;
 constexpr size_t kSmallString = 4096;
 
 napi_value Boolean(napi_env env, bool value) {
@@ -75,19 +75,19 @@ napi_value Log(napi_env env, napi_callback_info info) {
   auto* handle = static_cast<Handle*>(data);
   engine::Producer* producer = &handle->producer();
   const engine::Producer::RoomFor room = producer->Room();
-  if (room.bytes > kLongestCharacter) {
+  if (room.bytes > kMaxCharacter) {
     size_t size = 0;
     // One byte more than the room: the encoder ends with a NUL, and behind the limit there is space
     // for it.
     const napi_status status = napi_get_value_string_utf8(
         env, text, reinterpret_cast<char*>(room.payload), size_t{room.bytes} + 1, &size);
-    const bool whole = size + kLongestCharacter <= room.bytes;
+    const bool whole = size + kMaxCharacter <= room.bytes;
     if (status == napi_ok && whole && size > 0 &&
         producer->Accept(room, static_cast<uint32_t>(size))) {
       return Boolean(env, true);
     }
   }
-  producer->TakeTurnBack();
+  producer->UndoRoundRobin();
   return Boolean(env, LogSlow(env, handle, text));
 }
 
@@ -134,12 +134,12 @@ napi_value PutText(napi_env env, napi_callback_info info) {
   void* data;
   if (napi_get_cb_info(env, info, &argc, &text, nullptr, &data) != napi_ok) return nullptr;
   engine::Producer& producer = static_cast<Handle*>(data)->producer();
-  const engine::Producer::Place place = producer.JsPlace();
+  const engine::Producer::Place place = producer.WritePlace();
   size_t size = 0;
   if (place.at != nullptr) {
     napi_get_value_string_utf8(env, text, reinterpret_cast<char*>(place.at), place.bytes, &size);
   }
-  producer.TellJs(size);
+  producer.Reply(size);
   return nullptr;
 }
 

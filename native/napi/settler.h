@@ -8,7 +8,7 @@
 #include <memory>
 #include <mutex>
 
-#include "engine/piece_writer.h"
+#include "engine/io_status.h"
 
 namespace shardlog::napi {
 

@@ -16,10 +16,10 @@ namespace {
 constexpr double kNsPerMs = 1e6;
 constexpr uint64_t kWindowNs = 1'000'000;
 // The rate is measured over at least the first, and anew after the second.
-constexpr uint64_t kLeastRateNs = 2'000'000;
-constexpr uint64_t kMostRateNs = 1'000'000'000;
+constexpr uint64_t kMinRateNs = 2'000'000;
+constexpr uint64_t kMaxRateNs = 1'000'000'000;
 // A reading of both clocks that takes longer was interrupted; and how often to try again.
-constexpr uint64_t kLongestReadingTicks = 4000;
+constexpr uint64_t kMaxReadingTicks = 4000;
 constexpr int kReadings = 4;
 
 // Rounded down. Times are positive, and std::floor is a call on processors that must not be newer
@@ -76,7 +76,7 @@ double TickClock::Synchronize() {
     const uint64_t since_boot = BootNs();
     base_ms_ = static_cast<double>(now) / kNsPerMs;
     window_ticks_ = 0;
-    if (Ticks() - before > kLongestReadingTicks) continue;
+    if (Ticks() - before > kMaxReadingTicks) continue;
     base_ticks_ = before;
     Calibrate(before, since_boot);
     break;
@@ -90,10 +90,10 @@ void TickClock::Calibrate(uint64_t ticks, uint64_t boot_ns) {
     rate_ticks_ = ticks;
     rate_ns_ = boot_ns;
     ms_per_tick_ = 0;
-  } else if (elapsed >= kLeastRateNs) {
+  } else if (elapsed >= kMinRateNs) {
     ms_per_tick_ =
         static_cast<double>(elapsed) / static_cast<double>(ticks - rate_ticks_) / kNsPerMs;
-    if (elapsed >= kMostRateNs) {
+    if (elapsed >= kMaxRateNs) {
       rate_ticks_ = ticks;
       rate_ns_ = boot_ns;
     }

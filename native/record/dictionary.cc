@@ -43,7 +43,7 @@ int64_t CountKeys(const uint8_t* body, size_t size) {
 
 void Dictionary::Reset() {
   used_ = 0;
-  if (slots_.size() > kKeptSlots) slots_ = {};
+  if (slots_.size() > kRetainedSlots) slots_ = {};
   if (++epoch_ != 0) return;
   for (Definition& definition : small_) definition.epoch = 0;
   for (Definition& definition : slots_) definition.epoch = 0;

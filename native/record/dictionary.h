@@ -2,7 +2,7 @@
 //
 // Definitions point into the segment's memory. Ids below kSmallIds are looked up in an array; the
 // others in a hash table whose size follows the number of definitions in the segment, whatever
-// their values. Memory is kept from segment to segment, up to kKeptSlots.
+// their values. Memory is kept from segment to segment, up to kRetainedSlots.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +40,7 @@ inline TemplateText TextAt(const uint8_t* from) {
 class Dictionary {
  public:
   static constexpr uint32_t kSmallIds = 1024;
-  static constexpr size_t kKeptSlots = 16384;
+  static constexpr size_t kRetainedSlots = 16384;
 
   Dictionary() : small_(kSmallIds) {}
 

@@ -23,10 +23,10 @@ class LineBuffer {
   static constexpr size_t kSlackBytes = 64;
   static constexpr size_t kAlignment = 64;  // lines of the caches
   // No block, which is 1 GiB at the most, holds a longer entry; what may stand before it is small.
-  static constexpr size_t kMostEntryBytes = (size_t{1} << 30) - (size_t{1} << 20);
+  static constexpr size_t kMaxEntryBytes = (size_t{1} << 30) - (size_t{1} << 20);
   // Clear() and Trim() give memory back beyond this; less than one outsized line would otherwise
   // pin.
-  static constexpr size_t kKeptBytes = size_t{4} << 20;
+  static constexpr size_t kRetainedBytes = size_t{4} << 20;
 
   explicit LineBuffer(Framing framing = Framing::kBackToBack)
       : prefix_(framing == Framing::kEntries ? format::kEntryPrefixBytes : 0) {}
@@ -50,7 +50,7 @@ class LineBuffer {
   }
 
   // The most that a line may have; of a longer one Undo takes care.
-  size_t most_bytes() const { return prefix_ == 0 ? SIZE_MAX : kMostEntryBytes; }
+  size_t most_bytes() const { return prefix_ == 0 ? SIZE_MAX : kMaxEntryBytes; }
 
   // Takes the line back that began at `size` bytes and was added last.
   void Undo(size_t size) {
@@ -66,7 +66,7 @@ class LineBuffer {
 
   // Gives memory of an uncommon size back, with the lines in it: nothing may come for long.
   void Trim() {
-    if (capacity_ <= kKeptBytes) return;
+    if (capacity_ <= kRetainedBytes) return;
     data_.reset();
     capacity_ = size_ = lines_ = 0;
   }

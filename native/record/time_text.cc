@@ -10,7 +10,7 @@
 namespace shardlog::record {
 namespace {
 
-constexpr double kLargestDate = 8.64e15;  // ms, ECMA-262, 21.4.1.1
+constexpr double kMaxDate = 8.64e15;  // ms, ECMA-262, 21.4.1.1
 constexpr int64_t kMillisPerDay = 86'400'000;
 
 // As Math.round: halves go up.
@@ -80,7 +80,7 @@ char* WriteIso(char* to, int64_t ms) {
 
 // Whether the text of `time` ends in its milliseconds as three digits, behind those of the second.
 bool HasSecond(double time) {
-  return time >= 1000 && time <= kLargestDate &&
+  return time >= 1000 && time <= kMaxDate &&
          static_cast<double>(static_cast<int64_t>(time)) == time;
 }
 
@@ -114,7 +114,7 @@ bool TimeText::Make(TimeForm form, double time) {
       end = WriteNumber(end, Round(time / 1000));
       break;
     case TimeForm::kIso:
-      if (!(std::fabs(time) <= kLargestDate)) return false;  // NaN neither
+      if (!(std::fabs(time) <= kMaxDate)) return false;  // NaN neither
       *end++ = '"';
       end = WriteIso(end, static_cast<int64_t>(time));
       *end++ = '"';

@@ -1,6 +1,6 @@
 // Appending to files that somebody else wrote, or that a kill tore (docs/reference/log-format.md,
 // R6, D1, D4).
-#include "engine/append_point.h"
+#include "sink/append_point.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/log.h"
+#include "log/log.h"
 #include "support/rig.h"
 
 namespace shardlog::test {

@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "engine/arena_file.h"
-#include "engine/arena_places.h"
+#include "engine/arena_paths.h"
 #include "engine/error.h"
-#include "engine/log.h"
-#include "engine/registry.h"
+#include "log/log.h"
+#include "log/log_registry.h"
 #include "support/child.h"
 #include "support/rig.h"
 #include "support/sanitizers.h"
@@ -145,7 +145,7 @@ TEST_F(ShmArena, OfALogThatHasGoneIsSetAsideWhenItsInodeIsAnothers) {
   }
   const auto log = Log::Open(other);
   EXPECT_EQ(log->Stats().recovered_logs, 0u);
-  const engine::FlushProblem problem = log->Stats().last_problem;
+  const engine::FlushError problem = log->Stats().last_problem;
   EXPECT_EQ(problem.code, "ERR_SHARDLOG_ARENA_ASIDE");
   EXPECT_TRUE(log->Close().ok());
   EXPECT_TRUE(Exists(problem.path)) << problem.message;

@@ -232,20 +232,20 @@ TEST(Recycle, ARunSkipsBehindTheLastLeasedSegmentInItsWay) {
   EXPECT_EQ(MustClaim(rig, 2, 0, 4, 4).segment, 3u);
 }
 
-TEST(Retake, GoesOnWhereTheLeaseWasGivenUp) {
+TEST(Reacquire, GoesOnWhereTheLeaseWasGivenUp) {
   Rig rig;
   Lease lease = MustClaim(rig, 0, 0, 1, 1);
   ASSERT_TRUE(Put(lease, "one"));
   const Lease remembered = lease;
   rig.sets().Release(&lease);
   EXPECT_FALSE(lease.held());
-  ASSERT_TRUE(rig.sets().Retake(remembered, 1));
+  ASSERT_TRUE(rig.sets().Reacquire(remembered, 1));
   ASSERT_TRUE(Put(remembered, "two"));
   rig.Flush();
   EXPECT_EQ(rig.Log().Entries(), (std::vector<std::string>{"one", "two"}));
 }
 
-TEST(Retake, FailsOnceTheSetIsSealedRecycledOrOfAnotherGeneration) {
+TEST(Reacquire, FailsOnceTheSetIsSealedRecycledOrOfAnotherGeneration) {
   Rig rig;
   Lease lease = MustClaim(rig, 0, 0, 1, 1);
   ASSERT_TRUE(Put(lease, "one"));
@@ -253,15 +253,15 @@ TEST(Retake, FailsOnceTheSetIsSealedRecycledOrOfAnotherGeneration) {
   rig.sets().Release(&lease);
   rig.Swap(0);
   rig.Write(0);
-  EXPECT_FALSE(rig.sets().Retake(remembered, 1));
+  EXPECT_FALSE(rig.sets().Reacquire(remembered, 1));
   rig.sets().MarkWritten(0);
   rig.sets().Recycle(0);
-  EXPECT_FALSE(rig.sets().Retake(remembered, 1));
+  EXPECT_FALSE(rig.sets().Reacquire(remembered, 1));
   rig.Flush();
   Lease other = MustClaim(rig, 2, 0, 1, 2);
   ASSERT_TRUE(Put(other, "two"));
   rig.sets().Release(&other);
-  EXPECT_FALSE(rig.sets().Retake(remembered, 1)) << "the segment is another producer's by now";
+  EXPECT_FALSE(rig.sets().Reacquire(remembered, 1)) << "the segment is another producer's by now";
   EXPECT_EQ(remembered.slot->Lessee(), 0u);
   EXPECT_EQ(remembered.slot->Peek().offset(), 8u + 4 + 3);
 }

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "engine/error.h"
-#include "engine/generation_writer.h"
-#include "engine/recovery.h"
+#include "log/recovery.h"
+#include "sink/file_sink.h"
 #include "support/entries.h"
 #include "support/model_files.h"
 #include "support/record_builder.h"
@@ -89,8 +89,8 @@ class CrashConsistency : public testing::TestWithParam<Kind> {
     auto signals = std::make_shared<engine::Signals>();
     engine::FlushStats stats;
     stats.entries_of_shard = std::vector<engine::Counter>(config.num_shards);
-    engine::Problems problems;
-    engine::GenerationWriter writer(sets, std::move(file), config, &stats, &problems);
+    engine::ErrorReporter errors;
+    engine::FileSink writer(sets, std::move(file), config, &stats, &errors);
     engine::Producer first(sets, signals, config, 1);
     engine::Producer second(sets, signals, config, 2);
     files_.EndAt(static_cast<int>(random->Between(0, 25)), random->Between(0, 12000));

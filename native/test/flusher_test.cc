@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "engine/error.h"
-#include "engine/log.h"
+#include "log/log.h"
 #include "support/entries.h"
 #include "support/faulty_files.h"
 #include "support/rig.h"

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "engine/arena_layout.h"
-#include "engine/log.h"
+#include "log/log.h"
 #include "support/faulty_files.h"
 #include "support/first_store.h"
 #include "support/record_builder.h"

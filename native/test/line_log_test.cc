@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
-#include "engine/arena_places.h"
-#include "engine/log.h"
-#include "engine/recovery.h"
+#include "engine/arena_paths.h"
+#include "log/log.h"
+#include "log/recovery.h"
 #include "support/child.h"
 #include "support/entries.h"
 #include "support/faulty_files.h"

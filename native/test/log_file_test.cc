@@ -1,5 +1,5 @@
 // The log's file over its life.
-#include "engine/log_file.h"
+#include "sink/log_file.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // The whole engine under threads: every accepted entry is in the file once, whole, and in its
 // thread's order.
-#include "engine/log.h"
+#include "log/log.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "engine/error.h"
-#include "engine/registry.h"
+#include "log/log_registry.h"
 #include "support/child.h"
 #include "support/entries.h"
 #include "support/rig.h"

@@ -20,9 +20,9 @@ namespace {
 using shardlog::format::Load;
 using shardlog::record::TimeForm;
 
-constexpr size_t kMostBytes = 64;
-static_assert(kMostBytes >= shardlog::record::kNumberBytes);
-static_assert(kMostBytes >= shardlog::record::TimeText::kBytes);
+constexpr size_t kMaxBytes = 64;
+static_assert(kMaxBytes >= shardlog::record::kNumberBytes);
+static_assert(kMaxBytes >= shardlog::record::TimeText::kBytes);
 
 std::vector<uint8_t> ReadAll() {
   std::vector<uint8_t> bytes;
@@ -41,7 +41,7 @@ void PrintLine(std::string_view text) {
 template <typename Write>
 void PrintDoubles(const std::vector<uint8_t>& bytes, Write write) {
   for (size_t at = 0; at + sizeof(double) <= bytes.size(); at += sizeof(double)) {
-    char text[kMostBytes];
+    char text[kMaxBytes];
     const char* const end = write(text, Load<double>(bytes.data() + at));
     PrintLine(end == nullptr ? "damaged" : std::string_view(text, end));
   }
@@ -59,7 +59,7 @@ void PrintStrings(const std::vector<uint8_t>& bytes) {
   for (const uint8_t* at = bytes.data(); at < end;) {
     const size_t size = Load<uint32_t>(at);
     at += sizeof(uint32_t);
-    text.resize(size * shardlog::record::kEscapedBytes + kMostBytes);
+    text.resize(size * shardlog::record::kEscapedBytes + kMaxBytes);
     PrintLine({text.data(), shardlog::record::WriteJsonString(text.data(), at, size, end)});
     at += size;
   }

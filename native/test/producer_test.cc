@@ -56,12 +56,12 @@ TEST(Buffer, FillAndFlush) {
 
 TEST(Shard, ConcurrentWrites) {
   Rig rig;
-  constexpr int kThreads = 8;
+  constexpr int kThread = 8;
   constexpr uint32_t kEntries = 40;
   std::vector<std::unique_ptr<Producer>> producers;
-  for (int i = 0; i < kThreads; i++) producers.push_back(rig.NewProducer());
+  for (int i = 0; i < kThread; i++) producers.push_back(rig.NewProducer());
   std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; i++) {
+  for (int i = 0; i < kThread; i++) {
     threads.emplace_back([&, i] {
       for (uint32_t n = 0; n < kEntries; n++) {
         EXPECT_TRUE(Append(*producers[i], MakeEntry(static_cast<uint32_t>(i), n, 60)));
@@ -72,7 +72,7 @@ TEST(Shard, ConcurrentWrites) {
   rig.Flush();
   const EntryCheck check = CheckEntries(rig.Log().Entries());
   EXPECT_EQ(check.complaints, std::vector<std::string>{});
-  for (int i = 0; i < kThreads; i++) EXPECT_EQ(check.count.at(static_cast<uint32_t>(i)), kEntries);
+  for (int i = 0; i < kThread; i++) EXPECT_EQ(check.count.at(static_cast<uint32_t>(i)), kEntries);
 }
 
 // --- sizes ---
@@ -399,22 +399,23 @@ TEST(DirectRoute, NativeCodeWritesBehindTheLastEntryAndWithinTheLease) {
   const auto producer = rig.NewProducer();
   int32_t* lease = producer->js_words();
   lease[JsControl::kEnd] = 20;
-  EXPECT_EQ(producer->JsPlace().at, nullptr) << "no lease";
+  EXPECT_EQ(producer->WritePlace().at, nullptr) << "no lease";
   JavaScript script(rig, producer.get());
   ASSERT_TRUE(script.Publish("first"));
   const int32_t offset = script.offset();
   for (const int32_t outside :
        {-1, 0, 8, offset, lease[JsControl::kLimit], lease[JsControl::kLimit] + 1}) {
     lease[JsControl::kEnd] = outside;
-    EXPECT_EQ(producer->JsPlace().at, nullptr) << outside;
+    EXPECT_EQ(producer->WritePlace().at, nullptr) << outside;
   }
   lease[JsControl::kEnd] = offset + 4;
-  EXPECT_EQ(producer->JsPlace().at, script.first_entry() - 8 + offset + 4);
-  EXPECT_EQ(producer->JsPlace().bytes, static_cast<size_t>(lease[JsControl::kLimit] - offset - 4));
+  EXPECT_EQ(producer->WritePlace().at, script.first_entry() - 8 + offset + 4);
+  EXPECT_EQ(producer->WritePlace().bytes,
+            static_cast<size_t>(lease[JsControl::kLimit] - offset - 4));
   rig.Flush();
   lease[JsControl::kEnd] = 20;
-  EXPECT_NE(producer->JsPlace().at, nullptr) << "sealed, but nobody else's";
-  producer->TellJs(7);
+  EXPECT_NE(producer->WritePlace().at, nullptr) << "sealed, but nobody else's";
+  producer->Reply(7);
   EXPECT_EQ(lease[JsControl::kEnd], 7);
 }
 

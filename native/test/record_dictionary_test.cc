@@ -125,9 +125,9 @@ TEST_F(Definitions, TakeMemoryByTheirNumberAndGiveMuchOfItBack) {
   for (uint32_t i = 0; i < 100; i++) ASSERT_TRUE(Define(StringDefinition(0xF0000000u + i, "x")));
   EXPECT_LE(dictionary_.slots(), 512u);
   for (uint32_t i = 0; i < 20000; i++) ASSERT_TRUE(Define(StringDefinition(4096 + i, "x")));
-  EXPECT_GT(dictionary_.slots(), Dictionary::kKeptSlots);
+  EXPECT_GT(dictionary_.slots(), Dictionary::kRetainedSlots);
   dictionary_.Reset();
-  EXPECT_LE(dictionary_.slots(), Dictionary::kKeptSlots);
+  EXPECT_LE(dictionary_.slots(), Dictionary::kRetainedSlots);
   EXPECT_EQ(String(4096), "none");
 }
 

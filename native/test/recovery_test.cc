@@ -1,6 +1,6 @@
 // What a dead process left is drained into its log: once, whole, in order, also if the draining
 // dies half way (docs/reference/log-format.md, R12 to R15).
-#include "engine/recovery.h"
+#include "log/recovery.h"
 
 #include <gtest/gtest.h>
 
@@ -12,8 +12,8 @@
 
 #include "engine/arena.h"
 #include "engine/error.h"
-#include "engine/log.h"
 #include "format/crc32c.h"
+#include "log/log.h"
 #include "support/child.h"
 #include "support/entries.h"
 #include "support/faulty_files.h"
@@ -646,7 +646,7 @@ TEST_F(OtherBoot, IsSetAsideIfItWouldRepeatWhatTheLogHolds) {
   EXPECT_EQ(ReadFile(path()).substr(0, before.size()), before);
 }
 
-// Also of what a kill tore in the log nothing is mended before the arena is trusted.
+// Also of what a kill tore in the log nothing is repaired before the arena is trusted.
 TEST_F(OtherBoot, IsSetAsideAsItIsIfItIsDamaged) {
   const size_t slots = 4096 + 2 * 64;
   for (const int death : {-1, 0, 3, 6}) {

@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "engine/log.h"
 #include "format/crc32c.h"
+#include "log/log.h"
 #include "record/merge.h"
 #include "support/child.h"
 #include "support/faulty_files.h"
@@ -25,7 +25,7 @@ namespace {
 using engine::Config;
 using engine::Log;
 
-constexpr int kThreads = 4;
+constexpr int kThread = 4;
 
 class SpilledLines : public testing::TestWithParam<engine::CrashSafe> {
  protected:
@@ -49,7 +49,7 @@ class SpilledLines : public testing::TestWithParam<engine::CrashSafe> {
 
   // Numbers of each thread's lines, in the order in which they are in the file.
   std::vector<std::vector<int>> Numbers() const {
-    std::vector<std::vector<int>> numbers(kThreads);
+    std::vector<std::vector<int>> numbers(kThread);
     std::istringstream text(ReadFile(path()));
     for (std::string line; std::getline(text, line);) {
       std::istringstream words(line);
@@ -77,7 +77,7 @@ TEST_P(SpilledLines, OfSeveralThreadsAreAllThereInTheirOrder) {
   constexpr int kLines = 200;
   const auto log = Log::Open(LineConfig());
   std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; t++) {
+  for (int t = 0; t < kThread; t++) {
     threads.emplace_back([&log, t] {
       std::mt19937 random(static_cast<unsigned>(t));
       const auto producer = log->Attach();
@@ -95,7 +95,7 @@ TEST_P(SpilledLines, OfSeveralThreadsAreAllThereInTheirOrder) {
     ASSERT_EQ(numbers.size(), static_cast<size_t>(kLines));
     for (int i = 0; i < kLines; i++) EXPECT_EQ(numbers[static_cast<size_t>(i)], i);
   }
-  EXPECT_EQ(log->Stats().written_logs, static_cast<uint64_t>(kThreads * kLines));
+  EXPECT_EQ(log->Stats().written_logs, static_cast<uint64_t>(kThread * kLines));
   EXPECT_EQ(FilesLeft(), 0u);
 }
 

@@ -21,7 +21,7 @@ using engine::JsControl;
 using engine::kPageBytes;
 using engine::Producer;
 
-constexpr int kMostFaults = 10'000;
+constexpr int kMaxFaults = 10'000;
 
 uint8_t* pages = nullptr;
 size_t size = 0;
@@ -31,7 +31,7 @@ struct sigaction before;
 // Makes the page that is stored to writable, and no other.
 void OnFault(int signal, siginfo_t* info, void*) {
   auto* const address = static_cast<uint8_t*>(info->si_addr);
-  const bool is_ours = address >= pages && address < pages + size && ++faults < kMostFaults;
+  const bool is_ours = address >= pages && address < pages + size && ++faults < kMaxFaults;
   if (!is_ours) {
     sigaction(signal, &before, nullptr);  // The store is made again, and is a fault as any other.
     return;
@@ -133,8 +133,9 @@ TEST_F(InPages, RecordsAreCopiedFromADraft) {
       const int32_t at = words[lease[JsControl::kWord]] + 4;
       EXPECT_EQ(lease[JsControl::kBuffer], 0);
       lease[JsControl::kEnd] = at;
-      ASSERT_EQ(producer->JsPlace().at, producer->draft()->data() + lease[JsControl::kStart] + at);
-      std::memcpy(producer->JsPlace().at, said.back().data(), said.back().size());
+      ASSERT_EQ(producer->WritePlace().at,
+                producer->draft()->data() + lease[JsControl::kStart] + at);
+      std::memcpy(producer->WritePlace().at, said.back().data(), said.back().size());
       lease[JsControl::kEnd] = at + static_cast<int32_t>(said.back().size());
       producer->Publish();
       ASSERT_EQ(lease[JsControl::kEnd], 0) << i;

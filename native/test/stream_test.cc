@@ -16,7 +16,7 @@
 #include <thread>
 
 #include "engine/error.h"
-#include "engine/registry.h"
+#include "log/log_registry.h"
 #include "support/child.h"
 #include "support/record_builder.h"
 #include "support/rig.h"

@@ -71,7 +71,7 @@ TEST_F(SegmentWord, UnopenKeepsTheSeal) {
   slot_.TakeLease(1);
   slot_.Open();
   slot_.Seal();
-  slot_.Unopen();
+  slot_.UndoOpen();
   EXPECT_TRUE(slot_.Peek().sealed());
   EXPECT_EQ(slot_.Peek().offset(), 0u);
 }
@@ -105,7 +105,7 @@ TEST_F(SegmentWord, OffsetReachesTheWidthOfItsField) {
 }
 
 TEST_F(SegmentWord, TheNullSlotRefusesEveryAccept) {
-  slot_.MakeNull();
+  slot_.InitSealed();
   EXPECT_LT(static_cast<int32_t>(slot_.Peek().bits), 8);
 }
 

@@ -18,6 +18,7 @@ import {
   blockStride,
   ENTRY_PREFIX_BYTES,
   FLAG_JS,
+  MAX_CAPACITY_BYTES,
   SECTOR_BYTES,
   TRAILER_BYTES
 } from '../../format/constants'
@@ -56,8 +57,7 @@ const SCAN_BYTES = 1 << 20
 const PAGE_BYTES = 4096
 /** A trailer begins so. */
 const MAGIC = Buffer.from('SHLT')
-const LARGEST_BLOCK = 2 ** 31
-const LARGEST_CAPACITY = 2 ** 30
+const MAX_BLOCK = 2 ** 31
 
 /** Reads `size` bytes at `offset`; fewer only where the file ends. */
 function read(fd: number, size: number, offset: number): Buffer {
@@ -90,7 +90,7 @@ function endWithoutFill(fd: number, size: number): number {
 function soundBlockEndsAt(fd: number, end: number): boolean {
   if (end < SECTOR_BYTES || end % SECTOR_BYTES !== 0) return false
   const trailer = decodeTrailer(read(fd, TRAILER_BYTES, end - TRAILER_BYTES), 0)
-  if (trailer === null || trailer.length < SECTOR_BYTES || trailer.length > Math.min(end, LARGEST_BLOCK)) return false
+  if (trailer === null || trailer.length < SECTOR_BYTES || trailer.length > Math.min(end, MAX_BLOCK)) return false
   const block = read(fd, trailer.length, end - trailer.length)
   const valid = block.readUInt32LE(4)
   if (blockExtent(valid) !== block.length) return false
@@ -126,7 +126,7 @@ function findTornBlock(fd: number, size: number): number | undefined {
   while (at + BLOCK_HEADER_BYTES <= size) {
     const { capacity, valid } = headers.read(at)
     // Memory comes in whole sectors, which text that looks like a header does not: no block has such a capacity.
-    const ours = capacity % SECTOR_BYTES === 0 && capacity <= LARGEST_CAPACITY
+    const ours = capacity % SECTOR_BYTES === 0 && capacity <= MAX_CAPACITY_BYTES
     const plausible = ours && capacity >= BLOCK_HEADER_BYTES && valid <= capacity - BLOCK_HEADER_BYTES
     const next = at + (plausible ? blockStride(valid) : SECTOR_BYTES)
     if (plausible && next > size) return at
@@ -156,7 +156,7 @@ function beginsLikePadding(padding: Buffer, valid: number): boolean {
  */
 function repairTornBlock(fd: number, at: number, size: number): void {
   const available = size - at - BLOCK_HEADER_BYTES
-  if (available > LARGEST_BLOCK) return // Not a block of ours: foreign bytes, left alone.
+  if (available > MAX_BLOCK) return // Not a block of ours: foreign bytes, left alone.
   const header = read(fd, BLOCK_HEADER_BYTES, at)
   const bytes = read(fd, available, at + BLOCK_HEADER_BYTES)
   const valid = header.readUInt32LE(4)
@@ -183,7 +183,7 @@ function blankBlock(file: string, at: number, out: number): void {
 
 /**
  * Makes an existing file ready for appending: a torn last block is cut to its whole entries, a foreign or torn tail is
- * filled up to a sector. Foreign bytes stay. As `native/engine/append_point.cc`.
+ * filled up to a sector. Foreign bytes stay. As `native/sink/append_point.cc`.
  *
  * @returns the offset where the next block goes
  */
@@ -295,7 +295,7 @@ export class LineEncoder implements FileEncoder {
     return size === end || endsLine(path, size)
   }
 
-  /** Ends a line that the file ends within. As `PrepareText` of `native/engine/append_point.cc`. */
+  /** Ends a line that the file ends within. As `PrepareText` of `native/sink/append_point.cc`. */
   repair(path: string): number {
     const { size } = fs.statSync(path)
     if (endsLine(path, size)) return size

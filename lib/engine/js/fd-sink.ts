@@ -149,7 +149,7 @@ export function openDescriptor(fd: number, name: string): Descriptor {
 const NEWLINE = 0x0a
 /** Bytes of one step, and so the longest that the event loop is held up at a time; more only for one longer line. */
 const STEP_BYTES = 256 * 1024
-const LEAST_PATIENCE_MS = 1
+const MIN_WAIT_BUDGET_MS = 1
 
 /** End of the part of [from, to) that goes out by one call: whole lines that are taken together, or else one line. */
 function nextPart(bytes: Buffer, from: number, to: number, atomicBytes: number): number {
@@ -170,7 +170,7 @@ export class FdWriter implements SinkWriter {
   #gone = false
   /** When the reader was first seen to take nothing; undefined: it takes. */
   #stalledSince: number | undefined
-  #hurriedAt = 0
+  #shutdownAt = 0
 
   constructor(
     private readonly descriptor: Descriptor,
@@ -189,7 +189,7 @@ export class FdWriter implements SinkWriter {
 
   step(): Step {
     const { runs } = this.#set!
-    if (this.#gone) this.counters.add('droppedLogs', this.abandon())
+    if (this.#gone) this.counters.add('droppedLogs', this.discard())
     for (let sent = 0; this.#done < runs.length && sent < STEP_BYTES; ) {
       const taken = this.#send(runs[this.#done]!)
       if (taken === 0) return 'stalled'
@@ -242,17 +242,18 @@ export class FdWriter implements SinkWriter {
     return new SinkGone(told, told.errno === 'EPIPE')
   }
 
-  patience(): number {
+  waitBudget(): number {
     const now = performance.now()
-    if (this.#hurriedAt > 0) return Math.max(0, this.#hurriedAt + (this.exitTimeout ?? Number.POSITIVE_INFINITY) - now)
-    return Math.max(0, (this.#stalledSince ?? now) + Math.max(LEAST_PATIENCE_MS, this.blockTimeout) - now)
+    if (this.#shutdownAt > 0)
+      return Math.max(0, this.#shutdownAt + (this.exitTimeout ?? Number.POSITIVE_INFINITY) - now)
+    return Math.max(0, (this.#stalledSince ?? now) + Math.max(MIN_WAIT_BUDGET_MS, this.blockTimeout) - now)
   }
 
-  hurry(): void {
-    if (this.#hurriedAt === 0) this.#hurriedAt = performance.now()
+  beginShutdown(): void {
+    if (this.#shutdownAt === 0) this.#shutdownAt = performance.now()
   }
 
-  abandon(): number {
+  discard(): number {
     const runs = this.#set?.runs ?? []
     let lost = runs.slice(this.#done).reduce((sum, run) => sum + run.entries, 0)
     const run = runs[this.#done]

@@ -55,15 +55,15 @@ class FileWriter implements SinkWriter {
   }
 
   /** A file is never 'stalled'. */
-  patience(): number {
+  waitBudget(): number {
     return 0
   }
 
-  hurry(): void {
+  beginShutdown(): void {
     // Writing to a file ends by itself.
   }
 
-  abandon(): number {
+  discard(): number {
     this.#divide('file')
     const runs = this.#set?.runs.slice(this.#done) ?? []
     this.#done += runs.length

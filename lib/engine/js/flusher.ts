@@ -20,11 +20,11 @@ export interface SinkWriter {
    */
   step(): Step
   /** After a step that is 'stalled': how many ms a call may still wait; 0: no longer. */
-  patience(): number
-  /** The log is at its end: `patience` is `exitTimeout` from now. */
-  hurry(): void
+  waitBudget(): number
+  /** The log is at its end: `waitBudget` is `exitTimeout` from now. */
+  beginShutdown(): void
   /** Gives the rest of the present set up. The number of entries that are lost. */
-  abandon(): number
+  discard(): number
 }
 
 /** Where a log's entries go. */
@@ -97,9 +97,9 @@ class Retry {
 /** Timers know no less. */
 const SOON_MS = 1
 const FIRST_RETRY_MS = 100
-const LONGEST_RETRY_MS = 5_000
+const MAX_RETRY_MS = 5_000
 const FIRST_LOOK_MS = 1
-const LONGEST_LOOK_MS = 20
+const MAX_LOOK_MS = 20
 /** The longest that a call under `onFull: 'drop'` writes. */
 const AT_ONCE_MS = 5
 
@@ -124,9 +124,9 @@ export class Flusher {
   #tick: NodeJS.Timeout | undefined
   readonly #soon = new Retry(SOON_MS, SOON_MS, () => this.#turn())
   /** After a failure. */
-  readonly #retry = new Retry(FIRST_RETRY_MS, LONGEST_RETRY_MS, () => this.#turn())
+  readonly #retry = new Retry(FIRST_RETRY_MS, MAX_RETRY_MS, () => this.#turn())
   /** While nobody takes anything. */
-  readonly #look = new Retry(FIRST_LOOK_MS, LONGEST_LOOK_MS, () => this.#turn())
+  readonly #look = new Retry(FIRST_LOOK_MS, MAX_LOOK_MS, () => this.#turn())
   /** The failure that logging has not recovered from. */
   #failure: ShardlogError | undefined
   readonly #times: FlushTimes
@@ -217,7 +217,7 @@ export class Flusher {
     clearImmediate(this.#immediate)
     const { flushing, active } = this.buffers
     const unwritten = active.runs.reduce((sum, run) => sum + run.entries, 0)
-    const lost = unwritten + (flushing === undefined ? 0 : this.sink.writer.abandon())
+    const lost = unwritten + (flushing === undefined ? 0 : this.sink.writer.discard())
     this.buffers.recycle()
     active.recycle(active.generation)
     return lost
@@ -310,13 +310,13 @@ export class Flusher {
 
   /** Waits in the call. @throws once that has been too long */
   #awaitReader(): void {
-    const left = this.sink.writer.patience()
+    const left = this.sink.writer.waitBudget()
     if (left === 0) throw this.#stalled()
     pause(Math.min(left, FIRST_LOOK_MS))
   }
 
   #lookLater(): void {
-    if (this.#waiters.length > 0 && this.sink.writer.patience() === 0) this.#refuse(this.#stalled())
+    if (this.#waiters.length > 0 && this.sink.writer.waitBudget() === 0) this.#refuse(this.#stalled())
     this.#look.later(this.#waiters.length > 0)
   }
 

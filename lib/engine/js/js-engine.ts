@@ -164,7 +164,7 @@ class JsEngine implements Engine {
     this.#closed = true
     if (![...handles].every(handle => handle instanceof JsEngine && handle.#closed)) return
     log.flusher.closing = true
-    log.sink.writer.hurry()
+    log.sink.writer.beginShutdown()
   }
 
   #leave(): void {

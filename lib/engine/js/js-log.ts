@@ -13,7 +13,7 @@ const RETRY_PAUSE_MS = 10
 const STALL_PAUSE_MS = 1
 const MAX_BYTES_PER_UTF16_UNIT = 3
 /** No block is larger than 1 GiB. */
-const MOST_BLOCK_LINE = 2 ** 30 - 2 ** 20
+const MAX_BLOCK_LINE = 2 ** 30 - 2 ** 20
 const MARGIN_BYTES = 2 ** 20
 
 /** What a log is made of. */
@@ -110,7 +110,7 @@ export class JsLog {
   /** The largest payload. Lines are refused only where a length would not fit its field. */
   get #mostBytes(): number {
     if (!this.lines) return this.geometry.maxEntryBytes
-    return this.form === 'blocks' ? MOST_BLOCK_LINE : constants.MAX_LENGTH - MARGIN_BYTES
+    return this.form === 'blocks' ? MAX_BLOCK_LINE : constants.MAX_LENGTH - MARGIN_BYTES
   }
 
   #countOversized(payload: number): void {
@@ -179,7 +179,7 @@ export class JsLog {
   atExit(): void {
     this.writeThrough = true
     this.flusher.closing = true
-    this.sink.writer.hurry()
+    this.sink.writer.beginShutdown()
     this.#flushQuietly()
     this.#giveUp()
     this.counters.detach()

@@ -24,13 +24,13 @@ export const COUNTS = [
 ] as const
 type Count = (typeof COUNTS)[number]
 
-const MOST_SHARDS = 256
+const MAX_SHARDS = 256
 
 /** Durations are counted in ns by their highest bits: an exponent and 5 bits below it, which tells them to within 3 %. */
 const FRACTION_BITS = 5
 const FRACTIONS = 1 << FRACTION_BITS
 /** Shorter ones, up to 1 µs, count as that; longer ones, from 18 minutes on, too. */
-const LEAST_EXPONENT = 10
+const MIN_EXPONENT = 10
 const EXPONENTS = 30
 const BUCKETS = EXPONENTS * FRACTIONS
 
@@ -39,7 +39,7 @@ const NAME = 0
 const ATTACHED = 1
 const FIRST_COUNT = 2
 const FIRST_SHARD = FIRST_COUNT + COUNTS.length
-const TIME_SUM = FIRST_SHARD + MOST_SHARDS
+const TIME_SUM = FIRST_SHARD + MAX_SHARDS
 const TIME_MAX = TIME_SUM + 1
 const FIRST_BUCKET = TIME_MAX + 1
 const LOG_WORDS = FIRST_BUCKET + BUCKETS
@@ -89,15 +89,15 @@ function attach(name: bigint): BigInt64Array {
 }
 
 function bucketOf(nanoseconds: number): number {
-  const exponent = Math.max(LEAST_EXPONENT, Math.floor(Math.log2(nanoseconds)))
+  const exponent = Math.max(MIN_EXPONENT, Math.floor(Math.log2(nanoseconds)))
   const fraction = Math.floor((nanoseconds / 2 ** exponent - 1) * FRACTIONS)
-  const bucket = (exponent - LEAST_EXPONENT) * FRACTIONS + Math.max(0, fraction)
+  const bucket = (exponent - MIN_EXPONENT) * FRACTIONS + Math.max(0, fraction)
   return Math.min(BUCKETS - 1, bucket)
 }
 
 /** The middle of what is counted in a bucket, in ns. */
 function durationOf(bucket: number): number {
-  const exponent = LEAST_EXPONENT + Math.floor(bucket / FRACTIONS)
+  const exponent = MIN_EXPONENT + Math.floor(bucket / FRACTIONS)
   return 2 ** exponent * (1 + ((bucket % FRACTIONS) + 0.5) / FRACTIONS)
 }
 

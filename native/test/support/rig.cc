@@ -50,7 +50,7 @@ std::unique_ptr<Producer> Rig::NewProducer(bool in_pages, engine::Content conten
 
 void Rig::Write(uint64_t generation) {
   const std::vector<engine::SealedSegment> sealed = sets_->Seal(generation, 0);
-  engine::BlockWriter writer(geometry());
+  engine::BlockEncoder writer(geometry());
   engine::BlockContext context;
   context.generation = generation;
   context.stream = 77;

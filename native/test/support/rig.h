@@ -5,10 +5,10 @@
 #include <memory>
 #include <string>
 
-#include "engine/block_writer.h"
+#include "sink/block_encoder.h"
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
-#include "engine/log_file.h"
+#include "sink/log_file.h"
 #include "engine/producer.h"
 #include "support/plain_log.h"
 #include "support/temp_dir.h"

@@ -1,0 +1,91 @@
+#include "engine/sink.h"
+
+#include <algorithm>
+
+#include "platform/clock.h"
+#include "platform/futex.h"
+
+namespace shardlog::engine {
+
+uint64_t FirstTime(const std::vector<SealedSegment>& segments) {
+  uint64_t first = UINT64_MAX;
+  for (const SealedSegment& segment : segments) {
+    first = std::min(first, segment.slot->claimed_time);
+  }
+  return first;
+}
+
+Sink::Sink(std::shared_ptr<BufferSets> sets, const Config& config, FlushStats* stats,
+           ErrorReporter* errors)
+    : sets_(std::move(sets)),
+      flush_timeout_ns_(config.flush_timeout_ns),
+      content_(config.content),
+      path_(config.path),
+      stats_(stats),
+      errors_(errors) {}
+
+IoStatus Sink::Write(uint64_t generation, bool recycle) {
+  const uint64_t started = platform::MonotonicNs();
+  if (sealed_generation_ != generation) {
+    sealed_ = sets_->Seal(generation, flush_timeout_ns_);
+    sealed_generation_ = generation;
+    sealed_time_ = platform::RealtimeNs();
+  }
+  BlockTotals totals;
+  if (!sealed_.empty()) {
+    const IoStatus status = WriteSealed(generation, &totals);
+    if (!status.ok()) {
+      stats_->flush_errors.Add(1);
+      errors_->ReportFailure(ProblemOf(status));
+      return status;
+    }
+    sets_->arena().header().next_sequence += totals.blocks;
+  }
+  sets_->MarkWritten(generation);
+  if (recycle) sets_->Recycle(generation);
+  if (!sealed_.empty()) CountSuccess(totals, started);
+  sealed_.clear();
+  sealed_generation_ = kNoGeneration;
+  return {};
+}
+
+uint64_t Sink::WaitBudgetNs(uint64_t) const { return platform::kForever; }
+
+BlockContext Sink::Context(uint64_t generation) const {
+  BlockContext context;
+  context.generation = generation;
+  context.stream = sets_->arena().header().stream;
+  context.sequence = sets_->arena().header().next_sequence;
+  context.first_time = FirstTime(sealed_);
+  context.sealed_time = sealed_time_;
+  return context;
+}
+
+void Sink::CountWritten(const BlockTotals& totals) {
+  stats_->bytes_written.Add(totals.bytes);
+  stats_->payload_bytes.Add(totals.payload);
+  stats_->written_entries.Add(totals.entries);
+  for (size_t i = 0; i < totals.entries_of_shard.size(); i++) {
+    stats_->entries_of_shard[i].Add(totals.entries_of_shard[i]);
+  }
+}
+
+void Sink::CountSuccess(const BlockTotals& totals, uint64_t started_ns) {
+  CountWritten(totals);
+  stats_->flushes.Add(1);
+  stats_->durations.Record(platform::MonotonicNs() - started_ns);
+  if (totals.damaged != 0) ReportDamage(totals.damaged);
+  errors_->ReportSuccess();
+}
+
+void Sink::ReportDamage(uint64_t damaged) {
+  const bool records = content_ == Content::kRecords;
+  if (records) stats_->lost_entries.Add(damaged);
+  errors_->Report({"ERR_SHARDLOG_DAMAGED",
+                   std::to_string(damaged) +
+                       (records ? " records could not be made out"
+                                : " segments of the buffers held something else than entries"),
+                   path_, 0, ""});
+}
+
+}  // namespace shardlog::engine

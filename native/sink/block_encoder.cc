@@ -1,0 +1,153 @@
+#include "sink/block_encoder.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "format/block.h"
+#include "format/crc32c.h"
+
+namespace shardlog::engine {
+namespace {
+
+constexpr size_t kScratchBytes = 1u << 20;
+constexpr size_t kMaxTail = 64u << 10;  // alignment + sector, for any alignment up to 32 KiB
+
+// What of the segment is whole entries: all, but for memory that somebody else wrote over and for
+// damaged arenas.
+format::WholeEntries WholeOf(const SealedSegment& segment) {
+  return format::FindWholeEntries(segment.data + format::kBlockHeaderBytes, segment.valid);
+}
+
+uint64_t MemoryBytes(const SealedSegment& segment, const Geometry& geometry) {
+  // [MM counter] relaxed: published by accept, read behind the seal.
+  return uint64_t{segment.slot->span.load(std::memory_order_relaxed)} * geometry.segment_bytes;
+}
+
+}  // namespace
+
+BlockEncoder::BlockEncoder(const Geometry& geometry)
+    : geometry_(geometry), pieces_(BatchWriter::Unit::kBlocks) {
+  scratch_.Reserve(kScratchBytes, 0);
+}
+
+IoStatus BlockEncoder::Write(LogFile* log, const BlockContext& context,
+                             const std::vector<SealedSegment>& segments, WriteProgress* progress,
+                             LinesInLog*) {
+  progress->totals().entries_of_shard.resize(geometry_.num_shards);
+  pieces_.Start(log, progress->torn());
+  blocks_.clear();
+  scratch_used_ = 0;
+  const uint64_t done = context.generation + 1;
+  for (const SealedSegment& segment : segments) {
+    if (segment.slot->in_log == done) continue;
+    Add(segment, context, log->alignment(), progress);
+    if (!BatchIsFull()) continue;
+    const IoStatus status = WriteBatch(context.generation, progress);
+    if (!status.ok()) return status;
+  }
+  return WriteBatch(context.generation, progress);
+}
+
+format::Trailer BlockEncoder::TrailerOf(const SealedSegment& segment, const BlockContext& context,
+                                        uint64_t sequence, uint64_t entries) const {
+  const SegmentSlot& slot = *segment.slot;
+  format::Trailer trailer;
+  trailer.flags = context.flags;
+  trailer.stream = context.stream;
+  trailer.sequence = sequence;
+  trailer.first_time = slot.claimed_time;
+  trailer.last_time =
+      segment.leased || slot.released_time == 0 ? context.sealed_time : slot.released_time;
+  trailer.entries = static_cast<uint32_t>(entries);
+  trailer.generation = static_cast<uint32_t>(context.generation);
+  trailer.segment = segment.shard * geometry_.segments_per_shard + segment.segment;
+  trailer.producer = slot.producer;
+  return trailer;
+}
+
+void BlockEncoder::Add(const SealedSegment& segment, const BlockContext& context, size_t alignment,
+                       WriteProgress* progress) {
+  const auto [valid, entries] = WholeOf(segment);
+  if (valid != segment.valid) progress->totals().damaged++;
+  if (valid == 0) return;
+  const uint64_t memory_bytes = MemoryBytes(segment, geometry_);
+  format::EncodeHeader(segment.data,
+                       {static_cast<uint32_t>(memory_bytes), static_cast<uint32_t>(valid)});
+  const uint32_t crc = format::Crc32c(segment.data, format::kBlockHeaderBytes + valid);
+  const uint64_t sequence = context.sequence + progress->blocks() + blocks_.size();
+  const format::Trailer trailer = TrailerOf(segment, context, sequence, entries);
+
+  const uint64_t end = format::AlignUp(format::BlockExtent(valid), alignment);
+  if (!segment.leased && end <= memory_bytes) {
+    format::BuildTail(segment.data, 0, end, valid, trailer, crc);
+    pieces_.Add(segment.data, end);
+  } else {
+    // The lessee may be copying an entry behind ours: what it touches must not reach the disk.
+    const uint64_t tail_start = format::AlignDown(format::kBlockHeaderBytes + valid, alignment);
+    uint8_t* tail = TakeScratch(end - tail_start);
+    std::memcpy(tail, segment.data + tail_start, format::kBlockHeaderBytes + valid - tail_start);
+    format::BuildTail(tail, tail_start, end, valid, trailer, crc);
+    if (tail_start > 0) pieces_.Add(segment.data, tail_start);
+    pieces_.Add(tail, end - tail_start);
+  }
+  pieces_.EndBlock();
+  const uint64_t payload = valid - entries * format::kEntryPrefixBytes;
+  blocks_.push_back({segment.slot, segment.shard, end, payload, entries});
+}
+
+std::vector<uint8_t> BlockEncoder::BlockOf(const SealedSegment& segment, size_t skipped,
+                                           const BlockContext& context, uint64_t sequence,
+                                           size_t alignment) const {
+  const uint8_t* const from = segment.data + format::kBlockHeaderBytes + skipped;
+  const size_t valid = format::FindWholeEntries(from, segment.valid - skipped).bytes;
+  return BlockOf(segment, std::vector<uint8_t>(from, from + valid), context, sequence, alignment);
+}
+
+std::vector<uint8_t> BlockEncoder::BlockOf(const SealedSegment& segment,
+                                           const std::vector<uint8_t>& entries,
+                                           const BlockContext& context, uint64_t sequence,
+                                           size_t alignment) const {
+  if (entries.empty()) return {};
+  const size_t valid = entries.size();
+  std::vector<uint8_t> block(format::AlignUp(format::BlockExtent(valid), alignment));
+  const uint64_t memory_bytes = MemoryBytes(segment, geometry_);
+  format::EncodeHeader(block.data(),
+                       {static_cast<uint32_t>(memory_bytes), static_cast<uint32_t>(valid)});
+  std::memcpy(block.data() + format::kBlockHeaderBytes, entries.data(), valid);
+  const uint32_t crc = format::Crc32c(block.data(), format::kBlockHeaderBytes + valid);
+  const uint64_t count = format::FindWholeEntries(entries.data(), valid).entries;
+  format::BuildTail(block.data(), 0, block.size(), valid,
+                    TrailerOf(segment, context, sequence, count), crc);
+  return block;
+}
+
+uint8_t* BlockEncoder::TakeScratch(size_t bytes) {
+  uint8_t* memory = scratch_.data() + scratch_used_;
+  scratch_used_ += bytes;
+  return memory;
+}
+
+bool BlockEncoder::BatchIsFull() const {
+  return pieces_.IsFull() || scratch_used_ + kMaxTail > kScratchBytes;
+}
+
+// What has come into the log is marked in the arena before the journal says so.
+IoStatus BlockEncoder::WriteBatch(uint64_t generation, WriteProgress* progress) {
+  const IoStatus status = pieces_.Write();
+  BlockTotals& totals = progress->totals();
+  for (size_t i = 0; i < pieces_.whole_blocks(); i++) {
+    const Block& block = blocks_[i];
+    block.slot->in_log = generation + 1;
+    totals.bytes += block.bytes;
+    totals.payload += block.payload;
+    totals.entries += block.entries;
+    totals.entries_of_shard[block.shard] += block.entries;
+    totals.blocks++;
+  }
+  progress->Advance(pieces_.log(), 0, pieces_.whole_blocks(), pieces_.torn());
+  blocks_.clear();
+  if (status.ok()) scratch_used_ = 0;
+  return status;
+}
+
+}  // namespace shardlog::engine
