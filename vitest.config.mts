@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
-// The tests fork children, fill disks and load the addon, so each file gets a process of its own; two at a time is what
-// the smallest supported build machine has cores for.
+// The tests fork children, fill disks and load the addon, so each file gets a process of its own;
+// two at a time is what the smallest supported build machine has cores for.
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],

@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// The packed tarball, as a user installs it. Apart from the rest because it packs, installs and starts other Nodes.
+// The packed tarball, as a user installs it. Apart from the rest because it packs, installs and
+// starts other Nodes.
 export default defineConfig({
   test: {
     include: ['test/package/**/*.test.ts'],

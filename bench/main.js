@@ -1,6 +1,9 @@
 'use strict'
 
-/** `npm run bench [-- options]`, which installs the peers first. See docs/benchmarks.md, or `npm run bench -- --help`. */
+/**
+ * `npm run bench [-- options]`, which installs the peers first. See docs/benchmarks.md, or
+ * `npm run bench -- --help`.
+ */
 const { buildFloor } = require('./src/prepare')
 
 buildFloor()

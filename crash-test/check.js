@@ -1,7 +1,7 @@
 'use strict'
 
-// Checks of what a log holds after its last recovery. Blocks are read by a program that shares no code with the writer,
-// and lines of records compared with those that pino makes of the same calls.
+// Checks of what a log holds after its last recovery. Blocks are read by a program that shares no
+// code with the writer, and lines of records compared with those that pino makes of the same calls.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -15,7 +15,8 @@ const plainReader = path.join(__dirname, '..', 'test', 'support', 'plain_reader.
 
 /**
  * Calls `onEntry` with each entry of a log in blocks.
- * @param {boolean} isShared whether others have appended to it; then what is no block is passed over
+ * @param {boolean} isShared whether others have appended to it; then what is no block is passed
+ *   over
  */
 function eachEntry(log, totals, isShared, onEntry) {
   const shared = isShared ? ['--shared'] : []
@@ -56,8 +57,9 @@ function check(files, ackLogs, beside) {
 }
 
 /**
- * What another program has appended to a log, which is one file then: how many lines, and how many of ours may have been cut by a kill and then
- * appended to by it, so that they are one line with its.
+ * What another program has appended to a log, which is one file then: how many lines, and how many
+ * of ours may have been cut by a kill and then appended to by it, so that they are one line with
+ * its.
  * @typedef {{ notes: number, halves: number }} Beside
  */
 
@@ -107,7 +109,10 @@ class Comparison {
   }
 }
 
-/** @param {(entry: { key: string, number: number } | null) => void} count takes what the line says, or null */
+/**
+ * @param {(entry: { key: string, number: number } | null) => void} count takes what the line says,
+ *   or null
+ */
 function countLine(bytes, totals, comparison, count) {
   const line = bytes.toString()
   const entry = readLine(line)
@@ -143,8 +148,8 @@ function checkRecords(files, ackLogs, format, jobs, beside) {
 const linesIn = file => (fs.existsSync(file) ? fs.readFileSync(file) : Buffer.alloc(0))
 
 /**
- * The check of logs to pipes and of the file that took what kills had left of them. A line that was on its way may be in both, and cut
- * off in the pipe.
+ * The check of logs to pipes and of the file that took what kills had left of them. A line that was
+ * on its way may be in both, and cut off in the pipe.
  *
  * @param {string[]} piped what has come through the pipes
  */

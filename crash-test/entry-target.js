@@ -1,6 +1,7 @@
 'use strict'
 
-// A process that is killed while it logs entries: see log-until-killed.js. Run as `node entry-target.js JSON`.
+// A process that is killed while it logs entries: see log-until-killed.js. Run as
+// `node entry-target.js JSON`.
 
 const { makeEntry } = require('./entry')
 const { isMainThread, job, logUntilKilled, pause, rand, thread } = require('./log-until-killed')

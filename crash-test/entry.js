@@ -1,6 +1,7 @@
 'use strict'
 
-// Entries that tell round, thread and number, and whose body can be checked without knowing anything else.
+// Entries that tell round, thread and number, and whose body can be checked without knowing
+// anything else.
 
 const fillers = ['abcdefghijklmnopqrstuvwxyz0123456789', 'Grüße, κόσμε, 世界 🌍 — ', 'x']
 

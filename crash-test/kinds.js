@@ -5,8 +5,8 @@
 const { spawnSync } = require('node:child_process')
 
 /**
- * `format`: entries of `Logger`, or records of a structured logger to a file of one of the formats, or to a pipe, with `recoverTo`.
- * `setting`: what is special about it.
+ * `format`: entries of `Logger`, or records of a structured logger to a file of one of the formats,
+ * or to a pipe, with `recoverTo`. `setting`: what is special about it.
  *
  * - none: between kills, the log may be rotated or its folder renamed
  * - long: lines are much longer than their records

@@ -1,10 +1,11 @@
 'use strict'
 
-// What the processes that are killed have in common: they log from their main thread and from workers until they die, and
-// tell on another channel what was accepted.
+// What the processes that are killed have in common: they log from their main thread and from
+// workers until they die, and tell on another channel what was accepted.
 //
-// The channel: each thread has a file of 8 bytes, the number of its last accepted entry plus one, written with pwrite
-// after each batch. A kill cannot take that back, so every entry below the number has to be in the log.
+// The channel: each thread has a file of 8 bytes, the number of its last accepted entry plus one,
+// written with pwrite after each batch. A kill cannot take that back, so every entry below the
+// number has to be in the log.
 
 const fs = require('node:fs')
 const path = require('node:path')

@@ -1,14 +1,15 @@
 'use strict'
 
-// Kills processes that log, at random moments, and recoveries half way; then checks that every entry accepted before a
-// kill is in the log, once, whole and in its thread's order: entries of the raw logger by a reader that shares no code
-// with the writer, records of the structured one by what pino makes of the same calls.
+// Kills processes that log, at random moments, and recoveries half way; then checks that every
+// entry accepted before a kill is in the log, once, whole and in its thread's order: entries of the
+// raw logger by a reader that shares no code with the writer, records of the structured one by what
+// pino makes of the same calls.
 //
-//   npm run crash-test -- [KILLS] [SEED] [KIND...]     300 kills of all kinds by default; crash-test/kinds.js has their names
-//                                                      and what they are
+//   npm run crash-test -- [KILLS] [SEED] [KIND...]     300 kills of all kinds by default;
+//                                                      crash-test/kinds.js has their names
 //
-// Needs the built package and python3; for records also the packages that the tests need; for volumes root and loop devices, without which
-// they are left out by name.
+// Needs the built package and python3; for records also the packages that the tests need; for
+// volumes root and loop devices, without which they are left out by name.
 
 const { crashTest, isBad, possibleKinds } = require('./rounds')
 const { KINDS, leftOut } = require('./kinds')

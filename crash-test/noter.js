@@ -1,7 +1,8 @@
 'use strict'
 
-// A program that appends to a log of somebody else, whole lines by one call each, until it is told to end: by the end of
-// its standard input, since a kill could end a call half way. Run as `node noter.js LOG`; prints how many it appended.
+// A program that appends to a log of somebody else, whole lines by one call each, until it is told
+// to end: by the end of its standard input, since a kill could end a call half way. Run as
+// `node noter.js LOG`; prints how many it appended.
 
 const fs = require('node:fs')
 const { noteOf } = require('./notes')

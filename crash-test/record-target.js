@@ -1,14 +1,18 @@
 'use strict'
 
-// As entry-target.js, with a structured logger. A record is known to be accepted where the destination has not counted it as
-// dropped; if it has, the record is said again. Run as `node record-target.js JSON`.
+// As entry-target.js, with a structured logger. A record is known to be accepted where the
+// destination has not counted it as dropped; if it has, the record is said again. Run as
+// `node record-target.js JSON`.
 
 const { isMainThread, job, logUntilKilled, pause, rand, thread } = require('./log-until-killed')
 const { Driver, optionsOf } = require('./records')
 
 const shardlog = require(job.packageRoot)
 
-/** Dropped lines are counted for all threads together, so that only a thread by itself may drop some and know which. */
+/**
+ * Dropped lines are counted for all threads together, so that only a thread by itself may drop some
+ * and know which.
+ */
 function speakerThatKnows(driver, destination) {
   const dropped = () => destination.getStatsSnapshot().droppedLogs
   if (job.workers > 0) {

@@ -1,7 +1,7 @@
 'use strict'
 
-// Structured records that tell round, thread and number, and are the same whenever they are made again: the target logs
-// them with the package, the check with pino.
+// Structured records that tell round, thread and number, and are the same whenever they are made
+// again: the target logs them with the package, the check with pino.
 
 const { random } = require('./entry')
 

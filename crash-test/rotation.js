@@ -44,8 +44,8 @@ function isStopped(pid) {
 }
 
 /**
- * Rotates the log of a process that lives. Who copies and truncates loses what is appended in between, whoever appends it; so the process stands
- * still meanwhile, wherever that finds it.
+ * Rotates the log of a process that lives. Who copies and truncates loses what is appended in
+ * between, whoever appends it; so the process stands still meanwhile, wherever that finds it.
  *
  * @param {import('node:child_process').ChildProcess} child
  */

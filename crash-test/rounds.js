@@ -1,7 +1,7 @@
 'use strict'
 
-// Rounds of killing and recovering, and the check of what the log holds in the end. Used by crash-test/main.js
-// and, in short, by test/crash.
+// Rounds of killing and recovering, and the check of what the log holds in the end. Used by
+// crash-test/main.js and, in short, by test/crash.
 
 const { spawn, spawnSync } = require('node:child_process')
 const { once } = require('node:events')
@@ -26,7 +26,10 @@ const PIPE_FD = 3
 /** Longest life of a child that is not killed on purpose, in milliseconds. */
 const STUCK_MS = 60_000
 
-/** Reads a pipe by fits and starts, or not at all as long as somebody writes. The returned function tells all that has come through it. */
+/**
+ * Reads a pipe by fits and starts, or not at all as long as somebody writes. The returned function
+ * tells all that has come through it.
+ */
 function reading(pipe, rand) {
   const parts = []
   const ended = once(pipe, 'end')
@@ -47,9 +50,12 @@ function reading(pipe, rand) {
 }
 
 /**
- * Starts a script, waits for its first line and `delayMs` more, and kills it. Returns false if it had ended by itself.
- * @param {(pipe: import('node:stream').Readable) => () => Promise<void>} [read] begins to read the script's pipe; what it returns ends that
- * @param {(child: import('node:child_process').ChildProcess) => Promise<void>} [annoy] what else happens to it before the kill, after half the delay
+ * Starts a script, waits for its first line and `delayMs` more, and kills it. Returns false if it
+ * had ended by itself.
+ * @param {(pipe: import('node:stream').Readable) => () => Promise<void>} [read] begins to read the
+ *   script's pipe; what it returns ends that
+ * @param {(child: import('node:child_process').ChildProcess) => Promise<void>} [annoy] what else
+ *   happens to it before the kill, after half the delay
  */
 async function killAfter(script, args, delayMs, read, annoy) {
   const child = spawn(process.execPath, [path.join(__dirname, script), ...args], {
@@ -158,7 +164,8 @@ async function round(number, rand, kind, place, jobs) {
   const raw = format === 'entries'
   const job = raw ? entriesJob(common, config, log) : recordsJob(common, config, log, kind, rand)
   jobs.set(number, job)
-  // Delays from 0: a target may die while it opens the log, which is while it recovers what the one before it left.
+  // Delays from 0: a target may die while it opens the log, which is while it recovers what the one
+  // before it left.
   const target = raw ? 'entry-target.js' : 'record-target.js'
   const read = format === 'pipe' ? keepPiped(pipedFile(log, number), rand) : undefined
   const annoy = setting === 'rotated' ? child => rotateUnder(place, rand, child) : undefined
@@ -176,8 +183,9 @@ function isBad(result) {
 }
 
 /**
- * What may happen to a log between a kill and the next start. What a killed recovery has written to a log that is then rotated again is not
- * looked for, so a second rotation waits for the end of a recovery.
+ * What may happen to a log between a kill and the next start. What a killed recovery has written to
+ * a log that is then rotated again is not looked for, so a second rotation waits for the end of a
+ * recovery.
  */
 function disturb(place, rand, setting) {
   if (setting === 'volume') place.comeBack()
@@ -195,7 +203,8 @@ function disturb(place, rand, setting) {
 function startTailing(place, rand) {
   const reader = new InodeReader(place.log)
   const copy = path.join(place.base, 'tailed')
-  // What comes to a renamed log after the new one is there, `tail -F` does not read: of some logs it is the only one, which are not rotated.
+  // What comes to a renamed log after the new one is there, `tail -F` does not read: of some logs
+  // it is the only one, which are not rotated.
   const tail = rand() < 0.5 ? new Tail(place.log, copy) : null
   const end = async () => {
     const texts = reader.end()
@@ -245,7 +254,10 @@ async function livesOf(firstRound, rand, kind, place) {
   return { ...result, kills }
 }
 
-/** A log of a few rounds. Returns what its check found, its `kills`, and the `directory` that was kept if it found fault. */
+/**
+ * A log of a few rounds. Returns what its check found, its `kills`, and the `directory` that was
+ * kept if it found fault.
+ */
 async function oneLog(firstRound, rand, kind) {
   const place = kind.setting === 'volume' ? new Volume() : new Folder()
   let keep = true
@@ -272,15 +284,17 @@ const possibleKinds = () => [...KINDS.keys()].filter(name => !leftOut().has(name
 /**
  * `kills` kills at least, in logs of a few rounds each.
  *
- * @param {{ kills: number, seed?: number, kinds?: string[], onLog?: (sum: object) => void }} options `kinds` are names of `KINDS`
- * @returns the sum: kills, logs, entries, notes (lines of another program), acknowledged, lost, torn, twice, disordered, the same `byKind`,
- *   problems, and where bad logs were kept
+ * @param {{ kills: number, seed?: number, kinds?: string[], onLog?: (sum: object) => void }}
+ *   options `kinds` are names of `KINDS`
+ * @returns the sum: kills, logs, entries, notes (lines of another program), acknowledged, lost,
+ *   torn, twice, disordered, the same `byKind`, problems, and where bad logs were kept
  */
 async function crashTest({ kills, seed = Date.now() >>> 0, kinds = possibleKinds(), onLog }) {
   const rand = random(seed)
   const byKind = Object.fromEntries(kinds.map(kind => [kind, nothing()]))
   const sum = { seed, ...nothing(), byKind, problems: [], kept: [] }
-  // The kind that has had the fewest is next, so that those whose logs see many kills do not take them from the others.
+  // The kind that has had the fewest is next, so that those whose logs see many kills do not take
+  // them from the others.
   const next = () => kinds.reduce((least, kind) => (byKind[kind].kills < byKind[least].kills ? kind : least))
   for (let number = 0; sum.kills < kills; number++) {
     const kind = next()

@@ -70,7 +70,9 @@ class Tail {
     this.#end = atEnd(() => this.#child.kill('SIGKILL'))
   }
 
-  /** What it wrote by the time at which it had as much as the log, or stopped growing towards that. */
+  /**
+   * What it wrote by the time at which it had as much as the log, or stopped growing towards that.
+   */
   async end(size) {
     const deadline = Date.now() + TAIL_WAIT_MS
     while (fs.statSync(this.#copy).size < size && Date.now() < deadline) {

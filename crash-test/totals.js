@@ -10,7 +10,10 @@ class Totals {
   #next = new Map()
   #nextAgain = new Map()
 
-  /** @param {{ key: string, number: number } | null} entry what comes next in the log; null: it is torn */
+  /**
+   * @param {{ key: string, number: number } | null} entry what comes next in the log; null: it is
+   *   torn
+   */
   count(entry) {
     const { result } = this
     result.entries++

@@ -2,11 +2,17 @@
 
 const { readLog } = require('..')
 
-/** What the service says before it answers, by status of the answer; the line that follows the answer is no witness of it. */
+/**
+ * What the service says before it answers, by status of the answer; the line that follows the
+ * answer is no witness of it.
+ */
 const BEFORE_ANSWER = { 200: ['incoming request'], 201: ['incoming request', 'order placed'] }
 const WITNESSES = new Set(Object.values(BEFORE_ANSWER).flat())
 
-/** How often each line that a request leaves before its answer stands in the log, by message and request. */
+/**
+ * How often each line that a request leaves before its answer stands in the log, by message and
+ * request.
+ */
 async function readWitnesses(log) {
   const witnesses = new Map()
   for await (const entry of readLog(log)) {

@@ -8,8 +8,8 @@ const CONNECTIONS = 50
 const LIMIT_S = 60
 
 /**
- * Sends requests to the service over 50 connections, each with an id of its own. The ids of the answers that arrived whole
- * are put into `served`, with the answer's status.
+ * Sends requests to the service over 50 connections, each with an id of its own. The ids of the
+ * answers that arrived whole are put into `served`, with the answer's status.
  * @param {string} url
  * @param {Map<string, number>} served
  */

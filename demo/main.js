@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * `npm run demo`: a Fastify service under load is killed with SIGKILL, and its log is asked whether every request that a
- * client saw answered is in it. About 20 seconds; leaves nothing behind.
+ * `npm run demo`: a Fastify service under load is killed with SIGKILL, and its log is asked whether
+ * every request that a client saw answered is in it. About 20 seconds; leaves nothing behind.
  */
 const fs = require('node:fs')
 const os = require('node:os')
@@ -71,7 +71,10 @@ async function play(log) {
   return nothingMissing
 }
 
-/** A second process: appends, flushes, closes when asked with SIGTERM. Shows what a running logger tells about itself. */
+/**
+ * A second process: appends, flushes, closes when asked with SIGTERM. Shows what a running logger
+ * tells about itself.
+ */
 async function liveAgain(log, served) {
   const service = await startService(log)
   const load = startLoad(service.url, served)

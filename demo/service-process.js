@@ -7,8 +7,8 @@ const START_LIMIT_MS = 15_000
 
 /**
  * Starts the service in a process of its own.
- * @returns {Promise<{url: string, pid: number, lastReport: () => object, kill: (signal: string) => void,
- *                    exited: Promise<{code: number | null, signal: string | null}>}>}
+ * @returns {Promise<{url: string, pid: number, lastReport: () => object, kill: (signal: string) =>
+ *                    void, exited: Promise<{code: number | null, signal: string | null}>}>}
  */
 function startService(log) {
   const child = fork(path.join(__dirname, 'service.js'), [log])

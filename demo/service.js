@@ -1,8 +1,9 @@
 'use strict'
 
 /**
- * The service: a small shop on 127.0.0.1, written as one with Fastify's own logger would be. Its logger is ours: that is one line.
- * Its parent hears of the port, and twice a second of the logger's counters.
+ * The service: a small shop on 127.0.0.1, written as one with Fastify's own logger would be. Its
+ * logger is ours: that is one line. Its parent hears of the port, and twice a second of the
+ * logger's counters.
  */
 const fastify = require('fastify')
 const shardlog = require('..')

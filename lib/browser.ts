@@ -1,6 +1,6 @@
 /**
- * The structured logger for browsers. Bundlers take it in the place of the one for Node.js. It writes to the console and has the API
- * that pino has there.
+ * The structured logger for browsers. Bundlers take it in the place of the one for Node.js. It
+ * writes to the console and has the API that pino has there.
  */
 
 import redactor from '@pinojs/redact'
@@ -34,7 +34,9 @@ function errorFields(error: Error): Record<string, unknown> {
 const nothing = (): object => ({})
 const same = <Value>(value: Value): Value => value
 
-/** Requests and responses are of Node.js; their serializers are here so that options can be shared. */
+/**
+ * Requests and responses are of Node.js; their serializers are here so that options can be shared.
+ */
 const stdSerializers = {
   mapHttpRequest: nothing,
   mapHttpResponse: nothing,
@@ -106,7 +108,10 @@ class Serialization {
 
 // The option `browser.reportCaller`.
 
-/** Frames between the program's call and the question: of this function, the logger's writing, the level's method. */
+/**
+ * Frames between the program's call and the question: of this function, the logger's writing, the
+ * level's method.
+ */
 const OWN_FRAMES = 3
 
 /** `file:line:column` of the program's call; null if the stack does not tell. */
@@ -217,7 +222,8 @@ function sinkOf(level: string, write: BrowserOptions['write']): Method {
   const own = (write as Record<string, Method | undefined> | undefined)?.[level]
   if (own) return own.bind(write)
   const name = FALLBACKS[level] ?? level
-  // Looked up once: what replaces the console's methods later, such as another tool, is not asked for.
+  // Looked up once: what replaces the console's methods later, such as another tool, is not asked
+  // for.
   const found = consoleObject[level] ?? consoleObject[name] ?? consoleObject.log
   return found === undefined ? noop : found.bind(consoleObject)
 }

@@ -10,9 +10,15 @@ const MIN_SHARD_BYTES = 64 * 1024
 const MAX_SHARD_BYTES = 1024 * MIB
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** Of a file of `shardlog.destination`, of `recoverTo`, and in /dev/shm, which has 64 MiB in a container. */
+/**
+ * Of a file of `shardlog.destination`, of `recoverTo`, and in /dev/shm, which has 64 MiB in a
+ * container.
+ */
 export const SMALL_BUFFER = 8 * MIB
-/** What a shard has at least by default: the largest raw entry, and what one write of a busy thread brings. */
+/**
+ * What a shard has at least by default: the largest raw entry, and what one write of a busy thread
+ * brings.
+ */
 const GOOD_SHARD_BYTES = 512 * 1024
 
 type Defaults = Omit<ResolvedConfig, 'logFilePath' | 'descriptor' | 'siblings' | OptionalOption>
@@ -101,7 +107,8 @@ const NAMES = Object.keys(RULES) as (keyof PlainConfig)[]
 const DESCRIPTOR_RULES: Partial<Readonly<Record<keyof PlainConfig, Rule>>> = {
   directIO: oneOf('auto', 'off'),
   dsync: no,
-  // The third puts the buffers where a descriptor's cannot lie, and makes its lines later than they are by default.
+  // The third puts the buffers where a descriptor's cannot lie, and makes its lines later than they
+  // are by default.
   preset: oneOf('low-memory', 'throughput')
 }
 const DESCRIPTOR_NAMES: Readonly<Record<number, string>> = { 1: 'standard output', 2: 'standard error' }
@@ -142,7 +149,9 @@ function checkValues(config: Partial<PlainConfig>): void {
   }
 }
 
-/** The JavaScript engine's buffers are plain memory: who asks for more by name does not get less. */
+/**
+ * The JavaScript engine's buffers are plain memory: who asks for more by name does not get less.
+ */
 function checkCrashSafety({ engine, crashSafe, recoverTo }: Partial<PlainConfig>): void {
   if (engine !== 'js') return
   const name = crashSafe ? 'crashSafe' : 'recoverTo'
@@ -195,10 +204,12 @@ function sizes({ bufferSize, numShards, crashSafe, recoverTo }: Partial<PlainCon
 type Sizes = Pick<Defaults, 'bufferSize' | 'numShards'>
 
 /**
- * Checks a config and fills in the defaults; a string is short for `{ logFilePath }`. The path comes out absolute.
+ * Checks a config and fills in the defaults; a string is short for `{ logFilePath }`. The path
+ * comes out absolute.
  *
  * @param defaults what differs from a `Logger`'s; a preset overrides it
- * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for a wrong option, `ERR_SHARDLOG_PATH` for a path that cannot be a log.
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for a wrong option, `ERR_SHARDLOG_PATH` for a path
+ *   that cannot be a log.
  */
 export function resolveConfig(input: PlainConfig | string, defaults: Partial<PlainConfig> = {}): ResolvedConfig {
   const config = typeof input === 'string' ? { logFilePath: input } : input
@@ -293,7 +304,9 @@ export function resolveDescriptorConfig(config: Omit<PlainConfig, 'logFilePath'>
   return resolved
 }
 
-/** A config for `logFilePath` with every default spelt out, to be changed and given to `new Logger`. */
+/**
+ * A config for `logFilePath` with every default spelt out, to be changed and given to `new Logger`.
+ */
 export function defaultConfig(logFilePath: string): Required<Omit<PlainConfig, OptionalOption | 'preset'>> {
   return { logFilePath, ...DEFAULTS }
 }

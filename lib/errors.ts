@@ -9,7 +9,10 @@ export interface ShardlogErrorDetails {
   cause?: unknown
 }
 
-/** An error with a `code`: `ERR_SHARDLOG_…`; where the kernel said no, also its errno's name and the system call. */
+/**
+ * An error with a `code`: `ERR_SHARDLOG_…`; where the kernel said no, also its errno's name and the
+ * system call.
+ */
 export class ShardlogError extends Error {
   override readonly name = 'ShardlogError'
   /** `'ERR_SHARDLOG_CONFIG'`, `'ERR_SHARDLOG_LOCKED'`, …; docs/reference/api.md lists them. */
@@ -39,7 +42,10 @@ interface ErrorFields {
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
-/** Name of an errno. libuv has none for some, EDQUOT among them: it tells their number, here in `number` or in the name. */
+/**
+ * Name of an errno. libuv has none for some, EDQUOT among them: it tells their number, here in
+ * `number` or in the name.
+ */
 function errnoName(name: unknown, number?: unknown): string | undefined {
   const known = text(name)
   const told = /^Unknown system error (-\d+)$/.exec(known ?? '')?.[1]
@@ -48,12 +54,18 @@ function errnoName(name: unknown, number?: unknown): string | undefined {
   return Object.entries(os.constants.errno).find(([, errno]) => errno === -Number(value))?.[0] ?? known
 }
 
-/** Whether it is an error, of whichever realm: those of the addon and of Node are of another than a module's that Jest loads. */
+/**
+ * Whether it is an error, of whichever realm: those of the addon and of Node are of another than a
+ * module's that Jest loads.
+ */
 export function isError(value: unknown): value is Error {
   return types.isNativeError(value) || value instanceof Error
 }
 
-/** The same error as a ShardlogError, if it is one in all but class (the addon throws plain errors with a code). */
+/**
+ * The same error as a ShardlogError, if it is one in all but class (the addon throws plain errors
+ * with a code).
+ */
 export function asShardlogError(error: unknown): ShardlogError {
   if (error instanceof ShardlogError) return error
   if (!isError(error)) return new ShardlogError('ERR_SHARDLOG_INTERNAL', String(error), { cause: error })

@@ -16,8 +16,8 @@ function shardlog<CustomLevels extends string = never, UseOnlyCustomLevels exten
  * A structured logger: pino's call, options and output.
  *
  * @param options the options, null for none
- * @param stream where lines go: a stream, the result of `destination`, `multistream` or `transport`, or a path.
- *   Default standard output
+ * @param stream where lines go: a stream, the result of `destination`, `multistream` or
+ *   `transport`, or a path. Default standard output
  * @throws if an option is wrong
  */
 function shardlog<CustomLevels extends string = never, UseOnlyCustomLevels extends boolean = boolean>(
@@ -34,8 +34,9 @@ namespace shardlog {
   export interface LogFnFields {}
 }
 
-// One function with every public name as a property, so that `require('shardlog')` can be called and `import shardlog, {
-// Logger } from 'shardlog'` means the same in both module systems. Its declarations get the names when they are written.
+// One function with every public name as a property, so that `require('shardlog')` can be called
+// and `import shardlog, { Logger } from 'shardlog'` means the same in both module systems. Its
+// declarations get the names when they are written.
 Object.assign(shardlog, names, { default: shardlog, pino: shardlog, shardlog })
 
 export = shardlog

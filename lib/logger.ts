@@ -10,8 +10,8 @@ import './timers'
 import type { Config, FlushMetrics, ShardStats, StatsSnapshot } from './types'
 
 /**
- * Appends entries to a shard file. Several loggers of one file share one engine, across the threads of a process if it is
- * the native one; the options of the first opening then hold for all.
+ * Appends entries to a shard file. Several loggers of one file share one engine, across the threads
+ * of a process if it is the native one; the options of the first opening then hold for all.
  */
 export class Logger {
   readonly #engine: Engine
@@ -24,7 +24,8 @@ export class Logger {
   readonly log: (text: string) => boolean
 
   /**
-   * Appends `bytes`, or its part `[start, end)`; they are copied during the call and may be reused after it.
+   * Appends `bytes`, or its part `[start, end)`; they are copied during the call and may be reused
+   * after it.
    *
    * @returns true if accepted; false if dropped, which is counted. Never throws.
    */
@@ -32,8 +33,8 @@ export class Logger {
 
   /**
    * @param config the options, or the path (or file: URL) of the log alone
-   * @throws ShardlogError `ERR_SHARDLOG_CONFIG`, `ERR_SHARDLOG_PATH`, `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_NO_NATIVE`,
-   *   `ERR_SHARDLOG_DIRECT_IO`, `ERR_SHARDLOG_ARENA_…`, `ERR_SHARDLOG_IO`
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG`, `ERR_SHARDLOG_PATH`, `ERR_SHARDLOG_LOCKED`,
+   *   `ERR_SHARDLOG_NO_NATIVE`, `ERR_SHARDLOG_DIRECT_IO`, `ERR_SHARDLOG_ARENA_…`, `ERR_SHARDLOG_IO`
    */
   constructor(config: Config | string | URL) {
     const path = pathOf(config, 'logFilePath') as Config | string
@@ -43,7 +44,10 @@ export class Logger {
     this.logBytes = this.#engine.kind === 'js' ? withIndexes(this.#engine.logBytes) : this.#engine.logBytes
   }
 
-  /** Resolves when everything accepted before the call is on the device; rejects with `ERR_SHARDLOG_WRITE` if it cannot be. */
+  /**
+   * Resolves when everything accepted before the call is on the device; rejects with
+   * `ERR_SHARDLOG_WRITE` if it cannot be.
+   */
   flush(): Promise<void> {
     return this.#engine.flush()
   }
@@ -53,7 +57,10 @@ export class Logger {
     this.#engine.flushSync()
   }
 
-  /** Flushes and gives the file up. Later log calls are dropped and counted; a second close does nothing. */
+  /**
+   * Flushes and gives the file up. Later log calls are dropped and counted; a second close does
+   * nothing.
+   */
   close(): Promise<void> {
     return this.#engine.close()
   }

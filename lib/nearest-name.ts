@@ -1,4 +1,7 @@
-/** Number of single-character insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
+/**
+ * Number of single-character insertions, deletions, replacements and swaps of neighbours that turn
+ * `a` into `b`.
+ */
 function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
@@ -17,7 +20,10 @@ function editDistance(a: string, b: string): number {
   return previous[b.length]!
 }
 
-/** The name a misspelt one was probably meant to be, or undefined if none is near. Case does not count. */
+/**
+ * The name a misspelt one was probably meant to be, or undefined if none is near. Case does not
+ * count.
+ */
 export function nearestName(given: string, names: readonly string[]): string | undefined {
   const lower = given.toLowerCase()
   let best: string | undefined

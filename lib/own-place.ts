@@ -1,8 +1,9 @@
 /**
  * Where this package's files lie, and which of its modules belong together.
  *
- * In a bundle the files lie nowhere: a bundle of CommonJS has the names of its own file in `__dirname` and `__filename`, one of ES modules has
- * no such names, and webpack puts others in their place.
+ * In a bundle the files lie nowhere: a bundle of CommonJS has the names of its own file in
+ * `__dirname` and `__filename`, one of ES modules has no such names, and webpack puts others in
+ * their place.
  */
 
 import path = require('node:path')
@@ -14,13 +15,17 @@ export const ownFolder: string | null = /^own-place\.[jt]s$/.test(path.basename(
   ? path.dirname(here) + path.sep
   : null
 
-/** The file from which what is installed beside this package is looked up; in a bundle of ES modules from where the program is. */
+/**
+ * The file from which what is installed beside this package is looked up; in a bundle of ES modules
+ * from where the program is.
+ */
 export const ownFile: string = path.isAbsolute(here)
   ? here
   : path.resolve(process.argv[1] ?? path.join('.', 'program.js'))
 
-// What a start puts off belongs to it. Tests and tools that load programs anew empty `require.cache`; what an earlier start asks for after that
-// would be loaded with another start, whose symbols and errors are not its own.
+// What a start puts off belongs to it. Tests and tools that load programs anew empty
+// `require.cache`; what an earlier start asks for after that would be loaded with another start,
+// whose symbols and errors are not its own.
 
 type Modules = Map<string, NodeModule>
 type Start = NodeModule & { [KEPT]?: Modules }
@@ -57,7 +62,8 @@ const isKnown = (module: NodeModule, cache: Cache | undefined): cache is Cache =
   Array.isArray(module.children) && cache?.[module.filename] === module
 
 /**
- * For a file of the package that puts modules off: calls `load`, and what that requires are modules of the same start.
+ * For a file of the package that puts modules off: calls `load`, and what that requires are modules
+ * of the same start.
  *
  * @param module the file's own
  * @param start the file that begins a start, from the package's folder

@@ -52,7 +52,8 @@ const pathError = (message: string, errno: string, file: string): ShardlogError 
 
 function statOf(file: string, option: string): fs.BigIntStats | undefined {
   try {
-    // A plain stat of a pipe leaves its kind in memory that Node's own module resolution reads afterwards.
+    // A plain stat of a pipe leaves its kind in memory that Node's own module resolution reads
+    // afterwards.
     return fs.statSync(file, { throwIfNoEntry: false, bigint: true })
   } catch (error) {
     throw fromSystemError('ERR_SHARDLOG_PATH', `option ${option}: cannot use ${file}`, error, file)
@@ -69,7 +70,8 @@ function checkAccess(file: string, what: string, option: string, hint = ''): voi
 }
 
 /**
- * Refuses a path that cannot become a log, with a reason a person can act on. The open that follows may still fail.
+ * Refuses a path that cannot become a log, with a reason a person can act on. The open that follows
+ * may still fail.
  *
  * @param needsDirectory whether a file has to be created beside the log (its arena).
  * @param option whose value it is.

@@ -9,14 +9,20 @@ import { ownFile } from './own-place'
 /** Options of pino-pretty, which its own documentation lists. */
 export type PrettyOptions = Record<string, unknown>
 
-/** Makes a readable text of a line without its newline; undefined where the options leave the line out. */
+/**
+ * Makes a readable text of a line without its newline; undefined where the options leave the line
+ * out.
+ */
 export type Prettifier = (line: string) => string | undefined
 
 interface PinoPretty {
   prettyFactory(options: PrettyOptions): Prettifier
 }
 
-/** The script that the process was started with, as it was named and as it was found; none if there is none, as with --eval. */
+/**
+ * The script that the process was started with, as it was named and as it was found; none if there
+ * is none, as with --eval.
+ */
 function programFiles(): string[] {
   const [, script] = process.argv
   // Of code that was given on the command line, this is its first argument, which may be anything.
@@ -25,7 +31,10 @@ function programFiles(): string[] {
   return require.main?.filename ? [require.main.filename, ...named] : named
 }
 
-/** Where it was installed beside this package or beside the program, never in the working directory: that may be anybody's. */
+/**
+ * Where it was installed beside this package or beside the program, never in the working directory:
+ * that may be anybody's.
+ */
 function resolvePinoPretty(): string | null {
   for (const from of [ownFile, ...programFiles()]) {
     try {
@@ -121,7 +130,8 @@ function optionsFor(target: Target, own: PrettyOptions, facts: LineFacts): Prett
 }
 
 /**
- * Makes each line readable and writes it on, in the call: what was logged before the process ends is not in some pipe.
+ * Makes each line readable and writes it on, in the call: what was logged before the process ends
+ * is not in some pipe.
  */
 export class PrettyStream implements Target {
   /** By this loggers tell a stream from options. */
@@ -141,7 +151,10 @@ export class PrettyStream implements Target {
     if (text !== undefined) this.#target.write(text)
   }
 
-  /** The line itself if pino-pretty cannot make any text of it: what a line holds must not cost it, nor make a log call throw. */
+  /**
+   * The line itself if pino-pretty cannot make any text of it: what a line holds must not cost it,
+   * nor make a log call throw.
+   */
   #readable(line: string): string | undefined {
     try {
       return this.#prettify(line.replace(LINE_END, ''))

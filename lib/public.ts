@@ -1,4 +1,7 @@
-/** Every public name of the package: `scripts/public-surface.js` makes both module systems' surfaces of this list. */
+/**
+ * Every public name of the package: `scripts/public-surface.js` makes both module systems' surfaces
+ * of this list.
+ */
 
 import { Logger as RawLogger } from './logger'
 import type { Logger as LoggerType } from './pino/logger'
@@ -25,7 +28,10 @@ export { getLoggerStats } from './features/plugin'
 export type { SamplingStats } from './features/sampling'
 export { RawLogger }
 
-/** The raw engine's logger, for lines and bytes that are made already: `new Logger({ logFilePath })`. Its type is `RawLogger`. */
+/**
+ * The raw engine's logger, for lines and bytes that are made already:
+ * `new Logger({ logFilePath })`. Its type is `RawLogger`.
+ */
 export const Logger: typeof RawLogger = RawLogger
 /** The type of a structured logger; pino's, where the package is installed under its name. */
 export type Logger<CustomLevels extends string = never, UseOnlyCustomLevels extends boolean = boolean> = LoggerType<

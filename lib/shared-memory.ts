@@ -3,8 +3,9 @@
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
 
 /**
- * Bytes, by the name under which a thread inherits them from the one that starts it. Another version of this package in the process finds
- * them under the same name: a change of what lies where in them needs another one.
+ * Bytes, by the name under which a thread inherits them from the one that starts it. Another
+ * version of this package in the process finds them under the same name: a change of what lies
+ * where in them needs another one.
  */
 const SIZES = {
   /** For features that count over all threads. */
@@ -26,8 +27,8 @@ function inherited(name: Name): SharedArrayBuffer | undefined {
   return made
 }
 
-// When this module is loaded, which in the main thread is before its workers are started: those of a process whose main thread has not loaded us
-// share nothing.
+// When this module is loaded, which in the main thread is before its workers are started: those of
+// a process whose main thread has not loaded us share nothing.
 const memory: Record<Name, SharedArrayBuffer | undefined> = {
   'shardlog.slots': inherited('shardlog.slots'),
   'shardlog.statistics.1': inherited('shardlog.statistics.1')

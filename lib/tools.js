@@ -1,8 +1,10 @@
 'use strict'
 
-// Agents that follow pino's lines rewrite its function `asJson` as the file `lib/tools.js` is loaded, or put another in its place among what the
-// file exports, and tell it by these two names and the package's: New Relic's do. That is why a file of this name lies here, below the package's
-// own folder, and is no TypeScript. `dist/lib/tools.js` is what programs get that import `pino/lib/tools`.
+// Agents that follow pino's lines rewrite its function `asJson` as the file `lib/tools.js` is
+// loaded, or put another in its place among what the file exports, and tell it by these two names
+// and the package's: New Relic's do. That is why a file of this name lies here, below the package's
+// own folder, and is no TypeScript. `dist/lib/tools.js` is what programs get that import
+// `pino/lib/tools`.
 
 const seam = { asJson, own: asJson, make: undefined }
 

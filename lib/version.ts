@@ -1,4 +1,5 @@
-// Required rather than imported: package.json lies outside rootDir, and this form bundlers follow too.
+// Required rather than imported: package.json lies outside rootDir, and this form bundlers follow
+// too.
 const manifest = require('../package.json') as { version: string }
 
 /** Version of this package. */

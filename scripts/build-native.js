@@ -1,6 +1,7 @@
 'use strict'
 
-// Compiles what has changed of the addon into build/Release with node-gyp. Arguments are handed on: `--debug`.
+// Compiles what has changed of the addon into build/Release with node-gyp. Arguments are handed on:
+// `--debug`.
 
 const { runBin, runMain } = require('./run')
 const { nodeDirectory } = require('./node-headers')

@@ -1,7 +1,7 @@
 'use strict'
 
-// Compiles lib/ into dist/, puts what a start needs into one file, and writes beside it the public surface of both module systems and the
-// modules at pino's paths.
+// Compiles lib/ into dist/, puts what a start needs into one file, and writes beside it the public
+// surface of both module systems and the modules at pino's paths.
 
 const fs = require('node:fs')
 const path = require('node:path')

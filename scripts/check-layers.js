@@ -1,8 +1,9 @@
 'use strict'
 
-// Dependencies point one way: what each part of native/ and lib/ may include or import, besides itself, is in layers.json. No file of lib/
-// imports itself by way of others, for types either. In native/, Node's headers are for napi only. In lib/, `foundation` is what stands in lib/
-// itself, and `entries` are the modules that assemble the package, which nothing imports.
+// Dependencies point one way: what each part of native/ and lib/ may include or import, besides
+// itself, is in layers.json. No file of lib/ imports itself by way of others, for types either. In
+// native/, Node's headers are for napi only. In lib/, `foundation` is what stands in lib/ itself,
+// and `entries` are the modules that assemble the package, which nothing imports.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -47,7 +48,10 @@ function layerOf(name) {
 
 const IMPORT = /(?:\bfrom|\bimport|\bimport\(|\brequire\(|\bdeclare module)\s*'(\.[^']*)'/g
 
-/** Modules of lib/ that a file there imports, types too. What is outside of lib/ is the package's own name and version. */
+/**
+ * Modules of lib/ that a file there imports, types too. What is outside of lib/ is the package's
+ * own name and version.
+ */
 function importsOf(file, known) {
   const text = fs.readFileSync(path.join(root, 'lib', file), 'utf8')
   const names = [...text.matchAll(IMPORT)].map(([, name]) =>

@@ -2,7 +2,7 @@
 
 // A lockfile must work with any registry, so it names no host at all: integrity hashes only.
 //
-//   node scripts/check-lockfiles.js [--fix]     takes the hosts out: download addresses and funding pages
+//   node scripts/check-lockfiles.js [--fix]     takes out download addresses and funding pages
 
 const { root, output, runMain } = require('./run')
 const fs = require('node:fs')

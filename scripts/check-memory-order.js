@@ -1,15 +1,18 @@
 'use strict'
 
-// The rules of docs/internals/memory-model.md that a compiler does not check. Every memory_order in native/ names its row of the
-// page's table with a comment, `// [MM row]`, in the same statement or on the line before it; rows that nothing uses are
-// stale. Tests and fuzz targets are free of this.
+// The rules of docs/internals/memory-model.md that a compiler does not check. Every memory_order in
+// native/ names its row of the page's table with a comment, `// [MM row]`, in the same statement or
+// on the line before it; rows that nothing uses are stale. Tests and fuzz targets are free of this.
 
 const fs = require('node:fs')
 const path = require('node:path')
 const { root, runMain } = require('./run')
 const { layers, filesOf } = require('./native-sources')
 
-/** Names in the first column of the table whose first column is headed `tag`; a row may have several. */
+/**
+ * Names in the first column of the table whose first column is headed `tag`; a row may have
+ * several.
+ */
 function tableRows(markdown) {
   const lines = markdown.split('\n')
   const head = lines.findIndex(line => /^\|\s*tag\s*\|/.test(line))

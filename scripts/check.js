@@ -1,6 +1,7 @@
 'use strict'
 
-// Everything that can be found wrong without running the tests. Runs all steps and fails if one did.
+// Everything that can be found wrong without running the tests. Runs all steps and fails if one
+// did.
 //
 //   node scripts/check.js [--report FILE]     FILE gets {"passed": N, "failed": N}
 

@@ -46,7 +46,10 @@ const steps = {
   package: vitest
 }
 
-/** What a step counted; a step that ended badly without naming a failure, or left no report, has one. */
+/**
+ * What a step counted; a step that ended badly without naming a failure, or left no report, has
+ * one.
+ */
 function count(name, counter) {
   try {
     const { passed, failed } = counter(name)

@@ -1,11 +1,14 @@
 'use strict'
 
-// Compares the texts that the renderer makes with what this Node makes of the same values: numbers and strings with
-// JSON.stringify, times with Date. Prints how many were compared; fails at the first that differs.
+// Compares the texts that the renderer makes with what this Node makes of the same values: numbers
+// and strings with JSON.stringify, times with Date. Prints how many were compared; fails at the
+// first that differs.
 //
-//   node scripts/compare-with-node.js PROGRAM [number of doubles, default 1000000] [seed, default a random one]
+//   node scripts/compare-with-node.js PROGRAM [number of doubles, default 1000000] [seed, default a
+//   random one]
 //
-// PROGRAM is native/test/print_texts.cc, built; `npm run test:native` builds and runs it as one of its tests.
+// PROGRAM is native/test/print_texts.cc, built; `npm run test:native` builds and runs it as one of
+// its tests.
 
 const { spawnSync } = require('node:child_process')
 const { randomInt } = require('node:crypto')
@@ -17,7 +20,10 @@ const BATCH = 500_000
 /** Largest output of one batch, in bytes. */
 const MAX_OUTPUT = 1 << 28
 
-/** A generator of u32 (xorshift of 32 bits; Marsaglia, Xorshift RNGs, 2003), so that a seed says what was compared. */
+/**
+ * A generator of u32 (xorshift of 32 bits; Marsaglia, Xorshift RNGs, 2003), so that a seed says
+ * what was compared.
+ */
 function randomBits(seed) {
   let state = seed | 1
   return () => {

@@ -23,7 +23,9 @@ function namesIn(list) {
     .map(([own, exported = own]) => [exported, own])
 }
 
-/** Where `name` of `file` comes from: `[file, name]`; undefined if not from a module of the package. */
+/**
+ * Where `name` of `file` comes from: `[file, name]`; undefined if not from a module of the package.
+ */
 function originOf(file, name) {
   for (const [, list, specifier] of read(file).matchAll(/^(?:export|import) \{([^}]*)\} from '([^']+)'/gm)) {
     const found = namesIn(list).find(([exported]) => exported === name)
@@ -36,7 +38,10 @@ function originOf(file, name) {
 
 const isDocumented = before => /\*\/\s*$/.test(before)
 
-/** Methods of the class that begins at `start` without a docstring: public ones, which are indented by two columns. */
+/**
+ * Methods of the class that begins at `start` without a docstring: public ones, which are indented
+ * by two columns.
+ */
 function bareMethods(text, start) {
   const end = text.indexOf('\n}\n', start)
   const body = text.slice(start, end)
@@ -66,7 +71,10 @@ function bareOf(file, name) {
     : own
 }
 
-/** @returns {string[]} what `file` exports that has no docstring, as `file: name`; types are left out */
+/**
+ * @returns {string[]} what `file` exports that has no docstring, as `file: name`; types are left
+ *   out
+ */
 function undocumented(file) {
   const text = read(file)
   const listed = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, list]) =>

@@ -1,11 +1,12 @@
 'use strict'
 
-// What logs cost a process that says little: memory, disk, and the time for which opening keeps the event loop.
+// What logs cost a process that says little: memory, disk, and the time for which opening keeps the
+// event loop.
 //
 //   node scripts/footprint.js [--json]
 //
-// Each figure is of a process of its own, in a folder under TMPDIR, beside a process that does the same without a log. Needs the built
-// package. Exit code 1 if a figure is above its bound.
+// Each figure is of a process of its own, in a folder under TMPDIR, beside a process that does the
+// same without a log. Needs the built package. Exit code 1 if a figure is above its bound.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -17,7 +18,9 @@ const KIB = 1024
 const MIB = 1024 * KIB
 const LOGS = 12
 const CYCLES = 1000
-/** `write_bytes` of /proc counts a page when it gets dirty, whoever brings it to the device later. */
+/**
+ * `write_bytes` of /proc counts a page when it gets dirty, whoever brings it to the device later.
+ */
 const PRELUDE = `
 const fs = require('node:fs')
 const shardlog = require(${JSON.stringify(root)})
@@ -37,7 +40,9 @@ const settle = () => new Promise(resolve => setTimeout(resolve, 300))
 for (const kind of Object.keys(open)) open[kind](kind + '.warm').log.closeSync()
 `
 
-/** Of opened logs: the body of a process that opens \`count\` of a kind and says one line in each. */
+/**
+ * Of opened logs: the body of a process that opens \`count\` of a kind and says one line in each.
+ */
 const body = (kind, count) => `
 ;(async () => {
   await settle()

@@ -1,6 +1,7 @@
 'use strict'
 
-// Puts every file into the form that `npm run check` asks for. With --check, tells of the C++ files that are not in it.
+// Puts every file into the form that `npm run check` asks for. With --check, tells of the C++ files
+// that are not in it.
 
 const { run, runBin, runMain } = require('./run')
 const { layers, filesOf } = require('./native-sources')

@@ -1,9 +1,10 @@
 'use strict'
 
-// Mutates the golden files and lets readLog and verifyLog loose on them. Whatever the bytes, both have to end, neither may throw but
-// to say that a file is no log, and a block with a trailer in which a bit was flipped has to be reported. Between sound blocks, whatever
-// headers claim, each of them has to be delivered. A mutated arena beside a log must not keep the log from being read. Every sixth run is
-// one of fuzz-text.js.
+// Mutates the golden files and lets readLog and verifyLog loose on them. Whatever the bytes, both
+// have to end, neither may throw but to say that a file is no log, and a block with a trailer in
+// which a bit was flipped has to be reported. Between sound blocks, whatever headers claim, each of
+// them has to be delivered. A mutated arena beside a log must not keep the log from being read.
+// Every sixth run is one of fuzz-text.js.
 //
 //   node scripts/fuzz-readers.js [SECONDS] [SEED]     30 s by default; needs the built package
 
@@ -67,7 +68,9 @@ async function readAll(file, rand) {
   }
 }
 
-/** Flips one bit of the entries of a sound block, or of its header or trailer: has to be noticed. */
+/**
+ * Flips one bit of the entries of a sound block, or of its header or trailer: has to be noticed.
+ */
 async function flipIsReported(file, rand) {
   const bytes = fs.readFileSync(path.join(golden, 'three-blocks.log'))
   const used = 8 + bytes.readUInt32LE(4)
@@ -78,7 +81,9 @@ async function flipIsReported(file, rand) {
   if (report.ok) throw new Error(`a bit flipped at ${at} was not reported`)
 }
 
-/** Sound blocks with made-up headers between them: all have to come, from the file and by its tail. */
+/**
+ * Sound blocks with made-up headers between them: all have to come, from the file and by its tail.
+ */
 async function soundIsDelivered(file, rand) {
   const golden = fs.readFileSync(path.join(__dirname, '..', 'test', 'golden', 'one-block.log'))
   const parts = []
@@ -114,7 +119,10 @@ function junk(rand) {
   return bytes
 }
 
-/** The arenas of two logs, one of entries and one of records, as a process that is killed leaves them. */
+/**
+ * The arenas of two logs, one of entries and one of records, as a process that is killed leaves
+ * them.
+ */
 function makeArenas(directory) {
   const logs = ['entries.log', 'records.log'].map(name => path.join(directory, name))
   const script = `

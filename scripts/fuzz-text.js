@@ -1,6 +1,7 @@
 'use strict'
 
-// The text side of fuzz-readers.js: made-up lines, mutated, against a reading of the same bytes in a few lines of JavaScript.
+// The text side of fuzz-readers.js: made-up lines, mutated, against a reading of the same bytes in
+// a few lines of JavaScript.
 
 const fs = require('node:fs')
 const { Readable } = require('node:stream')

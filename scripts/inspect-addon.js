@@ -25,7 +25,10 @@ function versionAbove(version, limit) {
   return major > limitMajor || (major === limitMajor && minor > limitMinor)
 }
 
-/** Dynamic symbols of the file, as readelf's fields: number, value, size, type, binding, visibility, section, name. */
+/**
+ * Dynamic symbols of the file, as readelf's fields: number, value, size, type, binding, visibility,
+ * section, name.
+ */
 function dynamicSymbols(file) {
   return output('readelf', ['--dyn-syms', '--wide', file])
     .split('\n')
@@ -42,8 +45,9 @@ function exportedSymbols(file) {
 }
 
 /**
- * Names of what the file needs of others that is neither Node-API nor libc: Bun and Deno have no libuv and no V8 to link to. What glibc
- * has carries its version; musl's names have none, but are C's, and so without the mangling of `node::` and `v8::`.
+ * Names of what the file needs of others that is neither Node-API nor libc: Bun and Deno have no
+ * libuv and no V8 to link to. What glibc has carries its version; musl's names have none, but are
+ * C's, and so without the mangling of `node::` and `v8::`.
  */
 function foreignSymbols(file, libc) {
   const isLibc = name => (libc === 'glibc' ? name.includes('@GLIBC_') : !/^(uv_|_Z)/.test(name))
@@ -61,7 +65,10 @@ function neededGlibc(file) {
   return versions.reduce((newest, version) => (!newest || versionAbove(version, newest) ? version : newest), null)
 }
 
-/** Checks one addon against what its platform allows; throws with what is wrong, else returns its size and glibc floor. */
+/**
+ * Checks one addon against what its platform allows; throws with what is wrong, else returns its
+ * size and glibc floor.
+ */
 function inspect(file, { arch, libc }) {
   const complaints = []
   const header = output('readelf', ['--file-header', '--dynamic', file])

@@ -6,13 +6,15 @@
 //
 // Where start-modules.js lists the module, this makes of it
 //
-//   let reader_1_loaded; const reader_1 = () => (reader_1_loaded || (reader_1_loaded = require("./reader")));
+//   let reader_1_loaded; const reader_1 = () => (reader_1_loaded || (reader_1_loaded =
+//   require("./reader")));
 //
-// (bundlers' tracers read ES2020) on one line, so that line numbers stay, and a call of each use of `reader_1`. Tracers and bundlers see the literal as before. The
-// sources keep plain imports.
+// (bundlers' tracers read ES2020) on one line, so that line numbers stay, and a call of each use of
+// `reader_1`. Tracers and bundlers see the literal as before. The sources keep plain imports.
 //
-// In Jest, which gives each module the variable `jest`, nothing is put off: after `jest.resetModules()` it would be loaded anew with all it
-// imports, as another start's, whose errors and symbols are not those of the one that asks for it.
+// In Jest, which gives each module the variable `jest`, nothing is put off: after
+// `jest.resetModules()` it would be loaded anew with all it imports, as another start's, whose
+// errors and symbols are not those of the one that asks for it.
 
 const fs = require('node:fs')
 const path = require('node:path')

@@ -25,8 +25,9 @@ function anchors(text) {
 /**
  * Links of documents that lead nowhere, as `document: link`. Links to the web are not followed.
  *
- * @param {{texts: ReadonlyMap<string, string>, has: (file: string) => boolean}} documents the text of each document by its path, with `/`
- *   between folders, and whether a path names a file that comes with them
+ * @param {{texts: ReadonlyMap<string, string>, has: (file: string) => boolean}} documents the text
+ *   of each document by its path, with `/` between folders, and whether a path names a file that
+ *   comes with them
  * @returns {string[]}
  */
 function brokenLinks({ texts, has }) {

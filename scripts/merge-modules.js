@@ -1,9 +1,11 @@
 'use strict'
 
-// Puts the modules that a start needs into one file, dist/start-pino.js, and what the first log needs into dist/first-log.js, since Node takes
-// longer to find a file, read it and wrap it than to run what most of them hold. Each remains a function of its own, which runs when it is
-// first asked for, once, and the module's own file passes on what it exports: whoever requires it, by whichever way, gets the same objects.
-// Bundlers' plugins for pino (esbuild-plugin-pino) look for a file whose name ends with pino.js, and put their code in front of it.
+// Puts the modules that a start needs into one file, dist/start-pino.js, and what the first log
+// needs into dist/first-log.js, since Node takes longer to find a file, read it and wrap it than to
+// run what most of them hold. Each remains a function of its own, which runs when it is first asked
+// for, once, and the module's own file passes on what it exports: whoever requires it, by whichever
+// way, gets the same objects. Bundlers' plugins for pino (esbuild-plugin-pino) look for a file
+// whose name ends with pino.js, and put their code in front of it.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -26,7 +28,10 @@ function exposing(names) {
   return `module.exports = {\n${getters.join(',\n')}\n}\n`
 }
 
-/** Text of a file that exposes the modules `names` and holds all they import but `apart`; the names of all it holds. */
+/**
+ * Text of a file that exposes the modules `names` and holds all they import but `apart`; the names
+ * of all it holds.
+ */
 function bundled(names, apart) {
   const { metafile, outputFiles } = buildSync({
     stdin: { contents: exposing(names), resolveDir: dist, sourcefile: 'exposed' },
@@ -67,7 +72,8 @@ function requiring(folder, file) {
 
 /** The text of the own file of a module that `file` holds. */
 function passedOn(name, file) {
-  // In two statements: of `module.exports = require(…)` Node reads all of the file in search of names, when an ES module imports this.
+  // In two statements: of `module.exports = require(…)` Node reads all of the file in search of
+  // names, when an ES module imports this.
   return `"use strict";\nconst held = ${requiring(path.posix.dirname(name), file)};\nmodule.exports = held["${name}"];\n`
 }
 

@@ -19,7 +19,8 @@ function fileOf(file, specifier, names) {
 
 /**
  * @param {string} folder from the repository's root
- * @returns {{name: string, imports: string[]}[]} each module with those of the folder that it imports, for values or types
+ * @returns {{name: string, imports: string[]}[]} each module with those of the folder that it
+ *   imports, for values or types
  */
 function modulesOf(folder) {
   const files = fs.readdirSync(path.join(root, folder), { recursive: true })
@@ -34,7 +35,10 @@ function modulesOf(folder) {
   })
 }
 
-/** Groups of modules that import each other, directly or by others (Tarjan's strongly connected components). */
+/**
+ * Groups of modules that import each other, directly or by others (Tarjan's strongly connected
+ * components).
+ */
 function circlesOf(modules) {
   const importsOf = new Map(modules.map(({ name, imports }) => [name, imports]))
   const order = new Map()

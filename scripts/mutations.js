@@ -1,11 +1,13 @@
 'use strict'
 
-// Makes one deliberate mistake in the engine at a time and runs the native tests that should notice it.
+// Makes one deliberate mistake in the engine at a time and runs the native tests that should notice
+// it.
 //
-//   node scripts/mutations.js [NAME...]     all mutations by default; exits with 1 if a mistake goes unnoticed
+//   node scripts/mutations.js [NAME...]     all by default; exits with 1 if one goes unnoticed
 //
-// Works on a copy of native/ in a temporary folder, which is removed at the end. Needs what scripts/test-native.js
-// needs; takes about half a minute a mutation, and two minutes to begin with.
+// Works on a copy of native/ in a temporary folder, which is removed at the end. Needs what
+// scripts/test-native.js needs; takes about half a minute a mutation, and two minutes to begin
+// with.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -17,7 +19,10 @@ const { tool } = require('./tools')
 /** The longest that one test program may take, in ms: some mistakes make it wait for ever. */
 const TEST_MS = 120_000
 
-/** `from` stands in the file once, or `all` of its places are changed; `tests` are the programs that should fail. */
+/**
+ * `from` stands in the file once, or `all` of its places are changed; `tests` are the programs that
+ * should fail.
+ */
 const MUTATIONS = [
   {
     name: 'log-without-o-dsync',

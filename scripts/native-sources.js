@@ -10,7 +10,10 @@ const root = path.join(__dirname, '..')
 /** Layers of native/ that go into the addon, lowest first. */
 const layers = ['platform', 'format', 'io', 'record', 'engine', 'sink', 'log', 'napi']
 
-/** Paths, relative to the repository, of the files of the given folders of native/ that end in one of `extensions`. */
+/**
+ * Paths, relative to the repository, of the files of the given folders of native/ that end in one
+ * of `extensions`.
+ */
 function filesOf(folders, extensions) {
   return folders.flatMap(folder => {
     const directory = path.join(root, 'native', folder)

@@ -1,7 +1,7 @@
 'use strict'
 
-// Writes, beside dist/index.js, the modules that other packages import from pino by their paths, or that bundlers' plugins for pino look
-// for beside its main module. Each passes on a part of ours.
+// Writes, beside dist/index.js, the modules that other packages import from pino by their paths, or
+// that bundlers' plugins for pino look for beside its main module. Each passes on a part of ours.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -9,7 +9,10 @@ const { root, runMain } = require('./run')
 
 const dist = path.join(root, 'dist')
 
-/** Path below dist, the module of ours, and the export of it that is meant; null for the module itself. */
+/**
+ * Path below dist, the module of ours, and the export of it that is meant; null for the module
+ * itself.
+ */
 const paths = [
   ['file.js', 'pino/destination.js', 'fileTransport'],
   ['lib/caller.js', 'pino/transport.js', 'callers'],
@@ -29,7 +32,10 @@ const paths = [
   ['pino/file.js', 'pino/destination.js', 'fileTransport']
 ]
 
-/** Says that this package is installed under the name `pino`: a type asks for `pino/in-its-place`, which pino has not. */
+/**
+ * Says that this package is installed under the name `pino`: a type asks for `pino/in-its-place`,
+ * which pino has not.
+ */
 const IN_ITS_PLACE = 'pino/in-its-place'
 
 const bin = `#!/usr/bin/env node
@@ -45,7 +51,10 @@ function write(file, text) {
   fs.writeFileSync(to, text)
 }
 
-/** In a form that ES modules see the name of, and that reads it when it is asked for: loggers note which of their symbols are known. */
+/**
+ * In a form that ES modules see the name of, and that reads it when it is asked for: loggers note
+ * which of their symbols are known.
+ */
 const passedOn = name =>
   `Object.defineProperty(exports, '${name}', { enumerable: true, get: function () { return part.${name} } })\n`
 
@@ -69,7 +78,10 @@ function writePath([file, source, name]) {
   write(file.replace(/\.js$/, '.d.ts'), typesText(relative, name))
 }
 
-/** Names the properties of a module that is a function, in a form that is never run, so that ES modules can import them. */
+/**
+ * Names the properties of a module that is a function, in a form that is never run, so that ES
+ * modules can import them.
+ */
 function nameExports(file) {
   const names = Object.keys(require(path.join(dist, file))).filter(name => name !== 'default')
   fs.appendFileSync(path.join(dist, file), `0 && (module.exports = { ${names.join(', ')} })\n`)

@@ -2,10 +2,12 @@
 
 // Compiles the addons that the package ships into prebuilds/, for all platforms or those named:
 //
-//   node scripts/prebuild.js [linux-x64-glibc] [linux-x64-musl] [linux-arm64-glibc] [linux-arm64-musl]
+//   node scripts/prebuild.js [linux-x64-glibc] [linux-x64-musl] [linux-arm64-glibc]
+//   [linux-arm64-musl]
 //
-// prebuildify drives node-gyp; the compiler is Zig's clang, which brings the headers of every libc and so makes addons
-// that load on systems older than the one they were made on. An addon that is up to date is left as it is.
+// prebuildify drives node-gyp; the compiler is Zig's clang, which brings the headers of every libc
+// and so makes addons that load on systems older than the one they were made on. An addon that is
+// up to date is left as it is.
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -33,7 +35,10 @@ function isFresh(target) {
   return built !== undefined && inputs.every(file => fs.statSync(path.join(root, file)).mtimeMs < built.mtimeMs)
 }
 
-/** A folder that node-gyp may build in without touching build/, with links to what binding.gyp names. */
+/**
+ * A folder that node-gyp may build in without touching build/, with links to what binding.gyp
+ * names.
+ */
 function stage(name) {
   const directory = path.join(root, 'build-prebuild', name)
   fs.rmSync(directory, { recursive: true, force: true })

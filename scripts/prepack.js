@@ -1,6 +1,7 @@
 'use strict'
 
-// `npm pack` and `npm publish` start with this: a tarball without the compiled parts must not come to be.
+// `npm pack` and `npm publish` start with this: a tarball without the compiled parts must not come
+// to be.
 
 const fs = require('node:fs')
 const path = require('node:path')

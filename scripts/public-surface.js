@@ -1,10 +1,10 @@
 'use strict'
 
-// Makes the public surface of the modules whose export is a function, for both module systems, of one list each: lib/public.ts
-// and lib/pino/public.ts. Writes
+// Makes the public surface of the modules whose export is a function, for both module systems, of
+// one list each: lib/public.ts and lib/pino/public.ts. Writes
 //
-//   index.d.ts    adds the listed names to the function's declarations (CommonJS: properties; `default` for those without
-//                 esModuleInterop)
+//   index.d.ts    adds the listed names to the function's declarations (CommonJS: properties;
+//                 `default` for those without esModuleInterop)
 //   index.mjs     the ES module: the function as default, its properties as named exports
 //   index.d.mts   its declarations
 //
@@ -29,7 +29,10 @@ function exportedName(item) {
   return name
 }
 
-/** Names that the file exports. Its exports are clauses (`export { … }`), constants, functions and types. */
+/**
+ * Names that the file exports. Its exports are clauses (`export { … }`), constants, functions and
+ * types.
+ */
 function listedNames(file) {
   const text = fs.readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
   const names = []
@@ -106,8 +109,9 @@ function writeSurface({ folder, main, selves }) {
 }
 
 /**
- * Types that were exported as types only can be given no other name by `import Name = shardlog.Name`. In declarations there is nothing
- * else to tell them from, so they are exported plainly.
+ * Types that were exported as types only can be given no other name by
+ * `import Name = shardlog.Name`. In declarations there is nothing else to tell them from, so they
+ * are exported plainly.
  */
 function exportPlainly() {
   for (const name of fs.readdirSync(dist, { recursive: true })) {
@@ -120,9 +124,10 @@ function exportPlainly() {
 }
 
 /**
- * Lets programs say which fields log calls must or must not carry, by adding to the interface of that name in either module: the types of the
- * calls take what was added to both. The sources do not, since these modules are above the types. It is a file of its own, which the ES
- * modules' declarations re-export whole: that is how additions to them reach it.
+ * Lets programs say which fields log calls must or must not carry, by adding to the interface of
+ * that name in either module: the types of the calls take what was added to both. The sources do
+ * not, since these modules are above the types. It is a file of its own, which the ES modules'
+ * declarations re-export whole: that is how additions to them reach it.
  */
 function joinLogFnFields() {
   const types = path.join(dist, 'pino', 'types.d.ts')

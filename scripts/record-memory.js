@@ -1,10 +1,16 @@
 'use strict'
 
-// What a structured logger keeps of what it has logged: memory of a process after ever new keys, messages, bindings, children, events and
-// enormous lines, before and after.
+// What a structured logger keeps of what it has logged: memory of a process after ever new keys,
+// messages, bindings, children, events and enormous lines, before and after.
 //
-//   node scripts/record-memory.js [COUNT]     1,000,000 records of each kind by default, 100,000 live children; needs the built package
-//   node --expose-gc scripts/record-memory.js SCENARIO COUNT [FORMAT]     one scenario in this process; prints its figures as JSON
+//   node scripts/record-memory.js [COUNT]
+//
+// logs 1,000,000 records of each kind by default, and 100,000 live children; needs the built
+// package.
+//
+//   node --expose-gc scripts/record-memory.js SCENARIO COUNT [FORMAT]
+//
+// is one scenario in this process; prints its figures as JSON.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')

@@ -31,7 +31,10 @@ function binPath(packageName, binName = packageName) {
   return path.join(directory, typeof bin === 'string' ? bin : bin[binName])
 }
 
-/** Runs `main`; an error ends the process with its message and exit code 1, without a stack that helps nobody. */
+/**
+ * Runs `main`; an error ends the process with its message and exit code 1, without a stack that
+ * helps nobody.
+ */
 function runMain(main) {
   try {
     main()

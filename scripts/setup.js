@@ -1,9 +1,10 @@
 'use strict'
 
-// Makes a fresh or changed clone ready: installs what is missing, compiles what is out of date. `npm test`, the demo
-// and the benchmark start with it. Only Node's own modules are used here, since nothing is installed yet.
+// Makes a fresh or changed clone ready: installs what is missing, compiles what is out of date.
+// `npm test`, the demo and the benchmark start with it. Only Node's own modules are used here,
+// since nothing is installed yet.
 //
-//   node scripts/setup.js [folder...]     also installs the dependencies of these folders (demo, bench)
+//   node scripts/setup.js [folder...]     also installs what these folders need (demo, bench)
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -17,7 +18,10 @@ function lockedVersions(file) {
   return new Map(Object.entries(packages).filter(([name]) => name !== ''))
 }
 
-/** Whether node_modules of `directory` holds what its lockfile asks for, leaving aside other platforms' packages. */
+/**
+ * Whether node_modules of `directory` holds what its lockfile asks for, leaving aside other
+ * platforms' packages.
+ */
 function isInstalled(directory) {
   const wanted = lockedVersions(path.join(directory, 'package-lock.json'))
   const present = lockedVersions(path.join(directory, 'node_modules', '.package-lock.json'))
@@ -42,7 +46,9 @@ function newest(file) {
   return Math.max(stat.mtimeMs, ...fs.readdirSync(file).map(name => newest(path.join(file, name))))
 }
 
-/** Whether `output` is older than one of `inputs`, or missing. Paths are relative to the repository. */
+/**
+ * Whether `output` is older than one of `inputs`, or missing. Paths are relative to the repository.
+ */
 function isStale(output, inputs) {
   const built = newest(path.join(root, output))
   return built === 0 || inputs.some(input => newest(path.join(root, input)) > built)

@@ -1,6 +1,7 @@
 'use strict'
 
-// The figures of docs/reference/structured-features.md: loads of records against the sampler, second by second, under a clock of its own.
+// The figures of docs/reference/structured-features.md: loads of records against the sampler,
+// second by second, under a clock of its own.
 //
 //   node scripts/simulate-sampling.js
 

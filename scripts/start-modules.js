@@ -1,15 +1,24 @@
 'use strict'
 
-// What of dist/ a start needs, and when. lazy-imports.js and merge-modules.js read it; test/unit/startup.test.ts counts what a start loads.
-// A module that is not named here runs as soon as another imports it.
+// What of dist/ a start needs, and when. lazy-imports.js and merge-modules.js read it;
+// test/unit/startup.test.ts counts what a start loads. A module that is not named here runs as soon
+// as another imports it.
 
-/** Modules that programs load by their own paths. A start reads them, and what they import, in one file. */
+/**
+ * Modules that programs load by their own paths. A start reads them, and what they import, in one
+ * file.
+ */
 const entries = ['index', 'pino/index']
 
-/** Modules that run when they are first used. The first log reads them, and what they import, in a second file. */
+/**
+ * Modules that run when they are first used. The first log reads them, and what they import, in a
+ * second file.
+ */
 const soon = ['engine/direct-route', 'engine/js/lock', 'engine/open-engine', 'pino/record-destination']
 
-/** Modules that are read and run when they are first used: for programs that ask for what they do. */
+/**
+ * Modules that are read and run when they are first used: for programs that ask for what they do.
+ */
 const later = [
   'engine/js/js-engine',
   'features/features',
@@ -20,7 +29,10 @@ const later = [
   'reader/verify-log'
 ]
 
-/** Packages, and modules of Node that it does not load for itself, which are loaded when they are first used. */
+/**
+ * Packages, and modules of Node that it does not load for itself, which are loaded when they are
+ * first used.
+ */
 const packages = [
   '@pinojs/redact',
   'on-exit-leak-free',
@@ -32,7 +44,10 @@ const packages = [
   'node:os'
 ]
 
-/** Modules that find other files from where they lie themselves, or are found there by others, and so stay there. */
+/**
+ * Modules that find other files from where they lie themselves, or are found there by others, and
+ * so stay there.
+ */
 const inPlace = ['engine/load-native', 'own-place', 'version', '../lib/tools']
 
 module.exports = { entries, soon, later, packages, inPlace }

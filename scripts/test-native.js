@@ -1,11 +1,12 @@
 'use strict'
 
-// Builds and runs the C++ tests: with AddressSanitizer and UndefinedBehaviorSanitizer, with ThreadSanitizer, or as they are.
+// Builds and runs the C++ tests: with AddressSanitizer and UndefinedBehaviorSanitizer, with
+// ThreadSanitizer, or as they are.
 //
 //   node scripts/test-native.js [asan] [tsan] [clang] [gcc] [-R NAME]
 //
-// Without names: asan and tsan. -R runs the tests whose names contain NAME (a regular expression) alone. Results as JUnit XML in
-// build-native/<name>/junit.xml.
+// Without names: asan and tsan. -R runs the tests whose names contain NAME (a regular expression)
+// alone. Results as JUnit XML in build-native/<name>/junit.xml.
 
 const path = require('node:path')
 const { root, run, runBin, runMain } = require('./run')

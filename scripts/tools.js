@@ -6,7 +6,9 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { runMain } = require('./run')
 
-/** Version that a program has to have at least, and the environment variable that names another one. */
+/**
+ * Version that a program has to have at least, and the environment variable that names another one.
+ */
 const tools = {
   'clang++': { least: 14, variable: 'CXX' },
   'clang-format': { least: 14, variable: 'CLANG_FORMAT' },
@@ -14,7 +16,10 @@ const tools = {
   'g++': { least: 12, variable: 'GXX' }
 }
 
-/** What PATH has of a name, also with a version behind it, by ascending versions; those without one are last. */
+/**
+ * What PATH has of a name, also with a version behind it, by ascending versions; those without one
+ * are last.
+ */
 function inPath(name) {
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter(folder => fs.existsSync(folder))
   return folders
@@ -25,7 +30,8 @@ function inPath(name) {
 }
 
 /**
- * The path of a program, or what its environment variable says. The oldest version that will do: another formats in another way.
+ * The path of a program, or what its environment variable says. The oldest version that will do:
+ * another formats in another way.
  *
  * @throws if there is none
  */

@@ -9,8 +9,8 @@ const { root, run } = require('./run')
 const VERSION = '0.17.0'
 
 /**
- * Path of the Zig program: $ZIG, or the PyPI package `ziglang`, which is installed below build-tools/ at first use.
- * Throws if it cannot be had.
+ * Path of the Zig program: $ZIG, or the PyPI package `ziglang`, which is installed below
+ * build-tools/ at first use. Throws if it cannot be had.
  */
 function findZig() {
   if (process.env.ZIG) return process.env.ZIG

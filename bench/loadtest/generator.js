@@ -10,9 +10,11 @@ const TURN_MS = 1
 const WARMUP_CALLS = 2000
 
 /**
- * Makes calls at a steady rate, at most `threads` of them in flight. A call's time counts from the moment it was due, so
- * that calls held back by a slow service are as slow as their callers would have found them.
- * @returns {Promise<{made: number, answered: number, failed: Record<string, number>, seconds: number, histogram: object}>}
+ * Makes calls at a steady rate, at most `threads` of them in flight. A call's time counts from the
+ * moment it was due, so that calls held back by a slow service are as slow as their callers would
+ * have found them.
+ * @returns {Promise<{made: number, answered: number, failed: Record<string, number>, seconds:
+ *   number, histogram: object}>}
  */
 async function generate(target, method, { data, seconds, rps, threads }) {
   const clients = Array.from({ length: CONNECTIONS }, (_, i) => connect(target, i))

@@ -12,7 +12,10 @@ const FIELD = {
   group: 'TYPE_GROUP'
 }
 
-/** The definition of one method of a proto file. Throws if there is no such method or it is not unary. */
+/**
+ * The definition of one method of a proto file. Throws if there is no such method or it is not
+ * unary.
+ */
 function loadMethod({ protoFile, call }) {
   const definition = protoLoader.loadSync(protoFile, { keepCase: true, defaults: true, longs: String, enums: String })
   const service = definition[call.service]

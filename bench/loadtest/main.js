@@ -1,6 +1,9 @@
 'use strict'
 
-/** `npm run loadtest [-- options]`: a gRPC service that logs through shardlog, under load. See docs/guide/load-testing.md. */
+/**
+ * `npm run loadtest [-- options]`: a gRPC service that logs through shardlog, under load. See
+ * docs/guide/load-testing.md.
+ */
 const { buildFloor } = require('../src/prepare')
 const { readOptions, HELP } = require('./options')
 

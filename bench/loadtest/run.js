@@ -44,7 +44,10 @@ async function run(options) {
   }
 }
 
-/** What the log must hold: two entries for every call that the service answered, unless they are counted as dropped. */
+/**
+ * What the log must hold: two entries for every call that the service answered, unless they are
+ * counted as dropped.
+ */
 function check(entries, calls, { served, stats }) {
   const expected = served * ENTRIES_PER_CALL
   const missing = expected - entries - stats.droppedLogs
@@ -52,7 +55,10 @@ function check(entries, calls, { served, stats }) {
   return { entries, expected, dropped: stats.droppedLogs, missing }
 }
 
-/** The service in its process: its port, and `stop`, which resolves to the samples it sent, the last one after its close. */
+/**
+ * The service in its process: its port, and `stop`, which resolves to the samples it sent, the last
+ * one after its close.
+ */
 function startServer(options, file) {
   const child = fork(path.join(__dirname, 'server.js'))
   const ended = new Promise((_, reject) => {

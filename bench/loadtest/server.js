@@ -1,9 +1,9 @@
 'use strict'
 
 /**
- * The service under load, in a process of its own. Each call leaves two entries: the request as it came, through logBytes, and a
- * line about the call, through log. Both are there before the answer is sent. Every second the parent hears how the
- * logger and the process are.
+ * The service under load, in a process of its own. Each call leaves two entries: the request as it
+ * came, through logBytes, and a line about the call, through log. Both are there before the answer
+ * is sent. Every second the parent hears how the logger and the process are.
  */
 const fs = require('node:fs')
 const { grpc, loadMethod } = require('./grpc-service')

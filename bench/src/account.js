@@ -26,7 +26,10 @@ async function account(work) {
   }
 }
 
-/** Logs `count` times with an opened peer, heeding its back-pressure every thousand, and closes it. Resolves to `count`. */
+/**
+ * Logs `count` times with an opened peer, heeding its back-pressure every thousand, and closes it.
+ * Resolves to `count`.
+ */
 async function logInSlices({ target, settle, breathe = settle, close }, loop, value, count) {
   for (let done = 0; done < count; done += SLICE) await breathe(loop(target, value, SLICE, done))
   await close()

@@ -10,14 +10,19 @@ const LEAST_BURSTS = 10
 /** For how long bursts are measured, the waits between them included, in ns. */
 const burstTime = quick => (quick ? 0.3e9 : 1.5e9)
 
-/** ns per call of one burst, and the last call's result. `from` numbers its first call, for the loops that number theirs. */
+/**
+ * ns per call of one burst, and the last call's result. `from` numbers its first call, for the
+ * loops that number theirs.
+ */
 function timeBurst(loop, target, value, from = 0) {
   const start = now()
   const last = loop(target, value, BURST, from)
   return { ns: (now() - start) / BURST, last }
 }
 
-/** ns per call of bursts of a logger that writes on its own, with a wait between them until it has. */
+/**
+ * ns per call of bursts of a logger that writes on its own, with a wait between them until it has.
+ */
 async function peerBursts({ target, settle }, loop, value, quick) {
   const samples = []
   const warmup = quick ? 30 : 100

@@ -1,11 +1,15 @@
 'use strict'
 
 /**
- * Call sites as a service has them: each a function of its own with an object literal of its own shape and a message of its own.
- * The same numbers give the same sites in every process, so that each logger is called in the same way.
+ * Call sites as a service has them: each a function of its own with an object literal of its own
+ * shape and a message of its own. The same numbers give the same sites in every process, so that
+ * each logger is called in the same way.
  */
 
-/** A generator of whole numbers in [0, below); the numbers of one seed are always the same (mulberry32). */
+/**
+ * A generator of whole numbers in [0, below); the numbers of one seed are always the same
+ * (mulberry32).
+ */
 function numbersFrom(seed) {
   let state = seed >>> 0
   return below => {
@@ -74,7 +78,10 @@ function makeOrder(sites, length = 4096) {
   return Uint8Array.from({ length }, () => random(sites))
 }
 
-/** (target, sites, order, from, to): calls the sites whose turn it is. Code of its own for each logger, as in loops.js. */
+/**
+ * (target, sites, order, from, to): calls the sites whose turn it is. Code of its own for each
+ * logger, as in loops.js.
+ */
 const makeLoop = () =>
   new Function(
     'target',

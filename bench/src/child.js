@@ -1,8 +1,8 @@
 'use strict'
 
 /*
- * One case of one scenario, in a process of its own: receives `{scenario, params, context}` and answers with the result
- * of the scenario's `run`, or with the error's stack.
+ * One case of one scenario, in a process of its own: receives `{scenario, params, context}` and
+ * answers with the result of the scenario's `run`, or with the error's stack.
  */
 // Who asked is gone: nobody waits for the rest.
 process.once('disconnect', () => process.exit(1))

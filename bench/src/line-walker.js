@@ -8,8 +8,9 @@ const NINE = 57
 const WINDOW_BYTES = 8 * 1024 * 1024
 
 /**
- * Walks a file of lines and calls `onLine(buffer, start, end)` for each, newline excluded. Shares no code with shardlog, so that it
- * can bear witness. Throws if the last line has no end, or one is longer than 8 MiB. Returns the number of lines.
+ * Walks a file of lines and calls `onLine(buffer, start, end)` for each, newline excluded. Shares
+ * no code with shardlog, so that it can bear witness. Throws if the last line has no end, or one is
+ * longer than 8 MiB. Returns the number of lines.
  */
 function walkLines(file, onLine) {
   const fd = fs.openSync(file, 'r')
@@ -43,8 +44,9 @@ function nextNewline(window, from, to) {
 }
 
 /**
- * Reads a file back in which each line carries its number behind `marker`: they must be 0, 1, 2 and so on, in this order, and
- * each line must end with `ending`. Every thousandth is parsed and handed to `check(record, number)`, the last one too.
+ * Reads a file back in which each line carries its number behind `marker`: they must be 0, 1, 2 and
+ * so on, in this order, and each line must end with `ending`. Every thousandth is parsed and handed
+ * to `check(record, number)`, the last one too.
  * @returns {number} how many of `count` are not there
  */
 function verifyLines(file, { count, marker, ending, check }) {

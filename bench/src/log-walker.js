@@ -7,9 +7,10 @@ const HEADER_BYTES = 8
 const WINDOW_BYTES = 8 * 1024 * 1024
 
 /**
- * Walks a log with nothing but the block rules R1, R2 and R6 of docs/reference/log-format.md; shares no code with shardlog, so that it
- * can bear witness. Calls `onEntry(buffer, offset, length)` for each entry; returns the number of entries, blocks and bytes.
- * Throws on anything that is not a sound block.
+ * Walks a log with nothing but the block rules R1, R2 and R6 of docs/reference/log-format.md;
+ * shares no code with shardlog, so that it can bear witness. Calls
+ * `onEntry(buffer, offset, length)` for each entry; returns the number of entries, blocks and
+ * bytes. Throws on anything that is not a sound block.
  */
 function walkLog(file, onEntry) {
   const fd = fs.openSync(file, 'r')

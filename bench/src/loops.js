@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * Loops around one call. Each is compiled from its own text, because one shared loop would become megamorphic after
- * the third callee and then charge every one of them for it.
+ * Loops around one call. Each is compiled from its own text, because one shared loop would become
+ * megamorphic after the third callee and then charge every one of them for it.
  */
 
 const METHOD = /^[A-Za-z_$][\w$]*$/
@@ -23,8 +23,10 @@ function repeat(method) {
 }
 
 /**
- * (target, value, count, from): evaluates `call` for each i in [from, from + count) and returns the last result.
- * @param {string} call an expression of `target`, `value` and `i`, such as a call with an object literal
+ * (target, value, count, from): evaluates `call` for each i in [from, from + count) and returns the
+ * last result.
+ * @param {string} call an expression of `target`, `value` and `i`, such as a call with an object
+ *   literal
  */
 function repeatCall(call) {
   return new Function(
@@ -39,7 +41,10 @@ function repeatCall(call) {
 /** The call of a method with `value`, as an expression. */
 const callOf = method => `target.${checked(method)}(value)`
 
-/** As repeat, for i in [from, to), with i written to `marks[0]` before each call: the entry numbers itself. */
+/**
+ * As repeat, for i in [from, to), with i written to `marks[0]` before each call: the entry numbers
+ * itself.
+ */
 function repeatNumbered(method) {
   return new Function(
     'target',
@@ -52,8 +57,9 @@ function repeatNumbered(method) {
 }
 
 /**
- * (target, value, clock, stamp, samples, from, to, start, interval): the expression `call` is evaluated for each i when the clock
- * shows start + i * interval, and its duration in ns goes to samples[i].
+ * (target, value, clock, stamp, samples, from, to, start, interval): the expression `call` is
+ * evaluated for each i when the clock shows start + i * interval, and its duration in ns goes to
+ * samples[i].
  */
 function paced(call) {
   return new Function(

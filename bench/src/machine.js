@@ -5,7 +5,10 @@ const os = require('node:os')
 const { source, step } = require('./clock')
 const { format } = require('./numbers')
 
-/** File system type of the mount that holds `folder`: the longest mount point that is a prefix of it. */
+/**
+ * File system type of the mount that holds `folder`: the longest mount point that is a prefix of
+ * it.
+ */
 function fileSystem(folder) {
   const mounts = fs
     .readFileSync('/proc/self/mounts', 'utf8')

@@ -10,7 +10,9 @@ function median(values) {
 
 const mean = values => values.reduce((sum, value) => sum + value, 0) / values.length
 
-/** Median over rounds of one property of each round's result. `pick` may be a name or a function. */
+/**
+ * Median over rounds of one property of each round's result. `pick` may be a name or a function.
+ */
 function medianOf(rounds, pick) {
   const get = typeof pick === 'function' ? pick : round => round[pick]
   return median(rounds.map(get).filter(value => Number.isFinite(value)))

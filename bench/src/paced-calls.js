@@ -10,9 +10,15 @@ const { medianOf, format } = require('./numbers')
 const { percentileCurves, histogramAreas } = require('./report/charts')
 
 const PERCENTILES = { p50: 50, p90: 90, p99: 99, 'p99.9': 99.9, 'p99.99': 99.99, max: 100 }
-/** The event loop runs this often, for the loggers that write from it; shardlog's flusher needs no turn. */
+/**
+ * The event loop runs this often, for the loggers that write from it; shardlog's flusher needs no
+ * turn.
+ */
 const SLICES_PER_SECOND = 1000
-/** Flushes go on all through the measurement, also at 100,000/s, where the buffers alone would last for three seconds. */
+/**
+ * Flushes go on all through the measurement, also at 100,000/s, where the buffers alone would last
+ * for three seconds.
+ */
 const FLUSH_INTERVAL_MS = 100
 const EMPTY = 'empty function'
 const WARMUP = { bursts: 50, calls: 1000 }
@@ -29,8 +35,9 @@ const emptyFunction = () => ({
 /**
  * Times calls of what was opened, `rate` a second for `seconds`.
  * @param {{target: object, call: string, value: unknown, settle: (last: unknown) => Promise<void>,
- *          warmup?: {bursts: number, calls: number}, close: () => Promise<object | undefined>}} open as a peer; `call` is the
- *   expression to evaluate (see loops.js), `warmup` the bursts before, with a `settle` after each
+ *          warmup?: {bursts: number, calls: number}, close: () => Promise<object | undefined>}}
+ *          open as a peer; `call` is the expression to evaluate (see loops.js), `warmup` the bursts
+ *          before, with a `settle` after each
  * @returns its percentiles in ns, its histogram, and what `close` gave
  */
 async function measure(open, rate, seconds) {
@@ -74,7 +81,9 @@ async function makeCalls({ target, call, value }, rate, samples) {
   return now() - start
 }
 
-/** What a call that does nothing takes at this rate: the timer's own cost, taken off every figure. */
+/**
+ * What a call that does nothing takes at this rate: the timer's own cost, taken off every figure.
+ */
 function timerCost(results, rate) {
   const rounds = results[idOf(EMPTY, rate)]
   return rounds ? medianOf(rounds, round => round.percentiles.p50) : Number.NaN
@@ -177,7 +186,10 @@ function distribution({ name, histogram, timer }) {
   })
 }
 
-/** Calls that took at most `value`. hdr-histogram-js has no cumulative count, but percentiles are monotonic: bisect. */
+/**
+ * Calls that took at most `value`. hdr-histogram-js has no cumulative count, but percentiles are
+ * monotonic: bisect.
+ */
 function countUpTo(histogram, value) {
   let low = 0
   let high = 100

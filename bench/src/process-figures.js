@@ -19,7 +19,10 @@ function threadCpuNs(name) {
   return mine.reduce((sum, task) => sum + taskCpuNs(task), 0)
 }
 
-/** From the scheduler's statistics, in ns; where the kernel keeps none, from stat's clock ticks, of which a second has 100. */
+/**
+ * From the scheduler's statistics, in ns; where the kernel keeps none, from stat's clock ticks, of
+ * which a second has 100.
+ */
 function taskCpuNs(task) {
   if (fs.existsSync(`${task}/schedstat`)) return Number(fs.readFileSync(`${task}/schedstat`, 'utf8').split(' ')[0])
   const afterName = fs

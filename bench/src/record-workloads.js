@@ -2,7 +2,10 @@
 
 const { asPino, literal } = require('./record-text')
 
-/** Flat strings that differ from call to call, as the addresses of a service's clients do. A power of two. */
+/**
+ * Flat strings that differ from call to call, as the addresses of a service's clients do. A power
+ * of two.
+ */
 const ADDRESSES = Array.from({ length: 256 }, (_, i) => Buffer.from(`10.20.${i}.${255 - i}`).toString('latin1'))
 
 const FOUR_FIELDS = 'userId: i, ip: value[i & 255], ok: (i & 1) === 0, ms: (i & 1023) / 8'
@@ -41,11 +44,13 @@ const SERVICE = {
 const info = fields => `target.info({ ${fields} }, 'user login')`
 
 /**
- * What the scenarios of structured logging log: `record` is what each peer is called with in its own way, `call` is a call in
- * pino's way, which logs `lines` of them, 1 by default. `value` is what the text of either refers to, `options` are pino's.
- * Objects that are written out are made anew by every call.
- * @typedef {{title: string, value?: unknown, options?: object, bindings?: object,
- *            record?: {fields: string, message: string}, call?: string, lines?: number, compiled?: (logger: object) => object}} Workload
+ * What the scenarios of structured logging log: `record` is what each peer is called with in its
+ * own way, `call` is a call in pino's way, which logs `lines` of them, 1 by default. `value` is
+ * what the text of either refers to, `options` are pino's. Objects that are written out are made
+ * anew by every call.
+ * @typedef {{title: string, value?: unknown, options?: object, bindings?: object, record?: {fields:
+ *            string, message: string}, call?: string, lines?: number, compiled?: (logger: object)
+ *            => object}} Workload
  * @type {Record<string, Workload>}
  */
 const workloads = {
@@ -63,7 +68,8 @@ const workloads = {
     call: 'target.login(i, value[i & 255], (i & 1) === 0, (i & 1023) / 8)',
     compiled: logger => ({ login: logger.event('user login', ['userId', 'ip', 'ok', 'ms']) })
   },
-  // Not a literal: making an object is no cost of the logger's, and V8 leaves it out where the empty function is inlined.
+  // Not a literal: making an object is no cost of the logger's, and V8 leaves it out where the
+  // empty function is inlined.
   disabled: { title: 'level off', value: USER, call: "target.debug(value, 'user login')" },
   request: {
     title: 'child and two lines of it',
@@ -104,7 +110,10 @@ function callText({ call, record, bindings = {} }, records = asPino) {
   return records.call({ ...record, bindings: Object.keys(bindings).length > 0 ? `${literal(bindings)},` : '' })
 }
 
-/** What is called: a logger with bindings, if the workload has some and the logger knows of such, or what is made of the logger. */
+/**
+ * What is called: a logger with bindings, if the workload has some and the logger knows of such, or
+ * what is made of the logger.
+ */
 function loggerFor({ bindings, compiled }, logger, records = asPino) {
   if (compiled) return compiled(logger)
   return bindings && records.child ? records.child(logger, bindings) : logger

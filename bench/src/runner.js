@@ -15,10 +15,12 @@ class NoResult extends Error {}
 const PAUSE_MS = 200
 
 /**
- * Runs every case of a scenario `rounds` times, interleaved: A B C A B C …, so that a slow minute of the machine meets
- * all of them. A case that fails is told to `onFailure` and lacks that round; one that gives no result within its time, which a
- * scenario may state as `timeoutMs`, is left out of the rounds that follow. The others go on.
- * @returns {Promise<Record<string, object[]>>} results by case id, one per round, without the cases that have none
+ * Runs every case of a scenario `rounds` times, interleaved: A B C A B C …, so that a slow minute
+ * of the machine meets all of them. A case that fails is told to `onFailure` and lacks that round;
+ * one that gives no result within its time, which a scenario may state as `timeoutMs`, is left out
+ * of the rounds that follow. The others go on.
+ * @returns {Promise<Record<string, object[]>>} results by case id, one per round, without the cases
+ *   that have none
  */
 async function runScenario(scenario, cases, { rounds, quick, scratch, onCase, onFailure }) {
   const results = Object.fromEntries(cases.map(({ id }) => [id, []]))

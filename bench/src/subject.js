@@ -4,7 +4,9 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { closed, flushed } = require('./destinations')
 
-/** The folder of the build to measure: what `--subject` named, else the package around this folder. */
+/**
+ * The folder of the build to measure: what `--subject` named, else the package around this folder.
+ */
 const root = () => process.env.SHARDLOG_BENCH_SUBJECT ?? path.join(__dirname, '..', '..')
 
 /** The package under test, as a user's `require` finds it. */

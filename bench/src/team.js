@@ -11,9 +11,11 @@ const MEMBER_STACK_MB = 2
 
 /**
  * Starts `size` worker threads that log on command.
- * @param {{target: 'shardlog' | 'floor' | 'nothing', file?: string, config?: object}} task what they call
- * @returns {Promise<{work: (count: number) => number, end: () => Promise<void>}>} `work` has every member make `count` calls
- *   and returns the seconds from the first one's start to the last one's end; this thread sleeps meanwhile
+ * @param {{target: 'shardlog' | 'floor' | 'nothing', file?: string, config?: object}} task what
+ *   they call
+ * @returns {Promise<{work: (count: number) => number, end: () => Promise<void>}>} `work` has every
+ *   member make `count` calls and returns the seconds from the first one's start to the last one's
+ *   end; this thread sleeps meanwhile
  */
 async function startTeam(size, task) {
   const control = new Int32Array(new SharedArrayBuffer(4 * Object.keys(WORD).length))

@@ -1,8 +1,9 @@
 'use strict'
 
 /**
- * Puts the figures of a run into docs/benchmarks.md and a choice of them into README.md, between their markers:
- * `node bench/src/update-docs.js [bench/results/latest.json]`. A quick run is refused.
+ * Puts the figures of a run into docs/benchmarks.md and a choice of them into README.md, between
+ * their markers: `node bench/src/update-docs.js [bench/results/latest.json]`. A quick run is
+ * refused.
  */
 const fs = require('node:fs')
 const path = require('node:path')
@@ -66,7 +67,10 @@ const SHOWN = [
   'readLog, entries of 100 bytes'
 ]
 
-/** The generated part of README.md: some measures, each with the command that makes it again. Throws if the run lacks one. */
+/**
+ * The generated part of README.md: some measures, each with the command that makes it again. Throws
+ * if the run lacks one.
+ */
 function summary(run) {
   const rows = SHOWN.map(shown => {
     const found = run.comparisons.find(({ measure }) => measure === shown)

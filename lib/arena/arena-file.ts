@@ -17,7 +17,10 @@ export const LINE_BYTES = 64
 /** journal.generation while nothing is being written. */
 const NO_GENERATION = 0xffff_ffff_ffff_ffffn
 
-/** What the payloads of an arena's entries are: what goes to the log as it lies, or records (docs/reference/record-format.md). */
+/**
+ * What the payloads of an arena's entries are: what goes to the log as it lies, or records
+ * (docs/reference/record-format.md).
+ */
 export const CONTENT_RAW = 0
 export const CONTENT_RECORDS = 1
 
@@ -63,7 +66,9 @@ export interface ArenaOwner {
   pid: number
   /** The namespace in which the pid counts; 0 if it is not known. */
   pidNamespace: bigint
-  /** Clock ticks after boot at which it started: tells it from a later process with the same pid. */
+  /**
+   * Clock ticks after boot at which it started: tells it from a later process with the same pid.
+   */
   start: bigint
   /** Hex digits of the boot's id. */
   bootId: string
@@ -78,7 +83,9 @@ function readProc(path: string): string | null {
   }
 }
 
-/** Whether the machine has been running since the arena was made; also where that cannot be told. */
+/**
+ * Whether the machine has been running since the arena was made; also where that cannot be told.
+ */
 export function isOfThisBoot(owner: ArenaOwner): boolean {
   const boot = readProc('/proc/sys/kernel/random/boot_id')
   return boot === null || boot.replaceAll('-', '').trim() === owner.bootId
@@ -103,8 +110,8 @@ function exists(pid: number): boolean {
 }
 
 /**
- * Whether the process that made an arena may still be running: also where that cannot be told, since it runs in another pid namespace (a
- * container's), or there is no /proc.
+ * Whether the process that made an arena may still be running: also where that cannot be told,
+ * since it runs in another pid namespace (a container's), or there is no /proc.
  */
 export function isOwnerAlive(owner: ArenaOwner): boolean {
   if (!isOfThisBoot(owner)) return false
@@ -113,7 +120,8 @@ export function isOwnerAlive(owner: ArenaOwner): boolean {
   if (owner.pidNamespace !== 0n && owner.pidNamespace !== namespace) return true
   const stat = readProc(`/proc/${owner.pid}/stat`)
   if (stat === null) return exists(owner.pid)
-  // The command name in parentheses may hold anything, so fields are counted from behind it; the state is field 3.
+  // The command name in parentheses may hold anything, so fields are counted from behind it; the
+  // state is field 3.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const state = fields[0]
   return fields[19] === String(owner.start) && state !== 'Z' && state !== 'X'
@@ -186,9 +194,10 @@ export class ArenaFile {
   }
 
   /**
-   * Opens an arena for reading; null if there is none. Waits for nobody, and opens no more than regular files: what lies at an arena's
-   * place may be a pipe or a device.
-   * @throws ShardlogError `ERR_SHARDLOG_ARENA_VERSION`, `ERR_SHARDLOG_ARENA_CORRUPT`; what the kernel said otherwise.
+   * Opens an arena for reading; null if there is none. Waits for nobody, and opens no more than
+   * regular files: what lies at an arena's place may be a pipe or a device.
+   * @throws ShardlogError `ERR_SHARDLOG_ARENA_VERSION`, `ERR_SHARDLOG_ARENA_CORRUPT`; what the
+   *   kernel said otherwise.
    */
   static open(path: string): ArenaFile | null {
     let fd: number
@@ -209,7 +218,10 @@ export class ArenaFile {
     }
   }
 
-  /** Reads the moving words. They are not read at one instant: whoever needs that reads them again afterwards. */
+  /**
+   * Reads the moving words. They are not read at one instant: whoever needs that reads them again
+   * afterwards.
+   */
   state(): ArenaState {
     const words = this.read(0, 512)
     const written = words.readBigUInt64LE(HEADER.written)
@@ -249,8 +261,9 @@ export class ArenaFile {
 }
 
 /**
- * Whether bytes from the start of a file, eight or more, are those of an arena, of whatever version. Text may begin with the same
- * letters, but no text has the zeros of the version's number behind them.
+ * Whether bytes from the start of a file, eight or more, are those of an arena, of whatever
+ * version. Text may begin with the same letters, but no text has the zeros of the version's number
+ * behind them.
  */
 export function isArenaHead(head: Buffer): boolean {
   if (head.toString('latin1', 0, ARENA_MAGIC.length) !== ARENA_MAGIC) return false

@@ -6,7 +6,10 @@ import { ShardlogError } from '../errors'
 import { ARENA_HEADER_BYTES, ARENA_MAGIC, ArenaFile, HEADER } from './arena-file'
 
 const SUFFIX = '.arena'
-/** What a name has to leave of the 255 bytes that file systems allow, for the marks that are added to it. */
+/**
+ * What a name has to leave of the 255 bytes that file systems allow, for the marks that are added
+ * to it.
+ */
 const MAX_STEM_BYTES = 200
 const FNV_OFFSET = 0xcbf29ce484222325n
 const FNV_PRIME = 0x100000001b3n
@@ -26,8 +29,8 @@ const hiddenName = (stem: string): string =>
 const escaped = (file: string): string => file.replaceAll('%', '%25').replaceAll('/', '%2F')
 
 /**
- * Where the file of a log's arena lies, or would: `dir/.app.log.arena` for `dir/app.log`; in `arenaDir`, if one is given, under a name
- * that tells the log's whole path.
+ * Where the file of a log's arena lies, or would: `dir/.app.log.arena` for `dir/app.log`; in
+ * `arenaDir`, if one is given, under a name that tells the log's whole path.
  */
 export function fileArenaPath(logPath: string, arenaDir?: string): string {
   const { dir, base } = path.parse(logPath)
@@ -65,7 +68,8 @@ function isBelievable(stat: fs.Stats, log: LogFile): boolean {
 }
 
 /**
- * Opens a file, if only the user of this process, the log's owner or root can have put it there; null otherwise, or if it cannot be read.
+ * Opens a file, if only the user of this process, the log's owner or root can have put it there;
+ * null otherwise, or if it cannot be read.
  */
 function openTrusted(file: string, log: LogFile): number | null {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
@@ -80,7 +84,10 @@ function openTrusted(file: string, log: LogFile): number | null {
   return null
 }
 
-/** What the header of a trusted file in /dev/shm says of its log; null if the file is no arena, or not to be trusted. */
+/**
+ * What the header of a trusted file in /dev/shm says of its log; null if the file is no arena, or
+ * not to be trusted.
+ */
 function readLogOf(file: string, log: LogFile): { path: Buffer; dev: bigint; ino: bigint; created: bigint } | null {
   const fd = openTrusted(file, log)
   if (fd === null) return null
@@ -100,8 +107,9 @@ function readLogOf(file: string, log: LogFile): { path: Buffer; dev: bigint; ino
 }
 
 /**
- * Whether `file` in /dev/shm is an arena whose log was opened as `name` on the device of `log`. Its own name tells the inode that the
- * log had when it was opened; this finds it after the log was deleted or rotated.
+ * Whether `file` in /dev/shm is an arena whose log was opened as `name` on the device of `log`. Its
+ * own name tells the inode that the log had when it was opened; this finds it after the log was
+ * deleted or rotated.
  */
 function isArenaOf(file: string, name: string, log: LogFile): boolean {
   const of = readLogOf(file, log)
@@ -109,8 +117,9 @@ function isArenaOf(file: string, name: string, log: LogFile): boolean {
 }
 
 /**
- * Whether an arena that is named after the inode of `log`, and names another path, is that of another log: one which was rotated and writes to
- * another file by now, or one which has gone, whose inode the file system gave to this one, so that the arena is older. A log that was moved is
+ * Whether an arena that is named after the inode of `log`, and names another path, is that of
+ * another log: one which was rotated and writes to another file by now, or one which has gone,
+ * whose inode the file system gave to this one, so that the arena is older. A log that was moved is
  * older than its arena.
  */
 function isOfAnotherLog(file: string, name: string, log: LogFile): boolean {
@@ -133,7 +142,10 @@ function shmArenas(logPath: string, log: LogFile): string[] {
   return isTrusted(own, log) && !isOfAnotherLog(own, name, log) ? [own, ...others] : others
 }
 
-/** The old name of `.app.log`'s arena is the new name of `app.log`'s: such a file is the former's only if it says so itself. */
+/**
+ * The old name of `.app.log`'s arena is the new name of `app.log`'s: such a file is the former's
+ * only if it says so itself.
+ */
 function hasOldArena(logPath: string, log: LogFile | null): boolean {
   if (!path.basename(logPath).startsWith('.')) return true
   return log !== null && isArenaOf(oldArenaPath(logPath), path.resolve(logPath), log)
@@ -144,9 +156,10 @@ function besides(logPath: string, log: LogFile | null): string[] {
 }
 
 /**
- * Where the arena of a log may lie: in `arenaDir`, if one is given; beside it, also under the old name; in /dev/shm under the log's device
- * and inode, and under those that the log had before it was deleted or replaced. In /dev/shm, what belongs neither to our user nor to
- * the log's owner is none.
+ * Where the arena of a log may lie: in `arenaDir`, if one is given; beside it, also under the old
+ * name; in /dev/shm under the log's device and inode, and under those that the log had before it
+ * was deleted or replaced. In /dev/shm, what belongs neither to our user nor to the log's owner is
+ * none.
  */
 export function arenaPaths(logPath: string, arenaDir?: string): string[] {
   const paths = arenaDir === undefined ? [] : [fileArenaPath(logPath, arenaDir)]

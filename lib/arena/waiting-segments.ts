@@ -1,4 +1,6 @@
-/** What waits in an arena: its segments, and the payloads that were spilled to files of their own. */
+/**
+ * What waits in an arena: its segments, and the payloads that were spilled to files of their own.
+ */
 
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import path from 'node:path'
@@ -73,7 +75,8 @@ function segmentsOf(control: Buffer, geometry: ArenaGeometry, generation: bigint
 
 function allSegments(control: Buffer, geometry: ArenaGeometry, state: ArenaState): WaitingSegment[] {
   const found: WaitingSegment[] = []
-  // There are two sets, so older generations than the last two can be claimed only by a damaged header.
+  // There are two sets, so older generations than the last two can be claimed only by a damaged
+  // header.
   const oldest = state.active > 0n ? state.active - 1n : 0n
   for (let g = state.written > oldest ? state.written : oldest; g <= state.active; g++)
     found.push(...segmentsOf(control, geometry, g))
@@ -83,10 +86,10 @@ function allSegments(control: Buffer, geometry: ArenaGeometry, state: ArenaState
 const place = (item: WaitingSegment) => `${item.generation}:${item.segment}`
 
 /**
- * The segments of generations that are not in the log as a whole, in block order. While producers log, one look at the slots
- * can show a producer's later segment and miss its last entries in the one before. So two looks are taken: a segment counts
- * only if no later one of the same producer held entries at the first look, or else as the second one shows it: by then it was
- * final.
+ * The segments of generations that are not in the log as a whole, in block order. While producers
+ * log, one look at the slots can show a producer's later segment and miss its last entries in the
+ * one before. So two looks are taken: a segment counts only if no later one of the same producer
+ * held entries at the first look, or else as the second one shows it: by then it was final.
  */
 export function waitingSegments(arena: ArenaFile, state: ArenaState): WaitingSegment[] {
   const first = arena.readControl()
@@ -140,7 +143,8 @@ function readFile(file: string, length: number): Buffer | null {
 
 /**
  * Reads the payloads of an arena that are spilled: each lies in a file of its own beside the arena.
- * @returns a function that gives the bytes of one spill, or null if they are gone or do not match their CRC-32C
+ * @returns a function that gives the bytes of one spill, or null if they are gone or do not match
+ *   their CRC-32C
  */
 export function loadSpilled(arena: ArenaFile): (spilled: { id: bigint; length: number; crc: number }) => Buffer | null {
   return ({ id, length, crc }) => {

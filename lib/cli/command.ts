@@ -1,4 +1,6 @@
-/** What the commands have in common: their arguments, their options, and the logs that these name. */
+/**
+ * What the commands have in common: their arguments, their options, and the logs that these name.
+ */
 
 import { fstatSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -45,7 +47,8 @@ interface Parsed<T extends Options> {
 }
 
 /**
- * Parses a command's arguments. Options not in `options` are refused by name, with a proposal where one is near.
+ * Parses a command's arguments. Options not in `options` are refused by name, with a proposal where
+ * one is near.
  * @throws UsageError
  */
 export function parseCommand<T extends Options>(args: string[], options: T): Parsed<T> {
@@ -109,8 +112,8 @@ export function parseFormat(name = 'auto'): FormatChoice {
 const STDIN = 0
 
 /**
- * The log that is given by a file name or `-`; null for standard input that is no file. Where it is a file, it is read as one, since
- * reading can go on behind damage then.
+ * The log that is given by a file name or `-`; null for standard input that is no file. Where it is
+ * a file, it is read as one, since reading can go on behind damage then.
  */
 export function inputLog(given: LogPlace): LogPlace | null {
   if (given.path !== '-') return given

@@ -32,7 +32,10 @@ function writeOnce(fd: number, bytes: Uint8Array, start: number, end: number): P
 /** Collected output is written when it reaches this size. */
 const FULL_BYTES = 256 * 1024
 
-/** Writes to a file descriptor, waiting until the bytes are taken, so that a slow reader slows us down. */
+/**
+ * Writes to a file descriptor, waiting until the bytes are taken, so that a slow reader slows us
+ * down.
+ */
 export class FdWriter {
   private text: string[] = []
   private parts: Uint8Array[] = []
@@ -45,7 +48,9 @@ export class FdWriter {
     for (let at = start; at < end; ) at += await writeOnce(this.fd, bytes, at, end)
   }
 
-  /** Collects text or bytes; `isFull` says when to call `flush`. The bytes must not change before. */
+  /**
+   * Collects text or bytes; `isFull` says when to call `flush`. The bytes must not change before.
+   */
   add(part: string | Uint8Array): void {
     this.collected += part.length
     if (typeof part === 'string') {
@@ -92,8 +97,8 @@ function entryJson(entry: Entry, withPath: boolean): string {
 }
 
 /**
- * Turns a block's entries into lines where they lie, from index `out` on, which is not behind the block's first entry: each
- * length prefix frees four bytes, a missing newline takes one.
+ * Turns a block's entries into lines where they lie, from index `out` on, which is not behind the
+ * block's first entry: each length prefix frees four bytes, a missing newline takes one.
  * @returns index behind the last line.
  */
 function packLines(item: BlockItem, from: number): number {
@@ -117,7 +122,10 @@ function addText({ data, start, end, goesOn }: LinesItem, writer: FdWriter): voi
   if (!goesOn && (end === start || data[end - 1] !== NEWLINE)) writer.add('\n')
 }
 
-/** Writes the blocks or lines of one batch as lines, overwriting their memory: the batch must be of a scanner of our own. */
+/**
+ * Writes the blocks or lines of one batch as lines, overwriting their memory: the batch must be of
+ * a scanner of our own.
+ */
 export async function writeLines(items: readonly ScanItem[], writer: FdWriter): Promise<void> {
   let data: Buffer | null = null
   let first = 0
@@ -132,7 +140,8 @@ export async function writeLines(items: readonly ScanItem[], writer: FdWriter): 
       addText(item, writer)
     }
     if (item.kind !== 'block') continue
-    // Blocks that stand one behind the other become lines that do; those of a batch in another order each stay at their place.
+    // Blocks that stand one behind the other become lines that do; those of a batch in another
+    // order each stay at their place.
     if (data !== item.data || item.start < end) {
       addPacked()
       first = end = item.start
@@ -199,7 +208,8 @@ async function loadText(file: string): Promise<unknown> {
 }
 
 /**
- * pino-pretty's options out of a file that somebody has named: JSON in which comments are allowed, or a module.
+ * pino-pretty's options out of a file that somebody has named: JSON in which comments are allowed,
+ * or a module.
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if it cannot be read
  */
 async function prettyOptionsFrom(file: string): Promise<PrettyOptions> {
@@ -214,8 +224,8 @@ async function prettyOptionsFrom(file: string): Promise<PrettyOptions> {
 }
 
 /**
- * pino-pretty's options out of the configuration file in a directory; none if there is no such file. Only of one that is JSON: nothing
- * in the directory is run.
+ * pino-pretty's options out of the configuration file in a directory; none if there is no such
+ * file. Only of one that is JSON: nothing in the directory is run.
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if there is one that cannot be read
  */
 async function prettyOptionsIn(directory: string): Promise<PrettyOptions> {
@@ -277,7 +287,10 @@ export interface EntryPrinter {
 
 const LINE_END = /\r?\n$/
 
-/** The readable text of a line; the line itself if pino-pretty cannot make any of it: its content decides what that throws. */
+/**
+ * The readable text of a line; the line itself if pino-pretty cannot make any of it: its content
+ * decides what that throws.
+ */
 function prettyLine(prettify: Prettifier, line: string): string {
   try {
     return prettify(line) ?? ''

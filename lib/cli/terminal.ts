@@ -1,4 +1,7 @@
-/** Texts for a person: visible control characters, figures with units, messages and a progress bar on stderr. */
+/**
+ * Texts for a person: visible control characters, figures with units, messages and a progress bar
+ * on stderr.
+ */
 
 import { isUtf8 } from 'node:buffer'
 import { isatty } from 'node:tty'
@@ -9,8 +12,9 @@ import { arenaOfLog, countWaiting, isForbidden, type WaitingReport } from '../re
 
 const STDOUT = 1
 /**
- * What a terminal acts on, or what makes it show other text than there is: controls but newline and tab, what changes the direction of
- * text, line separators, and characters that nobody sees. Joiners are left, since letters and emoji are made with them.
+ * What a terminal acts on, or what makes it show other text than there is: controls but newline and
+ * tab, what changes the direction of text, line separators, and characters that nobody sees.
+ * Joiners are left, since letters and emoji are made with them.
  */
 const UNSAFE =
   /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u00ad\u180e\u200b\u2028\u2029\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
@@ -31,7 +35,10 @@ function visible(character: string): string {
   return `<U+${hex(code, 4)}>`
 }
 
-/** Text for a terminal, controls shown as `less` shows them. Newlines and tabs stay, also the carriage return of a line's end. */
+/**
+ * Text for a terminal, controls shown as `less` shows them. Newlines and tabs stay, also the
+ * carriage return of a line's end.
+ */
 function visibleText(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(UNSAFE, visible)
 }
@@ -45,7 +52,10 @@ export function visibleBytes(bytes: Buffer): string {
   return visibleText(Buffer.from(marked, 'latin1').toString())
 }
 
-/** As `visibleText`, with newlines and tabs shown too: for names of files and messages, which are to stay one line. */
+/**
+ * As `visibleText`, with newlines and tabs shown too: for names of files and messages, which are to
+ * stay one line.
+ */
 export function visibleLine(text: string): string {
   return text.replace(UNSAFE, visible).replace(NEWLINE_OR_TAB, visible)
 }
@@ -86,7 +96,10 @@ export function visibleStrings(json: string): string {
   return unescaped.replace(UNSAFE, visibleInJson)
 }
 
-/** Whether output is for somebody's eyes, so that control characters in it are shown rather than obeyed. */
+/**
+ * Whether output is for somebody's eyes, so that control characters in it are shown rather than
+ * obeyed.
+ */
 export function isForTerminal(raw: boolean): boolean {
   return !raw && isatty(STDOUT)
 }
@@ -120,7 +133,10 @@ export function isoTime(ns: bigint): string {
   return `${seconds}.${String(ns % 1_000_000_000n).padStart(9, '0')}Z`
 }
 
-/** JSON of a report: times in ISO 8601, streams in hex, other 64-bit numbers as numbers; with nothing that a terminal acts on. */
+/**
+ * JSON of a report: times in ISO 8601, streams in hex, other 64-bit numbers as numbers; with
+ * nothing that a terminal acts on.
+ */
 export function toJson(report: object): string {
   const json = JSON.stringify(report, (key, value: unknown) => {
     if (typeof value !== 'bigint') return value
@@ -167,8 +183,9 @@ function sayAsides(path: string, asides: readonly string[]): void {
 }
 
 /**
- * Says what a dead process left in the arena of a log, and what to do; and which arenas were set aside. Returns false if the arena
- * cannot be read, which has been reported as damage; that others may not read it is as it should be.
+ * Says what a dead process left in the arena of a log, and what to do; and which arenas were set
+ * aside. Returns false if the arena cannot be read, which has been reported as damage; that others
+ * may not read it is as it should be.
  */
 export function sayArena(log: LogPlace): boolean {
   sayAsides(log.path, asideArenas(log))

@@ -150,7 +150,8 @@ function statsText(report: VerifyReport): string {
 /**
  * Reports on each file that is named: with `--json` as one JSON object, else as `textOf` has it.
  * @param verb what the bar says while a file is read
- * @param isFine called when a report is printed, to say what belongs on stderr; false makes the exit code 1
+ * @param isFine called when a report is printed, to say what belongs on stderr; false makes the
+ *   exit code 1
  */
 async function reportOn(
   args: string[],
@@ -186,7 +187,10 @@ function isVerified(given: LogPlace, report: VerifyReport): boolean {
   return sayArenaOf(given) && report.ok
 }
 
-/** Damage does not count here, but for an arena that cannot be read: what waits in it is not in the figures. */
+/**
+ * Damage does not count here, but for an arena that cannot be read: what waits in it is not in the
+ * figures.
+ */
 function isCounted(given: LogPlace, report: VerifyReport): boolean {
   const unread = report.damage.filter(({ kind }) => kind === 'bad-arena')
   for (const { message } of unread) say(`${given.path}: ${message}`)

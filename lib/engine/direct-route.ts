@@ -6,9 +6,9 @@ const BUFFER_PROTOTYPE: object = Buffer.prototype
 const BYTES_PROTOTYPE: object = Uint8Array.prototype
 
 /**
- * Whether `bytes` is a Uint8Array or Buffer whose `length` is the true one: a subclass may have a length of its own, but would
- * be copied by the true one, over the end of the room. These two tests cost nothing in optimised code; comparing `length`
- * with `byteLength` costs 10 ns.
+ * Whether `bytes` is a Uint8Array or Buffer whose `length` is the true one: a subclass may have a
+ * length of its own, but would be copied by the true one, over the end of the room. These two tests
+ * cost nothing in optimised code; comparing `length` with `byteLength` costs 10 ns.
  */
 function isPlain(bytes: Uint8Array): boolean {
   if (!ArrayBuffer.isView(bytes)) return false
@@ -16,7 +16,10 @@ function isPlain(bytes: Uint8Array): boolean {
   return prototype === BUFFER_PROTOTYPE || prototype === BYTES_PROTOTYPE
 }
 
-/** An index as `subarray` takes it: a number of any kind, its fraction cut off; undefined stays. Nothing that cannot be one throws. */
+/**
+ * An index as `subarray` takes it: a number of any kind, its fraction cut off; undefined stays.
+ * Nothing that cannot be one throws.
+ */
 function index(value: unknown): number | undefined {
   if (value === undefined || Number.isInteger(value)) return value as number | undefined
   try {
@@ -39,21 +42,24 @@ export interface ClosableLogBytes {
   close(): void
 }
 
-// Constants of this module rather than imports: an import is a property read at each use, which shows in this path.
+// Constants of this module rather than imports: an import is a property read at each use, which
+// shows in this path.
 const { WORD, BUFFER, START, LIMIT, ACCEPTED } = LEASE
 const HEADER_BYTES: number = BLOCK_HEADER_BYTES
 const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
 
 /**
- * `logBytes` that writes the entry into the leased segment itself, without a native call: step *accept* of
- * docs/internals/memory-model.md. The compare-and-swap is sequentially consistent and so orders the entry's bytes before the offset
- * that publishes them, on every architecture. Whatever is not a plain whole Uint8Array that fits takes the call route.
+ * `logBytes` that writes the entry into the leased segment itself, without a native call: step
+ * *accept* of docs/internals/memory-model.md. The compare-and-swap is sequentially consistent and
+ * so orders the entry's bytes before the offset that publishes them, on every architecture.
+ * Whatever is not a plain whole Uint8Array that fits takes the call route.
  */
 export function directLogBytes(
   handle: Pick<EntryHandle, 'logBytes'>,
   { lease, words, buffer: bufferOf }: DirectRoute
 ): ClosableLogBytes {
-  // The lease is the thread's: another Logger of the same file may go on under it when this one is closed.
+  // The lease is the thread's: another Logger of the same file may go on under it when this one is
+  // closed.
   let open = true
   const call = handle.logBytes
   let current = -1
@@ -83,7 +89,8 @@ export function directLogBytes(
     view.setUint32(at, length, true)
     target.set(bytes, at + PREFIX_BYTES)
     if (Atomics.compareExchange(words, word, offset, next) !== offset) return false
-    // In 32 bits: a double would be a heap allocation for each entry until this function is optimised.
+    // In 32 bits: a double would be a heap allocation for each entry until this function is
+    // optimised.
     lease[ACCEPTED] = lease[ACCEPTED]! + 1
     return true
   }

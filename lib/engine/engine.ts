@@ -1,4 +1,7 @@
-/** What both engines offer, and what they share: waiting for a lock, sharing a flush, calling `onError`, the end of the thread. */
+/**
+ * What both engines offer, and what they share: waiting for a lock, sharing a flush, calling
+ * `onError`, the end of the thread.
+ */
 
 import { ShardlogError } from '../errors'
 import { performance, setImmediate } from '../timers'
@@ -7,7 +10,10 @@ import type { FlushMetrics, ShardStats, StatsSnapshot } from '../types'
 /** What every log has, whatever is put into it. */
 export interface EngineControls {
   readonly kind: 'native' | 'js'
-  /** Resolves when everything accepted before the call is on the device; rejects with ERR_SHARDLOG_WRITE if it could not be written. */
+  /**
+   * Resolves when everything accepted before the call is on the device; rejects with
+   * ERR_SHARDLOG_WRITE if it could not be written.
+   */
   flush(): Promise<void>
   flushSync(): void
   /** Flushes, then gives the file up. A second call resolves too. */
@@ -19,9 +25,10 @@ export interface EngineControls {
 }
 
 /**
- * What a Logger stands on. Two implementations: native (`native-engine.ts`) and JavaScript (`js-engine.ts`); every behaviour test runs
- * on both. `log` and `logBytes` are properties, not methods: the Logger takes them over as they are, so that a call of
- * `logger.log` is the call of the native function itself.
+ * What a Logger stands on. Two implementations: native (`native-engine.ts`) and JavaScript
+ * (`js-engine.ts`); every behaviour test runs on both. `log` and `logBytes` are properties, not
+ * methods: the Logger takes them over as they are, so that a call of `logger.log` is the call of
+ * the native function itself.
  */
 export interface Engine extends EngineControls {
   /** Returns true if accepted, false if dropped and counted. Never throws. */
@@ -30,8 +37,8 @@ export interface Engine extends EngineControls {
 }
 
 /**
- * Lets calls of `run` that come while one is under way share the next one: whatever was accepted before such a call is
- * covered by a run that begins after it.
+ * Lets calls of `run` that come while one is under way share the next one: whatever was accepted
+ * before such a call is covered by a run that begins after it.
  */
 export function coalesced(run: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | null = null
@@ -60,8 +67,9 @@ export function coalesced(run: () => Promise<void>): () => Promise<void> {
 }
 
 /**
- * Calls `onError` from the event loop, without keeping it alive. On a turn of its own, so that what the callback throws is
- * an uncaught exception of the application, and not lost between the addon's frames.
+ * Calls `onError` from the event loop, without keeping it alive. On a turn of its own, so that what
+ * the callback throws is an uncaught exception of the application, and not lost between the addon's
+ * frames.
  */
 export function deliver(onError: (error: ShardlogError) => void, error: ShardlogError): void {
   setImmediate(() => onError(error)).unref()
@@ -84,7 +92,10 @@ function endAll(): void {
 /** Whether 'exit' is being emitted: a listener added now would not be called any more. */
 const isExiting = (): boolean => (process as { _exiting?: boolean })._exiting === true
 
-/** Has `log` written when the thread ends, before those handlers of 'exit' look at its counters that were there when it was opened. */
+/**
+ * Has `log` written when the thread ends, before those handlers of 'exit' look at its counters that
+ * were there when it was opened.
+ */
 export function flushAtExit(log: Ending): void {
   open.add(log)
   if (isExiting()) log.atExit()
@@ -116,8 +127,8 @@ const MAX_PAUSE_MS = 50
 const isLocked = (error: unknown): boolean => error instanceof ShardlogError && error.code === 'ERR_SHARDLOG_LOCKED'
 
 /**
- * Calls `open` until nobody else has the log open, for `timeoutMs` at the most, sleeping between the attempts: the kernel has no lock that
- * can be waited for up to a time.
+ * Calls `open` until nobody else has the log open, for `timeoutMs` at the most, sleeping between
+ * the attempts: the kernel has no lock that can be waited for up to a time.
  *
  * @throws ShardlogError what `open` throws, `ERR_SHARDLOG_LOCKED` only when the time is over
  */

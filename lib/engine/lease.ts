@@ -1,4 +1,7 @@
-/** The lease of a thread, as JavaScript sees it: what the addon tells, and what it is told. As `native/engine/js_control.h`. */
+/**
+ * The lease of a thread, as JavaScript sees it: what the addon tells, and what it is told. As
+ * `native/engine/js_control.h`.
+ */
 
 /** Places in `DirectRoute.lease`. */
 export const LEASE = {
@@ -15,11 +18,14 @@ export const LEASE = {
   /** Changes with the lease. */
   SERIAL: 5,
   /**
-   * For `publish`: end of the entry to accept, from the segment's start; 0 when it was accepted. For `putText`: where to put a text, which
-   * has to have room for three bytes a code unit and one more; then its bytes, 0 if that is not behind the lease's last entry.
+   * For `publish`: end of the entry to accept, from the segment's start; 0 when it was accepted.
+   * For `putText`: where to put a text, which has to have room for three bytes a code unit and one
+   * more; then its bytes, 0 if that is not behind the lease's last entry.
    */
   END: 6,
-  /** For `publish`: where in the segment the time of day, an f64 of ms, is to be put; 0: nowhere. */
+  /**
+   * For `publish`: where in the segment the time of day, an f64 of ms, is to be put; 0: nowhere.
+   */
   TIME: 7
 } as const
 
@@ -34,7 +40,10 @@ export interface DirectWords {
 
 /** What JavaScript needs to write entries into the leased segment by itself. */
 export interface DirectRoute extends DirectWords {
-  /** The memory of one shard of one set, or of the draft, which has the index 0. Makes a new ArrayBuffer at each call. */
+  /**
+   * The memory of one shard of one set, or of the draft, which has the index 0. Makes a new
+   * ArrayBuffer at each call.
+   */
   buffer(index: number): ArrayBuffer
 }
 

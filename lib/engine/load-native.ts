@@ -29,30 +29,46 @@ export interface RecoveryOptions {
 
 /** What the addon exports (`native/napi/`). Everything here is internal to lib/engine. */
 export interface NativeBinding {
-  /** Opens (or joins, if this process has the file open already) the log. Throws with a `code`. `onError(null)`: writing works again. */
+  /**
+   * Opens (or joins, if this process has the file open already) the log. Throws with a `code`.
+   * `onError(null)`: writing works again.
+   */
   open<C extends Content>(
     config: NativeConfig & { content: C },
     onError: ((error: ShardlogError | null) => void) | undefined
   ): NativeHandle<C>
   flush(of: Keeper): Promise<void>
   flushSync(of: Keeper): void
-  /** At the process's end, for a descriptor: has everything written, or, after `exitTimeout`, given up, counted and said. Never throws. */
+  /**
+   * At the process's end, for a descriptor: has everything written, or, after `exitTimeout`, given
+   * up, counted and said. Never throws.
+   */
   finish(of: Keeper): void
   close(of: Keeper): Promise<void>
   closeSync(of: Keeper): void
   stats(of: Keeper): StatsSnapshot
   flushMetrics(of: Keeper): FlushMetrics
   shardStats(of: Keeper): ShardStats[]
-  /** For the direct route: the memory of one shard of one set, or of the draft, which has the index 0. Makes a new ArrayBuffer at each call. */
+  /**
+   * For the direct route: the memory of one shard of one set, or of the draft, which has the index
+   * 0. Makes a new ArrayBuffer at each call.
+   */
   buffer(of: Keeper, index: number): ArrayBuffer
   /**
-   * Drains the arenas of dead processes (beside the log, in `arenaDir`, and in /dev/shm) into the log at the absolute path. One item for each that was found.
-   * With `force` also those set aside because they are of another boot. Synchronous. Throws with a `code`.
+   * Drains the arenas of dead processes (beside the log, in `arenaDir`, and in /dev/shm) into the
+   * log at the absolute path. One item for each that was found. With `force` also those set aside
+   * because they are of another boot. Synchronous. Throws with a `code`.
    */
   recover(logFilePath: string, options: RecoveryOptions): NativeRecovery[]
-  /** The numbers that both sides have a name for, by group and name: for the test that compares them. */
+  /**
+   * The numbers that both sides have a name for, by group and name: for the test that compares
+   * them.
+   */
   controlWords(): Record<string, Record<string, number>>
-  /** CRC-32C of `bytes[start, end)`, going on from `seed`. Throws a RangeError for a range outside of `bytes`. */
+  /**
+   * CRC-32C of `bytes[start, end)`, going on from `seed`. Throws a RangeError for a range outside
+   * of `bytes`.
+   */
   crc32c(bytes: Uint8Array, seed: number, start: number, end: number): number
 }
 
@@ -75,12 +91,15 @@ export type NativeHandle<C extends Content> = C extends 'entries' ? EntryHandle 
 
 interface AnyHandle {
   readonly keeper: Keeper
-  /** The call route: used for sub-ranges, under round-robin, and whenever the lease below has no room. */
+  /**
+   * The call route: used for sub-ranges, under round-robin, and whenever the lease below has no
+   * room.
+   */
   logBytes(bytes: Uint8Array, start?: number, end?: number): boolean
   /**
-   * The direct route: JavaScript writes entries into the leased segment by itself; records on btrfs into a draft of it. Null where external
-   * buffers are forbidden (Electron), under round-robin, for entries on btrfs, and where 48 threads, or two for each core if that is more,
-   * log already.
+   * The direct route: JavaScript writes entries into the leased segment by itself; records on btrfs
+   * into a draft of it. Null where external buffers are forbidden (Electron), under round-robin,
+   * for entries on btrfs, and where 48 threads, or two for each core if that is more, log already.
    */
   readonly direct: DirectWords | null
 }
@@ -93,11 +112,14 @@ export interface RecordHandle extends AnyHandle {
   /** Writes a string as UTF-8 into the entry that JavaScript is writing: see LEASE.END. */
   putText(text: string): void
   /**
-   * Accepts the entry that JavaScript has written into the leased segment, but for its length: see LEASE.END and LEASE.TIME. Step *accept*
-   * of docs/internals/memory-model.md.
+   * Accepts the entry that JavaScript has written into the leased segment, but for its length: see
+   * LEASE.END and LEASE.TIME. Step *accept* of docs/internals/memory-model.md.
    */
   publish(): void
-  /** Leases another segment with room for an entry of `bytes`, waiting for one as a log call does. One of RENEWAL. */
+  /**
+   * Leases another segment with room for an entry of `bytes`, waiting for one as a log call does.
+   * One of RENEWAL.
+   */
   renew(bytes: number): number
 }
 
@@ -110,7 +132,8 @@ function libcName(): string {
   try {
     return fs.existsSync('/etc/alpine-release') ? ' musl' : ' glibc'
   } catch {
-    // Under Node's permission model a file may be kept from us; the message is no worse without this.
+    // Under Node's permission model a file may be kept from us; the message is no worse without
+    // this.
     return ''
   }
 }
@@ -146,15 +169,19 @@ function noNative(cause: unknown): ShardlogError {
   return new ShardlogError('ERR_SHARDLOG_NO_NATIVE', message, { cause })
 }
 
-/** The addon of the package as it is installed where a bundle runs, from which its own are missing. */
+/**
+ * The addon of the package as it is installed where a bundle runs, from which its own are missing.
+ */
 function loadInstalled(): NativeBinding | undefined {
   for (const name of ['shardlog', 'pino']) {
     try {
       const manifest = createRequire(ownFile).resolve(`${name}/package.json`)
-      // The installed package's loader, too: a single executable application has only Node's modules for the bundle's own.
+      // The installed package's loader, too: a single executable application has only Node's
+      // modules for the bundle's own.
       return createRequire(manifest)('node-gyp-build')(path.dirname(manifest)) as NativeBinding
     } catch {
-      // Not installed there, or no better than what the bundle has: its own failure is what is told.
+      // Not installed there, or no better than what the bundle has: its own failure is what is
+      // told.
     }
   }
   return undefined
@@ -162,8 +189,9 @@ function loadInstalled(): NativeBinding | undefined {
 
 function load(): NativeBinding {
   try {
-    // This very form is what bundlers' tracers recognise and copy the prebuilds for. `path` must be its own name in the
-    // compiled file too: hence `import path = require`. They do not read what is newer than ES2020 in this file.
+    // This very form is what bundlers' tracers recognise and copy the prebuilds for. `path` must be
+    // its own name in the compiled file too: hence `import path = require`. They do not read what
+    // is newer than ES2020 in this file.
     return require('node-gyp-build')(path.join(__dirname, '..', '..')) as NativeBinding
   } catch (error) {
     const installed = ownFolder === null ? loadInstalled() : undefined

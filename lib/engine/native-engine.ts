@@ -1,4 +1,7 @@
-/** The native engine: logs that the addon keeps open, and the arenas of sibling processes that it recovers first. */
+/**
+ * The native engine: logs that the addon keeps open, and the arenas of sibling processes that it
+ * recovers first.
+ */
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -26,7 +29,9 @@ interface Wanted extends Pick<ResolvedConfig, 'logFilePath' | 'recoverTo' | 'dir
 
 const ARENA_NAME = /^\.?(.*)\.arena$/s
 
-/** Names of logs in the directory that the pattern fits: of files, and of arenas whose log has gone. */
+/**
+ * Names of logs in the directory that the pattern fits: of files, and of arenas whose log has gone.
+ */
 function namesIn(directory: string, name: RegExp): string[] {
   const found = fs.readdirSync(directory).flatMap(file => [file, ARENA_NAME.exec(file)?.[1] ?? file])
   return [...new Set(found)].filter(file => name.test(file))
@@ -34,7 +39,10 @@ function namesIn(directory: string, name: RegExp): string[] {
 
 const exists = (file: string): boolean => fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined
 
-/** The log of a dead process in which nothing was, and which nobody will ask for again. That it had an arena says that it is ours. */
+/**
+ * The log of a dead process in which nothing was, and which nobody will ask for again. That it had
+ * an arena says that it is ours.
+ */
 function removeIfEmpty(log: string, recovered: readonly NativeRecovery[]): void {
   const stat = fs.lstatSync(log, { throwIfNoEntry: false })
   const drained = recovered.length > 0 && recovered.every(({ setAside }) => setAside === null)
@@ -52,8 +60,9 @@ function recoverSibling(native: NativeBinding, log: string, { directIO, arenaDir
 }
 
 /**
- * Writes what dead processes left in the arenas of their logs into those logs, where `%p` gave each process one of its own: no process
- * will have their name. What fails is told to `onError`, and is no reason not to log.
+ * Writes what dead processes left in the arenas of their logs into those logs, where `%p` gave each
+ * process one of its own: no process will have their name. What fails is told to `onError`, and is
+ * no reason not to log.
  */
 function recoverSiblings(native: NativeBinding, config: Wanted): void {
   const { siblings, arenaDir, onError } = config
@@ -142,8 +151,9 @@ function openLogBytes(opened: Opened<'entries'>): ClosableLogBytes {
 }
 
 /**
- * The addon writes what is left when the process ends. Of a descriptor, whose reader may be slow, that begins earlier, so that handlers of
- * 'exit' find the counters final. Returns what forgets the handle. A thread's end is not that of a log which other threads share.
+ * The addon writes what is left when the process ends. Of a descriptor, whose reader may be slow,
+ * that begins earlier, so that handlers of 'exit' find the counters final. Returns what forgets the
+ * handle. A thread's end is not that of a log which other threads share.
  */
 function watchExit({ binding, handle: { keeper } }: Opened<'records'>, { descriptor }: ResolvedConfig): () => void {
   if (descriptor === undefined || !isMainThread) return () => undefined
@@ -172,7 +182,10 @@ function controls({ binding, handle: { keeper } }: Opened<Content>, closing: () 
   }
 }
 
-/** Opens (or joins) the log with the addon. Throws with the addon's codes, and ERR_SHARDLOG_NO_NATIVE. */
+/**
+ * Opens (or joins) the log with the addon. Throws with the addon's codes, and
+ * ERR_SHARDLOG_NO_NATIVE.
+ */
 export function openNativeEngine(config: ResolvedConfig): Engine {
   const opened = openHandle({ ...config, content: 'entries', form: 'blocks' })
   const bytes = openLogBytes(opened)

@@ -1,4 +1,7 @@
-/** Which engine a config gets, and the warning where the JavaScript engine stands in for the native one. */
+/**
+ * Which engine a config gets, and the warning where the JavaScript engine stands in for the native
+ * one.
+ */
 
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
 import { ShardlogError } from '../errors'
@@ -9,8 +12,9 @@ import { loadNative } from './load-native'
 import { openNativeEngine } from './native-engine'
 
 /**
- * Whether the config's engine is the native one: 'auto' is where a build loads. Where none does although one is shipped for the
- * platform, the process is warned, once. Throws ERR_SHARDLOG_NO_NATIVE if the config insists and none loads.
+ * Whether the config's engine is the native one: 'auto' is where a build loads. Where none does
+ * although one is shipped for the platform, the process is warned, once. Throws
+ * ERR_SHARDLOG_NO_NATIVE if the config insists and none loads.
  */
 export function isNative({ engine }: Pick<ResolvedConfig, 'engine'>): boolean {
   if (engine === 'js') return false
@@ -50,7 +54,10 @@ function isFirst(): boolean {
   return true
 }
 
-/** Warns, once in a process, where an addon is shipped for the platform; elsewhere the JavaScript engine is what is expected. */
+/**
+ * Warns, once in a process, where an addon is shipped for the platform; elsewhere the JavaScript
+ * engine is what is expected.
+ */
 function warnOfJsEngine({ message }: ShardlogError): void {
   if (!SHIPPED.has(`${process.platform}-${process.arch}`) || !isFirst()) return
   const why = message.split('\nOne build')[0] as string

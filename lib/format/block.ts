@@ -15,8 +15,8 @@ import {
   trailerFits
 } from './constants'
 
-// CRC-32C (Castagnoli), reflected, initial and final XOR 0xFFFFFFFF, sixteen bytes a step ("slicing"): table k holds the effect of a byte
-// followed by k zero bytes.
+// CRC-32C (Castagnoli), reflected, initial and final XOR 0xFFFFFFFF, sixteen bytes a step
+// ("slicing"): table k holds the effect of a byte followed by k zero bytes.
 
 const POLYNOMIAL = 0x82f63b78
 const SLICES = 16
@@ -74,7 +74,8 @@ function wordwise(words: Int32Array, start: number, end: number, state: number):
 
 /**
  * CRC-32C of `bytes[start, end)`.
- * @param seed CRC of what came before, so that `crc32c(b, crc32c(a))` is the CRC of a followed by b. Default 0.
+ * @param seed CRC of what came before, so that `crc32c(b, crc32c(a))` is the CRC of a followed by
+ *   b. Default 0.
  * @returns an unsigned 32-bit number.
  */
 export function crc32c(bytes: Uint8Array, seed = 0, start = 0, end = bytes.length): number {
@@ -130,7 +131,10 @@ export function encodeTrailer(target: Buffer, offset: number, trailer: Trailer, 
   target.writeUInt32LE(crc32c(target, blockCrc, offset, offset + TRAILER_CRC_OFFSET), offset + TRAILER_CRC_OFFSET)
 }
 
-/** Reads the 64 bytes at `offset`; null if magic or version are not those of a trailer. The CRC is not checked here. */
+/**
+ * Reads the 64 bytes at `offset`; null if magic or version are not those of a trailer. The CRC is
+ * not checked here.
+ */
 export function decodeTrailer(source: Buffer, offset: number): Trailer | null {
   if (source.readUInt32LE(offset) !== TRAILER_MAGIC) return null
   if (source.readUInt16LE(offset + 4) !== TRAILER_VERSION) return null
@@ -148,7 +152,10 @@ export function decodeTrailer(source: Buffer, offset: number): Trailer | null {
   }
 }
 
-/** Whether the trailer at `offset` vouches for a block whose first `8 + valid` bytes have the CRC-32C `blockCrc`. */
+/**
+ * Whether the trailer at `offset` vouches for a block whose first `8 + valid` bytes have the
+ * CRC-32C `blockCrc`.
+ */
 export function trailerMatches(source: Buffer, offset: number, blockCrc: number): boolean {
   const crc = crc32c(source, blockCrc, offset, offset + TRAILER_CRC_OFFSET)
   return crc === source.readUInt32LE(offset + TRAILER_CRC_OFFSET)
@@ -166,10 +173,13 @@ export interface BlockSizes {
 }
 
 /**
- * Turns `valid` bytes of entries that lie at `start + 8` of `target` into a whole block: header, zeroed padding, trailer, a
- * carrier behind it where the padding is too short, and fill up to `alignment`.
- * @param alignment what the next block must be aligned to, relative to `start`: a multiple of 512, default 512.
- * @returns bytes from `start` to the end of the fill. `target` must have room for them: `finishedBytes(valid, alignment)`.
+ * Turns `valid` bytes of entries that lie at `start + 8` of `target` into a whole block: header,
+ * zeroed padding, trailer, a carrier behind it where the padding is too short, and fill up to
+ * `alignment`.
+ * @param alignment what the next block must be aligned to, relative to `start`: a multiple of 512,
+ *   default 512.
+ * @returns bytes from `start` to the end of the fill. `target` must have room for them:
+ *   `finishedBytes(valid, alignment)`.
  */
 export function finishBlock(
   target: Buffer,

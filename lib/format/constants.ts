@@ -1,6 +1,6 @@
 /**
- * Constants of the log format; the text behind them is docs/reference/log-format.md, section 1. Everything is little-endian,
- * sizes are bytes.
+ * Constants of the log format; the text behind them is docs/reference/log-format.md, section 1.
+ * Everything is little-endian, sizes are bytes.
  */
 
 /** R1: blocks start at multiples of this. */
@@ -31,12 +31,17 @@ export function alignUp(value: number, alignment: number): number {
   return rest === 0 ? value : value + alignment - rest
 }
 
-/** R1: distance from the start of a block with `valid` bytes of entries to the start of the next. */
+/**
+ * R1: distance from the start of a block with `valid` bytes of entries to the start of the next.
+ */
 export function blockStride(valid: number): number {
   return alignUp(BLOCK_HEADER_BYTES + valid, SECTOR_BYTES)
 }
 
-/** Whether the trailer fits into the padding of a block with `valid` bytes of entries, or needs a carrier. */
+/**
+ * Whether the trailer fits into the padding of a block with `valid` bytes of entries, or needs a
+ * carrier.
+ */
 export function trailerFits(valid: number): boolean {
   return blockStride(valid) - BLOCK_HEADER_BYTES - valid >= TRAILER_BYTES
 }

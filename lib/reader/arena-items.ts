@@ -1,4 +1,7 @@
-/** What waits in an arena, as items of its log. It remembers what has been shown, so that each entry is shown once. */
+/**
+ * What waits in an arena, as items of its log. It remembers what has been shown, so that each entry
+ * is shown once.
+ */
 
 import { createHash } from 'node:crypto'
 import { type ArenaFile, type ArenaState, CONTENT_RECORDS, FORM_TEXT } from '../arena/arena-file'
@@ -22,7 +25,10 @@ import { wholeEntries } from './parse-block'
 /** A segment's generation as trailers tell it: modulo 2^32. */
 const generationOf = (waiting: WaitingSegment): number => Number(waiting.generation & 0xffff_ffffn)
 
-/** What is known of entries that wait in a segment of an arena, as if they were a block; `own` is what its reader found. */
+/**
+ * What is known of entries that wait in a segment of an arena, as if they were a block; `own` is
+ * what its reader found.
+ */
 function arenaBlock(
   arena: ArenaFile,
   logPath: string,
@@ -123,9 +129,10 @@ class LineCounts {
 /**
  * What has been shown out of arenas, so that it is not shown again when it stands in the log.
  *
- * Raw entries stand in the log in the order of their segment, whose generation and number the block's trailer tells: the end of the
- * last entry shown is enough. Lines that are made of records stand there in another order and at other places, so a line that comes
- * out of the log is known by its bytes: of those that a generation holds several times, as many are left out as were shown.
+ * Raw entries stand in the log in the order of their segment, whose generation and number the
+ * block's trailer tells: the end of the last entry shown is enough. Lines that are made of records
+ * stand there in another order and at other places, so a line that comes out of the log is known by
+ * its bytes: of those that a generation holds several times, as many are left out as were shown.
  */
 export class Shown {
   /** Of arenas of raw entries. */
@@ -154,7 +161,9 @@ export class Shown {
     for (const part of [this.entryEnds, this.recordEnds, this.lines]) part.forgetBelow(stream, written)
   }
 
-  /** Forgets all streams but `stream`: their arenas are gone and the log has been read to its end. */
+  /**
+   * Forgets all streams but `stream`: their arenas are gone and the log has been read to its end.
+   */
   forgetOthers(stream: bigint | null): void {
     for (const part of [this.entryEnds, this.recordEnds, this.lines]) part.forgetOthers(stream)
   }
@@ -191,8 +200,8 @@ export class Shown {
   }
 
   /**
-   * The runs of lines of a text that were not shown yet. A text does not tell which generation its lines are of: each is taken for the
-   * oldest that has such a line.
+   * The runs of lines of a text that were not shown yet. A text does not tell which generation its
+   * lines are of: each is taken for the oldest that has such a line.
    */
   private unseenLines(item: LinesItem): LinesItem[] {
     const shown = this.lines.values()
@@ -237,7 +246,10 @@ function* stepsOf(arena: ArenaFile, waiting: WaitingSegment, shown: Shown): Gene
   }
 }
 
-/** The payloads that have not been shown, generation by generation, each in the order in which it will be written. */
+/**
+ * The payloads that have not been shown, generation by generation, each in the order in which it
+ * will be written.
+ */
 function* stepsInOrder(arena: ArenaFile, state: ArenaState, shown: Shown): Generator<Step, void> {
   const generations = new Map<bigint, WaitingSegment[]>()
   for (const waiting of waitingSegments(arena, state)) {
@@ -255,7 +267,9 @@ function damageItem(arena: ArenaFile, { waiting, start, end }: Step, problem: st
   return { kind: 'damage', damage: { kind: 'bad-record', path: arena.path, offset, length: end - start, message } }
 }
 
-/** What a rendered payload will be in the log: one entry, or, in a text, as many lines as it has. */
+/**
+ * What a rendered payload will be in the log: one entry, or, in a text, as many lines as it has.
+ */
 function entriesOf(arena: ArenaFile, bytes: Buffer): Buffer[] {
   if (arena.form !== FORM_TEXT) return [bytes]
   let start = 0
@@ -338,9 +352,9 @@ class ItemBuilder {
 }
 
 /**
- * The lines of an arena of records that neither the log nor an earlier call has shown, some MiB of them at a time, in the order of
- * docs/reference/record-format.md, section 5, as far as it can be known while threads are logging; and the records that are damaged. As
- * `takeFromArena`.
+ * The lines of an arena of records that neither the log nor an earlier call has shown, some MiB of
+ * them at a time, in the order of docs/reference/record-format.md, section 5, as far as it can be
+ * known while threads are logging; and the records that are damaged. As `takeFromArena`.
  */
 function takeRecords(arena: ArenaFile, state: ArenaState, logPath: string, shown: Shown): ScanItem[] | null {
   const steps: Step[] = []
@@ -363,7 +377,10 @@ function takeRecords(arena: ArenaFile, state: ArenaState, logPath: string, shown
   return builder.finish()
 }
 
-/** A segment's entries from `from` on, as far as they decode, and a damage if that is not to their end. */
+/**
+ * A segment's entries from `from` on, as far as they decode, and a damage if that is not to their
+ * end.
+ */
 function readEntries(arena: ArenaFile, logPath: string, waiting: WaitingSegment, from: number): ScanItem[] {
   const data = arena.read(waiting.position + from, waiting.end - from)
   const whole = wholeEntries(data, 0, data.length)
@@ -405,9 +422,11 @@ function takeEntries(arena: ArenaFile, state: ArenaState, logPath: string, shown
 }
 
 /**
- * What is in an arena and neither the log nor an earlier call has shown, some MiB of it at a time, each producer's in order; records
- * as the lines that are made of them. The log has to have been read as far as `state` says it is written.
- * @returns null if a generation was written to the log meanwhile: what was read may be something else by now.
+ * What is in an arena and neither the log nor an earlier call has shown, some MiB of it at a time,
+ * each producer's in order; records as the lines that are made of them. The log has to have been
+ * read as far as `state` says it is written.
+ * @returns null if a generation was written to the log meanwhile: what was read may be something
+ *   else by now.
  */
 export function takeFromArena(arena: ArenaFile, state: ArenaState, logPath: string, shown: Shown): ScanItem[] | null {
   if (arena.content === CONTENT_RECORDS) return takeRecords(arena, state, logPath, shown)

@@ -45,7 +45,10 @@ export class SequenceTracker {
     return { kind: 'sequence-hole', message: `blocks ${expected} to ${sequence - 1n} of stream ${name} are missing` }
   }
 
-  /** The first stream of a file may have begun in the file before it (rotation); a later one begins at 0. */
+  /**
+   * The first stream of a file may have begun in the file before it (rotation); a later one begins
+   * at 0.
+   */
   private begin(stream: bigint, sequence: bigint): { kind: DamageKind; message: string } | null {
     const isFirst = this.streams.size === 0
     if (this.streams.size >= MAX_STREAMS) this.streams.delete(this.streams.keys().next().value!)
@@ -65,7 +68,10 @@ export interface ScannerOptions {
   start?: number
   /** Let chunks be overwritten by later ones: views of a batch die with the next call of `next`. */
   reuse?: boolean
-  /** The file is growing: what looks cut off or empty at its end is not judged but tried again later. */
+  /**
+   * The file is growing: what looks cut off or empty at its end is not judged but tried again
+   * later.
+   */
   live?: boolean
   /** Deliver blocks with a bad checksum as far as their entries decode. */
   salvage?: boolean
@@ -81,8 +87,9 @@ interface Claim {
 type Step = 'more' | 'end' | { need: number } | Claim | Problem
 
 /**
- * Walks the blocks of one log from front to back, in memory that does not grow with the file (a few chunks of 4 MiB, or the
- * largest block if that is larger). What cannot be read is reported and stepped over (D1 to D4); nothing throws but I/O.
+ * Walks the blocks of one log from front to back, in memory that does not grow with the file (a few
+ * chunks of 4 MiB, or the largest block if that is larger). What cannot be read is reported and
+ * stepped over (D1 to D4); nothing throws but I/O.
  */
 export class BlockScanner implements Scanner {
   /** Start of the next block to be read. */
@@ -101,7 +108,10 @@ export class BlockScanner implements Scanner {
   private sequences = new SequenceTracker()
   /** As the sequences were before the last call of `next`; only kept in a growing file. */
   private sequencesBefore: SequenceTracker | null = null
-  /** Of a growing file: the cut-off block at its end behind which nothing sound was found, and how far. */
+  /**
+   * Of a growing file: the cut-off block at its end behind which nothing sound was found, and how
+   * far.
+   */
   private waiting = { position: -1, end: -1 }
   /** Blocks without trailer before the first one with a trailer. */
   private plain = { first: -1, count: 0, bytes: 0 }
@@ -117,7 +127,10 @@ export class BlockScanner implements Scanner {
     this.resync = new Resync(source, this.window, () => this.end)
   }
 
-  /** The next blocks, fill and damage, in file order; null at the end. With `live`, null only means: nothing more at present. */
+  /**
+   * The next blocks, fill and damage, in file order; null at the end. With `live`, null only means:
+   * nothing more at present.
+   */
   async next(): Promise<ScanItem[] | null> {
     this.items = []
     this.blocks = 0
@@ -149,7 +162,10 @@ export class BlockScanner implements Scanner {
     }
   }
 
-  /** Takes back what the last call of `next` gave, but for the blocks `kept` from its start; `position` is to be read next. */
+  /**
+   * Takes back what the last call of `next` gave, but for the blocks `kept` from its start;
+   * `position` is to be read next.
+   */
   rewind(position: number, kept: readonly BlockItem[]): void {
     this.position = position
     if (this.sequencesBefore) this.sequences = this.sequencesBefore
@@ -288,7 +304,10 @@ export class BlockScanner implements Scanner {
     this.items.push({ kind: 'damage', damage: { kind, path: this.source.path, offset, length, message } })
   }
 
-  /** Steps over what could not be read, to the next sound block. False if that has to wait for a growing file. */
+  /**
+   * Steps over what could not be read, to the next sound block. False if that has to wait for a
+   * growing file.
+   */
   private async recover(problem: Problem): Promise<boolean> {
     const at = this.position
     if (this.options.live && (await this.mustWait(problem))) return false
@@ -304,14 +323,20 @@ export class BlockScanner implements Scanner {
     return true
   }
 
-  /** Where reading goes on if nothing sound was found: in a growing file, where what is written now may become a block. */
+  /**
+   * Where reading goes on if nothing sound was found: in a growing file, where what is written now
+   * may become a block.
+   */
   private endOfLoss(): number {
     if (!this.options.live) return this.end
     const { firstCut } = this.resync
     return firstCut > this.position ? firstCut : this.end - (this.end % SECTOR_BYTES)
   }
 
-  /** Whether what cannot be read may become a block when the file has grown: nothing sound follows it. */
+  /**
+   * Whether what cannot be read may become a block when the file has grown: nothing sound follows
+   * it.
+   */
   private async mustWait({ kind, extent = SECTOR_BYTES }: Problem): Promise<boolean> {
     const { position, end } = this
     if (kind !== 'torn-tail') return position + extent >= end
@@ -366,7 +391,8 @@ export class BlockScanner implements Scanner {
   }
 
   /**
-   * Delivers the whole entries at the start of a block that is cut off or breaks off, as far as `end`.
+   * Delivers the whole entries at the start of a block that is cut off or breaks off, as far as
+   * `end`.
    * @returns bytes kept, header included
    */
   private async keepWhole(at: number, end: number): Promise<number> {

@@ -23,7 +23,10 @@ const CHUNK_BYTES = 1024 * 1024
 const STEP_BYTES = 64 * 1024
 const NEWLINE = 0x0a
 
-/** Counts newlines from the end, `wanted` at the most; `at` is where that one is, -1 if there are fewer. */
+/**
+ * Counts newlines from the end, `wanted` at the most; `at` is where that one is, -1 if there are
+ * fewer.
+ */
 function countBackwards(bytes: Buffer, wanted: number): { count: number; at: number } {
   let count = 0
   for (let at = bytes.lastIndexOf(NEWLINE); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(NEWLINE, at - 1)) {
@@ -33,7 +36,10 @@ function countBackwards(bytes: Buffer, wanted: number): { count: number; at: num
   return { count, at: -1 }
 }
 
-/** Where the last `lines` lines of a text begin; a last one without newline, which may be half written, comes beside them. */
+/**
+ * Where the last `lines` lines of a text begin; a last one without newline, which may be half
+ * written, comes beside them.
+ */
 async function lastLines(source: Source, lines: number): Promise<number> {
   const bytes = Buffer.alloc(STEP_BYTES)
   let end = await source.size()
@@ -65,7 +71,10 @@ class Backwards {
 
   constructor(private readonly source: Source) {}
 
-  /** Index in `buffer` of `length` bytes at `position`; -1 if they are not there. What lies before them is read along. */
+  /**
+   * Index in `buffer` of `length` bytes at `position`; -1 if they are not there. What lies before
+   * them is read along.
+   */
   async find(position: number, length: number): Promise<number> {
     if (position < this.start || position + length > this.start + this.length) {
       this.start = Math.max(0, position + length - CHUNK_BYTES)
@@ -83,7 +92,10 @@ class Backwards {
   }
 }
 
-/** The trailer at the end of the sector that ends at `end`, if the header of its block, which is that long before, agrees. */
+/**
+ * The trailer at the end of the sector that ends at `end`, if the header of its block, which is
+ * that long before, agrees.
+ */
 async function blockBefore(sectors: Backwards, index: number, end: number): Promise<Trailer | null> {
   const trailer = decodeTrailer(sectors.buffer, index + SECTOR_BYTES - TRAILER_BYTES)
   if (!trailer || trailer.length > end || trailer.length % SECTOR_BYTES !== 0 || trailer.length === 0) return null
@@ -96,8 +108,9 @@ async function blockBefore(sectors: Backwards, index: number, end: number): Prom
 }
 
 /**
- * Finds a block boundary behind which at least `entries` entries lie, walking backwards along the trailers from the end of a
- * file, over fill and what is damaged. 0, the start of the file, where the trailers do not lead that far: older writers' files.
+ * Finds a block boundary behind which at least `entries` entries lie, walking backwards along the
+ * trailers from the end of a file, over fill and what is damaged. 0, the start of the file, where
+ * the trailers do not lead that far: older writers' files.
  */
 async function lastBlocks(source: Source, entries: number): Promise<number> {
   const size = await source.size()
@@ -123,10 +136,16 @@ async function lastBlocks(source: Source, entries: number): Promise<number> {
   return end
 }
 
-/** How long a change may go unnoticed where the kernel tells nothing: memory written through an arena's mapping. */
+/**
+ * How long a change may go unnoticed where the kernel tells nothing: memory written through an
+ * arena's mapping.
+ */
 const POLL_MS = 100
 
-/** Waits until files may have changed: a watch on their directories wakes it early, a timer at the latest. */
+/**
+ * Waits until files may have changed: a watch on their directories wakes it early, a timer at the
+ * latest.
+ */
 class ChangeWaiter {
   private readonly watchers: FSWatcher[] = []
   private wake: (() => void) | null = null
@@ -217,7 +236,8 @@ export async function* runFollowers(
 }
 
 /**
- * @throws ShardlogError `ERR_SHARDLOG_READ` if there is neither a log nor its arena, or what is there cannot be followed
+ * @throws ShardlogError `ERR_SHARDLOG_READ` if there is neither a log nor its arena, or what is
+ *   there cannot be followed
  */
 export async function checkFollowed(log: LogPlace): Promise<void> {
   try {
@@ -230,7 +250,10 @@ export async function checkFollowed(log: LogPlace): Promise<void> {
   }
 }
 
-/** @throws ShardlogError `ERR_SHARDLOG_READ` if a file is missing at the start; later it may come and go. */
+/**
+ * @throws ShardlogError `ERR_SHARDLOG_READ` if a file is missing at the start; later it may come
+ *   and go.
+ */
 export async function* followFiles(
   logs: readonly LogPlace[],
   options: FollowOptions

@@ -1,4 +1,6 @@
-/** What readers deliver: the blocks or lines of a log, their entries, and the damage that was found. */
+/**
+ * What readers deliver: the blocks or lines of a log, their entries, and the damage that was found.
+ */
 
 import { ShardlogError } from '../errors'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
@@ -6,7 +8,11 @@ import { ENTRY_PREFIX_BYTES } from '../format/constants'
 /** What a log is: blocks with entries, or lines of text and nothing else, each of them JSON. */
 export type LogFormat = 'shard' | 'ndjson'
 
-/** What a block says of itself; for lines of text, which have no blocks, those that were read at once. Times are nanoseconds since the Unix epoch; what only a trailer tells is undefined without one. */
+/**
+ * What a block says of itself; for lines of text, which have no blocks, those that were read at
+ * once. Times are nanoseconds since the Unix epoch; what only a trailer tells is undefined without
+ * one.
+ */
 export interface BlockInfo {
   /** File the block was read from, or will lie in. */
   readonly path: string
@@ -30,17 +36,21 @@ export interface BlockInfo {
 
 /**
  * Kinds of damage.
- * - `torn-tail`: the last block claims more bytes than the file has; its whole entries are delivered. Or the last line has no newline
- *   and is only the beginning of JSON; not delivered
+ * - `torn-tail`: the last block claims more bytes than the file has; its whole entries are
+ *   delivered. Or the last line has no newline and is only the beginning of JSON; not delivered
  * - `bad-trailer`: a block whose checksum, magic or version does not match; not delivered
  * - `bad-header`, `bad-entry`: a block that cannot be decoded
  * - `foreign`: bytes that are no block: text or data of another program
  * - `missing-trailer`: a block without trailer in a file in which others have one; delivered
  * - `nonzero-padding`: bytes that have to be zero are not; the block beside them is delivered
- * - `sequence-hole`: blocks are missing from a stream; `sequence-repeat`: a block stands in the file twice
- * - `bad-record`: a record in an arena of which no line can be made; `path` and `offset` are the arena's
- * - `bad-arena`: what lies at the place of the log's arena is none that can be read; what waits there is not shown
- * - `bad-line`: a line that is no JSON, not UTF-8, or empty; delivered, since only `verifyLog` looks
+ * - `sequence-hole`: blocks are missing from a stream; `sequence-repeat`: a block stands in the
+ *   file twice
+ * - `bad-record`: a record in an arena of which no line can be made; `path` and `offset` are the
+ *   arena's
+ * - `bad-arena`: what lies at the place of the log's arena is none that can be read; what waits
+ *   there is not shown
+ * - `bad-line`: a line that is no JSON, not UTF-8, or empty; delivered, since only `verifyLog`
+ *   looks
  * - `long-line`: a line of more than 64 MiB; not delivered
  * - `replaced`: a followed file shrank or was replaced before it was read to its end
  */
@@ -71,7 +81,10 @@ export interface Damage {
   readonly message: string
 }
 
-/** Entries that lie back to back in `data[start, end)`: all of one block, or those of it not shown before. */
+/**
+ * Entries that lie back to back in `data[start, end)`: all of one block, or those of it not shown
+ * before.
+ */
 export interface BlockItem {
   readonly kind: 'block'
   readonly info: BlockInfo
@@ -82,11 +95,17 @@ export interface BlockItem {
   readonly end: number
   /** Bytes of the block before `start`: the block's header, and entries left out. */
   readonly skipped: number
-  /** Where each entry's payload lies, if it was not taken from `info.offset` on as it lies there: rendered records. */
+  /**
+   * Where each entry's payload lies, if it was not taken from `info.offset` on as it lies there:
+   * rendered records.
+   */
   readonly offsets?: readonly number[]
 }
 
-/** Lines that lie back to back in `data[start, end)`, newlines included; the last line of a file may have none. */
+/**
+ * Lines that lie back to back in `data[start, end)`, newlines included; the last line of a file may
+ * have none.
+ */
 export interface LinesItem {
   readonly kind: 'lines'
   readonly path: string
@@ -121,9 +140,15 @@ export interface Scanner {
   position: number
   /** Bytes from this position on are not to be read yet. */
   limit: number
-  /** What comes next, in file order; null at the end. In a growing file, null only means: nothing more at present. */
+  /**
+   * What comes next, in file order; null at the end. In a growing file, null only means: nothing
+   * more at present.
+   */
   next(): Promise<ScanItem[] | null>
-  /** Takes back what the last call of `next` gave, but for the blocks `kept` from its start; `position` is to be read next. */
+  /**
+   * Takes back what the last call of `next` gave, but for the blocks `kept` from its start;
+   * `position` is to be read next.
+   */
   rewind(position: number, kept: readonly BlockItem[]): void
   /** Waits for a read under way. Does not close the source. */
   close(): Promise<void>
@@ -178,8 +203,8 @@ export class Entry {
   }
 
   /**
-   * The payload, verbatim. A view of the chunk of up to some MiB that was read: to keep one for long, copy it with
-   * `Buffer.from(entry.bytes)`, or it keeps the chunk alive.
+   * The payload, verbatim. A view of the chunk of up to some MiB that was read: to keep one for
+   * long, copy it with `Buffer.from(entry.bytes)`, or it keeps the chunk alive.
    */
   get bytes(): Buffer {
     return this.data.subarray(this.start, this.end)
@@ -196,7 +221,8 @@ export class Entry {
 }
 
 /**
- * Appends the entries of lines from index `from` of their data on, `most` of them at the most, which count as one block.
+ * Appends the entries of lines from index `from` of their data on, `most` of them at the most,
+ * which count as one block.
  * @returns index behind the last of them
  */
 export function collectLines(item: LinesItem, entries: Entry[], from: number, most: number): number {
@@ -216,8 +242,8 @@ export function collectLines(item: LinesItem, entries: Entry[], from: number, mo
 }
 
 /**
- * The entries of a block, or of lines, in order, so many at a time at the most: of tiny ones an object each would take far more memory than
- * they do. The scanner has checked that they decode.
+ * The entries of a block, or of lines, in order, so many at a time at the most: of tiny ones an
+ * object each would take far more memory than they do. The scanner has checked that they decode.
  */
 export function* entrySlices(item: BlockItem | LinesItem, most: number): Generator<Entry[], void> {
   let at = item.start
@@ -236,7 +262,10 @@ export function collectEntries(item: BlockItem | LinesItem, entries: Entry[]): v
   for (const slice of entrySlices(item, Number.POSITIVE_INFINITY)) for (const entry of slice) entries.push(entry)
 }
 
-/** Appends `most` entries of a block at the most, from index `at` of its data on, which is that of entry `done`. Returns the index behind. */
+/**
+ * Appends `most` entries of a block at the most, from index `at` of its data on, which is that of
+ * entry `done`. Returns the index behind.
+ */
 function collectOfBlock(
   item: BlockItem,
   entries: Entry[],

@@ -1,4 +1,6 @@
-/** Lines of text: whether they are JSON, the time that they tell, and the scanner that walks them. */
+/**
+ * Lines of text: whether they are JSON, the time that they tell, and the scanner that walks them.
+ */
 
 import type { LinesItem, ScanItem, Scanner } from './items'
 import { type Source, Window } from './source'
@@ -27,8 +29,9 @@ for (const byte of Buffer.from('0123456789abcdefABCDEF')) isHex[byte] = 1
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39
 
 /**
- * Tells whether bytes are JSON, as `JSON.parse` would, and where the value of the top level's key `time` stands. Nothing is made of
- * them, and nothing thrown, so that it takes as long for what is no JSON as for what is.
+ * Tells whether bytes are JSON, as `JSON.parse` would, and where the value of the top level's key
+ * `time` stands. Nothing is made of them, and nothing thrown, so that it takes as long for what is
+ * no JSON as for what is.
  */
 export class JsonChecker {
   /** Of the last JSON: where the value of `time` stands; both -1 if it has none. */
@@ -58,7 +61,9 @@ export class JsonChecker {
     return this.at === end
   }
 
-  /** Takes a value, or the beginning of one that others follow in; and whatever closes behind it. */
+  /**
+   * Takes a value, or the beginning of one that others follow in; and whatever closes behind it.
+   */
   private value(): boolean {
     this.skipSpace()
     const { at } = this
@@ -92,7 +97,10 @@ export class JsonChecker {
     return isObject ? this.key() : true
   }
 
-  /** Behind a value: takes what closes, up to a comma and, in an object, the next key; or to the end of the last container. */
+  /**
+   * Behind a value: takes what closes, up to a comma and, in an object, the next key; or to the end
+   * of the last container.
+   */
   private closeContainers(): boolean {
     while (this.open.length > 0) {
       this.skipSpace()
@@ -187,7 +195,10 @@ export function timeFromMs(ms: number): bigint | undefined {
   return isTime(ms) ? BigInt(Math.trunc(ms)) * NS_PER_MS : undefined
 }
 
-/** The time in ms that a JSON value tells, a number of ms or a date as a string; undefined if it is none. */
+/**
+ * The time in ms that a JSON value tells, a number of ms or a date as a string; undefined if it is
+ * none.
+ */
 export function msOfValue(data: Buffer, start: number, end: number): number | undefined {
   const text = data.toString('utf8', start, end)
   const ms = data[start] === QUOTE ? Date.parse(JSON.parse(text) as string) : Number(text)
@@ -196,7 +207,10 @@ export function msOfValue(data: Buffer, start: number, end: number): number | un
 
 const json = new JsonChecker()
 
-/** The time that the line `data[start, end)` tells in its field `time`, as ns; undefined if it tells none. */
+/**
+ * The time that the line `data[start, end)` tells in its field `time`, as ns; undefined if it tells
+ * none.
+ */
 export function timeOfLine(data: Buffer, start: number, end: number): bigint | undefined {
   if (!json.check(data, start, end) || json.timeStart < 0) return undefined
   const ms = msOfValue(data, json.timeStart, json.timeEnd)
@@ -225,7 +239,9 @@ export interface LineScannerOptions {
   chunkBytes?: number
 }
 
-/** Whether a last line without newline is whole: a JSON object, or text that never was to be one. */
+/**
+ * Whether a last line without newline is whole: a JSON object, or text that never was to be one.
+ */
 function isWhole(line: Buffer): boolean {
   if (line[0] !== OPENING) return true
   try {
@@ -237,8 +253,9 @@ function isWhole(line: Buffer): boolean {
 }
 
 /**
- * Walks the lines of a text, in memory that does not grow with it: a few chunks of 4 MiB, or the longest line, up to 64 MiB. Bytes are
- * delivered as they are, carriage returns, NUL and what is no UTF-8 included; nothing throws but I/O.
+ * Walks the lines of a text, in memory that does not grow with it: a few chunks of 4 MiB, or the
+ * longest line, up to 64 MiB. Bytes are delivered as they are, carriage returns, NUL and what is no
+ * UTF-8 included; nothing throws but I/O.
  */
 export class LineScanner implements Scanner {
   position: number
@@ -248,9 +265,14 @@ export class LineScanner implements Scanner {
   private long = -1
   /** Both as they were before the last call of `next`. */
   private before = { position: -1, long: -1 }
-  /** As the last call of `next` left it: whether it found a newline, where, and how much there was. */
+  /**
+   * As the last call of `next` left it: whether it found a newline, where, and how much there was.
+   */
   private last = { position: -1, end: -1, waits: false }
-  /** Of a file that does not grow, as it was at first: what is written later may begin in the middle of a line. */
+  /**
+   * Of a file that does not grow, as it was at first: what is written later may begin in the middle
+   * of a line.
+   */
   private size = -1
 
   constructor(
@@ -311,7 +333,10 @@ export class LineScanner implements Scanner {
     }
   }
 
-  /** What can be delivered of `have` bytes from the position on, the first `searched` without newline; null if more have to be read. */
+  /**
+   * What can be delivered of `have` bytes from the position on, the first `searched` without
+   * newline; null if more have to be read.
+   */
   private take(have: number, searched: number, ended: boolean): ScanItem[] | null {
     const index = this.window.index(this.position)
     const bytes = this.window.buffer.subarray(index, index + have)

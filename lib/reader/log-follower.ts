@@ -14,9 +14,9 @@ function offsetOf(item: ScanItem): number {
 }
 
 /**
- * What can be believed of items of blocks that were read while a flush began or ended. Blocks are complete if their checksum says so,
- * anything else is looked at again; and what lies behind `limit` is being written now: it is still shown from the arena, and a
- * recovery would cut it off.
+ * What can be believed of items of blocks that were read while a flush began or ended. Blocks are
+ * complete if their checksum says so, anything else is looked at again; and what lies behind
+ * `limit` is being written now: it is still shown from the arena, and a recovery would cut it off.
  *
  * @param start where the first item was read
  * @param limit file offset of the flush under way; Infinity if none is
@@ -38,15 +38,19 @@ function settledItems(
   return { kept, again: null }
 }
 
-/** Whether an item may be another program's. What nothing vouches for, or is damaged otherwise, is a write that was cut off. */
+/**
+ * Whether an item may be another program's. What nothing vouches for, or is damaged otherwise, is a
+ * write that was cut off.
+ */
 function isForeign(item: ScanItem): boolean {
   if (item.kind === 'damage') return item.damage.kind === 'foreign'
   return item.kind === 'lines' || (item.kind === 'block' && item.info.hasTrailer)
 }
 
 /**
- * Follows one log: what stands in the file, what its process still has in the arena, what is appended later; each entry
- * once, each producer's in order; over rotation and truncation. It has no timer: somebody calls `round`.
+ * Follows one log: what stands in the file, what its process still has in the arena, what is
+ * appended later; each entry once, each producer's in order; over rotation and truncation. It has
+ * no timer: somebody calls `round`.
  */
 export class LogFollower {
   private source: FileSource | null = null
@@ -79,7 +83,10 @@ export class LogFollower {
     } = {}
   ) {}
 
-  /** The next items; an empty array if something changed under us, so that another round is due at once; null: nothing now. */
+  /**
+   * The next items; an empty array if something changed under us, so that another round is due at
+   * once; null: nothing now.
+   */
   async round(): Promise<ScanItem[] | null> {
     if (this.queued.length > 0) return this.queued.splice(0)
     if (!this.scanner && !(await this.open(this.options.start ?? 0))) return this.roundWithoutFile()
@@ -104,8 +111,9 @@ export class LogFollower {
   }
 
   /**
-   * Whether what stands behind the place where the process was writing can be read as well: it has died, and all that it left has been
-   * shown, so that its own will be recognised, also when a recovery goes on with it.
+   * Whether what stands behind the place where the process was writing can be read as well: it has
+   * died, and all that it left has been shown, so that its own will be recognised, also when a
+   * recovery goes on with it.
    */
   private mayLift(arena: ArenaFile, state: ArenaState): boolean {
     const held = this.options.follow === true && !this.lifted && state.flushingAt !== null
@@ -126,14 +134,17 @@ export class LogFollower {
     return arena ? this.waitingItems(arena, arena.state()) : null
   }
 
-  /** The generation that its process was filling when this was called last; null where no arena tells. */
+  /**
+   * The generation that its process was filling when this was called last; null where no arena
+   * tells.
+   */
   activeGeneration(): bigint | null {
     return this.refreshArena()?.state().active ?? null
   }
 
   /**
-   * Whether all is shown that had been accepted while `generation` was being filled: it has been written, and the file read as far as
-   * it reached when that was seen first.
+   * Whether all is shown that had been accepted while `generation` was being filled: it has been
+   * written, and the file read as far as it reached when that was seen first.
    */
   async isPast(generation: bigint): Promise<boolean> {
     if (this.arena && this.arena.state().written <= generation) return false
@@ -143,8 +154,9 @@ export class LogFollower {
   }
 
   /**
-   * What stands in the file behind the place where a process that has died was writing, and is not its own: all of that is in the
-   * arena. Nobody else has to be asked for it, but nothing tells what is half of a line.
+   * What stands in the file behind the place where a process that has died was writing, and is not
+   * its own: all of that is in the arena. Nobody else has to be asked for it, but nothing tells
+   * what is half of a line.
    */
   async foreignItems(): Promise<ScanItem[]> {
     const { arena, source, format } = this
@@ -196,8 +208,8 @@ export class LogFollower {
   }
 
   /**
-   * What the file is; null while it is too short to tell. What takes the place of a file that was followed is taken for the same if
-   * it does not look like anything.
+   * What the file is; null while it is too short to tell. What takes the place of a file that was
+   * followed is taken for the same if it does not look like anything.
    */
   private async formatOf(source: FileSource): Promise<LogFormat | null> {
     try {
@@ -222,8 +234,8 @@ export class LogFollower {
   }
 
   /**
-   * An arena that may not or cannot be read is as good as none: what is in it shows when it is written. So is one of an earlier boot,
-   * whose pages may be of different times.
+   * An arena that may not or cannot be read is as good as none: what is in it shows when it is
+   * written. So is one of an earlier boot, whose pages may be of different times.
    */
   private findArena(): ArenaFile | null {
     try {
@@ -237,7 +249,10 @@ export class LogFollower {
     return null
   }
 
-  /** The file's next lines. Nothing tells a half-written one from others, so that none is read that may be. */
+  /**
+   * The file's next lines. Nothing tells a half-written one from others, so that none is read that
+   * may be.
+   */
   private async readText(before: ArenaState | null, size: number): Promise<ScanItem[] | null> {
     const scanner = this.scanner!
     const known = before !== null && before.logInode === this.inode
@@ -253,7 +268,10 @@ export class LogFollower {
     return this.scanner!.limit < (state.flushingAt ?? (await this.source!.size()))
   }
 
-  /** The file's next blocks. While a flush is writing, only those in front of it, so that nothing half-written is judged. */
+  /**
+   * The file's next blocks. While a flush is writing, only those in front of it, so that nothing
+   * half-written is judged.
+   */
   private async readBlocks(before: ArenaState | null): Promise<ScanItem[] | null> {
     const scanner = this.scanner!
     const start = scanner.position
@@ -265,7 +283,9 @@ export class LogFollower {
     return this.shown.filter(same ? items : this.settledPart(items, start, this.limitOf(after)))
   }
 
-  /** Where the file must not be read yet. An arena whose log was replaced speaks of the former file. */
+  /**
+   * Where the file must not be read yet. An arena whose log was replaced speaks of the former file.
+   */
   private limitOf(state: ArenaState | null): number {
     if (!state || this.lifted || state.flushingAt === null || state.logInode !== this.inode) {
       return Number.POSITIVE_INFINITY
@@ -297,7 +317,10 @@ export class LogFollower {
     return true
   }
 
-  /** Reads what is left of a file that has been replaced, with nothing held back, and goes over to the new one. */
+  /**
+   * Reads what is left of a file that has been replaced, with nothing held back, and goes over to
+   * the new one.
+   */
   private async finishOld(size: number): Promise<void> {
     const start = this.scanner!.position
     await this.scanner!.close()

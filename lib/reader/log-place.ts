@@ -1,4 +1,7 @@
-/** Where logs and their arenas lie: as callers give them, and as they are found; and how much waits in an arena. */
+/**
+ * Where logs and their arenas lie: as callers give them, and as they are found; and how much waits
+ * in an arena.
+ */
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -73,8 +76,9 @@ function statOf(file: string): fs.Stats | null {
 }
 
 /**
- * Whether what lies at the place of a log's arena may be believed. In a folder like /tmp everybody can put files beside others', but not in
- * their place: an arena there is ours, the log's owner's or the folder's. Elsewhere, who can make files can replace the log too.
+ * Whether what lies at the place of a log's arena may be believed. In a folder like /tmp everybody
+ * can put files beside others', but not in their place: an arena there is ours, the log's owner's
+ * or the folder's. Elsewhere, who can make files can replace the log too.
  */
 function isTrusted(arena: ArenaFile, logPath: string): boolean {
   const folder = statOf(path.dirname(arena.path))
@@ -84,7 +88,8 @@ function isTrusted(arena: ArenaFile, logPath: string): boolean {
 
 /**
  * Opens the arena of a log; null if there is none.
- * @throws ShardlogError if there is one that cannot be read, or `ERR_SHARDLOG_ARENA_OWNER` if it is not to be believed
+ * @throws ShardlogError if there is one that cannot be read, or `ERR_SHARDLOG_ARENA_OWNER` if it is
+ *   not to be believed
  */
 export function arenaOfLog(log: LogPlace): ArenaFile | null {
   const arena = openArenaOf(log)
@@ -168,9 +173,11 @@ function realPath(file: string): string | null {
 }
 
 /**
- * The log to which an arena belongs, by its header and by where it lies, which may be somewhere else by now, together with its log.
+ * The log to which an arena belongs, by its header and by where it lies, which may be somewhere
+ * else by now, together with its log.
  * @param given the path of an arena, or of one that was set aside
- * @returns `log`: the log in whose arena's place the file lies, null if it lies elsewhere; `named`: the log that its header names
+ * @returns `log`: the log in whose arena's place the file lies, null if it lies elsewhere; `named`:
+ *   the log that its header names
  * @throws ShardlogError if it is no arena that can be read
  */
 export function logOfArena({ path: file, arenaDir }: LogPlace): { log: string | null; named: string } {
@@ -193,7 +200,10 @@ export interface WaitingReport {
   logPath: string
   ownerPid: number
   ownerAlive: boolean
-  /** Whether the machine has been running since it was made. Otherwise its pages may be of different times, and nothing of it is shown. */
+  /**
+   * Whether the machine has been running since it was made. Otherwise its pages may be of different
+   * times, and nothing of it is shown.
+   */
   ofThisBoot: boolean
   stream: bigint
   /** Entries accepted and not in the log yet; of records, the lines that are made of them. */
@@ -251,7 +261,9 @@ function describeArena(arena: ArenaFile, state: ArenaState, counts: Counts): Wai
   }
 }
 
-/** What is known of the arena of a log but what waits in it; null if there is none that can be read. */
+/**
+ * What is known of the arena of a log but what waits in it; null if there is none that can be read.
+ */
 export function arenaFacts(log: LogPlace): WaitingReport | null {
   try {
     const arena = arenaOfLog(log)

@@ -1,4 +1,7 @@
-/** Opening a log: what it is, by its bytes or its arena; the scanner for it; and how far it can be read. */
+/**
+ * Opening a log: what it is, by its bytes or its arena; the scanner for it; and how far it can be
+ * read.
+ */
 
 import { FORM_TEXT, isArenaHead, isOfThisBoot } from '../arena/arena-file'
 import type { LogPlace } from '../arena/locate'
@@ -27,7 +30,10 @@ function hasTrailer(bytes: Buffer): boolean {
   return false
 }
 
-/** Whether a block without trailer, or with one further on, begins at `at`: its entries decode as far as they lie there. */
+/**
+ * Whether a block without trailer, or with one further on, begins at `at`: its entries decode as
+ * far as they lie there.
+ */
 function beginsBlock(bytes: Buffer, at: number): boolean {
   if (bytes.length < at + BLOCK_HEADER_BYTES) return false
   const valid = bytes.readUInt32LE(at + 4)
@@ -98,7 +104,8 @@ export function formatOfArena(log: LogPlace): LogFormat | null {
     arena.close()
     return arena.form === FORM_TEXT ? 'ndjson' : 'shard'
   } catch {
-    // One that may not or cannot be read says nothing; whoever wants to know why asks for it by itself.
+    // One that may not or cannot be read says nothing; whoever wants to know why asks for it by
+    // itself.
     return null
   }
 }
@@ -137,8 +144,9 @@ export async function openLog(log: LogPlace): Promise<Source | null> {
 }
 
 /**
- * How far a log can be read without meeting a flush that is half done: where its arena says that blocks are being written, or
- * was left writing them when its owner died, or else the present size. Infinity where no arena tells.
+ * How far a log can be read without meeting a flush that is half done: where its arena says that
+ * blocks are being written, or was left writing them when its owner died, or else the present size.
+ * Infinity where no arena tells.
  */
 export async function stableEnd(source: Source): Promise<number> {
   if (!(source instanceof FileSource)) return Number.POSITIVE_INFINITY
@@ -155,7 +163,8 @@ export async function stableEnd(source: Source): Promise<number> {
       arena.close()
     }
   } catch {
-    // An arena that may not or cannot be read says nothing; whoever wants to know why asks for it by itself.
+    // An arena that may not or cannot be read says nothing; whoever wants to know why asks for it
+    // by itself.
     return Number.POSITIVE_INFINITY
   }
 }

@@ -1,4 +1,7 @@
-/** One block in memory: whether its header, entries, trailer and padding are as docs/reference/log-format.md has them. */
+/**
+ * One block in memory: whether its header, entries, trailer and padding are as
+ * docs/reference/log-format.md has them.
+ */
 
 import { loadNative } from '../engine/load-native'
 import { crc32c, decodeTrailer, type Trailer, trailerMatches } from '../format/block'
@@ -33,7 +36,10 @@ function bestChecksum(): Checksum {
   }
 }
 
-/** CRC-32C of `bytes[start, end)`, going on from `seed`: with the processor's instruction where the addon loads. */
+/**
+ * CRC-32C of `bytes[start, end)`, going on from `seed`: with the processor's instruction where the
+ * addon loads.
+ */
 export function checksum(bytes: Uint8Array, seed: number, start: number, end: number): number {
   if (end - start < NATIVE_FROM_BYTES) return crc32c(bytes, seed, start, end)
   native ??= bestChecksum()
@@ -54,9 +60,15 @@ export interface ParsedBlock {
   usable: number
   /** Distance to what follows the block, its carrier included. */
   extent: number
-  /** A trailer stands where the block should end and tells the same length: where the next block begins is certain. */
+  /**
+   * A trailer stands where the block should end and tells the same length: where the next block
+   * begins is certain.
+   */
   agreed: boolean
-  /** Nothing vouches for the block, and something like a trailer stands inside: it may hide other blocks. */
+  /**
+   * Nothing vouches for the block, and something like a trailer stands inside: it may hide other
+   * blocks.
+   */
   suspect?: boolean
   /** Why the block must not be delivered as it is, or null. */
   fatal: { kind: DamageKind; message: string } | null
@@ -92,8 +104,8 @@ export function isPlausibleHeader(capacity: number, valid: number): boolean {
 }
 
 /**
- * Looks for the trailer of the block at `at`, of which `available` bytes (stride and, if there is more, 512 for a carrier) lie
- * in `bytes`.
+ * Looks for the trailer of the block at `at`, of which `available` bytes (stride and, if there is
+ * more, 512 for a carrier) lie in `bytes`.
  * @returns index of the 64 bytes that have a trailer's magic, or -1.
  */
 export function findTrailer(bytes: Buffer, at: number, valid: number, available: number): number {
@@ -130,7 +142,8 @@ export function wholeEntries(bytes: Buffer, start: number, available: number): {
  * Decodes the block at index `at` of `bytes`, whose header is plausible and whose stride is there.
  * @param place the file, and where in it the block starts.
  * @param available bytes from `at` on: the stride, and 512 more where the source has them.
- * @param trailersSeen whether other blocks have trailers: then what stands in a trailer's place has to be one.
+ * @param trailersSeen whether other blocks have trailers: then what stands in a trailer's place has
+ *   to be one.
  */
 export function parseBlock(
   { path, position }: { path: string; position: number },

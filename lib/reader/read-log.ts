@@ -1,4 +1,6 @@
-/** `readLog`, the entries of logs; and `recoverLog`, which brings into a log what waits beside it. */
+/**
+ * `readLog`, the entries of logs; and `recoverLog`, which brings into a log what waits beside it.
+ */
 
 import path from 'node:path'
 import { asideArenas, type LogPlace } from '../arena/locate'
@@ -31,26 +33,35 @@ import { scanByTime, scanFiles } from './scan-log'
 
 export interface ReadOptions {
   /**
-   * What the files are: 'shard', blocks of entries; 'ndjson', lines of text. Default 'auto': what the first bytes say, or, of an empty
-   * file, its arena.
+   * What the files are: 'shard', blocks of entries; 'ndjson', lines of text. Default 'auto': what
+   * the first bytes say, or, of an empty file, its arena.
    */
   format?: FormatChoice
   /**
-   * Go on for ever: show what is appended, what a live process still has in its arena, and the file that takes the place of a
-   * rotated one. Default false.
+   * Go on for ever: show what is appended, what a live process still has in its arena, and the file
+   * that takes the place of a rotated one. Default false.
    */
   follow?: boolean
   /**
-   * 'file' (default): each file as it stands, one after the other. 'time': by the time at which blocks were begun, or that a line of
-   * text tells in its field `time`, over all files; entries within a block stay together, what has no time stays behind what stood
-   * before it. With `follow`, what is new in each round is ordered by itself.
+   * 'file' (default): each file as it stands, one after the other. 'time': by the time at which
+   * blocks were begun, or that a line of text tells in its field `time`, over all files; entries
+   * within a block stay together, what has no time stays behind what stood before it. With
+   * `follow`, what is new in each round is ordered by itself.
    */
   order?: 'file' | 'time'
-  /** Throw ERR_SHARDLOG_CORRUPT at the first damage instead of reading on behind it. Default false. */
+  /**
+   * Throw ERR_SHARDLOG_CORRUPT at the first damage instead of reading on behind it. Default false.
+   */
   strict?: boolean
-  /** Deliver blocks whose checksum is wrong, as far as their entries decode, and a torn last line. Default false. */
+  /**
+   * Deliver blocks whose checksum is wrong, as far as their entries decode, and a torn last line.
+   * Default false.
+   */
   salvage?: boolean
-  /** The directory that the logs were opened with as `arenaDir`: what waits there is shown too. Default: none but the places that need no option. */
+  /**
+   * The directory that the logs were opened with as `arenaDir`: what waits there is shown too.
+   * Default: none but the places that need no option.
+   */
   arenaDir?: string | URL | undefined
   /** Ends the iteration, without an error. */
   signal?: AbortSignal
@@ -61,7 +72,10 @@ export interface ReadOptions {
 const TYPES = { follow: 'boolean', strict: 'boolean', salvage: 'boolean', onDamage: 'function' } as const
 const NAMES = ['format', 'follow', 'order', 'strict', 'salvage', 'arenaDir', 'signal', 'onDamage']
 
-/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` for paths or options that are not what `readLog` takes. Returns the paths. */
+/**
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for paths or options that are not what `readLog`
+ *   takes. Returns the paths.
+ */
 export function checkReadArguments(paths: readonly unknown[], options: ReadOptions): string[] {
   if (paths.length === 0) throw configError('readLog needs the path of a log, not an empty array')
   const checked = paths.map(path => checkedPath(path, 'readLog'))
@@ -98,8 +112,9 @@ function none<T>(): Iterator<T, void> {
 }
 
 /**
- * Entries one by one. Those of blocks are made when they are asked for: of an array of them, the garbage collector would move all
- * before they are used. A promise that is resolved already costs far less than an async generator's two a step.
+ * Entries one by one. Those of blocks are made when they are asked for: of an array of them, the
+ * garbage collector would move all before they are used. A promise that is resolved already costs
+ * far less than an async generator's two a step.
  */
 class EntryIterator implements AsyncIterableIterator<Entry> {
   private items = none<ScanItem>()
@@ -108,7 +123,10 @@ class EntryIterator implements AsyncIterableIterator<Entry> {
   private text: LinesItem | null = null
   private textAt = 0
   private block: BlockItem | null = null
-  /** Of `block`: where its next length prefix is, where its entries end, how many have been taken, from index to offset. */
+  /**
+   * Of `block`: where its next length prefix is, where its entries end, how many have been taken,
+   * from index to offset.
+   */
   private at = 0
   private end = 0
   private count = 0
@@ -219,7 +237,10 @@ function scan(logs: readonly LogPlace[], options: ReadOptions): AsyncGenerator<S
   return byTime ? scanByTime(logs, { salvage, format }) : scanFiles(logs, { salvage, format })
 }
 
-/** What `readLog` returns: entries one by one, or in batches for those who read a lot. Each iteration reads anew. */
+/**
+ * What `readLog` returns: entries one by one, or in batches for those who read a lot. Each
+ * iteration reads anew.
+ */
 export class LogEntries implements AsyncIterable<Entry> {
   constructor(
     private readonly logs: readonly LogPlace[],
@@ -231,8 +252,8 @@ export class LogEntries implements AsyncIterable<Entry> {
   }
 
   /**
-   * Entries in arrays of one block or more, or of as many lines as were read at once, some ten thousand at the most and never empty: several
-   * times faster than one by one.
+   * Entries in arrays of one block or more, or of as many lines as were read at once, some ten
+   * thousand at the most and never empty: several times faster than one by one.
    */
   async *batches(): AsyncGenerator<Entry[], void> {
     const { strict, onDamage, signal } = this.options
@@ -272,11 +293,17 @@ export function readLog(path: LogPath | readonly LogPath[], options: ReadOptions
 }
 
 export interface RecoverOptions {
-  /** Recover also arenas that were set aside because they are of another boot of the machine. Default false. */
+  /**
+   * Recover also arenas that were set aside because they are of another boot of the machine.
+   * Default false.
+   */
   force?: boolean
   /** As in Config. Default 'auto'. */
   directIO?: 'auto' | 'required' | 'off'
-  /** The directory that the log was opened with as `arenaDir`. Default: none but the places that need no option. */
+  /**
+   * The directory that the log was opened with as `arenaDir`. Default: none but the places that
+   * need no option.
+   */
   arenaDir?: string | URL | undefined
 }
 
@@ -292,13 +319,17 @@ export interface RecoverReport {
   bytes: number
   /** One for each arena found; empty if there was nothing to recover. */
   arenas: RecoveredArena[]
-  /** Arenas of the log that are set aside, now or since earlier: `force` takes those that are of another boot. */
+  /**
+   * Arenas of the log that are set aside, now or since earlier: `force` takes those that are of
+   * another boot.
+   */
   asides: string[]
 }
 
 /**
  * The log that is meant by a path, which may be that of its arena.
- * @throws ShardlogError `ERR_SHARDLOG_RECOVERY` for an arena that lies elsewhere than a log's arena would
+ * @throws ShardlogError `ERR_SHARDLOG_RECOVERY` for an arena that lies elsewhere than a log's arena
+ *   would
  */
 function logMeant(given: LogPlace): string {
   const { path: file } = given

@@ -1,4 +1,7 @@
-/** What to do where a block cannot be read: find the next sound one, keep its whole entries, and judge blocks that may be none. */
+/**
+ * What to do where a block cannot be read: find the next sound one, keep its whole entries, and
+ * judge blocks that may be none.
+ */
 
 import { decodeTrailer, trailerMatches } from '../format/block'
 import {
@@ -13,7 +16,10 @@ import type { DamageKind } from './items'
 import { checksum, checkTrailer, findTrailer, isPlausibleHeader, wholeEntries } from './parse-block'
 import { CHUNK_BYTES, type Source, Window } from './source'
 
-/** A candidate on a pipe has to be held in memory as a whole to be checked; larger ones are passed over. */
+/**
+ * A candidate on a pipe has to be held in memory as a whole to be checked; larger ones are passed
+ * over.
+ */
 const MAX_PIPE_CANDIDATE_BYTES = 64 * 1024 * 1024
 /** What is read at once to look for blocks. */
 const SEARCH_BYTES = 1024 * 1024
@@ -26,7 +32,10 @@ export interface SoundBlock {
   hasTrailer: boolean
 }
 
-/** What a search has found out: the first block with a sound trailer at or behind `from`; none before `to` if `position` is null. */
+/**
+ * What a search has found out: the first block with a sound trailer at or behind `from`; none
+ * before `to` if `position` is null.
+ */
 interface Searched {
   from: number
   to: number
@@ -34,11 +43,15 @@ interface Searched {
 }
 
 /**
- * Looks for sound blocks at 512-boundaries, in memory that does not depend on what headers claim. One search begins where the last one
- * ended, so that all of them together read a file once or twice, however much of it is damaged.
+ * Looks for sound blocks at 512-boundaries, in memory that does not depend on what headers claim.
+ * One search begins where the last one ended, so that all of them together read a file once or
+ * twice, however much of it is damaged.
  */
 export class Resync {
-  /** Where the last search met the first header of what may be a block that has not been written to its end; -1 if it met none. */
+  /**
+   * Where the last search met the first header of what may be a block that has not been written to
+   * its end; -1 if it met none.
+   */
   firstCut = -1
   private readonly window: Window
   private searched: Searched | null = null
@@ -64,7 +77,10 @@ export class Resync {
     if (this.source.seekable) await this.window.reset()
   }
 
-  /** Where the first block with a sound trailer begins at or behind `from` (a multiple of 512) and before `to`; null if none does. */
+  /**
+   * Where the first block with a sound trailer begins at or behind `from` (a multiple of 512) and
+   * before `to`; null if none does.
+   */
   async findTrailed(from: number, to = Number.POSITIVE_INFINITY): Promise<number | null> {
     const known = this.searched
     let start = from
@@ -79,7 +95,10 @@ export class Resync {
     return found?.position ?? null
   }
 
-  /** Of a pipe: where the first block with a sound trailer lies in `[from, to)`, which is in memory and stays there; null if none does. */
+  /**
+   * Of a pipe: where the first block with a sound trailer lies in `[from, to)`, which is in memory
+   * and stays there; null if none does.
+   */
   async findLoaded(from: number, to: number): Promise<number | null> {
     for (let at = from; at + SECTOR_BYTES <= to; at += SECTOR_BYTES) {
       if (!this.isCandidate(at)) continue
@@ -112,7 +131,10 @@ export class Resync {
     return null
   }
 
-  /** Whether a trailer of the right length lies where the block at `at` should have one; spares loading the block. */
+  /**
+   * Whether a trailer of the right length lies where the block at `at` should have one; spares
+   * loading the block.
+   */
   async promisesTrailer(at: number, valid: number): Promise<boolean> {
     return (await this.promisedTrailer(at, blockExtent(valid))) !== null
   }
@@ -128,7 +150,10 @@ export class Resync {
     return trailerAt >= 0 && checkTrailer(this.window.buffer, index, valid, trailerAt) !== null
   }
 
-  /** Whether the entries of the block at `at` fill it exactly. Memory is taken for what decodes, not for what is claimed. */
+  /**
+   * Whether the entries of the block at `at` fill it exactly. Memory is taken for what decodes, not
+   * for what is claimed.
+   */
   async entriesFill(at: number, valid: number): Promise<boolean> {
     const end = at + BLOCK_HEADER_BYTES + valid
     if (!this.source.seekable) return this.entriesFillInMemory(at, valid)
@@ -163,7 +188,10 @@ export class Resync {
     return at + blockStride(valid) <= this.end()
   }
 
-  /** The 64 bytes where the trailer of a block should stand; null if they are none that tells this length. */
+  /**
+   * The 64 bytes where the trailer of a block should stand; null if they are none that tells this
+   * length.
+   */
   private async promisedTrailer(at: number, extent: number): Promise<Buffer | null> {
     const bytes = Buffer.alloc(TRAILER_BYTES)
     const count = await this.source.read(bytes, 0, TRAILER_BYTES, at + extent - TRAILER_BYTES)
@@ -197,7 +225,10 @@ function firstEntriesDecode(window: Window, at: number, valid: number): boolean 
   return length > 0 && length <= valid - whole - ENTRY_PREFIX_BYTES
 }
 
-/** How many bytes from `at` on have to be there to have one more whole entry than in `have`; 0 if there is none within `wanted`. */
+/**
+ * How many bytes from `at` on have to be there to have one more whole entry than in `have`; 0 if
+ * there is none within `wanted`.
+ */
 function neededFrom(window: Window, at: number, have: number, wanted: number): number {
   if (have >= wanted) return 0
   const start = window.index(at) + BLOCK_HEADER_BYTES
@@ -209,8 +240,8 @@ function neededFrom(window: Window, at: number, have: number, wanted: number): n
 }
 
 /**
- * Loads the whole entries at the start of the block at `at`, of which `rest` bytes are there, header included: memory is taken for those
- * alone.
+ * Loads the whole entries at the start of the block at `at`, of which `rest` bytes are there,
+ * header included: memory is taken for those alone.
  * @returns their number and bytes; they lie in the window
  */
 export async function loadWholeEntries(
@@ -229,7 +260,10 @@ export async function loadWholeEntries(
   return wholeEntries(window.buffer, window.index(at) + BLOCK_HEADER_BYTES, Math.min(have, wanted) - BLOCK_HEADER_BYTES)
 }
 
-/** Of blocks larger than this the checksum is looked at before they are loaded; and of a pipe, no more is loaded of what may be none. */
+/**
+ * Of blocks larger than this the checksum is looked at before they are loaded; and of a pipe, no
+ * more is loaded of what may be none.
+ */
 const HUGE_BLOCK_BYTES = 64 * 1024 * 1024
 
 /** Why what stands somewhere is no block that can be read. */
@@ -259,8 +293,8 @@ const hidesBlocks = (valid: number): Problem => ({
 })
 
 /**
- * What is wrong with a block in a file; null if nothing is: a trailer vouches for it, or its entries fill it and no block with a sound
- * trailer begins inside. Takes no memory for it.
+ * What is wrong with a block in a file; null if nothing is: a trailer vouches for it, or its
+ * entries fill it and no block with a sound trailer begins inside. Takes no memory for it.
  */
 export async function vetFile(resync: Resync, { at, valid, salvage }: Suspect): Promise<Problem | null> {
   if (await resync.promisesTrailer(at, valid)) {
@@ -273,7 +307,10 @@ export async function vetFile(resync: Resync, { at, valid, salvage }: Suspect): 
   return (await resync.entriesFill(at, valid)) ? null : noEntries(valid)
 }
 
-/** The same of a pipe, of which nothing can be read twice: the block is taken into memory, as long as it may be one. */
+/**
+ * The same of a pipe, of which nothing can be read twice: the block is taken into memory, as long
+ * as it may be one.
+ */
 export async function vetPipe(resync: Resync, window: Window, { at, valid }: Suspect): Promise<Problem | null> {
   const whole = blockStride(valid) + SECTOR_BYTES
   let have = window.available(at)
@@ -290,7 +327,10 @@ export async function vetPipe(resync: Resync, window: Window, { at, valid }: Sus
   }
 }
 
-/** Whether the block at `at`, of which `have` bytes lie in memory, has a trailer that vouches for it. */
+/**
+ * Whether the block at `at`, of which `have` bytes lie in memory, has a trailer that vouches for
+ * it.
+ */
 function hasTrailer(window: Window, at: number, valid: number, have: number): boolean {
   const index = window.index(at)
   const trailerAt = findTrailer(window.buffer, index, valid, have)

@@ -45,8 +45,9 @@ export async function* scanSource(source: Source, options: OpenOptions = {}): As
 }
 
 /**
- * Batches of what waits in the arena of a log, whose file has been read as far as `start`; and of what its process writes to the
- * file meanwhile. All that was accepted before the call comes, each entry once; a process that goes on logging does not keep it going.
+ * Batches of what waits in the arena of a log, whose file has been read as far as `start`; and of
+ * what its process writes to the file meanwhile. All that was accepted before the call comes, each
+ * entry once; a process that goes on logging does not keep it going.
  */
 export async function* scanWaiting(
   log: LogPlace,
@@ -78,7 +79,8 @@ function badArena(path: string, { message }: Error): DamageReport {
 }
 
 /**
- * Batches of one log: what stands in the file, then what waits in its arena. The log may be an arena itself, or the file be missing.
+ * Batches of one log: what stands in the file, then what waits in its arena. The log may be an
+ * arena itself, or the file be missing.
  */
 export async function* scanLog(log: LogPlace, options: OpenOptions): AsyncGenerator<ScanItem[], void> {
   const source = await openLog(log)
@@ -123,7 +125,10 @@ function timeOf(item: ScanItem): bigint | undefined {
   return item.kind === 'block' ? item.info.firstTime : undefined
 }
 
-/** Sorts by the time of lines, or at which blocks were begun; what has no time stays behind what stood before it. */
+/**
+ * Sorts by the time of lines, or at which blocks were begun; what has no time stays behind what
+ * stood before it.
+ */
 export function sortByTime(items: readonly ScanItem[]): ScanItem[] {
   let last = 0n
   const timed = items.flatMap(single).map(item => {
@@ -152,8 +157,9 @@ function sameGeneration(a: BlockItem, b: BlockItem): boolean {
 }
 
 /**
- * One log's items in time order, of which the next one can be looked at. Lines come one by one as they stand: whoever wrote them has put
- * them in order. Of blocks only those of one generation overlap in time, and they stand together, so each generation is sorted by itself.
+ * One log's items in time order, of which the next one can be looked at. Lines come one by one as
+ * they stand: whoever wrote them has put them in order. Of blocks only those of one generation
+ * overlap in time, and they stand together, so each generation is sorted by itself.
  */
 class TimedLog {
   /** Time of the next item; of what has none, that of what stood before it. */
@@ -258,7 +264,10 @@ class TimedLog {
   }
 }
 
-/** Items that come out together. Lines that stand one behind the other in a file become one item again. */
+/**
+ * Items that come out together. Lines that stand one behind the other in a file become one item
+ * again.
+ */
 class Batch {
   items: ScanItem[] = []
   private bytes = 0

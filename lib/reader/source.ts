@@ -13,7 +13,10 @@ export interface Source extends LogPlace {
   readonly seekable: boolean
   /** Bytes there are now; Infinity as long as a pipe has not ended. */
   size(): Promise<number>
-  /** The first bytes: at least eight, unless there are fewer at present. They are read again afterwards. */
+  /**
+   * The first bytes: at least eight, unless there are fewer at present. They are read again
+   * afterwards.
+   */
   head(): Promise<Buffer>
   /** Reads up to `length` bytes; 0 at the end. A pipe only takes positions in order. */
   read(target: Buffer, offset: number, length: number, position: number): Promise<number>
@@ -38,7 +41,10 @@ export class FileSource implements Source {
     this.arenaDir = arenaDir
   }
 
-  /** Opens a regular file, without waiting for anybody; throws what the kernel said (ENOENT, EACCES, …), or that it is none. */
+  /**
+   * Opens a regular file, without waiting for anybody; throws what the kernel said (ENOENT, EACCES,
+   * …), or that it is none.
+   */
   static async open(log: LogPlace): Promise<FileSource> {
     const { O_RDONLY, O_NONBLOCK = 0 } = constants
     const handle = await open(log.path, O_RDONLY | O_NONBLOCK)
@@ -146,8 +152,9 @@ interface ReadAhead {
 }
 
 /**
- * The part of a source that lies in memory: a sliding window, read in large chunks, the next one while the present one is
- * being used. Chunks are never overwritten unless `reuse` is set, so that views of them stay good.
+ * The part of a source that lies in memory: a sliding window, read in large chunks, the next one
+ * while the present one is being used. Chunks are never overwritten unless `reuse` is set, so that
+ * views of them stay good.
  */
 export class Window {
   buffer: Buffer = Buffer.alloc(0)
@@ -174,9 +181,10 @@ export class Window {
   }
 
   /**
-   * Slides the window to `position` and reads until `length` bytes are there or the source has no more. What lies before
-   * `position` is gone afterwards, and with `reuse` so are views of it.
-   * @param room bytes to make room for where memory has to be got; more than `length` if more will be asked for later
+   * Slides the window to `position` and reads until `length` bytes are there or the source has no
+   * more. What lies before `position` is gone afterwards, and with `reuse` so are views of it.
+   * @param room bytes to make room for where memory has to be got; more than `length` if more will
+   *   be asked for later
    * @returns bytes available from `position` on.
    */
   async load(position: number, length: number, room = length): Promise<number> {
@@ -249,7 +257,8 @@ export class Window {
     this.spare = null
     const position = this.start + this.length
     const count = this.source.read(buffer, HEADROOM_BYTES, CHUNK_BYTES, position)
-    // Rejections are reported when the bytes are asked for; this keeps them from counting as unhandled until then.
+    // Rejections are reported when the bytes are asked for; this keeps them from counting as
+    // unhandled until then.
     count.catch(() => 0)
     this.ahead = { buffer, position, count }
   }

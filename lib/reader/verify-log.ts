@@ -44,7 +44,10 @@ function problemOf(line: Buffer, isJson: boolean): string {
   return line.includes(0) ? 'a line with NUL bytes' : 'a line that is no JSON'
 }
 
-/** Checks that each line is JSON, whatever of, in memory and time that do not depend on how many are not. */
+/**
+ * Checks that each line is JSON, whatever of, in memory and time that do not depend on how many are
+ * not.
+ */
 class LineChecker {
   /** Lines so far; those of them that are no JSON, or not UTF-8, and their bytes. */
   lines = 0
@@ -91,13 +94,18 @@ class LineChecker {
   }
 }
 
-/** More damage than this is counted, not listed, so that a report on a ruined file stays readable. */
+/**
+ * More damage than this is counted, not listed, so that a report on a ruined file stays readable.
+ */
 const MAX_LISTED_DAMAGE = 1000
 /** As many producers are told apart, so that memory stays bounded. */
 const MAX_PRODUCERS = 65_536
 
 export interface VerifyReport {
-  /** The log; where an arena was given by its name, that of the arena: then `arena` alone tells what is there. */
+  /**
+   * The log; where an arena was given by its name, that of the arena: then `arena` alone tells what
+   * is there.
+   */
   path: string
   /** null: the file is empty, and no arena tells what it will be. */
   format: LogFormat | null
@@ -125,7 +133,10 @@ export interface VerifyReport {
   producers: number
   /** One per opening of the log, in file order: the last thousand. */
   streams: SequenceRange[]
-  /** What waits in the log's arena: accepted, not in the file yet, and not counted above. null: there is no arena that can be read. */
+  /**
+   * What waits in the log's arena: accepted, not in the file yet, and not counted above. null:
+   * there is no arena that can be read.
+   */
   arena: WaitingReport | null
   /** Arenas of the log that were set aside, since they could not be trusted. */
   asides: string[]
@@ -275,7 +286,10 @@ function builderFor(path: string, { strict = false }: VerifyChoices): ReportBuil
   })
 }
 
-/** Adds what stands in a source, and closes it. Returns where it was read to, and where reading may go on. */
+/**
+ * Adds what stands in a source, and closes it. Returns where it was read to, and where reading may
+ * go on.
+ */
 async function addSource(
   source: Source,
   builder: ReportBuilder,

@@ -1,8 +1,10 @@
 /*
- * Park and Wake of docs/internals/memory-model.md: an idle log's flusher sleeps without a timer, and no line waits for ever.
+ * Park and Wake of docs/internals/memory-model.md: an idle log's flusher sleeps without a timer,
+ * and no line waits for ever.
  *
- * One producer claims a segment and accepts an entry; the flusher ticks, parks or sleeps. Spin finds an end in which the flusher sleeps
- * beside an entry, if there is one. Each statement is one step of the machine; an exchange is atomic.
+ * One producer claims a segment and accepts an entry; the flusher ticks, parks or sleeps. Spin
+ * finds an end in which the flusher sleeps beside an entry, if there is one. Each statement is one
+ * step of the machine; an exchange is atomic.
  *
  * Rules that can be taken out: LOOK_BEFORE_PARK, WAKE_BEFORE_CLAIM, EPOCH_AFTER_STEP.
  */

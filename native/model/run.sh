@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks swap.pml and park.pml: the protocol in several sizes, every state of each, and then with one rule taken out at a time,
-# where spin has to object. Needs spin and gcc; takes about two minutes and 3 GB on two cores.
+# Checks swap.pml and park.pml: the protocol in several sizes, every state of each, and then with
+# one rule taken out at a time, where spin has to object. Needs spin and gcc; takes about two
+# minutes and 3 GB on two cores.
 #
 # usage: run.sh [name ...]     only the checks of these names
 set -u
@@ -9,7 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/shardlog-model-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# name (what begins with `park` is of park.pml), what spin has to say, options. `sound`: no error in any state. `broken`: an error.
+# name (what begins with `park` is of park.pml), what spin has to say, options. `sound`: no error in
+# any state. `broken`: an error.
 checks=(
   'set-reused-twice sound -DKILL -DSHARDS=1 -DSEGMENTS=1 -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=4'
   'two-segments sound -DKILL -DSHARDS=1 -DSEGMENTS=2 -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
@@ -42,7 +44,8 @@ checks=(
   'park-epoch-late broken -DEPOCH_AFTER_STEP'
 )
 
-# Prints one line: ok or FAILED, the name, states, seconds; the verifier's message too if it is not what was wanted.
+# Prints one line: ok or FAILED, the name, states, seconds; the verifier's message too if it is not
+# what was wanted.
 check() {
   local name=$1 expected=$2 model=swap out states seconds found=broken
   shift 2
@@ -53,7 +56,8 @@ check() {
     return
   fi
   out=$(timeout 400 ./pan -m100000 2>&1)
-  # An error is one that the assertions found: a search cut short by a limit is neither sound nor broken.
+  # An error is one that the assertions found: a search cut short by a limit is neither sound nor
+  # broken.
   if grep -q 'errors: 0' <<<"$out" && ! grep -qE 'not completed|max search depth|out of memory' <<<"$out"; then
     found=sound
   elif ! grep -qE 'assertion violated|invalid end state' <<<"$out"; then

@@ -1,17 +1,20 @@
 /*
- * The protocol of docs/internals/memory-model.md: leases, claims, accepting, swapping, flushing, recycling, closing, and what
- * recovery would do if the process were killed. Every statement that touches shared state is one atomic instruction of
- * the engine; a producer may be suspended between any two of them for ever, which is what interleaving means here.
+ * The protocol of docs/internals/memory-model.md: leases, claims, accepting, swapping, flushing,
+ * recycling, closing, and what recovery would do if the process were killed. Every statement that
+ * touches shared state is one atomic instruction of the engine; a producer may be suspended between
+ * any two of them for ever, which is what interleaving means here.
  *
- * Abstractions. A segment holds CAP entries; `offset` 0 is "free", 1 stands for the 8 of the format (leased, empty) and
- * 1 + n for n accepted entries. An entry is one cell; a large one has a second cell in the next segment, and entries of a run
- * of segments lie in the cells of all of them, one after the other. A cell holds
- * 0, TORN (being copied) or who and which entry. The file is what readers would see of it: for each producer the number
- * of the last entry, every one having been checked to be the successor of the one before.
+ * Abstractions. A segment holds CAP entries; `offset` 0 is "free", 1 stands for the 8 of the format
+ * (leased, empty) and 1 + n for n accepted entries. An entry is one cell; a large one has a second
+ * cell in the next segment, and entries of a run of segments lie in the cells of all of them, one
+ * after the other. A cell holds 0, TORN (being copied) or who and which entry. The file is what
+ * readers would see of it: for each producer the number of the last entry, every one having been
+ * checked to be the successor of the one before.
  *
  * Ghost state (accepted, last, fileAtBase, mayDrop) takes no part in the protocol.
  *
- * run.sh names the configurations, and the mutations, each of which takes one rule out and must make spin object.
+ * run.sh names the configurations, and the mutations, each of which takes one rule out and must
+ * make spin object.
  */
 
 #ifndef PRODUCERS
@@ -78,7 +81,10 @@ byte span[SLOTS]; /* of the lease, told by its first segment; 1 of a large entry
 byte running = PRODUCERS;
 byte accepted[PRODUCERS + 1];
 byte fileAtBase[PRODUCERS + 1];
-/* Last entry of each producer in the file, and from RECOVERY on in the file as recovery would leave it. */
+/*
+ * Last entry of each producer in the file, and from RECOVERY on in the file as recovery would leave
+ * it.
+ */
 byte last[2 * (PRODUCERS + 1)];
 #define RECOVERY (PRODUCERS + 1)
 
@@ -89,9 +95,12 @@ byte last[2 * (PRODUCERS + 1)];
 #define assertGenerations() assert(recycled <= activeGen && activeGen <= recycled + 1 && recycled <= written && written <= recycled + 1)
 #endif
 
-/* ---- Producer ------------------------------------------------------------------------------------------------ */
+/* ---- Producer ---------------------------------------------------------------------------- */
 
-/* Takes the lessee out of every word of the lease. The bytes are given up with the last accepted entry in place (I3). */
+/*
+ * Takes the lessee out of every word of the lease. The bytes are given up with the last accepted
+ * entry in place (I3).
+ */
 inline release() {
   do
   :: leasedSpan > 0 ->
@@ -112,7 +121,9 @@ inline release() {
   leased = NONE
 }
 
-/* Gives a claim back that turned out to be stale: the offset to 0, a seal stays; then the lessees. */
+/*
+ * Gives a claim back that turned out to be stale: the offset to 0, a seal stays; then the lessees.
+ */
 inline backOut() {
   if
   :: opened -> d_step { offset[first] = 0; opened = false }
@@ -124,7 +135,10 @@ inline backOut() {
   od
 }
 
-/* One more than every full shard of generation g that can be seen; read after H's word and before the CAS on it. */
+/*
+ * One more than every full shard of generation g that can be seen; read after H's word and before
+ * the CAS on it.
+ */
 inline drawNumber() {
   number = 0;
   other = 0;
@@ -163,7 +177,10 @@ proctype Producer(byte me) {
   }
 
 nextCall:
-  /* Out of calls, the thread ends; or it stays, idle, for ever, which the states in which it has not yet ended stand for. */
+  /*
+   * Out of calls, the thread ends; or it stays, idle, for ever, which the states in which it has
+   * not yet ended stand for.
+   */
   ok = false;
   d_step { g = 0; shard = 0; visited = 0; claimed = 0; first = 0; taken = 0; number = 0; off = 0; fresh = 0; mayDrop = false }
   if
@@ -321,7 +338,10 @@ tryShard:
   :: else
   fi;
 
-  /* Take the lease of every segment claimed, then open the first. A failure means sealed, or held by one about to back out. */
+  /*
+   * Take the lease of every segment claimed, then open the first. A failure means sealed, or held
+   * by one about to back out.
+   */
   do
   :: taken < segments ->
      d_step {
@@ -395,7 +415,10 @@ nextShard:
   :: else
   fi;
 
-  /* Swap. A large entry that found no room in two whole generations is dropped: leases may lie in its way for ever. */
+  /*
+   * Swap. A large entry that found no room in two whole generations is dropped: leases may lie in
+   * its way for ever.
+   */
   shard = 0; visited = 0;
   if
   :: need > 1 && fresh == 2 -> goto nextCall
@@ -422,7 +445,10 @@ nextShard:
   :: activeGen == g
   fi;
 #endif
-  /* Dropped (or waiting, which is the same to everybody else): only if the activeGen set is full and the other one busy. */
+  /*
+   * Dropped (or waiting, which is the same to everybody else): only if the activeGen set is full
+   * and the other one busy.
+   */
   assert(mayDrop);
   mayDrop = false; g = 0;
   goto nextCall;
@@ -451,9 +477,12 @@ ends:
   }
 }
 
-/* ---- Flusher -------------------------------------------------------------------------------------------------- */
+/* ---- Flusher ------------------------------------------------------------------------------ */
 
-/* The next shard to write: full ones by number, then the others by index (R13); NONE when all are done. */
+/*
+ * The next shard to write: full ones by number, then the others by index (R13); NONE when all are
+ * done.
+ */
 inline pickShard(gen, done, result) {
   result = NONE;
   s = 0;
@@ -479,7 +508,10 @@ inline pickShard(gen, done, result) {
   s = 0
 }
 
-/* Reads the accepted entries of one segment: each must be whole (I5) and the successor of its producer's last (I7, I8). */
+/*
+ * Reads the accepted entries of one segment: each must be whole (I5) and the successor of its
+ * producer's last (I7, I8).
+ */
 inline readBlock(at, file) {
   n = 0;
   do
@@ -544,7 +576,10 @@ inline writeBlocks() {
      i = 0;
      do
      :: i < claim[claimWord(g, shard)].claimed ->
-        /* Padding and trailer are built in the segment if it had no lessee after the seal (the seal was the step before). */
+        /*
+         * Padding and trailer are built in the segment if it had no lessee after the seal (the seal
+         * was the step before).
+         */
         ok = false;
         d_step {
           if
@@ -674,8 +709,8 @@ proctype Flusher() {
   od;
 
   /*
-   * Close: the activeGen generation g is sealed for good, and so is the one after it, which a producer may be swapping to at
-   * this moment. Neither is recycled, so nobody can swap again.
+   * Close: the activeGen generation g is sealed for good, and so is the one after it, which a
+   * producer may be swapping to at this moment. Neither is recycled, so nobody can swap again.
    */
   closed = true;
   do
@@ -706,11 +741,12 @@ proctype Flusher() {
   od
 }
 
-/* ---- Kill ------------------------------------------------------------------------------------------------------ */
+/* ---- Kill ---------------------------------------------------------------------------------- */
 
 /*
- * In every state reached: were the process killed here, recovery would bring the file to exactly the accepted entries. It
- * starts at journal.base if the journal speaks of the first generation not known to be written, else behind the last block.
+ * In every state reached: were the process killed here, recovery would bring the file to exactly
+ * the accepted entries. It starts at journal.base if the journal speaks of the first generation not
+ * known to be written, else behind the last block.
  */
 #ifdef KILL
 proctype Killer() {

@@ -21,7 +21,8 @@ function install(folder, packages, manifest) {
  * Installs `packages` twice below `home`.
  *
  * @param tarball shardlog, packed
- * @returns `plain`, a folder with pino and shardlog beside each other, and `alias`, one where shardlog is pino for all packages
+ * @returns `plain`, a folder with pino and shardlog beside each other, and `alias`, one where
+ *   shardlog is pino for all packages
  */
 function installAll(home, packages, tarball) {
   const folders = { plain: path.join(home, 'plain'), alias: path.join(home, 'alias') }

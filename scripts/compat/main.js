@@ -1,15 +1,16 @@
 'use strict'
 
-// Runs the programs of programs/ with pino, with shardlog required in its place, and with shardlog installed under its name, and compares what
-// they print.
+// Runs the programs of programs/ with pino, with shardlog required in its place, and with shardlog
+// installed under its name, and compares what they print.
 //
 //   node scripts/compat/main.js [--tarball FILE] [--write] [--only TEXT] [--ci] [--home FOLDER]
 //
-// --write makes docs/reference/compatibility.md of the results; --only takes the programs with a package whose name has TEXT in it; --ci leaves out those
-// that are not for each run of the tests; --home installs into FOLDER, and uses what an earlier run installed there.
+// --write makes docs/reference/compatibility.md of the results; --only takes the programs with a
+// package whose name has TEXT in it; --ci leaves out those that are not for each run of the tests;
+// --home installs into FOLDER, and uses what an earlier run installed there.
 //
-// Packages come from the registry by name, otherwise into a temporary folder. Without --tarball the repository is packed. Exit code 1: something
-// printed otherwise, or nothing.
+// Packages come from the registry by name, otherwise into a temporary folder. Without --tarball the
+// repository is packed. Exit code 1: something printed otherwise, or nothing.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -53,7 +54,10 @@ async function oneByOne(runs) {
   return results
 }
 
-/** The result of one program: `required` and `alias` are whether it printed the same, null if it was not run. */
+/**
+ * The result of one program: `required` and `alias` are whether it printed the same, null if it was
+ * not run.
+ */
 async function compare(folders, program) {
   const { packages, what, isByName, isSuite } = program
   const runs = [

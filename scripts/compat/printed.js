@@ -15,7 +15,9 @@ const NUMBERS = 'created|started|responseTime|res\\.?time|port|remotePort|proces
 const TEXTS =
   '@timestamp|timestamp|Timestamp|time|span_id|trace_id|span\\.id|trace\\.id|transaction\\.id|logging\\.googleapis\\.com/insertId'
 
-/** What differs from run to run, and from folder to folder: times, process ids, ports, ids, frames. */
+/**
+ * What differs from run to run, and from folder to folder: times, process ids, ports, ids, frames.
+ */
 const VOLATILE = [
   [/\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, ''],
   [/\b1[6-9]\d{11}\b/g, '0'],
@@ -50,7 +52,9 @@ function run(file, timeout) {
   })
 }
 
-/** What a program prints in `folder` with the logger's module `name`; and how it failed, if it did. */
+/**
+ * What a program prints in `folder` with the logger's module `name`; and how it failed, if it did.
+ */
 async function printed(folder, { before = '', text, isSuite }, name) {
   const home = fs.mkdtempSync(path.join(folder, 'run-'))
   const file = path.join(home, 'program.cjs')

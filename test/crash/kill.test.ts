@@ -80,7 +80,9 @@ function block(...payloads: string[]): Buffer {
   return bytes
 }
 
-/** Has `use` look into a directory with a ackLog of `acknowledged` entries of thread 0 in round 0. */
+/**
+ * Has `use` look into a directory with a ackLog of `acknowledged` entries of thread 0 in round 0.
+ */
 function withLedger(acknowledged: number, use: (log: string, ackLogs: string) => void): void {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-check-'))
   try {

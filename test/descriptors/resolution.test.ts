@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest'
 import { packageRoot } from '../support/shardlog'
 import { tempDir } from '../support/temp'
 
-/** What pnpm, workspaces and `npm link` make: a package behind a symbolic link, whose own dependency lies beside the real one. */
+/**
+ * What pnpm, workspaces and `npm link` make: a package behind a symbolic link, whose own dependency
+ * lies beside the real one.
+ */
 function linkedProject(main: string): string {
   const directory = tempDir()
   const file = (name: string, text: string): void => {

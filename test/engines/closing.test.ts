@@ -21,7 +21,8 @@ describe('after closing, the native engine', () => {
       for (const close of ['closeSync', 'close'] as const) {
         const logger = new Logger({ logFilePath, crashSafe, engine: 'native', bufferSize: MIB })
         const place = logger.getStatsSnapshot().arenaPath!
-        // Two routes: one of them looks at the arena through ArrayBuffers, which are not collected yet below.
+        // Two routes: one of them looks at the arena through ArrayBuffers, which are not collected
+        // yet below.
         logger.log('text')
         logger.logBytes(Buffer.from('bytes'))
         await logger.flush()

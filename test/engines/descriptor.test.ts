@@ -11,7 +11,10 @@ import { tempDir } from '../support/temp'
 
 type EngineName = (typeof engines)[number]
 
-/** The start of each child's script: `open(fd, options)` gives a destination, `say` tells its counters. */
+/**
+ * The start of each child's script: `open(fd, options)` gives a destination, `say` tells its
+ * counters.
+ */
 const prelude = (engine: EngineName): string => `
   const fs = require('node:fs')
   const shardlog = require(${JSON.stringify(packageRoot)})
@@ -55,7 +58,10 @@ afterEach(() => {
   for (const child of children.splice(0)) killGroup(child)
 })
 
-/** Runs a script whose descriptor 1 is a socket, as Node's children have it, or through `shell`, where `$NODE "$SCRIPT"` runs it. */
+/**
+ * Runs a script whose descriptor 1 is a socket, as Node's children have it, or through `shell`,
+ * where `$NODE "$SCRIPT"` runs it.
+ */
 function start(engine: EngineName, script: string, shell?: string): ChildProcess {
   const source = prelude(engine) + script
   const env = { ...process.env, NODE: process.execPath, SCRIPT: source }

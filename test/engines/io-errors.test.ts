@@ -20,7 +20,10 @@ const config = (logFilePath: string, engine: Config['engine'], crashSafe: Config
 
 const RESUMED = 'ERR_SHARDLOG_RESUMED'
 
-/** Attempts at one write before it counts as failed; EROFS is none of the errors that may pass by themselves. */
+/**
+ * Attempts at one write before it counts as failed; EROFS is none of the errors that may pass by
+ * themselves.
+ */
 const attempts = (engine: string, errno: string): number => (engine === 'js' ? 3 : errno === 'EROFS' ? 1 : 4)
 
 describe.runIf(canTrace).each(engines)('%s engine, errors that strace injects into writes of the log', engine => {
@@ -76,7 +79,10 @@ interface FailingDisk {
 
 const GOOD_BYTES = 4 << 20
 
-/** A disk all of whose sectors but the first 4 MiB fail from `fail` to `heal`; a disk that is full, where that cannot be had. */
+/**
+ * A disk all of whose sectors but the first 4 MiB fail from `fail` to `heal`; a disk that is full,
+ * where that cannot be had.
+ */
 /** Of a disk of 32 MiB. */
 const FILLER_BYTES = 24 * 1_024 * 1_024
 
@@ -89,8 +95,8 @@ async function failingDisk(): Promise<FailingDisk> {
   const ext4 = mountExt4(tempDir(), undefined, ['-O', '^has_journal'])
   onTestFinished(ext4.unmount)
   const { directory } = ext4
-  // The file system has read which blocks are free before the device fails: what it cannot read then, it takes for
-  // damaged until it is mounted again.
+  // The file system has read which blocks are free before the device fails: what it cannot read
+  // then, it takes for damaged until it is mounted again.
   fs.writeFileSync(path.join(directory, 'filler'), Buffer.alloc(FILLER_BYTES))
   fs.rmSync(path.join(directory, 'filler'))
   run('sync', ['-f', directory])

@@ -11,7 +11,9 @@ import { tempLog } from '../support/temp'
 const realFs = createRequire(__filename)('node:fs') as typeof fs
 const { writeSync } = realFs
 
-/** What a write does instead of succeeding: write only a share of its bytes, and then perhaps fail. */
+/**
+ * What a write does instead of succeeding: write only a share of its bytes, and then perhaps fail.
+ */
 interface Fault {
   share: number
   errno: 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EINTR' | null
@@ -20,7 +22,9 @@ interface Fault {
 const failure = (errno: string): Error =>
   Object.assign(new Error(`${errno}: injected, write`), { code: errno, syscall: 'write' })
 
-/** Lets the next writes of blocks or lines meet `faults`, one each; `null` is a write that succeeds. */
+/**
+ * Lets the next writes of blocks or lines meet `faults`, one each; `null` is a write that succeeds.
+ */
 function inject(faults: (Fault | null)[]): void {
   const pending = [...faults]
   let failing: string | null = null
@@ -116,7 +120,9 @@ describe('the JavaScript engine, when writes fail', () => {
     getStatsSnapshot: Logger['getStatsSnapshot']
   }
 
-  /** Logs `count` entries, flushing after `every` of them, while writes meet `plan`. Those accepted. */
+  /**
+   * Logs `count` entries, flushing after `every` of them, while writes meet `plan`. Those accepted.
+   */
   function logThrough(logger: Written, plan: (Fault | null)[], count: number, every: number): string[] {
     inject(plan)
     const accepted: string[] = []

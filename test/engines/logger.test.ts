@@ -221,7 +221,8 @@ describe.each(engines)('%s engine', engine => {
 
   it('TestLogger_LogBytes_ZeroAllocation: a million calls grow no heap and collect no garbage', () => {
     const config = { logFilePath: tempLog(), engine, bufferSize: 1 << 28, flushInterval: 0, dsync: false }
-    // The best of some rounds: the optimiser, which works beside the program and allocates, is done at some point.
+    // The best of some rounds: the optimiser, which works beside the program and allocates, is done
+    // at some point.
     const script = `
       const { PerformanceObserver } = require('node:perf_hooks')
       const { setTimeout: sleep } = require('node:timers/promises')
@@ -253,8 +254,9 @@ describe.each(engines)('%s engine', engine => {
     const { rounds, dropped } = JSON.parse(result.stdout) as { rounds: Round[]; dropped: number }
     expect(dropped).toBe(0)
     const best = rounds.sort((a, b) => a.collections - b.collections || a.growth - b.growth)[0]!
-    // What reading the heap's size allocates; a byte per call would be 1,000,000. The JavaScript engine allocates with each
-    // segment it begins and each view it takes, not with each call that fits.
+    // What reading the heap's size allocates; a byte per call would be 1,000,000. The JavaScript
+    // engine allocates with each segment it begins and each view it takes, not with each call that
+    // fits.
     if (engine === 'native') expect(best.collections).toBe(0)
     expect(best.growth).toBeLessThan(engine === 'native' ? 50_000 : 8_000_000)
   })

@@ -27,8 +27,9 @@ describe.each(engines)('%s engine', engine => {
 
   it('drop: no entry is dropped while a set is free', () => {
     const logger = new Logger({ ...small(tempLog(), engine), onFull: 'drop' })
-    // Both sets hold 2 x 2 shards of 64 KiB. The first set is swapped when a shard of it is nearly full, and writing it may take longer than
-    // filling the second one; and a segment's end too short for the next entry is lost.
+    // Both sets hold 2 x 2 shards of 64 KiB. The first set is swapped when a shard of it is nearly
+    // full, and writing it may take longer than filling the second one; and a segment's end too
+    // short for the next entry is lost.
     const fits = Math.floor(((0.85 + 2) * 65_536 * 0.9) / (4 + ENTRY.length))
     for (let i = 0; i < fits; i++) expect(logger.log(ENTRY)).toBe(true)
     expect(logger.getStatsSnapshot().droppedLogs).toBe(0)
@@ -51,7 +52,8 @@ describe.each(engines)('%s engine', engine => {
       blockTimeout: Number.POSITIVE_INFINITY
     })
     const bytes = Buffer.alloc(1_000, 'b')
-    // Until the producer has outrun the flusher, which on a busy machine may take more than one burst.
+    // Until the producer has outrun the flusher, which on a busy machine may take more than one
+    // burst.
     let total = 0
     for (let bursts = 0; bursts < 50 && logger.getStatsSnapshot().blockedLogs === 0; bursts++) {
       let accepted = 0

@@ -39,7 +39,8 @@ function bindMount(): Switch {
   return {
     directory,
     errno: 'EROFS',
-    // One more mount on top: the kernel refuses to change one through which a file is open for writing.
+    // One more mount on top: the kernel refuses to change one through which a file is open for
+    // writing.
     readOnly: () => {
       run('mount', ['--bind', directory, directory])
       run('mount', ['-o', 'remount,bind,ro', directory])
@@ -116,7 +117,9 @@ interface FragileDisk {
   mend: () => void
 }
 
-/** An ext4 that makes itself read-only at its first error, and how to make that happen and mend it. */
+/**
+ * An ext4 that makes itself read-only at its first error, and how to make that happen and mend it.
+ */
 function fragileExt4(): FragileDisk {
   const ext4 = mountExt4(tempDir())
   onTestFinished(ext4.unmount)

@@ -12,10 +12,16 @@ import { tempLog } from '../support/temp'
 const ENTRIES = Array.from({ length: 500 }, (_, i) => `entry ${i}`)
 const LOG = `const logger = new Logger(config); for (let i = 0; i < ${ENTRIES.length}; i++) logger.log('entry ' + i);`
 
-/** What survives a death without an exit handler: everything with an arena, what was flushed with the JavaScript engine. */
+/**
+ * What survives a death without an exit handler: everything with an arena, what was flushed with
+ * the JavaScript engine.
+ */
 const survives = (engine: string): boolean => engine === 'native'
 
-/** Opens and closes the log, which recovers what a dead process left. Returns how many entries that were. */
+/**
+ * Opens and closes the log, which recovers what a dead process left. Returns how many entries that
+ * were.
+ */
 function recover(logFilePath: string, engine: (typeof engines)[number]): number {
   const logger = new Logger(small(logFilePath, engine))
   logger.closeSync()

@@ -230,7 +230,8 @@ describe.each(targets)(
         expect(result.stderr).toBe('')
         expect(result.status).toBe(0)
         const all = lines()
-        // What a terminated thread of the JavaScript engine has not flushed is lost: docs/reference/guarantees.md.
+        // What a terminated thread of the JavaScript engine has not flushed is lost:
+        // docs/reference/guarantees.md.
         if (survives || !terminated) expect(all.filter(text => text === 'of the worker')).toHaveLength(500)
         expect(all.filter(text => text !== 'of the worker')).toEqual([...LINES, 'after the worker'])
       })

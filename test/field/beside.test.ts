@@ -9,7 +9,10 @@ import { expectOnce, type Kind, kinds, Victim } from './support'
 const PROGRAMS = 3
 const NOTES = 400
 
-/** Appends whole lines by one call each, as `>>` of a shell or another logger does; some at once, then it waits for its turn. */
+/**
+ * Appends whole lines by one call each, as `>>` of a shell or another logger does; some at once,
+ * then it waits for its turn.
+ */
 const NOTER = `
 const fs = require('node:fs')
 const [file, name] = process.argv.slice(1)

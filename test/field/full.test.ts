@@ -12,7 +12,10 @@ import { fullDisk, makeFullDisk } from './volumes'
 const countOf = (width: number): number => Math.floor(9_000_000 / (width + 60))
 const NOTE = 'a note of the operator\n'
 
-/** Logs what the disk has no room for, flushes, which fails half way, and then does what its input says. */
+/**
+ * Logs what the disk has no room for, flushes, which fails half way, and then does what its input
+ * says.
+ */
 const SCRIPT = `
 const { kind, file, width, count } = config
 const options = { crashSafe: 'shm', bufferSize: 32 << 20, flushInterval: 100_000 }

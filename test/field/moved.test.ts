@@ -14,7 +14,10 @@ interface Change {
   name: string
   kinds?: Kind[]
   options?: object
-  /** Nobody can tell how far the interrupted write has come: what it was about is repeated, and nothing is lost. */
+  /**
+   * Nobody can tell how far the interrupted write has come: what it was about is repeated, and
+   * nothing is lost.
+   */
   repeats?: boolean
   /** Returns the log that is opened then, and what of it lies elsewhere. */
   happens(file: string): { log: string; rotated: string[] }

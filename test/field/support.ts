@@ -8,7 +8,9 @@ import { expect, onTestFinished } from 'vitest'
 import { prelude } from '../support/child'
 import { packageRoot, shardlog } from '../support/shardlog'
 
-/** What is logged: entries of `Logger`, or records of a structured logger to either kind of file. */
+/**
+ * What is logged: entries of `Logger`, or records of a structured logger to either kind of file.
+ */
 export type Kind = 'raw' | 'ndjson' | 'shard'
 export const kinds: Kind[] = ['raw', 'ndjson', 'shard']
 
@@ -17,9 +19,15 @@ export interface Job {
   file: string
   /** Number of the first line. Each process of a log has numbers of its own. */
   first: number
-  /** How many lines are logged, and then the log is closed; without it, lines are logged until the process is killed. */
+  /**
+   * How many lines are logged, and then the log is closed; without it, lines are logged until the
+   * process is killed.
+   */
   count?: number
-  /** Length of what all lines have in common; that of a record is bound to a child, and makes its line long, not the record. */
+  /**
+   * Length of what all lines have in common; that of a record is bound to a child, and makes its
+   * line long, not the record.
+   */
   width?: number
   /** Of the Logger or the destination. */
   options?: object
@@ -132,7 +140,10 @@ export class Victim {
   }
 }
 
-/** Logs until the file has grown since it was opened, and is killed shortly afterwards, which is nearly always in the middle of a flush. */
+/**
+ * Logs until the file has grown since it was opened, and is killed shortly afterwards, which is
+ * nearly always in the middle of a flush.
+ */
 export async function killed(job: Job, grown = 1 << 20): Promise<Logged> {
   const victim = new Victim(job)
   await victim.opened()
@@ -167,7 +178,10 @@ async function* textsOf(file: string, kind: Kind): AsyncGenerator<string> {
   }
 }
 
-/** What other programs append; also to the half of a line of ours, which a failed write or a kill has left at the end of the file. */
+/**
+ * What other programs append; also to the half of a line of ours, which a failed write or a kill
+ * has left at the end of the file.
+ */
 const NOTE = /^(\{.*)?(a note|note) [ -z]*$/
 
 /** The rest of a line of ours, which was on its way when others appended behind the half of it. */
@@ -219,8 +233,10 @@ export function faults({ times, torn }: Found, logged: Logged[]): object {
 const none = { count: 0, some: [] }
 
 /**
- * Each accepted line is in one of the files, once and whole. Others' lines end in a newline, and are not JSON.
- * @param rests how many lines of a text may have been divided by what others appended, and are there whole as well
+ * Each accepted line is in one of the files, once and whole. Others' lines end in a newline, and
+ * are not JSON.
+ * @param rests how many lines of a text may have been divided by what others appended, and are
+ *   there whole as well
  */
 export async function expectOnce(files: string[], kind: Kind, logged: Logged[], rests = 0): Promise<void> {
   const found = await find(files, kind)

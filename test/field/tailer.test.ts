@@ -15,7 +15,10 @@ interface Followed {
   text: string
 }
 
-/** Reads a file by its inode and an offset, as shippers of logs do; one that was renamed is read on for a while. */
+/**
+ * Reads a file by its inode and an offset, as shippers of logs do; one that was renamed is read on
+ * for a while.
+ */
 class Tailer {
   readonly files: Followed[] = []
   /** How often a file was found shorter than what had been read of it. */

@@ -99,7 +99,8 @@ describe.each(['ndjson', 'shard'] as const)('lines larger than a shard of a kill
     for (const name of foreign) fs.writeFileSync(path.join(directory, name), 'not ours')
     cli('recover', file)
     expect(fs.readdirSync(directory).sort()).toEqual(['app.log', ...foreign].sort())
-    // The first of them has the name of what a recovery that was killed may leave of an arena that is gone.
+    // The first of them has the name of what a recovery that was killed may leave of an arena that
+    // is gone.
     shardlog.destination({ dest: file, format, ...quiet }).closeSync()
     expect(fs.readdirSync(directory).sort()).toEqual(['app.log', foreign[1]])
   })

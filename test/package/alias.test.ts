@@ -4,7 +4,8 @@ import path from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { run, runProgram } from './run'
 
-// The package in pino's place: the folder node_modules/pino holds what `npm install pino@npm:shardlog` puts there.
+// The package in pino's place: the folder node_modules/pino holds what
+// `npm install pino@npm:shardlog` puts there.
 const root = path.join(__dirname, '..', '..')
 const home = path.join(path.dirname(inject('app')), 'in place of pino')
 const packages = [
@@ -43,7 +44,10 @@ it('is what npm gives to packages that depend on pino 10', () => {
   expect(runProgram(home, 'depend.cjs', text)).toEqual([true, true])
 })
 
-/** A program that logs in and outside a span, to a stream and to an NDJSON file; prints the span, the lines and what was sent. */
+/**
+ * A program that logs in and outside a span, to a stream and to an NDJSON file; prints the span,
+ * the lines and what was sent.
+ */
 const traced = (config: string) => `
 const fs = require('node:fs')
 const { ROOT_CONTEXT, context, trace } = require('@opentelemetry/api')

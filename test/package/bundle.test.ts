@@ -6,7 +6,10 @@ import { roundTrip, run } from './run'
 
 const app = inject('app')
 
-/** Bundles the round trip with esbuild into a folder that has no node_modules; returns the bundle's path. */
+/**
+ * Bundles the round trip with esbuild into a folder that has no node_modules; returns the bundle's
+ * path.
+ */
 function bundle(name: string, external: string[]): string {
   const entry = path.join(app, `${name}.cjs`)
   fs.writeFileSync(entry, roundTrip(`${name}.log`))

@@ -7,7 +7,8 @@ import { type BuildOptions, build } from 'esbuild'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { makeProject, program } from './project'
 
-// A bundle that lies beside the packages runs natively; one by itself runs on the JavaScript engine, and the process is warned.
+// A bundle that lies beside the packages runs natively; one by itself runs on the JavaScript
+// engine, and the process is warned.
 const entry = `
 import shardlog, { Logger } from 'shardlog'
 import pino from 'shardlog/pino'

@@ -3,7 +3,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect, inject, it } from 'vitest'
 
-// Where the package ships an addon and it does not load: one warning, and the JavaScript engine. All in copies of the installed project.
+// Where the package ships an addon and it does not load: one warning, and the JavaScript engine.
+// All in copies of the installed project.
 const app = inject('app')
 const CODE = /SHARDLOG_JS_ENGINE/g
 const permission = process.allowedNodeEnvironmentFlags.has('--permission')
@@ -67,7 +68,9 @@ it('warns of no file that the permission model keeps from it, and goes on', () =
   expect([none.engine, none.status, none.warnings]).toEqual(['js', 0, 1])
 })
 
-/** Runs `command` in a folder, which is `$0` and is mounted so that nothing in it may be executed. */
+/**
+ * Runs `command` in a folder, which is `$0` and is mounted so that nothing in it may be executed.
+ */
 function inNoexec(command: string) {
   const folder = fs.mkdtempSync(path.join(path.dirname(app), 'noexec-'))
   const script = `mount -t tmpfs -o noexec tmpfs "$0" && ${command}`

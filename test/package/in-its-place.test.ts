@@ -6,8 +6,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { makeProject, program } from './project'
 import { run, runProgram } from './run'
 
-// In pino's place, beyond its API: what packages import by path, what bundlers' plugins for pino look for, the build for browsers, and pino's
-// own tests of its types, which its package carries.
+// In pino's place, beyond its API: what packages import by path, what bundlers' plugins for pino
+// look for, the build for browsers, and pino's own tests of its types, which its package carries.
 const root = path.join(__dirname, '..', '..')
 const pino = path.join(root, 'node_modules', 'pino')
 

@@ -4,7 +4,8 @@ import path from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { makeProject, program } from './project'
 
-// Jest runs modules in a realm of their own, with fake timers if asked, and looks for what keeps a process alive.
+// Jest runs modules in a realm of their own, with fake timers if asked, and looks for what keeps a
+// process alive.
 const text = `
 const fs = require('node:fs')
 const os = require('node:os')

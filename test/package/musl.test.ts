@@ -6,7 +6,10 @@ import { expect, inject, it } from 'vitest'
 const app = inject('app')
 const addon = path.join(app, 'node_modules', 'shardlog', 'prebuilds', 'linux-x64', 'shardlog.musl.node')
 
-/** A C program that stands in for Node: it has the functions that the addon asks Node for, and loads the addon. */
+/**
+ * A C program that stands in for Node: it has the functions that the addon asks Node for, and loads
+ * the addon.
+ */
 function loader(): string {
   const asked = execFileSync('nm', ['-D', '--undefined-only', addon], { encoding: 'utf8' })
   const names = [...asked.matchAll(/\bU ((?:napi|node_api)_\w+)/g)].map(match => match[1])

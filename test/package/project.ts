@@ -6,7 +6,8 @@ import { inject } from 'vitest'
 const QUIET = ['--silent', '--no-audit', '--no-fund', '--prefer-offline']
 
 /**
- * A project beside the tests' own, with these packages (`name@version`) and the tarball in it, under its name or another (`as`).
+ * A project beside the tests' own, with these packages (`name@version`) and the tarball in it,
+ * under its name or another (`as`).
  *
  * @returns its folder; the tests' teardown removes it
  */

@@ -18,7 +18,9 @@ export function runProgram(directory: string, fileName: string, text: string, op
   return JSON.parse(run(command, directory))
 }
 
-/** Runs a command in `directory`; throws if it does not exit with 0. Returns its standard output. */
+/**
+ * Runs a command in `directory`; throws if it does not exit with 0. Returns its standard output.
+ */
 export function run(command: string[], directory: string, env: NodeJS.ProcessEnv = process.env): string {
   const [program = '', ...args] = command
   return execFileSync(program, args, { cwd: directory, encoding: 'utf8', env, timeout: 170_000 })

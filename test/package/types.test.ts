@@ -33,7 +33,9 @@ const logger: shardlog.RawLogger = new shardlog.Logger({ logFilePath: 'types.log
 export = logger
 `
 
-/** Type-checks the given files of the installed project as a consumer with these compiler settings. */
+/**
+ * Type-checks the given files of the installed project as a consumer with these compiler settings.
+ */
 function check(files: Record<string, string>, settings: Record<string, unknown>): string {
   const directory = fs.mkdtempSync(path.join(app, 'types-'))
   for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(directory, name), text)

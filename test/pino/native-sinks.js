@@ -1,7 +1,8 @@
 'use strict'
 
-// A package like ours whose loggers take a detour: what they log to a JavaScript stream goes through a destination with
-// a format into a file first, and its lines from there to the stream. So pino's tests see lines that the flusher has made.
+// A package like ours whose loggers take a detour: what they log to a JavaScript stream goes
+// through a destination with a format into a file first, and its lines from there to the stream. So
+// pino's tests see lines that the flusher has made.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -22,7 +23,10 @@ function logFile() {
   return path.join(directory, 'sink.log')
 }
 
-/** Streams made of JavaScript alone. What wants to know of each record as it is logged stays as it is. */
+/**
+ * Streams made of JavaScript alone. What wants to know of each record as it is logged stays as it
+ * is.
+ */
 function isSink(stream) {
   if (typeof stream !== 'object' || stream === null || stream[metadataSym]) return false
   if (stream === process.stdout || stream === process.stderr || typeof stream.write !== 'function') return false

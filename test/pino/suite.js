@@ -1,12 +1,14 @@
 'use strict'
 
-// Runs the test suite of pino, as its npm package carries it, against this package: only what its tests require as pino
-// itself is replaced.
+// Runs the test suite of pino, as its npm package carries it, against this package: only what its
+// tests require as pino itself is replaced.
 //
-//   node test/pino/suite.js [--target pino] [--sinks sync|async [--engine js]] [--json FILE] [--only TEXT] [--verbose]
+//   node test/pino/suite.js [--target pino] [--sinks sync|async [--engine js]] [--json FILE]
+//   [--only TEXT] [--verbose]
 //
-// --target pino runs pino's tests against pino, to tell which of them it fails itself on this Node. --sinks puts a
-// destination with a format before each JavaScript stream that they log to, with the native engine or that of --engine.
+// --target pino runs pino's tests against pino, to tell which of them it fails itself on this Node.
+// --sinks puts a destination with a format before each JavaScript stream that they log to, with the
+// native engine or that of --engine.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -24,7 +26,10 @@ const FILE_TIMEOUT = 120_000
 const isForBrowsers = name => name.startsWith('browser')
 const isTest = name => /\.test\.m?js$/.test(name)
 
-/** The files to run, relative to pino's root. What lies in internals/, jest/ and types/ tests no public call. */
+/**
+ * The files to run, relative to pino's root. What lies in internals/, jest/ and types/ tests no
+ * public call.
+ */
 function testFiles(only) {
   const folders = ['test', 'test/transport', 'test/esm']
   const files = folders.flatMap(folder =>
@@ -36,7 +41,9 @@ function testFiles(only) {
   return files.filter(file => file.includes(only))
 }
 
-/** node_modules for the copy: a real folder, since tests put packages into it, with links to ours. */
+/**
+ * node_modules for the copy: a real folder, since tests put packages into it, with links to ours.
+ */
 function linkModules(copy) {
   const from = path.join(root, 'node_modules')
   const to = path.join(copy, 'node_modules')
@@ -54,7 +61,10 @@ function compileFixture(copy) {
   fs.writeFileSync(source.replace(/\.ts$/, '.es2017.cjs'), code)
 }
 
-/** A copy of this package as it is built now: a build that runs meanwhile does not disturb the tests. */
+/**
+ * A copy of this package as it is built now: a build that runs meanwhile does not disturb the
+ * tests.
+ */
 function copyPackage(copy) {
   const to = path.join(copy, 'shardlog')
   fs.mkdirSync(to)

@@ -13,7 +13,10 @@ interface Result {
   message?: string
 }
 
-/** Where lines reach the streams that pino's tests log to: at once, or after a detour through a destination with a format. */
+/**
+ * Where lines reach the streams that pino's tests log to: at once, or after a detour through a
+ * destination with a format.
+ */
 type Sinks = 'direct' | 'sync' | 'async'
 
 interface Exception {

@@ -10,7 +10,10 @@ import { FakeLog } from '../support/fake-log'
 
 type Logger = ReturnType<typeof pino>
 
-/** Runs `use` with a logger that writes text and with one that records, under one clock; both must say the same. */
+/**
+ * Runs `use` with a logger that writes text and with one that records, under one clock; both must
+ * say the same.
+ */
 function expectSame(options: object, use: (logger: Logger) => void): string[] {
   const text: string[] = []
   use(pino(options, { write: (line: string) => void text.push(Buffer.from(line).toString()) }))

@@ -39,7 +39,9 @@ function linesOf(log: FakeLog): string[] {
   })
 }
 
-/** A record for the first log, the second, or both; `seal`: segments that are taken away before it. */
+/**
+ * A record for the first log, the second, or both; `seal`: segments that are taken away before it.
+ */
 const step = fc.record({
   to: fc.constantFrom('first', 'second', 'both'),
   style: fc.constantFrom(...styles),

@@ -43,7 +43,8 @@ describe.runIf(process.platform === 'linux')('memory of a structured logger', ()
   ])('has a bound, whatever is logged: %s', { timeout: 120_000 }, scenario => {
     const { before, after } = measure(scenario, COUNT, 'ndjson')
     expect(total(after) - total(before)).toBeLessThan(8 * MIB)
-    // Native memory settles 10 to 40 MiB higher, from run to run; after 1,000,000 records it is no more.
+    // Native memory settles 10 to 40 MiB higher, from run to run; after 1,000,000 records it is no
+    // more.
     expect(after.anonymous - before.anonymous).toBeLessThan(96 * MIB)
   })
 

@@ -91,7 +91,10 @@ describe('the segments of a generation', () => {
   })
 })
 
-/** Section 5 without a merge: each line gets the latest time of its thread so far, then all are sorted. */
+/**
+ * Section 5 without a merge: each line gets the latest time of its thread so far, then all are
+ * sorted.
+ */
 function sorted(threads: readonly TestLine[][]): TestLine[] {
   const timed = threads.flatMap(lines => {
     let time = Number.NEGATIVE_INFINITY

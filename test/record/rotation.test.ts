@@ -39,7 +39,10 @@ function linesOf(file: string, format: Format): number[] {
     })
 }
 
-/** Calls `rotate` at any moments while a child logs. Returns the numbers of the lines in each file that `rotate` moved away, then of the log's. */
+/**
+ * Calls `rotate` at any moments while a child logs. Returns the numbers of the lines in each file
+ * that `rotate` moved away, then of the log's.
+ */
 async function rotated(
   config: { engine: string; format: Format; dsync: boolean },
   rotate: (log: string, spare: string, child: ChildProcess) => void

@@ -2,7 +2,10 @@ import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import type { TestProject } from 'vitest/node'
 
-/** Makes what is out of date of the build: child processes and workers run that, and most tests require it. */
+/**
+ * Makes what is out of date of the build: child processes and workers run that, and most tests
+ * require it.
+ */
 function build(): void {
   const root = path.resolve(__dirname, '..', '..')
   const { status, error } = spawnSync(process.execPath, ['scripts/setup.js'], { cwd: root, stdio: 'inherit' })

@@ -8,7 +8,10 @@ import { beforeEach, expect, onTestFinished } from 'vitest'
 import { packageRoot } from './shardlog'
 import { tempDir } from './temp'
 
-/** The start of each script: `say` tells the test what it knows, `told` waits for a byte from the test. */
+/**
+ * The start of each script: `say` tells the test what it knows, `told` waits for a byte from the
+ * test.
+ */
 const prelude = `
   const fs = require('node:fs')
   const shardlog = require(${JSON.stringify(packageRoot)})
@@ -29,7 +32,10 @@ export interface Line {
   [key: string]: unknown
 }
 
-/** Ends a child that was spawned `detached`, and all that it has started: a shell does not take its commands with it. */
+/**
+ * Ends a child that was spawned `detached`, and all that it has started: a shell does not take its
+ * commands with it.
+ */
 export function killGroup({ pid }: ChildProcess): void {
   if (pid === undefined) return
   try {

@@ -17,7 +17,10 @@ export const small = (logFilePath: string, engine: EngineName): Config => ({
   dsync: false
 })
 
-/** Each engine with what its `crashSafe` may be where the log's own file system is out of order: no file beside the log. */
+/**
+ * Each engine with what its `crashSafe` may be where the log's own file system is out of order: no
+ * file beside the log.
+ */
 export const enginesWithoutFileArena = engines.flatMap((engine): [Config['engine'], Config['crashSafe']][] =>
   engine === 'native'
     ? [

@@ -7,8 +7,9 @@ const WORD = 1
 const SEALED = -1
 
 /**
- * What a handle of the addon looks like to an encoder, in a few lines: one lease of a segment at a time, and a call route that leases the
- * next one. `segments` are the entries of those that were sealed.
+ * What a handle of the addon looks like to an encoder, in a few lines: one lease of a segment at a
+ * time, and a call route that leases the next one. `segments` are the entries of those that were
+ * sealed.
  */
 export class FakeLog implements RecordTarget {
   readonly segments: Buffer[] = []

@@ -1,7 +1,10 @@
 import { runChild } from './child'
 import type { Config } from './shardlog'
 
-/** Leaves the texts 'entry 0', 'entry 1' … in the arena of a process that was killed. Returns the arena's path. */
+/**
+ * Leaves the texts 'entry 0', 'entry 1' … in the arena of a process that was killed. Returns the
+ * arena's path.
+ */
 export function killWithEntries(config: Config, count: number): string {
   const killed = runChild(
     `const logger = new Logger(config)

@@ -83,7 +83,10 @@ function writeSegment(arena: Buffer, { segment, producer = 1, generation = 0n, p
   data.copy(arena, DATA + inArena * SEGMENT_BYTES + 8)
 }
 
-/** The bytes of an arena: two sets of two shards of four segments of 64 KiB. The log has to be there. */
+/**
+ * The bytes of an arena: two sets of two shards of four segments of 64 KiB. The log has to be
+ * there.
+ */
 export function makeArena(fields: ArenaFields): Buffer {
   const arena = Buffer.alloc(DATA + 2 * SET_BYTES)
   writeHeader(arena, fields)
@@ -91,7 +94,10 @@ export function makeArena(fields: ArenaFields): Buffer {
   return arena
 }
 
-/** Writes the arena beside its log, over the one that is there, which keeps its inode as a mapped file does. */
+/**
+ * Writes the arena beside its log, over the one that is there, which keeps its inode as a mapped
+ * file does.
+ */
 export function writeArena(fields: ArenaFields): void {
   const fd = fs.openSync(arenaOf(fields.logPath), fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600)
   fs.writeSync(fd, makeArena(fields))

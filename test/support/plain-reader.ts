@@ -46,8 +46,9 @@ function wholeEntriesOf(data: Buffer): Buffer[] {
 }
 
 /**
- * Reads a log by the rules alone, with no code of the package. Throws on anything the rules do not allow; carriers come
- * out as blocks without entries. `mayBeTorn`: nobody was left to complete the last block, of which what is whole counts.
+ * Reads a log by the rules alone, with no code of the package. Throws on anything the rules do not
+ * allow; carriers come out as blocks without entries. `mayBeTorn`: nobody was left to complete the
+ * last block, of which what is whole counts.
  */
 export function readPlain(file: string, mayBeTorn = false): PlainBlock[] {
   const log = fs.readFileSync(file)

@@ -5,7 +5,10 @@ import { onTestFinished } from 'vitest'
 
 const root = path.join(__dirname, '..', '..')
 
-/** Programs of a document by their file names: blocks of JavaScript whose first line is a comment with a name. */
+/**
+ * Programs of a document by their file names: blocks of JavaScript whose first line is a comment
+ * with a name.
+ */
 export function programsOf(document: string): Map<string, string> {
   const text = fs.readFileSync(path.join(root, document), 'utf8')
   const blocks = [...text.matchAll(/^```js\n(\/\/ ([\w.-]+\.js)\n[\s\S]*?)^```$/gm)]
@@ -36,7 +39,10 @@ export const linesOf = (file: string): Line[] =>
 
 const POLL_MS = 20
 
-/** Waits until a log has a line whose message is this, or matches it. The time limit is that of the test. */
+/**
+ * Waits until a log has a line whose message is this, or matches it. The time limit is that of the
+ * test.
+ */
 export async function lineWith(file: string, msg: string | RegExp): Promise<Line> {
   const matches = (text: string) => (typeof msg === 'string' ? text === msg : msg.test(text))
   for (;;) {
@@ -52,7 +58,10 @@ export async function lineWith(file: string, msg: string | RegExp): Promise<Line
   }
 }
 
-/** Starts a server of the recipes on any free port, in the program's folder; it is killed when the test is over. */
+/**
+ * Starts a server of the recipes on any free port, in the program's folder; it is killed when the
+ * test is over.
+ */
 export function startServer(file: string): ChildProcess {
   const env = { ...process.env, PORT: '0' }
   const child = spawn(process.execPath, [file], {

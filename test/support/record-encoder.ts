@@ -1,6 +1,6 @@
 /**
- * Writes records by docs/reference/record-format.md alone, with no code or constant of the package: slow, and free to write what no sound
- * encoder would.
+ * Writes records by docs/reference/record-format.md alone, with no code or constant of the package:
+ * slow, and free to write what no sound encoder would.
  */
 
 export const u8 = (value: number): Buffer => Buffer.from([value])
@@ -128,7 +128,10 @@ function templateOf({ fields, message, inline }: LoggedCall): TemplateFields {
   return inline ? { ...common, messageForm: 2, message: key } : { ...common, message: key + JSON.stringify(message) }
 }
 
-/** Writes one segment as a logging thread does: what a record refers to is defined in front of the first one that does. */
+/**
+ * Writes one segment as a logging thread does: what a record refers to is defined in front of the
+ * first one that does.
+ */
 export class SegmentWriter {
   readonly payloads: Buffer[] = []
   private readonly ids = new Map<string, number>()

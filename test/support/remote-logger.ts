@@ -77,7 +77,9 @@ export class RemoteLogger {
     this.#next = before === undefined ? 0 : before.#next
   }
 
-  /** Starts a process and tries to open the log in it. `wrapper` is a command it is started through. */
+  /**
+   * Starts a process and tries to open the log in it. `wrapper` is a command it is started through.
+   */
   static async try(config: Config, wrapper: string[] = [], before?: RemoteLogger): Promise<RemoteLogger | Failure> {
     const [command, ...args] = [...wrapper, process.execPath, '-e', prelude(config) + SCRIPT]
     const child = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -166,7 +168,10 @@ export class RemoteLogger {
     await exited
   }
 
-  /** As `kill`, for a process that was started through a tracer, which would outlive it only for a moment. */
+  /**
+   * As `kill`, for a process that was started through a tracer, which would outlive it only for a
+   * moment.
+   */
   async killTraced(): Promise<void> {
     const exited = once(this.#child, 'exit')
     const children = fs.readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'latin1')
@@ -204,13 +209,18 @@ export function expectSame(found: number[], expected: number[]): void {
   })
 }
 
-/** What must hold in the end: each accepted entry once, in order and whole, and every block sound. */
+/**
+ * What must hold in the end: each accepted entry once, in order and whole, and every block sound.
+ */
 export async function expectExactly(log: string, accepted: number[]): Promise<void> {
   expectSame(numbersIn(log), accepted)
   expect(await shardlog.verifyLog(log)).toMatchObject({ ok: true, damage: [] })
 }
 
-/** What must hold after a close: each call was accepted or counted, and what was accepted is written. */
+/**
+ * What must hold after a close: each call was accepted or counted, and what was accepted is
+ * written.
+ */
 export async function expectCounted(logger: RemoteLogger): Promise<void> {
   const { totalLogs, droppedLogs, writtenLogs } = await logger.stats()
   expect({ totalLogs, droppedLogs, writtenLogs }).toEqual({

@@ -11,7 +11,9 @@ type Shardlog = ((
 ) => names.StructuredLogger) &
   typeof names
 
-/** The package as `require` sees it: the built one, so that children and workers run the same code. */
+/**
+ * The package as `require` sees it: the built one, so that children and workers run the same code.
+ */
 export const shardlog = createRequire(__filename)(packageRoot) as Shardlog
 
 export const { Logger, defaultConfig, ShardlogError } = shardlog

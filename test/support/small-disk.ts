@@ -6,12 +6,18 @@ import { onTestFinished } from 'vitest'
 import { run, succeeds } from './run'
 import { tempDir } from './temp'
 
-/** What stands for a small disk, best first. Only a limit on the size of files needs no right to mount. */
+/**
+ * What stands for a small disk, best first. Only a limit on the size of files needs no right to
+ * mount.
+ */
 export type DiskKind = 'ext4 on a loop device' | 'tmpfs' | 'tmpfs in a user namespace' | 'file size limit'
 
 const MIB = 1 << 20
 const DISK_BYTES = 32 * MIB
-/** Taken from the start, so that there is room again when one of them goes, whatever a log has reserved meanwhile. */
+/**
+ * Taken from the start, so that there is room again when one of them goes, whatever a log has
+ * reserved meanwhile.
+ */
 const FIRST_BALLASTS = 3
 const FIRST_BALLAST_BYTES = 8 * MIB
 const BALLAST_STEPS = [4 * MIB, 65_536, 4_096]
@@ -68,7 +74,10 @@ export interface Ext4 {
   unmount: () => void
 }
 
-/** An ext4 in a file below `directory`, mounted at `directory`/disk. The device stays the same over unmounting. */
+/**
+ * An ext4 in a file below `directory`, mounted at `directory`/disk. The device stays the same over
+ * unmounting.
+ */
 export function mountExt4(directory: string, bytes = DISK_BYTES, features: string[] = []): Ext4 {
   const image = path.join(directory, 'image')
   const at = path.join(directory, 'disk')

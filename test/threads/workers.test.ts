@@ -9,7 +9,10 @@ import { readTexts, readTrailers } from '../support/plain-reader'
 import { Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
-/** A worker that runs `script` with `Logger`, `config`, `worker` (its number) and `say` (posts a message) in scope. */
+/**
+ * A worker that runs `script` with `Logger`, `config`, `worker` (its number) and `say` (posts a
+ * message) in scope.
+ */
 function start(config: object, number: number, script: string): Worker {
   const source =
     `${prelude(config)}const { parentPort, workerData: worker } = require('node:worker_threads')\n` +
@@ -123,7 +126,8 @@ describe.each(engines)('%s engine', engine => {
       await worker.terminate()
       expect(own.log(`main:${round}`)).toBe(true)
       await own.flush()
-      // What the call had returned for is there: with the native engine, whose buffers outlive the thread.
+      // What the call had returned for is there: with the native engine, whose buffers outlive the
+      // thread.
       if (engine !== 'native') continue
       const written = countsInOrder(readTexts(logFilePath)).get(`${round}`)!
       expect(written).toBeGreaterThanOrEqual(Atomics.load(count, 0))

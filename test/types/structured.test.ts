@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest'
 import { packageRoot } from '../support/shardlog'
 import { tempDir } from '../support/temp'
 
-/** What holds for the types of a logger, whatever it was imported from. `Log` is the type of a logger, `make` the function. */
+/**
+ * What holds for the types of a logger, whatever it was imported from. `Log` is the type of a
+ * logger, `make` the function.
+ */
 const rules = `
 const log: Log = make({ level: 'info', redact: ['a.b'], base: null, mixin: () => ({}) })
 log.info('text')

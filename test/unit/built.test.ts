@@ -8,7 +8,9 @@ import { tempDir } from '../support/temp'
 const COPIED = ['dist', 'lib', 'scripts', 'test/support', 'vitest.config.mts']
 const LINKED = ['binding.gyp', 'build', 'native', 'node_modules', 'package.json', 'package-lock.json']
 
-/** A copy of what the build of TypeScript is made of, and that build, with a test that requires it. */
+/**
+ * A copy of what the build of TypeScript is made of, and that build, with a test that requires it.
+ */
 function copyOfTheRepository(): string {
   const copy = tempDir()
   const configs = fs.readdirSync(packageRoot).filter(name => /^tsconfig.*\.json$/.test(name))

@@ -5,7 +5,10 @@ import type { DirectRoute } from '../../lib/engine/lease'
 const SEALED = -2_147_483_648
 const WORD = 5
 
-/** A route over two buffers of 256 bytes, leased from 64 in buffer 1, with room up to `limit`; and what took the call route. */
+/**
+ * A route over two buffers of 256 bytes, leased from 64 in buffer 1, with room up to `limit`; and
+ * what took the call route.
+ */
 function route(offset = 8, limit = 128) {
   const calls: unknown[][] = []
   const buffers = [new ArrayBuffer(256), new ArrayBuffer(256)]

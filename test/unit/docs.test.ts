@@ -10,7 +10,10 @@ const read = (name: string) => fs.readFileSync(path.join(root, name), 'utf8')
 
 const SKIPPED = /^(node_modules|\.git|dist|build.*|prebuilds|bench\/results)$/
 
-/** Files below a folder of the repository, by their paths from its root, without what is built or installed. */
+/**
+ * Files below a folder of the repository, by their paths from its root, without what is built or
+ * installed.
+ */
 function filesBelow(folder: string): string[] {
   return fs.readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap(entry => {
     const name = path.posix.join(folder, entry.name)

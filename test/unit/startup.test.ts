@@ -8,7 +8,9 @@ import { tempDir } from '../support/temp'
 /** Modules that a start may load; pino loads some thirty. */
 const MOST = 40
 
-/** Prints the files that were loaded for `load`, without the program's own, and the modules of Node. */
+/**
+ * Prints the files that were loaded for `load`, without the program's own, and the modules of Node.
+ */
 const program = (load: string): string => `
   const report = () => console.log(JSON.stringify({
     files: Object.keys(require.cache).filter(file => file.startsWith(${JSON.stringify(packageRoot)})),
@@ -124,7 +126,8 @@ describe('a module in the file of a start, or of the first log', () => {
     expect(loadedBy(check).files.length).toBeGreaterThan(MOST)
   })
 
-  // After `module.exports = require(…)` Node reads what is required too, in search of names: tens of milliseconds of a program of ES modules.
+  // After `module.exports = require(…)` Node reads what is required too, in search of names: tens
+  // of milliseconds of a program of ES modules.
   it('is no re-export that Node follows when an ES module imports it', () => {
     for (const name of ['index', 'pino/index']) {
       const own = fs.readFileSync(path.join(packageRoot, 'dist', `${name}.js`), 'utf8')

@@ -9,8 +9,9 @@ const OK = Buffer.from('HTTP/1.1 200 ')
 const PACE_MS = 2
 
 /**
- * Keep-alive connections to a service on 127.0.0.1, one request at a time on each. The answers to the one request must all be of
- * one length, so that counting bytes is enough: the client takes a fraction of the core that the service takes.
+ * Keep-alive connections to a service on 127.0.0.1, one request at a time on each. The answers to
+ * the one request must all be of one length, so that counting bytes is enough: the client takes a
+ * fraction of the core that the service takes.
  */
 class Load {
   #connections = []
@@ -59,7 +60,10 @@ class Load {
     connection.socket.write(this.#request)
   }
 
-  /** As many requests as the service answers in `ms`; resolves when the last answer is there. Returns answers and seconds. */
+  /**
+   * As many requests as the service answers in `ms`; resolves when the last answer is there.
+   * Returns answers and seconds.
+   */
   async saturate(ms) {
     const before = this.answers
     const start = performance.now()
@@ -75,7 +79,10 @@ class Load {
     return { answers: this.answers - before, seconds: (performance.now() - start) / 1000 }
   }
 
-  /** `rate` requests per second for `ms`, over whichever connections are free. Returns answers and seconds. */
+  /**
+   * `rate` requests per second for `ms`, over whichever connections are free. Returns answers and
+   * seconds.
+   */
   async pace(rate, ms) {
     const before = this.answers
     const free = [...this.#connections]

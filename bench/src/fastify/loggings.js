@@ -1,9 +1,10 @@
 'use strict'
 
 /**
- * The ways in which the service logs. Files are all on the same file system; standard output is a file too.
- * @type {Record<string, {note: string, kind?: 'pino' | 'none',
- *                        open: (file: string) => object | Promise<object>}>} `open` returns options of Fastify
+ * The ways in which the service logs. Files are all on the same file system; standard output is a
+ * file too.
+ * @type {Record<string, {note: string, kind?: 'pino' | 'none', open: (file: string) => object |
+ *                        Promise<object>}>} `open` returns options of Fastify
  */
 const { once } = require('node:events')
 const subject = require('../subject')
@@ -33,7 +34,10 @@ const SERIALIZERS = {
   res: reply => ({ statusCode: reply.statusCode })
 }
 
-/** A logger that runs serializers and reads every value, and writes nothing: no logger can do with less. */
+/**
+ * A logger that runs serializers and reads every value, and writes nothing: no logger can do with
+ * less.
+ */
 const reading = {
   level: 'info',
   child(bindings) {

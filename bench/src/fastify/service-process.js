@@ -12,7 +12,10 @@ const CONNECTIONS = 32
 const INCOMING = Buffer.from('"msg":"incoming request"')
 const COMPLETED = Buffer.from('"msg":"request completed"')
 
-/** Starts a service that logs in the given way, and opens connections to it. Its files go to `folder`. */
+/**
+ * Starts a service that logs in the given way, and opens connections to it. Its files go to
+ * `folder`.
+ */
 async function startService(name, folder) {
   const file = path.join(folder, `${name.replace(/\W+/g, '-')}.ndjson`)
   // Standard output is the same file: each way of logging uses one of the two.

@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * A Fastify service in a process of its own: `node service.js LOGGING FILE`. Its parent hears of the port, and of its figures when it
- * sends a message; when the parent disconnects, it ends.
+ * A Fastify service in a process of its own: `node service.js LOGGING FILE`. Its parent hears of
+ * the port, and of its figures when it sends a message; when the parent disconnects, it ends.
  */
 const { threadUsage } = require('../floor')
 const { loggings } = require('./loggings')

@@ -4,7 +4,9 @@ const fs = require('node:fs')
 const { once } = require('node:events')
 const { setImmediate: tick } = require('node:timers/promises')
 
-/** Opens a Node stream on a file: the stream, and the waits that a peer which writes to it needs. */
+/**
+ * Opens a Node stream on a file: the stream, and the waits that a peer which writes to it needs.
+ */
 async function openFileStream(file) {
   const stream = fs.createWriteStream(file)
   await once(stream, 'open')

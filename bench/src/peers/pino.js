@@ -7,7 +7,10 @@ const { asPino } = require('../record-text')
 
 const DRAIN_WAIT_MS = 5
 
-/** Waits for the 'drain' that follows when a sonic-boom has written down to minLength; not long, as it may have been before. */
+/**
+ * Waits for the 'drain' that follows when a sonic-boom has written down to minLength; not long, as
+ * it may have been before.
+ */
 function nextDrain(destination) {
   return new Promise(resolve => {
     const timer = setTimeout(finish, DRAIN_WAIT_MS)

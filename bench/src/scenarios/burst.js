@@ -11,7 +11,9 @@ const peers = require('../peers')
 const subject = require('../subject')
 const { bars } = require('../report/charts')
 
-/** The bursts of a flush must fit the active buffer set: 250 x 1,000 x 104 bytes = 26 MB of 32 MiB. */
+/**
+ * The bursts of a flush must fit the active buffer set: 250 x 1,000 x 104 bytes = 26 MB of 32 MiB.
+ */
 const BURSTS_PER_FLUSH = 250
 const MODES = ['file', 'shm', false]
 const modeName = mode => (mode === false ? 'off' : mode)
@@ -28,7 +30,10 @@ function run(params, context) {
   return params.subject === 'shardlog' ? runShardlog(params, context) : runPeer(params, context)
 }
 
-/** Each floor in turn with the call it belongs to, all in this process, so that they meet the same machine. */
+/**
+ * Each floor in turn with the call it belongs to, all in this process, so that they meet the same
+ * machine.
+ */
 async function runShardlog({ crashSafe, engine }, { folder, quick }) {
   const logger = subject.open(path.join(folder, 'burst.log'), { crashSafe, engine: engine ?? 'auto', flushInterval: 0 })
   const text = asciiText()

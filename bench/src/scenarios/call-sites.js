@@ -24,7 +24,10 @@ const MODES = {
   'bursts of 10': { calls: 10, bursts: 2500 },
   'single calls': { calls: 1, bursts: 2500 }
 }
-/** How much cheaper than pino's fastest mode: by the number of sites where all calls are hot, else by the mode. */
+/**
+ * How much cheaper than pino's fastest mode: by the number of sites where all calls are hot, else
+ * by the mode.
+ */
 const TIMES = {
   'bursts of 500': { 1: 10, 20: 5, 200: 3.5 },
   'bursts of 10': { 1: 3.5, 20: 3.5, 200: 3.5 },

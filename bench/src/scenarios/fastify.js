@@ -23,8 +23,9 @@ function cases({ peers: wanted }) {
 }
 
 /**
- * Three services, one of them without logging, one that does what no logger can do without, are loaded in turn, half a second each: what
- * slows the machine down slows all of them. The load comes from this process.
+ * Three services, one of them without logging, one that does what no logger can do without, are
+ * loaded in turn, half a second each: what slows the machine down slows all of them. The load comes
+ * from this process.
  */
 async function run({ name }, { folder, quick }) {
   const times = quick ? TIMES.quick : TIMES.full
@@ -78,10 +79,15 @@ async function inTurn(services, slices, put) {
   }))
 }
 
-/** User time of the main thread per request above the floor beside it, in µs; kernel time is apart: most of it wakes the client. */
+/**
+ * User time of the main thread per request above the floor beside it, in µs; kernel time is apart:
+ * most of it wakes the client.
+ */
 const aboveFloor = rounds => medianOf(rounds, ({ floor, own }) => own.full.userUs - floor.full.userUs)
 
-/** Per cent of the requests per second that logging costs, by round against the service beside it. */
+/**
+ * Per cent of the requests per second that logging costs, by round against the service beside it.
+ */
 const lossOf = rounds => medianOf(rounds, ({ base, own }) => 100 * (1 - own.full.perSecond / base.full.perSecond))
 
 /** pino's cheapest mode: the name of it and its cost above the floor. */

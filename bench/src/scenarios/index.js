@@ -4,15 +4,16 @@
  * The scenarios, in the order they run and are reported.
  *
  * A scenario is `{ name, title, timeoutMs?, cases, run, report }`:
- * - `timeoutMs`: how long a case may take, where a healthy one is done in a fraction of it (default: see runner.js);
+ * - `timeoutMs`: how long a case may take, where a healthy one is done in a fraction of it
+ *   (default: see runner.js);
  * - `cases({ quick, peers })` lists `{ id, params, execArgv? }`;
  * - `run(params, { folder, quick })` measures one case in a fresh process and returns JSON;
- * - `report(results)` turns `{ [case id]: result[] }`, one result per round, into
- *   `{ comparisons: Comparison[], tables: {title, head, rows}[], charts: {title, caption, spec}[], notes: string[] }`.
- *   Cases may be missing (the user chose some); what needs them is then left out.
+ * - `report(results)` turns `{ [case id]: result[] }`, one result per round, into `{ comparisons:
+ *   Comparison[], tables: {title, head, rows}[], charts: {title, caption, spec}[], notes: string[]
+ *   }`. Cases may be missing (the user chose some); what needs them is then left out.
  *
- * A comparison is a figure, the bound that it is held against (a floor or a peer of the same run, or a number), and whether it is
- * within that.
+ * A comparison is a figure, the bound that it is held against (a floor or a peer of the same run,
+ * or a number), and whether it is within that.
  * @typedef {{measure: string, bound: string, figure: string, ok: boolean}} Comparison
  */
 const names = [

@@ -23,7 +23,10 @@ async function run(params, { folder, quick }) {
   return params.subject === 'shardlog' ? runShardlog(folder, options) : runPeer(params, folder, options)
 }
 
-/** Operations per second of a test as the `benchmark` package finds them, and its relative margin of error in per cent. */
+/**
+ * Operations per second of a test as the `benchmark` package finds them, and its relative margin of
+ * error in per cent.
+ */
 function measure(options, test) {
   return new Promise((resolve, reject) => {
     new Benchmark({
@@ -36,7 +39,10 @@ function measure(options, test) {
   })
 }
 
-/** One operation of `benchmark` is a thousand calls: its own cost per operation is that of a call here. */
+/**
+ * One operation of `benchmark` is a thousand calls: its own cost per operation is that of a call
+ * here.
+ */
 async function runShardlog(folder, options) {
   const logger = subject.open(path.join(folder, 'operations.log'), { onFull: 'block' })
   const lanes = [
@@ -58,7 +64,10 @@ async function runShardlog(folder, options) {
   return result
 }
 
-/** A peer that buffers without bound must be let write between two thousands, so its sink's time is in the figure. */
+/**
+ * A peer that buffers without bound must be let write between two thousands, so its sink's time is
+ * in the figure.
+ */
 async function runPeer({ name }, folder, options) {
   const peer = peers.find(name)
   const result = {}

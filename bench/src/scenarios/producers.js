@@ -5,10 +5,16 @@ const { medianOf, median, format } = require('../numbers')
 const subject = require('../subject')
 const { startTeam } = require('../team')
 
-/** Two producers' entries of one burst fit the active set: 2 x 120,000 x 104 bytes = 25 MB of 32 MiB. */
+/**
+ * Two producers' entries of one burst fit the active set: 2 x 120,000 x 104 bytes = 25 MB of 32
+ * MiB.
+ */
 const BURST_ENTRIES = 120_000
 
-/** So large that the burst fills no shard to its threshold: the flusher, a third thread on two cores, sleeps. */
+/**
+ * So large that the burst fills no shard to its threshold: the flusher, a third thread on two
+ * cores, sleeps.
+ */
 const LARGE_BUFFER = 512 << 20
 const LASTING = 'shardlog, 512 MiB'
 
@@ -21,7 +27,10 @@ function cases() {
 
 const idOf = (target, threads) => `${target}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
 
-/** Calls per second of all threads together, from the first one's start to the last one's end, while the buffers have room. */
+/**
+ * Calls per second of all threads together, from the first one's start to the last one's end, while
+ * the buffers have room.
+ */
 async function run({ target, threads, bufferSize }, { folder, quick }) {
   const file = path.join(folder, 'burst.log')
   const config = { flushInterval: 0, ...(bufferSize && { bufferSize }) }

@@ -60,7 +60,10 @@ async function iterate(file, count) {
   if (entries !== count) throw new Error(`readLog gave ${entries} of ${count} entries`)
 }
 
-/** `shardlog cat` into /dev/null, or into a pipe that this process empties and counts; the start of Node is part of it. */
+/**
+ * `shardlog cat` into /dev/null, or into a pipe that this process empties and counts; the start of
+ * Node is part of it.
+ */
 function cat(file, into, expected) {
   return new Promise((resolve, reject) => {
     const sink = into === 'pipe' ? 'pipe' : fs.openSync('/dev/null', 'w')

@@ -25,7 +25,8 @@ async function run(params, { folder, quick }) {
 }
 
 async function openSubject({ subject: kind, name }, file) {
-  // The same call, though V8 may leave the object out where it inlines the function: making it counts as the logger's then.
+  // The same call, though V8 may leave the object out where it inlines the function: making it
+  // counts as the logger's then.
   if (kind === 'empty')
     return {
       ...emptyFunction(),

@@ -58,7 +58,10 @@ async function runPeer({ name }, file, quick) {
   return account(() => logInSlices(open, loop, login.value, count))
 }
 
-/** Returns how many lines are not there; throws if one is out of its place, or one that is looked at says something else. */
+/**
+ * Returns how many lines are not there; throws if one is out of its place, or one that is looked at
+ * says something else.
+ */
 function verify(file, count, began) {
   const expected = fieldsOf(login)
   const own = { level: PINO_INFO, pid: process.pid, hostname: os.hostname(), msg: 'user login' }

@@ -19,7 +19,10 @@ const OWN = {
   'shardlog ndjson off': { format: 'ndjson', crashSafe: false }
 }
 const DEFAULT = 'shardlog ndjson'
-/** Logged by every peer; the others with pino's options, by pino alone, in the modes that can be its fastest. */
+/**
+ * Logged by every peer; the others with pino's options, by pino alone, in the modes that can be its
+ * fastest.
+ */
 const COMMON = ['login', 'child']
 const FEATURES = ['request', 'error', 'nested', 'redact', 'mixin', 'serializers']
 const FEATURE_PEERS = ['pino async', 'pino worker']
@@ -29,7 +32,10 @@ const EVENT = 'event'
 const OF_EVENT = 'login'
 /** How much cheaper than pino's fastest mode. */
 const TIMES = { login: 10, event: 14, child: 8, request: 1, error: 1, nested: 1, redact: 1, mixin: 1, serializers: 1 }
-/** Bytes of lines between two flushes: what makes them takes less room than they, so that the active set holds it. */
+/**
+ * Bytes of lines between two flushes: what makes them takes less room than they, so that the active
+ * set holds it.
+ */
 const FLUSH_BYTES = 3_000_000
 /** Both buffer sets twice, so that their pages are there. */
 const WARMUP_FLUSHES = 4
@@ -89,7 +95,9 @@ async function runBursts({ records, ...open }, task, quick) {
   return { ...summary(samples), ...facts, calls }
 }
 
-/** A flush as often as the buffers need it, a turn of the event loop after each of the other bursts. */
+/**
+ * A flush as often as the buffers need it, a turn of the event loop after each of the other bursts.
+ */
 async function ownBursts({ target, flush, stats }, loop, { value, lines = 1 }, quick) {
   timeBurst(loop, target, value)
   await flush()

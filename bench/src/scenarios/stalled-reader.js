@@ -76,7 +76,10 @@ async function watch(child, gone) {
   return { logged, delayMs: delayMs ?? null }
 }
 
-/** Reads what is in the pipe and what follows, ends the writer, and counts the lines: all are whole, in order, or counted as dropped. */
+/**
+ * Reads what is in the pipe and what follows, ends the writer, and counts the lines: all are whole,
+ * in order, or counted as dropped.
+ */
 async function readAll(child, reader, count) {
   const socket = new net.Socket({ fd: reader, readable: true, writable: false })
   const lines = lineCounter()

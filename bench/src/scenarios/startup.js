@@ -13,7 +13,10 @@ const LIMIT = 1.1
 
 const quoted = text => JSON.stringify(text)
 
-/** What is measured, as a function of the logger's files; `took` takes milliseconds. In a process of its own each time. */
+/**
+ * What is measured, as a function of the logger's files; `took` takes milliseconds. In a process of
+ * its own each time.
+ */
 const WAYS = {
   require: ({ main }) => `const start = performance.now(); require(${main}); took(performance.now() - start)`,
   import: ({ module }) =>

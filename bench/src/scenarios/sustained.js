@@ -16,7 +16,10 @@ const { bars } = require('../report/charts')
 const ENTRIES = 40_000_000
 const JS_ENGINE_ENTRIES = 4_000_000
 const RAW_BYTES = 4e9
-/** The engine writes at most 32 MiB at a time; the raw figure is the better of the two, so that it does not flatter. */
+/**
+ * The engine writes at most 32 MiB at a time; the raw figure is the better of the two, so that it
+ * does not flatter.
+ */
 const RAW_CHUNKS = [4, 32].map(mebibytes => mebibytes * 1024 * 1024)
 
 function cases({ peers: wanted }) {
@@ -85,7 +88,10 @@ function logAll(logger, method, count) {
   repeatNumbered('logBytes')(logger, bytes, new Uint32Array(bytes.buffer, 0, 1), 0, count)
 }
 
-/** Reads the whole file back. Returns how many entries are not there; throws if one is out of its place or changed. */
+/**
+ * Reads the whole file back. Returns how many entries are not there; throws if one is out of its
+ * place or changed.
+ */
 function verify(file, stats, count, method) {
   let next = 0
   const { entries } = walkLog(file, (window, at, length) => {

@@ -18,9 +18,14 @@ const THREADS = [2, 4, 8, 50, 100]
 const GOAL_THREADS = [8, 50, 100]
 /** Much more than the buffers hold: the figures are those of threads that share a full logger. */
 const TOTAL_ENTRIES = 20_000_000
-/** Calls of each thread, twice, before it counts: every thread's code is compiled anew, and in a queue with the others'. */
+/**
+ * Calls of each thread, twice, before it counts: every thread's code is compiled anew, and in a
+ * queue with the others'.
+ */
 const WARMUP_CALLS = 50_000
-/** 'idle' calls an empty function, with shardlog loaded: what is left of the memory is Node's own. */
+/**
+ * 'idle' calls an empty function, with shardlog loaded: what is left of the memory is Node's own.
+ */
 const TASKS = ['idle', 'block', 'drop']
 
 function cases() {
@@ -80,7 +85,10 @@ function missing(file, threads, calls, { totalLogs, droppedLogs }) {
   return calls - kept
 }
 
-/** Number of entries in the file; throws if one thread's are out of order, repeated or not what it wrote. */
+/**
+ * Number of entries in the file; throws if one thread's are out of order, repeated or not what it
+ * wrote.
+ */
 function readBack(file, threads) {
   const last = new Float64Array(threads).fill(-1)
   return walkLog(file, (window, at, length) => {

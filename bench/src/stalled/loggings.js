@@ -4,7 +4,8 @@ const subject = require('../subject')
 
 /**
  * Loggers whose lines go to standard output.
- * @type {Record<string, {note: string, open: () => {log: object, dropped: () => number}}>} `dropped`: lines that the logger says it dropped
+ * @type {Record<string, {note: string, open: () => {log: object, dropped: () => number}}>}
+ *   `dropped`: lines that the logger says it dropped
  */
 const loggings = {
   shardlog: {

@@ -1,8 +1,9 @@
 'use strict'
 
 /**
- * Logs a million lines to standard output, a hundred in each turn of the event loop: `node writer.js LOGGING COUNT`. Tells its parent
- * how far it is and, at the end, the longest turn; ends when the parent says so.
+ * Logs a million lines to standard output, a hundred in each turn of the event loop:
+ * `node writer.js LOGGING COUNT`. Tells its parent how far it is and, at the end, the longest turn;
+ * ends when the parent says so.
  */
 const { monitorEventLoopDelay } = require('node:perf_hooks')
 const { setImmediate: tick } = require('node:timers/promises')

@@ -1,16 +1,24 @@
-/** The buffers of the JavaScript engine: how they are cut, the runs that become blocks, and the two sets. */
+/**
+ * The buffers of the JavaScript engine: how they are cut, the runs that become blocks, and the two
+ * sets.
+ */
 
 import { alignUp, BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES, SECTOR_BYTES } from '../../format/constants'
 import type { ResolvedConfig } from '../../types'
 
-/** What the file is made of: blocks of entries, or nothing but the entries, which are lines then. */
+/**
+ * What the file is made of: blocks of entries, or nothing but the entries, which are lines then.
+ */
 export type Form = 'blocks' | 'text'
 
 const MIN_SEGMENT_BYTES = 4096
 const MAX_SEGMENT_BYTES = 1 << 20
 const SEGMENTS_AIMED_AT = 32
 
-/** How the buffer is cut: two sets of shards, shards of segments. The same arithmetic as `native/engine/geometry.cc`. */
+/**
+ * How the buffer is cut: two sets of shards, shards of segments. The same arithmetic as
+ * `native/engine/geometry.cc`.
+ */
 export interface Geometry {
   numShards: number
   segmentsPerShard: number
@@ -33,7 +41,9 @@ export function geometryFor({ bufferSize, numShards }: ResolvedConfig, form: For
   return { numShards, segmentsPerShard, segmentBytes, shardBytes, prefixBytes, maxEntryBytes: shardBytes - 12 }
 }
 
-/** A run of segments, which becomes one block: entries lie at [8, offset) as they will in the file. */
+/**
+ * A run of segments, which becomes one block: entries lie at [8, offset) as they will in the file.
+ */
 export class Run {
   readonly #prefixBytes: number
   entries = 0
@@ -122,7 +132,10 @@ export class Shard {
     return this.#memory
   }
 
-  /** A run with room for `payload` bytes, or undefined if the shard has none. A new one is also added to `runs`. */
+  /**
+   * A run with room for `payload` bytes, or undefined if the shard has none. A new one is also
+   * added to `runs`.
+   */
   place(payload: number, runs: Run[]): Run | undefined {
     if (this.current?.hasRoom(payload)) return this.current
     const { segmentBytes, segmentsPerShard, prefixBytes } = this.geometry
@@ -135,7 +148,10 @@ export class Shard {
     return this.current
   }
 
-  /** A run beside the shard for one entry of `payload` bytes; what is placed later stands behind it. Throws if there is no memory for it. */
+  /**
+   * A run beside the shard for one entry of `payload` bytes; what is placed later stands behind it.
+   * Throws if there is no memory for it.
+   */
   aside(payload: number): Run {
     const { prefixBytes } = this.geometry
     const capacity = alignUp(BLOCK_HEADER_BYTES + prefixBytes + payload, SECTOR_BYTES)
@@ -148,7 +164,10 @@ export class Shard {
     this.current = undefined
   }
 
-  /** Bytes of the shard that are taken: whole segments behind it, the filled part of the present one. */
+  /**
+   * Bytes of the shard that are taken: whole segments behind it, the filled part of the present
+   * one.
+   */
   get usedBytes(): number {
     if (this.current === undefined) return this.claimed * this.geometry.segmentBytes
     return this.current.start + this.current.valid
@@ -160,7 +179,10 @@ export class Shard {
   }
 }
 
-/** One of the two buffer sets. `runs` is in the order in which they were claimed, which is the order in the file. */
+/**
+ * One of the two buffer sets. `runs` is in the order in which they were claimed, which is the order
+ * in the file.
+ */
 export class BufferSet {
   readonly shards: Shard[]
   runs: Run[] = []
@@ -188,8 +210,9 @@ export class BufferSet {
   }
 
   /**
-   * A run with room for `payload` bytes, or undefined if no shard has any. Affinity stays with a shard until it is full;
-   * round-robin takes the next shard for each entry and tries the others once.
+   * A run with room for `payload` bytes, or undefined if no shard has any. Affinity stays with a
+   * shard until it is full; round-robin takes the next shard for each entry and tries the others
+   * once.
    */
   place(payload: number): Run | undefined {
     const { shards } = this
@@ -210,7 +233,10 @@ export class BufferSet {
     return undefined
   }
 
-  /** A run for one entry that is larger than a shard, behind what was placed before. Throws if there is no memory for it. */
+  /**
+   * A run for one entry that is larger than a shard, behind what was placed before. Throws if there
+   * is no memory for it.
+   */
   placeAside(payload: number): Run {
     const run = this.shards[this.#next]!.aside(payload)
     for (const shard of this.shards) shard.endRun()
@@ -236,7 +262,10 @@ export class BufferSet {
 /** Share of a shard at which the set is handed to the flusher if the other one is free. */
 const FILL_THRESHOLD = 0.9
 
-/** The two buffer sets: generation g lives in set g & 1; one accepts entries, the other is free or being flushed. */
+/**
+ * The two buffer sets: generation g lives in set g & 1; one accepts entries, the other is free or
+ * being flushed.
+ */
 export class Buffers {
   readonly #sets: [BufferSet, BufferSet]
   /** The set being written, if any. */
@@ -251,8 +280,8 @@ export class Buffers {
   }
 
   /**
-   * A run for an entry that is larger than a shard; undefined if `most` bytes of such entries wait already, of which there may always be one.
-   * Throws if there is no memory for it.
+   * A run for an entry that is larger than a shard; undefined if `most` bytes of such entries wait
+   * already, of which there may always be one. Throws if there is no memory for it.
    */
   placeAside(payload: number, most: number): Run | undefined {
     const waiting = this.active.asideBytes + (this.flushing?.asideBytes ?? 0)

@@ -1,4 +1,7 @@
-/** What a log file of the JavaScript engine is made of, blocks or lines, and how its end is made ready for appending. */
+/**
+ * What a log file of the JavaScript engine is made of, blocks or lines, and how its end is made
+ * ready for appending.
+ */
 
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
@@ -35,17 +38,29 @@ interface Whole {
 export interface FileEncoder {
   /** What is written lies in the file at multiples of it. */
   readonly alignment: number
-  /** Whether a file of `size` bytes ends as such files do. `end`: where the last that we wrote to it ended. */
+  /**
+   * Whether a file of `size` bytes ends as such files do. `end`: where the last that we wrote to it
+   * ended.
+   */
   isWhole(path: string, size: number, end: number): boolean
   /** Makes an existing file ready for appending. Its size then. */
   repair(path: string): number
   /** Bytes of a run in the file. */
   size(run: Run): number
-  /** Puts a run of `set` at `at` of `to`; it will be number `index` of those that `wrote` has not been told of. Its end. */
+  /**
+   * Puts a run of `set` at `at` of `to`; it will be number `index` of those that `wrote` has not
+   * been told of. Its end.
+   */
   put(run: Run, set: BufferSet, to: Buffer, at: number, index: number): number
-  /** What readers find of a run of which the first `out` bytes of what `put` made are the last in the file. */
+  /**
+   * What readers find of a run of which the first `out` bytes of what `put` made are the last in
+   * the file.
+   */
   whole(run: Run, out: number): Whole
-  /** Somebody has appended behind the first `out` bytes of a run, which lie at `offset`. What of it stays as it is. */
+  /**
+   * Somebody has appended behind the first `out` bytes of a run, which lie at `offset`. What of it
+   * stays as it is.
+   */
   cutOff(run: Run, path: string, offset: number, out: number): Whole
   /** So many runs are in the file now. */
   wrote(runs: number): void
@@ -76,7 +91,9 @@ function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
   while (put < bytes.length) put += fs.writeSync(fd, bytes, put, bytes.length - put, offset + put)
 }
 
-/** Where the file ends without the zero sectors at its end; looks back over one scan at the most. */
+/**
+ * Where the file ends without the zero sectors at its end; looks back over one scan at the most.
+ */
 function endWithoutFill(fd: number, size: number): number {
   if (size % SECTOR_BYTES !== 0) return size
   const from = Math.max(0, size - SCAN_BYTES)
@@ -98,8 +115,8 @@ function soundBlockEndsAt(fd: number, end: number): boolean {
 }
 
 /**
- * Reads block headers in ascending order: ahead where they lie close together, which in text and in holes is every sector, and a page where
- * blocks are skipped.
+ * Reads block headers in ascending order: ahead where they lie close together, which in text and in
+ * holes is every sector, and a page where blocks are skipped.
  */
 class HeaderReader {
   #window: Buffer = Buffer.alloc(0)
@@ -125,7 +142,8 @@ function findTornBlock(fd: number, size: number): number | undefined {
   let at = 0
   while (at + BLOCK_HEADER_BYTES <= size) {
     const { capacity, valid } = headers.read(at)
-    // Memory comes in whole sectors, which text that looks like a header does not: no block has such a capacity.
+    // Memory comes in whole sectors, which text that looks like a header does not: no block has
+    // such a capacity.
     const ours = capacity % SECTOR_BYTES === 0 && capacity <= MAX_CAPACITY_BYTES
     const plausible = ours && capacity >= BLOCK_HEADER_BYTES && valid <= capacity - BLOCK_HEADER_BYTES
     const next = at + (plausible ? blockStride(valid) : SECTOR_BYTES)
@@ -135,14 +153,19 @@ function findTornBlock(fd: number, size: number): number | undefined {
   return undefined
 }
 
-/** Whether bytes of which no entry is whole begin as the entries of a block with `valid` bytes do. */
+/**
+ * Whether bytes of which no entry is whole begin as the entries of a block with `valid` bytes do.
+ */
 function beginsLikeAnEntry(bytes: Buffer, valid: number): boolean {
   if (bytes.length < ENTRY_PREFIX_BYTES) return true
   const length = bytes.readUInt32LE(0)
   return length !== 0 && length + ENTRY_PREFIX_BYTES <= valid
 }
 
-/** Whether what follows a block's entries is the start of what we put there: zeroes, and then a trailer. */
+/**
+ * Whether what follows a block's entries is the start of what we put there: zeroes, and then a
+ * trailer.
+ */
 function beginsLikePadding(padding: Buffer, valid: number): boolean {
   const trailer = blockStride(valid) - TRAILER_BYTES - BLOCK_HEADER_BYTES - valid
   const zeroes = padding.subarray(0, Math.max(0, trailer))
@@ -151,8 +174,8 @@ function beginsLikePadding(padding: Buffer, valid: number): boolean {
 }
 
 /**
- * Cuts the block at `at` to its whole entries and zeroes the rest; all of it, if none is whole: left as it is, the block would
- * swallow those that are appended behind it.
+ * Cuts the block at `at` to its whole entries and zeroes the rest; all of it, if none is whole:
+ * left as it is, the block would swallow those that are appended behind it.
  */
 function repairTornBlock(fd: number, at: number, size: number): void {
   const available = size - at - BLOCK_HEADER_BYTES
@@ -182,13 +205,15 @@ function blankBlock(file: string, at: number, out: number): void {
 }
 
 /**
- * Makes an existing file ready for appending: a torn last block is cut to its whole entries, a foreign or torn tail is
- * filled up to a sector. Foreign bytes stay. As `native/sink/append_point.cc`.
+ * Makes an existing file ready for appending: a torn last block is cut to its whole entries, a
+ * foreign or torn tail is filled up to a sector. Foreign bytes stay. As
+ * `native/sink/append_point.cc`.
  *
  * @returns the offset where the next block goes
  */
 function prepareAppend(file: string): number {
-  // A descriptor of its own: on Linux a write at an offset appends all the same where O_APPEND is set.
+  // A descriptor of its own: on Linux a write at an offset appends all the same where O_APPEND is
+  // set.
   const fd = fs.openSync(file, 'r+')
   try {
     const { size } = fs.fstatSync(fd)

@@ -25,7 +25,9 @@ const FINAL_FOR_FILES = new Set(['EPIPE', 'EBADF', 'EINVAL', 'ENXIO'])
 export interface Descriptor {
   /** What tells it from others: equal for those that lead to the same pipe, terminal or socket. */
   readonly key: string
-  /** Up to so many bytes come before or after what others write to the same place, not around it. */
+  /**
+   * Up to so many bytes come before or after what others write to the same place, not around it.
+   */
   readonly atomicBytes: number
   /** Bytes taken of [start, end); 0: none at the moment. @throws the error of `node:fs` */
   write(bytes: Uint8Array, start: number, end: number): number
@@ -51,7 +53,10 @@ function flagsOf(fd: number): number | undefined {
   }
 }
 
-/** A new open file for what a pipe or terminal leads to, so that flags that others share are left alone; undefined where that cannot be had. */
+/**
+ * A new open file for what a pipe or terminal leads to, so that flags that others share are left
+ * alone; undefined where that cannot be had.
+ */
 function openAnew(fd: number): number | undefined {
   try {
     return fs.openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
@@ -66,7 +71,10 @@ function holderOf(fd: number): Holder {
   return new net.Socket({ fd, readable: false, writable: true }).unref() as unknown as Holder
 }
 
-/** Makes a pipe or socket non-blocking, as Node does with its own standard streams; again where another process, at its end, took that back. */
+/**
+ * Makes a pipe or socket non-blocking, as Node does with its own standard streams; again where
+ * another process, at its end, took that back.
+ */
 function unblock(fd: number): void {
   // The end of a worker would close the descriptor of the whole process.
   if (!isMainThread) return
@@ -113,7 +121,10 @@ function openStream(fd: number, info: fs.BigIntStats): Descriptor {
   }
 }
 
-/** A file, at the offset that it is shared with others at; and whatever else takes what it is given, as /dev/null does. */
+/**
+ * A file, at the offset that it is shared with others at; and whatever else takes what it is given,
+ * as /dev/null does.
+ */
 function openPlain(fd: number, info: fs.BigIntStats): Descriptor {
   return {
     key: `${info.dev}:${info.ino}${info.isFile() ? `:${fd}` : ''}`,
@@ -126,7 +137,8 @@ function openPlain(fd: number, info: fs.BigIntStats): Descriptor {
 
 function look(fd: number, name: string): fs.BigIntStats {
   try {
-    // A plain stat of a pipe leaves its kind in memory that Node's own module resolution reads afterwards.
+    // A plain stat of a pipe leaves its kind in memory that Node's own module resolution reads
+    // afterwards.
     const info = fs.fstatSync(fd, { bigint: true })
     checkWritable(fd, info)
     return info
@@ -147,11 +159,17 @@ export function openDescriptor(fd: number, name: string): Descriptor {
 }
 
 const NEWLINE = 0x0a
-/** Bytes of one step, and so the longest that the event loop is held up at a time; more only for one longer line. */
+/**
+ * Bytes of one step, and so the longest that the event loop is held up at a time; more only for one
+ * longer line.
+ */
 const STEP_BYTES = 256 * 1024
 const MIN_WAIT_BUDGET_MS = 1
 
-/** End of the part of [from, to) that goes out by one call: whole lines that are taken together, or else one line. */
+/**
+ * End of the part of [from, to) that goes out by one call: whole lines that are taken together, or
+ * else one line.
+ */
 function nextPart(bytes: Buffer, from: number, to: number, atomicBytes: number): number {
   if (to - from <= atomicBytes) return to
   const last = bytes.subarray(from, from + atomicBytes).lastIndexOf(NEWLINE)
@@ -160,7 +178,10 @@ function nextPart(bytes: Buffer, from: number, to: number, atomicBytes: number):
   return first < 0 ? to : from + atomicBytes + first + 1
 }
 
-/** Writes sealed sets as lines to a descriptor. A reader that takes nothing stops it, and nobody else. */
+/**
+ * Writes sealed sets as lines to a descriptor. A reader that takes nothing stops it, and nobody
+ * else.
+ */
 export class FdWriter implements SinkWriter {
   #set: BufferSet | undefined
   /** Runs of the set that are out. */

@@ -9,7 +9,10 @@ import { Lock } from './lock'
 import { type Change, type LogFile, openLogFile } from './log-file'
 import type { Counters } from './statistics'
 
-/** Bytes of one write, and so the longest the event loop is held up at a time; larger only for one larger run. */
+/**
+ * Bytes of one write, and so the longest the event loop is held up at a time; larger only for one
+ * larger run.
+ */
 const BATCH_BYTES = 1 << 20
 const ATTEMPTS = 3
 
@@ -24,8 +27,9 @@ interface Batch {
 const entriesOf = (runs: readonly Run[]): number => runs.reduce((sum, run) => sum + run.entries, 0)
 
 /**
- * Writes a sealed set run by run. Remembers how far it came: what a failed write has left in the file stays there, and the next goes on behind
- * it, or, where somebody else has written there, or the file is another one, behind what of it is whole.
+ * Writes a sealed set run by run. Remembers how far it came: what a failed write has left in the
+ * file stays there, and the next goes on behind it, or, where somebody else has written there, or
+ * the file is another one, behind what of it is whole.
  */
 class FileWriter implements SinkWriter {
   #set: BufferSet | undefined
@@ -47,7 +51,10 @@ class FileWriter implements SinkWriter {
     this.#batch = undefined
   }
 
-  /** Writes the next batch, with bounded retries. Throws the error of `node:fs`; what failed is gone on with by the next call. */
+  /**
+   * Writes the next batch, with bounded retries. Throws the error of `node:fs`; what failed is gone
+   * on with by the next call.
+   */
   step(): Step {
     const set = this.#set!
     if (this.#done < set.runs.length) this.#writeBatch(set)
@@ -92,7 +99,8 @@ class FileWriter implements SinkWriter {
   }
 
   /**
-   * Ends a batch that is half in the file: what is whole of it counts as written, the rest will be written anew. Whether there was one.
+   * Ends a batch that is half in the file: what is whole of it counts as written, the rest will be
+   * written anew. Whether there was one.
    */
   #divide(change: Change): boolean {
     const batch = this.#batch

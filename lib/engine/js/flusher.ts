@@ -14,7 +14,8 @@ export type Step = 'done' | 'more' | 'stalled'
 export interface SinkWriter {
   begin(set: BufferSet): void
   /**
-   * Writes a part of the present set. 'done' when all of it is written, or nobody wants it any more.
+   * Writes a part of the present set. 'done' when all of it is written, or nobody wants it any
+   * more.
    *
    * @throws what kept it from being written; the next call goes on there
    */
@@ -42,7 +43,10 @@ export interface Sink {
   close(): void
 }
 
-/** Nothing can be written any more, which is no reason to try again: entries are dropped and counted from now on. */
+/**
+ * Nothing can be written any more, which is no reason to try again: entries are dropped and counted
+ * from now on.
+ */
 export class SinkGone extends Error {
   constructor(
     readonly told: ShardlogError,
@@ -111,8 +115,8 @@ interface Waiter {
 }
 
 /**
- * Writes sets on the thread that logs: a step per turn of the event loop, or all at once where a call waits for it. It
- * keeps the process alive only while somebody waits for `flush()`.
+ * Writes sets on the thread that logs: a step per turn of the event loop, or all at once where a
+ * call waits for it. It keeps the process alive only while somebody waits for `flush()`.
  */
 export class Flusher {
   lastError: ShardlogError | null = null
@@ -171,7 +175,10 @@ export class Flusher {
     this.#tick.unref()
   }
 
-  /** Makes the other set active and begins to write the full one. Only while nothing is being flushed. */
+  /**
+   * Makes the other set active and begins to write the full one. Only while nothing is being
+   * flushed.
+   */
   swap(): void {
     this.#swap()
     this.request()
@@ -200,7 +207,10 @@ export class Flusher {
     return this.#drainUntil(Number.POSITIVE_INFINITY)
   }
 
-  /** As `tryDrain`, but no longer than a call may take, and no more often than makes sense. True if the set is written. */
+  /**
+   * As `tryDrain`, but no longer than a call may take, and no more often than makes sense. True if
+   * the set is written.
+   */
   drainAtOnce(): boolean {
     const now = performance.now()
     // A write to a file would wait for the device.
@@ -246,7 +256,8 @@ export class Flusher {
         this.#turn()
       })
     } else if (!this.#soon.isDue) {
-      // A timer, since an immediate that does not keep the process alive does not wake an idle event loop either.
+      // A timer, since an immediate that does not keep the process alive does not wake an idle
+      // event loop either.
       this.#soon.later(false)
     }
   }

@@ -221,8 +221,8 @@ function checkDirectIO({ directIO, logFilePath }: ResolvedConfig): void {
 /**
  * @param form what the file is made of
  * @param lines whether entries are lines, which may be larger than a shard
- * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if this process has the file open in another form, `ERR_SHARDLOG_DIRECT_IO`,
- *   `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_ARENA_LEFT`, `ERR_SHARDLOG_IO`
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if this process has the file open in another form,
+ *   `ERR_SHARDLOG_DIRECT_IO`, `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_ARENA_LEFT`, `ERR_SHARDLOG_IO`
  */
 export function openJsEngine(config: ResolvedConfig, form: Form = 'blocks', lines = false): Engine {
   checkDirectIO(config)
@@ -230,8 +230,9 @@ export function openJsEngine(config: ResolvedConfig, form: Form = 'blocks', line
 }
 
 /**
- * An engine whose entries are lines that go to a descriptor, which has to stay open. Of `config` it reads sizes, `flushInterval`, `onFull`,
- * `blockTimeout`, `onError`, and the descriptor's name in place of the path.
+ * An engine whose entries are lines that go to a descriptor, which has to stay open. Of `config` it
+ * reads sizes, `flushInterval`, `onFull`, `blockTimeout`, `onError`, and the descriptor's name in
+ * place of the path.
  *
  * @throws ShardlogError `ERR_SHARDLOG_IO`
  */

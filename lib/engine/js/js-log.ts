@@ -94,7 +94,10 @@ export class JsLog {
     return true
   }
 
-  /** A run with room for a payload, by swapping, waiting or not at all, as configured. Counts the drop. */
+  /**
+   * A run with room for a payload, by swapping, waiting or not at all, as configured. Counts the
+   * drop.
+   */
   #roomFor(payload: number): Run | undefined {
     const { counters } = this
     if (payload === 0) counters.add('emptyLogs')
@@ -140,7 +143,10 @@ export class JsLog {
     return this.#place(payload)
   }
 
-  /** Where there is no room: makes some, by writing the other set here and now as far as `onFull` lets it. */
+  /**
+   * Where there is no room: makes some, by writing the other set here and now as far as `onFull`
+   * lets it.
+   */
   #waitFor(payload: number): Run | undefined {
     const made = this.config.onFull === 'block' ? this.#block() : this.flusher.drainAtOnce()
     return made ? (this.#place(payload) ?? this.#swapFor(payload)) : undefined
@@ -210,7 +216,10 @@ function sayLost(line: string): void {
   }
 }
 
-/** What a value reads as, or undefined if it cannot be told (a symbol, an object whose toString throws). */
+/**
+ * What a value reads as, or undefined if it cannot be told (a symbol, an object whose toString
+ * throws).
+ */
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value
   try {
@@ -220,7 +229,10 @@ function textOf(value: unknown): string | undefined {
   }
 }
 
-/** An optional index as `subarray` takes it: negative from the end, clamped. What is not a number counts as absent. */
+/**
+ * An optional index as `subarray` takes it: negative from the end, clamped. What is not a number
+ * counts as absent.
+ */
 function indexOf(value: unknown, length: number, otherwise: number): number {
   if (typeof value !== 'number') return otherwise
   const whole = Math.trunc(value) || 0

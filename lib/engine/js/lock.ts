@@ -1,11 +1,17 @@
-/** Who may write to a log: the lock of the JavaScript engine, the flock of the native one, and arenas that are left behind. */
+/**
+ * Who may write to a log: the lock of the JavaScript engine, the flock of the native one, and
+ * arenas that are left behind.
+ */
 
 import fs from 'node:fs'
 import { arenaPaths } from '../../arena/locate'
 import { fromSystemError, ShardlogError } from '../../errors'
 import { pause } from '../engine'
 
-/** State and start time of a process, of /proc/<pid>/stat; undefined without /proc, or without such a process. */
+/**
+ * State and start time of a process, of /proc/<pid>/stat; undefined without /proc, or without such
+ * a process.
+ */
 function statOf(pid: number | 'self'): { state: string; startTime: string } | undefined {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -35,7 +41,10 @@ function isAlive(pid: number, startTime: string): boolean {
 const major = (device: bigint): bigint => ((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)
 const minor = (device: bigint): bigint => (device & 0xffn) | ((device >> 12n) & 0xffffff00n)
 
-/** Pid of the process that holds a flock on `file`, as the native engine does while it has the log open; undefined if none. */
+/**
+ * Pid of the process that holds a flock on `file`, as the native engine does while it has the log
+ * open; undefined if none.
+ */
 function flockHolder(file: string): number | undefined {
   let locks: string
   try {
@@ -54,7 +63,10 @@ function flockHolder(file: string): number | undefined {
 }
 
 const EMPTY_TRIES = 20
-/** How long an engine waits for another of its process to make the log ready; longer only if that one was terminated meanwhile. */
+/**
+ * How long an engine waits for another of its process to make the log ready; longer only if that
+ * one was terminated meanwhile.
+ */
 const PREPARE_TRIES = 2_500
 const TRY_MS = 2
 const CLOSE_PAUSE_MS = 5
@@ -63,7 +75,10 @@ const TAKE_TRIES = 10
 interface Owner {
   pid: number
   startTime: string
-  /** Whether the log's tail is still being repaired, or the lock about to be removed: nobody may join now. */
+  /**
+   * Whether the log's tail is still being repaired, or the lock about to be removed: nobody may
+   * join now.
+   */
   busy: boolean
 }
 
@@ -100,7 +115,10 @@ const lockLine = (state: 'preparing' | 'ready' | 'closing'): string =>
 
 const living = (owner: Owner): boolean => owner.pid !== 0 && isAlive(owner.pid, owner.startTime)
 
-/** Owner's pid, if a living process other than this has the log open with the JavaScript engine, or this one has. */
+/**
+ * Owner's pid, if a living process other than this has the log open with the JavaScript engine, or
+ * this one has.
+ */
 export function jsLockHolder(log: string): number | undefined {
   const owner = readOwner(lockPath(log))
   return owner !== undefined && living(owner) ? owner.pid : undefined
@@ -114,9 +132,9 @@ export function lockedError(log: string, pid: number, engine: string): ShardlogE
 }
 
 /**
- * The lock on a log: `<log>.lock` with the owner's pid and start time. The JavaScript engine cannot take the flock of the native
- * one, but sees it in /proc/locks. All engines of one process share the lock; each holds the file open, and who is the last to
- * close it removes it.
+ * The lock on a log: `<log>.lock` with the owner's pid and start time. The JavaScript engine cannot
+ * take the flock of the native one, but sees it in /proc/locks. All engines of one process share
+ * the lock; each holds the file open, and who is the last to close it removes it.
  */
 export class Lock {
   readonly #path: string
@@ -158,7 +176,8 @@ export class Lock {
         this.#removeIfLast()
       }
     } catch {
-      // The file system has become read-only: the next opening takes the lock for what it is, a dead process's.
+      // The file system has become read-only: the next opening takes the lock for what it is, a
+      // dead process's.
     } finally {
       fs.closeSync(this.#fd)
       this.#fd = -1
@@ -166,8 +185,9 @@ export class Lock {
   }
 
   /**
-   * Removes the lock unless another engine of the process holds it. One that joins opens the file first and reads its
-   * state then; here the state is written first and the holders are looked at then: one of the two sees the other.
+   * Removes the lock unless another engine of the process holds it. One that joins opens the file
+   * first and reads its state then; here the state is written first and the holders are looked at
+   * then: one of the two sees the other.
    */
   #removeIfLast(): boolean {
     fs.writeSync(this.#fd, lockLine('closing'), 0)
@@ -223,7 +243,9 @@ export class Lock {
     return false
   }
 
-  /** Opens the lock another engine of this process made; undefined if that one removed it meanwhile. */
+  /**
+   * Opens the lock another engine of this process made; undefined if that one removed it meanwhile.
+   */
   #join(): number | undefined {
     let fd: number
     try {
@@ -238,7 +260,10 @@ export class Lock {
     return undefined
   }
 
-  /** Takes a dead process's lock away; gives it back if a living one took it between the look and the move. */
+  /**
+   * Takes a dead process's lock away; gives it back if a living one took it between the look and
+   * the move.
+   */
   #removeStale(dead: Owner): undefined {
     const aside = `${this.#path}.${process.pid}`
     try {
@@ -273,9 +298,11 @@ function linkOf(descriptor: string): string | undefined {
 }
 
 /**
- * Refuses a log whose native engine died and left entries behind: appending now would spoil the place they belong to.
+ * Refuses a log whose native engine died and left entries behind: appending now would spoil the
+ * place they belong to.
  *
- * @throws ShardlogError `ERR_SHARDLOG_ARENA_LEFT`; `ERR_SHARDLOG_LOCKED` if the native engine is alive
+ * @throws ShardlogError `ERR_SHARDLOG_ARENA_LEFT`; `ERR_SHARDLOG_LOCKED` if the native engine is
+ *   alive
  */
 export function checkNoArena(log: string, arenaDir?: string): void {
   const left = arenaPaths(log, arenaDir).find(file => fs.existsSync(file))

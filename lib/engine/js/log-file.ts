@@ -13,15 +13,18 @@ interface WriteResult {
   error?: unknown
 }
 
-/** What has become of the file since the last write: nothing; somebody has written to it, or cut it; or it is another one. */
+/**
+ * What has become of the file since the last write: nothing; somebody has written to it, or cut it;
+ * or it is another one.
+ */
 export type Change = 'none' | 'other' | 'cut' | 'file'
 
 /** Of what a write may have left, so much is looked for, and then gone on with. */
 const LOOKED_FOR_BYTES = 64
 
 /**
- * The log's file: appended to with O_APPEND, so that the engines of several workers can share it; opened anew when
- * somebody deletes or replaces it.
+ * The log's file: appended to with O_APPEND, so that the engines of several workers can share it;
+ * opened anew when somebody deletes or replaces it.
  */
 export class LogFile {
   #fd: number
@@ -29,7 +32,10 @@ export class LogFile {
   #inode = 0
   /** Where we know the file to end; 0 if we do not know. */
   #end = 0
-  /** Bytes at the end that a failed write has left in the page cache, but not on the device; `at`: where. */
+  /**
+   * Bytes at the end that a failed write has left in the page cache, but not on the device; `at`:
+   * where.
+   */
   #unsynced: { at: number; length: number } | undefined
 
   constructor(
@@ -40,7 +46,10 @@ export class LogFile {
     this.#fd = this.#open()
   }
 
-  /** Repairs a torn end. Only the first engine of a process does it: another may be appending already. */
+  /**
+   * Repairs a torn end. Only the first engine of a process does it: another may be appending
+   * already.
+   */
   prepare(): void {
     this.#end = this.encoder.repair(this.path)
   }
@@ -51,9 +60,11 @@ export class LogFile {
   }
 
   /**
-   * Before each write: notices that the path names another file now, or none, and whether the file ends where our last write did.
+   * Before each write: notices that the path names another file now, or none, and whether the file
+   * ends where our last write did.
    *
-   * @param goesOn whether that left something half, which is to be gone on with; if not, the file is made ready for what comes
+   * @param goesOn whether that left something half, which is to be gone on with; if not, the file
+   *   is made ready for what comes
    */
   check(goesOn: boolean): Change {
     const named = fs.statSync(this.path, { throwIfNoEntry: false })
@@ -79,8 +90,8 @@ export class LogFile {
   }
 
   /**
-   * Appends `bytes` from `from` on (whole blocks or lines, or the rest of them) in as few calls as the kernel lets it, several on short
-   * writes. What is in the file stays there.
+   * Appends `bytes` from `from` on (whole blocks or lines, or the rest of them) in as few calls as
+   * the kernel lets it, several on short writes. What is in the file stays there.
    */
   append(bytes: Buffer, from: number): WriteResult {
     let written = from
@@ -108,7 +119,8 @@ export class LogFile {
   }
 
   /**
-   * Writes the same bytes over what a failed write has left, so that they come to the device. How many; 0 if others are wanted there.
+   * Writes the same bytes over what a failed write has left, so that they come to the device. How
+   * many; 0 if others are wanted there.
    */
   #writeOver(bytes: Buffer): number {
     if (this.#unsynced === undefined) return 0
@@ -130,8 +142,8 @@ export class LogFile {
   }
 
   /**
-   * Whether what was just written lies where it is of use: what others have appended at the same moment may have moved it, so that blocks
-   * do not begin where readers look for them.
+   * Whether what was just written lies where it is of use: what others have appended at the same
+   * moment may have moved it, so that blocks do not begin where readers look for them.
    *
    * @param goesOn whether it is the rest of something
    */
@@ -144,14 +156,16 @@ export class LogFile {
       const at = this.#find(bytes, before, size)
       if (at === undefined || goesOn || at % this.encoder.alignment !== 0) return false
     }
-    // Behind what somebody else has written, in the middle of a line perhaps, it is for the next check to see.
+    // Behind what somebody else has written, in the middle of a line perhaps, it is for the next
+    // check to see.
     this.#end = isLast ? size : 0
     return true
   }
 
   /**
-   * How many of `bytes` a failed write has left behind `before`. More than the kernel told may be there: a write that fails on its way to
-   * the device is in the page cache all the same, and would be in the log twice if all of it were tried again.
+   * How many of `bytes` a failed write has left behind `before`. More than the kernel told may be
+   * there: a write that fails on its way to the device is in the page cache all the same, and would
+   * be in the log twice if all of it were tried again.
    */
   #left(bytes: Buffer, before: number): number {
     try {

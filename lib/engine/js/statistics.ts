@@ -1,6 +1,6 @@
 /**
- * What is counted of a log, in memory that all threads of the process share. Numbers are words of 64 bits, which are added to as a
- * whole, so that every thread reads what all have counted.
+ * What is counted of a log, in memory that all threads of the process share. Numbers are words of
+ * 64 bits, which are added to as a whole, so that every thread reads what all have counted.
  */
 
 import { createHash } from 'node:crypto'
@@ -26,7 +26,10 @@ type Count = (typeof COUNTS)[number]
 
 const MAX_SHARDS = 256
 
-/** Durations are counted in ns by their highest bits: an exponent and 5 bits below it, which tells them to within 3 %. */
+/**
+ * Durations are counted in ns by their highest bits: an exponent and 5 bits below it, which tells
+ * them to within 3 %.
+ */
 const FRACTION_BITS = 5
 const FRACTIONS = 1 << FRACTION_BITS
 /** Shorter ones, up to 1 µs, count as that; longer ones, from 18 minutes on, too. */
@@ -34,7 +37,10 @@ const MIN_EXPONENT = 10
 const EXPONENTS = 30
 const BUCKETS = EXPONENTS * FRACTIONS
 
-/** Places of a log's words; what is of the log stands behind its name and the number of threads that have it open. */
+/**
+ * Places of a log's words; what is of the log stands behind its name and the number of threads that
+ * have it open.
+ */
 const NAME = 0
 const ATTACHED = 1
 const FIRST_COUNT = 2
@@ -44,7 +50,10 @@ const TIME_MAX = TIME_SUM + 1
 const FIRST_BUCKET = TIME_MAX + 1
 const LOG_WORDS = FIRST_BUCKET + BUCKETS
 
-/** The word in front of all logs is the lock; those that are beyond the memory, at one time in a process, each thread counts for itself. */
+/**
+ * The word in front of all logs is the lock; those that are beyond the memory, at one time in a
+ * process, each thread counts for itself.
+ */
 const FIRST_LOG = 1
 
 const words = new BigInt64Array(sharedMemory('shardlog.statistics.1'))
@@ -74,7 +83,10 @@ function hashOf(key: string): bigint {
 const wordsOf = (log: number): BigInt64Array =>
   words.subarray(FIRST_LOG + log * LOG_WORDS, FIRST_LOG + (log + 1) * LOG_WORDS)
 
-/** The words of the log of that name, which it has or takes; words of this thread alone where there are none left. */
+/**
+ * The words of the log of that name, which it has or takes; words of this thread alone where there
+ * are none left.
+ */
 function attach(name: bigint): BigInt64Array {
   let free: BigInt64Array | undefined
   for (let log = 0; log < LOGS; log++) {
@@ -186,7 +198,10 @@ class SharedStatistics {
 const PLACES = Object.fromEntries(COUNTS.map((name, place) => [name, place])) as Record<Count, number>
 const { totalLogs: TOTAL, droppedLogs: DROPPED } = PLACES
 
-/** What the JavaScript engine counts of a log, over all threads that have it open; docs in `StatsSnapshot`. */
+/**
+ * What the JavaScript engine counts of a log, over all threads that have it open; docs in
+ * `StatsSnapshot`.
+ */
 export class Counters extends SharedStatistics {
   /** Counts a log call. */
   call(): void {

@@ -1,6 +1,7 @@
 'use strict'
 
-// Agents and instrumentations that look into a logger. Those that hook into modules by the name `pino` are left out where `require` is changed.
+// Agents and instrumentations that look into a logger. Those that hook into modules by the name
+// `pino` are left out where `require` is changed.
 
 const { calls } = require('./parts')
 

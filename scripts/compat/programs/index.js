@@ -1,9 +1,11 @@
 'use strict'
 
-// Programs that use a package of pino's surroundings. Each logs to standard output, or prints what came of its lines; `pino` is the logger's
-// module there. They are run with pino, with shardlog required instead, and with shardlog installed under the name pino, and must print the same.
+// Programs that use a package of pino's surroundings. Each logs to standard output, or prints what
+// came of its lines; `pino` is the logger's module there. They are run with pino, with shardlog
+// required instead, and with shardlog installed under the name pino, and must print the same.
 //
-// A program is an object: `packages` with their versions, `what` is run, its `text`; besides, where so,
+// A program is an object: `packages` with their versions, `what` is run, its `text`; besides, where
+// so,
 //   besides   packages that are needed, but are not what is looked at
 //   before    what it starts with, ahead of the logger's module
 //   isByName  it hooks into modules called pino: with `require` changed there is nothing to compare

@@ -1,15 +1,22 @@
 'use strict'
 
-// What the programs have in common. Each part is text that goes into a program; `pino` is the logger's module there.
+// What the programs have in common. Each part is text that goes into a program; `pino` is the
+// logger's module there.
 
-/** Calls of `log` that between them use a message, fields, placeholders, a child, an error and a level that is off. */
+/**
+ * Calls of `log` that between them use a message, fields, placeholders, a child, an error and a
+ * level that is off.
+ */
 const calls = `
 log.info('text')
 log.warn({ item: 1, nested: { list: [1, 'two'] } }, 'fields and %s', 'more')
 log.child({ module: 'db' }).error(new Error('failed'), 'with an error')
 log.debug('off')`
 
-/** Requests one page of the server that `start` has listen, and ends the process when its lines are out. */
+/**
+ * Requests one page of the server that `start` has listen, and ends the process when its lines are
+ * out.
+ */
 const request = start => `
 const http = require('node:http')
 const get = port => http.get({ host: '127.0.0.1', port, path: '/page?q=1', agent: false, headers: { 'user-agent': 'compat' } }, response => {
@@ -33,10 +40,12 @@ const poll = setInterval(() => {
 }, 50)`
 
 /**
- * Two processes: one logs by `start`, and stays, the other has a server on 127.0.0.1 that takes what comes, and prints it when `end` has come.
+ * Two processes: one logs by `start`, and stays, the other has a server on 127.0.0.1 that takes
+ * what comes, and prints it when `end` has come.
  *
  * @param start what logs; it has `url` and `port`
- * @param lines JavaScript that makes the lines of a body, a Buffer called `body`, of a request for `path`; an empty list leaves it out
+ * @param lines JavaScript that makes the lines of a body, a Buffer called `body`, of a request for
+ *   `path`; an empty list leaves it out
  * @param reply JavaScript of what is answered, an object
  */
 const receiving = (end, start, lines = "String(body).trim().split('\\n')", reply = '{}') => `
@@ -95,7 +104,8 @@ ${text}
 }`
 
 /**
- * Runs tests that a package brings along with Node's own runner, in a copy of it that lies in no node_modules, and prints which passed. The name localhost stands for 127.0.0.1 there, also on
+ * Runs tests that a package brings along with Node's own runner, in a copy of it that lies in no
+ * node_modules, and prints which passed. The name localhost stands for 127.0.0.1 there, also on
  * machines that do not know it.
  *
  * @param files below the package's folder

@@ -1,7 +1,7 @@
 'use strict'
 
-// Transports, streams that a logger writes to, and commands that its lines are piped into. Services that lines are sent to are a server on
-// 127.0.0.1.
+// Transports, streams that a logger writes to, and commands that its lines are piped into. Services
+// that lines are sent to are a server on 127.0.0.1.
 
 const { calls, printing, receiving, piped, suite } = require('./parts')
 

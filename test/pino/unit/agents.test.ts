@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest'
 
 const root = path.join(__dirname, '..', '..', '..')
 
-/** Adds to each message and counts the lines, as soon as it is given the calls of `asJson` of `lib/tools.js`. */
+/**
+ * Adds to each message and counts the lines, as soon as it is given the calls of `asJson` of
+ * `lib/tools.js`.
+ */
 const agent = `
 const Module = require('node:module')
 const compile = Module.prototype._compile
@@ -19,7 +22,10 @@ process.on('exit', () => console.log('lines: ' + lines))`
 
 const isTools = '/[\\\\/]lib[\\\\/]tools\\.js$/'
 
-/** The two ways of agents: a longer function around it in the text of the file, or another one in what the file exports. */
+/**
+ * The two ways of agents: a longer function around it in the text of the file, or another one in
+ * what the file exports.
+ */
 const ways = [
   [
     'rewrites',

@@ -24,7 +24,10 @@ function expectSameLines(options: Options, use: (log: Log) => void): void {
   expect(linesOf(shardlog as unknown as Make, options, use)).toEqual(expected)
 }
 
-/** What is not ours to repeat: pino writes `"msg":undefined` for a message that is a symbol, which is no JSON. */
+/**
+ * What is not ours to repeat: pino writes `"msg":undefined` for a message that is a symbol, which
+ * is no JSON.
+ */
 const message = value.filter(candidate => typeof candidate !== 'symbol')
 
 const runs = { numRuns: 1_500 }

@@ -35,7 +35,10 @@ function logAll(log: Log, calls: unknown[][], bindings: object[]): void {
   }
 }
 
-/** Whether pino takes a record; it throws for some, such as a prefix before a message that cannot be made a string. */
+/**
+ * Whether pino takes a record; it throws for some, such as a prefix before a message that cannot be
+ * made a string.
+ */
 function takes(log: Log, args: unknown[]): boolean {
   try {
     log.info(...args)

@@ -14,7 +14,10 @@ type Level = (typeof LEVELS)[number]
 type LogCall = (...args: unknown[]) => void
 type Log = Record<Level, LogCall> & { child(bindings: object): Log }
 
-/** 'file': records where the engine does. 'text': takes lines. 'metadata': takes lines and what is said of them. */
+/**
+ * 'file': records where the engine does. 'text': takes lines. 'metadata': takes lines and what is
+ * said of them.
+ */
 type Kind = 'file' | 'text' | 'metadata'
 interface MemberOption {
   kind: Kind

@@ -10,7 +10,10 @@ import { type AnyLogger, impossible, type Make, runProgram } from './programs'
 const pino = realPino as unknown as Make
 const ours = shardlog as unknown as Make
 
-/** More of them: `SHARDLOG_PROGRAMS=20000 SHARDLOG_SEED=1 npx vitest run test/pino/unit/programs.test.ts`. */
+/**
+ * More of them: `SHARDLOG_PROGRAMS=20000 SHARDLOG_SEED=1 npx vitest run
+ * test/pino/unit/programs.test.ts`.
+ */
 const PROGRAMS = Number(process.env.SHARDLOG_PROGRAMS ?? 400)
 const SEED = Number(process.env.SHARDLOG_SEED ?? Math.trunc(Math.random() * 2 ** 31))
 const STEPS = 25
@@ -71,7 +74,10 @@ function outcome(
   return { told, lines: lines() }
 }
 
-/** The one program whose lines differ when it is run by itself, and its first step with which they do. */
+/**
+ * The one program whose lines differ when it is run by itself, and its first step with which they
+ * do.
+ */
 function culprit(programs: Program[], make: () => Sink): string {
   const differs = (program: Program, steps: number) => {
     const [expected, made] = [outcome([program], pino, textSink(), steps), outcome([program], ours, make(), steps)]

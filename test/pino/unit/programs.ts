@@ -338,7 +338,10 @@ function eventOf(log: AnyLogger, message: string, names: readonly string[], leve
   return (...values) => methods[level]!(Object.fromEntries(names.map((name, i) => [name, values[i]])), message)
 }
 
-/** What differs by intent, and is tested by itself: a symbol as the message; an object behind a message. */
+/**
+ * What differs by intent, and is tested by itself: a symbol as the message; an object behind a
+ * message.
+ */
 function isOurs(args: readonly unknown[]): boolean {
   return args.some(arg => typeof arg === 'symbol')
 }
@@ -398,7 +401,10 @@ class Run {
   }
 }
 
-/** What pino writes for a cycle or a bigint under a path that a child has redacted, and we for what is really out of reach. */
+/**
+ * What pino writes for a cycle or a bigint under a path that a child has redacted, and we for what
+ * is really out of reach.
+ */
 const GIVEN_UP = '[unable to serialize'
 
 function isFine(line: string): boolean {
@@ -410,7 +416,10 @@ function isFine(line: string): boolean {
   }
 }
 
-/** Steps of the program with `seed` that are not to be compared: pino throws, gives up, or writes what is no JSON. */
+/**
+ * Steps of the program with `seed` that are not to be compared: pino throws, gives up, or writes
+ * what is no JSON.
+ */
 export function impossible(seed: number, steps: number, make: Make): Set<number> {
   const failed = new Set<number>()
   let present = 0

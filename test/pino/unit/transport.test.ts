@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest'
 import { packageRoot } from '../../support/shardlog'
 import { tempDir } from '../../support/temp'
 
-/** Runs a program that has the package as `shardlog`, in a folder of its own; returns what it prints. */
+/**
+ * Runs a program that has the package as `shardlog`, in a folder of its own; returns what it
+ * prints.
+ */
 function run(source: string, prepare: (directory: string) => void = () => {}): string {
   const directory = fs.realpathSync(tempDir())
   fs.mkdirSync(path.join(directory, 'node_modules'))
