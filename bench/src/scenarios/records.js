@@ -159,10 +159,10 @@ function comparisons(results) {
       ok: ratio >= times
     }
   })
-  return [...found, ...disabledGoal(results)]
+  return [...found, ...disabledCost(results)]
 }
 
-function disabledGoal(results) {
+function disabledCost(results) {
   const rounds = results[idOf(DEFAULT, 'disabled')]
   if (!rounds) return []
   const ratio = medianOf(rounds, round => round.median / round.empty.median)

@@ -15,7 +15,7 @@ const MIB = 1024 * 1024
 const BUFFER_BYTES = 64 * MIB
 const EXTRA_BYTES = 32 * MIB
 const THREADS = [2, 4, 8, 50, 100]
-const GOAL_THREADS = [8, 50, 100]
+const BOUND_THREADS = [8, 50, 100]
 /** Much more than the buffers hold: the figures are those of threads that share a full logger. */
 const TOTAL_ENTRIES = 20_000_000
 /**
@@ -115,7 +115,7 @@ const mostLost = (results, threads) => {
 
 function comparisons(results) {
   const limit = (BUFFER_BYTES + EXTRA_BYTES) / MB
-  const found = GOAL_THREADS.flatMap(threads => {
+  const found = BOUND_THREADS.flatMap(threads => {
     const lost = mostLost(results, threads)
     const used = Math.max(memory(results, 'block', threads), memory(results, 'drop', threads))
     return [
