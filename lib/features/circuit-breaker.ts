@@ -382,6 +382,7 @@ export class CircuitBreaker extends EventEmitter {
     }
   }
 
+  /** Ends the destination behind it. */
   end(): void {
     this.#target.end?.()
   }
@@ -399,6 +400,7 @@ export class CircuitBreaker extends EventEmitter {
     return true
   }
 
+  /** What has become of the lines, and the state it is in. */
   stats(): CircuitBreakerStats {
     return {
       state: this.#state.name,

@@ -71,6 +71,7 @@ export const isoTimeNano: TimeFn = () => {
   return `,"time":"${seconds}.${(now % NS_PER_S).toString().padStart(9, '0')}Z"`
 }
 
+/** Functions for the option `timestamp`, each of which returns a part of a line. */
 export const stdTimeFunctions = { nullTime, epochTime, unixTime, isoTime, isoTimeNano } as const
 
 /** The function that the option `timestamp` asks for. */

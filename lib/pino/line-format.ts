@@ -1,6 +1,6 @@
 /**
- * How the lines of a logger are written as records. Loggers share what they can: a service makes a child for each request, which logs a line or
- * two.
+ * How the lines of a logger are written as records. Loggers share what they can: a service makes a
+ * child for each request, which logs a line or two.
  */
 
 import { StringDefinition } from '../record/definition'
@@ -36,7 +36,10 @@ export class JsonText {
     this.#text = text
   }
 
-  /** The JSON of a value that is one. Asked so rather than by `instanceof`, of which a proxy may make what it likes. */
+  /**
+   * The JSON of a value that is one. Asked so rather than by `instanceof`, of which a proxy may
+   * make what it likes.
+   */
   static textOf(value: unknown): string | undefined {
     return typeof value === 'object' && value !== null && #text in value ? value.#text : undefined
   }
@@ -52,8 +55,8 @@ function redacting(stringifier: Stringifier): Conversion {
 }
 
 /**
- * What the standard serializer makes of an error has a prototype with properties that a loop over its keys would meet, which makes that loop
- * seven times as long as one over a copy.
+ * What the standard serializer makes of an error has a prototype with properties that a loop over
+ * its keys would meet, which makes that loop seven times as long as one over a copy.
  */
 function withoutPrototype(serializer: Conversion): Conversion {
   return value => {
@@ -143,7 +146,10 @@ function printTime(form: number, time: number, text: string): string {
   return text
 }
 
-/** What lines of loggers share that differ by their bindings alone: a logger and most of its children. */
+/**
+ * What lines of loggers share that differ by their bindings alone: a logger and most of its
+ * children.
+ */
 class SharedFormat {
   readonly serializers: SerializerSet
   readonly timeForm: number
@@ -182,7 +188,10 @@ class SharedFormat {
   }
 }
 
-/** The format of one logger's lines of one level. Many loggers live for a line or two, so that it keeps no functions of its own. */
+/**
+ * The format of one logger's lines of one level. Many loggers live for a line or two, so that it
+ * keeps no functions of its own.
+ */
 class LoggerFormat implements LineFormat {
   readonly prefix: LinePrefix
   readonly bindings: StringDefinition | null
@@ -231,7 +240,9 @@ export class LineFormats {
   readonly shared: SharedFormat
   readonly logger: Internals
   readonly bindings: StringDefinition | null
-  /** Whether objects are recorded as they were logged, before requests and the like are replaced. */
+  /**
+   * Whether objects are recorded as they were logged, before requests and the like are replaced.
+   */
   readonly isOfCalls: boolean
   /** That of the level that was logged last. */
   recent: LoggerFormat | null = null
@@ -248,12 +259,18 @@ export class LineFormats {
     this.bindings = isSame ? base.bindings : bindingsOf(this.#chindings)
   }
 
-  /** Those of the same logger or of a child, for objects as they were logged or for those that are made of them. */
+  /**
+   * Those of the same logger or of a child, for objects as they were logged or for those that are
+   * made of them.
+   */
   derive(logger: Internals, isOfCalls: boolean): LineFormats {
     return new LineFormats(logger, this, isOfCalls)
   }
 
-  /** Whether these are the formats of `logger` as it is now: it may be a child, or have got other bindings. */
+  /**
+   * Whether these are the formats of `logger` as it is now: it may be a child, or have got other
+   * bindings.
+   */
   isValidFor(logger: Internals): boolean {
     return logger === this.logger && logger[chindingsSym] === this.#chindings && this.shared.isCurrent
   }

@@ -1,12 +1,14 @@
 /**
- * What a call of `log.info` and its like does: by the fast path, or by sorting out its arguments and
- * handing the record on.
+ * What a call of `log.info` and its like does: by the fast path, or by sorting out its arguments
+ * and handing the record on.
  *
- * The fast path of plain calls: what the lines of a logger have in common is looked up once, not at each call. It takes dozens of properties
- * from a chain of prototypes as long as the logger's ancestry, which is most of the cost of a call.
+ * The fast path of plain calls: what the lines of a logger have in common is looked up once, not at
+ * each call. It takes dozens of properties from a chain of prototypes as long as the logger's
+ * ancestry, which is most of the cost of a call.
  *
- * Loggers behind a proxy have none: a tool's puts a property of its own in the place of one of the logger's, an application's stands for another
- * logger in each request. What such a logger has may be otherwise at each call, so that nothing is kept of it.
+ * Loggers behind a proxy have none: a tool's puts a property of its own in the place of one of the
+ * logger's, an application's stands for another logger in each request. What such a logger has may
+ * be otherwise at each call, so that nothing is kept of it.
  */
 
 import { types } from 'node:util'
@@ -39,7 +41,10 @@ export const formatsSym: unique symbol = Symbol('shardlog.formats')
 // The child that was made last, until it has a fast path.
 let newest: Internals | null = null
 
-/** A child has been made. One that logs right away, as most do, need not be asked whether it is a proxy, which takes longer than all else. */
+/**
+ * A child has been made. One that logs right away, as most do, need not be asked whether it is a
+ * proxy, which takes longer than all else.
+ */
 export function noteChild(child: Internals): void {
   newest = child
 }
@@ -89,7 +94,10 @@ export class LogFastPath {
     return this.#logger === logger
   }
 
-  /** Whether it is that of `logger` as it is now: nothing has been put in the place of what it was made of. */
+  /**
+   * Whether it is that of `logger` as it is now: nothing has been put in the place of what it was
+   * made of.
+   */
   isValidFor(logger: Internals): boolean {
     return this.#logger === logger && this.#isCurrent(logger)
   }
@@ -97,13 +105,17 @@ export class LogFastPath {
   #isCurrent(logger: Internals): boolean {
     if (stateWatch.isActive) heed(logger)
     if (this.#version !== stateVersion.count || this.#write !== logger[writeSym]) return false
-    // Tools that follow lines are given text; written out (`hasSubscribers`), as this is in the path of every call.
+    // Tools that follow lines are given text; written out (`hasSubscribers`), as this is in the
+    // path of every call.
     const { start, end, error } = lineChannels
     const isFollowed = isTaken || start.hasSubscribers || end.hasSubscribers || error.hasSubscribers
     return logger[asJsonSym] === tracedAsJson && !isFollowed
   }
 
-  /** That of a logger which has inherited this one: a child. Null if it differs by more than its bindings, levels and formatters. */
+  /**
+   * That of a logger which has inherited this one: a child. Null if it differs by more than its
+   * bindings, levels and formatters.
+   */
   deriveForChild(logger: Internals): LogFastPath | null {
     if (this.#logger === null || typeof logger[msgPrefixSym] === 'string') return null
     if (isProxy(logger) || !this.#isCurrent(logger) || !this.#formats.shared.isValidFor(logger)) return null
@@ -129,7 +141,8 @@ export class LogFastPath {
     if (typeof first === 'object' && first !== null) {
       if (typeof second !== 'string' && second !== undefined) return false
       fields = first
-      // An object of no class is neither an error, a request nor a response; the encoder looks at keys that make it one.
+      // An object of no class is neither an error, a request nor a response; the encoder looks at
+      // keys that make it one.
       if (second === undefined || first.constructor !== Object || this.#isShaped) {
         const logged = first instanceof Error ? first : loggedObject(first)
         if (second === undefined) message = errorMessage(logger, logged)
@@ -176,7 +189,10 @@ const NO_FAST_PATH = new LogFastPath(null, null as unknown as LineFormats, null 
 
 const behindProxy: PropertyDescriptorMap = { [fastPathSym]: { get: () => NO_FAST_PATH, set: () => {} } }
 
-/** An object for a child of a logger behind a proxy: it and its children have no fast path, and are told by that. */
+/**
+ * An object for a child of a logger behind a proxy: it and its children have no fast path, and are
+ * told by that.
+ */
 export function childBehindProxy(parent: Internals): object {
   return Object.create(parent, behindProxy)
 }
@@ -190,8 +206,9 @@ export function isProxied(logger: Internals): boolean {
 }
 
 /**
- * `logger` as it is to be read. The proxy answers to pino's symbols, which do not hold the state here: what it says is put where the state is
- * looked for, on an object that inherits all else from it.
+ * `logger` as it is to be read. The proxy answers to pino's symbols, which do not hold the state
+ * here: what it says is put where the state is looked for, on an object that inherits all else from
+ * it.
  */
 export function viewOf(logger: Internals): Internals {
   if (!isProxied(logger) || !types.isProxy(logger)) return logger
@@ -257,7 +274,8 @@ function tellLost(): void {
 /**
  * The method that writes at `level`. Its name is what pino's hooks and stack traces show.
  *
- * @param home the logger that writes for callers who have taken the method off theirs: `promise.catch(log.error)`
+ * @param home the logger that writes for callers who have taken the method off theirs:
+ *   `promise.catch(log.error)`
  */
 function plainMethod(level: number, home: Internals): LogMethod {
   return function LOG(first: unknown): void {
@@ -317,7 +335,10 @@ function hookedMethod(method: LogMethod, level: number, hook: LogMethodHook, hom
   }
 }
 
-/** The methods of a logger and its children: one for each level, so that all of them share what the compiler learns about it. */
+/**
+ * The methods of a logger and its children: one for each level, so that all of them share what the
+ * compiler learns about it.
+ */
 export class LevelMethods {
   readonly #home: Internals
   readonly #plain = new Map<number, LogMethod>()

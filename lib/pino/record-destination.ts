@@ -128,7 +128,8 @@ function addFastPath(sink: RecordSink, writer: RecordWriter, logger: Internals):
   const { timeText, serializers } = formats.shared
   if (timeText !== null || serializers.convertMessage !== null) return
   logger[fastPathSym] = new LogFastPath(logger, formats, writer)
-  // A parent may never log itself, and its children for a line or two each: they take theirs from it.
+  // A parent may never log itself, and its children for a line or two each: they take theirs from
+  // it.
   const parent = Object.getPrototypeOf(logger) as Internals
   const isLogger = Object.hasOwn(parent, levelValSym) || Object.hasOwn(parent, chindingsSym)
   if (isLogger) addFastPath(sink, writer, parent)

@@ -1,7 +1,13 @@
-/** A payload breaks docs/reference/record-format.md (K3). Never leaves lib/record: the renderer counts it. */
+/**
+ * A payload breaks docs/reference/record-format.md (K3). Never leaves lib/record: the renderer
+ * counts it.
+ */
 export class DamagedRecord extends Error {}
 
-/** Reads a payload from front to back, never beyond its end. Every step throws DamagedRecord where there is too little left. */
+/**
+ * Reads a payload from front to back, never beyond its end. Every step throws DamagedRecord where
+ * there is too little left.
+ */
 export class Cursor {
   constructor(
     private readonly bytes: Buffer,

@@ -12,7 +12,10 @@ import {
   TEXT_PREFIX_BYTES
 } from './wire'
 
-/** Something that records refer to by its id, and that each segment defines once, before the first of them. */
+/**
+ * Something that records refer to by its id, and that each segment defines once, before the first
+ * of them.
+ */
 export interface Definition {
   readonly id: number
   /** The definition as it lies in a bundle. */
@@ -39,8 +42,8 @@ function define(id: number, what: number, length: number): Buffer {
 }
 
 /**
- * A string as it is printed. Each child logger has one, and may log a line or two, so that its bytes are made when somebody asks
- * for them.
+ * A string as it is printed. Each child logger has one, and may log a line or two, so that its
+ * bytes are made when somebody asks for them.
  */
 export class StringDefinition implements Definition {
   readonly id = nextId()

@@ -15,7 +15,10 @@ export interface Template {
 
 type Definition = { what: 'string'; bytes: Buffer } | { what: 'template'; template: Template }
 
-/** What the records of one segment have defined so far (section 4). Strings and templates share one space of ids. */
+/**
+ * What the records of one segment have defined so far (section 4). Strings and templates share one
+ * space of ids.
+ */
 export class Dictionary {
   private readonly definitions = new Map<number, Definition>()
 

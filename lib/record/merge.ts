@@ -12,7 +12,10 @@ export interface ThreadLines<T extends Timed> {
 
 interface Head<T> {
   producer: number
-  /** The latest time of the thread so far: a line that is earlier, because the clock was set back, stays behind its predecessor. */
+  /**
+   * The latest time of the thread so far: a line that is earlier, because the clock was set back,
+   * stays behind its predecessor.
+   */
   time: number
   line: T
   rest: Iterator<T>
@@ -30,7 +33,8 @@ function comesFirst<T>(a: Head<T>, b: Head<T>): boolean {
 }
 
 /**
- * The lines of one generation in the order in which they are written (section 5). Takes from each thread only the line that is next.
+ * The lines of one generation in the order in which they are written (section 5). Takes from each
+ * thread only the line that is next.
  * @param threads one for each producer
  */
 export function* mergeThreads<T extends Timed>(threads: Iterable<ThreadLines<T>>): Generator<T, void> {
@@ -66,8 +70,10 @@ export function byProducer<S extends ProducedSegment>(segments: Iterable<S>): Ma
 
 /**
  * The lines of the segments of one generation, in the order in which they are written.
- * @param segments in block order, so that those of one producer stand in the order in which it filled them
- * @param render the lines of a segment, in its order; asked for once the segments before it are used up
+ * @param segments in block order, so that those of one producer stand in the order in which it
+ *   filled them
+ * @param render the lines of a segment, in its order; asked for once the segments before it are
+ *   used up
  */
 export function mergeSegments<S extends ProducedSegment, T extends Timed>(
   segments: Iterable<S>,

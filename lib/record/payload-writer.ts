@@ -8,13 +8,19 @@ export interface LineFormat {
   /** The bindings as they are printed: `,"pid":71,"hostname":"a"`; null if there are none. */
   readonly bindings: StringDefinition | null
   readonly tree: ShapeTree
-  /** JSON of what is neither string, number, boolean nor null; undefined: not to be printed. Does not throw. */
+  /**
+   * JSON of what is neither string, number, boolean nor null; undefined: not to be printed. Does
+   * not throw.
+   */
   readonly stringify: (value: unknown) => string | undefined
   /** Whether `stringify` prints objects as `JSON.stringify` does. */
   readonly printsAsJson: boolean
   /** A string as JSON; asked for strings with lone surrogates, which UTF-8 cannot say. */
   readonly quote: (text: string) => string
-  /** What is logged in the place of an object, which is the object itself nearly always; null: objects have been replaced. */
+  /**
+   * What is logged in the place of an object, which is the object itself nearly always; null:
+   * objects have been replaced.
+   */
   readonly replaced: ((fields: object) => object) | null
   /** The finished line, for what cannot be said as a record. */
   readonly line: (time: number, timeText: string, fields: object | null, message: unknown) => string
@@ -29,7 +35,8 @@ export interface EventShape {
   readonly fields: (values: readonly unknown[]) => object
 }
 
-// Constants of this module rather than imports: an import is a property read at each use, which shows in this path.
+// Constants of this module rather than imports: an import is a property read at each use, which
+// shows in this path.
 const {
   HEADER_BYTES,
   HEADER_TEMPLATE,
@@ -62,9 +69,15 @@ const FIXED_BYTES = 9
 
 /** It cannot be said as a record: too many keys, or too long a key. */
 export const IMPOSSIBLE = -1
-/** The record is written, but not so that it can be accepted as it lies: aside, or of things that its segment does not know. */
+/**
+ * The record is written, but not so that it can be accepted as it lies: aside, or of things that
+ * its segment does not know.
+ */
 export const UNFINISHED = -2
-/** Another object is logged in the place of the one whose fields were to be written; nothing is written. */
+/**
+ * Another object is logged in the place of the one whose fields were to be written; nothing is
+ * written.
+ */
 export const REPLACED = -3
 /** In place of an end: an object that has to be JSON. */
 const AS_JSON = -4
@@ -90,7 +103,8 @@ const printDate = Date.prototype.toJSON
 
 /** Whether `JSON.stringify` prints the object by its own fields and nothing else. */
 function isPlain(value: object): boolean {
-  // What is of a class may be printed otherwise (an array, a String), or is rare enough to be left to JSON.stringify.
+  // What is of a class may be printed otherwise (an array, a String), or is rare enough to be left
+  // to JSON.stringify.
   const object = value as { constructor: unknown; toJSON?: unknown }
   return object.constructor === Object && typeof object.toJSON !== 'function' && !Array.isArray(value)
 }
@@ -116,7 +130,10 @@ class JsonMessage {
     this.#json = json
   }
 
-  /** The JSON of a message that is one. Asked so rather than by `instanceof`, of which a proxy may make what it likes. */
+  /**
+   * The JSON of a message that is one. Asked so rather than by `instanceof`, of which a proxy may
+   * make what it likes.
+   */
   static jsonOf(value: object | symbol | bigint): string | undefined {
     return typeof value === 'object' && #json in value ? value.#json : undefined
   }
@@ -130,7 +147,10 @@ function settled(message: unknown, format: LineFormat): unknown {
   return json === undefined ? undefined : new JsonMessage(json)
 }
 
-/** The most bytes of UTF-8 that a text takes; of a long one exactly those: memory for all that it might take would be much. */
+/**
+ * The most bytes of UTF-8 that a text takes; of a long one exactly those: memory for all that it
+ * might take would be much.
+ */
 export const mostUtf8 = (text: string): number =>
   text.length > KEPT_BYTES ? Buffer.byteLength(text) : UTF8_BYTES * text.length
 
@@ -142,15 +162,19 @@ interface WellFormed {
 const UNCOMMON = -1
 
 /**
- * Writes the payloads of records (docs/reference/record-format.md, section 3) into memory. A record that does not fit is gone on with in
- * memory of the writer's own, the scratch, so that each value is read and converted once.
+ * Writes the payloads of records (docs/reference/record-format.md, section 3) into memory. A record
+ * that does not fit is gone on with in memory of the writer's own, the scratch, so that each value
+ * is read and converted once.
  *
- * Getters, conversions and `toJSON` may log: what runs them may find `bytes`, #view and #limit changed.
+ * Getters, conversions and `toJSON` may log: what runs them may find `bytes`, #view and #limit
+ * changed.
  */
 export class PayloadWriter {
   #scratch: Buffer = Buffer.alloc(0)
   #scratchView = new DataView(this.#scratch.buffer)
-  /** Where the record lies: in what `setTarget` was given, or in the scratch. Written here alone. */
+  /**
+   * Where the record lies: in what `setTarget` was given, or in the scratch. Written here alone.
+   */
   bytes = this.#scratch
   #view = this.#scratchView
   #limit = 0
@@ -158,7 +182,9 @@ export class PayloadWriter {
   #segment = NO_SEGMENT
   /** The template that the record is expected to have; null: none is. */
   #expected: Template | null = null
-  /** Where the record written last ends, what it refers to, and, behind #putObject, what follows. */
+  /**
+   * Where the record written last ends, what it refers to, and, behind #putObject, what follows.
+   */
   #end = 0
   #template: Template | null = null
   #node: ShapeNode | null = null
@@ -188,7 +214,8 @@ export class PayloadWriter {
    *
    * @param limit the end of the room for it
    * @param segment the number of the segment that it lies in
-   * @param expected the template that it will have if the object has those keys; null: what it will have is not known
+   * @param expected the template that it will have if the object has those keys; null: what it will
+   *   have is not known
    */
   place(at: number, limit: number, segment: number, expected: Template | null): void {
     this.#start = at
@@ -234,7 +261,10 @@ export class PayloadWriter {
     this.#scratchView = new DataView(this.#scratch.buffer)
   }
 
-  /** Goes on in the scratch, at the same offsets, with room up to `least`; what has been written ends at `end`. */
+  /**
+   * Goes on in the scratch, at the same offsets, with room up to `least`; what has been written
+   * ends at `end`.
+   */
   #moveToScratch(end: number, least: number): void {
     const written = this.bytes
     if (this.#scratch.length < least) this.#grow(Math.max(least, 2 * this.#scratch.length))
@@ -249,7 +279,9 @@ export class PayloadWriter {
 
   // What follows writes at `at` and returns where it ends, making room where there is none.
 
-  /** Numbers, short ASCII strings, booleans and null, where there is room. Their end, or UNCOMMON. */
+  /**
+   * Numbers, short ASCII strings, booleans and null, where there is room. Their end, or UNCOMMON.
+   */
   #putCommon(at: number, value: unknown): number {
     const bytes = this.bytes
     if (typeof value === 'string') {
@@ -379,12 +411,16 @@ export class PayloadWriter {
     try {
       return isPlain(object) ? this.#putObject(at, key, object, from, tree) : AS_JSON
     } catch {
-      // A getter or a proxy; what is printed of it then is for `stringify` to say, which meets the same.
+      // A getter or a proxy; what is printed of it then is for `stringify` to say, which meets the
+      // same.
       return AS_JSON
     }
   }
 
-  /** A field whose value is none of the common ones, behind `before`. Sets #node to what follows; null if there can be nothing. */
+  /**
+   * A field whose value is none of the common ones, behind `before`. Sets #node to what follows;
+   * null if there can be nothing.
+   */
   #putField(at: number, key: string, value: unknown, format: LineFormat, before: ShapeNode): number {
     if (typeof value === 'object' && value !== null && format.printsAsJson) {
       const end = this.#tryObject(at, key, value, before, format.tree)
@@ -429,7 +465,10 @@ export class PayloadWriter {
     return isKnown && this.bytes !== this.#scratch ? end : UNFINISHED
   }
 
-  /** Writes what follows the values, which end at `from`, of fields that end at `node`. Returns as `fields`. */
+  /**
+   * Writes what follows the values, which end at `from`, of fields that end at `node`. Returns as
+   * `fields`.
+   */
   #finish(from: number, format: LineFormat, node: ShapeNode, timeText: string, message: unknown): number {
     // Nor may the end of the last object depend on a message that turns out absent.
     const text = node.edge === 'close' ? settled(message, format) : message
@@ -440,7 +479,10 @@ export class PayloadWriter {
     return this.#complete(isWhole ? from : this.#putRest(from, format, timeText, template, text), format, template)
   }
 
-  /** Where the fields go on that were those of the expected template up to `count`; null if another object is logged in their place. */
+  /**
+   * Where the fields go on that were those of the expected template up to `count`; null if another
+   * object is logged in their place.
+   */
   #diverge(format: LineFormat, fields: object, count: number): ShapeNode | null {
     if (format.replaced !== null && format.replaced(fields) !== fields) return null
     return this.#expected!.node.ancestor(count)

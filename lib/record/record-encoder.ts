@@ -1,4 +1,6 @@
-/** Writes the records of one thread into the segments that it leases, or has the addon take them. */
+/**
+ * Writes the records of one thread into the segments that it leases, or has the addon take them.
+ */
 
 import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../engine/lease'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
@@ -30,14 +32,18 @@ export interface RecordWriter {
    * @param timeText the text of the time if the `timeForm` of the format's prefix is TIME_TEXT
    * @param fields an object whose own enumerable properties are printed
    * @param message undefined: none
-   * @returns true if accepted, false if dropped and counted. Throws what a getter, a `toJSON` or a conversion throws.
+   * @returns true if accepted, false if dropped and counted. Throws what a getter, a `toJSON` or a
+   *   conversion throws.
    */
   record(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean
   /** As `record`, of values whose keys are known beforehand. */
   event(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): boolean
   /** Records a finished line, newline included. */
   text(time: number, line: string): boolean
-  /** Appends the record that `made`, with a time, holds from `from` on, which somebody else has written there in `format`. */
+  /**
+   * Appends the record that `made`, with a time, holds from `from` on, which somebody else has
+   * written there in `format`.
+   */
   append(made: PayloadWriter, format: LineFormat, from: number): boolean
   /** From now on everything goes by native calls. */
   close(): void
@@ -53,7 +59,8 @@ export interface RecordTarget {
   readonly renew?: (bytes: number) => number
 }
 
-// Constants of this module rather than imports: an import is a property read at each use, which shows in this path.
+// Constants of this module rather than imports: an import is a property read at each use, which
+// shows in this path.
 const { WORD, BUFFER, START, LIMIT, SERIAL, END, TIME } = LEASE
 const {
   KIND_BUNDLE,
@@ -91,7 +98,8 @@ const NOWHERE = -1
 
 // Of this thread, over all its logs: a definition knows by this number alone where it is known.
 let segments = 0
-// Of this thread: what is being written. A getter, a conversion or a `toJSON` may log, to the same segment.
+// Of this thread: what is being written. A getter, a conversion or a `toJSON` may log, to the same
+// segment.
 let writing: PayloadWriter | null = null
 
 interface Segment {
@@ -111,8 +119,9 @@ export class RecordEncoder implements RecordWriter {
   readonly #payload: PayloadWriter
   #open: boolean
   readonly #buffers: ArrayBuffer[] = []
-  // Kept, once made, by their slots: a logger in its stride makes no garbage. No map, nor another call of a thing that is called as rarely
-  // as this: microseconds each, because none of its code is in the caches.
+  // Kept, once made, by their slots: a logger in its stride makes no garbage. No map, nor another
+  // call of a thing that is called as rarely as this: microseconds each, because none of its code
+  // is in the caches.
   readonly #known: (Segment | undefined)[] = []
   #leased: Buffer = Buffer.alloc(0)
   #leasedView = new DataView(this.#leased.buffer)
@@ -122,7 +131,10 @@ export class RecordEncoder implements RecordWriter {
   #serial = -1
   /** The number of the leased segment in this thread. */
   #segment = NO_SEGMENT
-  /** What was defined in the segment, also if other logs have defined it since: a definition remembers one segment. */
+  /**
+   * What was defined in the segment, also if other logs have defined it since: a definition
+   * remembers one segment.
+   */
   readonly #defined = new Set<number>()
   /** Whether a record is being made. */
   #busy = false
@@ -211,15 +223,17 @@ export class RecordEncoder implements RecordWriter {
   }
 
   /**
-   * Where the next record goes: behind the last entry of the leased segment, or into the scratch. What the segment has not been told of
-   * the logger and of the template that is `expected` is put before it, as the first part of a bundle. NOWHERE if it was dropped.
+   * Where the next record goes: behind the last entry of the leased segment, or into the scratch.
+   * What the segment has not been told of the logger and of the template that is `expected` is put
+   * before it, as the first part of a bundle. NOWHERE if it was dropped.
    */
   #place(format: LineFormat, expected: Template | null): number {
     const lease = this.#lease
     const payload = this.#payload
     let offset = this.#words[lease[WORD]!]!
     let limit = lease[LIMIT]!
-    // Sealed words are negative. What is left at the end is not worth the detour that a record takes which does not fit.
+    // Sealed words are negative. What is left at the end is not worth the detour that a record
+    // takes which does not fit.
     if (offset < FIRST_OFFSET || limit - offset < limit >> UNUSED_SHIFT) {
       const { renew } = this.#target
       if (this.#open && renew !== undefined && renew(1) === DROPPED) return NOWHERE
@@ -294,8 +308,9 @@ export class RecordEncoder implements RecordWriter {
   }
 
   /**
-   * Begins a bundle at `at` of the leased segment, with the logger's bindings and the template that the record is expected to have: what
-   * of them the segment has not been told. Where the record goes then; `at` if there is nothing to tell, or no room.
+   * Begins a bundle at `at` of the leased segment, with the logger's bindings and the template that
+   * the record is expected to have: what of them the segment has not been told. Where the record
+   * goes then; `at` if there is nothing to tell, or no room.
    */
   #beginBundle(format: LineFormat, expected: Template | null, at: number): number {
     const { bindings } = format
@@ -340,7 +355,10 @@ export class RecordEncoder implements RecordWriter {
     return this.#lease[END] || this.#leased.write(text, at)
   }
 
-  /** Accepts the record that the payload has written from `at` on, where it lies if it can be, with `end` from the payload. */
+  /**
+   * Accepts the record that the payload has written from `at` on, where it lies if it can be, with
+   * `end` from the payload.
+   */
   #finish(format: LineFormat, time: number, at: number, end: number): boolean {
     const last = this.#isBundled && end === UNFINISHED && this.#isDefinedBefore() ? this.#payload.end : end
     if (last <= 0 || !this.#accept(time, at + HEADER_TIME, last)) return this.#finishInScratch(format, time, at)
@@ -348,7 +366,10 @@ export class RecordEncoder implements RecordWriter {
     return true
   }
 
-  /** Whether the record lies in the lease, and its template is known there or the one that stands before it. */
+  /**
+   * Whether the record lies in the lease, and its template is known there or the one that stands
+   * before it.
+   */
   #isDefinedBefore(): boolean {
     const { template, bytes } = this.#payload
     return bytes === this.#leased && (template === this.#before || template!.definedIn === this.#segment)
@@ -365,8 +386,8 @@ export class RecordEncoder implements RecordWriter {
   }
 
   /**
-   * Accepts the entry that has been written up to `end` of the leased segment, whose time lies at `timeAt` or is to be put there. False
-   * if the segment has been sealed.
+   * Accepts the entry that has been written up to `end` of the leased segment, whose time lies at
+   * `timeAt` or is to be put there. False if the segment has been sealed.
    */
   #accept(time: number, timeAt: number, end: number): boolean {
     const lease = this.#lease
@@ -388,7 +409,10 @@ export class RecordEncoder implements RecordWriter {
     return accepted
   }
 
-  /** Appends the record that `made` holds in its scratch from `from` on, wherever there is room for it. */
+  /**
+   * Appends the record that `made` holds in its scratch from `from` on, wherever there is room for
+   * it.
+   */
   #append(made: PayloadWriter, format: LineFormat, time: number, from: number): boolean {
     if (this.#appendToLease(made, format, time, from)) return true
     const renewed = this.#anotherLease()
@@ -397,7 +421,10 @@ export class RecordEncoder implements RecordWriter {
     return this.#appendByCall(made, format, time, from)
   }
 
-  /** Copies the record into the lease, with what the segment has not been told. False if it has no room. */
+  /**
+   * Copies the record into the lease, with what the segment has not been told. False if it has no
+   * room.
+   */
   #appendToLease(made: PayloadWriter, format: LineFormat, time: number, from: number): boolean {
     const lease = this.#lease
     const offset = this.#words[lease[WORD]!]!
@@ -412,7 +439,10 @@ export class RecordEncoder implements RecordWriter {
     return true
   }
 
-  /** By a native call, with all that the record refers to: we may never see the segment it will be in. */
+  /**
+   * By a native call, with all that the record refers to: we may never see the segment it will be
+   * in.
+   */
   #appendByCall(made: PayloadWriter, format: LineFormat, time: number, from: number): boolean {
     const { template } = made
     const { bindings } = format
@@ -422,7 +452,8 @@ export class RecordEncoder implements RecordWriter {
     if (Number.isNaN(time)) made.view.setFloat64(from + HEADER_TIME, Date.now(), true)
     putBundle(bundle, 0, definitions, made, from)
     if (!this.#target.logBytes(bundle, 0, size)) return false
-    // Where the call has leased a segment for it, the bundle is the first entry there, and the next records need none.
+    // Where the call has leased a segment for it, the bundle is the first entry there, and the next
+    // records need none.
     const lease = this.#lease
     const end = FIRST_OFFSET + PREFIX_BYTES + size
     if (this.#open && lease[SERIAL] !== this.#serial && this.#words[lease[WORD]!] === end) {
@@ -432,7 +463,9 @@ export class RecordEncoder implements RecordWriter {
     return true
   }
 
-  /** Another lease for a record that had no room in this one, unless that is new or has much room. */
+  /**
+   * Another lease for a record that had no room in this one, unless that is new or has much room.
+   */
   #anotherLease(): number {
     const { renew } = this.#target
     if (!this.#open || renew === undefined) return TAKE_CALL
@@ -475,7 +508,10 @@ function bundleBytes(definitions: readonly Definition[], length: number): number
   return sum
 }
 
-/** Writes a bundle of the record that `made` holds from `from` on; the record alone where there is nothing to define. Its end. */
+/**
+ * Writes a bundle of the record that `made` holds from `from` on; the record alone where there is
+ * nothing to define. Its end.
+ */
 function putBundle(
   target: Buffer,
   at: number,

@@ -25,8 +25,8 @@ export interface Line {
 }
 
 /**
- * What became of one payload: a line, or why there is none (K3). A damaged one has the time that its header tells, and holds its
- * place in the order by it; NaN if there is not so much of it.
+ * What became of one payload: a line, or why there is none (K3). A damaged one has the time that
+ * its header tells, and holds its place in the order by it; NaN if there is not so much of it.
  */
 export type Rendered = Line | { time: number; damage: string }
 
@@ -154,8 +154,8 @@ function damageOf(error: unknown): string {
 }
 
 /**
- * Renders the payload `bytes[start, end)` with what its segment has defined before, and adds what it defines: of a bundle that is
- * damaged, what stands before the damage. Never throws.
+ * Renders the payload `bytes[start, end)` with what its segment has defined before, and adds what
+ * it defines: of a bundle that is damaged, what stands before the damage. Never throws.
  *
  * @param load where a spilled payload is; without it that is damage
  */
@@ -196,8 +196,9 @@ export interface SegmentStep {
 }
 
 /**
- * Renders the entries that lie back to back in `bytes[start, end)`, which is a segment from its first entry on. What breaks R2 is one
- * damage, and the last one: where the next entry begins is not known.
+ * Renders the entries that lie back to back in `bytes[start, end)`, which is a segment from its
+ * first entry on. What breaks R2 is one damage, and the last one: where the next entry begins is
+ * not known.
  * @param from index of the first entry that is wanted; those before it only define.
  * @param load as `renderPayload`'s
  */

@@ -1,8 +1,9 @@
 /**
- * What lines have in common: the shapes of the objects that are logged, and the messages. A template is made of both.
+ * What lines have in common: the shapes of the objects that are logged, and the messages. A
+ * template is made of both.
  *
- * Everything here is a class: V8 gives objects that come from one literal or spread in several places hidden classes of their own, and then
- * each look at one of them is a search.
+ * Everything here is a class: V8 gives objects that come from one literal or spread in several
+ * places hidden classes of their own, and then each look at one of them is a search.
  */
 
 import { type Definition, nextId, templateBytes, UNDEFINED } from './definition'
@@ -11,23 +12,35 @@ import { MESSAGE_FIXED, MESSAGE_INLINE, MESSAGE_NONE } from './wire'
 /** Makes something else of a key's value before it is recorded: a serializer, a redaction. */
 export type Conversion = (value: unknown) => unknown
 
-/** What a node adds to its parent: a key with a value; a key with an object, whose keys follow; that object's end. */
+/**
+ * What a node adds to its parent: a key with a value; a key with an object, whose keys follow; that
+ * object's end.
+ */
 type Edge = 'value' | 'open' | 'close'
 
 /** The key of nodes that have none. No object has it, so that a comparison with it fails. */
 const NO_KEY = `shardlog.noKey.${Math.random()}`
 
-/** Nodes and templates of one tree. A service that logs ever new keys starts a new tree now and then, and memory stays bounded. */
+/**
+ * Nodes and templates of one tree. A service that logs ever new keys starts a new tree now and
+ * then, and memory stays bounded.
+ */
 const MAX_PARTS = 10_000
 const MAX_KEYS = 10_000
-/** A tree that gets so many parts sooner than that, in ms, has them of keys that are data: every record has new ones. */
+/**
+ * A tree that gets so many parts sooner than that, in ms, has them of keys that are data: every
+ * record has new ones.
+ */
 const MANY_PARTS = 2_000
 const QUICK_MS = 12_000
-/** How often such a tree takes in new keys all the same, in ms: the program may be about to log other things. */
+/**
+ * How often such a tree takes in new keys all the same, in ms: the program may be about to log
+ * other things.
+ */
 const GROWTH_MS = 10
 /**
- * Nodes within one object in an object. With more, its keys are taken to be data, as those of a map, and the object is JSON at the
- * call from then on.
+ * Nodes within one object in an object. With more, its keys are taken to be data, as those of a
+ * map, and the object is JSON at the call from then on.
  */
 const MAX_DESCENDANTS = 200
 /** Objects in objects are part of the template up to here. */
@@ -37,8 +50,9 @@ const MAX_DEPTH = 12
 let sentinel: ShapeNode | null = null
 
 /**
- * A place in the fields of an object: the keys on the way from the root to it, in their order. Each node is where some objects end.
- * Objects in objects are printed with the template, so that of them too only the values are recorded.
+ * A place in the fields of an object: the keys on the way from the root to it, in their order. Each
+ * node is where some objects end. Objects in objects are printed with the template, so that of them
+ * too only the values are recorded.
  */
 export class ShapeNode {
   /** The node last gone to, which is the one that is gone to next nearly always. */
@@ -83,7 +97,9 @@ export class ShapeNode {
     for (let object = parentObject; object !== null; object = object.parentObject) object.descendants++
   }
 
-  /** The node on the way to this one that has `count` keys; of a node all of whose edges are values. */
+  /**
+   * The node on the way to this one that has `count` keys; of a node all of whose edges are values.
+   */
   ancestor(count: number): ShapeNode {
     let node: ShapeNode = this
     while (node.count > count) node = node.parent as ShapeNode
@@ -93,11 +109,17 @@ export class ShapeNode {
 
 sentinel = new ShapeNode('value', NO_KEY, null, null, null)
 
-/** Templates whose records are looked for by their keys alone must not be taken for those of other objects (`LineFormat.replaced`). */
+/**
+ * Templates whose records are looked for by their keys alone must not be taken for those of other
+ * objects (`LineFormat.replaced`).
+ */
 const isOfPlainObjects = (keys: readonly string[]): boolean =>
   !keys.includes('constructor') && !keys.includes('setHeader') && !(keys.includes('headers') && keys.includes('socket'))
 
-/** The keys of a node's records if each has a value that is recorded as it comes; null if there is more to them. */
+/**
+ * The keys of a node's records if each has a value that is recorded as it comes; null if there is
+ * more to them.
+ */
 function plainKeys(node: ShapeNode): readonly string[] | null {
   const keys: string[] = []
   for (let at = node; at.parent !== null; at = at.parent) {
@@ -111,7 +133,10 @@ function plainKeys(node: ShapeNode): readonly string[] | null {
 export class Template implements Definition {
   readonly id: number
   definedIn: number = UNDEFINED
-  /** The keys, if the record has the values of a plain object's fields, each as it comes; null if there is more to it. */
+  /**
+   * The keys, if the record has the values of a plain object's fields, each as it comes; null if
+   * there is more to it.
+   */
   readonly keys: readonly string[] | null
   readonly prefix: LinePrefix
   /** undefined: lines without one; null: the message is in the record. */
@@ -130,13 +155,16 @@ export class Template implements Definition {
 }
 
 const LONGEST_MESSAGE = 256
-/** Look-ups after which it is considered whether they are of use, and for how many there then are none. */
+/**
+ * Look-ups after which it is considered whether they are of use, and for how many there then are
+ * none.
+ */
 const TRIAL = 1024
 const BACKOFF = 64 * TRIAL
 
 /**
- * Decides whether to look a message up. One with something built into it is ever new, and looking it up, which computes a
- * hash of all of it, costs more than it saves.
+ * Decides whether to look a message up. One with something built into it is ever new, and looking
+ * it up, which computes a hash of all of it, costs more than it saves.
  */
 class LookupBudget {
   #lookups = 0
@@ -181,7 +209,9 @@ export class LinePrefix {
     this.timeForm = timeForm
   }
 
-  /** The template of lines that were logged with this message; null if there is none that is known. */
+  /**
+   * The template of lines that were logged with this message; null if there is none that is known.
+   */
   find(message: unknown): Template | null {
     if (this.recent?.message === message) return this.recent
     if (typeof message !== 'string' || !this.#budget.allows(message)) return null
@@ -212,7 +242,10 @@ class MessageFilter {
   readonly #known = new Set<string>()
   readonly #budget = new LookupBudget()
 
-  /** Whether the message is one that a template should hold. When `isFull`, start over with the templates. */
+  /**
+   * Whether the message is one that a template should hold. When `isFull`, start over with the
+   * templates.
+   */
   admits(message: string): boolean {
     if (!this.#budget.allows(message)) return false
     if (!this.#known.has(message)) {
@@ -254,7 +287,10 @@ export class ShapeTree {
   #parts = 0
   #begun = Date.now()
   #grown = 0
-  /** Whether keys are data: records with new ones had better be text, which costs less than a template that is used once. */
+  /**
+   * Whether keys are data: records with new ones had better be text, which costs less than a
+   * template that is used once.
+   */
   isStrained = false
 
   constructor(options: ShapeTreeOptions) {
@@ -285,7 +321,10 @@ export class ShapeTree {
     return child
   }
 
-  /** The node behind `node` for `key` and an object whose fields follow, then `close`; null if the object had better be JSON. */
+  /**
+   * The node behind `node` for `key` and an object whose fields follow, then `close`; null if the
+   * object had better be JSON.
+   */
   open(node: ShapeNode, key: string): ShapeNode | null {
     let child = node.nextOpen.key === key ? node.nextOpen : node.opens?.get(key)
     if (child === undefined) {
@@ -306,7 +345,10 @@ export class ShapeTree {
     return node.closed
   }
 
-  /** For a strained tree: whether it has nodes for the fields' keys, or takes them in. An object among the values is not looked into. */
+  /**
+   * For a strained tree: whether it has nodes for the fields' keys, or takes them in. An object
+   * among the values is not looked into.
+   */
   takes(fields: object): boolean {
     let node = this.root
     for (const key in fields) {
@@ -345,7 +387,8 @@ export class ShapeTree {
   /**
    * The template of lines with the keys of `node`.
    *
-   * @param message a string that may be the template's, undefined for none, or anything else, which goes into the record
+   * @param message a string that may be the template's, undefined for none, or anything else, which
+   *   goes into the record
    * @returns null if one of its texts is too long for a template
    */
   template(node: ShapeNode, prefix: LinePrefix, message: unknown): Template | null {

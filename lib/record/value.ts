@@ -20,7 +20,10 @@ const ESCAPES: readonly (Buffer | undefined)[] = Array.from({ length: 0x80 }, (_
   return printed === char ? undefined : Buffer.from(printed)
 })
 
-/** Section 3.3: the string as JSON. Works on bytes, so that those which are not UTF-8 come out as they are. */
+/**
+ * Section 3.3: the string as JSON. Works on bytes, so that those which are not UTF-8 come out as
+ * they are.
+ */
 export function printString(bytes: Buffer): Buffer {
   const parts: Buffer[] = [QUOTE]
   let from = 0

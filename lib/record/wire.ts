@@ -1,6 +1,6 @@
 /**
- * Constants of the record format; the text behind them is docs/reference/record-format.md. Everything is little-endian and unaligned,
- * sizes and offsets are bytes.
+ * Constants of the record format; the text behind them is docs/reference/record-format.md.
+ * Everything is little-endian and unaligned, sizes and offsets are bytes.
  */
 
 /** Section 2: the first byte of a payload. */
