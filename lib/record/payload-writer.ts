@@ -377,17 +377,22 @@ export class PayloadWriter {
     for (const inner in object) {
       if (!isOwn.call(object, inner)) continue
       const value = (object as Record<string, unknown>)[inner]
-      if (value === undefined || typeof value === 'function' || typeof value === 'symbol') continue
-      if (typeof value === 'object' && value !== null) {
-        end = this.#putInner(end, inner, value, node, tree)
-        if (end === AS_JSON) return AS_JSON
-        node = this.#node as ShapeNode
-        continue
+      const put = this.#putCommon(end, value)
+      if (put === UNCOMMON) {
+        if (value === undefined || typeof value === 'function' || typeof value === 'symbol') continue
+        if (typeof value === 'bigint') return AS_JSON
+        if (typeof value === 'object' && value !== null) {
+          end = this.#putInner(end, inner, value, node, tree)
+          if (end === AS_JSON) return AS_JSON
+          node = this.#node as ShapeNode
+          continue
+        }
+        end = this.#putPrimitive(end, value as Primitive, JSON.stringify)
+      } else {
+        end = put
       }
-      if (typeof value === 'bigint') return AS_JSON
       node = node.next.key === inner ? node.next : tree.step(node, inner)
       if (node === null) return AS_JSON
-      end = this.#putPrimitive(end, value as Primitive, JSON.stringify)
     }
     this.#node = tree.close(node)
     return end
