@@ -232,9 +232,6 @@ class LoggerFormat implements LineFormat {
   }
 }
 
-const bindingsOf = (chindings: string): StringDefinition | null =>
-  chindings === '' ? null : new StringDefinition(chindings)
-
 /** The formats of one logger's lines, one for each level, made when a level is logged at first. */
 export class LineFormats {
   readonly shared: SharedFormat
@@ -249,22 +246,34 @@ export class LineFormats {
   readonly #chindings: string
   #others: Map<number, LoggerFormat> | null = null
 
-  /** @param base formats of a logger that this one may be a child of */
-  constructor(logger: Internals, base: LineFormats | undefined, isOfCalls: boolean) {
+  /**
+   * @param base formats of a logger that this one may be a child of
+   * @param added what the child's bindings add to that one's; null if it is not known
+   */
+  constructor(logger: Internals, base: LineFormats | undefined, isOfCalls: boolean, added: string | null = null) {
     this.logger = logger
     this.isOfCalls = isOfCalls
     this.shared = base?.shared.isValidFor(logger) ? base.shared : new SharedFormat(logger)
     this.#chindings = logger[chindingsSym]
-    const isSame = base?.logger === logger && base.#chindings === this.#chindings
-    this.bindings = isSame ? base.bindings : bindingsOf(this.#chindings)
+    this.bindings = this.#bindingsFrom(base, added)
+  }
+
+  #bindingsFrom(base: LineFormats | undefined, added: string | null): StringDefinition | null {
+    const text = this.#chindings
+    if (text === '') return null
+    if (base?.bindings == null) return new StringDefinition(text)
+    if (base.logger === this.logger && base.#chindings === text) return base.bindings
+    // The child may have got other bindings since, which make its text longer.
+    if (added === null || text.length !== base.#chindings.length + added.length) return new StringDefinition(text)
+    return added === '' ? base.bindings : new StringDefinition(added, base.bindings)
   }
 
   /**
    * Those of the same logger or of a child, for objects as they were logged or for those that are
    * made of them.
    */
-  derive(logger: Internals, isOfCalls: boolean): LineFormats {
-    return new LineFormats(logger, this, isOfCalls)
+  derive(logger: Internals, isOfCalls: boolean, added: string | null): LineFormats {
+    return new LineFormats(logger, this, isOfCalls, added)
   }
 
   /**

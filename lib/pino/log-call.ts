@@ -38,20 +38,31 @@ export const fastPathSym: unique symbol = Symbol('shardlog.fastPath')
 /** Where a logger keeps the formats of its lines. */
 export const formatsSym: unique symbol = Symbol('shardlog.formats')
 
-// The child that was made last, until it has a fast path.
+// The child that was made last, until it has a fast path; its parent, and what its bindings add to the
+// parent's.
 let newest: Internals | null = null
+let newestParent: Internals | null = null
+let newestBindings = ''
 
 /**
  * A child has been made. One that logs right away, as most do, need not be asked whether it is a
  * proxy, which takes longer than all else.
  */
-export function noteChild(child: Internals): void {
+export function noteChild(child: Internals, parent: Internals, bindings: string): void {
   newest = child
+  newestParent = parent
+  newestBindings = bindings
+}
+
+/** What the bindings of a new child of `parent` add to its own; null of any other logger. */
+function addedBindings(logger: Internals, parent: Internals): string | null {
+  return logger === newest && parent === newestParent ? newestBindings : null
 }
 
 function isProxy(logger: Internals): boolean {
   if (logger !== newest) return types.isProxy(logger)
   newest = null
+  newestParent = null
   return false
 }
 
@@ -78,13 +89,14 @@ export class LogFastPath {
   /**
    * @param logger null: nobody's
    * @param base formats of the logger, or of one that it is a child of
+   * @param added what the child's bindings add to that one's; null if it is not known
    */
-  constructor(logger: Internals | null, base: LineFormats, writer: RecordWriter) {
+  constructor(logger: Internals | null, base: LineFormats, writer: RecordWriter, added: string | null = null) {
     const isShaped = logger !== null && shapesFields(logger)
     this.#logger = logger
     this.#write = logger === null ? null : logger[writeSym]
     this.#version = stateVersion.count
-    this.#formats = logger === null ? base : base.derive(logger, !isShaped)
+    this.#formats = logger === null ? base : base.derive(logger, !isShaped, added)
     this.#writer = writer
     this.#isShaped = isShaped
   }
@@ -117,9 +129,11 @@ export class LogFastPath {
    * bindings, levels and formatters.
    */
   deriveForChild(logger: Internals): LogFastPath | null {
-    if (this.#logger === null || typeof logger[msgPrefixSym] === 'string') return null
+    const parent = this.#logger
+    if (parent === null || typeof logger[msgPrefixSym] === 'string') return null
+    const added = addedBindings(logger, parent)
     if (isProxy(logger) || !this.#isCurrent(logger) || !this.#formats.shared.isValidFor(logger)) return null
-    const path = new LogFastPath(logger, this.#formats, this.#writer)
+    const path = new LogFastPath(logger, this.#formats, this.#writer, added)
     if (Object.isExtensible(logger)) logger[fastPathSym] = path
     return path
   }

@@ -82,18 +82,23 @@ type BindingsContext = Pick<
  * throws costs itself.
  */
 export function appendBindings(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+  return logger[chindingsSym] + addedText(logger, bindings)
+}
+
+/** What `bindings` add to a logger's. */
+function addedText(logger: BindingsContext, bindings: Bindings | null | undefined): string {
   try {
-    return appendAll(logger, bindings)
+    return bindingsText(logger, bindings)
   } catch {
-    return appendGuarded(logger, bindings)
+    return guardedText(logger, bindings)
   }
 }
 
-function appendGuarded(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+function guardedText(logger: BindingsContext, bindings: Bindings | null | undefined): string {
   const failures = new Failures(Boolean(logger[errorTextSym]))
   const format = (): Bindings => logger[formattersSym].bindings(bindings as Bindings) ?? {}
   const shaped: Bindings = failures.guard('formatters.bindings', format, {})
-  let text = logger[chindingsSym]
+  let text = ''
   for (const key of failures.guard('bindings', () => Object.keys(shaped), [])) {
     if (isReserved(key)) continue
     const place = logger[serializersSym][key] ? `serializers.${key}` : `binding ${key}`
@@ -104,13 +109,25 @@ function appendGuarded(logger: BindingsContext, bindings: Bindings | null | unde
   return said ? `${text},"${FAILURES_KEY}":${said}` : text
 }
 
-function appendAll(logger: BindingsContext, bindings: Bindings | null | undefined): string {
-  let text = logger[chindingsSym]
+/** The key that bindings had last, and as it is printed: most children of a service have one, of one name. */
+let lastKey = ''
+let lastPrinted = ',"":'
+
+function printedKey(key: string): string {
+  if (key !== lastKey) {
+    lastPrinted = `,${quote(key)}:`
+    lastKey = key
+  }
+  return lastPrinted
+}
+
+function bindingsText(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+  let text = ''
   const shaped = logger[formattersSym].bindings(bindings as Bindings) ?? {}
   for (const key of Object.keys(shaped)) {
     if (isReserved(key)) continue
     const value = bindingText(logger, key, shaped[key])
-    if (value !== undefined) text += `,${quote(key)}:${value}`
+    if (value !== undefined) text += printedKey(key) + value
   }
   return text
 }
@@ -179,8 +196,7 @@ export function child(this: Internals, bindings: Bindings, options?: Options): I
 
 function childOf(parent: Internals, bindings: Bindings, options: Options | undefined): Internals {
   const instance = Object.create(parent) as Internals
-  noteChild(instance)
-  equip(parent, instance, bindings, options)
+  noteChild(instance, parent, equip(parent, instance, bindings, options))
   return instance
 }
 
@@ -191,18 +207,24 @@ function childOfProxied(logger: Internals, bindings: Bindings, options: Options 
   return instance
 }
 
-/** Gives a child what it does not have from its parent. */
-function equip(parent: Internals, instance: Internals, bindings: Bindings, options: Options | undefined): void {
+/**
+ * Gives a child what it does not have from its parent.
+ *
+ * @returns what its bindings add to its parent's
+ */
+function equip(parent: Internals, instance: Internals, bindings: Bindings, options: Options | undefined): string {
   // Of the options only their own `formatters`, `serializers` and `customLevels` count, as in pino.
   const own = options && Object.hasOwn(options, 'formatters') ? options.formatters : undefined
   const formatters = childFormatters(parent[formattersSym], own as Partial<Formatters> | undefined)
   if (formatters !== parent[formattersSym]) instance[formattersSym] = formatters
   if (options) applyOptions(instance, options)
-  instance[chindingsSym] = appendBindings(instance, bindings)
+  const added = addedText(instance, bindings)
+  instance[chindingsSym] = parent[chindingsSym] + added
   if (options) {
     const level = options.level || parent.level
     if (level !== parent.level || Object.hasOwn(options, 'customLevels')) instance[setLevelSym](level)
   }
+  return added
 }
 
 // The destination of a logger: counters, flushing, closing.

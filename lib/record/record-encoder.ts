@@ -339,11 +339,22 @@ export class RecordEncoder implements RecordWriter {
     const leased = this.#leased
     // Of a logger that lives longer than a segment the bytes are made.
     if (bindings.definedIn !== UNDEFINED) return copyBytes(leased, at, bindings.bytes, 0, bindings.bytes.length)
-    const length = this.#putText(bindings.text, at + DEFINITION_BODY)
+    const body = at + DEFINITION_BODY
+    const end = this.#putBindings(bindings, body)
     this.#leasedView.setUint32(at + DEFINITION_ID, bindings.id, true)
     leased[at + DEFINITION_WHAT] = DEFINE_STRING
-    this.#leasedView.setUint32(at + DEFINITION_LENGTH, length, true)
-    return at + DEFINITION_BODY + length
+    this.#leasedView.setUint32(at + DEFINITION_LENGTH, end - body, true)
+    return end
+  }
+
+  /** Writes the text of bindings, for which there is three times the room of its length. Its end. */
+  #putBindings(bindings: StringDefinition, at: number): number {
+    const shared = bindings.base === null ? null : bindings.base.shared
+    if (shared === null) return at + this.#putText(bindings.text, at)
+    const view = this.#leasedView
+    const { words, length } = shared
+    for (let i = 0; i < words.length; i++) view.setInt32(at + (i << 2), words[i]!, true)
+    return at + length + this.#putText(bindings.added, at + length)
   }
 
   /** Writes a text into the entry that is being written to the lease; its bytes. */
@@ -499,7 +510,7 @@ function putLine(to: Buffer, at: number, time: number, line: string): number {
 
 /** The most bytes that the definition of bindings takes. */
 const boundOf = (bindings: StringDefinition | null): number =>
-  bindings === null ? 0 : DEFINITION_BODY + UTF8_BYTES * bindings.text.length + NUL_BYTES
+  bindings === null ? 0 : DEFINITION_BODY + UTF8_BYTES * bindings.length + NUL_BYTES
 
 /** The most that `putBundle` writes. */
 function bundleBytes(definitions: readonly Definition[], length: number): number {
