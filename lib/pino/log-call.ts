@@ -38,8 +38,8 @@ export const fastPathSym: unique symbol = Symbol('shardlog.fastPath')
 /** Where a logger keeps the formats of its lines. */
 export const formatsSym: unique symbol = Symbol('shardlog.formats')
 
-// The child that was made last, until it has a fast path; its parent, and what its bindings add to the
-// parent's.
+// The child that was made last, until it has a fast path; its parent, and what its bindings add to
+// the parent's.
 let newest: Internals | null = null
 let newestParent: Internals | null = null
 let newestBindings = ''

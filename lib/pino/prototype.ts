@@ -109,7 +109,10 @@ function guardedText(logger: BindingsContext, bindings: Bindings | null | undefi
   return said ? `${text},"${FAILURES_KEY}":${said}` : text
 }
 
-/** The key that bindings had last, and as it is printed: most children of a service have one, of one name. */
+/**
+ * The key that bindings had last, and as it is printed: most children of a service have one, of one
+ * name.
+ */
 let lastKey = ''
 let lastPrinted = ',"":'
 

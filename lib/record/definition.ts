@@ -41,7 +41,10 @@ function define(id: number, what: number, length: number): Buffer {
   return bytes
 }
 
-/** Bytes that are copied four at a time: a loop over bytes takes three times as long, Buffer's own copy four times. */
+/**
+ * Bytes that are copied four at a time: a loop over bytes takes three times as long, Buffer's own
+ * copy four times.
+ */
 export interface Words {
   /** Little-endian; behind the last byte there are zeroes. */
   readonly words: Int32Array

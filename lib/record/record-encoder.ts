@@ -347,7 +347,9 @@ export class RecordEncoder implements RecordWriter {
     return end
   }
 
-  /** Writes the text of bindings, for which there is three times the room of its length. Its end. */
+  /**
+   * Writes the text of bindings, for which there is three times the room of its length. Its end.
+   */
   #putBindings(bindings: StringDefinition, at: number): number {
     const shared = bindings.base === null ? null : bindings.base.shared
     if (shared === null) return at + this.#putText(bindings.text, at)
