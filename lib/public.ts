@@ -26,6 +26,7 @@ export type { CallerStats, TraceStats } from './features/origin'
 export type { LoggerStats } from './features/plugin'
 export { getLoggerStats } from './features/plugin'
 export type { SamplingStats } from './features/sampling'
+export { Recorder, readSnapshot } from './flight-recorder'
 export { RawLogger }
 
 /**
@@ -93,5 +94,10 @@ export type {
   WaitingReport
 } from './reader'
 export { readLog, recoverLog, verifyLog } from './reader'
+export type { RecordedEvent } from './recorder/decode'
+export type { EventBuilder, EventDraft, EventFields } from './recorder/events'
+export type { RecorderOptions, RetentionOptions } from './recorder/options'
+export type { RecorderStats } from './recorder/recorder'
+export type { Snapshot, SnapshotCounters } from './recorder/snapshot'
 export type { Config, FlushMetrics, ShardStats, StatsSnapshot } from './types'
 export { version } from './version'

@@ -8,7 +8,7 @@ const path = require('node:path')
 const root = path.join(__dirname, '..')
 
 /** Layers of native/ that go into the addon, lowest first. */
-const layers = ['platform', 'format', 'io', 'record', 'engine', 'sink', 'log', 'napi']
+const layers = ['platform', 'format', 'io', 'record', 'engine', 'sink', 'log', 'recorder', 'napi']
 
 /**
  * Paths, relative to the repository, of the files of the given folders of native/ that end in one

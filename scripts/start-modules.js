@@ -26,7 +26,10 @@ const later = [
   'pino/transport',
   'pretty',
   'reader/read-log',
-  'reader/verify-log'
+  'reader/verify-log',
+  'recorder/events',
+  'recorder/recorder',
+  'recorder/snapshot'
 ]
 
 /**

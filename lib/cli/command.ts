@@ -42,7 +42,9 @@ export class UsageError extends Error {}
 type Options = NonNullable<ParseArgsConfig['options']>
 /** What parseArgs makes of `T`: a string or boolean for each option given. */
 interface Parsed<T extends Options> {
-  values: { [K in keyof T]?: T[K]['type'] extends 'string' ? string : boolean }
+  values: {
+    [K in keyof T]?: T[K]['type'] extends 'boolean' ? boolean : T[K]['multiple'] extends true ? string[] : string
+  }
   positionals: string[]
 }
 

@@ -6,11 +6,13 @@ import { cat } from './cat'
 import { type Command, EXIT_FAILED, EXIT_OK, EXIT_USAGE, UsageError } from './command'
 import { FdWriter, OutputClosed } from './output'
 import { recover } from './recover'
+import { snapshot } from './snapshot'
 import { tail } from './tail'
 import { say } from './terminal'
 import { stats, verify } from './verify'
+import { view } from './view'
 
-const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats]
+const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats, view, snapshot]
 
 const HELP = `Usage: shardlog COMMAND [options] FILE...
 

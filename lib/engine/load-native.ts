@@ -66,10 +66,39 @@ export interface NativeBinding {
    */
   controlWords(): Record<string, Record<string, number>>
   /**
+   * Opens the ring of a recorder, or joins it if this process has it open. `path` is absolute;
+   * empty: memory. Throws with a `code`, and a RangeError for a number of segments that cannot be.
+   */
+  openRecorder(options: { path: string; segments: number; about: string; kind: string; thread: number }): RecorderHandle
+  recorderStats(of: Keeper): RecorderNumbers
+  /** A copy of the arena's bytes, without runs that have changed while they were copied. */
+  recorderImage(of: Keeper): ArrayBuffer
+  /**
+   * For the direct route: the memory of all segments. Makes a new ArrayBuffer at each call.
+   */
+  recorderBuffer(of: Keeper): ArrayBuffer
+  countTruncated(of: Keeper): void
+  closeRecorder(of: Keeper, keep: boolean): void
+  /**
    * CRC-32C of `bytes[start, end)`, going on from `seed`. Throws a RangeError for a range outside
    * of `bytes`.
    */
   crc32c(bytes: Uint8Array, seed: number, start: number, end: number): number
+}
+
+export interface RecorderNumbers {
+  /** Events that were ever recorded. */
+  recorded: number
+  /** Of these, the ones that later ones have taken the place of. */
+  overwritten: number
+  /** Events that were too large, or that no place was found for. */
+  dropped: number
+  /** Events of which fields were left out. */
+  truncated: number
+  usedBytes: number
+  bytes: number
+  /** Threads that record. */
+  producers: number
 }
 
 export interface NativeRecovery {
@@ -121,6 +150,12 @@ export interface RecordHandle extends AnyHandle {
    * One of RENEWAL.
    */
   renew(bytes: number): number
+}
+
+/** A recorder's, whose ring is one log of records that is never flushed. */
+export interface RecorderHandle extends RecordHandle {
+  /** Where the arena is now that an earlier process has left at the path; null: none. */
+  readonly left: string | null
 }
 
 let binding: NativeBinding | undefined

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks swap.pml and park.pml: the protocol in several sizes, every state of each, and then with
-# one rule taken out at a time, where spin has to object. Needs spin and gcc; takes about two
-# minutes and 3 GB on two cores.
+# Checks swap.pml, park.pml and ring.pml: the protocol in several sizes, every state of each, and
+# then with one rule taken out at a time, where spin has to object. Needs spin and gcc; takes about
+# two minutes and 3 GB on two cores.
 #
 # usage: run.sh [name ...]     only the checks of these names
 set -u
@@ -10,8 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/shardlog-model-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# name (what begins with `park` is of park.pml), what spin has to say, options. `sound`: no error in
-# any state. `broken`: an error.
+# name (what begins with `park` or `ring` is of park.pml, ring.pml), what spin has to say, options.
+# `sound`: no error in any state. `broken`: an error.
 checks=(
   'set-reused-twice sound -DKILL -DSHARDS=1 -DSEGMENTS=1 -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=4'
   'two-segments sound -DKILL -DSHARDS=1 -DSEGMENTS=2 -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
@@ -42,6 +42,16 @@ checks=(
   'park-look-first broken -DLOOK_BEFORE_PARK'
   'park-wake-first broken -DWAKE_BEFORE_CLAIM'
   'park-epoch-late broken -DEPOCH_AFTER_STEP'
+  'ring sound -DRUNS=2'
+  'ring-both-twice sound -DRUNS=2 -DOTHERS_RUNS=2 -DNO_READER'
+  'ring-killed sound -DKILL -DRUNS=2 -DNO_READER'
+  'ring-three-segments sound -DSEGMENTS=3'
+  'ring-no-reread broken -DNO_REREAD'
+  'ring-no-look-inside broken -DNO_LOOK_INSIDE -DRUNS=2'
+  'ring-ticket-unchecked broken -DTICKET_UNCHECKED -DRUN=1 -DRUNS=3 -DNO_READER'
+  'ring-take-leased broken -DTAKE_LEASED'
+  'ring-open-first broken -DOPEN_FIRST'
+  'ring-counts-in-two-steps broken -DKILL -DCOUNT_IN_TWO_STEPS -DRUNS=2 -DNO_READER'
 )
 
 # Prints one line: ok or FAILED, the name, states, seconds; the verifier's message too if it is not
@@ -50,6 +60,7 @@ check() {
   local name=$1 expected=$2 model=swap out states seconds found=broken
   shift 2
   [[ $name != park* ]] || model=park
+  [[ $name != ring* ]] || model=ring
   mkdir "$work/$name" && cd "$work/$name" || exit 1
   if ! { spin -a "$@" "$here/$model.pml" && gcc -O2 -w -DSAFETY -DCOLLAPSE -DMEMLIM=1900 -o pan pan.c; } >build.log 2>&1; then
     printf 'FAILED %-26s does not build: %s\n' "$name" "$(tail -1 build.log)"
@@ -58,9 +69,9 @@ check() {
   out=$(timeout 400 ./pan -m100000 2>&1)
   # An error is one that the assertions found: a search cut short by a limit is neither sound nor
   # broken.
-  if grep -q 'errors: 0' <<<"$out" && ! grep -qE 'not completed|max search depth|out of memory' <<<"$out"; then
+  if grep -q 'errors: 0' <<<"$out" && ! grep -qE 'not completed|max search depth|out of memory|MEMLIM' <<<"$out"; then
     found=sound
-  elif ! grep -qE 'assertion violated|invalid end state' <<<"$out"; then
+  elif ! grep -qE 'assertion violated|invalid end state \(' <<<"$out"; then
     found=unfinished
   fi
   states=$(awk '/states, stored/ { print $1 }' <<<"$out")

@@ -12,6 +12,7 @@
 #include "napi/env_state.h"
 #include "napi/errors.h"
 #include "napi/handle.h"
+#include "napi/recorder_handle.h"
 
 namespace shardlog::napi {
 namespace {
@@ -94,6 +95,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("open", Napi::Function::New(env, Open, "open"));
   exports.Set("recover", Napi::Function::New(env, Recover, "recover"));
   Handle::Export(&exports);
+  RecorderHandle::Export(&exports);
   exports.Set("controlWords", Napi::Function::New(env, ControlWords, "controlWords"));
   exports.Set("crc32c", Napi::Function::New(env, Checksum, "crc32c"));
   return exports;

@@ -63,17 +63,33 @@ double TickClock::NowMs() {
   if (ticks < window_ticks_) [[likely]] {
     return Whole(base_ms_ + static_cast<double>(ticks) * ms_per_tick_);
   }
-  return Synchronize();
+  Synchronize();
+  return Whole(base_ms_);
 }
 
-double TickClock::Synchronize() {
+uint64_t TickClock::NowNs() {
+  const uint64_t ticks = Ticks() - base_ticks_;
+  if (ticks < window_ticks_) [[likely]] {
+    return base_ns_ + static_cast<uint64_t>(static_cast<double>(ticks) * ms_per_tick_ * kNsPerMs);
+  }
+  Synchronize();
+  return base_ns_;
+}
+
+// Takes the time of the kernel's clock for the present one.
+void TickClock::Synchronize() {
   static const bool usable = IsUsable();
-  if (!usable) return Whole(static_cast<double>(RealtimeNs()) / kNsPerMs);
+  if (!usable) {
+    base_ns_ = RealtimeNs();
+    base_ms_ = static_cast<double>(base_ns_) / kNsPerMs;
+    return;
+  }
   for (int i = 0; i < kReadings; i++) {
     const uint64_t before = Ticks();
     const uint64_t now = RealtimeNs();
     // The counter may go on while the machine is suspended.
     const uint64_t since_boot = BootNs();
+    base_ns_ = now;
     base_ms_ = static_cast<double>(now) / kNsPerMs;
     window_ticks_ = 0;
     if (Ticks() - before > kMaxReadingTicks) continue;
@@ -81,7 +97,6 @@ double TickClock::Synchronize() {
     Calibrate(before, since_boot);
     break;
   }
-  return Whole(base_ms_);
 }
 
 void TickClock::Calibrate(uint64_t ticks, uint64_t boot_ns) {

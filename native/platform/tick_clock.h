@@ -19,12 +19,16 @@ class TickClock {
   // Milliseconds since the Unix epoch, rounded down, as Date.now() tells them.
   double NowMs();
 
+  // The same in nanoseconds, to what the counter tells of them.
+  uint64_t NowNs();
+
  private:
-  double Synchronize();
+  void Synchronize();
   void Calibrate(uint64_t ticks, uint64_t boot_ns);
 
   uint64_t base_ticks_ = 0;
-  double base_ms_ = 0;
+  uint64_t base_ns_ = 0;
+  double base_ms_ = 0;         // the same
   double ms_per_tick_ = 0;     // 0: not known yet
   uint64_t window_ticks_ = 0;  // for how long a reading of the kernel's clock is good
   uint64_t rate_ticks_ = 0;    // what the rate is measured from

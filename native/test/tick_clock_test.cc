@@ -39,6 +39,17 @@ TEST(TickClock, TellsTheTimeAfterPauses) {
   }
 }
 
+TEST(TickClock, TellsNanosecondsOfTheSameTime) {
+  TickClock clock;
+  for (int i = 0; i < 200'000; i++) {
+    const uint64_t before = RealtimeNs();
+    const uint64_t now = clock.NowNs();
+    const uint64_t after = RealtimeNs();
+    ASSERT_GE(now, before - kToleranceNs);
+    ASSERT_LE(now, after + kToleranceNs);
+  }
+}
+
 TEST(TickClock, DoesNotGoBackWhileTheKernelsClockDoesNot) {
   if (!TickClock::IsUsable()) return;
   TickClock clock;

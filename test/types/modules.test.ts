@@ -21,9 +21,11 @@ const PINO_NAMES = [
 const OWN_NAMES = [
   'Logger',
   'RawLogger',
+  'Recorder',
   'ShardlogError',
   'defaultConfig',
   'readLog',
+  'readSnapshot',
   'recoverLog',
   'verifyLog',
   'version'

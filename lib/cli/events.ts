@@ -1,0 +1,191 @@
+/** Events of several files as one series: snapshots, arenas of recorders, logs. */
+
+import fs from 'node:fs'
+import { fromSystemError } from '../errors'
+import { readLog } from '../reader'
+import { isArenaFile, readArenaFile } from '../recorder/arena'
+import { nanoseconds, type RecordedEvent } from '../recorder/decode'
+import { LEVELS } from '../recorder/recorder'
+import { isSnapshot, readEvents, readSnapshot, type SnapshotCounters } from '../recorder/snapshot'
+import { sayDamage } from './terminal'
+
+/** An event, and where it is from. */
+export interface ViewedEvent extends RecordedEvent {
+  source: Source
+}
+
+export interface Source {
+  file: string
+  kind: 'snapshot' | 'recorder' | 'log'
+  /** Of a log null: its lines say that themselves, or nothing does. */
+  service: string | null
+  hostname: string | null
+  pid: number | null
+  reason: string | null
+  counters: SnapshotCounters | null
+  /** Names of levels and their numbers. */
+  levels: Readonly<Record<string, number>>
+  /** Damage that was found so far. */
+  damaged: number
+}
+
+export interface OpenSource {
+  source: Source
+  /** In the order of time; of a log, of its lines. */
+  events: AsyncIterable<ViewedEvent> | Iterable<ViewedEvent>
+}
+
+const START_BYTES = 64
+
+function startOf(file: string): Buffer {
+  try {
+    const fd = fs.openSync(file, 'r')
+    try {
+      const start = Buffer.alloc(START_BYTES)
+      return start.subarray(0, fs.readSync(fd, start, 0, START_BYTES, 0))
+    } finally {
+      fs.closeSync(fd)
+    }
+  } catch (error) {
+    throw fromSystemError('ERR_SHARDLOG_IO', `cannot read ${file}`, error, file)
+  }
+}
+
+function* from(source: Source, events: readonly RecordedEvent[]): Generator<ViewedEvent, void> {
+  for (const event of events) yield { ...event, source }
+}
+
+function openSnapshot(file: string): OpenSource {
+  const { service, hostname, pid, reason, counters, levels, events } = readSnapshot(file)
+  const source: Source = {
+    file,
+    kind: 'snapshot',
+    service,
+    hostname,
+    pid,
+    reason,
+    counters,
+    levels,
+    damaged: counters.damaged
+  }
+  return { source, events: from(source, events) }
+}
+
+function openArena(file: string): OpenSource {
+  const arena = readArenaFile(file)
+  const steps = readEvents({ arena, minAge: 0 })
+  let step = steps.next()
+  while (!step.done) step = steps.next()
+  const { events, counters } = step.value
+  const { service, hostname, levels } = arena.about
+  const source: Source = {
+    file,
+    kind: 'recorder',
+    service,
+    hostname,
+    pid: arena.pid,
+    reason: null,
+    counters,
+    levels,
+    damaged: counters.damaged
+  }
+  return { source, events: from(source, events) }
+}
+
+const LABELS = new Map(Object.entries(LEVELS).map(([label, number]) => [number, label]))
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function timeOf(time: unknown): bigint {
+  if (typeof time === 'number') return nanoseconds(time)
+  return typeof time === 'string' ? nanoseconds(Date.parse(time)) : 0n
+}
+
+/** What a line says; of one that is not JSON its text is the message. */
+function eventOfLine(text: string, source: Source, before: bigint): ViewedEvent {
+  let line: unknown
+  try {
+    line = JSON.parse(text)
+  } catch {
+    line = null
+  }
+  if (!isObject(line)) return { time: before, level: '', target: '', message: text, thread: 0, fields: {}, source }
+  const { level, time, name, msg, ...fields } = line
+  return {
+    time: time === undefined ? before : timeOf(time),
+    level:
+      typeof level === 'string' ? level : (LABELS.get(level as number) ?? (level === undefined ? '' : String(level))),
+    target: typeof name === 'string' ? name : '',
+    message: typeof msg === 'string' ? msg : msg === undefined ? '' : JSON.stringify(msg),
+    thread: 0,
+    fields,
+    source
+  }
+}
+
+async function* linesOf(source: Source): AsyncGenerator<ViewedEvent, void> {
+  // What has no time stays behind what stood before it.
+  let before = 0n
+  const onDamage = (damage: Parameters<typeof sayDamage>[0]): void => {
+    source.damaged++
+    sayDamage(damage)
+  }
+  for await (const entry of readLog(source.file, { onDamage })) {
+    const event = eventOfLine(entry.text.trimEnd(), source, before)
+    before = event.time
+    yield event
+  }
+}
+
+/**
+ * Opens a file, whichever of the three it is.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_IO`, `ERR_SHARDLOG_CORRUPT`, `ERR_SHARDLOG_PACKAGE`
+ */
+export function openSource(file: string): OpenSource {
+  const start = startOf(file)
+  if (isSnapshot(start)) return openSnapshot(file)
+  if (isArenaFile(file)) return openArena(file)
+  const source: Source = {
+    file,
+    kind: 'log',
+    service: null,
+    hostname: null,
+    pid: null,
+    reason: null,
+    counters: null,
+    levels: LEVELS,
+    damaged: 0
+  }
+  return { source, events: linesOf(source) }
+}
+
+interface Cursor {
+  event: ViewedEvent
+  rest: AsyncIterator<ViewedEvent> | Iterator<ViewedEvent>
+}
+
+const iteratorOf = ({ events }: OpenSource): Cursor['rest'] =>
+  Symbol.asyncIterator in events ? events[Symbol.asyncIterator]() : events[Symbol.iterator]()
+
+/**
+ * Events of all sources by their times; of equal ones, the first source's first. One of each is
+ * held at a time.
+ */
+export async function* merged(sources: readonly OpenSource[]): AsyncGenerator<ViewedEvent, void> {
+  const cursors: Cursor[] = []
+  for (const source of sources) {
+    const rest = iteratorOf(source)
+    const first = await rest.next()
+    if (!first.done) cursors.push({ event: first.value, rest })
+  }
+  while (cursors.length > 0) {
+    let least = 0
+    for (let i = 1; i < cursors.length; i++) if (cursors[i]!.event.time < cursors[least]!.event.time) least = i
+    const cursor = cursors[least]!
+    yield cursor.event
+    const next = await cursor.rest.next()
+    if (next.done) cursors.splice(least, 1)
+    else cursor.event = next.value
+  }
+}

@@ -1,0 +1,258 @@
+import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
+import { checkLevel, FILTER_HELP, FILTER_OPTIONS, type FilterValues, filterOf } from './event-filter'
+import { merged, type OpenSource, openSource, type ViewedEvent } from './events'
+import { FdWriter } from './output'
+import { humanCount, isoTime, say, visibleJson, visibleLine } from './terminal'
+
+const HELP = `Usage: shardlog view [options] FILE...
+
+Looks into snapshots of flight recorders, the files of running or dead recorders, and logs of JSON lines or blocks: what they have in
+common, or their events, of all files in the order of time. Without options a summary: levels, targets, rate, gaps, most frequent messages.
+
+  --list           the events, one a line, for a person
+  --json           the events, one JSON object a line; with --summary, that as JSON
+  --summary        the summary, also of what the filters leave
+${helpOf(19, ...FILTER_HELP)}
+  -h, --help       this text
+
+Examples:
+  shardlog view shardlog-71-20260102030405006-uncaughtException.bin
+  shardlog view --list --level warn *.bin
+  shardlog view --json --where userId=7 a.bin b.bin app.log | jq .message
+`
+
+const OPTIONS = {
+  ...FILTER_OPTIONS,
+  list: { type: 'boolean' },
+  json: { type: 'boolean' },
+  summary: { type: 'boolean' }
+} as const
+
+/** Messages, and targets, that are counted one by one; further ones together. */
+const MOST_COUNTED = 20_000
+const SHOWN = 10
+const GAPS = 3
+const NS_PER_S = 1e9
+
+const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
+
+function jsonOf(event: ViewedEvent): string {
+  const { source, time, level, target, message, thread, fields } = event
+  const { file, service, hostname, pid } = source
+  const from = source.kind === 'log' ? { file } : { file, service, hostname, pid, thread }
+  return `${visibleJson(JSON.stringify({ time: isoTime(time), level, target, message, fields, ...from }, plain))}\n`
+}
+
+function lineOf(event: ViewedEvent, several: boolean): string {
+  const { source, time, level, target, message, fields } = event
+  const texts = Object.entries(fields).map(
+    ([key, value]) =>
+      `${key}=${typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value, plain)}`
+  )
+  const from = several ? [source.pid === null ? source.file : `${source.service}/${source.pid}`] : []
+  const words = [
+    isoTime(time),
+    level.toUpperCase().padEnd(5),
+    ...from,
+    ...(target === '' ? [] : [`${target}:`]),
+    message,
+    ...texts
+  ]
+  return `${visibleLine(words.join(' '))}\n`
+}
+
+/** How often each of many things was seen. */
+class Tally {
+  readonly #counts = new Map<string, number>()
+  #others = 0
+
+  add(key: string): void {
+    const count = this.#counts.get(key)
+    if (count === undefined && this.#counts.size >= MOST_COUNTED) this.#others++
+    else this.#counts.set(key, (count ?? 0) + 1)
+  }
+
+  /** The most frequent; of equal ones the first seen first. */
+  top(most: number): { name: string; count: number }[] {
+    return [...this.#counts]
+      .map(([name, count]) => ({ name, count }))
+      .sort((a, b) => b.count - a.count)
+      .slice(0, most)
+  }
+
+  get distinct(): number {
+    return this.#counts.size
+  }
+
+  /** Whether there may be more of them: those that were not counted one by one. */
+  get isFull(): boolean {
+    return this.#others > 0
+  }
+}
+
+interface Gap {
+  from: bigint
+  ns: bigint
+}
+
+class Summary {
+  events = 0
+  first: bigint | null = null
+  last: bigint | null = null
+  readonly levels = new Tally()
+  readonly targets = new Tally()
+  readonly messages = new Tally()
+  #gaps: Gap[] = []
+
+  add({ time, level, target, message }: ViewedEvent): void {
+    if (this.last !== null) this.#noteGap(this.last, time)
+    this.events++
+    if (this.first === null || time < this.first) this.first = time
+    if (this.last === null || time > this.last) this.last = time
+    this.levels.add(level)
+    this.targets.add(target)
+    this.messages.add(message)
+  }
+
+  #noteGap(from: bigint, to: bigint): void {
+    const ns = to - from
+    const least = this.#gaps.length < GAPS ? 0n : this.#gaps[GAPS - 1]!.ns
+    if (ns <= least) return
+    this.#gaps.push({ from, ns })
+    this.#gaps.sort((a, b) => (a.ns < b.ns ? 1 : a.ns > b.ns ? -1 : 0))
+    this.#gaps.length = Math.min(this.#gaps.length, GAPS)
+  }
+
+  get seconds(): number {
+    return this.first === null ? 0 : Number((this.last as bigint) - this.first) / NS_PER_S
+  }
+
+  /** Events per second; null of fewer than two times. */
+  get rate(): number | null {
+    return this.seconds === 0 ? null : this.events / this.seconds
+  }
+
+  get gaps(): readonly Gap[] {
+    return this.#gaps
+  }
+}
+
+const seconds = (ns: bigint): string => `${(Number(ns) / NS_PER_S).toPrecision(3)} s`
+
+function row(name: string, items: readonly { name: string; count: number }[]): string[] {
+  const texts = items.map(item => `${item.name === '' ? '(none)' : item.name} ${humanCount(item.count)}`)
+  return texts.length === 0 ? [] : [`${name.padEnd(10)}${texts.join(', ')}`]
+}
+
+function sourceLine({ source }: OpenSource): string {
+  const { file, kind, service, hostname, pid, reason, counters } = source
+  if (kind === 'log') return `${file}: log`
+  const why = reason === null ? '' : ` '${reason}'`
+  const lost =
+    counters === null
+      ? ''
+      : `, ${humanCount(counters.overwritten)} overwritten, ${humanCount(counters.dropped)} dropped`
+  return `${file}: ${kind}${why} of ${service}, process ${pid} on ${hostname}${lost}`
+}
+
+function summaryText(summary: Summary, sources: readonly OpenSource[]): string {
+  const lines = sources.map(sourceLine)
+  lines.push('')
+  if (summary.first === null) lines.push('no events')
+  else {
+    const rate = summary.rate === null ? '' : `, ${summary.rate.toPrecision(3)} a second`
+    lines.push(
+      `${'events'.padEnd(10)}${humanCount(summary.events)}${rate}`,
+      `${'from'.padEnd(10)}${isoTime(summary.first)}`,
+      `${'to'.padEnd(10)}${isoTime(summary.last as bigint)}`,
+      ...row('levels', summary.levels.top(SHOWN)),
+      ...row('targets', summary.targets.top(SHOWN)),
+      ...summary.gaps.map(
+        ({ from, ns }, i) => `${(i === 0 ? 'gaps' : '').padEnd(10)}${seconds(ns)} from ${isoTime(from)}`
+      ),
+      `messages  ${humanCount(summary.messages.distinct)}${summary.messages.isFull ? ' or more' : ''} different`,
+      ...summary.messages.top(SHOWN).map(({ name, count }) => `${humanCount(count).padStart(10)}  ${name}`)
+    )
+  }
+  return lines.map(line => `${visibleLine(line)}\n`).join('')
+}
+
+function summaryJson(summary: Summary, sources: readonly OpenSource[]): string {
+  const { events, first, last, rate } = summary
+  const gaps = summary.gaps.map(({ from, ns }) => ({ from: isoTime(from), seconds: Number(ns) / NS_PER_S }))
+  const value = {
+    files: sources.map(({ source: { levels: _, ...rest } }) => rest),
+    events,
+    first: first === null ? null : isoTime(first),
+    last: last === null ? null : isoTime(last),
+    rate,
+    levels: summary.levels.top(MOST_COUNTED),
+    targets: summary.targets.top(SHOWN),
+    gaps,
+    distinctMessages: summary.messages.distinct,
+    messages: summary.messages.top(SHOWN)
+  }
+  return `${visibleJson(JSON.stringify(value, plain))}\n`
+}
+
+interface Choices {
+  json: boolean
+  list: boolean
+  summary: boolean
+}
+
+async function show(
+  sources: readonly OpenSource[],
+  filter: (event: ViewedEvent) => boolean,
+  choices: Choices
+): Promise<void> {
+  const writer = new FdWriter(1)
+  const printsEvents = choices.list || (choices.json && !choices.summary)
+  const summary = choices.summary || !printsEvents ? new Summary() : null
+  const print = choices.list ? (event: ViewedEvent) => lineOf(event, sources.length > 1) : jsonOf
+  for await (const event of merged(sources)) {
+    if (!filter(event)) continue
+    summary?.add(event)
+    if (!printsEvents) continue
+    writer.add(print(event))
+    if (writer.isFull) await writer.flush()
+  }
+  if (summary !== null) writer.add(choices.json ? summaryJson(summary, sources) : summaryText(summary, sources))
+  await writer.flush()
+}
+
+function openAll(files: readonly string[]): { sources: OpenSource[]; failed: boolean } {
+  const sources: OpenSource[] = []
+  for (const file of files) {
+    try {
+      sources.push(openSource(file))
+    } catch (error) {
+      say((error as Error).message)
+    }
+  }
+  return { sources, failed: sources.length < files.length }
+}
+
+async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseCommand(args, OPTIONS)
+  const { list = false, json = false, summary = false } = values
+  if (list && json) throw new UsageError('--list and --json exclude each other')
+  const files = requireFiles(positionals)
+  if (files.includes('-')) throw new UsageError('view takes files, not standard input (-)')
+  const filters = values as FilterValues
+  const filter = filterOf(filters)
+  const { sources, failed } = openAll(files)
+  if (filters.level !== undefined)
+    checkLevel(
+      filters.level,
+      sources.map(({ source }) => source.levels)
+    )
+  await show(sources, filter, { list, json, summary })
+  const isDamaged = sources.some(({ source }) => source.damaged > 0)
+  for (const { source } of sources) {
+    if (source.damaged > 0 && source.kind !== 'log') say(`${source.file}: ${source.damaged} entries could not be read`)
+  }
+  return failed || isDamaged ? EXIT_FAILED : EXIT_OK
+}
+
+export const view: Command = { name: 'view', summary: 'look into snapshots, recorders and logs', help: HELP, run }

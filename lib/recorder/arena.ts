@@ -1,0 +1,259 @@
+/** Reading a recorder's arena: docs/reference/recorder-arena.md. */
+
+import fs from 'node:fs'
+import { fromSystemError, ShardlogError } from '../errors'
+
+export const MAGIC = Buffer.from('SHLRECRD')
+export const VERSION = 1
+export const HEADER_BYTES = 4096
+export const SEGMENT_BYTES = 4096
+export const SLOT_BYTES = 64
+export const FIRST_OFFSET = 8
+export const LEAST_SEGMENTS = 64
+export const MOST_SEGMENTS = 262_144
+/** Segments of the longest lease but for one that a large event takes. */
+export const MOST_RUN = 32
+
+/** Places in the header. */
+export const HEADER = {
+  VERSION: 8,
+  SEGMENTS: 12,
+  FILE_BYTES: 16,
+  SLOTS_AT: 24,
+  DATA_AT: 32,
+  SEGMENT_BYTES: 40,
+  PID: 44,
+  CREATED: 56,
+  HEAD: 128,
+  DROPPED: 192,
+  TRUNCATED: 200,
+  NOWHERE: 256,
+  ABOUT_BYTES: 320,
+  ABOUT: 324
+} as const
+export const MOST_ABOUT_BYTES: number = HEADER_BYTES - HEADER.ABOUT
+
+/** Places in a slot. */
+export const SLOT = { OFFSET: 0, SPAN: 4, OWNER: 8, COUNTS: 16, PRODUCER: 24, THREAD: 28 } as const
+
+const SEQUENCE_SHIFT = 21n
+const CLOSED = 1n << 20n
+const EVENT_BITS = 24n
+const EVENT_MASK = (1n << EVENT_BITS) - 1n
+const OFFSET_MASK = 0x7fffffff
+
+/** What a recorder's process says of itself. */
+export interface About {
+  service: string
+  hostname: string
+  versions: Record<string, string>
+  /** Names of levels and their numbers. */
+  levels: Record<string, number>
+  /** Key of the message in templates and lines. */
+  messageKey: string
+  /** Events that the ring is laid out for; 0 if it is laid out for bytes. */
+  capacity: number
+}
+
+/** Events that one thread has written in a row. */
+export interface Run {
+  sequence: number
+  thread: number
+  /** Where its entries lie in the image. */
+  start: number
+  end: number
+}
+
+export interface Arena {
+  image: Buffer
+  about: About
+  pid: number
+  /** ns since the Unix epoch. */
+  created: bigint
+  /** In the order in which they were begun. */
+  runs: Run[]
+  dropped: number
+  truncated: number
+  /** Events ever recorded that the slots tell of. */
+  recorded: number
+  /** Of these, the ones that nobody has overwritten. */
+  live: number
+}
+
+function damaged(path: string, what: string): never {
+  throw new ShardlogError('ERR_SHARDLOG_CORRUPT', `${path} is no recorder's arena: ${what}`, { path })
+}
+
+/** @throws ShardlogError `ERR_SHARDLOG_CORRUPT` */
+function aboutOf(image: Buffer, path: string): About {
+  const length = image.readUInt32LE(HEADER.ABOUT_BYTES)
+  if (length > MOST_ABOUT_BYTES) damaged(path, 'what it says of itself is longer than its place')
+  let about: Partial<About>
+  try {
+    about = JSON.parse(image.toString('utf8', HEADER.ABOUT, HEADER.ABOUT + length)) as Partial<About>
+  } catch {
+    return damaged(path, 'what it says of itself is no JSON')
+  }
+  const { service = '', hostname = '', versions = {}, levels = {}, messageKey = 'msg', capacity = 0 } = about
+  return { service, hostname, versions, levels, messageKey, capacity }
+}
+
+interface Layout {
+  segments: number
+  slotsAt: number
+  dataAt: number
+  fileBytes: number
+}
+
+/** @throws ShardlogError `ERR_SHARDLOG_CORRUPT` */
+function layoutOf(header: Buffer, path: string): Layout {
+  if (header.length < HEADER_BYTES || !header.subarray(0, MAGIC.length).equals(MAGIC)) damaged(path, 'it has no header')
+  const version = header.readUInt32LE(HEADER.VERSION)
+  if (version !== VERSION) damaged(path, `version ${version} is not known`)
+  const layout = layoutFor(header.readUInt32LE(HEADER.SEGMENTS))
+  const isSame =
+    header.readBigUInt64LE(HEADER.SLOTS_AT) === BigInt(layout.slotsAt) &&
+    header.readBigUInt64LE(HEADER.DATA_AT) === BigInt(layout.dataAt) &&
+    header.readBigUInt64LE(HEADER.FILE_BYTES) === BigInt(layout.fileBytes) &&
+    header.readUInt32LE(HEADER.SEGMENT_BYTES) === SEGMENT_BYTES
+  if (layout.segments < LEAST_SEGMENTS || layout.segments > MOST_SEGMENTS || !isSame)
+    damaged(path, 'its sizes are wrong')
+  return layout
+}
+
+/** Where everything lies in an arena of so many segments. */
+export function layoutFor(segments: number): Layout {
+  const slotsAt = HEADER_BYTES
+  const dataAt = Math.ceil((slotsAt + segments * SLOT_BYTES) / SEGMENT_BYTES) * SEGMENT_BYTES
+  return { segments, slotsAt, dataAt, fileBytes: dataAt + segments * SEGMENT_BYTES }
+}
+
+/** The owner words of a run's segments. */
+function isWhole(image: Buffer, slotsAt: number, first: number, span: number, sequence: bigint): boolean {
+  for (let i = 0; i < span; i++) {
+    const owner = image.readBigUInt64LE(slotsAt + (first + i) * SLOT_BYTES + SLOT.OWNER)
+    if (owner >> SEQUENCE_SHIFT !== sequence + BigInt(i)) return false
+    if (((owner & CLOSED) !== 0n) !== i > 0) return false
+  }
+  return true
+}
+
+function runAt(image: Buffer, layout: Layout, segment: number, trustsOthers: boolean): Run | null {
+  const { slotsAt, dataAt, segments } = layout
+  const at = slotsAt + segment * SLOT_BYTES
+  const owner = image.readBigUInt64LE(at + SLOT.OWNER)
+  const sequence = owner >> SEQUENCE_SHIFT
+  if (sequence === 0n || (owner & CLOSED) !== 0n) return null
+  const span = image.readUInt32LE(at + SLOT.SPAN)
+  const end = image.readUInt32LE(at + SLOT.OFFSET) & OFFSET_MASK
+  if (span === 0 || span > segments - segment || end > span * SEGMENT_BYTES || end < FIRST_OFFSET) return null
+  if (!trustsOthers && !isWhole(image, slotsAt, segment, span, sequence)) return null
+  const start = dataAt + segment * SEGMENT_BYTES
+  return {
+    sequence: Number(sequence),
+    thread: image.readUInt32LE(at + SLOT.THREAD),
+    start: start + FIRST_OFFSET,
+    end: start + end
+  }
+}
+
+/**
+ * What an arena holds.
+ *
+ * @param image the bytes of its file
+ * @param isCopy whether the addon has made it, and left the slots of runs that were whole alone
+ * @throws ShardlogError `ERR_SHARDLOG_CORRUPT`
+ */
+export function parseArena(image: Buffer, path: string, isCopy = false): Arena {
+  const layout = layoutOf(image, path)
+  if (image.length < layout.fileBytes) damaged(path, 'it is cut off')
+  const runs: Run[] = []
+  let recorded = 0n
+  let live = 0n
+  for (let segment = 0; segment < layout.segments; segment++) {
+    const counts = image.readBigUInt64LE(layout.slotsAt + segment * SLOT_BYTES + SLOT.COUNTS)
+    live += counts & EVENT_MASK
+    recorded += (counts & EVENT_MASK) + (counts >> EVENT_BITS)
+    const run = runAt(image, layout, segment, isCopy)
+    if (run !== null) runs.push(run)
+  }
+  runs.sort((a, b) => a.sequence - b.sequence)
+  return {
+    image,
+    about: aboutOf(image, path),
+    pid: image.readUInt32LE(HEADER.PID),
+    created: image.readBigUInt64LE(HEADER.CREATED),
+    runs,
+    dropped: Number(image.readBigUInt64LE(HEADER.DROPPED)),
+    truncated: Number(image.readBigUInt64LE(HEADER.TRUNCATED)),
+    recorded: Number(recorded),
+    live: Number(live)
+  }
+}
+
+function readAll(fd: number, into: Buffer, from: number, to: number): void {
+  for (let at = from; at < to; ) {
+    const got = fs.readSync(fd, into, at, to - at, at)
+    if (got === 0) break
+    at += got
+  }
+}
+
+/**
+ * Takes the runs out of `image` that are no longer as it says, by the slots as they are now; and
+ * those that were begun since `head`.
+ */
+function dropChanged(image: Buffer, now: Buffer, { slotsAt, segments }: Layout, head: bigint): void {
+  for (let segment = 0; segment < segments; segment++) {
+    const at = slotsAt + segment * SLOT_BYTES + SLOT.OWNER
+    const before = image.readBigUInt64LE(at) >> SEQUENCE_SHIFT
+    const after = now.readBigUInt64LE(at) >> SEQUENCE_SHIFT
+    if (before !== after || before > head) image.writeBigUInt64LE(0n, at)
+  }
+}
+
+/** Whether the file begins as a recorder's arena does. */
+export function isArenaFile(path: string): boolean {
+  const start = Buffer.alloc(MAGIC.length)
+  const fd = fs.openSync(path, 'r')
+  try {
+    return fs.readSync(fd, start, 0, start.length, 0) === start.length && start.equals(MAGIC)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+/**
+ * The arena in a file, whose recorder may be running: what is overwritten while it is read is left
+ * out.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_CORRUPT`, `ERR_SHARDLOG_IO`
+ */
+export function readArenaFile(path: string): Arena {
+  let fd: number
+  try {
+    fd = fs.openSync(path, 'r')
+  } catch (error) {
+    throw fromSystemError('ERR_SHARDLOG_IO', `cannot read ${path}`, error, path)
+  }
+  try {
+    const header = Buffer.alloc(HEADER_BYTES)
+    readAll(fd, header, 0, HEADER_BYTES)
+    const layout = layoutOf(header, path)
+    const image = Buffer.alloc(layout.fileBytes)
+    const again = Buffer.alloc(layout.dataAt)
+    // The slots before what they speak of, then again: a run that has the same sequence both times
+    // did not change in between.
+    readAll(fd, image, 0, layout.dataAt)
+    const head = image.readBigUInt64LE(HEADER.HEAD)
+    readAll(fd, image, layout.dataAt, layout.fileBytes)
+    readAll(fd, again, 0, layout.dataAt)
+    dropChanged(image, again, layout, head)
+    return parseArena(image, path)
+  } catch (error) {
+    if (error instanceof ShardlogError) throw error
+    throw fromSystemError('ERR_SHARDLOG_IO', `cannot read ${path}`, error, path)
+  } finally {
+    fs.closeSync(fd)
+  }
+}

@@ -1,0 +1,187 @@
+/** Events made by hand: what `Recorder.record` and `EventBuilder` put into the ring. */
+
+import { ShardlogError } from '../errors'
+import { StringDefinition } from '../record/definition'
+import type { LineFormat } from '../record/payload-writer'
+import type { RecordEncoder } from '../record/record-encoder'
+import { type LinePrefix, ShapeTree } from '../record/shape-tree'
+import { TIME_MS } from '../record/wire'
+
+/** A value of a field: what JSON can say, and a bigint. Anything else is kept as JSON prints it. */
+export type FieldValue = unknown
+export type EventFields = Record<string, FieldValue>
+
+export const MESSAGE_KEY = 'msg'
+/** Targets that are remembered; with more they start over. */
+const MOST_TARGETS = 1000
+
+const bits = new BigUint64Array(1)
+const double = new Float64Array(bits.buffer)
+/** Times from here on would be read as ms: docs/reference/recorder-arena.md. */
+const END_OF_NS = 0x3f00000000000000n
+
+/** The time for an encoder whose bytes are those of the ns. */
+export function timeOfNs(ns: bigint): number {
+  bits[0] = ns
+  return double[0] as number
+}
+
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
+export function checkedTime(ns: unknown): bigint {
+  if (typeof ns === 'bigint' && ns >= 0n && ns < END_OF_NS) return ns
+  throw new ShardlogError('ERR_SHARDLOG_CONFIG', `the time of an event is a bigint of ns since 1970, not ${String(ns)}`)
+}
+
+function toJson(value: unknown): string | undefined {
+  if (typeof value === 'bigint') return String(value)
+  try {
+    return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner))
+  } catch (error) {
+    return JSON.stringify(`[not recorded: ${(error as Error).message}]`)
+  }
+}
+
+const quote = (text: string): string => JSON.stringify(text)
+
+class EventFormat implements LineFormat {
+  readonly prefix: LinePrefix
+  readonly bindings: StringDefinition
+  readonly tree: ShapeTree
+  readonly printsAsJson = false
+  readonly replaced = null
+  readonly stringify = toJson
+  readonly quote = quote
+  readonly #level: number
+  readonly #target: string
+
+  constructor(tree: ShapeTree, level: number, target: string, bindings: StringDefinition) {
+    this.prefix = tree.prefix(`{"level":${level}`, TIME_MS)
+    this.bindings = bindings
+    this.tree = tree
+    this.#level = level
+    this.#target = target
+  }
+
+  /** What has more keys than a record can have. */
+  line(_time: number, _timeText: string, fields: object | null, message: unknown): string {
+    const line = { ...fields, level: this.#level, name: this.#target, [MESSAGE_KEY]: message }
+    return `${toJson(line) ?? '{}'}\n`
+  }
+}
+
+/** Writes events into a ring; levels, targets, keys and messages are told once in each run. */
+export class EventWriter {
+  readonly #encoder: RecordEncoder
+  readonly #tree = new ShapeTree({ conversionOf: () => null, quote, messageKey: MESSAGE_KEY })
+  readonly #formats = new Map<string, Map<number, EventFormat>>()
+
+  constructor(encoder: RecordEncoder) {
+    this.#encoder = encoder
+  }
+
+  /**
+   * @param time as `timeOfNs` makes it, or NaN: now
+   * @returns false: dropped and counted
+   */
+  write(level: number, target: string, message: string, fields: EventFields | null, time: number): boolean {
+    return this.#encoder.record(this.#format(level, target), time, '', fields, message)
+  }
+
+  #format(level: number, target: string): EventFormat {
+    let ofTarget = this.#formats.get(target)
+    if (ofTarget === undefined) {
+      if (this.#formats.size === MOST_TARGETS) this.#formats.clear()
+      ofTarget = new Map()
+      this.#formats.set(target, ofTarget)
+    }
+    const known = ofTarget.get(level)
+    if (known !== undefined) return known
+    const [first] = ofTarget.values()
+    const bindings = first?.bindings ?? new StringDefinition(`,"name":${quote(target)}`)
+    const format = new EventFormat(this.#tree, level, target, bindings)
+    ofTarget.set(level, format)
+    return format
+  }
+}
+
+/** Whether an object has more than `most` fields. */
+export function hasMore(fields: EventFields, most: number): boolean {
+  let left = most
+  for (const key in fields) if (Object.hasOwn(fields, key) && left-- === 0) return true
+  return false
+}
+
+/** The first `most` fields of an object. */
+export function capped(fields: EventFields, most: number): EventFields {
+  const some: [string, FieldValue][] = []
+  for (const key in fields) {
+    if (some.length === most) break
+    if (Object.hasOwn(fields, key)) some.push([key, fields[key]])
+  }
+  return Object.fromEntries(some)
+}
+
+/** An event before it is recorded. */
+export interface EventDraft {
+  /** ns since the Unix epoch; undefined: when it is recorded. */
+  timestampNanos?: bigint
+  level: string
+  target: string
+  message: string
+  fields: EventFields
+}
+
+/** Makes an event piece by piece. */
+export class EventBuilder {
+  readonly #put: (event: EventDraft) => boolean
+  readonly #event: EventDraft = { level: 'info', target: '', message: '', fields: {} }
+
+  /** @param put what `record` does with the event */
+  constructor(put: (event: EventDraft) => boolean) {
+    this.#put = put
+  }
+
+  /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` unless it is a bigint of ns since 1970 */
+  timestampNanos(ns: bigint): this {
+    this.#event.timestampNanos = checkedTime(ns)
+    return this
+  }
+
+  /** Name of the level. Default 'info'. */
+  level(name: string): this {
+    this.#event.level = name
+    return this
+  }
+
+  /** Name of the logger. Default ''. */
+  target(name: string): this {
+    this.#event.target = name
+    return this
+  }
+
+  /** Default ''. */
+  message(text: string): this {
+    this.#event.message = text
+    return this
+  }
+
+  field(name: string, value: FieldValue): this {
+    Object.defineProperty(this.#event.fields, name, { value, enumerable: true, configurable: true, writable: true })
+    return this
+  }
+
+  /** The event as it is now. */
+  build(): EventDraft {
+    return { ...this.#event, fields: { ...this.#event.fields } }
+  }
+
+  /**
+   * Puts it into the ring.
+   *
+   * @returns false: dropped and counted, or below the recorder's level
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for an unknown level
+   */
+  record(): boolean {
+    return this.#put(this.#event)
+  }
+}

@@ -1,0 +1,309 @@
+/** The flight recorder: the latest events of a process, and snapshots of them. */
+
+import { flushAtExit, forgetAtExit } from '../engine/engine'
+import { isError, ShardlogError } from '../errors'
+import { nearestName } from '../nearest-name'
+import { RecordEncoder } from '../record/record-encoder'
+import { performance } from '../timers'
+import type { RecordedEvent } from './decode'
+import {
+  capped,
+  checkedTime,
+  EventBuilder,
+  type EventDraft,
+  type EventFields,
+  EventWriter,
+  hasMore,
+  MESSAGE_KEY,
+  timeOfNs
+} from './events'
+import { type RecorderOptions, type ResolvedOptions, resolveOptions } from './options'
+import { type OpenRing, openRing } from './ring'
+import { type Request, readEvents, type Watermark, writeSnapshot, writeSnapshotSync } from './snapshot'
+import { harvest, installTriggers } from './triggers'
+
+export interface RecorderStats {
+  /** Events that were ever recorded. */
+  recorded: number
+  /** Of these, the ones that later ones have taken the place of. */
+  overwritten: number
+  /** Events that were too large, or that no place was found for. */
+  dropped: number
+  /** Events of which fields beyond `maxFields` were left out. */
+  truncated: number
+  /** Bytes of events, and of the ring. */
+  usedBytes: number
+  bytes: number
+  /** Threads that record. */
+  producers: number
+  /** Snapshots of this thread that were written, and that could not be. */
+  snapshots: number
+  snapshotErrors: number
+  lastSnapshot: string | null
+  lastError: ShardlogError | null
+  /** 'js': the ring is in memory and does not outlive the process. */
+  engine: 'native' | 'js'
+  /** The ring's file; null: it is in memory. */
+  path: string | null
+}
+
+/** Levels of a recorder that stands alone. */
+export const LEVELS: Readonly<Record<string, number>> = {
+  trace: 10,
+  debug: 20,
+  info: 30,
+  warn: 40,
+  error: 50,
+  fatal: 60
+}
+/** A snapshot after a fatal event is made no sooner than this after the last one. */
+const FATAL_PAUSE_MS = 1000
+const TARGET = 'process'
+
+/** The recorder of one thread. Threads of a process that name one path share its ring. */
+export class RingRecorder {
+  readonly #options: ResolvedOptions
+  readonly #ring: OpenRing
+  readonly #encoder: RecordEncoder
+  readonly #writer: EventWriter
+  readonly #least: number
+  readonly #removeTriggers: () => void
+  readonly #ending = { atExit: (): void => this.close() }
+  readonly #told: Watermark = new Map()
+  #closed = false
+  #keep = false
+  #snapshots = 0
+  #errors = 0
+  #lastSnapshot: string | null = null
+  #lastError: ShardlogError | null = null
+  #fatalAt = Number.NEGATIVE_INFINITY
+  #incrementing = false
+  /**
+   * Files of what earlier processes left, once they are written; those that could not be are told
+   * on stderr and stay.
+   */
+  readonly harvested: Promise<string[]>
+
+  /**
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG`, `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_NO_NATIVE`,
+   *   `ERR_SHARDLOG_ARENA_OWNER`, `ERR_SHARDLOG_IO`
+   */
+  constructor(options: RecorderOptions = {}) {
+    this.#options = resolveOptions(options)
+    const { level } = this.#options
+    this.#least = level === undefined ? Number.NEGATIVE_INFINITY : this.#number(level, 'option recorder.level')
+    this.#ring = openRing(this.#options, { ...LEVELS }, MESSAGE_KEY)
+    this.#encoder = new RecordEncoder(this.#ring.target)
+    this.#writer = new EventWriter(this.#encoder)
+    this.#removeTriggers = installTriggers(this.#options, {
+      crash: (error, reason) => this.#crash(error, reason),
+      begin: reason => void this.snapshot(reason).catch(() => undefined),
+      beginIncrement: () => void this.#increment()
+    })
+    flushAtExit(this.#ending)
+    this.harvested = this.#harvest()
+  }
+
+  /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
+  #number(level: string, what: string): number {
+    const number = LEVELS[level]
+    if (number !== undefined) return number
+    const names = Object.keys(LEVELS)
+    const near = nearestName(level, names)
+    const message = `${what} must be one of ${names.join(', ')}, got ${String(level)}${near ? `; did you mean ${near}?` : ''}`
+    throw new ShardlogError('ERR_SHARDLOG_CONFIG', message)
+  }
+
+  /**
+   * Keeps an event.
+   *
+   * @param level name of its level
+   * @param target name of what it is of: a logger, a module
+   * @returns false: dropped and counted, below the recorder's level, or closed
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for an unknown level; what a getter of a field
+   *   throws
+   */
+  record(level: string, target: string, message: string, fields: EventFields | null = null): boolean {
+    return this.#put(this.#number(level, 'the level of an event'), target, message, fields, Number.NaN)
+  }
+
+  /** As `record`, of an event that was made before. */
+  add({ level, target, message, fields, timestampNanos }: EventDraft): boolean {
+    const number = this.#number(level, 'the level of an event')
+    const time = timestampNanos === undefined ? Number.NaN : timeOfNs(checkedTime(timestampNanos))
+    return this.#put(number, target, message, fields, time)
+  }
+
+  /** An event to be made piece by piece. */
+  event(): EventBuilder {
+    return new EventBuilder(event => this.add(event))
+  }
+
+  #put(level: number, target: string, message: string, fields: EventFields | null, time: number): boolean {
+    if (level < this.#least || this.#closed) return false
+    const accepted = this.#writer.write(level, String(target), String(message), this.#kept(fields), time)
+    if (level >= LEVELS.fatal!) this.#noteFatal()
+    return accepted
+  }
+
+  /** The fields that are kept of an event. */
+  #kept(fields: EventFields | null): EventFields | null {
+    if (fields === null || !hasMore(fields, this.#options.maxFields)) return fields
+    this.#ring.countTruncated()
+    return capped(fields, this.#options.maxFields)
+  }
+
+  /** A fatal event is in the ring. */
+  #noteFatal(): void {
+    if (!this.#options.onFatal) return
+    const now = performance.now()
+    if (now - this.#fatalAt < FATAL_PAUSE_MS) return
+    this.#fatalAt = now
+    this.#takeSync('fatal')
+  }
+
+  /** The events that the ring holds now, in the order of time. They stay in it. */
+  takeSnapshot(): RecordedEvent[] {
+    const steps = readEvents({ arena: this.#ring.arena(), minAge: this.#options.minAge })
+    for (;;) {
+      const step = steps.next()
+      if (step.done) return step.value.events
+    }
+  }
+
+  /**
+   * Writes a file of the events that the ring holds at the call, in steps of some milliseconds.
+   *
+   * @returns its path. Rejects with ShardlogError `ERR_SHARDLOG_SNAPSHOT`, `ERR_SHARDLOG_PACKAGE`,
+   *   which is also told on stderr once and counted
+   */
+  async snapshot(reason = 'manual'): Promise<string> {
+    try {
+      const file = (await writeSnapshot(this.#request(reason), this.#options)) as string
+      this.#noteWritten(file)
+      return file
+    } catch (error) {
+      throw this.#noteFailure(error)
+    }
+  }
+
+  #request(reason: string, watermark?: Watermark): Request {
+    return { arena: this.#ring.arena(), reason: String(reason), minAge: this.#options.minAge, watermark }
+  }
+
+  #noteWritten(file: string): void {
+    this.#snapshots++
+    this.#lastSnapshot = file
+  }
+
+  #noteFailure(error: unknown): unknown {
+    this.#errors++
+    if (error instanceof ShardlogError) {
+      if (this.#lastError === null)
+        process.stderr.write(`shardlog: ${error.message} (${error.code}); further ones are counted\n`)
+      this.#lastError = error
+    }
+    return error
+  }
+
+  /** Whether a snapshot has been written. */
+  #takeSync(reason: string): boolean {
+    try {
+      this.#noteWritten(writeSnapshotSync(this.#request(reason), this.#options) as string)
+      return true
+    } catch (error) {
+      this.#noteFailure(error)
+      return false
+    }
+  }
+
+  #crash(error: unknown, reason: string): void {
+    try {
+      const fields = isError(error) ? { type: error.name, stack: error.stack } : null
+      const message = isError(error) ? error.message : String(error)
+      this.#writer.write(LEVELS.fatal!, TARGET, message, { origin: reason, ...fields }, Number.NaN)
+    } catch (thrown) {
+      // A getter of the error, or of what was thrown in its place.
+      this.#noteFailure(thrown)
+    }
+    // What could not be written can still be read from the ring's file.
+    if (!this.#takeSync(reason)) this.#keep = true
+  }
+
+  async #increment(): Promise<void> {
+    if (this.#incrementing) return
+    this.#incrementing = true
+    // If it cannot be written, the next one tells what this one would have.
+    const told: Watermark = new Map(this.#told)
+    try {
+      const file = await writeSnapshot(this.#request('interval', told), this.#options)
+      this.#told.clear()
+      for (const [sequence, end] of told) this.#told.set(sequence, end)
+      if (file !== null) this.#noteWritten(file)
+    } catch (error) {
+      this.#noteFailure(error)
+    } finally {
+      this.#incrementing = false
+    }
+  }
+
+  async #harvest(): Promise<string[]> {
+    const files: string[] = []
+    if (this.#ring.path === null) return files
+    for await (const result of harvest(this.#ring.path, this.#options)) {
+      if (typeof result === 'string') {
+        files.push(result)
+        this.#noteWritten(result)
+      } else this.#noteFailure(result)
+    }
+    return files
+  }
+
+  get stats(): RecorderStats {
+    return {
+      ...this.#ring.stats(),
+      snapshots: this.#snapshots,
+      snapshotErrors: this.#errors,
+      lastSnapshot: this.#lastSnapshot,
+      lastError: this.#lastError,
+      engine: this.#ring.engine,
+      path: this.#ring.path
+    }
+  }
+
+  /** Events in the ring. */
+  get length(): number {
+    const { recorded, overwritten } = this.#ring.stats()
+    return recorded - overwritten
+  }
+
+  /**
+   * Events that the ring is laid out for; of one that is laid out for bytes, as many of the mean
+   * size of those in it.
+   */
+  get capacity(): number {
+    if (this.#options.capacity > 0) return this.#options.capacity
+    const { recorded, overwritten, usedBytes, bytes } = this.#ring.stats()
+    const events = recorded - overwritten
+    return events === 0 ? 0 : Math.floor((events * bytes) / usedBytes)
+  }
+
+  /** Used share of the ring, 0 to 1. */
+  get utilization(): number {
+    const { usedBytes, bytes } = this.#ring.stats()
+    return usedBytes / bytes
+  }
+
+  /**
+   * Ends the recorder of this thread; its file is removed with the last one. Runs by itself at the
+   * end of the process or thread. Idempotent.
+   */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    forgetAtExit(this.#ending)
+    this.#removeTriggers()
+    this.#encoder.close()
+    this.#ring.close(this.#keep)
+  }
+}

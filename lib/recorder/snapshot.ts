@@ -1,0 +1,390 @@
+/** Snapshot files: docs/reference/snapshot-format.md. */
+
+import fs from 'node:fs'
+import path from 'node:path'
+import { fromSystemError, ShardlogError } from '../errors'
+import { setImmediate } from '../timers'
+import type { Arena } from './arena'
+import { codec } from './codec'
+import { EventDecoder, type RecordedEvent } from './decode'
+import { asFileName, type ResolvedOptions, type RetentionOptions } from './options'
+
+export const FORMAT = 'shardlog-snapshot'
+const VERSION = 1
+/**
+ * Events that are read or encoded in one go, between which the event loop does other things: some
+ * milliseconds.
+ */
+const STEP_EVENTS = 2000
+const NAME = /^shardlog-\d+-\d{17}-.*\.bin$/
+const MODE = 0o600
+/** Files of one name, but for a number, that are looked for a free one among. */
+const MOST_OF_A_NAME = 10_000
+const NS_PER_MS = 1_000_000n
+/** LZ4 makes no more than so many bytes of one. */
+const MOST_RATIO = 255
+
+export interface SnapshotCounters {
+  /** Events that were ever recorded. */
+  recorded: number
+  /** Of these, the ones that were overwritten before. */
+  overwritten: number
+  dropped: number
+  truncated: number
+  /** Entries of the ring that could not be read. */
+  damaged: number
+}
+
+/** What a snapshot's file says. */
+export interface Snapshot {
+  service: string
+  hostname: string
+  pid: number
+  reason: string
+  /** ISO 8601, UTC. */
+  created_at: string
+  versions: Record<string, string>
+  levels: Record<string, number>
+  counters: SnapshotCounters
+  events: RecordedEvent[]
+}
+
+/** Up to where each run has been told. */
+export type Watermark = Map<number, number>
+
+export interface Request {
+  arena: Arena
+  reason: string
+  /** Leaves out events older than this, in ms; 0: none. */
+  minAge: number
+  /** Leaves out what was told before, and is moved on. */
+  watermark?: Watermark | undefined
+}
+
+export type Place = Pick<ResolvedOptions, 'directory' | 'retention'>
+
+interface Content {
+  events: RecordedEvent[]
+  counters: SnapshotCounters
+}
+
+const byTime = (a: RecordedEvent, b: RecordedEvent): number => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)
+
+function isSorted(events: readonly RecordedEvent[]): boolean {
+  for (let i = 1; i < events.length; i++) if (events[i]!.time < events[i - 1]!.time) return false
+  return true
+}
+
+/** Decodes an arena, in the order of time; of one thread, in its own. Yields now and then. */
+export function* readEvents({ arena, minAge, watermark }: Omit<Request, 'reason'>): Generator<void, Content> {
+  const decoder = new EventDecoder(arena)
+  let events: RecordedEvent[] = []
+  for (const run of arena.runs) {
+    for (const event of decoder.eventsOf(run, watermark?.get(run.sequence))) {
+      events.push(event)
+      if (events.length % STEP_EVENTS === 0) yield
+    }
+  }
+  if (!isSorted(events)) events.sort(byTime)
+  const { dropped, truncated, live } = arena
+  const present = decoder.read + decoder.damaged
+  // A kill may come between an event and its being counted; and what was overwritten while it was
+  // copied is counted as live.
+  const recorded = arena.recorded + Math.max(0, present - live)
+  const counters = { recorded, overwritten: recorded - present, dropped, truncated, damaged: decoder.damaged }
+  if (watermark !== undefined) {
+    watermark.clear()
+    for (const run of arena.runs) watermark.set(run.sequence, run.end)
+  }
+  const last = events.at(-1)
+  if (minAge > 0 && last !== undefined) {
+    const oldest = last.time - BigInt(minAge) * NS_PER_MS
+    events = events.filter(event => event.time >= oldest)
+  }
+  return { events, counters }
+}
+
+/** The head of a CBOR array. */
+function arrayHead(length: number): Buffer {
+  const head = Buffer.alloc(5)
+  head[0] = 0x9a
+  head.writeUInt32BE(length, 1)
+  return head
+}
+
+/** Bytes of the head that the encoder gives an array. */
+function headBytes(length: number): number {
+  if (length < 24) return 1
+  if (length < 0x100) return 2
+  return length < 0x10000 ? 3 : 5
+}
+
+/**
+ * The file's content before compression; null if there is nothing to tell that was not told before.
+ * Yields now and then.
+ */
+function* encodeSteps(request: Request, created: Date): Generator<void, Buffer | null> {
+  const { encode } = codec()
+  const { arena, reason } = request
+  const { about, pid } = arena
+  const { events, counters } = yield* readEvents(request)
+  if (request.watermark !== undefined && events.length === 0) return null
+  const head = {
+    format: FORMAT,
+    version: VERSION,
+    service: about.service,
+    hostname: about.hostname,
+    pid,
+    reason,
+    created_at: created.toISOString(),
+    versions: about.versions,
+    levels: about.levels,
+    counters
+  }
+  const names = Object.entries(head)
+  const parts: Buffer[] = [Buffer.from([0xa0 + names.length + 1])]
+  // What the encoder returns is its own memory only until the next call for large values: what is
+  // kept is copied.
+  for (const [name, value] of names) parts.push(Buffer.from(encode(name)), Buffer.from(encode(value)))
+  parts.push(Buffer.from(encode('events')), arrayHead(events.length))
+  for (let at = 0; at < events.length; at += STEP_EVENTS) {
+    const some = events.slice(at, at + STEP_EVENTS)
+    parts.push(Buffer.from(encode(some).subarray(headBytes(some.length))))
+    yield
+  }
+  return Buffer.concat(parts)
+}
+
+function runAtOnce<Result>(steps: Generator<void, Result>): Result {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+async function runInSteps<Result>(steps: Generator<void, Result>): Promise<Result> {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    await new Promise<void>(resolve => setImmediate(resolve))
+  }
+}
+
+function nameOf(pid: number, created: Date, reason: string, number: number): string {
+  const stamp = created.toISOString().replace(/\D/g, '')
+  return `shardlog-${pid}-${stamp}-${asFileName(reason)}${number === 1 ? '' : `-${number}`}.bin`
+}
+
+function failure(error: unknown, file: string): ShardlogError {
+  if (error instanceof ShardlogError) return error
+  return fromSystemError('ERR_SHARDLOG_SNAPSHOT', `cannot write the snapshot ${file}`, error, file)
+}
+
+let temporaries = 0
+
+/** A name in the directory that nobody else takes, while the file is not whole. */
+function temporaryName(directory: string): string {
+  return path.join(directory, `.shardlog-${process.pid}-${Date.now()}-${++temporaries}.tmp`)
+}
+
+/** Gives a file that is whole its name, or that with a number; never another's. The name. */
+function publish(temporary: string, directory: string, nameFor: (number: number) => string): string {
+  for (let number = 1; ; number++) {
+    const file = path.join(directory, nameFor(number))
+    try {
+      fs.linkSync(temporary, file)
+      fs.unlinkSync(temporary)
+      return file
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EEXIST' && number < MOST_OF_A_NAME) continue
+      // A file system without links.
+      if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EMLINK') throw error
+    }
+    if (fs.existsSync(file)) continue
+    fs.renameSync(temporary, file)
+    return file
+  }
+}
+
+function syncDirectory(directory: string): void {
+  const fd = fs.openSync(directory, 'r')
+  try {
+    fs.fsyncSync(fd)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+function writeFileSync(bytes: Buffer, place: Place, nameFor: (number: number) => string): string {
+  const { directory } = place
+  fs.mkdirSync(directory, { recursive: true })
+  const temporary = temporaryName(directory)
+  try {
+    const fd = fs.openSync(temporary, 'wx', MODE)
+    try {
+      for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at)
+      fs.fsyncSync(fd)
+    } finally {
+      fs.closeSync(fd)
+    }
+    const file = publish(temporary, directory, nameFor)
+    syncDirectory(directory)
+    return file
+  } catch (error) {
+    fs.rmSync(temporary, { force: true })
+    throw error
+  }
+}
+
+async function writeFile(bytes: Buffer, place: Place, nameFor: (number: number) => string): Promise<string> {
+  const { directory } = place
+  await fs.promises.mkdir(directory, { recursive: true })
+  const temporary = temporaryName(directory)
+  try {
+    const handle = await fs.promises.open(temporary, 'wx', MODE)
+    try {
+      await handle.writeFile(bytes)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    const file = publish(temporary, directory, nameFor)
+    const folder = await fs.promises.open(directory, 'r')
+    await folder.sync().finally(() => folder.close())
+    return file
+  } catch (error) {
+    await fs.promises.rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/**
+ * Writes a snapshot before it returns.
+ *
+ * @returns its file; null if there is nothing to tell that was not told before
+ * @throws ShardlogError `ERR_SHARDLOG_SNAPSHOT`, `ERR_SHARDLOG_PACKAGE`
+ */
+export function writeSnapshotSync(request: Request, place: Place): string | null {
+  const created = new Date()
+  try {
+    const content = runAtOnce(encodeSteps(request, created))
+    if (content === null) return null
+    const bytes = codec().compressSync(content)
+    const file = writeFileSync(bytes, place, number => nameOf(request.arena.pid, created, request.reason, number))
+    retain(place)
+    return file
+  } catch (error) {
+    throw failure(error, place.directory)
+  }
+}
+
+/** As `writeSnapshotSync`, in steps of some milliseconds. Rejects as that throws. */
+export async function writeSnapshot(request: Request, place: Place): Promise<string | null> {
+  const created = new Date()
+  try {
+    const content = await runInSteps(encodeSteps(request, created))
+    if (content === null) return null
+    const bytes = await codec().compress(content)
+    const file = await writeFile(bytes, place, number => nameOf(request.arena.pid, created, request.reason, number))
+    retain(place)
+    return file
+  } catch (error) {
+    throw failure(error, place.directory)
+  }
+}
+
+interface Kept {
+  file: string
+  time: number
+  bytes: number
+}
+
+/** Snapshots of this user in the directory, the latest first. */
+function ownSnapshots(directory: string): Kept[] {
+  const user = process.getuid?.()
+  const kept: Kept[] = []
+  for (const name of fs.readdirSync(directory)) {
+    if (!NAME.test(name)) continue
+    const file = path.join(directory, name)
+    const stat = fs.lstatSync(file, { throwIfNoEntry: false })
+    if (!stat?.isFile() || (user !== undefined && stat.uid !== user)) continue
+    kept.push({ file, time: stat.mtimeMs, bytes: stat.size })
+  }
+  return kept.sort((a, b) => b.time - a.time || (a.file < b.file ? 1 : -1))
+}
+
+function isTooMuch(index: number, age: number, bytes: number, limits: RetentionOptions): boolean {
+  const {
+    files = Number.POSITIVE_INFINITY,
+    age: most = Number.POSITIVE_INFINITY,
+    bytes: all = Number.POSITIVE_INFINITY
+  } = limits
+  // The latest stays, however large it is.
+  return index > 0 && (index >= files || age > most || bytes > all)
+}
+
+/** Removes the oldest snapshots, as the options say. */
+function retain({ directory, retention }: Place): void {
+  if (Object.values(retention).every(limit => limit === undefined)) return
+  const now = Date.now()
+  let sum = 0
+  for (const [i, { file, time, bytes }] of ownSnapshots(directory).entries()) {
+    sum += bytes
+    if (isTooMuch(i, now - time, sum, retention)) fs.rmSync(file, { force: true })
+  }
+}
+
+/** Whether a file's first bytes are those of a snapshot. */
+export function isSnapshot(start: Buffer): boolean {
+  return start.subarray(0, 64).includes(FORMAT)
+}
+
+function corrupt(file: string, what: string, cause?: unknown): ShardlogError {
+  return new ShardlogError('ERR_SHARDLOG_CORRUPT', `${file} is no snapshot: ${what}`, { path: file, cause })
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function toEvent(value: unknown, file: string): RecordedEvent {
+  if (!isObject(value)) throw corrupt(file, 'an event is not a map')
+  const { time, level, target, message, thread, fields } = value
+  if (typeof time !== 'bigint' && typeof time !== 'number') throw corrupt(file, 'an event has no time')
+  return {
+    time: BigInt(Math.trunc(Number(time)) === time || typeof time === 'bigint' ? time : 0),
+    level: String(level ?? ''),
+    target: String(target ?? ''),
+    message: String(message ?? ''),
+    thread: Number(thread ?? 0),
+    fields: isObject(fields) ? fields : {}
+  }
+}
+
+/**
+ * What a snapshot's file says.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_CORRUPT`, `ERR_SHARDLOG_IO`, `ERR_SHARDLOG_PACKAGE`
+ */
+export function readSnapshot(file: string): Snapshot {
+  let bytes: Buffer
+  try {
+    bytes = fs.readFileSync(file)
+  } catch (error) {
+    throw fromSystemError('ERR_SHARDLOG_IO', `cannot read ${file}`, error, file)
+  }
+  const { uncompressSync, decode } = codec()
+  if (bytes.length < 4 || bytes.readUInt32LE(0) > bytes.length * MOST_RATIO) throw corrupt(file, 'its length is wrong')
+  let content: unknown
+  try {
+    content = decode(uncompressSync(bytes))
+  } catch (error) {
+    throw corrupt(file, (error as Error).message, error)
+  }
+  if (!isObject(content) || content.format !== FORMAT)
+    throw corrupt(file, `it does not say that its format is ${FORMAT}`)
+  if (content.version !== VERSION) throw corrupt(file, `version ${String(content.version)} is not known`)
+  const { events } = content
+  if (!Array.isArray(events)) throw corrupt(file, 'it has no events')
+  return { ...(content as unknown as Snapshot), events: events.map(event => toEvent(event, file)) }
+}

@@ -1,0 +1,210 @@
+#include "napi/recorder_handle.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "engine/error.h"
+#include "napi/errors.h"
+#include "napi/external_buffer.h"
+#include "recorder/ring_image.h"
+#include "recorder/ring_registry.h"
+
+namespace shardlog::napi {
+namespace {
+
+using recorder::RingProducer;
+using Shared = std::shared_ptr<RecorderHandle>;
+using Keeper = Napi::External<Shared>;
+using Info = Napi::CallbackInfo;
+
+RingProducer& ProducerOf(void* data) { return static_cast<RecorderHandle*>(data)->producer(); }
+
+napi_value LogBytes(napi_env env, napi_callback_info info) {
+  size_t argc = 3;
+  napi_value argv[3];
+  void* data;
+  if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return nullptr;
+  void* bytes = nullptr;
+  size_t length = 0;
+  uint32_t start = 0;
+  bool accepted = false;
+  if (napi_get_buffer_info(env, argv[0], &bytes, &length) == napi_ok) {
+    uint32_t end = static_cast<uint32_t>(length);
+    if (argc > 1) napi_get_value_uint32(env, argv[1], &start);
+    if (argc > 2) napi_get_value_uint32(env, argv[2], &end);
+    end = std::min(end, static_cast<uint32_t>(length));
+    const size_t size = end > start ? end - start : 0;
+    accepted = ProducerOf(data).Append(static_cast<const uint8_t*>(bytes) + start, size);
+  } else {
+    ProducerOf(data).CountInvalid();
+  }
+  napi_value result = nullptr;
+  napi_get_boolean(env, accepted, &result);
+  return result;
+}
+
+napi_value Publish(napi_env env, napi_callback_info info) {
+  void* data;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) == napi_ok) {
+    ProducerOf(data).Publish();
+  }
+  return nullptr;
+}
+
+napi_value PutText(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value text;
+  void* data;
+  if (napi_get_cb_info(env, info, &argc, &text, nullptr, &data) != napi_ok) return nullptr;
+  const RingProducer::Place place = ProducerOf(data).JsPlace();
+  size_t size = 0;
+  if (place.at != nullptr) {
+    napi_get_value_string_utf8(env, text, reinterpret_cast<char*>(place.at), place.bytes, &size);
+  }
+  ProducerOf(data).TellJs(size);
+  return nullptr;
+}
+
+napi_value Renew(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value size;
+  void* data;
+  uint32_t bytes = 0;
+  if (napi_get_cb_info(env, info, &argc, &size, nullptr, &data) != napi_ok) return nullptr;
+  RingProducer::Renewal renewal = RingProducer::Renewal::kTakeCall;
+  if (napi_get_value_uint32(env, size, &bytes) == napi_ok) renewal = ProducerOf(data).Renew(bytes);
+  napi_value result = nullptr;
+  napi_create_uint32(env, static_cast<uint32_t>(renewal), &result);
+  return result;
+}
+
+Napi::Value Open(const Info& info) {
+  const Napi::Env env = info.Env();
+  const auto given = info[0].As<Napi::Object>();
+  recorder::RingOptions options;
+  options.path = given.Get("path").As<Napi::String>().Utf8Value();
+  options.segments = given.Get("segments").As<Napi::Number>().Uint32Value();
+  options.about = given.Get("about").As<Napi::String>().Utf8Value();
+  options.kind = given.Get("kind").As<Napi::String>().Utf8Value();
+  const uint32_t thread = given.Get("thread").As<Napi::Number>().Uint32Value();
+  if (options.segments < recorder::kLeastSegments || options.segments > recorder::kMostSegments) {
+    throw Napi::RangeError::New(env, "number of segments");
+  }
+  try {
+    return std::make_shared<RecorderHandle>(env, options, thread)->ToObject(env);
+  } catch (const engine::Error& error) {
+    throw MakeError(env, error);
+  }
+}
+
+Napi::Value StatsValue(Napi::Env env, const recorder::Ring& ring) {
+  const recorder::RingStats stats = ring.Stats();
+  Napi::Object value = Napi::Object::New(env);
+  const auto number = [&](const char* name, uint64_t n) {
+    value.Set(name, static_cast<double>(n));
+  };
+  number("recorded", stats.recorded);
+  number("overwritten", stats.overwritten);
+  number("dropped", stats.dropped);
+  number("truncated", stats.truncated);
+  number("usedBytes", stats.used_bytes);
+  number("bytes", stats.bytes);
+  number("producers", stats.producers);
+  return value;
+}
+
+Napi::Value ImageValue(Napi::Env env, const recorder::Ring& ring) {
+  // Its pages are touched where there is something to copy.
+  const auto bytes = static_cast<size_t>(ring.file_bytes());
+  Napi::ArrayBuffer image = Napi::ArrayBuffer::New(env, bytes);
+  recorder::CopyImage(ring, static_cast<uint8_t*>(image.Data()));
+  return image;
+}
+
+template <typename Body>
+void Add(Napi::Object* exports, const char* name, Body body) {
+  const auto call = [body](const Info& info) -> Napi::Value {
+    if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "not the keeper of a handle");
+    return body(info.Env(), *info[0].As<Keeper>().Data(), info);
+  };
+  exports->Set(name, Napi::Function::New(exports->Env(), call, name));
+}
+
+}  // namespace
+
+void RecorderHandle::Export(Napi::Object* exports) {
+  exports->Set("openRecorder", Napi::Function::New(exports->Env(), Open, "openRecorder"));
+  Add(exports, "recorderStats",
+      [](Napi::Env env, const Shared& h, const Info&) { return StatsValue(env, *h->ring_); });
+  Add(exports, "recorderImage",
+      [](Napi::Env env, const Shared& h, const Info&) { return ImageValue(env, *h->ring_); });
+  Add(exports, "recorderBuffer", [](Napi::Env env, const Shared& h, const Info&) {
+    recorder::Ring& ring = *h->ring_;
+    return Napi::Value(env, ExternalBuffer(env, ring.data(), ring.data_bytes(), h->ring_));
+  });
+  Add(exports, "countTruncated", [](Napi::Env env, const Shared& h, const Info&) -> Napi::Value {
+    h->ring_->CountTruncated(1);
+    return env.Undefined();
+  });
+  Add(exports, "closeRecorder",
+      [](Napi::Env env, const Shared& h, const Info& info) -> Napi::Value {
+        h->Close(info[1].ToBoolean());
+        return env.Undefined();
+      });
+}
+
+RecorderHandle::RecorderHandle(napi_env env, const recorder::RingOptions& options, uint32_t thread)
+    : env_(env),
+      ring_(recorder::JoinRing(options)),
+      producer_(std::make_shared<RingProducer>(ring_, thread)) {
+  napi_add_env_cleanup_hook(env_, EnvEnds, this);
+}
+
+RecorderHandle::~RecorderHandle() { Close(false); }
+
+// The thread is no longer in the middle of a call, whatever ended it.
+void RecorderHandle::EnvEnds(void* handle) { static_cast<RecorderHandle*>(handle)->Close(false); }
+
+void RecorderHandle::Close(bool keep) {
+  if (closed_) return;
+  closed_ = true;
+  napi_remove_env_cleanup_hook(env_, EnvEnds, this);
+  producer_->Detach();
+  recorder::LeaveRing(ring_, keep);
+}
+
+Napi::Value RecorderHandle::DirectRoute(Napi::Env env) {
+  Napi::Object route = Napi::Object::New(env);
+  const bool made =
+      SetArray<Napi::Int32Array>(route, "lease", producer_->js_words(),
+                                 RingProducer::kJsWords * sizeof(int32_t), producer_) &&
+      SetArray<Napi::Int32Array>(route, "words", ring_->control(), ring_->control_bytes(), ring_);
+  return made ? Napi::Value(route) : env.Null();
+}
+
+Napi::Object RecorderHandle::ToObject(Napi::Env env) {
+  auto kept = std::make_unique<Shared>(shared_from_this());
+  const Keeper keeper =
+      Keeper::New(env, kept.get(), [](Napi::Env, Shared* owned) { delete owned; });
+  static_cast<void>(kept.release());
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("keeper", keeper);
+  const auto add = [&](const char* name, napi_callback call) {
+    napi_value function = nullptr;
+    napi_create_function(env, name, NAPI_AUTO_LENGTH, call, this, &function);
+    const Napi::Object value(env, function);
+    value.DefineProperty(Napi::PropertyDescriptor::Value("keeper", keeper));
+    object.Set(name, value);
+  };
+  add("logBytes", LogBytes);
+  add("putText", PutText);
+  add("publish", Publish);
+  add("renew", Renew);
+  object.Set("direct", DirectRoute(env));
+  const std::string& left = ring_->left();
+  object.Set("left", left.empty() ? env.Null() : Napi::String::New(env, left));
+  return object;
+}
+
+}  // namespace shardlog::napi

@@ -1,0 +1,42 @@
+// One thread's open recorder: lib/engine/native-binding.ts RecorderHandle.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "recorder/ring_producer.h"
+
+namespace shardlog::napi {
+
+// Shared by what JavaScript has and by the environment until it is closed. For the environment's
+// thread only.
+class RecorderHandle : public std::enable_shared_from_this<RecorderHandle> {
+ public:
+  // Joins the ring. Throws engine::Error.
+  RecorderHandle(napi_env env, const recorder::RingOptions& options, uint32_t thread);
+  ~RecorderHandle();
+  RecorderHandle(const RecorderHandle&) = delete;
+  RecorderHandle& operator=(const RecorderHandle&) = delete;
+
+  // Adds openRecorder and the functions that take a keeper.
+  static void Export(Napi::Object* exports);
+
+  recorder::RingProducer& producer() { return *producer_; }
+  const std::shared_ptr<recorder::Ring>& ring() const { return ring_; }
+
+  Napi::Object ToObject(Napi::Env env);
+  // Later events are dropped. `keep`: the file stays when nobody has it open any more.
+  void Close(bool keep);
+
+ private:
+  static void EnvEnds(void* handle);
+  Napi::Value DirectRoute(Napi::Env env);
+
+  const napi_env env_;
+  const std::shared_ptr<recorder::Ring> ring_;
+  const std::shared_ptr<recorder::RingProducer> producer_;
+  bool closed_ = false;
+};
+
+}  // namespace shardlog::napi

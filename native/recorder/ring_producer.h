@@ -1,0 +1,108 @@
+// One thread's way into a ring: appends entries to a run that it leases.
+//
+// Thread: every function runs on the producer's own thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "format/block.h"
+#include "platform/tick_clock.h"
+#include "recorder/ring.h"
+
+namespace shardlog::recorder {
+
+class alignas(64) RingProducer {
+ public:
+  // `thread`: its number in JavaScript, for readers.
+  RingProducer(std::shared_ptr<Ring> ring, uint32_t thread);
+  ~RingProducer();
+  RingProducer(const RingProducer&) = delete;
+  RingProducer& operator=(const RingProducer&) = delete;
+
+  const std::shared_ptr<Ring>& ring() const { return ring_; }
+
+  // Records a payload of docs/reference/record-format.md. False: dropped and counted.
+  bool Append(const void* bytes, size_t size);
+
+  // The functions that lib/record/encode.ts asks for; see engine/producer.h.
+  void Publish() {
+    const uint32_t at = Offset();
+    const auto end = static_cast<uint32_t>(js_words_[6]);
+    const auto time = static_cast<uint32_t>(js_words_[7]);
+    const uint32_t start = at + static_cast<uint32_t>(format::kEntryPrefixBytes);
+    if (!lease_.held() || end <= start || end > lease_.limit) return;
+    if (time != 0 && time + sizeof(double) <= end) {
+      format::Store(lease_.data + time, NowNs());
+    } else {
+      Refine(lease_.data + start, end - start);
+    }
+    format::Store(lease_.data + at, end - start);
+    Accept(end);
+    js_words_[6] = 0;
+  }
+  struct Place {
+    uint8_t* at;
+    size_t bytes;
+  };
+  Place JsPlace() const {
+    const auto start = static_cast<uint32_t>(js_words_[6]);
+    if (!lease_.held() || start <= Offset() || start >= lease_.limit) return {nullptr, 0};
+    return {lease_.data + start, lease_.limit - start};
+  }
+  void TellJs(size_t bytes) { js_words_[6] = static_cast<int32_t>(bytes); }
+  enum class Renewal : uint32_t { kTakeCall = 0, kRenewed = 1, kDropped = 2 };
+  Renewal Renew(size_t size);
+
+  // An event that never got here.
+  void CountInvalid() { ring_->CountDropped(1); }
+
+  // Later events are dropped.
+  void Detach();
+
+  // Whether JavaScript writes into the lease by itself.
+  static constexpr size_t kJsWords = 8;
+  int32_t* js_words() { return js_words_; }
+
+ private:
+  uint32_t Offset() const {
+    // [MM peek] relaxed: only this thread changes it.
+    return lease_.slot->offset.load(std::memory_order_relaxed);
+  }
+  // Moves the offset over an entry that has been written.
+  void Accept(uint32_t end) {
+    // [MM accept] release: publishes the entry to readers. Nobody else changes the word.
+    lease_.slot->offset.store(end, std::memory_order_release);
+    std::atomic<uint64_t>& counts = lease_.slot->counts;
+    // [MM ring-count] relaxed: one writer.
+    const Counts before{counts.load(std::memory_order_relaxed)};
+    // [MM ring-count] relaxed.
+    counts.store(before.WithOneMore().bits, std::memory_order_relaxed);
+  }
+  // The clock is corrected by some ns or us at a time, which must not put a thread's events into
+  // another order; by more only if somebody has set it.
+  uint64_t NowNs() {
+    constexpr uint64_t kCorrectionNs = 10'000'000;
+    const uint64_t now = clock_.NowNs();
+    if (now >= last_ns_ || last_ns_ - now > kCorrectionNs) last_ns_ = now;
+    return last_ns_;
+  }
+  void Refine(uint8_t* payload, size_t size);
+  bool HasRoom(size_t size) const;
+  bool Acquire(size_t size);
+  void Relinquish();
+  void PublishLease();
+
+  const std::shared_ptr<Ring> ring_;
+  Lease lease_;
+  Lease relinquished_;
+  int32_t js_words_[kJsWords] = {};
+  uint64_t js_sequence_ = 0;
+  platform::TickClock clock_;
+  uint64_t last_ns_ = 0;
+  const uint32_t thread_;
+  uint32_t id_;
+};
+
+}  // namespace shardlog::recorder

@@ -1,0 +1,62 @@
+'use strict'
+
+// A process with a recorder, which lives as its first argument says. Options of the recorder as
+// JSON in the second.
+
+const { Recorder } = require('../../..')
+
+const [, , life, options] = process.argv
+const recorder = new Recorder(JSON.parse(options))
+
+/** Records numbered events and says how far it has got, until it is killed. */
+function recordForEver() {
+  let n = 0
+  const step = () => {
+    for (let i = 0; i < 500; i++) recorder.record('info', 'child', 'step', { n: ++n, text: `event ${n}`, half: n / 2 })
+    require('node:fs').writeSync(1, `${n}\n`)
+    setImmediate(step)
+  }
+  step()
+}
+
+const lives = {
+  forever: recordForEver,
+  throws: () => {
+    recorder.record('debug', 'child', 'before')
+    setTimeout(() => {
+      throw new TypeError('a bug')
+    })
+  },
+  rejects: () => void Promise.reject(new Error('not caught')),
+  observes: () => {
+    process.on('unhandledRejection', error => console.log(`handler: ${error.message}`))
+    void Promise.reject(new Error('caught late'))
+  },
+  harvests: () => recorder.harvested.then(files => console.log(JSON.stringify(files))),
+  hangs: () => {
+    recorder.record('info', 'child', 'about to hang', { loop: true })
+    console.log('hanging')
+    setImmediate(() => {
+      for (;;);
+    })
+  },
+  signal: () => {
+    recorder.record('info', 'child', 'alive')
+    const timer = setInterval(() => {
+      if (recorder.stats.snapshots === 0) return
+      console.log(recorder.stats.lastSnapshot)
+      clearInterval(timer)
+    }, 5)
+    process.kill(process.pid, 'SIGUSR2')
+  },
+  stalls: () => {
+    setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600), 60)
+    const timer = setInterval(() => {
+      if (recorder.stats.snapshots === 0) return
+      console.log(recorder.stats.lastSnapshot)
+      clearInterval(timer)
+    }, 5)
+  }
+}
+
+lives[life]()

@@ -1,0 +1,120 @@
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it } from 'vitest'
+import { readSnapshot } from '../../lib/public'
+import { readArenaFile } from '../../lib/recorder/arena'
+import { EventDecoder } from '../../lib/recorder/decode'
+import { kill, live, othersIn, snapshotsIn, start } from '../support/snapshots'
+import { tempDir } from '../support/temp'
+
+const CAPACITY = 5000
+const KILLS = 15
+
+it('writes a snapshot of an exception that nobody has caught, and the process ends as it would', () => {
+  const directory = tempDir()
+  const { status, stderr } = live('throws', { directory })
+  expect(status).toBe(1)
+  expect(stderr).toContain('TypeError: a bug')
+  const [file] = snapshotsIn(directory)
+  expect(readSnapshot(file!)).toMatchObject({
+    reason: 'uncaughtException',
+    events: [
+      { level: 'debug', message: 'before' },
+      {
+        level: 'fatal',
+        target: 'process',
+        message: 'a bug',
+        fields: { type: 'TypeError', origin: 'uncaughtException' }
+      }
+    ]
+  })
+  expect(othersIn(directory)).toEqual([])
+})
+
+it('writes one of a rejection, which ends the process', () => {
+  const directory = tempDir()
+  const { status } = live('rejects', { directory })
+  expect(status).toBe(1)
+  expect(readSnapshot(snapshotsIn(directory)[0]!)).toMatchObject({
+    reason: 'unhandledRejection',
+    events: [{ message: 'not caught' }]
+  })
+})
+
+it('writes one of a rejection that a handler of the program takes, which goes on', () => {
+  const directory = tempDir()
+  const { status, stdout } = live('observes', { directory })
+  expect([status, stdout]).toEqual([0, 'handler: caught late\n'])
+  expect(readSnapshot(snapshotsIn(directory)[0]!)).toMatchObject({
+    reason: 'unhandledRejection',
+    events: [{ message: 'caught late' }]
+  })
+})
+
+it('keeps the ring where the snapshot cannot be written', () => {
+  const directory = tempDir()
+  const ring = path.join(tempDir(), 'ring')
+  fs.writeFileSync(path.join(directory, 'file'), '')
+  const { status, stderr } = live('throws', { directory: path.join(directory, 'file', 'sub'), path: ring })
+  expect(status).toBe(1)
+  expect(stderr).toContain('cannot write the snapshot')
+  const { stdout } = live('harvests', { directory, path: ring })
+  const [file] = JSON.parse(stdout) as string[]
+  expect(readSnapshot(file!).events.map(event => event.message)).toEqual(['before', 'a bug'])
+})
+
+it('writes one at a signal, and after the event loop has stood still', () => {
+  const atSignal = live('signal', { directory: tempDir(), signal: 'SIGUSR2' })
+  expect(atSignal.status).toBe(0)
+  expect(atSignal.stdout).toContain('-SIGUSR2.bin')
+  const afterStall = live('stalls', { directory: tempDir(), stall: 100 })
+  expect(afterStall.stdout).toContain('-stall.bin')
+})
+
+it('leaves the last events whole and in order, whenever the process is killed', async () => {
+  for (let i = 0; i < KILLS; i++) {
+    const directory = tempDir()
+    const child = start('forever', { directory, capacity: CAPACITY })
+    let told = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      told += text
+    })
+    await once(child.stdout, 'data')
+    await sleep(Math.random() * 150)
+    await kill(child)
+    const acknowledged = Number(told.trimEnd().split('\n').at(-1))
+    const { stdout } = live('harvests', { directory, capacity: CAPACITY })
+    const [file] = JSON.parse(stdout) as string[]
+    const { events, counters, reason, pid } = readSnapshot(file!)
+    expect([reason, pid]).toEqual(['killed', child.pid])
+    const numbers = events.map(event => event.fields.n as number)
+    expect(numbers.length).toBeGreaterThanOrEqual(Math.min(CAPACITY, acknowledged))
+    expect(numbers.at(-1)).toBeGreaterThanOrEqual(acknowledged)
+    expect(numbers).toEqual(Array.from(numbers, (_, at) => numbers[0]! + at))
+    for (const { fields } of events)
+      expect(fields).toEqual({ n: fields.n, text: `event ${fields.n}`, half: (fields.n as number) / 2 })
+    expect(counters).toMatchObject({ recorded: numbers.at(-1), overwritten: numbers[0]! - 1, damaged: 0 })
+    expect(othersIn(directory)).toEqual([])
+  }
+}, 120_000)
+
+it('is read from outside while its process hangs, and while it records', async () => {
+  const directory = tempDir()
+  const hanging = start('hangs', { directory, service: 'hanging' })
+  await once(hanging.stdout, 'data')
+  const arena = readArenaFile(path.join(directory, '.hanging.recorder'))
+  expect([...new EventDecoder(arena).eventsOf(arena.runs[0]!)]).toMatchObject([
+    { message: 'about to hang', fields: { loop: true } }
+  ])
+  const busy = start('forever', { directory, service: 'busy', capacity: CAPACITY })
+  await once(busy.stdout, 'data')
+  for (let i = 0; i < 50; i++) {
+    const { runs, ...rest } = readArenaFile(path.join(directory, '.busy.recorder'))
+    const decoder = new EventDecoder({ runs, ...rest })
+    const numbers = runs.flatMap(run => [...decoder.eventsOf(run)].map(event => event.fields.n as number))
+    expect(decoder.damaged).toBe(0)
+    for (let at = 1; at < numbers.length; at++) expect(numbers[at]!).toBeGreaterThan(numbers[at - 1]!)
+  }
+})
