@@ -22,6 +22,7 @@ const soon = ['engine/direct-route', 'engine/js/lock', 'engine/open-engine', 'pi
 const later = [
   'engine/js/js-engine',
   'features/features',
+  'features/recording',
   'pino/multistream',
   'pino/transport',
   'pretty',

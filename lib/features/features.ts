@@ -241,6 +241,17 @@ export class Features implements Stage {
   }
 
   /**
+   * The fields of a record that is not written to the log, for the recorder: with those of the
+   * context, the trace and the call site.
+   */
+  completed(logger: Internals, logged: Fields, level: number): Fields {
+    const present = this.#context?.present
+    const fields = present === undefined ? logged : joined(withoutBound(logger, present), asFields(logger, logged))
+    const added = withoutBound(logger, this.#added(logger, level))
+    return added ? joined(added, asFields(logger, fields)) : fields
+  }
+
+  /**
    * Writes a record unless it is sampled out. Returns the share that is kept of its like, 0 if it
    * was not.
    */

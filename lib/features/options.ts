@@ -6,6 +6,7 @@ import { inspect } from 'node:util'
 import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
 import type { EncoderOption } from '../pino/types'
+import type { RecorderOptions } from '../recorder/options'
 
 /** A level's name, or false for none. */
 export type KeptOption = string | false
@@ -88,6 +89,11 @@ export interface FeatureOptions extends EncoderOption {
   otel?: OtelOptions | boolean
   /** Adds file, line and function of the log call. */
   caller?: CallerOptions | boolean
+  /**
+   * Keeps the latest records of every level, also those below the logger's, for snapshots of them
+   * at a crash and when asked for.
+   */
+  recorder?: RecorderOptions
 }
 
 // Checks.

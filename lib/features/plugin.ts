@@ -7,33 +7,51 @@ import { inspect } from 'node:util'
 import { ShardlogError } from '../errors'
 import type { Internals } from '../pino/context'
 import { addPlugin, addStage } from '../pino/prototype'
-import { familySym, streamSym, writeSym } from '../pino/symbols'
+import { familySym, keepsLevelSym, setLevelSym, streamSym, writeSym } from '../pino/symbols'
 import type { Bindings } from '../pino/types'
+import type { RecorderStats } from '../recorder/recorder'
 import { CircuitBreaker, type CircuitBreakerStats } from './circuit-breaker'
 import type { DedupeStats } from './dedupe'
 import { Features } from './features'
 import type { FeatureOptions } from './options'
 import type { CallerStats, TraceStats } from './origin'
+import { Recording } from './recording'
 import type { SamplingStats } from './sampling'
 
 declare module '../pino/types' {
   interface PluginOptions extends FeatureOptions {}
 
-  interface PluginMethods extends ContextMethods {}
+  interface PluginMethods extends ContextMethods, RecorderMethods {}
 }
 
 declare module '../pino/context' {
   interface Family {
     [featuresSym]?: Features
+    [recordingSym]?: Recording
   }
 
   interface Internals {
     [featuresSym]?: Features
+    [recordingSym]?: Recording
   }
 }
 
 /** The features that a family of loggers uses; undefined while it uses none. */
 export const featuresSym: unique symbol = Symbol('shardlog.features')
+
+/** The recorder of a family of loggers; undefined: it has none. */
+export const recordingSym: unique symbol = Symbol('shardlog.recording')
+
+interface RecorderMethods {
+  /**
+   * Writes a file of what the logger's recorder holds at the call.
+   *
+   * @param reason becomes part of the file's name. Default 'manual'
+   * @returns its path. Rejects with ShardlogError `ERR_SHARDLOG_SNAPSHOT`, `ERR_SHARDLOG_PACKAGE`;
+   *   `ERR_SHARDLOG_CONFIG` if there is no recorder
+   */
+  snapshot(reason?: string): Promise<string>
+}
 
 interface ContextMethods {
   /**
@@ -114,6 +132,40 @@ function context(this: Internals): Bindings {
   return { ...this[featuresSym]?.context?.present }
 }
 
+/** Writes a file of what the logger's recorder holds; its path. */
+async function snapshot(this: Internals, reason = 'manual'): Promise<string> {
+  const recording = this[recordingSym]
+  if (recording !== undefined) return recording.recorder.snapshot(reason)
+  throw new ShardlogError(
+    'ERR_SHARDLOG_CONFIG',
+    'snapshot: the logger has no recorder; the option recorder gives it one'
+  )
+}
+
+/** What of a logger's options its recorder looks at beside its own. */
+interface RecordedOptions extends FeatureOptions {
+  enabled?: boolean
+  name?: string
+}
+
+/** The recorder that the options ask for; null for none. */
+function recordingOf(logger: Internals, options: RecordedOptions): Recording | null {
+  const { recorder, enabled, name } = options
+  return recorder === undefined || enabled === false ? null : new Recording(logger, recorder, name)
+}
+
+/**
+ * Puts a recorder around what a logger does with a record, once `inner` has been put behind that.
+ */
+function installAround(logger: Internals, recording: Recording, features: Features | undefined): void {
+  const family = logger[familySym]
+  addStage(logger, recording.outer(family[writeSym], features))
+  family[recordingSym] = recording
+  family[keepsLevelSym] = level => recording.takes(level)
+  // Its methods of levels that the recorder keeps.
+  logger[setLevelSym](logger.level)
+}
+
 /** Of features that are off: null. A logger and its children have the same. */
 export interface LoggerStats {
   sampling: SamplingStats | null
@@ -122,6 +174,7 @@ export interface LoggerStats {
   caller: CallerStats | null
   /** `entered`: calls of `withContext`. */
   context: { entered: number } | null
+  recorder: RecorderStats | null
   /** Those of the destination, or of its streams. */
   circuitBreakers: CircuitBreakerStats[]
 }
@@ -142,16 +195,28 @@ export function getLoggerStats(log: object): LoggerStats {
     otel: features?.trace?.stats() ?? null,
     caller: features?.caller?.stats() ?? null,
     context: features?.context ? { entered: features.context.entered } : null,
+    recorder: logger[recordingSym]?.recorder.stats ?? null,
     circuitBreakers: breakersOf(logger[streamSym] ?? {}).map(breaker => breaker.stats())
   }
 }
 
 addPlugin({
-  options: ['sampling', 'maxEventsPerSecond', 'dedupe', 'otel', 'caller'],
+  options: ['sampling', 'maxEventsPerSecond', 'dedupe', 'otel', 'caller', 'recorder'],
   // The symbol is found here rather than behind the proxy at the end of the prototype chain.
-  properties: { addContext, clearContext, context, withContext, [featuresSym]: undefined },
+  properties: {
+    addContext,
+    clearContext,
+    context,
+    withContext,
+    snapshot,
+    [featuresSym]: undefined,
+    [recordingSym]: undefined
+  },
   install(logger, options) {
+    const recording = recordingOf(logger, options)
+    if (recording !== null) addStage(logger, recording.inner(logger[familySym][writeSym]))
     const features = made(logger, options)
     if (features.any) install(logger, features)
+    if (recording !== null) installAround(logger, recording, features.any ? features : undefined)
   }
 })

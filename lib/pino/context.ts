@@ -69,6 +69,7 @@ export type Write = (this: Internals, fields: object | null | undefined, message
  */
 export interface Family {
   [sym.stagesSym]: readonly Stage[]
+  [sym.keepsLevelSym]?: ((level: number) => boolean) | undefined
   [sym.writeSym]: Write
 }
 
@@ -99,6 +100,8 @@ export interface Internals extends EventEmitter {
   [sym.formattersSym]: Formatters
   [sym.getLevelSym]: () => string
   [sym.hooksSym]: Hooks
+  /** Whether a stage wants records of a level that the logger's own leaves out. */
+  [sym.keepsLevelSym]: ((level: number) => boolean) | undefined
   [sym.levelCompSym]: LevelComparison
   [sym.levelValSym]: number
   [sym.jsonAtCallSym]: boolean
@@ -175,6 +178,8 @@ export interface Stage {
   write(logger: Internals, ...record: Parameters<Write>): void
   /** Passes on what it holds back, since the destination is flushed or closed next. */
   flush?(): void
+  /** The loggers' destination is closed. */
+  close?(): void
 }
 
 /**

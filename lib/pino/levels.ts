@@ -22,6 +22,7 @@ import {
   heed,
   hooksSym,
   jsonAtCallSym,
+  keepsLevelSym,
   levelCompSym,
   levelValSym,
   lsCacheSym,
@@ -130,10 +131,12 @@ export function setLevel(this: Internals, level: string | number): void {
   const before = this[levelValSym]
   this[levelValSym] = value
   const enabled = this[levelCompSym]
+  const keeps = this[keepsLevelSym]
   const methods = this as unknown as Record<string, unknown>
   for (const name in values) {
     const number = values[name] as number
-    methods[name] = enabled(number, value) ? methodOf(this, name, number) : noop
+    const isOn = enabled(number, value) || (name !== 'silent' && keeps?.(number))
+    methods[name] = isOn ? methodOf(this, name, number) : noop
   }
   this.emit('level-change', label, value, labels[before], before, this)
 }
@@ -267,7 +270,7 @@ export function event(
   const prefix = this[msgPrefixSym]
   const compiled = new EventOfNames(typeof prefix === 'string' ? prefix + message : message, number, names)
   const emit = (values: readonly unknown[]): void => {
-    if (!this[levelCompSym](number, this[levelValSym])) return
+    if (!this[levelCompSym](number, this[levelValSym]) && !this[keepsLevelSym]?.(number)) return
     if (this[hooksSym].logMethod) {
       ;(this as unknown as Record<string, (fields: Fields, text: string) => void>)[level]!(
         compiled.fields(values),

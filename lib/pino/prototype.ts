@@ -43,6 +43,7 @@ import {
   formattersSym,
   getLevelSym,
   heed,
+  keepsLevelSym,
   levelValSym,
   lsCacheSym,
   msgPrefixSym,
@@ -311,6 +312,7 @@ async function flushed(logger: Internals): Promise<void> {
 export async function close(this: Internals): Promise<void> {
   const stream = this[streamSym] as Ending
   flushStages(this)
+  for (const stage of this[stagesSym]) stage.close?.()
   if (isStandard(stream) || (stream as unknown) === process.stdout || (stream as unknown) === process.stderr) {
     await flushed(this)
     return
@@ -388,6 +390,7 @@ const methods = {
   [formatsSym]: undefined,
   _events: undefined,
   [stagesSym]: NO_STAGES,
+  [keepsLevelSym]: undefined,
   [writeSym]: write,
   [asJsonSym]: tracedAsJson,
   [getLevelSym]: getLevel,

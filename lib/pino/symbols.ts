@@ -49,6 +49,8 @@ export const familySym: unique symbol = Symbol('shardlog.family')
  * ours alone.
  */
 export const stagesSym: unique symbol = Symbol('shardlog.stages')
+/** What a family of loggers keeps below its level; ours alone. */
+export const keepsLevelSym: unique symbol = Symbol('shardlog.keepsLevel')
 /** Whether lines that could not be made whole have the text of what was thrown; ours alone. */
 export const errorTextSym: unique symbol = Symbol('shardlog.errorText')
 /** Whether lines are made at the call, whatever the destination; ours alone. */

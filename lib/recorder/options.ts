@@ -198,18 +198,22 @@ const programName = (): string => asFileName(path.basename(process.argv[1] ?? 'n
 /**
  * Options with what applies by default filled in.
  *
+ * @param defaults what applies in place of ours
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG`
  */
-export function resolveOptions(options: RecorderOptions): ResolvedOptions {
+export function resolveOptions(
+  options: RecorderOptions,
+  defaults: Pick<RecorderOptions, 'service' | 'path'> = {}
+): ResolvedOptions {
   if (typeof options !== 'object' || options === null) {
     throw configError(`option recorder must be an object of options, got ${inspect(options)}`)
   }
   check(options)
   const { SHARDLOG_SNAPSHOT_DIR, SHARDLOG_SERVICE_NAME } = process.env
-  const service = options.service ?? (SHARDLOG_SERVICE_NAME || programName())
+  const service = options.service ?? (SHARDLOG_SERVICE_NAME || defaults.service || programName())
   const directory = path.resolve(options.directory ?? (SHARDLOG_SNAPSHOT_DIR || os.tmpdir()))
   const capacity = options.bytes === undefined ? (options.capacity ?? DEFAULT_CAPACITY) : 0
-  const given = options.path ?? path.join(directory, `.${asFileName(service)}.recorder`)
+  const given = options.path ?? defaults.path ?? path.join(directory, `.${asFileName(service)}.recorder`)
   const { retention = {} } = options
   return {
     segments: segmentsFor(options.bytes ?? capacity * EVENT_BYTES),

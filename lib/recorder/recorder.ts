@@ -60,12 +60,24 @@ export const LEVELS: Readonly<Record<string, number>> = {
 const FATAL_PAUSE_MS = 1000
 const TARGET = 'process'
 
+/** What a logger that records here says of itself. */
+export interface Surroundings {
+  /** Its levels, and their numbers. */
+  levels: Readonly<Record<string, number>>
+  messageKey: string
+  /** What applies where the options say nothing. */
+  defaults: Pick<RecorderOptions, 'service' | 'path'>
+}
+
+const ALONE: Surroundings = { levels: LEVELS, messageKey: MESSAGE_KEY, defaults: {} }
+
 /** The recorder of one thread. Threads of a process that name one path share its ring. */
 export class RingRecorder {
   readonly #options: ResolvedOptions
   readonly #ring: OpenRing
   readonly #encoder: RecordEncoder
   readonly #writer: EventWriter
+  readonly #levels: Readonly<Record<string, number>>
   readonly #least: number
   readonly #removeTriggers: () => void
   readonly #ending = { atExit: (): void => this.close() }
@@ -85,14 +97,16 @@ export class RingRecorder {
   readonly harvested: Promise<string[]>
 
   /**
+   * @param around of a logger that records here: its levels and the key of its messages
    * @throws ShardlogError `ERR_SHARDLOG_CONFIG`, `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_NO_NATIVE`,
    *   `ERR_SHARDLOG_ARENA_OWNER`, `ERR_SHARDLOG_IO`
    */
-  constructor(options: RecorderOptions = {}) {
-    this.#options = resolveOptions(options)
+  constructor(options: RecorderOptions = {}, around: Surroundings = ALONE) {
+    this.#options = resolveOptions(options, around.defaults)
+    this.#levels = around.levels
     const { level } = this.#options
     this.#least = level === undefined ? Number.NEGATIVE_INFINITY : this.#number(level, 'option recorder.level')
-    this.#ring = openRing(this.#options, { ...LEVELS }, MESSAGE_KEY)
+    this.#ring = openRing(this.#options, { ...around.levels }, around.messageKey)
     this.#encoder = new RecordEncoder(this.#ring.target)
     this.#writer = new EventWriter(this.#encoder)
     this.#removeTriggers = installTriggers(this.#options, {
@@ -106,9 +120,9 @@ export class RingRecorder {
 
   /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
   #number(level: string, what: string): number {
-    const number = LEVELS[level]
+    const number = this.#levels[level]
     if (number !== undefined) return number
-    const names = Object.keys(LEVELS)
+    const names = Object.keys(this.#levels)
     const near = nearestName(level, names)
     const message = `${what} must be one of ${names.join(', ')}, got ${String(level)}${near ? `; did you mean ${near}?` : ''}`
     throw new ShardlogError('ERR_SHARDLOG_CONFIG', message)
@@ -141,21 +155,39 @@ export class RingRecorder {
 
   #put(level: number, target: string, message: string, fields: EventFields | null, time: number): boolean {
     if (level < this.#least || this.#closed) return false
-    const accepted = this.#writer.write(level, String(target), String(message), this.#kept(fields), time)
-    if (level >= LEVELS.fatal!) this.#noteFatal()
+    const accepted = this.#writer.write(level, String(target), String(message), this.kept(fields), time)
+    if (level >= LEVELS.fatal!) this.noteFatal()
     return accepted
   }
 
-  /** The fields that are kept of an event. */
-  #kept(fields: EventFields | null): EventFields | null {
-    if (fields === null || !hasMore(fields, this.#options.maxFields)) return fields
-    this.#ring.countTruncated()
-    return capped(fields, this.#options.maxFields)
+  /** For loggers that record here. */
+  get encoder(): RecordEncoder {
+    return this.#encoder
   }
 
-  /** A fatal event is in the ring. */
-  #noteFatal(): void {
-    if (!this.#options.onFatal) return
+  /** For loggers that record here: the fields that are kept of an event. */
+  kept<Fields extends object | null | undefined>(fields: Fields): Fields {
+    if (this.keepsWhole(fields)) return fields
+    this.#ring.countTruncated()
+    return capped(fields as EventFields, this.#options.maxFields) as Fields
+  }
+
+  /** For loggers that record here: whether an event with these fields is kept with all of them. */
+  keepsWhole(fields: object | null | undefined): boolean {
+    if (fields === null || fields === undefined || isError(fields)) return true
+    return !hasMore(fields as EventFields, this.#options.maxFields)
+  }
+
+  /** For loggers that record here: an event could not be made into a record. */
+  noteUnrecorded(level: number, message: unknown, thrown: unknown): void {
+    const text = typeof message === 'string' ? message : ''
+    const reason = isError(thrown) ? thrown.message : 'a value was thrown'
+    this.#writer.write(level, TARGET, text, { notRecorded: reason }, Number.NaN)
+  }
+
+  /** For loggers that record here: a fatal event is in the ring. */
+  noteFatal(): void {
+    if (!this.#options.onFatal || this.#closed) return
     const now = performance.now()
     if (now - this.#fatalAt < FATAL_PAUSE_MS) return
     this.#fatalAt = now

@@ -28,10 +28,10 @@ struct Lease {
 };
 
 struct RingOptions {
-  std::string path;  // absolute; empty: memory of this process alone
+  std::string path{};  // absolute; empty: memory of this process alone
   uint32_t segments = kLeastSegments;
-  std::string about;  // JSON, at most as long as its place in the header
-  std::string kind;   // what events have in common: recorders that share a ring agree on it
+  std::string about{};  // JSON, at most as long as its place in the header
+  std::string kind{};   // what events have in common: recorders that share a ring agree on it
 };
 
 struct RingStats {

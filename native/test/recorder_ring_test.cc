@@ -277,7 +277,11 @@ TEST(RecorderFile, AKillAtAnyMomentLeavesTheLastEventsWhole) {
     EXPECT_EQ(content.torn, 0u);
     const auto numbers = ByWriter(content);
     for (uint32_t i = 0; i < kThreads; i++) {
-      ASSERT_TRUE(numbers.contains(i));
+      // A thread that slept between two runs while the other went round the ring has nothing there.
+      if (!numbers.contains(i)) {
+        EXPECT_GE(content.overwritten, told[i].load());
+        continue;
+      }
       EXPECT_TRUE(IsUnbroken(numbers.at(i)));
       EXPECT_GE(numbers.at(i).back(), told[i].load());
       EXPECT_LE(numbers.at(i).back(), told[i].load() + 1);

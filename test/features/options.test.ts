@@ -60,7 +60,15 @@ describe('a logger without features', () => {
   })
 
   it('has statistics that say so', () => {
-    const nothing = { sampling: null, dedupe: null, otel: null, caller: null, context: null, circuitBreakers: [] }
+    const nothing = {
+      sampling: null,
+      dedupe: null,
+      otel: null,
+      caller: null,
+      context: null,
+      recorder: null,
+      circuitBreakers: []
+    }
     expect(getLoggerStats(logger(off, silent))).toEqual(nothing)
   })
 

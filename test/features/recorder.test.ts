@@ -1,0 +1,180 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { LoggerOptions, RecordedEvent, RecorderOptions } from '../../lib/public'
+import { shardlog } from '../support/shardlog'
+import { snapshotsIn } from '../support/snapshots'
+import { tempDir } from '../support/temp'
+
+const { readSnapshot } = shardlog
+
+/** A logger with a recorder, what it has written, and what it has kept. */
+function open(kind: 'text' | 'records', options: LoggerOptions = {}, recorder: RecorderOptions = {}) {
+  const directory = tempDir()
+  const file = path.join(directory, 'app.log')
+  const written: string[] = []
+  const stream = { write: (line: string) => void written.push(line) }
+  const destination = kind === 'text' ? stream : shardlog.destination({ dest: file, format: 'ndjson' })
+  const own = { directory, onCrash: false, ...recorder }
+  const log = shardlog({ ...options, recorder: own }, destination)
+  onTestFinished(() => log.close())
+  const lines = (): Record<string, unknown>[] => {
+    log.flushSync()
+    const text = kind === 'text' ? written.join('') : fs.readFileSync(file, 'utf8')
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map(line => JSON.parse(line) as Record<string, unknown>)
+  }
+  const kept = async (): Promise<RecordedEvent[]> => readSnapshot(await log.snapshot('test')).events
+  return { log, lines, kept, directory, file }
+}
+
+const messagesOf = (events: RecordedEvent[]): string[] => events.map(event => event.message)
+
+describe.each(['text', 'records'] as const)('a logger with a recorder and a destination of %s', kind => {
+  it('keeps what is below its level, and logs what it would', async () => {
+    const { log, lines, kept } = open(kind, { name: 'shop' })
+    log.trace({ n: 1 }, 'traced')
+    log.debug('debugged %d', 5)
+    log.info({ user: { id: 7 }, at: new Date(0) }, 'logged')
+    log.error(new Error('bad'))
+    expect(log.level).toBe('info')
+    expect(log.isLevelEnabled('debug')).toBe(false)
+    expect(lines().map(line => line.msg)).toEqual(['logged', 'bad'])
+    const events = await kept()
+    expect(events).toMatchObject([
+      { level: 'trace', target: 'shop', message: 'traced', fields: { n: 1 } },
+      { level: 'debug', message: 'debugged 5', fields: {} },
+      { level: 'info', message: 'logged', fields: { user: { id: 7 }, at: '1970-01-01T00:00:00.000Z' } },
+      { level: 'error', message: 'bad', fields: { err: { type: 'Error', message: 'bad' } } }
+    ])
+  })
+
+  it('says the same in both, of children, levels of their own and events too', async () => {
+    const { log, lines, kept } = open(kind, { redact: ['secret'], mixin: () => ({ mixed: true }) })
+    const child = log.child({ module: 'a' }, { level: 'warn' })
+    const login = log.event('login', ['userId', 'secret'], { level: 'debug' })
+    child.info({ n: 1 }, 'child, below')
+    child.warn({ n: 2, secret: 'x' }, 'child')
+    login(5, 'x')
+    log.level = 'debug'
+    login(6, 'x')
+    expect(lines().map(line => line.msg)).toEqual(['child', 'login'])
+    const events = await kept()
+    expect(events).toMatchObject([
+      { level: 'info', message: 'child, below', fields: { module: 'a', n: 1, mixed: true } },
+      { level: 'warn', message: 'child', fields: { module: 'a', n: 2, secret: '[Redacted]', mixed: true } },
+      { level: 'debug', message: 'login', fields: { userId: 5, secret: '[Redacted]' } },
+      { level: 'debug', message: 'login', fields: { userId: 6, secret: '[Redacted]' } }
+    ])
+  })
+
+  it('makes each record once for both', async () => {
+    let made = 0
+    const { log, lines, kept } = open(kind)
+    const fields = {
+      get once() {
+        return ++made
+      }
+    }
+    log.info(fields, 'm')
+    expect(lines()).toMatchObject([{ once: 1 }])
+    expect(await kept()).toMatchObject([{ fields: { once: 1 } }])
+  })
+
+  it('logs all fields, and keeps so many', async () => {
+    const { log, lines, kept } = open(kind, { base: null }, { maxFields: 2 })
+    log.info({ a: 1, b: 2, c: 3 }, 'm')
+    expect(lines()).toMatchObject([{ a: 1, b: 2, c: 3 }])
+    expect((await kept())[0]!.fields).toEqual({ a: 1, b: 2 })
+    expect(shardlog.getLoggerStats(log).recorder).toMatchObject({ recorded: 1, truncated: 1 })
+  })
+
+  it('keeps what is sampled out or held back, with context', async () => {
+    const { log, lines, kept } = open(kind, { dedupe: { window: 60_000 } })
+    log.withContext({ request: 'r1' }, () => {
+      log.debug('below')
+      for (let i = 0; i < 3; i++) log.info('again')
+    })
+    log.warn('other')
+    expect(lines().map(line => line.msg)).toEqual(['again', 'last message repeated 2 times', 'other'])
+    const events = (await kept()).filter(event => event.message !== 'last message repeated 2 times')
+    expect(messagesOf(events)).toEqual(['below', 'again', 'again', 'again', 'other'])
+    for (const event of events.slice(0, 4)) expect(event.fields).toMatchObject({ request: 'r1' })
+  })
+
+  it("keeps nothing below the recorder's level", async () => {
+    const { log, kept } = open(kind, {}, { level: 'debug' })
+    log.trace('no')
+    log.debug('yes')
+    expect(messagesOf(await kept())).toEqual(['yes'])
+  })
+
+  it('knows custom levels, also in another order', async () => {
+    const { log, lines, kept } = open(kind, {
+      customLevels: { loud: 1, quiet: 9 },
+      useOnlyCustomLevels: true,
+      levelComparison: 'DESC',
+      level: 'loud'
+    } as LoggerOptions)
+    const custom = log as unknown as Record<string, (message: string) => void>
+    custom.loud!('one')
+    custom.quiet!('two')
+    expect(lines().map(line => line.msg)).toEqual(['one'])
+    expect(await kept()).toMatchObject([
+      { level: 'loud', message: 'one' },
+      { level: 'quiet', message: 'two' }
+    ])
+  })
+
+  it('says why a record below its level could not be made, to the recorder alone', async () => {
+    const { log, lines, kept } = open(kind, {
+      serializers: {
+        bad() {
+          throw new Error('broken')
+        }
+      }
+    })
+    log.debug({ bad: 1 }, 'm')
+    expect(lines()).toEqual([])
+    expect(await kept()).toHaveLength(1)
+    expect((await kept())[0]).toMatchObject({ level: 'debug', message: 'm' })
+  })
+
+  it('takes a snapshot of a fatal record', () => {
+    const { log, directory } = open(kind)
+    log.debug('before')
+    log.fatal('end')
+    const [file] = snapshotsIn(directory)
+    expect(messagesOf(readSnapshot(file!).events)).toEqual(['before', 'end'])
+  })
+})
+
+it('has its file beside the log', () => {
+  const { file, log } = open('records')
+  const ring = path.join(path.dirname(file), '.app.log.recorder')
+  expect(fs.existsSync(ring)).toBe(true)
+  void log.close()
+  expect(fs.existsSync(ring)).toBe(false)
+})
+
+it('is told from one without', async () => {
+  const log = shardlog({}, { write: () => undefined })
+  await expect(log.snapshot()).rejects.toMatchObject({ code: 'ERR_SHARDLOG_CONFIG' })
+  expect(shardlog.getLoggerStats(log).recorder).toBe(null)
+})
+
+it('refuses wrong options', () => {
+  const write = { write: () => undefined }
+  expect(() => shardlog({ recorder: true as never }, write)).toThrow(/recorder must be an object/)
+  expect(() => shardlog({ recorder: { level: 'inof' } }, write)).toThrow(/did you mean info/)
+  expect(() => shardlog({ recorde: {} } as never, write)).toThrow(/did you mean recorder/)
+})
+
+it('is not there for a logger that is off', () => {
+  const directory = tempDir()
+  const log = shardlog({ enabled: false, recorder: { directory } }, { write: () => undefined })
+  log.fatal('nothing')
+  expect(fs.readdirSync(directory)).toEqual([])
+})
