@@ -10,8 +10,8 @@ namespace {
 
 constexpr double kNsPerMs = 1e6;
 // A time in ms that is told is that of the clock if it is no further away than this; else somebody
-// has put another clock in its place.
-constexpr double kCloseMs = 2;
+// has put another clock in its place. Between being told and coming here a thread may have slept.
+constexpr double kCloseMs = 1000;
 
 // Where in a payload its time lies; null if it has none.
 uint8_t* TimeIn(uint8_t* payload, size_t size) {
