@@ -10,15 +10,30 @@ import {
   type StreamWithSink,
   type Write
 } from '../pino/context'
+import type { LoggerFormat } from '../pino/line-format'
 import { multistream } from '../pino/multistream'
-import { RecordDestination, recordSink } from '../pino/record-destination'
-import { levelCompSym, levelValSym, messageKeySym, streamSym } from '../pino/symbols'
+import { addFastPath, RecordDestination, recordSink } from '../pino/record-destination'
+import {
+  familySym,
+  formattersSym,
+  levelCompSym,
+  levelValSym,
+  messageKeySym,
+  mixinSym,
+  stagesSym,
+  streamSym,
+  writeSym
+} from '../pino/symbols'
+import { FATAL, type Levels, WriterBesideRing } from '../recorder/events'
 import type { RecorderOptions } from '../recorder/options'
 import { RingRecorder } from '../recorder/recorder'
 import type { Features } from './features'
 import { failOption, isOptions } from './options'
 
 type Fields = object | null | undefined
+
+/** Those around what a logger does with a record: outside and inside its other features. */
+const OWN_STAGES = 2
 
 /** The ring as one of several destinations. */
 interface RingStream extends Stream, StreamWithSink {
@@ -44,6 +59,16 @@ export class Recording {
   readonly #alone: RecordSink
   /** Streams of loggers, each with the ring beside it. */
   readonly #joints = new WeakMap<Stream, Joint>()
+  readonly #levels: Levels = {
+    of: format => (format as LoggerFormat).level,
+    areKept: level => this.takes(level),
+    areLogged: (format, level) => {
+      const { logger } = format as LoggerFormat
+      return logger[levelCompSym](level, logger[levelValSym])
+    }
+  }
+  /** Writers of loggers' streams, each with the ring beside it. */
+  readonly #writers = new WeakMap<RecordSink, WriterBesideRing>()
   /** Whether the record that is being written has got into the ring with the log's. */
   #isWritten = false
 
@@ -107,9 +132,21 @@ export class Recording {
           this.#isWritten = outer
         }
         if (level >= FATAL) this.recorder.noteFatal()
+        if (features === undefined) this.#addFastPath(logger)
       },
       close: () => this.recorder.close()
     }
+  }
+
+  /** The next calls of a logger without other features need no stages, if its destination records. */
+  #addFastPath(logger: Internals): void {
+    const sink = (logger[streamSym] as StreamWithSink)[recordSinkSym]
+    const isShaped = logger[mixinSym] !== undefined || logger[formattersSym].log !== undefined
+    if (sink?.writer === undefined || isShaped || logger[stagesSym].length > OWN_STAGES) return
+    const known = this.#writers.get(sink)
+    const writer = known ?? new WriterBesideRing(this.recorder, sink.writer, this.#levels)
+    if (known === undefined) this.#writers.set(sink, writer)
+    addFastPath(sink, writer, logger, logger[familySym][writeSym])
   }
 
   #joint(stream: Stream): Joint {
@@ -141,5 +178,3 @@ export class Recording {
     }
   }
 }
-
-const FATAL = 60

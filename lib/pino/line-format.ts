@@ -192,7 +192,7 @@ class SharedFormat {
  * The format of one logger's lines of one level. Many loggers live for a line or two, so that it
  * keeps no functions of its own.
  */
-class LoggerFormat implements LineFormat {
+export class LoggerFormat implements LineFormat {
   readonly prefix: LinePrefix
   readonly bindings: StringDefinition | null
   readonly tree: ShapeTree

@@ -15,7 +15,7 @@ import { type WithPaths, withPaths } from '../path-like'
 import { RecordEncoder, type RecordWriter } from '../record/record-encoder'
 import { nextTick, setImmediate } from '../timers'
 import type { Config, FlushMetrics, PlainConfig, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
-import { type Fields, type Internals, type RecordSink, recordSinkSym, type StreamWithSink } from './context'
+import { type Fields, type Internals, type RecordSink, recordSinkSym, type StreamWithSink, type Write } from './context'
 import { mixIn } from './fields'
 import { errorMessage, hasSubscribers, write as plainWrite, recordTime, tracedAsJson, valueText } from './json-line'
 import { JsonText, LineFormats } from './line-format'
@@ -119,10 +119,18 @@ function write(
 /**
  * Gives a logger whose calls need nothing of the above the fast path, if its destination is the
  * sink's alone.
+ *
+ * @param write what the logger does with a record; another is a stage's, which `writer` then stands
+ *   for
  */
-function addFastPath(sink: RecordSink, writer: RecordWriter, logger: Internals): void {
+export function addFastPath(
+  sink: RecordSink,
+  writer: RecordWriter,
+  logger: Internals,
+  write: Write = plainWrite
+): void {
   if (logger[fastPathSym]?.isValidFor(logger) || !Object.isExtensible(logger)) return
-  const isPlain = logger[writeSym] === plainWrite && typeof logger[msgPrefixSym] !== 'string' && !wantsText(logger)
+  const isPlain = logger[writeSym] === write && typeof logger[msgPrefixSym] !== 'string' && !wantsText(logger)
   if (!isPlain || (logger[streamSym] as StreamWithSink)[recordSinkSym] !== sink) return
   const formats = formatsOf(logger)
   const { timeText, serializers } = formats.shared
@@ -132,7 +140,7 @@ function addFastPath(sink: RecordSink, writer: RecordWriter, logger: Internals):
   // it.
   const parent = Object.getPrototypeOf(logger) as Internals
   const isLogger = Object.hasOwn(parent, levelValSym) || Object.hasOwn(parent, chindingsSym)
-  if (isLogger) addFastPath(sink, writer, parent)
+  if (isLogger) addFastPath(sink, writer, parent, write)
 }
 
 /** The sink for a destination that records. */

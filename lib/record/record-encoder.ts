@@ -89,6 +89,8 @@ const SLOT_SHIFT = 4
 /** Up to here a loop over bytes is quicker than a call of Buffer's. */
 const LONGEST_LOOP = 256
 
+const WORD_BYTES = 4
+
 const noop = (): void => {}
 
 /** In place of a time: it stands in the record. */
@@ -136,6 +138,10 @@ export class RecordEncoder implements RecordWriter {
    * remembers one segment.
    */
   readonly #defined = new Set<number>()
+  /** What the record referred to that was copied into the lease last, and its segment. */
+  #lastTemplate: Template | null = null
+  #lastBindings: StringDefinition | null = null
+  #lastSegment = NO_SEGMENT
   /** Whether a record is being made. */
   #busy = false
   /** The template that stands before the record that is being made, in a bundle; null: none. */
@@ -443,13 +449,25 @@ export class RecordEncoder implements RecordWriter {
     const offset = this.#words[lease[WORD]!]!
     if (!this.#open || offset < FIRST_OFFSET) return false
     if (lease[SERIAL] !== this.#serial) this.#notice()
-    const definitions = this.#unknown(made.template, format.bindings)
+    const definitions = this.#isLast(made, format) ? NO_DEFINITIONS : this.#unknown(made.template, format.bindings)
     const at = offset + PREFIX_BYTES
     if (at + bundleBytes(definitions, made.end - from) > lease[LIMIT]!) return false
-    const end = putBundle(this.#leased, at, definitions, made, from)
+    const end =
+      definitions.length === 0
+        ? copyWords(this.#leasedView, at, made.view, from, made.end)
+        : putBundle(this.#leased, at, definitions, made, from)
     if (!this.#accept(time, end - (made.end - from) + HEADER_TIME, end)) return false
     this.#noteDefined(definitions)
+    this.#lastTemplate = made.template
+    this.#lastBindings = format.bindings
+    this.#lastSegment = this.#segment
     return true
+  }
+
+  /** Whether the record refers to what the last one did that was copied into this segment. */
+  #isLast(made: PayloadWriter, { bindings }: LineFormat): boolean {
+    const isSame = this.#lastTemplate === made.template && this.#lastBindings === bindings
+    return isSame && this.#lastSegment === this.#segment
   }
 
   /**
@@ -522,8 +540,7 @@ function bundleBytes(definitions: readonly Definition[], length: number): number
 }
 
 /**
- * Writes a bundle of the record that `made` holds from `from` on; the record alone where there is
- * nothing to define. Its end.
+ * Writes a bundle of definitions and of the record that `made` holds from `from` on. Its end.
  */
 function putBundle(
   target: Buffer,
@@ -532,8 +549,6 @@ function putBundle(
   made: PayloadWriter,
   from: number
 ): number {
-  // Destinations that share a record do this for each.
-  if (definitions.length === 0) return copyBytes(target, at, made.bytes, from, made.end)
   target[at] = KIND_BUNDLE
   target[at + 1] = definitions.length
   let end = at + BUNDLE_DEFINITIONS
@@ -542,6 +557,15 @@ function putBundle(
     end += definition.bytes.length
   }
   return end + made.bytes.copy(target, end, from, made.end)
+}
+
+/** As `copyBytes`, four bytes at a time; destinations that share a record do this for each. */
+function copyWords(target: DataView, to: number, source: DataView, from: number, end: number): number {
+  const shift = to - from
+  let at = from
+  for (; at + WORD_BYTES <= end; at += WORD_BYTES) target.setInt32(at + shift, source.getInt32(at, true), true)
+  for (; at < end; at++) target.setUint8(at + shift, source.getUint8(at))
+  return end + shift
 }
 
 /** Where the bytes [from, end) end in `target`, having been copied to `at`. */
@@ -566,7 +590,7 @@ export class JointEncoder implements RecordWriter {
     if (this.#busy) return this.#inner().record(format, time, timeText, fields, message)
     this.#busy = true
     try {
-      const payload = this.#begin()
+      const payload = this.#begin(format.prefix.find(message))
       const now = resolveTime(time)
       const logged = fields === null || format.replaced === null ? fields : format.replaced(fields)
       const end = payload.fields(format, now, timeText, logged, message)
@@ -580,7 +604,7 @@ export class JointEncoder implements RecordWriter {
     if (this.#busy) return this.#inner().event(format, time, timeText, event, values)
     this.#busy = true
     try {
-      const payload = this.#begin()
+      const payload = this.#begin(null)
       const now = resolveTime(time)
       const end = payload.values(format, now, timeText, event, values)
       if (end !== IMPOSSIBLE) return this.#appendTo(format)
@@ -603,9 +627,9 @@ export class JointEncoder implements RecordWriter {
 
   close(): void {}
 
-  #begin(): PayloadWriter {
+  #begin(expected: Template | null): PayloadWriter {
     this.#payload.useScratch()
-    this.#payload.place(SCRATCH_START, 0, NO_SEGMENT, null)
+    this.#payload.place(SCRATCH_START, 0, NO_SEGMENT, expected)
     return this.#payload
   }
 

@@ -2,8 +2,8 @@
 
 import { ShardlogError } from '../errors'
 import { StringDefinition } from '../record/definition'
-import type { LineFormat } from '../record/payload-writer'
-import type { RecordEncoder } from '../record/record-encoder'
+import type { EventShape, LineFormat, PayloadWriter } from '../record/payload-writer'
+import { JointEncoder, type RecordEncoder, type RecordWriter } from '../record/record-encoder'
 import { type LinePrefix, ShapeTree } from '../record/shape-tree'
 import { TIME_MS } from '../record/wire'
 
@@ -14,6 +14,11 @@ export type EventFields = Record<string, FieldValue>
 export const MESSAGE_KEY = 'msg'
 /** Targets that are remembered; with more they start over. */
 const MOST_TARGETS = 1000
+
+/** The level of events after which there is a snapshot. */
+export const FATAL = 60
+
+const isOwn = Object.prototype.hasOwnProperty
 
 const bits = new BigUint64Array(1)
 const double = new Float64Array(bits.buffer)
@@ -107,7 +112,7 @@ export class EventWriter {
 /** Whether an object has more than `most` fields. */
 export function hasMore(fields: EventFields, most: number): boolean {
   let left = most
-  for (const key in fields) if (Object.hasOwn(fields, key) && left-- === 0) return true
+  for (const key in fields) if (isOwn.call(fields, key) && left-- === 0) return true
   return false
 }
 
@@ -183,5 +188,76 @@ export class EventBuilder {
    */
   record(): boolean {
     return this.#put(this.#event)
+  }
+}
+
+/** What a writer beside a ring asks of the recorder. */
+export interface RingKeeper {
+  readonly encoder: RecordWriter
+  keepsWhole(fields: object | null): boolean
+  kept<Fields extends object | null>(fields: Fields): Fields
+  noteUnrecorded(level: number, message: unknown, thrown: unknown): void
+  noteFatal(): void
+}
+
+/** What it asks of the logger whose format a record has. */
+export interface Levels {
+  of(format: LineFormat): number
+  /** Whether the ring keeps records of a level. */
+  areKept(level: number): boolean
+  /** Whether the log has the records of a format. */
+  areLogged(format: LineFormat, level: number): boolean
+}
+
+/** Takes the records of loggers that have a recorder: into the log, the ring or both. */
+export class WriterBesideRing implements RecordWriter {
+  readonly #recorder: RingKeeper
+  readonly #log: RecordWriter
+  readonly #both: RecordWriter
+  readonly #levels: Levels
+
+  constructor(recorder: RingKeeper, log: RecordWriter, levels: Levels) {
+    this.#recorder = recorder
+    this.#log = log
+    this.#both = new JointEncoder([log, recorder.encoder])
+    this.#levels = levels
+  }
+
+  record(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
+    const level = this.#levels.of(format)
+    const isLogged = this.#levels.areLogged(format, level)
+    if (!this.#levels.areKept(level)) return isLogged && this.#log.record(format, time, timeText, fields, message)
+    const isWhole = this.#recorder.keepsWhole(fields)
+    if (isLogged && isWhole) return this.#noted(level, this.#both.record(format, time, timeText, fields, message))
+    if (isLogged) this.#log.record(format, time, timeText, fields, message)
+    try {
+      const kept = this.#recorder.kept(fields)
+      return this.#noted(level, this.#recorder.encoder.record(format, time, timeText, kept, message))
+    } catch (thrown) {
+      // A failure is the recorder's alone: the log has the record, or does not want it.
+      this.#recorder.noteUnrecorded(level, message, thrown)
+      return true
+    }
+  }
+
+  #noted(level: number, accepted: boolean): boolean {
+    if (level >= FATAL) this.#recorder.noteFatal()
+    return accepted
+  }
+
+  event(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): boolean {
+    return this.record(format, time, timeText, event.fields(values), event.message)
+  }
+
+  text(time: number, line: string): boolean {
+    return this.#log.text(time, line)
+  }
+
+  append(made: PayloadWriter, format: LineFormat, from: number): boolean {
+    return this.#log.append(made, format, from)
+  }
+
+  close(): void {
+    this.#log.close()
   }
 }
