@@ -138,7 +138,9 @@ export class Recording {
     }
   }
 
-  /** The next calls of a logger without other features need no stages, if its destination records. */
+  /**
+   * The next calls of a logger without other features need no stages, if its destination records.
+   */
   #addFastPath(logger: Internals): void {
     const sink = (logger[streamSym] as StreamWithSink)[recordSinkSym]
     const isShaped = logger[mixinSym] !== undefined || logger[formattersSym].log !== undefined
