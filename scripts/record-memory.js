@@ -33,6 +33,10 @@ const scenarios = {
   'ever new keys of children’s bindings': log => i => log.child({ [`key ${i}`]: i }).info('message'),
   'ever new serializers of children': log => i =>
     log.child({ i }, { serializers: { a: value => value } }).info({ a: i }, 'message'),
+  'ever new level texts of children': log => i =>
+    log
+      .child({}, { customLevels: { odd: 35 }, formatters: { level: (_label, level) => ({ level, request: i }) } })
+      .info({ a: i }, 'message'),
   'ever new events': log => i => log.event(`event ${i}`, ['a', `field ${i}`])(i, 1),
   'live children': (log, kept) => i => {
     kept.push(log.child({ request: i }))

@@ -97,7 +97,7 @@ export class SerializerSet {
     this.convertMessage = conversion(serializers[messageKey], stringifierOf(messageKey))
   }
 
-  /** The prefix with this text and form of time, the same one each time. */
+  /** The prefix with this text and form of time, nearly always the same one. */
   prefix(text: string, timeForm: number): LinePrefix {
     const recent = this.#recent
     if (recent !== null && recent.text === text && recent.timeForm === timeForm) return recent

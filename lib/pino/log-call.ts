@@ -156,9 +156,9 @@ export class LogFastPath {
       if (typeof second !== 'string' && second !== undefined) return false
       fields = first
       // An object of no class is neither an error, a request nor a response; the encoder looks at
-      // keys that make it one.
-      if (second === undefined || first.constructor !== Object || this.#isShaped) {
-        const logged = first instanceof Error ? first : loggedObject(first)
+      // keys that make it one. Its prototype is asked, not `constructor`, which may be a field.
+      if (second === undefined || Object.getPrototypeOf(first) !== Object.prototype || this.#isShaped) {
+        const logged = loggedObject(first)
         if (second === undefined) message = errorMessage(logger, logged)
         fields = asFields(logger, logged)
       }

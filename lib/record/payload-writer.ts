@@ -511,7 +511,7 @@ export class PayloadWriter {
     if (end > this.#limit) this.#ensure(start, HEADER_BYTES)
     this.#view.setFloat64(start + HEADER_TIME, time, true)
     if (fields !== null) {
-      if (node !== null && tree.isStrained && !tree.takes(fields)) return IMPOSSIBLE
+      if (tree.isStrained && !tree.takes(fields)) return IMPOSSIBLE
       for (const key in fields) {
         if (node === null) {
           if (keys[count] === key && isOwn.call(fields, key)) {

@@ -173,7 +173,8 @@ export class RecordEncoder implements RecordWriter {
       const at = this.#place(format, expected)
       if (at === NOWHERE) return false
       let logged = fields
-      const isUnchecked = expected === null || expected.keys === null
+      // A strained tree may refuse the object before a key of it is looked at.
+      const isUnchecked = expected === null || expected.keys === null || format.tree.isStrained
       if (isUnchecked && fields !== null && format.replaced !== null) logged = format.replaced(fields)
       let end = payload.fields(format, time, timeText, logged, message)
       if (end === REPLACED) {
@@ -397,7 +398,11 @@ export class RecordEncoder implements RecordWriter {
   /** A bundle has been accepted in the leased segment. */
   #noteBundle({ bindings }: LineFormat): void {
     const segment = this.#segment
-    if (bindings !== null) bindings.definedIn = segment
+    if (bindings !== null) {
+      // Those that are known elsewhere are another log's, too, which makes them forget this segment.
+      if (bindings.definedIn !== UNDEFINED) this.#defined.add(bindings.id)
+      bindings.definedIn = segment
+    }
     const template = this.#before
     if (template === null) return
     template.definedIn = segment

@@ -28,6 +28,11 @@ const NO_KEY = `shardlog.noKey.${Math.random()}`
 const MAX_PARTS = 10_000
 const MAX_KEYS = 10_000
 /**
+ * Texts that lines begin with. There are more of them than levels where children bring levels and
+ * formatters of their own along.
+ */
+const MAX_PREFIXES = 1_000
+/**
  * A tree that gets so many parts sooner than that, in ms, has them of keys that are data: every
  * record has new ones.
  */
@@ -105,6 +110,13 @@ export class ShapeNode {
     while (node.count > count) node = node.parent as ShapeNode
     return node
   }
+
+  /** The node of the tree that all ways begin at. */
+  get root(): ShapeNode {
+    let node: ShapeNode = this
+    while (node.parent !== null) node = node.parent
+    return node
+  }
 }
 
 sentinel = new ShapeNode('value', NO_KEY, null, null, null)
@@ -155,6 +167,8 @@ export class Template implements Definition {
 }
 
 const LONGEST_MESSAGE = 256
+/** Messages that are remembered, as new ones or with their templates. */
+const MAX_MESSAGES = 4096
 /**
  * Look-ups after which it is considered whether they are of use, and for how many there then are
  * none.
@@ -226,7 +240,10 @@ export class LinePrefix {
 
   /** Has `find` find `template`. */
   keep(template: Template): void {
-    if (typeof template.message === 'string') this.#byMessage.set(template.message, template)
+    if (typeof template.message !== 'string') return
+    // A tree that has forgotten the prefix does not clear it.
+    if (this.#byMessage.size >= MAX_MESSAGES) this.clear()
+    this.#byMessage.set(template.message, template)
   }
 
   clear(): void {
@@ -234,8 +251,6 @@ export class LinePrefix {
     this.#byMessage.clear()
   }
 }
-
-const MAX_MESSAGES = 4096
 
 /** Messages that recur, which templates hold, from those with something built into them. */
 class MessageFilter {
@@ -298,12 +313,18 @@ export class ShapeTree {
     this.#printedMessageKey = `,${options.quote(options.messageKey)}:`
   }
 
-  /** The prefix with this text and form of time, the same one each time. */
+  /** The prefix with this text and form of time, the same one until there are too many. */
   prefix(text: string, timeForm: number): LinePrefix {
     const name = `${timeForm}${text}`
-    const known = this.#prefixes.get(name) ?? new LinePrefix(text, timeForm)
-    this.#prefixes.set(name, known)
-    return known
+    const known = this.#prefixes.get(name)
+    if (known !== undefined) return known
+    if (this.#prefixes.size === MAX_PREFIXES) {
+      this.#startOver()
+      this.#prefixes.clear()
+    }
+    const made = new LinePrefix(text, timeForm)
+    this.#prefixes.set(name, made)
+    return made
   }
 
   /** The node behind `node` for `key` and a value; null if there cannot be one: too many keys. */
@@ -412,7 +433,7 @@ export class ShapeTree {
     if (found === null) return null
     node.recent = found
     // The tree may have been started over since the record was begun.
-    if (node.ancestor(0) === this.root) prefix.keep(found)
+    if (node.root === this.root) prefix.keep(found)
     return found
   }
 
