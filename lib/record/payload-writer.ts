@@ -513,14 +513,19 @@ export class PayloadWriter {
     if (fields !== null) {
       if (tree.isStrained && !tree.takes(fields)) return IMPOSSIBLE
       for (const key in fields) {
+        let value: unknown = (fields as Record<string, unknown>)[key]
+        // Asked afterwards, as pino does: a getter may delete what it is read from.
+        if (!isOwn.call(fields, key)) continue
         if (node === null) {
-          if (keys[count] === key && isOwn.call(fields, key)) {
-            const value: unknown = (fields as Record<string, unknown>)[key]
+          if (keys[count] === key) {
             const put = this.#putCommon(end, value)
             if (put !== UNCOMMON) end = put
             else if (typeof value !== 'object' || value === null) end = this.#putValue(end, value, format)
             else {
-              end = this.#putField(end, key, value, format, expected!.node.ancestor(count))
+              // From here on keys are not compared with those of plain objects' templates.
+              const before = this.#diverge(format, fields, count)
+              if (before === null) return REPLACED
+              end = this.#putField(end, key, value, format, before)
               node = this.#node
               if (node === null) return IMPOSSIBLE
             }
@@ -530,11 +535,9 @@ export class PayloadWriter {
           node = this.#diverge(format, fields, count)
           if (node === null) return REPLACED
         }
-        if (!isOwn.call(fields, key)) continue
         const before: ShapeNode = node
         node = before.next.key === key ? before.next : tree.step(before, key)
         if (node === null) return IMPOSSIBLE
-        let value: unknown = (fields as Record<string, unknown>)[key]
         if (node.convert !== null && value !== undefined) value = node.convert(value)
         const put = this.#putCommon(end, value)
         if (put === UNCOMMON) {

@@ -126,7 +126,7 @@ sentinel = new ShapeNode('value', NO_KEY, null, null, null)
  * objects (`LineFormat.replaced`).
  */
 const isOfPlainObjects = (keys: readonly string[]): boolean =>
-  !keys.includes('constructor') && !keys.includes('setHeader') && !(keys.includes('headers') && keys.includes('socket'))
+  !keys.includes('setHeader') && !(keys.includes('headers') && keys.includes('socket'))
 
 /**
  * The keys of a node's records if each has a value that is recorded as it comes; null if there is

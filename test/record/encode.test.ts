@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import { ENTRY_PREFIX_BYTES } from '../../lib/format/constants'
 import { StringDefinition } from '../../lib/record/definition'
 import type { LineFormat } from '../../lib/record/payload-writer'
 import { RecordEncoder } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
 import { type Conversion, LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
-import { TIME_MS, TIME_TEXT } from '../../lib/record/wire'
+import { KIND_TEXT, TIME_MS, TIME_TEXT } from '../../lib/record/wire'
 import { FakeLog } from '../support/fake-log'
 
 type Fields = Record<string, unknown>
@@ -43,6 +44,15 @@ function lines(log: FakeLog): string[] {
     expect(damaged).toBe(0)
     return rendered.map(line => line.bytes.toString())
   })
+}
+
+/** The kind of each payload in a segment. */
+function kindsIn(segment: Buffer): number[] {
+  const kinds: number[] = []
+  for (let at = 0; at < segment.length; at += ENTRY_PREFIX_BYTES + segment.readUInt32LE(at)) {
+    kinds.push(segment[at + ENTRY_PREFIX_BYTES]!)
+  }
+  return kinds
 }
 
 const anyString = fc.oneof(
@@ -330,6 +340,60 @@ describe('the record encoder', () => {
     expect(text.tree.isStrained).toBe(true)
     expect(text.tree.root === root ? root.children!.size : 0).toBeLessThan(10_000)
     expect(lines(log)).toHaveLength(25_000)
+  })
+
+  it('keys that are data become texts, also where the message is that of a template', () => {
+    const log = new FakeLog(65_536)
+    const encoder = new RecordEncoder(log)
+    const plain = style()
+    const expected: string[] = []
+    for (let i = 0; i < 20_000; i++) {
+      const fields = { same: 1, [`key ${i}`]: i }
+      encoder.record(plain, i, '', fields, 'message')
+      expected.push(plain.line(i, '', fields, 'message'))
+    }
+    expect(lines(log)).toEqual(expected)
+    expect(log.segments.flatMap(kindsIn).filter(kind => kind === KIND_TEXT).length).toBeGreaterThan(15_000)
+  })
+
+  it('what is logged in the place of an object is so in a text, too', () => {
+    const log = new FakeLog(65_536)
+    const encoder = new RecordEncoder(log)
+    const replaced = (fields: object): object => ('secret' in fields ? { hidden: true } : fields)
+    const replacing = style({ replaced })
+    for (let i = 0; i < 10_000; i++) encoder.record(replacing, i, '', { [`key ${i}`]: i }, 'message')
+    const before = lines(log).length
+    for (let i = 0; i < 100; i++) encoder.record(replacing, i, '', { secret: i, [`other ${i}`]: i }, 'message')
+    const expected = Array.from({ length: 100 }, (_, i) => replacing.line(i, '', { hidden: true }, 'message'))
+    expect(lines(log).slice(before)).toEqual(expected)
+  })
+
+  it('a child’s first record is a bundle in its place, whatever its fields begin with', () => {
+    const log = new FakeLog(65_536)
+    const encoder = new RecordEncoder(log)
+    const parent = style()
+    for (const fields of [{ a: { b: 1 } }, { a: {} }, { b: 1, a: {} }]) {
+      const message = JSON.stringify(fields)
+      encoder.record(parent, 1, '', fields, message)
+      expect(parent.prefix.find(message)?.message).toBe(message)
+    }
+  })
+
+  it('texts that lines begin with leave memory bounded', () => {
+    const log = new FakeLog(65_536)
+    const encoder = new RecordEncoder(log)
+    const plain = style()
+    const first = plain.tree.prefix('first', TIME_MS)
+    const expected: string[] = []
+    for (let i = 0; i < 5_000; i++) {
+      const made = { ...plain, prefix: plain.tree.prefix(`{"level":${i}`, TIME_MS) }
+      encoder.record(made, 1, '', { a: i }, 'message')
+      encoder.record({ ...plain, prefix: first }, 1, '', { a: i }, `message ${i}`)
+      expected.push(`{"level":${i},"time":1,"pid":71,"a":${i},"msg":"message"}\n`)
+      expected.push(`first,"time":1,"pid":71,"a":${i},"msg":"message ${i}"}\n`)
+    }
+    expect(lines(log)).toEqual(expected)
+    expect(plain.tree.prefix('first', TIME_MS)).not.toBe(first)
   })
 
   it('so do those that come now and then', () => {

@@ -92,6 +92,22 @@ describe('logs that share the making of records', () => {
     expect(definitions).toEqual([1, 1])
   })
 
+  it('are told of bindings twice at the most where they take turns, also once templates are known', () => {
+    const logs = [new FakeLog(65_536), new FakeLog(65_536)]
+    const encoders = logs.map(log => new RecordEncoder(log))
+    const [one] = styles as [LineFormat]
+    // In the place of the first one's bindings: a child with the same templates.
+    const child = { ...one, bindings: new StringDefinition(',"name":"child"') }
+    for (const made of [one, child]) {
+      for (let i = 0; i < 100; i++) for (const encoder of encoders) encoder.record(made, i, '', { i }, 'm')
+    }
+    for (const log of logs) {
+      expect(linesOf(log)).toHaveLength(200)
+      const definitions = log.segments[0]!.toString('latin1').split(',"name":"child"').length - 1
+      expect(definitions).toBeLessThanOrEqual(2)
+    }
+  })
+
   it('take the line where a record cannot be said', () => {
     const logs = [new FakeLog(1 << 20), new FakeLog(1 << 20)]
     const joint = new JointEncoder(logs.map(log => new RecordEncoder(log)))

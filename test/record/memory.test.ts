@@ -39,6 +39,7 @@ describe.runIf(process.platform === 'linux')('memory of a structured logger', ()
     'messages now new, now known',
     'ever new bindings of children',
     'ever new keys of children’s bindings',
+    'ever new level texts of children',
     'ever new events'
   ])('has a bound, whatever is logged: %s', { timeout: 120_000 }, scenario => {
     const { before, after } = measure(scenario, COUNT, 'ndjson')
