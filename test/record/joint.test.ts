@@ -8,7 +8,9 @@ import { LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
 import { TIME_MS } from '../../lib/record/wire'
 import { FakeLog } from '../support/fake-log'
 
-const tree = new ShapeTree({ conversionOf: () => null, quote: JSON.stringify, messageKey: 'msg' })
+const newTree = (): ShapeTree =>
+  new ShapeTree({ conversionOf: () => null, quote: JSON.stringify, messageKey: 'msg' })
+const tree = newTree()
 
 /** A style of lines with bindings of their own. */
 function style(name: string): LineFormat {
@@ -95,7 +97,7 @@ describe('logs that share the making of records', () => {
   it('are told of bindings twice at the most where they take turns, also once templates are known', () => {
     const logs = [new FakeLog(65_536), new FakeLog(65_536)]
     const encoders = logs.map(log => new RecordEncoder(log))
-    const [one] = styles as [LineFormat]
+    const one = { ...style('one'), tree: newTree() }
     // In the place of the first one's bindings: a child with the same templates.
     const child = { ...one, bindings: new StringDefinition(',"name":"child"') }
     for (const made of [one, child]) {
