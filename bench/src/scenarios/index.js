@@ -33,6 +33,8 @@ const names = [
   'records-sustained',
   'records-render',
   'fastify',
+  'express',
+  'nestjs',
   'stalled-reader'
 ]
 

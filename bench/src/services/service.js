@@ -1,13 +1,14 @@
 'use strict'
 
 /**
- * A Fastify service in a process of its own: `node service.js LOGGING FILE`. Its parent hears of
+ * A service in a process of its own: `node service.js FRAMEWORK LOGGING FILE`. Its parent hears of
  * the port, and of its figures when it sends a message; when the parent disconnects, it ends.
  */
 const { threadUsage } = require('../floor')
+const { frameworks } = require('./frameworks')
 const { loggings } = require('./loggings')
 
-const [name, file] = process.argv.slice(2)
+const [framework, logging, file] = process.argv.slice(2)
 
 const figures = () => ({
   cpuNs: Object.values(process.cpuUsage()).reduce((a, b) => a + b) * 1000,
@@ -16,13 +17,11 @@ const figures = () => ({
 })
 
 async function main() {
-  const app = require('fastify')(await loggings[name].open(file))
-  app.get('/items/:id', async request => ({ item: request.params.id, name: 'cup', price: 4.2 }))
-  await app.listen({ host: '127.0.0.1', port: 0 })
+  const service = await frameworks[framework].start(await loggings[logging].open(file))
   process.on('message', () => process.send(figures()))
-  process.send({ port: app.server.address().port })
+  process.send({ port: service.port })
   process.once('disconnect', async () => {
-    await app.close()
+    await service.close()
     process.exit(0)
   })
 }

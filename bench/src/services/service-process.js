@@ -5,22 +5,21 @@ const { once } = require('node:events')
 const fs = require('node:fs')
 const path = require('node:path')
 const { walkLines } = require('../line-walker')
+const { frameworks } = require('./frameworks')
 const { Load } = require('./load')
 
 const SERVICE = path.join(__dirname, 'service.js')
 const CONNECTIONS = 32
-const INCOMING = Buffer.from('"msg":"incoming request"')
-const COMPLETED = Buffer.from('"msg":"request completed"')
 
 /**
- * Starts a service that logs in the given way, and opens connections to it. Its files go to
- * `folder`.
+ * Starts a service of a framework that logs in the given way, and opens connections to it. Its
+ * files go to `folder`.
  */
-async function startService(name, folder) {
+async function startService(framework, name, folder) {
   const file = path.join(folder, `${name.replace(/\W+/g, '-')}.ndjson`)
   // Standard output is the same file: each way of logging uses one of the two.
   const stdout = fs.openSync(file, 'a')
-  const child = fork(SERVICE, [name, file], { stdio: ['ignore', stdout, 'inherit', 'ipc'] })
+  const child = fork(SERVICE, [framework, name, file], { stdio: ['ignore', stdout, 'inherit', 'ipc'] })
   fs.closeSync(stdout)
   const ended = once(child, 'exit')
   const next = async send => {
@@ -44,20 +43,20 @@ async function startService(name, folder) {
       child.disconnect()
       const [code, signal] = await ended
       if (code !== 0) throw new Error(`the service '${name}' ended with ${code ?? signal}`)
-      return linesOf(file)
+      return linesOf(file, frameworks[framework].messages)
     }
   }
 }
 
-/** How many requests the log saw come and go. */
-function linesOf(file) {
-  const counts = { incoming: 0, completed: 0 }
+/** How many lines of the log have one of the messages. */
+function linesOf(file, messages) {
+  const wanted = messages.map(message => Buffer.from(`"msg":"${message}"`))
+  let count = 0
   walkLines(file, (window, start, end) => {
     const line = window.subarray(start, end)
-    if (line.includes(INCOMING)) counts.incoming++
-    else if (line.includes(COMPLETED)) counts.completed++
+    if (wanted.some(text => line.includes(text))) count++
   })
-  return counts
+  return count
 }
 
 module.exports = { startService }
