@@ -8,8 +8,7 @@ import { LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
 import { TIME_MS } from '../../lib/record/wire'
 import { FakeLog } from '../support/fake-log'
 
-const newTree = (): ShapeTree =>
-  new ShapeTree({ conversionOf: () => null, quote: JSON.stringify, messageKey: 'msg' })
+const newTree = (): ShapeTree => new ShapeTree({ conversionOf: () => null, quote: JSON.stringify, messageKey: 'msg' })
 const tree = newTree()
 
 /** A style of lines with bindings of their own. */

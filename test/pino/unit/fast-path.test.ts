@@ -29,7 +29,9 @@ function linesOfRecords(options: object, size: number, use: (log: Log, seal: () 
   const fake = new FakeLog(size)
   const writer = new RecordEncoder(fake)
   const stream = { write: (line: string) => writer.text(0, line), [recordSinkSym]: recordSink(writer) }
-  use(logger({ ...settings, trailingFields: false, ...options } as object, stream as never) as unknown as Log, () => fake.seal())
+  use(logger({ ...settings, trailingFields: false, ...options } as object, stream as never) as unknown as Log, () =>
+    fake.seal()
+  )
   fake.seal()
   return fake.segments.flatMap(segment => {
     const { lines, damaged } = renderSegment(segment)
@@ -105,7 +107,24 @@ describe('objects that a call looks at before their fields', () => {
 
 // Programs: calls that recur and some that do not, of a logger and its children.
 
-const key = fc.constantFrom('a', 'a', 'b', 'b', 'c', 'err', 'msg', 'level', 'é', '1', '__proto__', 'constructor', 'headers', 'socket', 'method', 'setHeader')
+const key = fc.constantFrom(
+  'a',
+  'a',
+  'b',
+  'b',
+  'c',
+  'err',
+  'msg',
+  'level',
+  'é',
+  '1',
+  '__proto__',
+  'constructor',
+  'headers',
+  'socket',
+  'method',
+  'setHeader'
+)
 const makers: (() => unknown)[] = [
   () => 1,
   () => 2,
