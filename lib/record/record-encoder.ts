@@ -399,7 +399,7 @@ export class RecordEncoder implements RecordWriter {
   #noteBundle({ bindings }: LineFormat): void {
     const segment = this.#segment
     if (bindings !== null) {
-      // Those that are known elsewhere are another log's, too, which makes them forget this segment.
+      // Those that are known elsewhere are another log's too, which makes them forget this segment.
       if (bindings.definedIn !== UNDEFINED) this.#defined.add(bindings.id)
       bindings.definedIn = segment
     }
