@@ -232,7 +232,8 @@ export function isArenaFile(path: string): boolean {
 export function readArenaFile(path: string): Arena {
   let fd: number
   try {
-    fd = fs.openSync(path, 'r')
+    // A pipe that nobody writes to is not waited for.
+    fd = fs.openSync(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0))
   } catch (error) {
     throw fromSystemError('ERR_SHARDLOG_IO', `cannot read ${path}`, error, path)
   }

@@ -227,9 +227,11 @@ export class WriterBesideRing implements RecordWriter {
     const level = this.#levels.of(format)
     const isLogged = this.#levels.areLogged(format, level)
     if (!this.#levels.areKept(level)) return isLogged && this.#log.record(format, time, timeText, fields, message)
-    const isWhole = this.#recorder.keepsWhole(fields)
-    if (isLogged && isWhole) return this.#noted(level, this.#both.record(format, time, timeText, fields, message))
-    if (isLogged) this.#log.record(format, time, timeText, fields, message)
+    if (isLogged) {
+      const isWhole = this.#recorder.keepsWhole(fields)
+      if (isWhole) return this.#noted(level, this.#both.record(format, time, timeText, fields, message))
+      this.#log.record(format, time, timeText, fields, message)
+    }
     try {
       const kept = this.#recorder.kept(fields)
       return this.#noted(level, this.#recorder.encoder.record(format, time, timeText, kept, message))

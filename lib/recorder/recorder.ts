@@ -56,8 +56,11 @@ export const LEVELS: Readonly<Record<string, number>> = {
   error: 50,
   fatal: 60
 }
-/** A snapshot after a fatal event is made no sooner than this after the last one. */
-const FATAL_PAUSE_MS = 1000
+/**
+ * A snapshot after a fatal event is made no sooner than this after the last one; the same of what
+ * the program handles that nobody has caught.
+ */
+const PAUSE_MS = 1000
 const TARGET = 'process'
 
 /** What a logger that records here says of itself. */
@@ -89,6 +92,9 @@ export class RingRecorder {
   #lastSnapshot: string | null = null
   #lastError: ShardlogError | null = null
   #fatalAt = Number.NEGATIVE_INFINITY
+  #crashAt = Number.NEGATIVE_INFINITY
+  /** Why there is to be a snapshot at the end, of what came too soon after the last one. */
+  #owed: string | null = null
   #incrementing = false
   /**
    * Files of what earlier processes left, once they are written; those that could not be are told
@@ -110,7 +116,7 @@ export class RingRecorder {
     this.#encoder = new RecordEncoder(this.#ring.target)
     this.#writer = new EventWriter(this.#encoder)
     this.#removeTriggers = installTriggers(this.#options, {
-      crash: (error, reason) => this.#crash(error, reason),
+      crash: (error, reason, goesOn) => this.#crash(error, reason, goesOn),
       begin: reason => void this.snapshot(reason).catch(() => undefined),
       beginIncrement: () => void this.#increment()
     })
@@ -189,7 +195,7 @@ export class RingRecorder {
   noteFatal(): void {
     if (!this.#options.onFatal || this.#closed) return
     const now = performance.now()
-    if (now - this.#fatalAt < FATAL_PAUSE_MS) return
+    if (now - this.#fatalAt < PAUSE_MS) return
     this.#fatalAt = now
     this.#takeSync('fatal')
   }
@@ -249,7 +255,7 @@ export class RingRecorder {
     }
   }
 
-  #crash(error: unknown, reason: string): void {
+  #crash(error: unknown, reason: string, goesOn: boolean): void {
     try {
       const fields = isError(error) ? { type: error.name, stack: error.stack } : null
       const message = isError(error) ? error.message : String(error)
@@ -258,7 +264,17 @@ export class RingRecorder {
       // A getter of the error, or of what was thrown in its place.
       this.#noteFailure(thrown)
     }
-    // What could not be written can still be read from the ring's file.
+    if (goesOn && performance.now() - this.#crashAt < PAUSE_MS) {
+      this.#owed = reason
+      return
+    }
+    this.#takeAtCrash(reason)
+    this.#crashAt = performance.now()
+  }
+
+  /** What cannot be written can still be read from the ring's file. */
+  #takeAtCrash(reason: string): void {
+    this.#owed = null
     if (!this.#takeSync(reason)) this.#keep = true
   }
 
@@ -335,6 +351,7 @@ export class RingRecorder {
     this.#closed = true
     forgetAtExit(this.#ending)
     this.#removeTriggers()
+    if (this.#owed !== null) this.#takeAtCrash(this.#owed)
     this.#encoder.close()
     this.#ring.close(this.#keep)
   }

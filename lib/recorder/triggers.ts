@@ -5,10 +5,11 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
-import { isMainThread } from 'node:worker_threads'
+import { isMainThread, threadId } from 'node:worker_threads'
 import { fromSystemError, ShardlogError } from '../errors'
 import { performance } from '../timers'
 import { readArenaFile } from './arena'
+import { watchCrashes } from './crash-watch'
 import type { ResolvedOptions } from './options'
 import { type Place, writeSnapshot } from './snapshot'
 
@@ -16,8 +17,10 @@ export interface Takers {
   /**
    * An exception or a rejection that nobody has caught: a snapshot is written before it returns.
    * Never throws.
+   *
+   * @param goesOn whether a handler of the program takes it, which may go on
    */
-  crash(error: unknown, reason: string): void
+  crash(error: unknown, reason: string, goesOn: boolean): void
   /** A snapshot is begun. Never throws. */
   begin(reason: string): void
   /** One of what is new. */
@@ -29,47 +32,6 @@ const LOOKS = 4
 const LEAST_LOOK_MS = 10
 
 type Undo = () => void
-
-/**
- * Node calls it for what ends the process, whatever other handlers do: it changes nothing of that.
- */
-function watchExceptions(takers: Takers): Undo {
-  const listener = (error: unknown, origin: string): void => takers.crash(error, origin)
-  process.on('uncaughtExceptionMonitor', listener)
-  return () => process.off('uncaughtExceptionMonitor', listener)
-}
-
-/**
- * A rejection that a handler of the program's own takes does not get to the monitor. A handler of
- * ours alone would keep the process from ending, so there is one while there are others.
- */
-function watchRejections(takers: Takers): Undo {
-  const NAME = 'unhandledRejection'
-  const observer = (error: unknown): void => takers.crash(error, NAME)
-  const others = (): number => process.listeners(NAME).filter(listener => listener !== observer).length
-  let watching = false
-  const adjust = (count: number): void => {
-    if (count > 0 === watching) return
-    watching = !watching
-    if (watching) process.prependListener(NAME, observer)
-    else process.off(NAME, observer)
-  }
-  // Told before it is added, and after it was removed.
-  const added = (name: string | symbol, listener: unknown): void => {
-    if (name === NAME && listener !== observer) adjust(1)
-  }
-  const removed = (name: string | symbol): void => {
-    if (name === NAME) adjust(others())
-  }
-  process.on('newListener', added)
-  process.on('removeListener', removed)
-  adjust(others())
-  return () => {
-    process.off('newListener', added)
-    process.off('removeListener', removed)
-    adjust(0)
-  }
-}
 
 function watchSignal(signal: NodeJS.Signals, takers: Takers): Undo {
   const listener = (): void => takers.begin(signal)
@@ -101,7 +63,7 @@ function watchLoop(limit: number, takers: Takers): Undo {
 /** Installs what the options ask for. Returns what takes it away. */
 export function installTriggers(options: ResolvedOptions, takers: Takers): Undo {
   const undo: Undo[] = []
-  if (options.onCrash) undo.push(watchExceptions(takers), watchRejections(takers))
+  if (options.onCrash) undo.push(watchCrashes((error, reason, goesOn) => takers.crash(error, reason, goesOn)))
   // Signals are the main thread's.
   if (options.signal !== undefined && isMainThread) undo.push(watchSignal(options.signal, takers))
   if (options.interval > 0) undo.push(every(options.interval, () => takers.beginIncrement()))
@@ -122,38 +84,65 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** Arenas that no snapshot could be made of stay, but no more than so many: the latest. */
+const MOST_LEFT = 10
+/** Numbers of the names that a thread claims arenas by. */
+const NUMBERS_OF_A_THREAD = 1000
+
+/** When this process began, in ms since the Unix epoch. */
+const startOfProcess = (): number => Date.now() - process.uptime() * 1000
+
+/** Whether an arena is ours, and nobody is looking into it. */
+function isFree(file: string, reader: number): boolean {
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false })
+  // What others have put there may be anything: a pipe that nobody writes to, a link.
+  if (!stat?.isFile() || stat.uid !== (process.geteuid?.() ?? stat.uid)) return false
+  if (reader === 0) return true
+  // A process that starts anew often has the number that the one before it had, as in a container.
+  return reader === process.pid ? stat.ctimeMs < startOfProcess() : !isRunning(reader)
+}
+
 /** Arenas beside `ring` that nobody is looking into. */
 function leftBeside(ring: string): string[] {
   const directory = path.dirname(ring)
   const start = `${path.basename(ring)}.left-`
   return fs
     .readdirSync(directory)
-    .filter(name => name.startsWith(start) && /^\d+(\.\d+)?$/.test(name.slice(start.length)))
-    .filter(name => {
-      const reader = Number(path.extname(name).slice(1))
-      return reader === 0 || (reader !== process.pid && !isRunning(reader))
-    })
-    .map(name => path.join(directory, name))
+    .filter(name => name.startsWith(start))
+    .map(name => ({ file: path.join(directory, name), parts: /^\d+(?:\.(\d+))?$/.exec(name.slice(start.length)) }))
+    .filter(({ file, parts }) => parts !== null && isFree(file, Number(parts[1] ?? 0)))
+    .map(({ file }) => file)
 }
 
 /**
- * Gives the arena a name that says who looks into it, so that nobody else does. Null if somebody
- * was faster.
+ * Gives the arena a name that says who looks into it, so that nobody else does; never that of
+ * another arena. Null if somebody was faster.
  */
 function claim(file: string): string | null {
-  const claimed = `${file.replace(/(\.left-\d+)\.\d+$/, '$1')}.${process.pid}`
-  try {
-    fs.renameSync(file, claimed)
-    return claimed
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
+  const base = file.replace(/\d+(\.\d+)?$/, '')
+  for (let number = threadId * NUMBERS_OF_A_THREAD + 1; ; number++) {
+    const claimed = `${base}${number}.${process.pid}`
+    if (fs.existsSync(claimed)) continue
+    try {
+      fs.renameSync(file, claimed)
+      return claimed
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+      throw error
+    }
   }
+}
+
+/** Removes the oldest of the arenas, so that a program that ends again and again fills no disk. */
+function removeOldest(arenas: readonly string[]): void {
+  const time = (file: string): number => fs.lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const byAge = arenas.map(file => ({ file, time: time(file) })).sort((a, b) => b.time - a.time)
+  for (const { file } of byAge.slice(MOST_LEFT)) fs.rmSync(file, { force: true })
 }
 
 /**
  * Writes a snapshot of each arena that was left beside `ring`, and removes it then. Yields the
- * file, or the error that kept it from being written; that arena stays.
+ * file, or the error that kept it from being written; that arena stays, if it is among the latest.
  */
 export async function* harvest(ring: string, place: Place): AsyncGenerator<string | ShardlogError, void> {
   let found: string[] = []
@@ -162,12 +151,15 @@ export async function* harvest(ring: string, place: Place): AsyncGenerator<strin
   } catch (error) {
     yield fromSystemError('ERR_SHARDLOG_IO', `cannot look for arenas beside ${ring}`, error, ring)
   }
+  const unread: string[] = []
   for (const left of found) {
     try {
       const claimed = claim(left)
       if (claimed === null) continue
+      unread.push(claimed)
       const arena = readArenaFile(claimed)
       const file = await writeSnapshot({ arena, reason: REASON, minAge: 0 }, place)
+      unread.pop()
       fs.rmSync(claimed)
       if (file !== null) yield file
     } catch (error) {
@@ -176,4 +168,5 @@ export async function* harvest(ring: string, place: Place): AsyncGenerator<strin
         : fromSystemError('ERR_SHARDLOG_SNAPSHOT', `cannot make a snapshot of ${left}`, error, left)
     }
   }
+  removeOldest(unread)
 }

@@ -1,16 +1,25 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, it } from 'vitest'
-import { readSnapshot } from '../../lib/public'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { readSnapshot, type ShardlogError } from '../../lib/public'
 import { readArenaFile } from '../../lib/recorder/arena'
 import { EventDecoder } from '../../lib/recorder/decode'
+import { harvest } from '../../lib/recorder/triggers'
 import { kill, live, othersIn, snapshotsIn, start } from '../support/snapshots'
 import { tempDir } from '../support/temp'
 
 const CAPACITY = 5000
 const KILLS = 15
+
+/** What is made of the arenas beside a ring: files, and errors. */
+async function harvestAll(ring: string, directory: string): Promise<(string | ShardlogError)[]> {
+  const results = []
+  for await (const result of harvest(ring, { directory, retention: {} })) results.push(result)
+  return results
+}
 
 it('writes a snapshot of an exception that nobody has caught, and the process ends as it would', () => {
   const directory = tempDir()
@@ -53,6 +62,31 @@ it('writes one of a rejection that a handler of the program takes, which goes on
   })
 })
 
+it('keeps no rejection from ending the process that no handler of the program takes any more', () => {
+  const { status, stdout, stderr } = live('forgets', { directory: tempDir() })
+  expect([status, stdout]).toEqual([1, 'handler: caught late\n'])
+  expect(stderr).toContain('Error: not caught')
+})
+
+it('has listeners of which there are as many for many recorders as for one', () => {
+  const { status, stderr } = live('crowd', { directory: tempDir() })
+  expect([status, stderr]).toEqual([0, ''])
+})
+
+it.each([
+  ['unhandledRejection', 'storm'],
+  ['uncaughtException', 'exceptions']
+])('writes no snapshot of each in a row that a handler takes, but one at the end: %s', (reason, life) => {
+  const directory = tempDir()
+  expect(live(life, { directory }).status).toBe(0)
+  const snapshots = snapshotsIn(directory).map(file => readSnapshot(file))
+  expect(snapshots.map(snapshot => [snapshot.reason, snapshot.events.length])).toEqual([
+    [reason, 1],
+    [reason, 4]
+  ])
+  expect(othersIn(directory)).toEqual([])
+})
+
 it('keeps the ring where the snapshot cannot be written', () => {
   const directory = tempDir()
   const ring = path.join(tempDir(), 'ring')
@@ -63,6 +97,64 @@ it('keeps the ring where the snapshot cannot be written', () => {
   const { stdout } = live('harvests', { directory, path: ring })
   const [file] = JSON.parse(stdout) as string[]
   expect(readSnapshot(file!).events.map(event => event.message)).toEqual(['before', 'a bug'])
+})
+
+it('keeps the rings of several processes until snapshots of them can be written', async () => {
+  const directory = tempDir()
+  const ring = path.join(tempDir(), 'ring')
+  const blocked = path.join(directory, 'file', 'sub')
+  fs.writeFileSync(path.dirname(blocked), '')
+  const messages = []
+  for (let i = 0; i < 3; i++) {
+    const child = start('hangs', { directory: blocked, path: ring })
+    await once(child.stdout, 'data')
+    await kill(child)
+    messages.push('about to hang')
+  }
+  const { stdout } = live('harvests', { directory, path: ring })
+  const files = JSON.parse(stdout) as string[]
+  expect(files.flatMap(file => readSnapshot(file).events.map(event => event.message))).toEqual(messages)
+  expect(fs.readdirSync(path.dirname(ring))).toEqual([])
+})
+
+it('looks into an arena that a process of its own number was looking into when it ended', async () => {
+  const directory = tempDir()
+  const child = start('hangs', { directory })
+  await once(child.stdout, 'data')
+  await kill(child)
+  const ring = path.join(directory, '.record.recorder')
+  // Of an earlier process than this one, whose number it has.
+  fs.renameSync(ring, `${ring}.left-1.${process.pid}`)
+  const later = vi.spyOn(process, 'uptime').mockReturnValue(-1)
+  onTestFinished(() => later.mockRestore())
+  const results = await harvestAll(ring, directory)
+  expect(results).toEqual(snapshotsIn(directory))
+  expect(results).toHaveLength(1)
+  expect(othersIn(directory)).toEqual([])
+})
+
+it('leaves alone what is beside its ring but no file of its own', async () => {
+  const directory = tempDir()
+  const ring = path.join(directory, 'ring')
+  execFileSync('mkfifo', [`${ring}.left-1`])
+  fs.symlinkSync(`${ring}.left-1`, `${ring}.left-2`)
+  fs.mkdirSync(`${ring}.left-3`)
+  expect(await harvestAll(ring, directory)).toEqual([])
+  expect(othersIn(directory)).toHaveLength(3)
+  expect(() => readArenaFile(`${ring}.left-1`)).toThrow('cannot read')
+})
+
+it('keeps the latest of arenas that no snapshot can be made of', async () => {
+  const directory = tempDir()
+  const ring = path.join(directory, 'ring')
+  for (let i = 1; i <= 12; i++) {
+    fs.writeFileSync(`${ring}.left-${i}`, `no arena ${i}`)
+    fs.utimesSync(`${ring}.left-${i}`, i, i)
+  }
+  const results = await harvestAll(ring, directory)
+  expect(results.map(result => (result as ShardlogError).code)).toEqual(Array(12).fill('ERR_SHARDLOG_CORRUPT'))
+  const kept = othersIn(directory).map(name => fs.readFileSync(path.join(directory, name), 'utf8'))
+  expect(kept.sort()).toEqual(Array.from({ length: 10 }, (_, i) => `no arena ${i + 3}`).sort())
 })
 
 it('writes one at a signal, and after the event loop has stood still', () => {

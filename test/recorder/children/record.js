@@ -32,6 +32,37 @@ const lives = {
     process.on('unhandledRejection', error => console.log(`handler: ${error.message}`))
     void Promise.reject(new Error('caught late'))
   },
+  forgets: () => {
+    new Recorder({ ...JSON.parse(options), service: 'second' })
+    const handler = error => {
+      console.log(`handler: ${error.message}`)
+      process.off('unhandledRejection', handler)
+      setImmediate(() => void Promise.reject(new Error('not caught')))
+    }
+    process.on('unhandledRejection', handler)
+    void Promise.reject(new Error('caught late'))
+  },
+  crowd: () => {
+    for (let i = 0; i < 12; i++) new Recorder({ ...JSON.parse(options), service: `other-${i}` })
+  },
+  storm: () => {
+    let handled = 0
+    process.on('unhandledRejection', () => {
+      if (++handled === 4) process.exit()
+    })
+    for (let i = 0; i < 4; i++) void Promise.reject(new Error(`late ${i}`))
+  },
+  exceptions: () => {
+    let handled = 0
+    process.on('uncaughtException', () => {
+      if (++handled === 4) process.exit()
+    })
+    for (let i = 0; i < 4; i++) {
+      setImmediate(() => {
+        throw new Error(`late ${i}`)
+      })
+    }
+  },
   harvests: () => recorder.harvested.then(files => console.log(JSON.stringify(files))),
   hangs: () => {
     recorder.record('info', 'child', 'about to hang', { loop: true })
