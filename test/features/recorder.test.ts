@@ -142,6 +142,20 @@ describe.each(['text', 'records'] as const)('a logger with a recorder and a dest
     expect((await kept())[0]).toMatchObject({ level: 'debug', message: 'm' })
   })
 
+  it('logs nothing that is below its level of fields that cannot be looked at', async () => {
+    const { log, lines, kept } = open(kind)
+    const refuse = (): never => {
+      throw new Error('refused')
+    }
+    // The second time it may go another way.
+    for (let i = 0; i < 2; i++) {
+      log.info('before')
+      log.debug(new Proxy({}, { ownKeys: refuse }), 'm')
+    }
+    expect(lines().map(line => line.msg)).toEqual(['before', 'before'])
+    expect(messagesOf(await kept())).toEqual(['before', 'm', 'before', 'm'])
+  })
+
   it('takes a snapshot of a fatal record', () => {
     const { log, directory } = open(kind)
     log.debug('before')

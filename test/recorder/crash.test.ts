@@ -109,6 +109,7 @@ it('keeps the rings of several processes until snapshots of them can be written'
     const child = start('hangs', { directory: blocked, path: ring })
     await once(child.stdout, 'data')
     await kill(child)
+    expect(live('harvests', { directory: blocked, path: ring }).stdout).toBe('[]\n')
     messages.push('about to hang')
   }
   const { stdout } = live('harvests', { directory, path: ring })
