@@ -110,7 +110,12 @@ export class Recording {
           return
         }
         this.#isWritten = true
-        this.#joint(logger[streamSym])[recordSinkSym].write(logger, fields, message, level)
+        try {
+          this.#joint(logger[streamSym])[recordSinkSym].write(logger, fields, message, level)
+        } catch (thrown) {
+          this.recorder.noteUnrecorded(level, message, thrown)
+          throw thrown
+        }
       }
     }
   }
@@ -128,6 +133,10 @@ export class Recording {
         try {
           if (logger[levelCompSym](level, logger[levelValSym])) write.call(logger, fields, message, level)
           if (!this.#isWritten) this.#writeAlone(logger, fields, message, level, features)
+        } catch (thrown) {
+          // The log gets a line of what can be had of it from the logger.
+          if (!this.#isWritten) this.recorder.noteUnrecorded(level, message, thrown)
+          throw thrown
         } finally {
           this.#isWritten = outer
         }

@@ -228,9 +228,15 @@ export class WriterBesideRing implements RecordWriter {
     const isLogged = this.#levels.areLogged(format, level)
     if (!this.#levels.areKept(level)) return isLogged && this.#log.record(format, time, timeText, fields, message)
     if (isLogged) {
-      const isWhole = this.#recorder.keepsWhole(fields)
-      if (isWhole) return this.#noted(level, this.#both.record(format, time, timeText, fields, message))
-      this.#log.record(format, time, timeText, fields, message)
+      try {
+        const isWhole = this.#recorder.keepsWhole(fields)
+        if (isWhole) return this.#noted(level, this.#both.record(format, time, timeText, fields, message))
+        this.#log.record(format, time, timeText, fields, message)
+      } catch (thrown) {
+        // The log gets a line of what can be had of it from the logger.
+        this.#recorder.noteUnrecorded(level, message, thrown)
+        throw thrown
+      }
     }
     try {
       const kept = this.#recorder.kept(fields)

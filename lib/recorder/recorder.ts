@@ -63,6 +63,15 @@ export const LEVELS: Readonly<Record<string, number>> = {
 const PAUSE_MS = 1000
 const TARGET = 'process'
 
+/** Why a value could not be had; also of one whose own reading fails. */
+function reasonOf(thrown: unknown): string {
+  try {
+    return isError(thrown) ? String(thrown.message) : 'a value was thrown'
+  } catch {
+    return 'an error that cannot be shown'
+  }
+}
+
 /** What a logger that records here says of itself. */
 export interface Surroundings {
   /** Its levels, and their numbers. */
@@ -186,9 +195,12 @@ export class RingRecorder {
 
   /** For loggers that record here: an event could not be made into a record. */
   noteUnrecorded(level: number, message: unknown, thrown: unknown): void {
-    const text = typeof message === 'string' ? message : ''
-    const reason = isError(thrown) ? thrown.message : 'a value was thrown'
-    this.#writer.write(level, TARGET, text, { notRecorded: reason }, Number.NaN)
+    this.#writeFailed(level, typeof message === 'string' ? message : '', thrown)
+    if (level >= LEVELS.fatal!) this.noteFatal()
+  }
+
+  #writeFailed(level: number, message: string, thrown: unknown): void {
+    this.#writer.write(level, TARGET, message, { notRecorded: reasonOf(thrown) }, Number.NaN)
   }
 
   /** For loggers that record here: a fatal event is in the ring. */
@@ -262,7 +274,7 @@ export class RingRecorder {
       this.#writer.write(LEVELS.fatal!, TARGET, message, { origin: reason, ...fields }, Number.NaN)
     } catch (thrown) {
       // A getter of the error, or of what was thrown in its place.
-      this.#noteFailure(thrown)
+      this.#writeFailed(LEVELS.fatal!, reason, thrown)
     }
     if (goesOn && performance.now() - this.#crashAt < PAUSE_MS) {
       this.#owed = reason

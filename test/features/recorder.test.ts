@@ -142,6 +142,26 @@ describe.each(['text', 'records'] as const)('a logger with a recorder and a dest
     expect((await kept())[0]).toMatchObject({ level: 'debug', message: 'm' })
   })
 
+  it('keeps what is logged although a part of it cannot be had', async () => {
+    const { log, lines, kept, directory } = open(kind)
+    const bad = {
+      get field(): never {
+        throw new Error('broken')
+      }
+    }
+    // The second time it may go another way.
+    for (const message of ['first', 'second']) {
+      log.info('before')
+      log.info(bad, message)
+    }
+    log.fatal(bad, 'end')
+    expect(lines().map(line => line.msg)).toEqual(['before', 'first', 'before', 'second', 'end'])
+    const events = await kept()
+    expect(messagesOf(events)).toEqual(['before', 'first', 'before', 'second', 'end'])
+    expect(events[1]).toMatchObject({ level: 'info', fields: { notRecorded: 'broken' } })
+    expect(snapshotsIn(directory).some(file => file.endsWith('-fatal.bin'))).toBe(true)
+  })
+
   it('logs nothing that is below its level of fields that cannot be looked at', async () => {
     const { log, lines, kept } = open(kind)
     const refuse = (): never => {

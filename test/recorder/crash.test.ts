@@ -42,6 +42,14 @@ it('writes a snapshot of an exception that nobody has caught, and the process en
   expect(othersIn(directory)).toEqual([])
 })
 
+it('tells an error that tells nothing of itself', () => {
+  const directory = tempDir()
+  expect(live('throwsRiddle', { directory }).status).not.toBe(0)
+  expect(readSnapshot(snapshotsIn(directory)[0]!).events).toMatchObject([
+    { level: 'fatal', message: 'uncaughtException', fields: { notRecorded: 'asked for its message' } }
+  ])
+})
+
 it('writes one of a rejection, which ends the process', () => {
   const directory = tempDir()
   const { status } = live('rejects', { directory })

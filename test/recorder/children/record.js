@@ -27,6 +27,14 @@ const lives = {
       throw new TypeError('a bug')
     })
   },
+  throwsRiddle: () => {
+    const fail = () => {
+      throw new Error('asked for its message')
+    }
+    setTimeout(() => {
+      throw Object.defineProperty(new Error(), 'message', { get: fail })
+    })
+  },
   rejects: () => void Promise.reject(new Error('not caught')),
   observes: () => {
     process.on('unhandledRejection', error => console.log(`handler: ${error.message}`))
