@@ -36,6 +36,9 @@ export const MOST_ABOUT_BYTES: number = HEADER_BYTES - HEADER.ABOUT
 /** Places in a slot. */
 export const SLOT = { OFFSET: 0, SPAN: 4, OWNER: 8, COUNTS: 16, PRODUCER: 24, THREAD: 28 } as const
 
+/** A ring is read so often if all of it was overwritten meanwhile. */
+const MOST_READS = 20
+
 const SEQUENCE_SHIFT = 21n
 const CLOSED = 1n << 20n
 const EVENT_BITS = 24n
@@ -201,15 +204,19 @@ function readAll(fd: number, into: Buffer, from: number, to: number): void {
 
 /**
  * Takes the runs out of `image` that are no longer as it says, by the slots as they are now; and
- * those that were begun since `head`.
+ * those that were begun since `head`. Whether there were any.
  */
-function dropChanged(image: Buffer, now: Buffer, { slotsAt, segments }: Layout, head: bigint): void {
+function dropChanged(image: Buffer, now: Buffer, { slotsAt, segments }: Layout, head: bigint): boolean {
+  let changed = false
   for (let segment = 0; segment < segments; segment++) {
     const at = slotsAt + segment * SLOT_BYTES + SLOT.OWNER
     const before = image.readBigUInt64LE(at) >> SEQUENCE_SHIFT
     const after = now.readBigUInt64LE(at) >> SEQUENCE_SHIFT
-    if (before !== after || before > head) image.writeBigUInt64LE(0n, at)
+    if (before === after && before <= head) continue
+    image.writeBigUInt64LE(0n, at)
+    changed = true
   }
+  return changed
 }
 
 /** Whether the file begins as a recorder's arena does. */
@@ -243,14 +250,18 @@ export function readArenaFile(path: string): Arena {
     const layout = layoutOf(header, path)
     const image = Buffer.alloc(layout.fileBytes)
     const again = Buffer.alloc(layout.dataAt)
-    // The slots before what they speak of, then again: a run that has the same sequence both times
-    // did not change in between.
-    readAll(fd, image, 0, layout.dataAt)
-    const head = image.readBigUInt64LE(HEADER.HEAD)
-    readAll(fd, image, layout.dataAt, layout.fileBytes)
-    readAll(fd, again, 0, layout.dataAt)
-    dropChanged(image, again, layout, head)
-    return parseArena(image, path)
+    for (let left = MOST_READS; ; left--) {
+      // The slots before what they speak of, then again: a run that has the same sequence both
+      // times did not change in between.
+      readAll(fd, image, 0, layout.dataAt)
+      const head = image.readBigUInt64LE(HEADER.HEAD)
+      readAll(fd, image, layout.dataAt, layout.fileBytes)
+      readAll(fd, again, 0, layout.dataAt)
+      const changed = dropChanged(image, again, layout, head)
+      const arena = parseArena(image, path)
+      // Into memory that has been used it is read quicker than the ring goes round.
+      if (arena.runs.length > 0 || !changed || left === 1) return arena
+    }
   } catch (error) {
     if (error instanceof ShardlogError) throw error
     throw fromSystemError('ERR_SHARDLOG_IO', `cannot read ${path}`, error, path)

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { readSnapshot, type ShardlogError } from '../../lib/public'
-import { readArenaFile } from '../../lib/recorder/arena'
+import { HEADER_BYTES, readArenaFile } from '../../lib/recorder/arena'
 import { EventDecoder } from '../../lib/recorder/decode'
 import { harvest } from '../../lib/recorder/triggers'
 import { kill, live, othersIn, snapshotsIn, start } from '../support/snapshots'
@@ -151,6 +151,25 @@ it('leaves alone what is beside its ring but no file of its own', async () => {
   expect(await harvestAll(ring, directory)).toEqual([])
   expect(othersIn(directory)).toHaveLength(3)
   expect(() => readArenaFile(`${ring}.left-1`)).toThrow('cannot read')
+})
+
+it('reads a ring again that was overwritten as a whole while it was read', async () => {
+  const directory = tempDir()
+  const child = start('hangs', { directory })
+  await once(child.stdout, 'data')
+  await kill(child)
+  const { readSync } = fs
+  let reads = 0
+  const reading = vi.spyOn(fs, 'readSync').mockImplementation(((fd: number, into: Buffer, ...where: number[]) => {
+    const got = readSync(fd, into, where[0]!, where[1]!, where[2]!)
+    // The header, the slots, what they speak of; and the slots as they are then.
+    if (++reads === 4) into.fill(0xff, HEADER_BYTES)
+    return got
+  }) as typeof fs.readSync)
+  onTestFinished(() => reading.mockRestore())
+  const arena = readArenaFile(path.join(directory, '.record.recorder'))
+  expect(arena.runs).toHaveLength(1)
+  expect(reads).toBe(7)
 })
 
 it('keeps the latest of arenas that no snapshot can be made of', async () => {
