@@ -43,18 +43,23 @@ export function nanoseconds(ms: number): bigint {
     : 0n
 }
 
-function parseJson(text: string): unknown {
+/** Parses JSON, or throws a SyntaxError. */
+export type Parse = (json: string) => unknown
+
+const parsePlain: Parse = json => JSON.parse(json) as unknown
+
+function parseJson(text: string, parse: Parse): unknown {
   if (LARGE_INTEGER.test(text)) return BigInt(text)
   try {
-    return JSON.parse(text) as unknown
+    return parse(text)
   } catch {
     return text
   }
 }
 
 /** `,"a":1,"b":2` as an object. */
-function parseFields(text: string): Record<string, unknown> {
-  return text === '' ? {} : (JSON.parse(`{${text.slice(1)}}`) as Record<string, unknown>)
+function parseFields(text: string, parse: Parse): Record<string, unknown> {
+  return text === '' ? {} : (parse(`{${text.slice(1)}}`) as Record<string, unknown>)
 }
 
 /** Where a value of a template belongs: its key, or those of the objects around it and its own. */
@@ -80,13 +85,14 @@ interface Shape {
 function splitTail(
   tail: string,
   messageKey: string,
-  isInline: boolean
+  isInline: boolean,
+  parse: Parse
 ): { fields: string; message: string | undefined } {
   const key = `,${JSON.stringify(messageKey)}:`
   if (isInline && tail.endsWith(key)) return { fields: tail.slice(0, -key.length), message: undefined }
   for (let at = tail.indexOf(key); at >= 0; at = tail.indexOf(key, at + 1)) {
     try {
-      const message: unknown = JSON.parse(tail.slice(at + key.length))
+      const message = parse(tail.slice(at + key.length))
       if (typeof message === 'string') return { fields: tail.slice(0, at), message }
     } catch {
       // The same text within a string, or as the key of an object.
@@ -108,7 +114,7 @@ function without(object: Record<string, unknown>, ...keys: string[]): Record<str
   return left.length === 0 ? null : Object.fromEntries(left)
 }
 
-function readShape(body: Buffer, messageKey: string): Shape {
+function readShape(body: Buffer, messageKey: string, parse: Parse): Shape {
   const texts: string[] = []
   for (let at = wire.TEMPLATE_HEAD; at < body.length; ) {
     const start = at + wire.TEXT_PREFIX_BYTES
@@ -118,9 +124,9 @@ function readShape(body: Buffer, messageKey: string): Shape {
   }
   const [head = '{', tail = '', ...keys] = texts
   const isInline = body[wire.TEMPLATE_MESSAGE_FORM] === wire.MESSAGE_INLINE
-  const start = JSON.parse(`${head}}`) as Record<string, unknown>
-  const { fields, message } = splitTail(tail, messageKey, isInline)
-  const frame = parseFields(keys.map((key, i) => key + i).join('') + fields)
+  const start = parse(`${head}}`) as Record<string, unknown>
+  const { fields, message } = splitTail(tail, messageKey, isInline, parse)
+  const frame = parseFields(keys.map((key, i) => key + i).join('') + fields, parse)
   // Of two keys that are the same the later counts, as in JSON.
   const places: Place[] = new Array<Place>(keys.length).fill(null)
   findPlaces(frame, [], places)
@@ -171,6 +177,7 @@ export class EventDecoder {
   readonly #pid: number
   readonly #image: Buffer
   readonly #labels: Map<number, string>
+  readonly #parse: Parse
   readonly #shapes = new Map<string, Shape>()
   readonly #bindings = new Map<string, Binding>()
   /** Of the present run, by their ids. */
@@ -179,7 +186,9 @@ export class EventDecoder {
   #at = 0
   #end = 0
 
-  constructor({ image, about, pid }: Arena) {
+  /** @param parse what JSON in it is parsed by */
+  constructor({ image, about, pid }: Arena, parse: Parse = parsePlain) {
+    this.#parse = parse
     this.#image = image
     this.#about = about
     this.#pid = pid
@@ -255,7 +264,7 @@ export class EventDecoder {
     const key = body.toString('latin1')
     const known = this.#shapes.get(key)
     if (known !== undefined) return known
-    const shape = readShape(body, this.#about.messageKey)
+    const shape = readShape(body, this.#about.messageKey, this.#parse)
     this.#shapes.set(key, shape)
     return shape
   }
@@ -263,7 +272,7 @@ export class EventDecoder {
   #binding(text: string): Binding {
     const known = this.#bindings.get(text)
     if (known !== undefined) return known
-    const { name, ...fields } = parseFields(text)
+    const { name, ...fields } = parseFields(text, this.#parse)
     // What the snapshot says once it need not say with each event.
     if (fields.pid === this.#pid) delete fields.pid
     if (fields.hostname === this.#about.hostname) delete fields.hostname
@@ -284,7 +293,7 @@ export class EventDecoder {
   #text(thread: number): RecordedEvent {
     const time = timeAt(this.#image, this.#take(8))
     const line = this.#image.toString('utf8', this.#at, this.#end).trimEnd()
-    const parsed = parseJson(line)
+    const parsed = parseJson(line, this.#parse)
     if (typeof parsed !== 'object' || parsed === null) {
       return { time, level: '', target: '', message: line, thread, fields: {} }
     }
@@ -355,7 +364,7 @@ export class EventDecoder {
       case wire.TAG_STRING:
         return this.#string(image.readUInt32LE(this.#take(4)))
       case wire.TAG_JSON:
-        return parseJson(this.#string(image.readUInt32LE(this.#take(4))))
+        return parseJson(this.#string(image.readUInt32LE(this.#take(4))), this.#parse)
       default:
         throw new Damaged('an unknown value')
     }

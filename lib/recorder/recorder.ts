@@ -136,7 +136,8 @@ export class RingRecorder {
   /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
   #number(level: string, what: string): number {
     const number = this.#levels[level]
-    if (number !== undefined) return number
+    // No name that every object has, either.
+    if (typeof number === 'number') return number
     const names = Object.keys(this.#levels)
     const near = nearestName(level, names)
     const message = `${what} must be one of ${names.join(', ')}, got ${String(level)}${near ? `; did you mean ${near}?` : ''}`

@@ -4,9 +4,10 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fromSystemError, ShardlogError } from '../errors'
 import { setImmediate } from '../timers'
-import type { Arena } from './arena'
+import type { About, Arena } from './arena'
 import { codec } from './codec'
-import { EventDecoder, type RecordedEvent } from './decode'
+import { EventDecoder, type Parse, type RecordedEvent } from './decode'
+import { parseWellFormed } from './json'
 import { asFileName, type ResolvedOptions, type RetentionOptions } from './options'
 
 export const FORMAT = 'shardlog-snapshot'
@@ -75,9 +76,16 @@ function isSorted(events: readonly RecordedEvent[]): boolean {
   return true
 }
 
-/** Decodes an arena, in the order of time; of one thread, in its own. Yields now and then. */
-export function* readEvents({ arena, minAge, watermark }: Omit<Request, 'reason'>): Generator<void, Content> {
-  const decoder = new EventDecoder(arena)
+/**
+ * Decodes an arena, in the order of time; of one thread, in its own. Yields now and then.
+ *
+ * @param parse what JSON in it is parsed by; by default as it is
+ */
+export function* readEvents(
+  { arena, minAge, watermark }: Omit<Request, 'reason'>,
+  parse?: Parse
+): Generator<void, Content> {
+  const decoder = new EventDecoder(arena, parse)
   let events: RecordedEvent[] = []
   for (const run of arena.runs) {
     for (const event of decoder.eventsOf(run, watermark?.get(run.sequence))) {
@@ -104,6 +112,12 @@ export function* readEvents({ arena, minAge, watermark }: Omit<Request, 'reason'
   return { events, counters }
 }
 
+/** An arena whose process says of itself what UTF-8 can say. The key is looked for as it is. */
+function wellFormed(arena: Arena): Arena {
+  const about = parseWellFormed(JSON.stringify(arena.about)) as About
+  return { ...arena, about: { ...about, messageKey: arena.about.messageKey } }
+}
+
 /** The head of a CBOR array. */
 function arrayHead(length: number): Buffer {
   const head = Buffer.alloc(5)
@@ -125,9 +139,10 @@ function headBytes(length: number): number {
  */
 function* encodeSteps(request: Request, created: Date): Generator<void, Buffer | null> {
   const { encode } = codec()
-  const { arena, reason } = request
+  const { reason } = request
+  const arena = wellFormed(request.arena)
   const { about, pid } = arena
-  const { events, counters } = yield* readEvents(request)
+  const { events, counters } = yield* readEvents({ ...request, arena }, parseWellFormed)
   if (request.watermark !== undefined && events.length === 0) return null
   const head = {
     format: FORMAT,
@@ -135,7 +150,7 @@ function* encodeSteps(request: Request, created: Date): Generator<void, Buffer |
     service: about.service,
     hostname: about.hostname,
     pid,
-    reason,
+    reason: Buffer.from(reason).toString(),
     created_at: created.toISOString(),
     versions: about.versions,
     levels: about.levels,

@@ -102,6 +102,13 @@ describe.each(['native', 'js'] as const)('a recorder of the %s engine', engine =
     expect(() => recorder.event().level('loud').record()).toThrow(/level of an event must be one of/)
   })
 
+  it('takes nothing for a level that objects have of themselves', () => {
+    const recorder = open({ engine })
+    for (const name of ['toString', '__proto__', 'constructor'])
+      expect(() => recorder.record(name, '', 'm')).toThrow(/level of an event must be one of/)
+    expect(recorder.length).toBe(0)
+  })
+
   it('keeps nothing below its level', () => {
     const recorder = open({ engine, level: 'info' })
     expect(recorder.record('debug', '', 'no')).toBe(false)

@@ -67,6 +67,21 @@ print(json.dumps(cbor2.loads(lz4.block.decompress(raw))))`
   }
 )
 
+it('has no surrogate that stands alone, which other decoders refuse', async () => {
+  const recorder = open({ directory: tempDir(), path: false, service: 'cut \ud83d' })
+  // Of the last two, one is a pair, and one is no escape.
+  const texts = ['\ud800', 'a\udfffb', '\ud83d\ude00', '\\ud800']
+  const fields = { 'key\udc00': 1, text: texts[1], list: texts, inner: { '\ud800': texts[3] } }
+  recorder.record('info', 'target\ud800', 'message\udc00', fields)
+  const file = await recorder.snapshot('reason \ud83d')
+  const { service, reason, events } = readSnapshot(file)
+  expect([service, reason]).toEqual(['cut \ufffd', 'reason \ufffd'])
+  const list = ['\ufffd', 'a\ufffdb', '\ud83d\ude00', '\\ud800']
+  expect(events).toMatchObject([{ target: 'target\ufffd', message: 'message\ufffd' }])
+  expect(events[0]!.fields).toEqual({ 'key\ufffd': 1, text: list[1], list, inner: { '\ufffd': list[3] } })
+  expect(recorder.takeSnapshot()).toMatchObject([{ message: 'message\udc00', fields }])
+})
+
 it('gives each of several of one reason a name', async () => {
   const directory = tempDir()
   const recorder = open({ directory, path: false })
