@@ -1,7 +1,7 @@
 /** JSON of what was recorded, as text that every decoder takes. */
 
 /** An escape: a pair of surrogates, one that stands alone, or another. */
-const ESCAPE = /\\(?:ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}|ud[89a-f][\da-f]{2}|[^])/gi
+const ESCAPE = /\\(?:ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}|ud[89a-f][\da-f]{2}|.)/gis
 const MAY_BE_ALONE = /\\ud[89a-f]/i
 const LONE_ESCAPE_LENGTH = 6
 
@@ -13,5 +13,5 @@ const LONE_ESCAPE_LENGTH = 6
  */
 export function parseWellFormed(json: string): unknown {
   if (!MAY_BE_ALONE.test(json)) return JSON.parse(json) as unknown
-  return JSON.parse(json.replace(ESCAPE, escape => (escape.length === LONE_ESCAPE_LENGTH ? '\\ufffd' : escape)))
+  return JSON.parse(json.replace(ESCAPE, one => (one.length === LONE_ESCAPE_LENGTH ? '\\ufffd' : one)))
 }
