@@ -1,5 +1,7 @@
 /** The public face of recorders: what lies behind is loaded with the first one. */
 
+import { type MetricLabels, openMetrics, type Reading, recorderReading } from './metrics'
+import { readingsSym } from './pino/symbols'
 import type { RecordedEvent } from './recorder/decode'
 import type { EventBuilder, EventDraft, EventFields } from './recorder/events'
 import type { RecorderOptions } from './recorder/options'
@@ -90,6 +92,21 @@ export class Recorder {
   /** Used share of the ring, 0 to 1. */
   get utilization(): number {
     return this.#recorder.utilization
+  }
+
+  /**
+   * Its counters as OpenMetrics text.
+   *
+   * @param labels of all samples; each has the `path` of the ring, if it is a file
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for labels that the format has no place for
+   */
+  metrics(labels: MetricLabels = {}): string {
+    return openMetrics(this[readingsSym](), labels)
+  }
+
+  /** @internal */
+  [readingsSym](): Reading[] {
+    return [recorderReading(this.#recorder)]
   }
 
   /**

@@ -1,8 +1,10 @@
 import { resolveConfig } from './config'
 import { withIndexes } from './engine/direct-route'
-import type { Engine } from './engine/engine'
+import { type Engine, engineReading } from './engine/engine'
 import { openEngine } from './engine/open-engine'
+import { type MetricLabels, openMetrics, type Reading } from './metrics'
 import { pathOf, withPaths } from './path-like'
+import { readingsSym } from './pino/symbols'
 // Made as it is loaded, for the workers that are started after that.
 import './shared-memory'
 // Kept as they are when it is loaded, before a test puts others in their place.
@@ -15,6 +17,7 @@ import type { Config, FlushMetrics, ShardStats, StatsSnapshot } from './types'
  */
 export class Logger {
   readonly #engine: Engine
+  readonly #path: string
 
   /**
    * Appends the text as UTF-8, verbatim: no newline is added. Lone surrogates become U+FFFD.
@@ -38,7 +41,9 @@ export class Logger {
    */
   constructor(config: Config | string | URL) {
     const path = pathOf(config, 'logFilePath') as Config | string
-    this.#engine = openEngine(resolveConfig(withPaths(path)))
+    const resolved = resolveConfig(withPaths(path))
+    this.#path = resolved.logFilePath
+    this.#engine = openEngine(resolved)
     this.log = this.#engine.log
     // The native engine's does that itself, off the way of whole buffers.
     this.logBytes = this.#engine.kind === 'js' ? withIndexes(this.#engine.logBytes) : this.#engine.logBytes
@@ -83,6 +88,21 @@ export class Logger {
   /** One element per shard, by shard id. */
   getShardStats(): ShardStats[] {
     return this.#engine.shardStats()
+  }
+
+  /**
+   * All counters, and a histogram of the flushes, as OpenMetrics text.
+   *
+   * @param labels of all samples; each has the log's `path`
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for labels that the format has no place for
+   */
+  metrics(labels: MetricLabels = {}): string {
+    return openMetrics(this[readingsSym](), labels)
+  }
+
+  /** @internal */
+  [readingsSym](): Reading[] {
+    return [engineReading(this.#path, this.#engine)]
   }
 
   /** `using logger = new Logger(…)` */

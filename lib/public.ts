@@ -24,9 +24,10 @@ export {
 export type { CallerOptions, DedupeOptions, FeatureOptions, OtelOptions, SamplingOptions } from './features/options'
 export type { CallerStats, TraceStats } from './features/origin'
 export type { LoggerStats } from './features/plugin'
-export { getLoggerStats } from './features/plugin'
+export { getLoggerStats, registerMetrics } from './features/plugin'
 export type { SamplingStats } from './features/sampling'
 export { Recorder, readSnapshot } from './flight-recorder'
+export type { MetricLabels, MetricsModule, MetricsRegistry } from './metrics'
 export { RawLogger }
 
 /**
@@ -99,5 +100,5 @@ export type { EventBuilder, EventDraft, EventFields } from './recorder/events'
 export type { RecorderOptions, RetentionOptions } from './recorder/options'
 export type { RecorderStats } from './recorder/recorder'
 export type { Snapshot, SnapshotCounters } from './recorder/snapshot'
-export type { Config, FlushMetrics, ShardStats, StatsSnapshot } from './types'
+export type { Config, FlushBucket, FlushMetrics, ShardStats, StatsSnapshot } from './types'
 export { version } from './version'

@@ -172,6 +172,13 @@ export interface StatsSnapshot {
   lastError: ShardlogError | null
 }
 
+export interface FlushBucket {
+  /** Upper end of the bucket, in ms. */
+  leMs: number
+  /** Flushes that took no longer, to within 3 % of the bound. */
+  count: number
+}
+
 export interface FlushMetrics {
   /** Flushes measured. The percentiles are over all of them, to within 3 %. */
   count: number
@@ -181,6 +188,8 @@ export interface FlushMetrics {
   p90: number
   p99: number
   p999: number
+  /** A histogram of the durations: bounds from 0.1 ms to 10 s, counts that add up. */
+  buckets: FlushBucket[]
   lastError: ShardlogError | null
 }
 

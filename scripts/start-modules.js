@@ -23,6 +23,7 @@ const later = [
   'engine/js/js-engine',
   'features/features',
   'features/recording',
+  'metrics',
   'pino/multistream',
   'pino/transport',
   'pretty',

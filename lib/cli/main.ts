@@ -4,6 +4,7 @@ import { nearestName } from '../nearest-name'
 import { version } from '../version'
 import { cat } from './cat'
 import { type Command, EXIT_FAILED, EXIT_OK, EXIT_USAGE, UsageError } from './command'
+import { metrics } from './metrics'
 import { FdWriter, OutputClosed } from './output'
 import { recover } from './recover'
 import { snapshot } from './snapshot'
@@ -12,7 +13,7 @@ import { say } from './terminal'
 import { stats, verify } from './verify'
 import { view } from './view'
 
-const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats, view, snapshot]
+const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats, view, snapshot, metrics]
 
 const HELP = `Usage: shardlog COMMAND [options] FILE...
 

@@ -4,8 +4,14 @@
  */
 
 import { ShardlogError } from '../errors'
+import type { Reading } from '../metrics'
 import { performance, setImmediate } from '../timers'
 import type { FlushMetrics, ShardStats, StatsSnapshot } from '../types'
+
+/** Upper ends of the buckets that durations of flushes are told in, in ms. */
+export const FLUSH_BOUNDS_MS: readonly number[] = [
+  0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000
+]
 
 /** What every log has, whatever is put into it. */
 export interface EngineControls {
@@ -22,6 +28,11 @@ export interface EngineControls {
   stats(): StatsSnapshot
   flushMetrics(): FlushMetrics
   shardStats(): ShardStats[]
+}
+
+/** What a log counts, for lib/metrics.ts. Threads that have it open share the counters. */
+export function engineReading(path: string, log: EngineControls): Reading {
+  return { kind: 'engine', of: path, path, stats: log.stats(), flushes: log.flushMetrics(), shards: log.shardStats() }
 }
 
 /**

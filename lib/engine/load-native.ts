@@ -47,7 +47,8 @@ export interface NativeBinding {
   close(of: Keeper): Promise<void>
   closeSync(of: Keeper): void
   stats(of: Keeper): StatsSnapshot
-  flushMetrics(of: Keeper): FlushMetrics
+  /** @param bounds upper ends of buckets, in ns; `buckets` has their counts. */
+  flushMetrics(of: Keeper, bounds: readonly number[]): Omit<FlushMetrics, 'buckets'> & { buckets: number[] }
   shardStats(of: Keeper): ShardStats[]
   /**
    * For the direct route: the memory of one shard of one set, or of the draft, which has the index

@@ -8,9 +8,18 @@ import path from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { arenaPaths } from '../arena/locate'
 import { asShardlogError, resumed, ShardlogError } from '../errors'
-import type { ResolvedConfig, StatsSnapshot } from '../types'
+import type { FlushMetrics, ResolvedConfig, StatsSnapshot } from '../types'
 import { type ClosableLogBytes, directLogBytes, withIndexes } from './direct-route'
-import { awaitLock, coalesced, deliver, type Engine, type EngineControls, flushAtExit, forgetAtExit } from './engine'
+import {
+  awaitLock,
+  coalesced,
+  deliver,
+  type Engine,
+  type EngineControls,
+  FLUSH_BOUNDS_MS,
+  flushAtExit,
+  forgetAtExit
+} from './engine'
 import { jsLockHolder, lockedError } from './js/lock'
 import type { DirectRoute } from './lease'
 import {
@@ -162,8 +171,20 @@ function watchExit({ binding, handle: { keeper } }: Opened<'records'>, { descrip
   return () => forgetAtExit(ending)
 }
 
+const NS_PER_MS = 1e6
+
+function flushMetrics({ binding, handle: { keeper } }: Opened<Content>): FlushMetrics {
+  const bounds = FLUSH_BOUNDS_MS.map(bound => Math.round(bound * NS_PER_MS))
+  const { buckets, ...rest } = binding.flushMetrics(keeper, bounds)
+  return withLastError({ ...rest, buckets: FLUSH_BOUNDS_MS.map((leMs, i) => ({ leMs, count: buckets[i]! })) })
+}
+
 /** The controls of an open log. `closing`: stops what writes past the handle. */
-function controls({ binding, handle: { keeper } }: Opened<Content>, closing: () => void): EngineControls {
+function controls(opened: Opened<Content>, closing: () => void): EngineControls {
+  const {
+    binding,
+    handle: { keeper }
+  } = opened
   return {
     kind: 'native',
     flush: coalesced(() => translatedAsync(binding.flush(keeper))),
@@ -177,7 +198,7 @@ function controls({ binding, handle: { keeper } }: Opened<Content>, closing: () 
       translated(() => binding.closeSync(keeper))
     },
     stats: (): StatsSnapshot => withLastError(binding.stats(keeper)),
-    flushMetrics: () => withLastError(binding.flushMetrics(keeper)),
+    flushMetrics: () => flushMetrics(opened),
     shardStats: () => binding.shardStats(keeper)
   }
 }

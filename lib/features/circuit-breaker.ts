@@ -155,6 +155,9 @@ interface Target extends Omit<Stream, 'write'> {
   _writableState?: unknown
 }
 
+/** The destination that a circuit breaker writes to at present. */
+export const targetSym: unique symbol = Symbol('shardlog.target')
+
 const RULES: Rules<CircuitBreakerOptions> = {
   failures: rules.count,
   recovery: rules.milliseconds,
@@ -220,6 +223,11 @@ export class CircuitBreaker extends EventEmitter {
   /** Whether the destination wants to be told about each line: multistream does. */
   get [needsMetadataGsym](): boolean {
     return this.#target[needsMetadataGsym] === true
+  }
+
+  /** @internal */
+  get [targetSym](): object {
+    return this.#target
   }
 
   #attached(destination: unknown): Target {

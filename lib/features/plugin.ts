@@ -5,12 +5,21 @@
 
 import { inspect } from 'node:util'
 import { ShardlogError } from '../errors'
+import {
+  type MetricLabels,
+  type MetricsModule,
+  type MetricsRegistry,
+  openMetrics,
+  type Reading,
+  recorderReading,
+  register
+} from '../metrics'
 import type { Internals } from '../pino/context'
 import { addPlugin, addStage } from '../pino/prototype'
-import { familySym, keepsLevelSym, setLevelSym, streamSym, writeSym } from '../pino/symbols'
+import { familySym, keepsLevelSym, readingsSym, setLevelSym, streamSym, writeSym } from '../pino/symbols'
 import type { Bindings } from '../pino/types'
 import type { RecorderStats } from '../recorder/recorder'
-import { CircuitBreaker, type CircuitBreakerStats } from './circuit-breaker'
+import { CircuitBreaker, type CircuitBreakerStats, targetSym } from './circuit-breaker'
 import type { DedupeStats } from './dedupe'
 import { Features } from './features'
 import type { FeatureOptions } from './options'
@@ -21,7 +30,7 @@ import type { SamplingStats } from './sampling'
 declare module '../pino/types' {
   interface PluginOptions extends FeatureOptions {}
 
-  interface PluginMethods extends ContextMethods, RecorderMethods {}
+  interface PluginMethods extends ContextMethods, RecorderMethods, MetricsMethods {}
 }
 
 declare module '../pino/context' {
@@ -51,6 +60,17 @@ interface RecorderMethods {
    *   `ERR_SHARDLOG_CONFIG` if there is no recorder
    */
   snapshot(reason?: string): Promise<string>
+}
+
+interface MetricsMethods {
+  /**
+   * All counters as OpenMetrics text: of the destination or of its streams, with histograms of
+   * their flushes, of features that are on, circuit breakers and the recorder.
+   *
+   * @param labels of all samples; those of a log have its `path`
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for labels that the format has no place for
+   */
+  metrics(labels?: MetricLabels): string
 }
 
 interface ContextMethods {
@@ -185,6 +205,61 @@ function breakersOf(stream: unknown): CircuitBreaker[] {
   return Array.isArray(streams) ? streams.flatMap(entry => breakersOf((entry as { stream: unknown }).stream)) : []
 }
 
+/** What is counted where lines go, and on the way there. */
+function readingsBehind(stream: unknown): Reading[] {
+  if (stream instanceof CircuitBreaker) {
+    const behind = readingsBehind(stream[targetSym])
+    const path = behind.find(({ kind }) => kind === 'engine')?.path ?? null
+    return [...behind, { kind: 'breaker', of: stream, path, stats: stream.stats() }]
+  }
+  const { streams, [readingsSym]: read } = (stream ?? {}) as { streams?: unknown; [readingsSym]?: () => Reading[] }
+  if (typeof read === 'function') return read.call(stream)
+  return Array.isArray(streams) ? streams.flatMap(entry => readingsBehind((entry as { stream: unknown }).stream)) : []
+}
+
+/** All that is counted of a structured logger. */
+function readings(this: Internals): Reading[] {
+  const behind = readingsBehind(this[streamSym])
+  const path = behind.find(({ kind }) => kind === 'engine')?.path ?? null
+  const recording = this[recordingSym]
+  return [
+    ...behind,
+    { kind: 'features', of: this[familySym], path, stats: getLoggerStats(this) },
+    ...(recording === undefined ? [] : [recorderReading(recording.recorder)])
+  ]
+}
+
+/** All counters of a logger as OpenMetrics text, with these labels beside the log's path. */
+function metrics(this: Internals, labels: MetricLabels = {}): string {
+  return openMetrics(readings.call(this), labels)
+}
+
+/** What has counters: loggers, recorders, destinations with a format. */
+interface Counting {
+  [readingsSym]?: () => Reading[]
+}
+
+/**
+ * Adds what a logger counts to a registry of prom-client, which asks for it when it is scraped.
+ * What several handles share is there once.
+ *
+ * @param registry prom-client's registry, or its module for the default one
+ * @param handle a structured logger, a `Logger`, a `Recorder`, or a destination with a format
+ * @param labels of all its samples; those of a log have its `path`
+ * @returns a function that takes it out of the registry's metrics
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG`; what the registry throws if others have its names
+ */
+export function registerMetrics(
+  registry: MetricsRegistry | MetricsModule,
+  handle: object,
+  labels: MetricLabels = {}
+): () => void {
+  const counting = handle as Counting | null | undefined
+  const read = counting?.[readingsSym]
+  if (typeof read === 'function') return register(registry, handle, () => read.call(counting), labels)
+  return failOption('registerMetrics', 'the handle', 'a logger, a recorder or a destination with a format', handle)
+}
+
 /** @param log a structured logger of this package */
 export function getLoggerStats(log: object): LoggerStats {
   const logger = log as Internals
@@ -209,6 +284,8 @@ addPlugin({
     context,
     withContext,
     snapshot,
+    metrics,
+    [readingsSym]: readings,
     [featuresSym]: undefined,
     [recordingSym]: undefined
   },

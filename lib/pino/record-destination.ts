@@ -6,11 +6,12 @@
 import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
 import { resolveConfig, resolveDescriptorConfig, SMALL_BUFFER } from '../config'
-import type { EngineControls } from '../engine/engine'
+import { type EngineControls, engineReading } from '../engine/engine'
 import { openJsDescriptor, openJsEngine } from '../engine/js/js-engine'
 import { openNativeRecords } from '../engine/native-engine'
 import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
+import type { Reading } from '../metrics'
 import { type WithPaths, withPaths } from '../path-like'
 import { RecordEncoder, type RecordWriter } from '../record/record-encoder'
 import { nextTick, setImmediate } from '../timers'
@@ -31,6 +32,7 @@ import {
   mixinSym,
   msgPrefixSym,
   nestedKeySym,
+  readingsSym,
   streamSym,
   stringifySafeSym,
   stringifySym,
@@ -271,6 +273,7 @@ export class RecordDestination extends EventEmitter {
   readonly append = true
   readonly [recordSinkSym]: RecordSink | undefined
   readonly #controls: EngineControls
+  readonly #path: string
   readonly #write: (line: string) => boolean
   #ended = false
   #owesDrain = false
@@ -283,11 +286,13 @@ export class RecordDestination extends EventEmitter {
     const { format, onError = error => this.#tell(error) } = options
     const opened = inOurWords(() => {
       const config = resolve({ ...options, onError })
-      return isNative(config) ? openNative(config, format) : openJs(config, format)
+      const made = isNative(config) ? openNative(config, format) : openJs(config, format)
+      return { ...made, path: config.logFilePath }
     })
     this.fd = typeof options.dest === 'number' ? options.dest : -1
     this.file = typeof options.dest === 'string' ? options.dest : null
     this.#controls = opened.controls
+    this.#path = opened.path
     this.#write = opened.write
     // pino's destinations say so when their file is open.
     nextTick(() => this.emit('ready'))
@@ -389,5 +394,10 @@ export class RecordDestination extends EventEmitter {
 
   getShardStats(): ShardStats[] {
     return this.#controls.shardStats()
+  }
+
+  /** @internal */
+  [readingsSym](): Reading[] {
+    return [engineReading(this.#path, this.#controls)]
   }
 }

@@ -27,6 +27,8 @@ export const msgPrefixSym: unique symbol = Symbol('shardlog.msgPrefix')
 export const needsMetadataGsym: unique symbol = Symbol.for('pino.metadata')
 export const nestedKeyStrSym: unique symbol = Symbol('pino.nestedKeyStr')
 export const nestedKeySym: unique symbol = Symbol('shardlog.nestedKey')
+/** Of handles: what is counted there, for lib/metrics.ts. */
+export const readingsSym: unique symbol = Symbol('shardlog.readings')
 export const redactFmtSym: unique symbol = Symbol('pino.redactFmt')
 export const serializersSym: unique symbol = Symbol('shardlog.serializers')
 export const setLevelSym: unique symbol = Symbol('pino.setLevel')

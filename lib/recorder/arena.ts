@@ -160,16 +160,8 @@ function runAt(image: Buffer, layout: Layout, segment: number, trustsOthers: boo
   }
 }
 
-/**
- * What an arena holds.
- *
- * @param image the bytes of its file
- * @param isCopy whether the addon has made it, and left the slots of runs that were whole alone
- * @throws ShardlogError `ERR_SHARDLOG_CORRUPT`
- */
-export function parseArena(image: Buffer, path: string, isCopy = false): Arena {
-  const layout = layoutOf(image, path)
-  if (image.length < layout.fileBytes) damaged(path, 'it is cut off')
+/** What the header and the slots tell of an arena: all but its events. */
+function parseControl(image: Buffer, layout: Layout, path: string, isCopy: boolean): Arena {
   const runs: Run[] = []
   let recorded = 0n
   let live = 0n
@@ -192,6 +184,19 @@ export function parseArena(image: Buffer, path: string, isCopy = false): Arena {
     recorded: Number(recorded),
     live: Number(live)
   }
+}
+
+/**
+ * What an arena holds.
+ *
+ * @param image the bytes of its file
+ * @param isCopy whether the addon has made it, and left the slots of runs that were whole alone
+ * @throws ShardlogError `ERR_SHARDLOG_CORRUPT`
+ */
+export function parseArena(image: Buffer, path: string, isCopy = false): Arena {
+  const layout = layoutOf(image, path)
+  if (image.length < layout.fileBytes) damaged(path, 'it is cut off')
+  return parseControl(image, layout, path, isCopy)
 }
 
 function readAll(fd: number, into: Buffer, from: number, to: number): void {
@@ -230,13 +235,8 @@ export function isArenaFile(path: string): boolean {
   }
 }
 
-/**
- * The arena in a file, whose recorder may be running: what is overwritten while it is read is left
- * out.
- *
- * @throws ShardlogError `ERR_SHARDLOG_CORRUPT`, `ERR_SHARDLOG_IO`
- */
-export function readArenaFile(path: string): Arena {
+/** Opens the file, and closes it when `use` has read what it wants of it. */
+function withFile<Result>(path: string, use: (fd: number) => Result): Result {
   let fd: number
   try {
     // A pipe that nobody writes to is not waited for.
@@ -245,9 +245,30 @@ export function readArenaFile(path: string): Arena {
     throw fromSystemError('ERR_SHARDLOG_IO', `cannot read ${path}`, error, path)
   }
   try {
-    const header = Buffer.alloc(HEADER_BYTES)
-    readAll(fd, header, 0, HEADER_BYTES)
-    const layout = layoutOf(header, path)
+    return use(fd)
+  } catch (error) {
+    if (error instanceof ShardlogError) throw error
+    throw fromSystemError('ERR_SHARDLOG_IO', `cannot read ${path}`, error, path)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+function readLayout(fd: number, path: string): Layout {
+  const header = Buffer.alloc(HEADER_BYTES)
+  readAll(fd, header, 0, HEADER_BYTES)
+  return layoutOf(header, path)
+}
+
+/**
+ * The arena in a file, whose recorder may be running: what is overwritten while it is read is left
+ * out.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_CORRUPT`, `ERR_SHARDLOG_IO`
+ */
+export function readArenaFile(path: string): Arena {
+  return withFile(path, fd => {
+    const layout = readLayout(fd, path)
     const image = Buffer.alloc(layout.fileBytes)
     const again = Buffer.alloc(layout.dataAt)
     for (let left = MOST_READS; ; left--) {
@@ -262,10 +283,59 @@ export function readArenaFile(path: string): Arena {
       // Into memory that has been used it is read quicker than the ring goes round.
       if (arena.runs.length > 0 || !changed || left === 1) return arena
     }
+  })
+}
+
+/** What is counted of an arena in a file. */
+export interface ArenaCounts extends Pick<Arena, 'about' | 'pid' | 'recorded' | 'live' | 'dropped' | 'truncated'> {
+  /** Bytes of events, and of the ring. */
+  usedBytes: number
+  bytes: number
+  /** Whether the process that made it holds it open. */
+  isOwned: boolean
+}
+
+/** Whether there is a process with the pid, be it another user's. */
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
   } catch (error) {
-    if (error instanceof ShardlogError) throw error
-    throw fromSystemError('ERR_SHARDLOG_IO', `cannot read ${path}`, error, path)
-  } finally {
-    fs.closeSync(fd)
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
+}
+
+/**
+ * Whether the process that made an arena still has its lock. The lock is looked up, not tried: a
+ * recorder that is being opened would find it taken. Where the kernel does not tell of locks,
+ * whether there is a process with the pid.
+ */
+function isOwned(pid: number, fd: number): boolean {
+  let locks: string
+  try {
+    locks = fs.readFileSync('/proc/locks', 'utf8')
+  } catch {
+    return exists(pid)
+  }
+  const { ino } = fs.fstatSync(fd, { bigint: true })
+  const own = new RegExp(`\\bFLOCK\\s+\\S+\\s+WRITE\\s+${pid} \\S+:${ino} `)
+  return own.test(locks)
+}
+
+/**
+ * The counters of the arena in a file, whose recorder may be running. Its events are not read.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_CORRUPT`, `ERR_SHARDLOG_IO`
+ */
+export function readArenaCounts(path: string): ArenaCounts {
+  return withFile(path, fd => {
+    const layout = readLayout(fd, path)
+    if (fs.fstatSync(fd).size < layout.fileBytes) damaged(path, 'it is cut off')
+    const image = Buffer.alloc(layout.dataAt)
+    readAll(fd, image, 0, layout.dataAt)
+    const { about, pid, runs, recorded, live, dropped, truncated } = parseControl(image, layout, path, false)
+    // As the recorder itself counts them.
+    const usedBytes = runs.reduce((sum, run) => sum + FIRST_OFFSET + run.end - run.start, 0)
+    const bytes = layout.segments * SEGMENT_BYTES
+    return { about, pid, recorded, live, dropped, truncated, usedBytes, bytes, isOwned: isOwned(pid, fd) }
+  })
 }

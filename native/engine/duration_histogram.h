@@ -38,6 +38,18 @@ class DurationHistogram {
     return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n);
   }
 
+  // Durations no longer than `ns`; of the bucket that it falls into, those count if it is the end.
+  uint64_t CountUpTo(uint64_t ns) const {
+    uint64_t seen = 0;
+    for (size_t i = 0; i < octaves_.size() * kBuckets && BucketEnd(i) <= ns; i++) {
+      // [MM histogram-octave] acquire, as below.
+      const Octave* const octave = octaves_[i / kBuckets].load(std::memory_order_acquire);
+      if (octave == nullptr) continue;
+      seen += (*octave)[i % kBuckets].load(std::memory_order_relaxed);  // [MM counter]
+    }
+    return seen;
+  }
+
   // Upper end of the bucket in which the given share (0 to 1) of the durations is reached; 0 if
   // there are none.
   uint64_t PercentileNs(double share) const {

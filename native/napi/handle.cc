@@ -95,7 +95,8 @@ Napi::Value StatsValue(Napi::Env env, const engine::Log& log) {
   return value;
 }
 
-Napi::Value FlushMetricsValue(Napi::Env env, const engine::Log& log) {
+// `bounds`: upper ends of buckets, in ns.
+Napi::Value FlushMetricsValue(Napi::Env env, const engine::Log& log, const Napi::Array& bounds) {
   const engine::DurationHistogram& durations = log.flusher().stats().durations;
   const auto ms = [](double ns) { return ns / 1e6; };
   const auto percentile = [&](double share) {
@@ -105,6 +106,12 @@ Napi::Value FlushMetricsValue(Napi::Env env, const engine::Log& log) {
   value.Set("count", static_cast<double>(durations.count()));
   value.Set("avgFlushDurationMs", ms(durations.average_ns()));
   value.Set("maxFlushDurationMs", ms(static_cast<double>(durations.max_ns())));
+  Napi::Array buckets = Napi::Array::New(env, bounds.Length());
+  for (uint32_t i = 0; i < bounds.Length(); i++) {
+    const int64_t bound = bounds.Get(i).As<Napi::Number>().Int64Value();
+    buckets.Set(i, static_cast<double>(durations.CountUpTo(static_cast<uint64_t>(bound))));
+  }
+  value.Set("buckets", buckets);
   value.Set("p50", percentile(0.5));
   value.Set("p90", percentile(0.9));
   value.Set("p99", percentile(0.99));
@@ -178,8 +185,8 @@ void ExportWaits(Napi::Object* exports) {
 void ExportNumbers(Napi::Object* exports) {
   Export(exports, "stats",
          [](Napi::Env env, const Shared& h, const Info&) { return StatsValue(env, *h->log()); });
-  Export(exports, "flushMetrics", [](Napi::Env env, const Shared& h, const Info&) {
-    return FlushMetricsValue(env, *h->log());
+  Export(exports, "flushMetrics", [](Napi::Env env, const Shared& h, const Info& info) {
+    return FlushMetricsValue(env, *h->log(), info[1].As<Napi::Array>());
   });
   Export(exports, "shardStats", [](Napi::Env env, const Shared& h, const Info&) {
     return ShardStatsValue(env, *h->log());

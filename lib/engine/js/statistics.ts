@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { sharedMemory } from '../../shared-memory'
 import type { FlushMetrics } from '../../types'
+import { FLUSH_BOUNDS_MS } from '../engine'
 
 /** Numbers of a log, from its first word on. */
 export const COUNTS = [
@@ -123,6 +124,16 @@ function bucketAt(buckets: readonly number[], rank: number): number {
   return 0
 }
 
+/** Number of durations; their mean, the longest, and those that shares lie below, in ns. */
+interface Durations {
+  count: number
+  mean: number
+  max: number
+  below: number[]
+  /** How many are no longer than each bound. */
+  upTo: number[]
+}
+
 /** What has been counted since the first thread has opened the log, by all of them. */
 class SharedStatistics {
   #words: BigInt64Array
@@ -181,13 +192,17 @@ class SharedStatistics {
     }
   }
 
-  /** Number, mean, longest, and the durations below which the given shares lie, in ns. */
-  durations(shares: readonly number[]): { count: number; mean: number; max: number; below: number[] } {
+  /**
+   * @param shares of the durations, 0 to 1
+   * @param bounds in ns
+   */
+  durations(shares: readonly number[], bounds: readonly number[]): Durations {
     const buckets = Array.from({ length: BUCKETS }, (_, i) => this.#read(FIRST_BUCKET + i))
     const count = buckets.reduce((sum, n) => sum + n, 0)
     const max = this.#read(TIME_MAX)
     const below = shares.map(share => Math.min(max, durationOf(bucketAt(buckets, share * count))))
-    return { count, mean: count === 0 ? 0 : this.#read(TIME_SUM) / count, max, below }
+    const upTo = bounds.map(bound => buckets.reduce((sum, n, i) => (durationOf(i) <= bound ? sum + n : sum), 0))
+    return { count, mean: count === 0 ? 0 : this.#read(TIME_SUM) / count, max, below, upTo }
   }
 
   #read(word: number): number {
@@ -231,8 +246,11 @@ export class FlushTimes {
   }
 
   metrics(): Omit<FlushMetrics, 'lastError'> {
-    const { count, mean, max, below } = this.counters.durations(SHARES)
+    const bounds = FLUSH_BOUNDS_MS.map(bound => bound * NS_PER_MS)
+    const { count, mean, max, below, upTo } = this.counters.durations(SHARES, bounds)
     const [p50, p90, p99, p999] = below.map(duration => duration / NS_PER_MS) as [number, number, number, number]
-    return { count, avgFlushDurationMs: mean / NS_PER_MS, maxFlushDurationMs: max / NS_PER_MS, p50, p90, p99, p999 }
+    const buckets = FLUSH_BOUNDS_MS.map((leMs, i) => ({ leMs, count: upTo[i]! }))
+    const [avgFlushDurationMs, maxFlushDurationMs] = [mean / NS_PER_MS, max / NS_PER_MS]
+    return { count, avgFlushDurationMs, maxFlushDurationMs, p50, p90, p99, p999, buckets }
   }
 }
