@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
+import { FLUSH_BOUNDS_MS } from '../../lib/engine/engine'
 import { prelude, runChild } from '../support/child'
 import { engines, small } from '../support/engines'
 import { readEntries, readPlain, readTexts, readTrailers } from '../support/plain-reader'
@@ -178,6 +179,13 @@ describe.each(engines)('%s engine', engine => {
     expect(metrics.p90).toBeLessThanOrEqual(metrics.p99)
     expect(metrics.p99).toBeLessThanOrEqual(metrics.p999)
     expect(metrics.p999).toBeLessThanOrEqual(metrics.maxFlushDurationMs * 1.03)
+    expect(metrics.buckets.map(({ leMs }) => leMs)).toEqual(FLUSH_BOUNDS_MS)
+    const counts = metrics.buckets.map(({ count }) => count)
+    expect(counts).toEqual(counts.toSorted((a, b) => a - b))
+    const longer = metrics.buckets.findIndex(({ leMs }) => leMs > metrics.maxFlushDurationMs * 1.04)
+    expect(counts.slice(longer)).toEqual(counts.slice(longer).map(() => 5))
+    const shorter = metrics.buckets.filter(({ leMs }) => leMs < metrics.p50 * 0.96)
+    for (const { count } of shorter) expect(count).toBeLessThan(3)
     expect(metrics.lastError).toBeNull()
     await logger.close()
   })

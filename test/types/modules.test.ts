@@ -40,6 +40,7 @@ const FEATURE_NAMES = [
   'logPerformance',
   'operation',
   'performanceIssue',
+  'registerMetrics',
   'stateChange'
 ]
 const NAMES = [...OWN_NAMES, ...PINO_NAMES, ...FEATURE_NAMES]

@@ -72,7 +72,17 @@ login(1)
 // @ts-expect-error one value too many
 login(1, 2)
 const result: number = log.withContext({ a: 1 }, () => 1)
-export { result }
+const metrics: string = log.metrics({ job: 'a' })
+// @ts-expect-error values are strings
+log.metrics({ job: 1 })
+declare const client: typeof import('prom-client')
+declare const openMetrics: import('prom-client').Registry<import('prom-client').OpenMetricsContentType>
+const remove: () => void = make.registerMetrics(client, log, { job: 'a' })
+make.registerMetrics(client.register, new make.Logger('f'))
+make.registerMetrics(openMetrics, new make.Recorder())
+// @ts-expect-error no registry
+make.registerMetrics({}, log)
+export { metrics, remove, result }
 `
 
 /** In pino's place nothing is allowed that pino ignores. */
@@ -101,6 +111,10 @@ function complaints(name: string, text: string, settings: Record<string, unknown
   const directory = fs.realpathSync(tempDir())
   fs.mkdirSync(path.join(directory, 'node_modules'))
   fs.symlinkSync(packageRoot, path.join(directory, 'node_modules', 'shardlog'))
+  fs.symlinkSync(
+    path.join(packageRoot, 'node_modules', 'prom-client'),
+    path.join(directory, 'node_modules', 'prom-client')
+  )
   fs.writeFileSync(path.join(directory, name), text)
   const typeRoots = [path.join(packageRoot, 'node_modules', '@types')]
   const strict = { strict: true, noEmit: true, target: 'es2022', types: ['node'], typeRoots }

@@ -70,16 +70,21 @@ describe('recipe', () => {
     const { port } = await lineWith(log, 'listening')
     const response = await fetch(`http://127.0.0.1:${port}/metrics`)
     const text = await response.text()
-    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
-    expect(text.match(/^\w+(?= \d+$)/gm)).toEqual([
-      'shardlog_calls_total',
-      'shardlog_dropped_total',
-      'shardlog_written_total',
-      'shardlog_written_bytes_total',
-      'shardlog_flush_errors_total'
-    ])
-    expect(text).toMatch(/^shardlog_calls_total 2$/m)
-    expect(text).toMatch(/^shardlog_dropped_total 0$/m)
+    expect(response.headers.get('content-type')).toMatch(/^application\/openmetrics-text; version=1\.0\.0/)
+    expect(text).toMatch(/^shardlog_calls_total\{path="[^"]+app\.log"\} 2$/m)
+    expect(text).toMatch(/^shardlog_dropped_total\{path="[^"]+"\} 0$/m)
+    expect(text).toMatch(/^# EOF$/m)
+  })
+
+  it('of prom-client serves the counters beside the program’s own', async () => {
+    const { directory, file, log } = project('prom-client.js')
+    fs.symlinkSync(path.join(root, 'node_modules', 'prom-client'), path.join(directory, 'node_modules', 'prom-client'))
+    startServer(file)
+    const { port } = await lineWith(log, 'listening')
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`)
+    const text = await response.text()
+    expect(text).toMatch(/^scrapes_total 1$/m)
+    expect(text).toMatch(/^shardlog_calls_total\{service="shop",path="[^"]+app\.log"\} 2$/m)
   })
 
   it('of worker threads has the lines of all threads in one file', () => {
