@@ -77,7 +77,7 @@ function read(log: LogPlace): Reading {
   if (file?.isFile() && isArenaFile(log.path)) return recorderReading(log.path)
   if (beginsAsArena(log.path)) return arenaReading(log.path)
   const reading = logReading(log)
-  if (file === undefined && reading.kind === 'arena' && reading.arena === null)
+  if (!file?.isFile() && reading.kind === 'arena' && reading.arena === null)
     throw new Error('there is no such file, nor an arena of a log of that name')
   return reading
 }

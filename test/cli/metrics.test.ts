@@ -118,6 +118,7 @@ it('tells of what can be read, and says what cannot', () => {
   fs.writeFileSync(file, '')
   const { status, stdout, stderr } = metrics('missing.log', 'cut.recorder', 'app.log', '.')
   expect(status).toBe(1)
+  expect(stderr).toMatch(/^shardlog: \.: there is no such file/m)
   expect(stderr).toMatch(/missing\.log: there is no such file/)
   expect(stderr).toMatch(/cut\.recorder.* no recorder's arena/)
   expect(sampleOf(stdout, 'shardlog_arenas', { path: file })).toBe(0)
