@@ -48,7 +48,7 @@ const WAYS: Record<string, string> = {
 
 /** What is for those who ask for it. */
 const LATER = [
-  /\/dist\/(?:(?:arena|cli|features|reader|engine\/js)\/|pretty\.js$)/,
+  /\/dist\/(?:(?:arena|cli|features|reader|engine\/js)\/|(?:metrics|pretty)\.js$)/,
   /\/dist\/pino\/(?:multistream|transport|transport-worker)\.js$/,
   /\/node_modules\/(?:sonic-boom|thread-stream|on-exit-leak-free|pino-abstract-transport|safe-stable-stringify|@pinojs\/redact|node-gyp-build)\//,
   /\.node$/
