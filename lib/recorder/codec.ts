@@ -1,6 +1,8 @@
 /** The packages that a snapshot's file is made with, loaded when they are needed. */
 
+import { createRequire } from 'node:module'
 import { ShardlogError } from '../errors'
+import { ownFile } from '../own-place'
 
 interface Cbor {
   Encoder: new (options: object) => { encode(value: unknown): Buffer }
@@ -25,9 +27,12 @@ export interface Codec {
 
 let loaded: Codec | undefined
 
-function load<Package>(name: string, get: () => Package): Package {
+// Bundlers, which would look for the packages when they bundle, do not follow it.
+const requireInstalled = createRequire(ownFile)
+
+function load<Package>(name: string): Package {
   try {
-    return get()
+    return requireInstalled(name) as Package
   } catch (error) {
     const message =
       `snapshots of a recorder need the package ${name}, which cannot be loaded: ` +
@@ -39,8 +44,8 @@ function load<Package>(name: string, get: () => Package): Package {
 /** @throws ShardlogError `ERR_SHARDLOG_PACKAGE` if one of them is not installed */
 export function codec(): Codec {
   if (loaded !== undefined) return loaded
-  const { Encoder, Decoder } = load('cbor-x', () => require('cbor-x') as Cbor)
-  const lz4 = load('lz4-napi', () => require('lz4-napi') as Lz4)
+  const { Encoder, Decoder } = load<Cbor>('cbor-x')
+  const lz4 = load<Lz4>('lz4-napi')
   // Maps with text keys and nothing of the package's own, so that every decoder reads them.
   const encoder = new Encoder({ useRecords: false, mapsAsObjects: true, tagUint8Array: false, variableMapSize: true })
   const decoder = new Decoder({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' })
