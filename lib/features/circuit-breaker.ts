@@ -200,6 +200,8 @@ export class CircuitBreaker extends EventEmitter {
   /** Errors of writes, which streams report by an event too. */
   readonly #told = new WeakSet<object>()
   #target: Target
+  /** Whether `end` was called: the destination's close is the breaker's then. */
+  #isEnding = false
   #confirmation: Confirmation
   #pending = 0
   #attempted = 0
@@ -236,6 +238,9 @@ export class CircuitBreaker extends EventEmitter {
     const target = destination
     target.on?.('error', error => {
       if (target === this.#target) this.#reported(error)
+    })
+    target.on?.('close', () => {
+      if (target === this.#target && this.#isEnding) this.emit('close')
     })
     target.on?.('write', bytes => {
       if (target !== this.#target || this.#confirmation !== 'event') return
@@ -392,6 +397,7 @@ export class CircuitBreaker extends EventEmitter {
 
   /** Ends the destination behind it. */
   end(): void {
+    this.#isEnding = true
     this.#target.end?.()
   }
 

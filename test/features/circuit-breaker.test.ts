@@ -359,3 +359,14 @@ describe('around a stream whose peer stalls', () => {
     expect(breaker.stats()).toMatchObject({ pending: 0 })
   })
 })
+
+describe.each(engines)('a logger whose destination of records is behind a breaker, with the %s engine', engine => {
+  it('is closed when the destination is', async () => {
+    vi.useRealTimers()
+    const file = tempLog()
+    const log = logger({}, circuitBreaker(destination({ dest: file, format: 'ndjson', engine })))
+    log.info('last')
+    await log.close()
+    expect(fs.readFileSync(file, 'utf8')).toContain('"msg":"last"')
+  })
+})
