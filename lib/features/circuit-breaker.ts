@@ -5,6 +5,7 @@
 
 import { EventEmitter } from 'node:events'
 import type { Stream } from '../pino/context'
+import { whenClosed } from '../pino/destination'
 import { needsMetadataGsym } from '../pino/symbols'
 import type { DestinationStream } from '../pino/types'
 import { failOption, isOptions, type Rules, resolved, rules } from './options'
@@ -200,8 +201,6 @@ export class CircuitBreaker extends EventEmitter {
   /** Errors of writes, which streams report by an event too. */
   readonly #told = new WeakSet<object>()
   #target: Target
-  /** Whether `end` was called: the destination's close is the breaker's then. */
-  #isEnding = false
   #confirmation: Confirmation
   #pending = 0
   #attempted = 0
@@ -238,9 +237,6 @@ export class CircuitBreaker extends EventEmitter {
     const target = destination
     target.on?.('error', error => {
       if (target === this.#target) this.#reported(error)
-    })
-    target.on?.('close', () => {
-      if (target === this.#target && this.#isEnding) this.emit('close')
     })
     target.on?.('write', bytes => {
       if (target !== this.#target || this.#confirmation !== 'event') return
@@ -395,9 +391,11 @@ export class CircuitBreaker extends EventEmitter {
     }
   }
 
-  /** Ends the destination behind it. */
+  /** Ends the destination behind it, and is closed when that is. */
   end(): void {
-    this.#isEnding = true
+    const closed = (): boolean => this.emit('close')
+    // An error of its end has been told as any other.
+    whenClosed(this.#target).then(closed, closed)
     this.#target.end?.()
   }
 

@@ -232,6 +232,41 @@ export function isStandard(stream: unknown): boolean {
   return standard !== null && stream === standard.records
 }
 
+/** What of a destination tells that it ends; of a multistream, its streams do. */
+export interface Ending {
+  end?: ((...args: never[]) => unknown) | undefined
+  once?: (event: string, listener: (value?: unknown) => void) => unknown
+  destroyed?: boolean
+  ended?: boolean
+  streams?: unknown
+}
+
+const streamsOf = ({ streams }: Ending): Ending[] | null =>
+  Array.isArray(streams) ? streams.map(({ stream }: { stream: Ending }) => stream) : null
+
+const isOpen = ({ end, destroyed, ended }: Ending): boolean => typeof end === 'function' && !destroyed && !ended
+
+/** Resolves when a destination that is ended next is closed; at once if it says nothing of that. */
+export async function whenClosed(stream: Ending): Promise<void> {
+  const streams = streamsOf(stream)
+  if (streams !== null) {
+    await Promise.all(streams.map(whenClosed))
+    return
+  }
+  if (!isOpen(stream) || typeof stream.once !== 'function') return
+  await new Promise<void>((resolve, reject) => {
+    stream.once?.('close', () => resolve())
+    stream.once?.('error', reject)
+  })
+}
+
+/** Ends a destination, unless it has ended; of a multistream each of its streams. */
+export function endOpen(stream: Ending): void {
+  const streams = streamsOf(stream)
+  if (streams !== null) streams.forEach(endOpen)
+  else if (isOpen(stream)) stream.end?.()
+}
+
 /** A descriptor goes by way of the engine, unless it is asked for what only pino's stream does. */
 function openDescriptor(descriptor: number, options: Given): SonicBoom | RecordDestination {
   assertOneKind(options)

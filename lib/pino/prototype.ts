@@ -14,10 +14,9 @@ import {
   plugins,
   type Serializers,
   type Stage,
-  type Stream,
   type Stringify
 } from './context'
-import { isStandard } from './destination'
+import { type Ending, endOpen, isStandard, whenClosed } from './destination'
 import { FAILURES_KEY, Failures } from './error-line'
 import { childFormatters, childSerializers, serializedAgain } from './fields'
 import { tracedAsJson, write } from './json-line'
@@ -238,13 +237,6 @@ interface Counting {
   streams?: unknown
 }
 
-interface Ending extends Stream {
-  end?: (callback?: () => void) => unknown
-  once?: (event: string, listener: (value?: unknown) => void) => unknown
-  destroyed?: boolean
-  ended?: boolean
-}
-
 function countersOf(stream: unknown): StatsSnapshot[] {
   const { getStatsSnapshot, streams } = stream as Counting
   if (typeof getStatsSnapshot === 'function') return [getStatsSnapshot.call(stream)]
@@ -284,20 +276,6 @@ export function flushSync(this: Internals): void {
   this[streamSym].flushSync?.()
 }
 
-function ended(stream: Ending): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const end = stream.end
-    if (typeof end !== 'function' || stream.destroyed || stream.ended) {
-      resolve()
-      return
-    }
-    stream.once?.('close', () => resolve())
-    stream.once?.('error', reject)
-    end.call(stream)
-    if (typeof stream.once !== 'function') resolve()
-  })
-}
-
 /** Of standard output, or a multistream: what goes on, or says nothing of its end. */
 async function flushed(logger: Internals): Promise<void> {
   await new Promise<void>((resolve, reject) => {
@@ -313,13 +291,13 @@ export async function close(this: Internals): Promise<void> {
   const stream = this[streamSym] as Ending
   flushStages(this)
   for (const stage of this[stagesSym]) stage.close?.()
-  if (isStandard(stream) || (stream as unknown) === process.stdout || (stream as unknown) === process.stderr) {
+  if (isStandard(stream) || stream === process.stdout || stream === process.stderr) {
     await flushed(this)
     return
   }
-  const { streams } = stream as { streams?: { stream: Ending }[] }
-  if (Array.isArray(streams)) await Promise.all(streams.map(entry => ended(entry.stream)))
-  else await ended(stream)
+  const closed = whenClosed(stream)
+  endOpen(stream)
+  await closed
 }
 
 // The prototype.

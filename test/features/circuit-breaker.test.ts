@@ -360,7 +360,14 @@ describe('around a stream whose peer stalls', () => {
   })
 })
 
-describe.each(engines)('a logger whose destination of records is behind a breaker, with the %s engine', engine => {
+describe.each(engines)('a logger whose destinations are behind a breaker, with the %s engine', engine => {
+  const records = () => destination({ dest: tempLog(), format: 'ndjson', engine })
+  const ended = () => {
+    const stream = records()
+    stream.end()
+    return stream
+  }
+
   it('is closed when the destination is', async () => {
     vi.useRealTimers()
     const file = tempLog()
@@ -368,5 +375,19 @@ describe.each(engines)('a logger whose destination of records is behind a breake
     log.info('last')
     await log.close()
     expect(fs.readFileSync(file, 'utf8')).toContain('"msg":"last"')
+  })
+
+  it.each([
+    ['a function that opens one', () => circuitBreaker(() => records())],
+    ['another breaker', () => circuitBreaker(circuitBreaker(records()))],
+    ['a multistream', () => circuitBreaker(multistream([{ stream: records() }, { stream: records() }]))],
+    ['a multistream in one', () => multistream([{ stream: multistream([{ stream: circuitBreaker(records()) }]) }])],
+    ['an object that says nothing of its end', () => circuitBreaker({ write: () => undefined })],
+    ['a destination that has ended', () => circuitBreaker(ended())]
+  ])('is closed with %s', async (_name, make) => {
+    vi.useRealTimers()
+    const log = logger({}, make() as never)
+    log.info('last')
+    await expect(log.close()).resolves.toBeUndefined()
   })
 })
