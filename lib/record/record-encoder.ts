@@ -110,7 +110,7 @@ interface Segment {
 }
 
 /** The time where nobody else is going to put it. */
-export const resolveTime = (time: number): number => (Number.isNaN(time) ? Date.now() : time)
+const resolveTime = (time: number): number => (Number.isNaN(time) ? Date.now() : time)
 
 /** The records and texts of one thread for one log. */
 export class RecordEncoder implements RecordWriter {
@@ -138,10 +138,6 @@ export class RecordEncoder implements RecordWriter {
    * remembers one segment.
    */
   readonly #defined = new Set<number>()
-  /** What the record referred to that was copied into the lease last, and its segment. */
-  #lastTemplate: Template | null = null
-  #lastBindings: StringDefinition | null = null
-  #lastSegment = NO_SEGMENT
   /** Whether a record is being made. */
   #busy = false
   /** The template that stands before the record that is being made, in a bundle; null: none. */
@@ -454,7 +450,7 @@ export class RecordEncoder implements RecordWriter {
     const offset = this.#words[lease[WORD]!]!
     if (!this.#open || offset < FIRST_OFFSET) return false
     if (lease[SERIAL] !== this.#serial) this.#notice()
-    const definitions = this.#isLast(made, format) ? NO_DEFINITIONS : this.#unknown(made.template, format.bindings)
+    const definitions = this.#unknown(made.template, format.bindings)
     const at = offset + PREFIX_BYTES
     if (at + bundleBytes(definitions, made.end - from) > lease[LIMIT]!) return false
     const end =
@@ -463,16 +459,7 @@ export class RecordEncoder implements RecordWriter {
         : putBundle(this.#leased, at, definitions, made, from)
     if (!this.#accept(time, end - (made.end - from) + HEADER_TIME, end)) return false
     this.#noteDefined(definitions)
-    this.#lastTemplate = made.template
-    this.#lastBindings = format.bindings
-    this.#lastSegment = this.#segment
     return true
-  }
-
-  /** Whether the record refers to what the last one did that was copied into this segment. */
-  #isLast(made: PayloadWriter, { bindings }: LineFormat): boolean {
-    const isSame = this.#lastTemplate === made.template && this.#lastBindings === bindings
-    return isSame && this.#lastSegment === this.#segment
   }
 
   /**
