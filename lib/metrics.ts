@@ -5,7 +5,7 @@
 
 import { inspect } from 'node:util'
 import { ShardlogError } from './errors'
-import type { FlushMetrics, ShardStats, StatsSnapshot } from './types'
+import type { FlushMetrics, RecorderNumbers, ShardStats, StatsSnapshot } from './types'
 
 /** Labels that the caller adds to all samples: names of letters, digits and `_`. */
 export type MetricLabels = Readonly<Record<string, string>>
@@ -29,17 +29,7 @@ interface RecorderReading {
   path: string | null
   service?: string
   isOwned?: boolean
-  stats: {
-    recorded: number
-    overwritten: number
-    dropped: number
-    truncated: number
-    usedBytes: number
-    bytes: number
-    producers?: number
-    snapshots?: number
-    snapshotErrors?: number
-  }
+  stats: Omit<RecorderNumbers, 'producers'> & { producers?: number; snapshots?: number; snapshotErrors?: number }
 }
 
 /** A feature's counters by name; null while it is off. */

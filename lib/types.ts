@@ -203,3 +203,20 @@ export interface ShardStats {
    */
   writeCount: number
 }
+
+/** What a recorder's ring counts. */
+export interface RecorderNumbers {
+  /** Events that were ever recorded. */
+  recorded: number
+  /** Of these, the ones that later ones have taken the place of. */
+  overwritten: number
+  /** Events that were too large, or that no place was found for. */
+  dropped: number
+  /** Events of which fields beyond `maxFields` were left out. */
+  truncated: number
+  /** Bytes of events, and of the ring. */
+  usedBytes: number
+  bytes: number
+  /** Threads that record. */
+  producers: number
+}

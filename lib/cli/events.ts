@@ -1,9 +1,7 @@
 /** Events of several files as one series: snapshots, arenas of recorders, logs. */
 
-import fs from 'node:fs'
-import { fromSystemError } from '../errors'
 import { readLog } from '../reader'
-import { isArenaFile, readArenaFile } from '../recorder/arena'
+import { isRing, readArenaFile, startOf } from '../recorder/arena'
 import { nanoseconds, type RecordedEvent } from '../recorder/decode'
 import { LEVELS } from '../recorder/recorder'
 import { isSnapshot, readEvents, readSnapshot, type SnapshotCounters } from '../recorder/snapshot'
@@ -33,22 +31,6 @@ export interface OpenSource {
   source: Source
   /** In the order of time; of a log, of its lines. */
   events: AsyncIterable<ViewedEvent> | Iterable<ViewedEvent>
-}
-
-const START_BYTES = 64
-
-function startOf(file: string): Buffer {
-  try {
-    const fd = fs.openSync(file, 'r')
-    try {
-      const start = Buffer.alloc(START_BYTES)
-      return start.subarray(0, fs.readSync(fd, start, 0, START_BYTES, 0))
-    } finally {
-      fs.closeSync(fd)
-    }
-  } catch (error) {
-    throw fromSystemError('ERR_SHARDLOG_IO', `cannot read ${file}`, error, file)
-  }
 }
 
 function* from(source: Source, events: readonly RecordedEvent[]): Generator<ViewedEvent, void> {
@@ -145,7 +127,7 @@ async function* linesOf(source: Source): AsyncGenerator<ViewedEvent, void> {
 export function openSource(file: string): OpenSource {
   const start = startOf(file)
   if (isSnapshot(start)) return openSnapshot(file)
-  if (isArenaFile(file)) return openArena(file)
+  if (isRing(start)) return openArena(file)
   const source: Source = {
     file,
     kind: 'log',

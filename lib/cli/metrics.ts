@@ -3,7 +3,7 @@ import path from 'node:path'
 import { asideArenas, type LogPlace } from '../arena/locate'
 import { openMetrics, type Reading } from '../metrics'
 import { arenaOfLog, beginsAsArena, countWaiting, openArena, type WaitingReport } from '../reader/log-place'
-import { isArenaFile, readArenaCounts } from '../recorder/arena'
+import { isRing, readArenaCounts, startOf } from '../recorder/arena'
 import {
   ARENA_HELP,
   ARENA_OPTION,
@@ -74,7 +74,7 @@ function recorderReading(file: string): Reading {
 /** @throws ShardlogError if there is nothing there, or it cannot be read */
 function read(log: LogPlace): Reading {
   const file = statSync(log.path, { throwIfNoEntry: false })
-  if (file?.isFile() && isArenaFile(log.path)) return recorderReading(log.path)
+  if (file?.isFile() && isRing(startOf(log.path))) return recorderReading(log.path)
   if (beginsAsArena(log.path)) return arenaReading(log.path)
   const reading = logReading(log)
   if (!file?.isFile() && reading.kind === 'arena' && reading.arena === null)

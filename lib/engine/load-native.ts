@@ -8,7 +8,7 @@ import path = require('node:path')
 
 import { isError, ShardlogError } from '../errors'
 import { ownFile, ownFolder } from '../own-place'
-import type { FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
+import type { FlushMetrics, RecorderNumbers, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
 import type { DirectWords } from './lease'
 
 /** How a log is opened: its options, what its entries are, and what the file is. */
@@ -85,21 +85,6 @@ export interface NativeBinding {
    * of `bytes`.
    */
   crc32c(bytes: Uint8Array, seed: number, start: number, end: number): number
-}
-
-export interface RecorderNumbers {
-  /** Events that were ever recorded. */
-  recorded: number
-  /** Of these, the ones that later ones have taken the place of. */
-  overwritten: number
-  /** Events that were too large, or that no place was found for. */
-  dropped: number
-  /** Events of which fields were left out. */
-  truncated: number
-  usedBytes: number
-  bytes: number
-  /** Threads that record. */
-  producers: number
 }
 
 export interface NativeRecovery {

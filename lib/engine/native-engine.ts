@@ -213,7 +213,7 @@ export function openNativeEngine(config: ResolvedConfig): Engine {
   return { ...controls(opened, bytes.close), log: opened.handle.log, logBytes: bytes.logBytes }
 }
 
-/** A log of records: what `lib/record/encode.ts` writes to, and the rest of an engine. */
+/** A log of records: what `lib/record/record-encoder.ts` writes to, and the rest of an engine. */
 export interface NativeRecords {
   readonly target: Pick<RecordHandle, 'logBytes' | 'putText' | 'publish' | 'renew'> & {
     readonly direct: DirectRoute | null

@@ -11,19 +11,10 @@ import {
   type Write
 } from '../pino/context'
 import type { LoggerFormat } from '../pino/line-format'
+import { shapesFields } from '../pino/log-call'
 import { multistream } from '../pino/multistream'
 import { addFastPath, RecordDestination, recordSink } from '../pino/record-destination'
-import {
-  familySym,
-  formattersSym,
-  levelCompSym,
-  levelValSym,
-  messageKeySym,
-  mixinSym,
-  stagesSym,
-  streamSym,
-  writeSym
-} from '../pino/symbols'
+import { familySym, levelCompSym, levelValSym, messageKeySym, stagesSym, streamSym, writeSym } from '../pino/symbols'
 import { FATAL, type Levels, WriterBesideRing } from '../recorder/events'
 import type { RecorderOptions } from '../recorder/options'
 import { RingRecorder } from '../recorder/recorder'
@@ -152,8 +143,7 @@ export class Recording {
    */
   #addFastPath(logger: Internals): void {
     const sink = (logger[streamSym] as StreamWithSink)[recordSinkSym]
-    const isShaped = logger[mixinSym] !== undefined || logger[formattersSym].log !== undefined
-    if (sink?.writer === undefined || isShaped || logger[stagesSym].length > OWN_STAGES) return
+    if (sink?.writer === undefined || shapesFields(logger) || logger[stagesSym].length > OWN_STAGES) return
     const known = this.#writers.get(sink)
     const writer = known ?? new WriterBesideRing(this.recorder, sink.writer, this.#levels)
     if (known === undefined) this.#writers.set(sink, writer)

@@ -235,6 +235,11 @@ function asJson(this: Internals, fields: Fields, message: unknown, level: number
 /** As `asJson`, for those who follow it. */
 export const tracedAsJson = traced(asJson)
 
+/** The fields of what is logged: an error is one of them. */
+export function asFields(logger: Internals, logged: object): Fields {
+  return (logged instanceof Error ? { [logger[errorKeySym]]: logged } : logged) as Fields
+}
+
 /**
  * That of the error that is logged, by itself or among fields; none if the fields have a message.
  */
@@ -291,7 +296,7 @@ export function writeAsText(
   level: number
 ): void {
   const time = logger[timeSym]()
-  const fields = (object instanceof Error ? { [logger[errorKeySym]]: object } : (object ?? {})) as Fields
+  const fields = object ? asFields(logger, object) : {}
   const message = text === undefined && object ? errorMessage(logger, object) : text
   const mixin = logger[mixinSym]
   const mixed = (mixin ? mixIn(logger, mixin, fields, level) : fields) as Fields

@@ -16,11 +16,10 @@ import type { RecordWriter } from '../record/record-encoder'
 import type { CompiledEvent, Fields, Internals, LogMethod, LogMethodHook } from './context'
 import { writeErrorLine, writeHookErrorLine } from './error-line'
 import { formatMessage, loggedObject, mixIn, trailingFields } from './fields'
-import { errorMessage, isTaken, lineChannels, recordTime, tracedAsJson } from './json-line'
+import { asFields, errorMessage, isTaken, lineChannels, recordTime, tracedAsJson } from './json-line'
 import type { LineFormats } from './line-format'
 import {
   asJsonSym,
-  errorKeySym,
   formatOptsSym,
   formattersSym,
   heed,
@@ -37,6 +36,13 @@ import {
 export const fastPathSym: unique symbol = Symbol('shardlog.fastPath')
 /** Where a logger keeps the formats of its lines. */
 export const formatsSym: unique symbol = Symbol('shardlog.formats')
+
+declare module './context' {
+  interface Internals {
+    /** null, or one that may be out of date or an ancestor's. */
+    [fastPathSym]: LogFastPath | null
+  }
+}
 
 // The child that was made last, until it has a fast path; its parent, and what its bindings add to
 // the parent's.
@@ -67,7 +73,7 @@ function isProxy(logger: Internals): boolean {
 }
 
 /** Whether the options of `logger` make other fields of those that are logged. */
-const shapesFields = (logger: Internals): boolean => Boolean(logger[mixinSym] || logger[formattersSym].log)
+export const shapesFields = (logger: Internals): boolean => Boolean(logger[mixinSym] || logger[formattersSym].log)
 
 /** The fields that the options `mixin` and `formatters.log` make of those that are logged. */
 function shaped(logger: Internals, fields: object | null, level: number): object | null {
@@ -185,11 +191,6 @@ export class LogFastPath {
     this.#writer.event(formats.of(event.level), recordTime(), '', event, values)
     return true
   }
-}
-
-/** The fields of what is logged: an error is one of them. */
-function asFields(logger: Internals, logged: object): object {
-  return logged instanceof Error ? { [logger[errorKeySym]]: logged } : logged
 }
 
 /** The fast path of `logger`; null if it has none, or none any more. */

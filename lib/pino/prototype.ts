@@ -31,7 +31,7 @@ import {
   levelMapping,
   setLevel
 } from './levels'
-import { childBehindProxy, fastPathSym, formatsSym, isProxied, type LogFastPath, noteChild, viewOf } from './log-call'
+import { childBehindProxy, fastPathSym, formatsSym, isProxied, noteChild, viewOf } from './log-call'
 import {
   addStateAccessors,
   asJsonSym,
@@ -314,13 +314,6 @@ function flush(this: Internals, callback?: (error?: Error) => void): void {
 }
 
 const NO_STAGES: readonly Stage[] = []
-
-declare module './context' {
-  interface Internals {
-    /** null, or one that may be out of date or an ancestor's. */
-    [fastPathSym]: LogFastPath | null
-  }
-}
 
 const methods = {
   constructor: class Pino {},

@@ -18,14 +18,21 @@ import { nextTick, setImmediate } from '../timers'
 import type { Config, FlushMetrics, PlainConfig, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
 import { type Fields, type Internals, type RecordSink, recordSinkSym, type StreamWithSink, type Write } from './context'
 import { mixIn } from './fields'
-import { errorMessage, hasSubscribers, write as plainWrite, recordTime, tracedAsJson, valueText } from './json-line'
+import {
+  asFields,
+  errorMessage,
+  hasSubscribers,
+  write as plainWrite,
+  recordTime,
+  tracedAsJson,
+  valueText
+} from './json-line'
 import { JsonText, LineFormats } from './line-format'
-import { fastPathSym, formatsSym, isProxied, LogFastPath } from './log-call'
+import { fastPathSym, formatsSym, isProxied, LogFastPath, shapesFields } from './log-call'
 import {
   asJsonSym,
   chindingsSym,
   endSym,
-  errorKeySym,
   formattersSym,
   hooksSym,
   levelValSym,
@@ -81,7 +88,7 @@ function writeText(writer: RecordWriter, logger: Internals, fields: Fields, mess
 
 /** Whether something sees the fields or the message between the call and the record. */
 function hasHooks(logger: Internals): boolean {
-  return Boolean(logger[mixinSym]) || Boolean(logger[formattersSym].log) || wantsText(logger)
+  return shapesFields(logger) || wantsText(logger)
 }
 
 /**
@@ -101,7 +108,7 @@ function write(
   text: unknown,
   level: number
 ): void {
-  const own = (object instanceof Error ? { [logger[errorKeySym]]: object } : (object ?? null)) as Fields | null
+  const own = object ? asFields(logger, object) : null
   const message = text === undefined && object ? errorMessage(logger, object) : text
   const mixin = logger[mixinSym]
   const shaped = mixin ? (mixIn(logger, mixin, own ?? {}, level) as Fields) : own

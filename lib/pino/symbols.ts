@@ -66,7 +66,7 @@ export const NO_STRINGIFIERS: Readonly<Record<string, undefined>> = Object.freez
   Object.create(null) as object
 ) as never
 
-/** pino's own, by name; `state-access.ts` hands them out. */
+/** pino's own, by name; the accessors below hand them out. */
 const byName = {
   asJsonSym,
   chindingsSym: Symbol('pino.chindings'),

@@ -224,17 +224,6 @@ function dropChanged(image: Buffer, now: Buffer, { slotsAt, segments }: Layout, 
   return changed
 }
 
-/** Whether the file begins as a recorder's arena does. */
-export function isArenaFile(path: string): boolean {
-  const start = Buffer.alloc(MAGIC.length)
-  const fd = fs.openSync(path, 'r')
-  try {
-    return fs.readSync(fd, start, 0, start.length, 0) === start.length && start.equals(MAGIC)
-  } finally {
-    fs.closeSync(fd)
-  }
-}
-
 /** Opens the file, and closes it when `use` has read what it wants of it. */
 function withFile<Result>(path: string, use: (fd: number) => Result): Result {
   let fd: number
@@ -253,6 +242,25 @@ function withFile<Result>(path: string, use: (fd: number) => Result): Result {
     fs.closeSync(fd)
   }
 }
+
+const START_BYTES = 64
+
+/**
+ * The first bytes of a regular file, by which the kinds of files are told apart; none of a pipe,
+ * which gives them once.
+ *
+ * @throws ShardlogError `ERR_SHARDLOG_IO`
+ */
+export function startOf(path: string): Buffer {
+  return withFile(path, fd => {
+    if (!fs.fstatSync(fd).isFile()) return Buffer.alloc(0)
+    const start = Buffer.alloc(START_BYTES)
+    return start.subarray(0, fs.readSync(fd, start, 0, START_BYTES, 0))
+  })
+}
+
+/** Whether a file that begins so is a recorder's arena. */
+export const isRing = (start: Buffer): boolean => start.subarray(0, MAGIC.length).equals(MAGIC)
 
 function readLayout(fd: number, path: string): Layout {
   const header = Buffer.alloc(HEADER_BYTES)

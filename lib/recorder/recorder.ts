@@ -5,6 +5,7 @@ import { isError, ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
 import { RecordEncoder } from '../record/record-encoder'
 import { performance } from '../timers'
+import type { RecorderNumbers } from '../types'
 import type { RecordedEvent } from './decode'
 import {
   capped,
@@ -13,6 +14,7 @@ import {
   type EventDraft,
   type EventFields,
   EventWriter,
+  FATAL,
   hasMore,
   MESSAGE_KEY,
   timeOfNs
@@ -22,20 +24,7 @@ import { type OpenRing, openRing } from './ring'
 import { type Request, readEvents, type Watermark, writeSnapshot, writeSnapshotSync } from './snapshot'
 import { harvest, installTriggers } from './triggers'
 
-export interface RecorderStats {
-  /** Events that were ever recorded. */
-  recorded: number
-  /** Of these, the ones that later ones have taken the place of. */
-  overwritten: number
-  /** Events that were too large, or that no place was found for. */
-  dropped: number
-  /** Events of which fields beyond `maxFields` were left out. */
-  truncated: number
-  /** Bytes of events, and of the ring. */
-  usedBytes: number
-  bytes: number
-  /** Threads that record. */
-  producers: number
+export interface RecorderStats extends RecorderNumbers {
   /** Snapshots of this thread that were written, and that could not be. */
   snapshots: number
   snapshotErrors: number
@@ -54,7 +43,7 @@ export const LEVELS: Readonly<Record<string, number>> = {
   info: 30,
   warn: 40,
   error: 50,
-  fatal: 60
+  fatal: FATAL
 }
 /**
  * A snapshot after a fatal event is made no sooner than this after the last one; the same of what
@@ -172,7 +161,7 @@ export class RingRecorder {
   #put(level: number, target: string, message: string, fields: EventFields | null, time: number): boolean {
     if (level < this.#least || this.#closed) return false
     const accepted = this.#writer.write(level, String(target), String(message), this.kept(fields), time)
-    if (level >= LEVELS.fatal!) this.noteFatal()
+    if (level >= FATAL) this.noteFatal()
     return accepted
   }
 
@@ -197,7 +186,7 @@ export class RingRecorder {
   /** For loggers that record here: an event could not be made into a record. */
   noteUnrecorded(level: number, message: unknown, thrown: unknown): void {
     this.#writeFailed(level, typeof message === 'string' ? message : '', thrown)
-    if (level >= LEVELS.fatal!) this.noteFatal()
+    if (level >= FATAL) this.noteFatal()
   }
 
   #writeFailed(level: number, message: string, thrown: unknown): void {
@@ -272,10 +261,10 @@ export class RingRecorder {
     try {
       const fields = isError(error) ? { type: error.name, stack: error.stack } : null
       const message = isError(error) ? error.message : String(error)
-      this.#writer.write(LEVELS.fatal!, TARGET, message, { origin: reason, ...fields }, Number.NaN)
+      this.#writer.write(FATAL, TARGET, message, { origin: reason, ...fields }, Number.NaN)
     } catch (thrown) {
       // A getter of the error, or of what was thrown in its place.
-      this.#writeFailed(LEVELS.fatal!, reason, thrown)
+      this.#writeFailed(FATAL, reason, thrown)
     }
     if (goesOn && performance.now() - this.#crashAt < PAUSE_MS) {
       this.#owed = reason

@@ -147,6 +147,14 @@ describe('shardlog view', () => {
 })
 
 describe('shardlog snapshot', () => {
+  it('reads a log from a pipe, which gives its bytes once', () => {
+    const line = '{"level":40,"time":1764419926000,"msg":"by a pipe"}'
+    const command = `exec ${[process.execPath, main, 'view', '--list'].map(word => JSON.stringify(word)).join(' ')} <(echo '${line}')`
+    const { stdout, status } = spawnSync('bash', ['-c', command], { encoding: 'utf8', cwd: directory })
+    expect(stdout).toMatch(/WARN +by a pipe/)
+    expect(status).toBe(0)
+  })
+
   it('looks into a process that hangs, which goes on', async () => {
     const child = start('hangs', { directory, service: 'hanging' })
     await once(child.stdout, 'data')
