@@ -1,5 +1,5 @@
-// The words that a producer and JavaScript share. lib/engine/lease.ts names the same places, and
-// test/unit/control-words.test.ts holds the two together.
+// The words that a producer and JavaScript share, of a log or of a recorder. lib/engine/lease.ts
+// names the same places, and test/unit/control-words.test.ts holds the two together.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +25,13 @@ struct JsControl {
   static constexpr size_t kWords = 8;
 
   int32_t words[kWords] = {};
+};
+
+// What a producer answers whom it is asked for another lease.
+enum class Renewal : uint32_t {
+  kTakeCall = 0,  // only Append may be used now
+  kRenewed = 1,
+  kDropped = 2  // there is no room; an entry was counted as dropped for it
 };
 
 }  // namespace shardlog::engine

@@ -169,7 +169,7 @@ bool Producer::HasRoom(const Lease& lease, size_t size) {
   return IsOpen(at) && at.offset() + format::kEntryPrefixBytes + size <= lease.limit;
 }
 
-Producer::Renewal Producer::Renew(size_t size) {
+Renewal Producer::Renew(size_t size) {
   // [MM counter] relaxed: a policy, not a protocol.
   const bool crowded = signals_->crowded.load(std::memory_order_relaxed);
   const bool possible = direct_route_allowed() && size <= sets_->geometry().max_entry_bytes();

@@ -164,11 +164,6 @@ class alignas(64) Producer {
 
   // For the direct route: leases another segment with room for an entry of `size` bytes, waiting
   // for one as Append does.
-  enum class Renewal : uint32_t {
-    kTakeCall = 0,  // only Append may be used now
-    kRenewed = 1,
-    kDropped = 2  // there is no room; an entry was counted as dropped for it
-  };
   Renewal Renew(size_t size);
 
   // Counts an entry that never got here: not a string, not bytes.

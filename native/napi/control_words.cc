@@ -7,7 +7,6 @@
 #include "engine/arena_layout.h"
 #include "engine/config.h"
 #include "engine/js_control.h"
-#include "engine/producer.h"
 #include "format/block.h"
 #include "record/wire.h"
 
@@ -17,7 +16,6 @@ namespace {
 using engine::ArenaHeader;
 using engine::ClaimState;
 using engine::JsControl;
-using engine::Producer;
 using engine::SegmentSlot;
 
 using Words = std::initializer_list<std::pair<const char*, double>>;
@@ -44,9 +42,9 @@ void AddLease(Napi::Object* groups) {
        {"END", JsControl::kEnd},
        {"TIME", JsControl::kTime}});
   Add(groups, "RENEWAL",
-      {{"TAKE_CALL", Number(Producer::Renewal::kTakeCall)},
-       {"RENEWED", Number(Producer::Renewal::kRenewed)},
-       {"DROPPED", Number(Producer::Renewal::kDropped)}});
+      {{"TAKE_CALL", Number(engine::Renewal::kTakeCall)},
+       {"RENEWED", Number(engine::Renewal::kRenewed)},
+       {"DROPPED", Number(engine::Renewal::kDropped)}});
 }
 
 // offsetof of a type with aligned atomics is conditionally supported; every compiler we build with

@@ -1,10 +1,10 @@
 #include "napi/recorder_handle.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "engine/error.h"
+#include "napi/direct_calls.h"
 #include "napi/errors.h"
 #include "napi/external_buffer.h"
 #include "recorder/ring_image.h"
@@ -17,67 +17,6 @@ using recorder::RingProducer;
 using Shared = std::shared_ptr<RecorderHandle>;
 using Keeper = Napi::External<Shared>;
 using Info = Napi::CallbackInfo;
-
-RingProducer& ProducerOf(void* data) { return static_cast<RecorderHandle*>(data)->producer(); }
-
-napi_value LogBytes(napi_env env, napi_callback_info info) {
-  size_t argc = 3;
-  napi_value argv[3];
-  void* data;
-  if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return nullptr;
-  void* bytes = nullptr;
-  size_t length = 0;
-  uint32_t start = 0;
-  bool accepted = false;
-  if (napi_get_buffer_info(env, argv[0], &bytes, &length) == napi_ok) {
-    uint32_t end = static_cast<uint32_t>(length);
-    if (argc > 1) napi_get_value_uint32(env, argv[1], &start);
-    if (argc > 2) napi_get_value_uint32(env, argv[2], &end);
-    end = std::min(end, static_cast<uint32_t>(length));
-    const size_t size = end > start ? end - start : 0;
-    accepted = ProducerOf(data).Append(static_cast<const uint8_t*>(bytes) + start, size);
-  } else {
-    ProducerOf(data).CountInvalid();
-  }
-  napi_value result = nullptr;
-  napi_get_boolean(env, accepted, &result);
-  return result;
-}
-
-napi_value Publish(napi_env env, napi_callback_info info) {
-  void* data;
-  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) == napi_ok) {
-    ProducerOf(data).Publish();
-  }
-  return nullptr;
-}
-
-napi_value PutText(napi_env env, napi_callback_info info) {
-  size_t argc = 1;
-  napi_value text;
-  void* data;
-  if (napi_get_cb_info(env, info, &argc, &text, nullptr, &data) != napi_ok) return nullptr;
-  const RingProducer::Place place = ProducerOf(data).JsPlace();
-  size_t size = 0;
-  if (place.at != nullptr) {
-    napi_get_value_string_utf8(env, text, reinterpret_cast<char*>(place.at), place.bytes, &size);
-  }
-  ProducerOf(data).TellJs(size);
-  return nullptr;
-}
-
-napi_value Renew(napi_env env, napi_callback_info info) {
-  size_t argc = 1;
-  napi_value size;
-  void* data;
-  uint32_t bytes = 0;
-  if (napi_get_cb_info(env, info, &argc, &size, nullptr, &data) != napi_ok) return nullptr;
-  RingProducer::Renewal renewal = RingProducer::Renewal::kTakeCall;
-  if (napi_get_value_uint32(env, size, &bytes) == napi_ok) renewal = ProducerOf(data).Renew(bytes);
-  napi_value result = nullptr;
-  napi_create_uint32(env, static_cast<uint32_t>(renewal), &result);
-  return result;
-}
 
 Napi::Value Open(const Info& info) {
   const Napi::Env env = info.Env();
@@ -178,7 +117,7 @@ Napi::Value RecorderHandle::DirectRoute(Napi::Env env) {
   Napi::Object route = Napi::Object::New(env);
   const bool made =
       SetArray<Napi::Int32Array>(route, "lease", producer_->js_words(),
-                                 RingProducer::kJsWords * sizeof(int32_t), producer_) &&
+                                 engine::JsControl::kWords * sizeof(int32_t), producer_) &&
       SetArray<Napi::Int32Array>(route, "words", ring_->control(), ring_->control_bytes(), ring_);
   return made ? Napi::Value(route) : env.Null();
 }
@@ -197,10 +136,10 @@ Napi::Object RecorderHandle::ToObject(Napi::Env env) {
     value.DefineProperty(Napi::PropertyDescriptor::Value("keeper", keeper));
     object.Set(name, value);
   };
-  add("logBytes", LogBytes);
-  add("putText", PutText);
-  add("publish", Publish);
-  add("renew", Renew);
+  add("logBytes", LogBytes<RecorderHandle>);
+  add("putText", PutText<RecorderHandle>);
+  add("publish", Publish<RecorderHandle>);
+  add("renew", Renew<RecorderHandle>);
   object.Set("direct", DirectRoute(env));
   const std::string& left = ring_->left();
   object.Set("left", left.empty() ? env.Null() : Napi::String::New(env, left));

@@ -8,6 +8,9 @@
 namespace shardlog::recorder {
 namespace {
 
+using engine::JsControl;
+using engine::Renewal;
+
 constexpr double kNsPerMs = 1e6;
 // A time in ms that is told is that of the clock if it is no further away than this; else somebody
 // has put another clock in its place. Between being told and coming here a thread may have slept.
@@ -88,7 +91,7 @@ bool RingProducer::Append(const void* bytes, size_t size) {
   return true;
 }
 
-RingProducer::Renewal RingProducer::Renew(size_t size) {
+Renewal RingProducer::Renew(size_t size) {
   if (ring_->IsCrowded() || id_ == 0) return Renewal::kTakeCall;
   const bool held = Acquire(size);
   PublishLease();
@@ -114,15 +117,17 @@ void RingProducer::Relinquish() {
 
 // Tells JavaScript where it may write.
 void RingProducer::PublishLease() {
+  int32_t* const words = js_.words;
   if (lease_.sequence != js_sequence_) {
-    js_words_[5] = static_cast<int32_t>(static_cast<uint32_t>(js_words_[5]) + 1);
+    words[JsControl::kSerial] =
+        static_cast<int32_t>(static_cast<uint32_t>(words[JsControl::kSerial]) + 1);
   }
   js_sequence_ = lease_.sequence;
   const auto* const word = reinterpret_cast<const uint8_t*>(&lease_.slot->offset);
-  js_words_[0] = static_cast<int32_t>((word - ring_->control()) / sizeof(int32_t));
-  js_words_[1] = 0;
-  js_words_[2] = static_cast<int32_t>(lease_.segment * kSegmentBytes);
-  js_words_[3] = static_cast<int32_t>(lease_.limit);
+  words[JsControl::kWord] = static_cast<int32_t>((word - ring_->control()) / sizeof(int32_t));
+  words[JsControl::kBuffer] = 0;
+  words[JsControl::kStart] = static_cast<int32_t>(lease_.segment * kSegmentBytes);
+  words[JsControl::kLimit] = static_cast<int32_t>(lease_.limit);
 }
 
 }  // namespace shardlog::recorder

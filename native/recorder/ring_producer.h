@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "engine/js_control.h"
 #include "format/block.h"
 #include "platform/tick_clock.h"
 #include "recorder/ring.h"
@@ -26,11 +27,11 @@ class alignas(64) RingProducer {
   // Records a payload of docs/reference/record-format.md. False: dropped and counted.
   bool Append(const void* bytes, size_t size);
 
-  // The functions that lib/record/encode.ts asks for; see engine/producer.h.
+  // What lib/record/record-encoder.ts asks for by napi/direct_calls.h; see engine/producer.h.
   void Publish() {
     const uint32_t at = Offset();
-    const auto end = static_cast<uint32_t>(js_words_[6]);
-    const auto time = static_cast<uint32_t>(js_words_[7]);
+    const auto end = static_cast<uint32_t>(js_.words[engine::JsControl::kEnd]);
+    const auto time = static_cast<uint32_t>(js_.words[engine::JsControl::kTime]);
     const uint32_t start = at + static_cast<uint32_t>(format::kEntryPrefixBytes);
     if (!lease_.held() || end <= start || end > lease_.limit) return;
     if (time != 0 && time + sizeof(double) <= end) {
@@ -40,20 +41,19 @@ class alignas(64) RingProducer {
     }
     format::Store(lease_.data + at, end - start);
     Accept(end);
-    js_words_[6] = 0;
+    js_.words[engine::JsControl::kEnd] = 0;
   }
   struct Place {
     uint8_t* at;
     size_t bytes;
   };
-  Place JsPlace() const {
-    const auto start = static_cast<uint32_t>(js_words_[6]);
+  Place WritePlace() const {
+    const auto start = static_cast<uint32_t>(js_.words[engine::JsControl::kEnd]);
     if (!lease_.held() || start <= Offset() || start >= lease_.limit) return {nullptr, 0};
     return {lease_.data + start, lease_.limit - start};
   }
-  void TellJs(size_t bytes) { js_words_[6] = static_cast<int32_t>(bytes); }
-  enum class Renewal : uint32_t { kTakeCall = 0, kRenewed = 1, kDropped = 2 };
-  Renewal Renew(size_t size);
+  void Reply(size_t bytes) { js_.words[engine::JsControl::kEnd] = static_cast<int32_t>(bytes); }
+  engine::Renewal Renew(size_t size);
 
   // An event that never got here.
   void CountInvalid() { ring_->CountDropped(1); }
@@ -62,8 +62,7 @@ class alignas(64) RingProducer {
   void Detach();
 
   // Whether JavaScript writes into the lease by itself.
-  static constexpr size_t kJsWords = 8;
-  int32_t* js_words() { return js_words_; }
+  int32_t* js_words() { return js_.words; }
 
  private:
   uint32_t Offset() const {
@@ -97,7 +96,7 @@ class alignas(64) RingProducer {
   const std::shared_ptr<Ring> ring_;
   Lease lease_;
   Lease relinquished_;
-  int32_t js_words_[kJsWords] = {};
+  engine::JsControl js_;
   uint64_t js_sequence_ = 0;
   platform::TickClock clock_;
   uint64_t last_ns_ = 0;

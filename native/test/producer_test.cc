@@ -17,6 +17,7 @@ namespace {
 
 using engine::JsControl;
 using engine::Producer;
+using engine::Renewal;
 
 constexpr uint32_t kShardBytes = 65536;
 
@@ -314,7 +315,7 @@ class JavaScript {
       : producer_(producer),
         words_(reinterpret_cast<const int32_t*>(rig.arena().control())),
         lease_(producer->js_words()) {
-    EXPECT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
+    EXPECT_EQ(producer->Renew(1), Renewal::kRenewed);
     segment_ =
         rig.arena().shard_data(lease_[JsControl::kBuffer] / 2, lease_[JsControl::kBuffer] % 2) +
         lease_[JsControl::kStart];
@@ -372,7 +373,7 @@ TEST(DirectRoute, PutsTheTimeWhereItIsToldTo) {
 TEST(DirectRoute, PublishesNothingOnceTheSegmentIsSealed) {
   Rig rig(2);
   const auto producer = rig.NewProducer();
-  ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
+  ASSERT_EQ(producer->Renew(1), Renewal::kRenewed);
   int32_t* lease = producer->js_words();
   rig.Flush();
   lease[JsControl::kEnd] = 20;
@@ -384,7 +385,7 @@ TEST(DirectRoute, PublishesNothingOnceTheSegmentIsSealed) {
 TEST(DirectRoute, PublishesNothingBeyondTheLease) {
   Rig rig(2);
   const auto producer = rig.NewProducer();
-  ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
+  ASSERT_EQ(producer->Renew(1), Renewal::kRenewed);
   int32_t* lease = producer->js_words();
   for (const int32_t end : {lease[JsControl::kLimit] + 1, 12, 11, 8, 0, -1}) {
     lease[JsControl::kEnd] = end;
@@ -422,7 +423,7 @@ TEST(DirectRoute, NativeCodeWritesBehindTheLastEntryAndWithinTheLease) {
 TEST(DirectRoute, RenewingWithoutRoomCountsADrop) {
   Rig rig(2);
   const auto producer = rig.NewProducer();
-  while (producer->Renew(1) == Producer::Renewal::kRenewed) {
+  while (producer->Renew(1) == Renewal::kRenewed) {
     // Leaves nothing in a segment that would keep the next one from being leased.
     int32_t* lease = producer->js_words();
     lease[JsControl::kEnd] = lease[JsControl::kLimit];
@@ -430,7 +431,7 @@ TEST(DirectRoute, RenewingWithoutRoomCountsADrop) {
   }
   EXPECT_EQ(producer->dropped(), 1u);
   producer->Detach();
-  EXPECT_EQ(producer->Renew(1), Producer::Renewal::kTakeCall);
+  EXPECT_EQ(producer->Renew(1), Renewal::kTakeCall);
 }
 
 TEST(DirectRoute, JavaScriptsCountMayPassItsThirtyTwoBits) {

@@ -20,6 +20,7 @@ namespace {
 using engine::JsControl;
 using engine::kPageBytes;
 using engine::Producer;
+using engine::Renewal;
 
 constexpr int kMaxFaults = 10'000;
 
@@ -124,7 +125,7 @@ TEST_F(InPages, RecordsAreCopiedFromADraft) {
   const auto* words = reinterpret_cast<const int32_t*>(rig_.arena().control());
   int32_t* const lease = producer->js_words();
   ASSERT_TRUE(producer->direct_route_allowed());
-  ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
+  ASSERT_EQ(producer->Renew(1), Renewal::kRenewed);
   std::vector<std::string> said;
   {
     const OneAtATime protection(start(), bytes());
@@ -149,7 +150,7 @@ TEST_F(InPages, RecordsAreCopiedFromADraft) {
 TEST_F(InPages, ADraftIsToldTheTime) {
   const auto producer = rig_.NewProducer(true, engine::Content::kRecords);
   int32_t* const lease = producer->js_words();
-  ASSERT_EQ(producer->Renew(1), Producer::Renewal::kRenewed);
+  ASSERT_EQ(producer->Renew(1), Renewal::kRenewed);
   lease[JsControl::kEnd] = 12 + 20;
   lease[JsControl::kTime] = 12 + 3;
   producer->Publish();

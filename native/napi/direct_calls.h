@@ -1,0 +1,96 @@
+// The functions by which the record encoder (lib/record/record-encoder.ts) and callers of logBytes
+// reach a producer, straight on the C interface of Node-API. `Owner` is what the functions have as
+// callback data: it has a producer().
+#pragma once
+
+#include <node_api.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/js_control.h"
+
+namespace shardlog::napi {
+
+// An optional index as TypedArray.prototype.subarray takes it: negative from the end, clamped.
+inline size_t IndexFrom(napi_env env, napi_value value, size_t length, size_t otherwise) {
+  double index = 0;
+  if (napi_get_value_double(env, value, &index) != napi_ok) return otherwise;
+  if (std::isnan(index)) return 0;
+  if (index < 0) index = std::max(0.0, static_cast<double>(length) + std::trunc(index));
+  return static_cast<size_t>(std::min(index, static_cast<double>(length)));
+}
+
+// logBytes(bytes, start?, end?): whether the entry was accepted.
+template <typename Owner>
+napi_value LogBytes(napi_env env, napi_callback_info info) {
+  size_t argc = 3;
+  napi_value argv[3];
+  void* data;
+  if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return nullptr;
+  auto& producer = static_cast<Owner*>(data)->producer();
+  void* bytes = nullptr;
+  size_t length = 0;
+  bool accepted = false;
+  if (napi_get_buffer_info(env, argv[0], &bytes, &length) == napi_ok) {
+    const size_t start = argc > 1 ? IndexFrom(env, argv[1], length, 0) : 0;
+    const size_t end = argc > 2 ? IndexFrom(env, argv[2], length, length) : length;
+    const size_t size = end > start ? end - start : 0;
+    accepted = producer.Append(static_cast<const uint8_t*>(bytes) + start, size);
+  } else {
+    producer.CountInvalid();
+  }
+  napi_value result = nullptr;
+  napi_get_boolean(env, accepted, &result);
+  return result;  // null, which JavaScript sees as undefined, while the environment is being torn
+                  // down
+}
+
+// publish(): what it has to say it says through the lease; a value would cost more than all of it.
+template <typename Owner>
+napi_value Publish(napi_env env, napi_callback_info info) {
+  void* data;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) == napi_ok) {
+    static_cast<Owner*>(data)->producer().Publish();
+  }
+  return nullptr;
+}
+
+// putText(text): as publish. An encoder that stops because a character does not fit leaves it out,
+// and behind the text it puts a NUL.
+template <typename Owner>
+napi_value PutText(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value text;
+  void* data;
+  if (napi_get_cb_info(env, info, &argc, &text, nullptr, &data) != napi_ok) return nullptr;
+  auto& producer = static_cast<Owner*>(data)->producer();
+  const auto place = producer.WritePlace();
+  size_t size = 0;
+  if (place.at != nullptr) {
+    napi_get_value_string_utf8(env, text, reinterpret_cast<char*>(place.at), place.bytes, &size);
+  }
+  producer.Reply(size);
+  return nullptr;
+}
+
+// renew(bytes); not hot, but the record it is called for waits.
+template <typename Owner>
+napi_value Renew(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value size;
+  void* data;
+  uint32_t bytes = 0;
+  if (napi_get_cb_info(env, info, &argc, &size, nullptr, &data) != napi_ok) return nullptr;
+  engine::Renewal renewal = engine::Renewal::kTakeCall;
+  if (napi_get_value_uint32(env, size, &bytes) == napi_ok) {
+    renewal = static_cast<Owner*>(data)->producer().Renew(bytes);
+  }
+  napi_value result = nullptr;
+  napi_create_uint32(env, static_cast<uint32_t>(renewal), &result);
+  return result;
+}
+
+}  // namespace shardlog::napi
