@@ -6,18 +6,12 @@
  * each logger is called in the same way.
  */
 
-/**
- * A generator of whole numbers in [0, below); the numbers of one seed are always the same
- * (mulberry32).
- */
+const { random } = require('../../crash-test/entry')
+
+/** A generator of whole numbers in [0, below); the numbers of one seed are always the same. */
 function numbersFrom(seed) {
-  let state = seed >>> 0
-  return below => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
-  }
+  const next = random(seed)
+  return below => (next() * 2 ** 32) % below
 }
 
 const KEYS =
@@ -57,12 +51,12 @@ const MOST_FIELDS = 7
 
 /** The text of one call: `target.info({ … }, '…')`, of 2 to 7 fields. */
 function callText(number) {
-  const random = numbersFrom(number)
+  const pick = numbersFrom(number)
   const keys = new Set()
-  const fields = FEWEST_FIELDS + random(MOST_FIELDS - FEWEST_FIELDS + 1)
-  while (keys.size < fields) keys.add(KEYS[random(KEYS.length)])
-  const literal = [...keys].map(key => `${key}: ${VALUES[random(VALUES.length)]}`).join(', ')
-  const message = `${THINGS[random(THINGS.length)]} ${VERBS[random(VERBS.length)]} by ${number}`
+  const fields = FEWEST_FIELDS + pick(MOST_FIELDS - FEWEST_FIELDS + 1)
+  while (keys.size < fields) keys.add(KEYS[pick(KEYS.length)])
+  const literal = [...keys].map(key => `${key}: ${VALUES[pick(VALUES.length)]}`).join(', ')
+  const message = `${THINGS[pick(THINGS.length)]} ${VERBS[pick(VERBS.length)]} by ${number}`
   return `target.info({ ${literal} }, '${message}')`
 }
 
@@ -74,8 +68,8 @@ function makeSites(count) {
 
 /** In which order sites are called: a power of two of site numbers. */
 function makeOrder(sites, length = 4096) {
-  const random = numbersFrom(sites)
-  return Uint8Array.from({ length }, () => random(sites))
+  const pick = numbersFrom(sites)
+  return Uint8Array.from({ length }, () => pick(sites))
 }
 
 /**

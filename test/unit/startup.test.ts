@@ -88,6 +88,7 @@ describe('what is put off', () => {
   it.each([
     ['a feature', `shardlog({ dedupe: true }).info('text')`, 'features/features.js'],
     ['a reader', `shardlog.readLog('missing.log')`, 'reader/read-log.js'],
+    // It is loaded before it finds that there is no such target.
     ['a transport', `try { shardlog.transport({ target: 'none' }) } catch {}`, 'pino/transport.js'],
     ['streams', `shardlog.multistream([])`, 'pino/multistream.js'],
     [

@@ -61,10 +61,20 @@ const ofRecords = wanted => wanted.filter(({ records }) => records)
 /** pino, in all its modes. */
 const pinos = wanted => wanted.filter(peer => peer.package === 'pino')
 
+/**
+ * pino's cheapest mode.
+ *
+ * @param {(name: string) => number} costOf ns a call of a mode; NaN: not measured
+ */
+function cheapestPino(costOf) {
+  const measured = pinos(peers).map(({ name }) => ({ name, ns: costOf(name) }))
+  return measured.filter(({ ns }) => Number.isFinite(ns)).sort((a, b) => a.ns - b.ns)[0]
+}
+
 function find(name) {
   const peer = peers.find(candidate => candidate.name === name)
   if (!peer) throw new Error(`no peer is called ${name}`)
   return peer
 }
 
-module.exports = { peers, available, ofEntries, ofRecords, pinos, version, find }
+module.exports = { peers, available, ofEntries, ofRecords, pinos, cheapestPino, version, find }

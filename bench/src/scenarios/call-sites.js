@@ -10,7 +10,7 @@ const { bars } = require('../report/charts')
 const subject = require('../subject')
 
 const OWN = 'shardlog ndjson'
-const PEERS = ['pino async', 'pino worker', 'pino sync']
+const PEERS = peers.pinos(peers.peers).map(({ name }) => name)
 const SITES = [1, 20, 200]
 const WARMUP_CALLS = 300_000
 /** Calls between two waits for the sink, so that it keeps up. */
@@ -39,7 +39,7 @@ const VARIANTS = Object.keys(MODES).flatMap(mode => [mode, `${mode}, ${TOUCHED}`
 const idOf = (name, sites) => `${name}, ${sites} ${sites === 1 ? 'site' : 'sites'}`
 
 function cases({ peers: wanted }) {
-  const names = [OWN, ...PEERS.filter(name => wanted.some(peer => peer.name === name))]
+  const names = [OWN, ...peers.pinos(wanted).map(({ name }) => name)]
   return SITES.flatMap(sites => names.map(name => ({ id: idOf(name, sites), params: { name, sites } })))
 }
 
@@ -104,18 +104,11 @@ async function run({ name, sites: count }, { folder, quick }) {
 
 const cost = (results, name, sites, variant) => medianOf(results[idOf(name, sites)] ?? [], round => round[variant]?.ns)
 
-/** pino's cheapest mode in this place. */
-function cheapestPino(results, sites, variant) {
-  return PEERS.map(name => ({ name, ns: cost(results, name, sites, variant) }))
-    .filter(({ ns }) => Number.isFinite(ns))
-    .sort((a, b) => a.ns - b.ns)[0]
-}
-
 function comparisons(results) {
   return VARIANTS.flatMap(variant =>
     SITES.flatMap(sites => {
       const own = cost(results, OWN, sites, variant)
-      const pino = cheapestPino(results, sites, variant)
+      const pino = peers.cheapestPino(name => cost(results, name, sites, variant))
       if (!Number.isFinite(own) || !pino) return []
       const times = TIMES[variant.split(',')[0]][sites]
       const ratio = pino.ns / own

@@ -137,19 +137,10 @@ async function disabledBursts({ target, close }, task, quick) {
 
 const cost = (results, name, workload, which = 'median') => medianOf(results[idOf(name, workload)] ?? [], which)
 
-/** pino's cheapest mode for a workload. */
-function cheapestPino(results, workload) {
-  const found = peers
-    .pinos(peers.peers)
-    .map(({ name }) => ({ name, ns: cost(results, name, workload) }))
-    .filter(({ ns }) => Number.isFinite(ns))
-  return found.sort((a, b) => a.ns - b.ns)[0]
-}
-
 function comparisons(results) {
   const found = Object.entries(TIMES).flatMap(([workload, times]) => {
     const own = cost(results, DEFAULT, workload)
-    const pino = cheapestPino(results, workload === EVENT ? OF_EVENT : workload)
+    const pino = peers.cheapestPino(name => cost(results, name, workload === EVENT ? OF_EVENT : workload))
     if (!Number.isFinite(own) || !pino) return []
     const ratio = pino.ns / own
     return {
