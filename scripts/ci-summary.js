@@ -1,6 +1,7 @@
 'use strict'
 
-// Adds up what the steps of .ci/run reported and prints it; the last line is `N passed, N failed`.
+// Adds up what the steps of .ci/run reported and prints it: what failed by its name, then a line for
+// each step. The last line is `N passed, N failed`.
 //
 //   node scripts/ci-summary.js DIRECTORY     with NAME.status and the reports below for each step
 
@@ -14,14 +15,27 @@ const read = name => fs.readFileSync(path.join(directory, name), 'utf8')
 function vitest(name) {
   const { numPassedTests: passed, numFailedTests, testResults } = JSON.parse(read(`${name}.json`))
   const broken = testResults.filter(file => file.status === 'failed' && file.assertionResults.length === 0)
-  return { passed, failed: numFailedTests + broken.length }
+  return { passed, failed: numFailedTests + broken.length, names: testResults.flatMap(failuresOf) }
 }
+
+/** What failed in one file of a vitest report, each with the beginning of its message. */
+function failuresOf({ name, status, message, assertionResults }) {
+  if (status === 'failed' && assertionResults.length === 0) return [`${name}: ${beginning(message)}`]
+  return assertionResults
+    .filter(test => test.status === 'failed')
+    .map(test => `${name}: ${test.fullName}\n    ${beginning(test.failureMessages.join('\n'))}`)
+}
+
+/** The first lines of a message: what was expected and where, without the whole stack. */
+const beginning = message => message.split('\n').slice(0, 12).join('\n    ')
 
 /** Tests of a JUnit report written by ctest. */
 function junit(name) {
-  const attribute = key => Number(new RegExp(`<testsuite\\b[^>]*\\b${key}="(\\d+)"`).exec(read(`${name}.xml`))?.[1])
+  const report = read(`${name}.xml`)
+  const attribute = key => Number(new RegExp(`<testsuite\\b[^>]*\\b${key}="(\\d+)"`).exec(report)?.[1])
+  const names = [...report.matchAll(/<testcase name="([^"]*)"[^>]*status="fail"/g)].map(found => found[1])
   const failed = attribute('failures')
-  return { passed: attribute('tests') - failed - attribute('skipped') - attribute('disabled'), failed }
+  return { passed: attribute('tests') - failed - attribute('skipped') - attribute('disabled'), failed, names }
 }
 
 /** The last `N passed, N failed` that a step printed. */
@@ -52,7 +66,8 @@ const steps = {
  */
 function count(name, counter) {
   try {
-    const { passed, failed } = counter(name)
+    const { passed, failed, names = [] } = counter(name)
+    for (const failure of names) console.log(`failed in ${name}: ${failure}`)
     if (!Number.isInteger(passed) || !Number.isInteger(failed)) throw new Error('the report has no counts')
     return { passed, failed: failed === 0 && exitStatus(name) !== 0 ? 1 : failed }
   } catch (error) {
