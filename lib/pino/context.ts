@@ -151,7 +151,12 @@ export interface RecordSink {
    * @param level number of the level
    */
   write(logger: Internals, fields: object | null | undefined, message: unknown, level: number): void
-  /** The same for a compiled event, where the sink has a shorter way for it. */
+  /**
+   * A logger of the destination has been made: what its records have in common can be worked out
+   * before it logs one.
+   */
+  prepare?(logger: Internals): void
+  /** As `write` for a compiled event, where the sink has a shorter way for it. */
   event?(logger: Internals, event: CompiledEvent, values: readonly unknown[]): void
   /**
    * What takes the records, where several destinations may share the making of one. Those without

@@ -88,13 +88,15 @@ export class SerializerSet {
     const stringifiers = logger[stringifiersSym]
     const errorKey = logger[errorKeySym]
     const messageKey = logger[messageKeySym]
-    const stringifierOf = (key: string) => stringifiers[key] ?? stringifiers[wildcardFirstSym]
-    const errorSerializer = (key: string) => (key === errorKey ? serializers.err : undefined)
-    const conversionOf = (key: string) => conversion(serializers[key] || errorSerializer(key), stringifierOf(key))
+    const conversionOf = (key: string): Conversion | null => {
+      const serializer = serializers[key] || (key === errorKey && serializers.err)
+      const stringifier = stringifiers[key] ?? stringifiers[wildcardFirstSym]
+      return serializer || stringifier ? conversion(serializer || undefined, stringifier) : null
+    }
     this.errorKey = errorKey
     this.messageKey = messageKey
     this.tree = new ShapeTree({ conversionOf, quote, messageKey })
-    this.convertMessage = conversion(serializers[messageKey], stringifierOf(messageKey))
+    this.convertMessage = conversionOf(messageKey)
   }
 
   /** The prefix with this text and form of time, nearly always the same one. */

@@ -184,6 +184,11 @@ export class LogFastPath {
     return true
   }
 
+  /** Works out beforehand what lines of a level have in common. */
+  prepare(level: number): void {
+    if (Number.isFinite(level)) this.#formats.of(level)
+  }
+
   /** Records a compiled event. False if there is more to it than its values. */
   event(event: CompiledEvent, values: readonly unknown[]): boolean {
     const formats = this.#formats

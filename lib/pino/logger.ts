@@ -3,7 +3,7 @@
  */
 
 import type { StatsSnapshot } from '../types'
-import { type Internals, plugins, type Stream } from './context'
+import { type Internals, plugins, recordSinkSym, type Stream, type StreamWithSink } from './context'
 import { timeFunction } from './json-line'
 import { quote, redactionState, safeStringify, stringify } from './json-text'
 import {
@@ -243,6 +243,7 @@ function createLogger(first: unknown, second: unknown, defaults?: Partial<Option
   Object.assign(logger, { levels, silent, onChild })
   logger[setLevelSym](level)
   installPlugins(logger, options)
+  if (!logger[jsonAtCallSym]) (stream as StreamWithSink)[recordSinkSym]?.prepare?.(logger)
   emitConfig(logger, stream, first)
   return logger
 }

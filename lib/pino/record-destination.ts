@@ -159,6 +159,10 @@ export function recordSink(writer: RecordWriter): RecordSink {
       write(writer, logger, object, text, level)
       addFastPath(sink, writer, logger)
     },
+    prepare(logger) {
+      addFastPath(sink, writer, logger)
+      logger[fastPathSym]?.prepare(logger[levelValSym])
+    },
     writer,
     event(logger, event, values) {
       const formats = formatsOf(logger)
