@@ -125,9 +125,14 @@ export interface TemplateTexts {
 
 /** The bytes that define a template; null if one of its texts is too long. */
 export function templateBytes(id: number, texts: TemplateTexts): Buffer | null {
-  const parts = [texts.prefix, texts.message, ...texts.keys].map(text => Buffer.from(text))
-  if (parts.some(part => part.length > MAX_TEXT_BYTES)) return null
-  const length = parts.reduce((sum, part) => sum + TEXT_PREFIX_BYTES + part.length, TEMPLATE_HEAD)
+  const parts = []
+  let length = TEMPLATE_HEAD
+  for (const text of [texts.prefix, texts.message, ...texts.keys]) {
+    const part = Buffer.from(text)
+    if (part.length > MAX_TEXT_BYTES) return null
+    parts.push(part)
+    length += TEXT_PREFIX_BYTES + part.length
+  }
   const bytes = define(id, DEFINE_TEMPLATE, length)
   bytes[DEFINITION_BODY + TEMPLATE_TIME_FORM] = texts.timeForm
   bytes[DEFINITION_BODY + TEMPLATE_MESSAGE_FORM] = texts.messageForm

@@ -60,6 +60,8 @@ const {
 const LONGEST_LOOP = 40
 /** And than one of the addon's. */
 const LONGEST_LOOP_NATIVE = 32
+/** The same for bytes that are moved. */
+const LONGEST_MOVE = 256
 /** Behind a text of the addon's. */
 export const NUL_BYTES = 1
 /** Bytes of UTF-8 that a UTF-16 code unit may take. */
@@ -182,11 +184,11 @@ export class PayloadWriter {
   #segment = NO_SEGMENT
   /** The template that the record is expected to have; null: none is. */
   #expected: Template | null = null
-  /**
-   * Where the record written last ends, what it refers to, and, behind #putObject, what follows.
-   */
-  #end = 0
-  #template: Template | null = null
+  /** Where the record written last ends. Written here alone. */
+  end = 0
+  /** What it refers to beside its bindings. Written here alone. */
+  template: Template | null = null
+  /** Behind #putObject: what follows. */
   #node: ShapeNode | null = null
   readonly #putText: PutText | null
   readonly #longestLoop: number
@@ -230,16 +232,6 @@ export class PayloadWriter {
     return this.#view
   }
 
-  /** Where the record written last ends. */
-  get end(): number {
-    return this.#end
-  }
-
-  /** What it refers to beside its bindings. */
-  get template(): Template | null {
-    return this.#template
-  }
-
   /**
    * Leaves the memory that `setTarget` has given to somebody else, also in the middle of a record.
    *
@@ -247,6 +239,17 @@ export class PayloadWriter {
    */
   spill(end: number = this.#limit): void {
     if (this.bytes !== this.#scratch) this.#moveToScratch(end, end + ROOM_BYTES)
+  }
+
+  /** Has the record written last begin at `to`, further on in the same memory. */
+  moveTo(to: number): void {
+    const bytes = this.bytes
+    const by = to - this.#start
+    const end = this.end
+    if (end - this.#start > LONGEST_MOVE) bytes.copyWithin(to, this.#start, end)
+    else for (let i = end - 1; i >= this.#start; i--) bytes[i + by] = bytes[i]!
+    this.#start = to
+    this.end = end + by
   }
 
   /** The record has been used: memory of an uncommonly long one is given back. */
@@ -463,8 +466,8 @@ export class PayloadWriter {
     bytes[at + HEADER_BINDINGS + 2] = bindingsId >>> 16
     bytes[at + HEADER_BINDINGS + 3] = bindingsId >>> 24
     // A store of what is there already would cost more than the question.
-    if (this.#template !== template) this.#template = template
-    this.#end = end
+    if (this.template !== template) this.template = template
+    this.end = end
     const segment = this.#segment
     const isKnown = template.definedIn === segment && (bindings === null || bindings.definedIn === segment)
     return isKnown && this.bytes !== this.#scratch ? end : UNFINISHED

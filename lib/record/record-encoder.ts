@@ -260,27 +260,25 @@ export class RecordEncoder implements RecordWriter {
     return at
   }
 
-  /** The leased segment's memory; offsets in it are those of its word. */
-  #look(): Segment {
+  /**
+   * Makes the leased segment's memory what is written to, and numbers it; offsets in it are those
+   * of its word.
+   */
+  #notice(): void {
     const lease = this.#lease
     const slot = lease[WORD]! >> SLOT_SHIFT
-    const seen = this.#known[slot]
+    let seen = this.#known[slot]
     // A lease of several segments in a row is longer.
-    if (seen !== undefined && seen.bytes.length === lease[LIMIT]!) return seen
-    const index = lease[BUFFER]!
-    this.#buffers[index] ??= this.#target.direct!.buffer(index)
-    const bytes = Buffer.from(this.#buffers[index], lease[START]!, lease[LIMIT]!)
-    const made = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
-    this.#known[slot] = made
-    return made
-  }
-
-  /** Makes the leased segment what is written to, and numbers it. */
-  #notice(): void {
-    const { bytes, view } = this.#look()
-    this.#leased = bytes
-    this.#leasedView = view
-    this.#serial = this.#lease[SERIAL]!
+    if (seen === undefined || seen.bytes.length !== lease[LIMIT]!) {
+      const index = lease[BUFFER]!
+      this.#buffers[index] ??= this.#target.direct!.buffer(index)
+      const bytes = Buffer.from(this.#buffers[index], lease[START]!, lease[LIMIT]!)
+      seen = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
+      this.#known[slot] = seen
+    }
+    this.#leased = seen.bytes
+    this.#leasedView = seen.view
+    this.#serial = lease[SERIAL]!
     this.#segment = ++segments
     if (this.#defined.size > 0) this.#defined.clear()
   }
@@ -324,7 +322,9 @@ export class RecordEncoder implements RecordWriter {
     this.#remember(bindings)
     this.#remember(expected)
     if (string === null && template === null) return at
-    const room = boundOf(string) + (template === null ? 0 : template.bytes.length)
+    // A unit of UTF-16 may take three bytes.
+    const text = string === null ? 0 : DEFINITION_BODY + UTF8_BYTES * string.length + NUL_BYTES
+    const room = text + (template === null ? 0 : template.bytes.length)
     if (at + BUNDLE_DEFINITIONS + room > this.#lease[LIMIT]!) return at
     const leased = this.#leased
     leased[at] = KIND_BUNDLE
@@ -342,24 +342,20 @@ export class RecordEncoder implements RecordWriter {
     const leased = this.#leased
     // Of a logger that lives longer than a segment the bytes are made.
     if (bindings.definedIn !== UNDEFINED) return copyBytes(leased, at, bindings.bytes, 0, bindings.bytes.length)
-    const body = at + DEFINITION_BODY
-    const end = this.#putBindings(bindings, body)
-    this.#leasedView.setUint32(at + DEFINITION_ID, bindings.id, true)
-    leased[at + DEFINITION_WHAT] = DEFINE_STRING
-    this.#leasedView.setUint32(at + DEFINITION_LENGTH, end - body, true)
-    return end
-  }
-
-  /**
-   * Writes the text of bindings, for which there is three times the room of its length. Its end.
-   */
-  #putBindings(bindings: StringDefinition, at: number): number {
-    const shared = bindings.base === null ? null : bindings.base.shared
-    if (shared === null) return at + this.#putText(bindings.text, at)
     const view = this.#leasedView
-    const { words, length } = shared
-    for (let i = 0; i < words.length; i++) view.setInt32(at + (i << 2), words[i]!, true)
-    return at + length + this.#putText(bindings.added, at + length)
+    const body = at + DEFINITION_BODY
+    const shared = bindings.base === null ? null : bindings.base.shared
+    let rest = body
+    if (shared !== null) {
+      const { words, length } = shared
+      for (let i = 0; i < words.length; i++) view.setInt32(body + (i << 2), words[i]!, true)
+      rest += length
+    }
+    const end = rest + this.#putText(shared === null ? bindings.text : bindings.added, rest)
+    view.setUint32(at + DEFINITION_ID, bindings.id, true)
+    leased[at + DEFINITION_WHAT] = DEFINE_STRING
+    view.setUint32(at + DEFINITION_LENGTH, end - body, true)
+    return end
   }
 
   /** Writes a text into the entry that is being written to the lease; its bytes. */
@@ -376,19 +372,46 @@ export class RecordEncoder implements RecordWriter {
    * `end` from the payload.
    */
   #finish(format: LineFormat, time: number, at: number, end: number): boolean {
-    const last = this.#isBundled && end === UNFINISHED && this.#isDefinedBefore() ? this.#payload.end : end
-    if (last <= 0 || !this.#accept(time, at + HEADER_TIME, last)) return this.#finishInScratch(format, time, at)
+    let start = at
+    let last = end
+    if (end === UNFINISHED) {
+      start = this.#tellBefore(format, at)
+      if (start === NOWHERE) return this.#finishInScratch(format, time, at)
+      last = this.#payload.end
+    }
+    if (!this.#accept(time, start + HEADER_TIME, last)) return this.#finishInScratch(format, time, start)
     if (this.#isBundled) this.#noteBundle(format)
     return true
   }
 
   /**
-   * Whether the record lies in the lease, and its template is known there or the one that stands
-   * before it.
+   * Has the template of a record that lies at `at` of the lease stand before it, if the segment has
+   * not been told of it. Where the record begins then; NOWHERE if it has to be copied: it does not
+   * lie there, there is no room, or another template stands before it.
    */
-  #isDefinedBefore(): boolean {
-    const { template, bytes } = this.#payload
-    return bytes === this.#leased && (template === this.#before || template!.definedIn === this.#segment)
+  #tellBefore({ bindings }: LineFormat, at: number): number {
+    const payload = this.#payload
+    const leased = this.#leased
+    const segment = this.#segment
+    const isBundled = this.#isBundled
+    const isTold = isBundled || bindings === null || bindings.definedIn === segment
+    if (!isTold || payload.bytes !== leased) return NOWHERE
+    const template = payload.template!
+    if (template.definedIn !== segment && this.#defined.has(template.id)) template.definedIn = segment
+    const before = isBundled ? this.#before : null
+    if (template === before || template.definedIn === segment) return at
+    const entry = this.#words[this.#lease[WORD]!]! + PREFIX_BYTES
+    const first = isBundled ? at : at + BUNDLE_DEFINITIONS
+    const start = first + template.bytes.length
+    const isSealed = entry < FIRST_OFFSET
+    if (before !== null || isSealed || payload.end + start - at > this.#lease[LIMIT]!) return NOWHERE
+    payload.moveTo(start)
+    copyBytes(leased, first, template.bytes, 0, template.bytes.length)
+    leased[entry] = KIND_BUNDLE
+    leased[entry + 1] = isBundled ? 2 : 1
+    this.#before = template
+    this.#isBundled = true
+    return start
   }
 
   /** A bundle has been accepted in the leased segment. */
@@ -519,10 +542,6 @@ function putLine(to: Buffer, at: number, time: number, line: string): number {
   to.writeDoubleLE(time, at + TEXT_TIME)
   return at + TEXT_LINE + to.write(line, at + TEXT_LINE)
 }
-
-/** The most bytes that the definition of bindings takes. */
-const boundOf = (bindings: StringDefinition | null): number =>
-  bindings === null ? 0 : DEFINITION_BODY + UTF8_BYTES * bindings.length + NUL_BYTES
 
 /** The most that `putBundle` writes. */
 function bundleBytes(definitions: readonly Definition[], length: number): number {

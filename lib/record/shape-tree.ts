@@ -66,22 +66,24 @@ export class ShapeNode {
   readonly edge: Edge
   readonly convert: Conversion | null
   /** The template last used. */
-  recent: Template | null = null
+  recent: Template | null
   nextOpen: ShapeNode
   /** null at the root. */
   readonly parent: ShapeNode | null
+  /** The node of the tree that all ways begin at. */
+  readonly root: ShapeNode
   /** Number of values. */
   readonly count: number
   /** The node that opened the object whose key comes next; null in the record itself. */
   readonly parentObject: ShapeNode | null
   /** Objects that are open. */
   readonly depth: number
-  closed: ShapeNode | null = null
-  children: Map<string, ShapeNode> | null = null
-  opens: Map<string, ShapeNode> | null = null
+  closed: ShapeNode | null
+  children: Map<string, ShapeNode> | null
+  opens: Map<string, ShapeNode> | null
   /** Of a node that opens an object: the nodes within. */
-  descendants = 0
-  templates: Map<LinePrefix, Map<string | null | undefined, Template>> | null = null
+  descendants: number
+  templates: Map<LinePrefix, Map<string | null | undefined, Template>> | null
 
   constructor(
     edge: Edge,
@@ -94,11 +96,18 @@ export class ShapeNode {
     this.key = key
     this.edge = edge
     this.convert = convert
+    this.recent = null
     this.nextOpen = this.next
     this.parent = parent
+    this.root = parent === null ? this : parent.root
     this.count = parent === null ? 0 : parent.count + (edge === 'value' ? 1 : 0)
     this.parentObject = parentObject
     this.depth = (parentObject === null ? 0 : parentObject.depth) + (edge === 'open' ? 1 : 0)
+    this.closed = null
+    this.children = null
+    this.opens = null
+    this.descendants = 0
+    this.templates = null
     for (let object = parentObject; object !== null; object = object.parentObject) object.descendants++
   }
 
@@ -110,27 +119,14 @@ export class ShapeNode {
     while (node.count > count) node = node.parent as ShapeNode
     return node
   }
-
-  /** The node of the tree that all ways begin at. */
-  get root(): ShapeNode {
-    let node: ShapeNode = this
-    while (node.parent !== null) node = node.parent
-    return node
-  }
 }
 
 sentinel = new ShapeNode('value', NO_KEY, null, null, null)
 
 /**
- * Templates whose records are looked for by their keys alone must not be taken for those of other
- * objects (`LineFormat.replaced`).
- */
-const isOfPlainObjects = (keys: readonly string[]): boolean =>
-  !keys.includes('setHeader') && !(keys.includes('headers') && keys.includes('socket'))
-
-/**
  * The keys of a node's records if each has a value that is recorded as it comes; null if there is
- * more to them.
+ * more to them. Templates whose records are looked for by their keys alone must not be taken for
+ * those of other objects (`LineFormat.replaced`).
  */
 function plainKeys(node: ShapeNode): readonly string[] | null {
   const keys: string[] = []
@@ -138,13 +134,14 @@ function plainKeys(node: ShapeNode): readonly string[] | null {
     if (at.edge !== 'value' || at.convert !== null) return null
     keys.push(at.key)
   }
-  return isOfPlainObjects(keys) ? keys.reverse() : null
+  const isOfRequest = keys.includes('headers') && keys.includes('socket')
+  return isOfRequest || keys.includes('setHeader') ? null : keys.reverse()
 }
 
 /** What the lines have in common that were logged with the same keys and message. */
 export class Template implements Definition {
   readonly id: number
-  definedIn: number = UNDEFINED
+  definedIn: number
   /**
    * The keys, if the record has the values of a plain object's fields, each as it comes; null if
    * there is more to it.
@@ -158,6 +155,7 @@ export class Template implements Definition {
 
   constructor(id: number, bytes: Buffer, prefix: LinePrefix, node: ShapeNode, message: string | null | undefined) {
     this.id = id
+    this.definedIn = UNDEFINED
     this.keys = plainKeys(node)
     this.prefix = prefix
     this.message = message
@@ -181,11 +179,12 @@ const BACKOFF = 64 * TRIAL
  * it up, which computes a hash of all of it, costs more than it saves.
  */
 class LookupBudget {
+  /** Look-ups that found nothing; counted by whoever looks. */
+  misses = 0
   #lookups = 0
-  #misses = 0
   #rest = 0
 
-  /** Whether to look `message` up; `missed` is to be told if it was not found then. */
+  /** Whether to look `message` up. */
   allows(message: string): boolean {
     if (this.#rest > 0) {
       this.#rest--
@@ -196,14 +195,10 @@ class LookupBudget {
     return true
   }
 
-  missed(): void {
-    this.#misses++
-  }
-
   #review(): void {
-    if (this.#misses * 2 > this.#lookups) this.#rest = BACKOFF
+    if (this.misses * 2 > this.#lookups) this.#rest = BACKOFF
     this.#lookups = 0
-    this.#misses = 0
+    this.misses = 0
   }
 }
 
@@ -231,7 +226,7 @@ export class LinePrefix {
     if (typeof message !== 'string' || !this.#budget.allows(message)) return null
     const found = this.#byMessage.get(message)
     if (found === undefined) {
-      this.#budget.missed()
+      this.#budget.misses++
       return null
     }
     this.recent = found
@@ -257,25 +252,23 @@ class MessageFilter {
   readonly #known = new Set<string>()
   readonly #budget = new LookupBudget()
 
-  /**
-   * Whether the message is one that a template should hold. When `isFull`, start over with the
-   * templates.
-   */
+  /** Whether there are as many as are remembered: time to start over with the templates. */
+  isFull = false
+
+  /** Whether the message is one that a template should hold. */
   admits(message: string): boolean {
     if (!this.#budget.allows(message)) return false
     if (!this.#known.has(message)) {
-      this.#budget.missed()
+      this.#budget.misses++
       this.#known.add(message)
+      this.isFull = this.#known.size >= MAX_MESSAGES
     }
     return true
   }
 
-  get isFull(): boolean {
-    return this.#known.size >= MAX_MESSAGES
-  }
-
   clear(): void {
     this.#known.clear()
+    this.isFull = false
   }
 }
 
@@ -288,9 +281,6 @@ export interface ShapeTreeOptions {
 }
 
 const newRoot = (): ShapeNode => new ShapeNode('value', NO_KEY, null, null, null)
-
-/** Where the keys of the object that a node opened belong. */
-const inside = (node: ShapeNode): ShapeNode | null => (node.edge === 'open' ? node : node.parentObject)
 
 /** Keys and messages of the lines that are logged with the same serializers and redactions. */
 export class ShapeTree {
@@ -333,7 +323,7 @@ export class ShapeTree {
     let child = node.children.get(key)
     if (child === undefined) {
       if (node.count === MAX_KEYS) return null
-      const object = inside(node)
+      const object = node.edge === 'open' ? node : node.parentObject
       child = new ShapeNode('value', key, node, object, object === null ? this.#options.conversionOf(key) : null)
       node.children.set(key, child)
       this.#count()
@@ -349,7 +339,7 @@ export class ShapeTree {
   open(node: ShapeNode, key: string): ShapeNode | null {
     let child = node.nextOpen.key === key ? node.nextOpen : node.opens?.get(key)
     if (child === undefined) {
-      child = new ShapeNode('open', key, node, inside(node), null)
+      child = new ShapeNode('open', key, node, node.edge === 'open' ? node : node.parentObject, null)
       node.opens ??= new Map()
       node.opens.set(key, child)
       this.#count()
@@ -361,7 +351,8 @@ export class ShapeTree {
   /** The node behind `node` for the end of the object that was opened last. */
   close(node: ShapeNode): ShapeNode {
     if (node.closed !== null) return node.closed
-    node.closed = new ShapeNode('close', NO_KEY, node, inside(node)!.parentObject, null)
+    const object = node.edge === 'open' ? node : node.parentObject!
+    node.closed = new ShapeNode('close', NO_KEY, node, object.parentObject, null)
     this.#count()
     return node.closed
   }
@@ -416,16 +407,13 @@ export class ShapeTree {
     const { recent } = node
     // A message of the template's own comes as the same string nearly always.
     if (recent !== null && recent.prefix === prefix && recent.message === message) return recent
-    return this.#find(node, prefix, this.#held(message))
-  }
-
-  /** What of the message a template is to hold. */
-  #held(message: unknown): string | null | undefined {
-    if (message === undefined) return undefined
+    if (message === undefined) return this.#find(node, prefix, undefined)
     if (this.#filter.isFull) this.#startOver()
-    return typeof message === 'string' && this.#filter.admits(message) ? message : null
+    const isHeld = typeof message === 'string' && this.#filter.admits(message)
+    return this.#find(node, prefix, isHeld ? message : null)
   }
 
+  /** @param message what of it the template is to hold: null, nothing */
   #find(node: ShapeNode, prefix: LinePrefix, message: string | null | undefined): Template | null {
     const { recent } = node
     if (recent !== null && recent.prefix === prefix && recent.message === message) return recent
@@ -451,17 +439,12 @@ export class ShapeTree {
     })
     if (bytes === null) return null
     const template = new Template(id, bytes, prefix, node, message)
-    this.#keep(template)
-    return template
-  }
-
-  #keep(template: Template): void {
-    const { node, prefix, message } = template
     node.templates ??= new Map()
     const ofPrefix = node.templates.get(prefix) ?? new Map<string | null | undefined, Template>()
     node.templates.set(prefix, ofPrefix)
     ofPrefix.set(message, template)
     this.#count()
+    return template
   }
 }
 

@@ -6,7 +6,7 @@ import type { LineFormat } from '../../lib/record/payload-writer'
 import { RecordEncoder } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
 import { type Conversion, LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
-import { KIND_TEXT, TIME_MS, TIME_TEXT } from '../../lib/record/wire'
+import { KIND_BUNDLE, KIND_TEXT, TIME_MS, TIME_TEXT } from '../../lib/record/wire'
 import { FakeLog } from '../support/fake-log'
 
 type Fields = Record<string, unknown>
@@ -377,6 +377,25 @@ describe('the record encoder', () => {
       encoder.record(parent, 1, '', fields, message)
       expect(parent.prefix.find(message)?.message).toBe(message)
     }
+  })
+
+  it('a record of a new shape lies behind its template, where it was written, and nothing is told twice', () => {
+    const log = new FakeLog(65_536)
+    const encoder = new RecordEncoder(log)
+    const parent = style()
+    const { tree: shared, prefix } = parent
+    const child = style({ bindings: new StringDefinition(',"pid":71,"req":1'), tree: shared, prefix })
+    const shapes = [{ short: 1 }, { long: 'x'.repeat(1000) }, { nested: { inner: [1] } }, { short: 2, more: true }]
+    for (const format of [parent, child]) {
+      for (const fields of shapes) encoder.record(format, 1, '', fields, 'message')
+    }
+    expect(log.calls).toBe(0)
+    log.seal()
+    const [entries] = log.segments
+    // The parent's templates, and then a bundle for the child's bindings alone.
+    const isBundle = kindsIn(entries!).map(kind => kind === KIND_BUNDLE)
+    expect(isBundle).toEqual([true, true, true, true, true, false, false, false])
+    expect(lines(log)).toHaveLength(2 * shapes.length)
   })
 
   it('texts that lines begin with leave memory bounded', () => {
