@@ -1,7 +1,7 @@
 'use strict'
 
-// Adds up what the steps of .ci/run reported and prints it: what failed by its name, then a line for
-// each step. The last line is `N passed, N failed`.
+// Adds up what the steps of .ci/run reported and prints it: what failed by its name, then a line
+// for each step. The last line is `N passed, N failed`.
 //
 //   node scripts/ci-summary.js DIRECTORY     with NAME.status and the reports below for each step
 
