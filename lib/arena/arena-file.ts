@@ -25,8 +25,8 @@ export const CONTENT_RAW = 0
 export const CONTENT_RECORDS = 1
 
 /** What the log of an arena is: blocks, or lines and nothing else. */
-export const FORM_BLOCKS = 0
-export const FORM_TEXT = 1
+export const FORMAT_SHARD = 0
+export const FORMAT_NDJSON = 1
 
 export const HEADER = {
   version: 8,
@@ -45,7 +45,7 @@ export const HEADER = {
   bootId: 88,
   headerCrc: 104,
   content: 112,
-  form: 116,
+  format: 116,
   pidNamespace: 120,
   active: 256,
   recycled: 320,
@@ -167,8 +167,8 @@ export class ArenaFile {
   readonly uid: number
   /** CONTENT_RAW or CONTENT_RECORDS. */
   readonly content: number
-  /** FORM_BLOCKS or FORM_TEXT: what its log is. */
-  readonly form: number
+  /** FORMAT_SHARD or FORMAT_NDJSON: what its log is. */
+  readonly format: number
 
   private constructor(
     readonly path: string,
@@ -177,7 +177,7 @@ export class ArenaFile {
     const header = this.read(0, ARENA_HEADER_BYTES)
     this.geometry = decodeGeometry(path, header)
     this.content = decodeKind(path, header, 'content', CONTENT_RECORDS)
-    this.form = decodeKind(path, header, 'form', FORM_TEXT)
+    this.format = decodeKind(path, header, 'format', FORMAT_NDJSON)
     this.stream = header.readBigUInt64LE(HEADER.stream)
     this.createdTime = header.readBigUInt64LE(HEADER.createdTime)
     this.owner = {
@@ -271,7 +271,7 @@ export function isArenaHead(head: Buffer): boolean {
 }
 
 /** A field of the header that counts kinds, of which `last` is the last one known. */
-function decodeKind(path: string, header: Buffer, name: 'content' | 'form', last: number): number {
+function decodeKind(path: string, header: Buffer, name: 'content' | 'format', last: number): number {
   const kind = header.readUInt32LE(HEADER[name])
   if (kind <= last) return kind
   const message = `${path} has ${name} ${kind}, which this shardlog cannot read`

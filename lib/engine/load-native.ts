@@ -12,7 +12,7 @@ import type { FlushMetrics, RecorderNumbers, ResolvedConfig, ShardStats, StatsSn
 import type { DirectWords } from './lease'
 
 /** How a log is opened: its options, what its entries are, and what the file is. */
-export type NativeConfig = ResolvedConfig & { content: Content; form: 'blocks' | 'text' }
+export type NativeConfig = ResolvedConfig & { content: Content; format: 'shard' | 'ndjson' }
 
 export type Content = 'entries' | 'records'
 

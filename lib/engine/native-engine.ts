@@ -208,7 +208,7 @@ function controls(opened: Opened<Content>, closing: () => void): EngineControls 
  * ERR_SHARDLOG_NO_NATIVE.
  */
 export function openNativeEngine(config: ResolvedConfig): Engine {
-  const opened = openHandle({ ...config, content: 'entries', form: 'blocks' })
+  const opened = openHandle({ ...config, content: 'entries', format: 'shard' })
   const bytes = openLogBytes(opened)
   return { ...controls(opened, bytes.close), log: opened.handle.log, logBytes: bytes.logBytes }
 }
@@ -222,9 +222,9 @@ export interface NativeRecords {
   controls(closing: () => void): EngineControls
 }
 
-/** As `openNativeEngine`, for records. `form`: what is made of them. */
-export function openNativeRecords(config: ResolvedConfig, form: NativeConfig['form']): NativeRecords {
-  const opened = openHandle({ ...config, content: 'records', form })
+/** As `openNativeEngine`, for records. `format`: what is made of them. */
+export function openNativeRecords(config: ResolvedConfig, format: NativeConfig['format']): NativeRecords {
+  const opened = openHandle({ ...config, content: 'records', format })
   const { logBytes, putText, publish, renew } = opened.handle
   const forget = watchExit(opened, config)
   const end = (closing: () => void): void => {

@@ -215,7 +215,7 @@ interface Opened {
 }
 
 function openNative(config: ResolvedConfig, format: RecordFormat): Opened {
-  const records = openNativeRecords(config, format === 'ndjson' ? 'text' : 'blocks')
+  const records = openNativeRecords(config, format)
   const writer = new RecordEncoder(records.target)
   return {
     controls: records.controls(() => writer.close()),
@@ -226,8 +226,7 @@ function openNative(config: ResolvedConfig, format: RecordFormat): Opened {
 
 function openJs(config: ResolvedConfig, format: RecordFormat): Opened {
   const { descriptor } = config
-  const form = format === 'ndjson' ? 'text' : 'blocks'
-  const engine = descriptor === undefined ? openJsEngine(config, form, true) : openJsDescriptor(config, descriptor)
+  const engine = descriptor === undefined ? openJsEngine(config, format, true) : openJsDescriptor(config, descriptor)
   return { controls: engine, write: engine.log, writer: null }
 }
 

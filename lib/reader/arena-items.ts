@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { type ArenaFile, type ArenaState, CONTENT_RECORDS, FORM_TEXT } from '../arena/arena-file'
+import { type ArenaFile, type ArenaState, CONTENT_RECORDS, FORMAT_NDJSON } from '../arena/arena-file'
 import { loadSpilled, type WaitingSegment, waitingSegments } from '../arena/waiting-segments'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import { mergeSegments } from '../record/merge'
@@ -271,7 +271,7 @@ function damageItem(arena: ArenaFile, { waiting, start, end }: Step, problem: st
  * What a rendered payload will be in the log: one entry, or, in a text, as many lines as it has.
  */
 function entriesOf(arena: ArenaFile, bytes: Buffer): Buffer[] {
-  if (arena.form !== FORM_TEXT) return [bytes]
+  if (arena.format !== FORMAT_NDJSON) return [bytes]
   let start = 0
   return Array.from(lineEnds({ data: bytes, start, end: bytes.length }), end => {
     const line = bytes.subarray(start, end)

@@ -3,7 +3,7 @@
  * read.
  */
 
-import { FORM_TEXT, isArenaHead, isOfThisBoot } from '../arena/arena-file'
+import { FORMAT_NDJSON, isArenaHead, isOfThisBoot } from '../arena/arena-file'
 import type { LogPlace } from '../arena/locate'
 import { ShardlogError } from '../errors'
 import { decodeTrailer } from '../format/block'
@@ -102,7 +102,7 @@ export function formatOfArena(log: LogPlace): LogFormat | null {
     const arena = arenaOfLog(log)
     if (!arena) return null
     arena.close()
-    return arena.form === FORM_TEXT ? 'ndjson' : 'shard'
+    return arena.format === FORMAT_NDJSON ? 'ndjson' : 'shard'
   } catch {
     // One that may not or cannot be read says nothing; whoever wants to know why asks for it by
     // itself.

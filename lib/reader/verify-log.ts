@@ -1,7 +1,7 @@
 /** Verifying a log: its lines and blocks are checked, and a report adds up what was found. */
 
 import { isUtf8 } from 'node:buffer'
-import { FORM_TEXT } from '../arena/arena-file'
+import { FORMAT_NDJSON } from '../arena/arena-file'
 import { asideArenas, type LogPlace } from '../arena/locate'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { type SequenceRange, SequenceTracker } from './block-scanner'
@@ -327,7 +327,7 @@ async function verifyArena(path: string, options: VerifyChoices): Promise<Verify
   const arena = openArena(path)
   const builder = builderFor(arena.path, options)
   const facts = countWaiting(arena)
-  builder.format = arena.form === FORM_TEXT ? 'ndjson' : 'shard'
+  builder.format = arena.format === FORMAT_NDJSON ? 'ndjson' : 'shard'
   arena.close()
   for await (const items of scanArena(path)) for (const item of items) builder.add(item)
   return builder.finish(0, facts, [])

@@ -61,7 +61,7 @@ Geometry CheckHeader(const ArenaHeader& header, uint64_t file_bytes, const std::
                 0, "", path);
   }
   if (header.content > static_cast<uint32_t>(Content::kRecords) ||
-      header.form > static_cast<uint32_t>(Form::kText)) {
+      header.format > static_cast<uint32_t>(Format::kNdjson)) {
     throw Error("ERR_SHARDLOG_ARENA_VERSION",
                 path +
                     " holds what this version does not know: recover it with the shardlog that " +
@@ -218,7 +218,7 @@ void Arena::Initialise(const Config& config, const io::FileInfo& info, uint64_t 
   h.boot_id = self.boot_id;
   h.pid_namespace = platform::PidNamespace();
   h.content = static_cast<uint32_t>(config.content);
-  h.form = static_cast<uint32_t>(config.form);
+  h.format = static_cast<uint32_t>(config.format);
   // Part of a path would be another log's.
   h.path_bytes =
       config.path.size() <= kMaxArenaPathBytes ? static_cast<uint32_t>(config.path.size()) : 0;

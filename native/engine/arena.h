@@ -39,7 +39,7 @@ class Arena {
 
   const Geometry& geometry() const { return geometry_; }
   Content content() const { return static_cast<Content>(header().content); }
-  Form form() const { return static_cast<Form>(header().form); }
+  Format format() const { return static_cast<Format>(header().format); }
   const std::string& path() const { return path_; }  // empty: plain memory
   int fd() const { return fd_; }
 

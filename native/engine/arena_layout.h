@@ -64,7 +64,7 @@ struct ArenaHeader {
   uint32_t header_crc;
   uint32_t spare_before_content;
   uint32_t content;        // a Content
-  uint32_t form;           // a Form
+  uint32_t format;         // a Format
   uint64_t pid_namespace;  // in which owner_pid counts: inode of /proc/self/ns/pid; 0: not known
 
   // One cache line for each thing that another thread writes.

@@ -19,9 +19,9 @@ enum class Content : uint32_t {
   kRecords = 1   // docs/reference/record-format.md: a line is made of each
 };
 // What the file is; stands in the arena's header.
-enum class Form : uint32_t {
-  kBlocks = 0,  // docs/reference/log-format.md
-  kText = 1     // lines, nothing else
+enum class Format : uint32_t {
+  kShard = 0,  // docs/reference/log-format.md
+  kNdjson = 1  // lines, nothing else
 };
 
 inline constexpr uint64_t kNsPerMs = 1'000'000;
@@ -32,7 +32,7 @@ struct Config {
   // absolute; the arena lies beside it.
   std::string recover_to;
   std::string arena_dir;  // absolute: where an arena's file lies; empty: beside the log
-  int descriptor = -1;    // where lines go instead of a file: kRecords as kText
+  int descriptor = -1;    // where lines go instead of a file: kRecords as kNdjson
   uint64_t buffer_bytes = 64u << 20;
   uint32_t num_shards = 8;
   uint64_t flush_interval_ns = 10'000 * kNsPerMs;  // 0: no timer
@@ -45,7 +45,7 @@ struct Config {
   OnFull on_full = OnFull::kDrop;
   ShardSelection shard_selection = ShardSelection::kAffinity;
   Content content = Content::kEntries;
-  Form form = Form::kBlocks;  // kText only with kRecords
+  Format format = Format::kShard;  // kNdjson only with kRecords
   io::OpenOptions io;
 };
 

@@ -34,7 +34,7 @@ Producer::Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> si
       signals_(std::move(signals)),
       on_full_(config.on_full),
       content_(config.content),
-      form_(config.form),
+      format_(config.format),
       block_timeout_ns_(config.block_timeout_ns),
       id_(id),
       home_shard_((id - 1) % config.num_shards),
@@ -71,7 +71,7 @@ bool Producer::Drop(Counter* reason) {
 // Of an entry. Records are refused only where a length would not fit its field.
 uint64_t Producer::MostBytes() const {
   if (content_ == Content::kEntries) return sets_->geometry().max_entry_bytes();
-  return form_ == Form::kBlocks ? record::LineBuffer::kMaxEntryBytes : kMaxRecordBytes;
+  return format_ == Format::kShard ? record::LineBuffer::kMaxEntryBytes : kMaxRecordBytes;
 }
 
 bool Producer::DropOversized(size_t size) {

@@ -257,7 +257,7 @@ class alignas(64) Producer {
   const std::shared_ptr<Signals> signals_;
   const OnFull on_full_;
   const Content content_;
-  const Form form_;
+  const Format format_;
   const uint64_t block_timeout_ns_;
   const uint32_t id_;
   const uint32_t home_shard_;

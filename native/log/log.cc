@@ -73,7 +73,7 @@ RecoveryReport RecoverLines(const Config& config) {
       !is_there(OldArenaPath(config.recover_to))) {
     return {};
   }
-  LogFile file(&files, config.recover_to, config.io, Form::kText,
+  LogFile file(&files, config.recover_to, config.io, Format::kNdjson,
                "%p in recoverTo gives each process a file of its own");
   return Sum(RecoverBeside(&file, false, config.arena_dir));
 }
@@ -98,7 +98,7 @@ void AddCounters(const Producer& producer, LogStats* stats) {
 std::shared_ptr<Log> Log::Open(const Config& config, io::FileSystem* files) {
   io::FileInfo named;
   const bool is_new = files->StatPath(config.path, &named) == -ENOENT;
-  auto file = std::make_unique<LogFile>(files, config.path, config.io, config.form);
+  auto file = std::make_unique<LogFile>(files, config.path, config.io, config.format);
   try {
     return OpenLocked(config, std::move(file));
   } catch (...) {
@@ -305,7 +305,7 @@ std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOp
   io::FileInfo named;
   const bool is_new = files->StatPath(path, &named) == -ENOENT;
   LogFile file(
-      files, path, options, Form::kBlocks,
+      files, path, options, Format::kShard,
       "it writes what it has accepted itself; what is left when it has ended can be recovered");
   std::vector<RecoveryReport> reports = RecoverBeside(&file, force, arena_dir);
   const bool is_of_use = std::any_of(reports.begin(), reports.end(),

@@ -49,7 +49,7 @@ Registry& TheRegistry() {
 // In the words of who opened it.
 std::string KindOf(const Config& config) {
   if (config.content == Content::kEntries) return "a Logger";
-  const char* const format = config.form == Form::kText ? "'ndjson'" : "'shard'";
+  const char* const format = config.format == Format::kNdjson ? "'ndjson'" : "'shard'";
   return std::string("a destination with format ") + format;
 }
 
@@ -159,7 +159,7 @@ std::shared_ptr<Log> Open(const Wanted& wanted) {
 
 // Two kinds of content do not share buffers, nor two forms a file.
 void CheckSameKind(const Config& open, const Config& wanted) {
-  if (open.content == wanted.content && open.form == wanted.form) return;
+  if (open.content == wanted.content && open.format == wanted.format) return;
   throw Error("ERR_SHARDLOG_CONFIG",
               wanted.path + " is open in this process for " + KindOf(open) + "; " + KindOf(wanted) +
                   " needs a file of its own",

@@ -23,7 +23,7 @@ class RecordRecovery final : public RecoveryPass {
     if (!compares_) return;
     Want();
     for (LogSource& source : sources_.files) {
-      if (sets_.arena().form() == Form::kText) {
+      if (sets_.arena().format() == Format::kNdjson) {
         FindLines(&source);
       } else {
         FindEntries(&source);
@@ -176,7 +176,7 @@ class RecordRecovery final : public RecoveryPass {
   }
 
   const std::unique_ptr<LineEncoder> writer_ =
-      MakeLineEncoder(sets_.arena().form(), sets_.geometry(), Overlap::kNo);
+      MakeLineEncoder(sets_.arena().format(), sets_.geometry(), Overlap::kNo);
   LinesInLog in_log_{trust_ == Trust::kForced ? LinesInLog::Counts::kOnce
                                               : LinesInLog::Counts::kTimes};
   bool compares_ = false;  // whether in_log_ is filled in

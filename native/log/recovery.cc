@@ -90,8 +90,8 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
     SetAside(arena_path, "its generations contradict each other", &report);
     return report;
   }
-  const Form openers = log->form();
-  log->set_form(arena->form());
+  const Format openers = log->format();
+  log->set_format(arena->format());
   const Trust trust = TrustOf(arena->header(), force);
   const std::unique_ptr<RecoveryPass> pass = arena->content() == Content::kRecords
                                                  ? MakeRecordRecovery(arena, log, trust, &report)
@@ -101,7 +101,7 @@ RecoveryReport RecoverArena(const std::string& arena_path, LogFile* log, bool fo
   } catch (const NotProven& doubt) {
     SetAside(arena_path, doubt.reason, &report);
   }
-  log->set_form(openers);
+  log->set_format(openers);
   if (!report.set_aside.empty()) return report;
   const int error = arena->Remove();
   if (error != 0 && error != -ENOENT) ThrowRecoveryError({-error, "unlink"}, arena_path);

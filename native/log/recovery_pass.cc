@@ -175,7 +175,7 @@ void RecoveryPass::CheckNew() {
   for (const LogSource& source : sources_.files) {
     const uint64_t from = source.from - std::min(source.from, window);
     IoStatus status;
-    if (sets_.arena().form() == Form::kText) {
+    if (sets_.arena().format() == Format::kNdjson) {
       uint64_t last_line = 0;
       status = ScanLines(source.file, from, source.from, longest_, &last_line,
                          [&](std::string_view line) { left.Found(line); });

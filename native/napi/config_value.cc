@@ -64,7 +64,7 @@ engine::Config ConfigFrom(const Napi::Object& value) {
                                ? engine::ShardSelection::kRoundRobin
                                : engine::ShardSelection::kAffinity;
   if (Text(value, "content") == "records") config.content = engine::Content::kRecords;
-  if (Text(value, "form") == "text") config.form = engine::Form::kText;
+  if (Text(value, "format") == "ndjson") config.format = engine::Format::kNdjson;
   config.io.direct = DirectIoFrom(value.Get("directIO"));
   config.io.dsync = value.Get("dsync").ToBoolean();
   return config;

@@ -70,7 +70,7 @@ void AddArena(Napi::Object* groups) {
        {"bootId", offsetof(ArenaHeader, boot_id)},
        {"headerCrc", offsetof(ArenaHeader, header_crc)},
        {"content", offsetof(ArenaHeader, content)},
-       {"form", offsetof(ArenaHeader, form)},
+       {"format", offsetof(ArenaHeader, format)},
        {"pidNamespace", offsetof(ArenaHeader, pid_namespace)},
        {"active", offsetof(ArenaHeader, active)},
        {"recycled", offsetof(ArenaHeader, recycled)},
@@ -98,8 +98,8 @@ void AddArena(Napi::Object* groups) {
        {"OFFSET_MASK", static_cast<uint32_t>(~engine::OffsetState::kSealedBit)},
        {"CONTENT_RAW", Number(engine::Content::kEntries)},
        {"CONTENT_RECORDS", Number(engine::Content::kRecords)},
-       {"FORM_BLOCKS", Number(engine::Form::kBlocks)},
-       {"FORM_TEXT", Number(engine::Form::kText)}});
+       {"FORMAT_SHARD", Number(engine::Format::kShard)},
+       {"FORMAT_NDJSON", Number(engine::Format::kNdjson)}});
 }
 #pragma GCC diagnostic pop
 

@@ -10,7 +10,7 @@ FileSink::FileSink(std::shared_ptr<BufferSets> sets, std::unique_ptr<LogFile> fi
     : Sink(std::move(sets), config, stats, errors),
       file_(std::move(file)),
       direct_(config.io.direct),
-      writer_(MakeGenerationEncoder(config.content, config.form, this->sets().geometry(),
+      writer_(MakeGenerationEncoder(config.content, config.format, this->sets().geometry(),
                                     Overlap::kYes)),
       progress_(&this->sets().arena().header()) {
   PublishIoMode();

@@ -9,9 +9,10 @@
 
 namespace shardlog::engine {
 
-std::unique_ptr<LineEncoder> MakeLineEncoder(Form form, const Geometry& geometry, Overlap overlap) {
+std::unique_ptr<LineEncoder> MakeLineEncoder(Format format, const Geometry& geometry,
+                                             Overlap overlap) {
   std::unique_ptr<LineOutput> lines;
-  if (form == Form::kText) {
+  if (format == Format::kNdjson) {
     lines = std::make_unique<TextOutput>(overlap);
   } else {
     lines = std::make_unique<BlockOutput>(overlap);
@@ -19,11 +20,11 @@ std::unique_ptr<LineEncoder> MakeLineEncoder(Form form, const Geometry& geometry
   return std::make_unique<LineEncoder>(geometry, std::move(lines));
 }
 
-std::unique_ptr<GenerationEncoder> MakeGenerationEncoder(Content content, Form form,
+std::unique_ptr<GenerationEncoder> MakeGenerationEncoder(Content content, Format format,
                                                          const Geometry& geometry,
                                                          Overlap overlap) {
   if (content == Content::kEntries) return std::make_unique<BlockEncoder>(geometry);
-  return MakeLineEncoder(form, geometry, overlap);
+  return MakeLineEncoder(format, geometry, overlap);
 }
 
 }  // namespace shardlog::engine

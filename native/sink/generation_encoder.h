@@ -33,12 +33,13 @@ class GenerationEncoder {
                          LinesInLog* in_log) = 0;
 };
 
-// The writer of records as lines in a file of the form `form`.
-std::unique_ptr<LineEncoder> MakeLineEncoder(Form form, const Geometry& geometry, Overlap overlap);
+// The writer of records as lines in a file of the format `format`.
+std::unique_ptr<LineEncoder> MakeLineEncoder(Format format, const Geometry& geometry,
+                                             Overlap overlap);
 
-// The writer for what `content` says entries are, in a file of the form `form`. With `overlap`,
+// The writer for what `content` says entries are, in a file of the format `format`. With `overlap`,
 // lines are written by a thread of its own while the next are rendered.
-std::unique_ptr<GenerationEncoder> MakeGenerationEncoder(Content content, Form form,
+std::unique_ptr<GenerationEncoder> MakeGenerationEncoder(Content content, Format format,
                                                          const Geometry& geometry, Overlap overlap);
 
 }  // namespace shardlog::engine

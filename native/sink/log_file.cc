@@ -34,9 +34,9 @@ constexpr size_t kMaxAlignment = size_t{32} << 10;
 
 }  // namespace
 
-LogFile::LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options, Form form,
-                 const char* advice)
-    : files_(files), path_(std::move(path)), options_(options), form_(form) {
+LogFile::LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options,
+                 Format format, const char* advice)
+    : files_(files), path_(std::move(path)), options_(options), format_(format) {
   int error = 0;
   const char* call = "open";
   file_ = files_->Open(path_, options_, &error, &call);
@@ -100,8 +100,8 @@ IoStatus LogFile::Check(uint64_t torn, Change* change) {
 // Fills in end_, having made the file ready for appending there.
 IoStatus LogFile::FindEnd(uint64_t from) {
   tail_.Forget();
-  return form_ == Form::kText ? PrepareText(file_.get(), &end_)
-                              : PrepareAppend(file_.get(), &end_, from);
+  return format_ == Format::kNdjson ? PrepareText(file_.get(), &end_)
+                                    : PrepareAppend(file_.get(), &end_, from);
 }
 
 IoStatus LogFile::Reopen(bool torn, Change* change) {
@@ -203,7 +203,7 @@ IoStatus LogFile::FindMovedEnd(bool* moved) {
   unsynced_ = 0;
   tail_.Forget();
   end_ = info.size;
-  return form_ == Form::kText ? PrepareText(file_.get(), &end_) : IoStatus{};
+  return format_ == Format::kNdjson ? PrepareText(file_.get(), &end_) : IoStatus{};
 }
 
 IoStatus LogFile::Align() {
@@ -232,7 +232,7 @@ ssize_t LogFile::AppendToOld(const iovec* parts, int count) {
 
 // The bytes are in the file unless somebody has cut it meanwhile.
 IoStatus LogFile::Disown(io::File* file, uint64_t end, uint64_t torn) const {
-  if (form_ == Form::kText || torn < format::kBlockHeaderBytes) return {};
+  if (format_ == Format::kNdjson || torn < format::kBlockHeaderBytes) return {};
   io::FileInfo info;
   const int error = file->Stat(&info);
   if (error != 0) return {-error, "fstat"};

@@ -25,7 +25,7 @@ class LogFile {
   // Opens (creating) and locks the file. Throws Error: ERR_SHARDLOG_LOCKED, whose message ends with
   // `advice`, ERR_SHARDLOG_DIRECT_IO, ERR_SHARDLOG_IO.
   LogFile(io::FileSystem* files, std::string path, const io::OpenOptions& options,
-          Form form = Form::kBlocks, const char* advice = kOwnFile);
+          Format format = Format::kShard, const char* advice = kOwnFile);
 
   // Finds where the log ends, repairing a torn tail. Once, after recovery. Throws
   // Error(ERR_SHARDLOG_IO).
@@ -34,9 +34,9 @@ class LogFile {
   // The same by value, for recovery.
   IoStatus FindEnd() { return FindEnd(0); }
 
-  // What the file is taken to be. A recovered arena may be of another form than the opener's.
-  Form form() const { return form_; }
-  void set_form(Form form) { form_ = form; }
+  // What the file is taken to be. A recovered arena may be of another format than the opener's.
+  Format format() const { return format_; }
+  void set_format(Format format) { format_ = format; }
 
   // What has happened to the file since the last append.
   struct Change {
@@ -109,7 +109,7 @@ class LogFile {
   io::FileSystem* const files_;
   const std::string path_;
   io::OpenOptions options_;
-  Form form_;
+  Format format_;
   std::unique_ptr<io::File> file_;
   std::unique_ptr<io::File> old_;
   uint64_t old_end_ = 0;

@@ -21,12 +21,12 @@ namespace shardlog::test {
 namespace {
 
 using engine::Content;
-using engine::Form;
+using engine::Format;
 
 struct Kind {
   const char* name;
   Content content;
-  Form form;
+  Format format;
 };
 
 // What happens between the end of the process and the recovery.
@@ -53,7 +53,7 @@ class CrashConsistency : public testing::TestWithParam<Kind> {
     engine::Config config = SmallConfig(path(), 2);
     config.crash_safe = engine::CrashSafe::kFile;
     config.content = GetParam().content;
-    config.form = GetParam().form;
+    config.format = GetParam().format;
     config.io.dsync = dsync;
     return config;
   }
@@ -81,7 +81,7 @@ class CrashConsistency : public testing::TestWithParam<Kind> {
   // A process that logs, flushes, and is disturbed, until its world ends.
   void Live(Random* random, bool dsync) {
     const engine::Config config = NewConfig(dsync);
-    auto file = std::make_unique<engine::LogFile>(&files_, path(), config.io, config.form);
+    auto file = std::make_unique<engine::LogFile>(&files_, path(), config.io, config.format);
     file->Prepare();
     auto sets =
         std::make_shared<engine::BufferSets>(engine::Arena::Create(config, file->info(), 4711));
@@ -119,7 +119,7 @@ class CrashConsistency : public testing::TestWithParam<Kind> {
     const std::string line = "a line of another program, number " + std::to_string(foreign_) + "\n";
     // What is appended to half a line cannot be told from it.
     const std::string log = files_.Read(path());
-    if (log.empty() || (GetParam().form == Form::kText && log.back() != '\n')) return;
+    if (log.empty() || (GetParam().format == Format::kNdjson && log.back() != '\n')) return;
     foreign_++;
     files_.AppendForeign(path(), line);
   }
@@ -154,7 +154,7 @@ class CrashConsistency : public testing::TestWithParam<Kind> {
         files_.EndAt(static_cast<int>(random->Between(0, 4)), random->Between(0, 6000));
       }
       try {
-        engine::LogFile log(&files_, path(), config.io, config.form);
+        engine::LogFile log(&files_, path(), config.io, config.format);
         const engine::RecoveryReport report = engine::RecoverArena(arena_, &log, force);
         set_aside_ = report.set_aside;
       } catch (const WorldEnds&) {
@@ -179,7 +179,7 @@ class CrashConsistency : public testing::TestWithParam<Kind> {
     complaints_.clear();
     for (const std::string& name : files_.Paths()) {
       const std::string bytes = files_.Read(name);
-      if (GetParam().form == Form::kText) {
+      if (GetParam().format == Format::kNdjson) {
         ReadText(bytes);
       } else {
         ReadBlocks(bytes);
@@ -322,9 +322,9 @@ TEST_P(CrashConsistency, NothingIsThereTwiceAfterAPowerFailure) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, CrashConsistency,
-                         testing::Values(Kind{"Entries", Content::kEntries, Form::kBlocks},
-                                         Kind{"RecordsInBlocks", Content::kRecords, Form::kBlocks},
-                                         Kind{"RecordsAsText", Content::kRecords, Form::kText}),
+                         testing::Values(Kind{"Entries", Content::kEntries, Format::kShard},
+                                         Kind{"RecordsInBlocks", Content::kRecords, Format::kShard},
+                                         Kind{"RecordsAsText", Content::kRecords, Format::kNdjson}),
                          [](const testing::TestParamInfo<Kind>& info) { return info.param.name; });
 
 }  // namespace

@@ -30,7 +30,7 @@ class StreamLog : public testing::Test {
     config_ = SmallConfig("the reader", 1);
     config_.descriptor = 1;
     config_.content = engine::Content::kRecords;
-    config_.form = engine::Form::kText;
+    config_.format = engine::Format::kNdjson;
     config_.block_timeout_ns = 20 * kNsPerMs;
     config_.exit_timeout_ns = 20 * kNsPerMs;
   }

@@ -54,7 +54,7 @@ TEST(Flush, SaysThatAGenerationIsWrittenBeforeItRecyclesIt) {
   FaultyFiles files;
   Config config = SmallConfig(directory.File("log"), 1);
   config.content = engine::Content::kRecords;
-  config.form = engine::Form::kText;
+  config.format = engine::Format::kNdjson;
   const auto log = Log::Open(config, &files);
   const auto producer = log->Attach();
   const Bytes entry = TextLine(1, "{\"n\":1}\n");

@@ -24,7 +24,7 @@ namespace shardlog::test {
 namespace {
 
 using engine::Config;
-using engine::Form;
+using engine::Format;
 using engine::Log;
 
 constexpr uint32_t kPerGeneration = 180;
@@ -36,13 +36,13 @@ std::string LineOf(uint32_t number) {
          ",\"n\":" + std::to_string(number) + "}\n";
 }
 
-class LineLog : public testing::TestWithParam<Form> {
+class LineLog : public testing::TestWithParam<Format> {
  protected:
   Config LineConfig() const {
     Config config = SmallConfig(path(), 1);
     config.buffer_bytes = 32u << 20;
     config.content = engine::Content::kRecords;
-    config.form = GetParam();
+    config.format = GetParam();
     config.on_full = engine::OnFull::kBlock;
     config.block_timeout_ns = UINT64_MAX;
     return config;
@@ -60,7 +60,7 @@ class LineLog : public testing::TestWithParam<Form> {
   }
 
   std::vector<std::string> Lines() const {
-    if (GetParam() == Form::kBlocks) {
+    if (GetParam() == Format::kShard) {
       const PlainLog log = ReadPlainLog(path());
       EXPECT_EQ(log.complaints, std::vector<std::string>{});
       return log.Entries();
@@ -172,7 +172,7 @@ TEST_P(LineLog, GivesAPathThatWasSwitchedWhileAWriteFailedTheWholeGeneration) {
 TEST_P(LineLog, OnADeviceOfLargeSectorsGoesDirectFromWholeOnes) {
   constexpr size_t kSector = 8192;
   constexpr size_t kLine = 1024;
-  if (GetParam() == Form::kText) std::ofstream(path()) << std::string(4096 - 1, 'x') << '\n';
+  if (GetParam() == Format::kNdjson) std::ofstream(path()) << std::string(4096 - 1, 'x') << '\n';
   FaultyFiles files;
   files.SetAlignment(kSector);
   files.PretendDirect();
@@ -256,9 +256,9 @@ TEST_P(LineLog, GoesOnAfterAForkInTheMiddleOfAWrite) {
   ExpectAllLines();
 }
 
-INSTANTIATE_TEST_SUITE_P(Form, LineLog, testing::Values(Form::kText, Form::kBlocks),
+INSTANTIATE_TEST_SUITE_P(Format, LineLog, testing::Values(Format::kNdjson, Format::kShard),
                          [](const auto& form) {
-                           return form.param == Form::kText ? "Text" : "Blocks";
+                           return form.param == Format::kNdjson ? "Text" : "Blocks";
                          });
 
 }  // namespace

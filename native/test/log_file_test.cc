@@ -179,7 +179,7 @@ class Appending : public OneLogFile {
     return LogTail::Holds(file_.file(), end, proof);
   }
 
-  LogFile file_{&files_, path(), SmallConfig("", 1).io, engine::Form::kText};
+  LogFile file_{&files_, path(), SmallConfig("", 1).io, engine::Format::kNdjson};
 };
 
 TEST_F(Appending, TellsWhetherSomebodyElseHasAppendedBefore) {
@@ -215,7 +215,7 @@ TEST_F(Appending, WhatProvesTheLogIsThatOfItsLastBytesWhoeverWroteThem) {
 TEST_F(Appending, WhatAFailedCallLeftInThePageCacheIsWrittenOver) {
   io::OpenOptions options = SmallConfig("", 1).io;
   options.dsync = true;
-  LogFile file(&files_, directory_.File("synced"), options, engine::Form::kText);
+  LogFile file(&files_, directory_.File("synced"), options, engine::Format::kNdjson);
   file.Prepare();
   files_.LeaveFailed(true);
   std::string lines = "one\ntwo\n";

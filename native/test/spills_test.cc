@@ -35,7 +35,7 @@ class SpilledLines : public testing::TestWithParam<engine::CrashSafe> {
     config.buffer_bytes = 4 * engine::kMinShardBytes;
     config.crash_safe = GetParam();
     config.content = engine::Content::kRecords;
-    config.form = engine::Form::kText;
+    config.format = engine::Format::kNdjson;
     config.on_full = engine::OnFull::kBlock;
     config.block_timeout_ns = UINT64_MAX;
     return config;

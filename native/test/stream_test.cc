@@ -210,7 +210,7 @@ engine::Config ConfigOf(int descriptor) {
   engine::Config config = SmallConfig("descriptor " + std::to_string(descriptor), 1);
   config.descriptor = descriptor;
   config.content = engine::Content::kRecords;
-  config.form = engine::Form::kText;
+  config.format = engine::Format::kNdjson;
   return config;
 }
 

@@ -214,7 +214,7 @@ describe('readLog with follow, of an arena of records', () => {
 it('a log of records is followed through many flushes without a loss, a repetition or a change of order', async () => {
   const sizes = { bufferSize: 1 << 20, numShards: 2, flushInterval: 3, dsync: false }
   const config = resolveConfig({ logFilePath: file, ...sizes, onFull: 'block', blockTimeout: Number.POSITIVE_INFINITY })
-  const log = openNativeRecords(config, 'blocks')
+  const log = openNativeRecords(config, 'shard')
   const encoder = new RecordEncoder(log.target)
   const { close } = log.controls(() => encoder.close())
   const following = follow({ strict: true })

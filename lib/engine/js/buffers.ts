@@ -9,7 +9,7 @@ import type { ResolvedConfig } from '../../types'
 /**
  * What the file is made of: blocks of entries, or nothing but the entries, which are lines then.
  */
-export type Form = 'blocks' | 'text'
+export type Format = 'shard' | 'ndjson'
 
 const MIN_SEGMENT_BYTES = 4096
 const MAX_SEGMENT_BYTES = 1 << 20
@@ -31,13 +31,13 @@ export interface Geometry {
   maxEntryBytes: number
 }
 
-export function geometryFor({ bufferSize, numShards }: ResolvedConfig, form: Form): Geometry {
+export function geometryFor({ bufferSize, numShards }: ResolvedConfig, format: Format): Geometry {
   const bytes = Math.floor(bufferSize / 2 / numShards)
   const wanted = 2 ** Math.floor(Math.log2(bytes / SEGMENTS_AIMED_AT))
   const segmentBytes = Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, wanted))
   const segmentsPerShard = Math.floor(bytes / segmentBytes)
   const shardBytes = segmentsPerShard * segmentBytes
-  const prefixBytes = form === 'text' ? 0 : ENTRY_PREFIX_BYTES
+  const prefixBytes = format === 'ndjson' ? 0 : ENTRY_PREFIX_BYTES
   return { numShards, segmentsPerShard, segmentBytes, shardBytes, prefixBytes, maxEntryBytes: shardBytes - 12 }
 }
 

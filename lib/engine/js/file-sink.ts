@@ -2,7 +2,7 @@
 
 import { ENTRY_PREFIX_BYTES } from '../../format/constants'
 import type { ResolvedConfig } from '../../types'
-import type { BufferSet, Form, Geometry, Run } from './buffers'
+import type { BufferSet, Format, Geometry, Run } from './buffers'
 import { BlockEncoder, type FileEncoder, LineEncoder } from './encoders'
 import type { Sink, SinkWriter, Step } from './flusher'
 import { Lock } from './lock'
@@ -174,10 +174,10 @@ export class FileSink implements Sink {
    * @param realPath the log's path without symbolic links, by which it is locked
    * @throws ShardlogError `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_IO`
    */
-  constructor(config: ResolvedConfig, realPath: string, form: Form, geometry: Geometry, counters: Counters) {
+  constructor(config: ResolvedConfig, realPath: string, format: Format, geometry: Geometry, counters: Counters) {
     this.path = config.logFilePath
     this.name = this.path
-    const encoder = form === 'text' ? new LineEncoder() : new BlockEncoder(geometry.segmentsPerShard)
+    const encoder = format === 'ndjson' ? new LineEncoder() : new BlockEncoder(geometry.segmentsPerShard)
     this.#lock = new Lock(realPath)
     try {
       this.#lock.checkNative()

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { fromSystemError, ShardlogError } from '../../errors'
 import type { FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../../types'
 import { awaitLock, deliver, type Engine, flushAtExit, forgetAtExit } from '../engine'
-import type { Form } from './buffers'
+import type { Format } from './buffers'
 import { FdSink, openDescriptor } from './fd-sink'
 import { FileSink } from './file-sink'
 import { JsLog, type LogKind } from './js-log'
@@ -60,12 +60,12 @@ function realPathOf(file: string): string {
   }
 }
 
-const KINDS: Record<Form, string> = {
-  blocks: "a Logger or a destination with format 'shard'",
-  text: "a destination with format 'ndjson'"
+const KINDS: Record<Format, string> = {
+  shard: "a Logger or a destination with format 'shard'",
+  ndjson: "a destination with format 'ndjson'"
 }
 
-function otherForm(file: string, open: Form, wanted: Form): ShardlogError {
+function otherFormat(file: string, open: Format, wanted: Format): ShardlogError {
   const message = `${file} is open in this process for ${KINDS[open]}; ${KINDS[wanted]} needs a file of its own`
   return new ShardlogError('ERR_SHARDLOG_CONFIG', message, { path: file })
 }
@@ -79,7 +79,7 @@ function tryToOpen(config: ResolvedConfig, kind: LogKind): SharedLog {
   const file = realPathOf(config.logFilePath)
   const known = registry.get(file)
   if (known !== undefined) {
-    if (known.log.form !== kind.form) throw otherForm(file, known.log.form, kind.form)
+    if (known.log.format !== kind.format) throw otherFormat(file, known.log.format, kind.format)
     return known
   }
   checkNoArena(config.logFilePath, config.arenaDir)
@@ -87,7 +87,7 @@ function tryToOpen(config: ResolvedConfig, kind: LogKind): SharedLog {
     file,
     config,
     kind,
-    (geometry, counters) => new FileSink(config, file, kind.form, geometry, counters)
+    (geometry, counters) => new FileSink(config, file, kind.format, geometry, counters)
   )
 }
 
@@ -103,7 +103,7 @@ function openStreamLog(config: ResolvedConfig, fd: number): SharedLog {
   return new SharedLog(
     descriptor.key,
     config,
-    { form: 'text', lines: true },
+    { format: 'ndjson', lines: true },
     (_geometry, counters) => new FdSink(descriptor, name, config, counters)
   )
 }
@@ -219,14 +219,14 @@ function checkDirectIO({ directIO, logFilePath }: ResolvedConfig): void {
 }
 
 /**
- * @param form what the file is made of
+ * @param format what the file is made of
  * @param lines whether entries are lines, which may be larger than a shard
- * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if this process has the file open in another form,
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if this process has the file open in another format,
  *   `ERR_SHARDLOG_DIRECT_IO`, `ERR_SHARDLOG_LOCKED`, `ERR_SHARDLOG_ARENA_LEFT`, `ERR_SHARDLOG_IO`
  */
-export function openJsEngine(config: ResolvedConfig, form: Form = 'blocks', lines = false): Engine {
+export function openJsEngine(config: ResolvedConfig, format: Format = 'shard', lines = false): Engine {
   checkDirectIO(config)
-  return new JsEngine(openFileLog(config, { form, lines }), config.onError)
+  return new JsEngine(openFileLog(config, { format, lines }), config.onError)
 }
 
 /**

@@ -4,7 +4,7 @@ import { fromSystemError, ShardlogError } from '../../errors'
 import { performance } from '../../timers'
 import type { ResolvedConfig } from '../../types'
 import { pause } from '../engine'
-import { Buffers, type Form, type Geometry, geometryFor, type Run } from './buffers'
+import { Buffers, type Format, type Geometry, geometryFor, type Run } from './buffers'
 import { Flusher, type Sink } from './flusher'
 import { Counters } from './statistics'
 
@@ -18,14 +18,14 @@ const MARGIN_BYTES = 2 ** 20
 
 /** What a log is made of. */
 export interface LogKind {
-  readonly form: Form
+  readonly format: Format
   /** Whether entries are lines, which may be larger than a shard. */
   readonly lines: boolean
 }
 
 /** A log opened by one thread, shared by the loggers of that thread. */
 export class JsLog {
-  readonly form: Form
+  readonly format: Format
   readonly geometry: Geometry
   readonly counters: Counters
   readonly buffers: Buffers
@@ -47,9 +47,9 @@ export class JsLog {
     open: (geometry: Geometry, counters: Counters) => Sink,
     private readonly report: (error: ShardlogError) => void
   ) {
-    this.form = kind.form
+    this.format = kind.format
     this.lines = kind.lines
-    this.geometry = geometryFor(config, kind.form)
+    this.geometry = geometryFor(config, kind.format)
     this.counters = new Counters(key)
     this.buffers = new Buffers(this.geometry, config.shardSelection === 'round-robin')
     try {
@@ -113,7 +113,7 @@ export class JsLog {
   /** The largest payload. Lines are refused only where a length would not fit its field. */
   get #mostBytes(): number {
     if (!this.lines) return this.geometry.maxEntryBytes
-    return this.form === 'blocks' ? MAX_BLOCK_LINE : constants.MAX_LENGTH - MARGIN_BYTES
+    return this.format === 'shard' ? MAX_BLOCK_LINE : constants.MAX_LENGTH - MARGIN_BYTES
   }
 
   #countOversized(payload: number): void {
