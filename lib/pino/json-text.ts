@@ -155,9 +155,11 @@ function addPath(groups: Map<FieldKey, string[] | null>, path: string): void {
   groups.set(key, list)
 }
 
-function wholeField(key: FieldKey, censor: unknown, stringify: Stringify): Stringifier {
-  if (typeof censor !== 'function') return () => stringify(censor)
-  return value => stringify((censor as CensorFn)(value, [key as string]))
+function wholeField(key: FieldKey, { censor, remove }: Redaction, stringify: Stringify): Stringifier {
+  if (typeof censor === 'function') return value => stringify((censor as CensorFn)(value, [key as string]))
+  const hides: Stringifier = () => stringify(censor)
+  if (remove === true || isPlainCensor(censor)) hidings.set(hides, () => censor)
+  return hides
 }
 
 function belowField(key: FieldKey, paths: string[], { censor, remove }: Redaction, stringify: Stringify): Stringifier {
@@ -170,7 +172,16 @@ function build(paths: string[], censor: unknown, remove: boolean | undefined, st
   const options = { paths, censor, serialize: stringify, strict: false, remove } as redactor.RedactOptions
   const redact = redactor(options) as Stringifier
   const branches = branchesOf(paths)
-  return branches === null ? redact : value => redact(copyAlong(value, branches))
+  const any: Stringifier = branches === null ? redact : value => redact(copyAlong(value, branches))
+  const names = remove === true || isPlainCensor(censor) ? namesOf(paths) : null
+  if (names === null) return any
+  const hide: Hide = value => hidden(value, names, censor, remove === true)
+  const hides: Stringifier = value => {
+    const copied = hide(value)
+    return copied === UNABLE ? any(value) : stringify(copied)
+  }
+  hidings.set(hides, hide)
+  return hides
 }
 
 /**
@@ -188,7 +199,7 @@ function redaction(option: unknown, stringify: Stringify): Stringifiers {
   stringifiers[redactFmtSym] = whole
   for (const [key, paths] of groupByField(parsed.paths)) {
     stringifiers[key as string] =
-      paths === null ? wholeField(key, parsed.censor, stringify) : belowField(key, paths, parsed, stringify)
+      paths === null ? wholeField(key, parsed, stringify) : belowField(key, paths, parsed, stringify)
   }
   return stringifiers
 }
@@ -209,6 +220,98 @@ export function redactionState(
     [stringifiersSym]: stringifiers,
     [formatOptsSym]: { stringify: stringifiers[redactFmtSym] ?? toText }
   }
+}
+
+// Most paths are names alone (`req.headers.authorization`), and most objects on their way have the
+// fields that are printed of them as properties of their own. Of these a copy with something else in
+// the place of what is hidden is made in a tenth of the time that it takes to look for each path.
+
+/** In place of a copy: the value is not of the kind that is copied so. */
+export const UNABLE: unique symbol = Symbol('unable')
+
+/** What is to be printed of a value; UNABLE if only the serializer that it belongs to can tell. */
+export type Hide = (value: unknown) => unknown
+
+const hidings = new WeakMap<Stringifier, Hide>()
+
+/** How a serializer of the option `redact` hides, short of making text; undefined: by text alone. */
+export const hidingOf = (stringifier: Stringifier): Hide | undefined => hidings.get(stringifier)
+
+/** What follows each name; null: what has the name is hidden. */
+type Names = Map<string, Names | null>
+
+/** Steps that are names, which all who read paths understand alike. */
+const NAMES = /^(?:[\w$-]+|\[(["'])[^"'`[\]]+\1\])(?:\.[\w$-]+|\[(["'])[^"'`[\]]+\2\])*$/
+
+/** Whether a value is printed alike in a record and by `JSON.stringify`. */
+function isPlainCensor(censor: unknown): boolean {
+  if (typeof censor === 'string') return JSON.stringify(censor) === quote(censor)
+  return censor === null || typeof censor === 'boolean'
+}
+
+/** The paths by their names; null if there is more to one of them. */
+function namesOf(paths: readonly string[]): Names | null {
+  const root: Names = new Map()
+  for (const path of paths) {
+    if (!NAMES.test(path)) return null
+    const steps = stepsOf(path)
+    const last = steps.pop() as string
+    let names: Names | null = root
+    for (const step of steps) {
+      names = below(names, step)
+      if (names === null) break
+    }
+    names?.set(last, null)
+  }
+  return root
+}
+
+/** What follows `step`; null if that is hidden as a whole. */
+function below(names: Names, step: string): Names | null {
+  const known = names.get(step)
+  if (known !== undefined) return known
+  const made: Names = new Map()
+  names.set(step, made)
+  return made
+}
+
+/**
+ * A copy of `value` without what is hidden of it; UNABLE if that is not told by its own properties
+ * alone.
+ */
+function hidden(value: unknown, names: Names, censor: unknown, isRemoved: boolean): unknown {
+  if (typeof value !== 'object' || value === null) return UNABLE
+  try {
+    return hiddenCopy(value as Record<string, unknown>, names, censor, isRemoved)
+  } catch {
+    return UNABLE // A getter or a proxy; the serializer meets the same.
+  }
+}
+
+const printKind = Object.prototype.toString
+
+function hiddenCopy(value: Record<string, unknown>, names: Names, censor: unknown, isRemoved: boolean): unknown {
+  // Neither an array nor anything else that JSON prints otherwise than by its properties.
+  if (printKind.call(value) !== '[object Object]' || typeof value.toJSON === 'function') return UNABLE
+  const copied = { ...value }
+  // Who sets properties one by one, as the serializer does, loses this one.
+  if (Object.hasOwn(copied, '__proto__')) return UNABLE
+  for (const [name, within] of names) {
+    if (!Object.hasOwn(copied, name)) {
+      if (name in value) return UNABLE
+    } else if (within !== null) {
+      const inner = copied[name]
+      if (typeof inner !== 'object' || inner === null) continue
+      const instead = hiddenCopy(inner as Record<string, unknown>, within, censor, isRemoved)
+      if (instead === UNABLE) return UNABLE
+      copied[name] = instead
+    } else if (isRemoved) {
+      delete copied[name]
+    } else {
+      copied[name] = censor
+    }
+  }
+  return copied
 }
 
 // Redaction changes a copy, never the program's own value. `@pinojs/redact` copies too, but not

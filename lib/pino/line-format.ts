@@ -10,7 +10,7 @@ import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record
 import type { Fields, Internals, Serializers, Stringifier, Stringifiers } from './context'
 import { isStandardError, loggedObject } from './fields'
 import { epochTime, isoTime, nullTime, unixTime } from './json-line'
-import { quote, stringify } from './json-text'
+import { type Hide, hidingOf, quote, stringify, UNABLE } from './json-text'
 import {
   asJsonSym,
   chindingsSym,
@@ -45,10 +45,12 @@ export class JsonText {
   }
 }
 
-/** Hiding is done on the value's JSON, which is what a stringifier makes. */
-function redacting(stringifier: Stringifier): Conversion {
+/** What is hidden is so in a copy where that can be made, else in the value's JSON. */
+function redacting(stringifier: Stringifier, hide: Hide | undefined): Conversion {
   return value => {
     if (value === undefined || typeof value === 'function') return undefined
+    const copied = hide === undefined ? UNABLE : hide(value)
+    if (copied !== UNABLE) return copied
     const text = stringifier(typeof value === 'number' && !Number.isFinite(value) ? null : value)
     return text === undefined ? undefined : new JsonText(text)
   }
@@ -66,15 +68,21 @@ function withoutPrototype(serializer: Conversion): Conversion {
   }
 }
 
-function conversion(own: Serializers[string], stringifier: Stringifier | undefined): Conversion | null {
+function conversion(
+  own: Serializers[string],
+  stringifier: Stringifier | undefined,
+  printsAsJson: boolean
+): Conversion | null {
   const serializer = isStandardError(own) ? withoutPrototype(own) : own
-  const redact = stringifier && redacting(stringifier)
+  const redact = stringifier && redacting(stringifier, printsAsJson ? hidingOf(stringifier) : undefined)
   if (serializer && redact) return value => redact(serializer(value))
   return redact ?? serializer ?? null
 }
 
 /** What loggers with the same serializers and redactions share: the shapes of their lines. */
 export class SerializerSet {
+  /** Whether the logger prints objects as `JSON.stringify` does. */
+  readonly printsAsJson: boolean
   readonly errorKey: string
   readonly messageKey: string
   readonly tree: ShapeTree
@@ -88,11 +96,13 @@ export class SerializerSet {
     const stringifiers = logger[stringifiersSym]
     const errorKey = logger[errorKeySym]
     const messageKey = logger[messageKeySym]
+    const printsAsJson = logger[stringifySym] === stringify
     const conversionOf = (key: string): Conversion | null => {
       const serializer = serializers[key] || (key === errorKey && serializers.err)
       const stringifier = stringifiers[key] ?? stringifiers[wildcardFirstSym]
-      return serializer || stringifier ? conversion(serializer || undefined, stringifier) : null
+      return serializer || stringifier ? conversion(serializer || undefined, stringifier, printsAsJson) : null
     }
+    this.printsAsJson = printsAsJson
     this.errorKey = errorKey
     this.messageKey = messageKey
     this.tree = new ShapeTree({ conversionOf, quote, messageKey })
@@ -123,7 +133,13 @@ function serializerSet(logger: Internals): SerializerSet {
   const stringifiers = logger[stringifiersSym]
   const known = bySerializers.get(stringifiers) ?? []
   bySerializers.set(stringifiers, known)
-  const found = known.find(set => set.errorKey === logger[errorKeySym] && set.messageKey === logger[messageKeySym])
+  const printsAsJson = logger[stringifySym] === stringify
+  const found = known.find(
+    set =>
+      set.errorKey === logger[errorKeySym] &&
+      set.messageKey === logger[messageKeySym] &&
+      set.printsAsJson === printsAsJson
+  )
   if (found) return found
   const set = new SerializerSet(logger)
   known.push(set)
@@ -178,9 +194,10 @@ class SharedFormat {
 
   /** Whether it is also that of `logger`, which may have other keys. */
   isValidFor(logger: Internals): boolean {
-    const { errorKey, messageKey } = this.serializers
+    const { errorKey, messageKey, printsAsJson } = this.serializers
     return (
       this.isCurrent &&
+      (logger[stringifySym] === stringify) === printsAsJson &&
       logger[errorKeySym] === errorKey &&
       logger[messageKeySym] === messageKey &&
       logger[serializersSym] === this.#serializers &&
@@ -211,7 +228,7 @@ export class LoggerFormat implements LineFormat {
     this.tree = shared.serializers.tree
     this.level = level
     this.replaced = formats.isOfCalls ? loggedObject : null
-    this.printsAsJson = logger[stringifySym] === stringify
+    this.printsAsJson = shared.serializers.printsAsJson
     this.logger = logger
   }
 
