@@ -222,9 +222,10 @@ export function redactionState(
   }
 }
 
-// Most paths are names alone (`req.headers.authorization`), and most objects on their way have the
-// fields that are printed of them as properties of their own. Of these a copy with something else in
-// the place of what is hidden is made in a tenth of the time that it takes to look for each path.
+// Most paths are names alone (`req.headers.authorization`), and most objects on their way have
+// the fields that are printed of them as properties of their own. Of these a copy with something
+// else in the place of what is hidden is made in a tenth of the time that it takes to look for
+// each path.
 
 /** In place of a copy: the value is not of the kind that is copied so. */
 export const UNABLE: unique symbol = Symbol('unable')
@@ -234,7 +235,7 @@ export type Hide = (value: unknown) => unknown
 
 const hidings = new WeakMap<Stringifier, Hide>()
 
-/** How a serializer of the option `redact` hides, short of making text; undefined: by text alone. */
+/** How a serializer of the option `redact` hides without making text; undefined: by text alone. */
 export const hidingOf = (stringifier: Stringifier): Hide | undefined => hidings.get(stringifier)
 
 /** What follows each name; null: what has the name is hidden. */

@@ -223,7 +223,7 @@ export class LoggerFormat implements LineFormat {
 
   constructor(formats: LineFormats, level: number) {
     const { logger, shared } = formats
-    this.prefix = shared.serializers.prefix(logger[lsCacheSym][level] ?? '', shared.timeForm)
+    this.prefix = formats.prefix(level)
     this.bindings = formats.bindings
     this.tree = shared.serializers.tree
     this.level = level
@@ -251,7 +251,13 @@ export class LoggerFormat implements LineFormat {
   }
 }
 
-/** The formats of one logger's lines, one for each level, made when a level is logged at first. */
+/** Bindings as they are printed; null if there are none. */
+const definitionOf = (text: string): StringDefinition | null => (text === '' ? null : new StringDefinition(text))
+
+/**
+ * The formats of one logger's lines, one for each level, made when a level is logged at first. No
+ * method has a #: see `LogFastPath`.
+ */
 export class LineFormats {
   readonly shared: SharedFormat
   readonly logger: Internals
@@ -262,37 +268,71 @@ export class LineFormats {
   readonly isOfCalls: boolean
   /** That of the level that was logged last. */
   recent: LoggerFormat | null = null
+  /** Formats with the same prefixes, of a logger that this one descends from. */
+  readonly #alike: LineFormats | null
   readonly #chindings: string
   #others: Map<number, LoggerFormat> | null = null
 
-  /**
-   * @param base formats of a logger that this one may be a child of
-   * @param added what the child's bindings add to that one's; null if it is not known
-   */
-  constructor(logger: Internals, base: LineFormats | undefined, isOfCalls: boolean, added: string | null = null) {
+  /** @param bindings those of the logger's chain of bindings, which is `chindings` */
+  private constructor(
+    logger: Internals,
+    shared: SharedFormat,
+    bindings: StringDefinition | null,
+    isOfCalls: boolean,
+    alike: LineFormats | null
+  ) {
     this.logger = logger
     this.isOfCalls = isOfCalls
-    this.shared = base?.shared.isValidFor(logger) ? base.shared : new SharedFormat(logger)
+    this.shared = shared
+    this.bindings = bindings
+    this.#alike = alike
     this.#chindings = logger[chindingsSym]
-    this.bindings = this.#bindingsFrom(base, added)
-  }
-
-  #bindingsFrom(base: LineFormats | undefined, added: string | null): StringDefinition | null {
-    const text = this.#chindings
-    if (text === '') return null
-    if (base?.bindings == null) return new StringDefinition(text)
-    if (base.logger === this.logger && base.#chindings === text) return base.bindings
-    // The child may have got other bindings since, which make its text longer.
-    if (added === null || text.length !== base.#chindings.length + added.length) return new StringDefinition(text)
-    return added === '' ? base.bindings : new StringDefinition(added, base.bindings)
   }
 
   /**
-   * Those of the same logger or of a child, for objects as they were logged or for those that are
-   * made of them.
+   * Those of any logger.
+   *
+   * @param base formats of a logger that this one may be a child of
+   * @param isOfCalls whether they are for objects as they were logged, not for what is made of them
+   * @param added what the child's bindings add to that one's; null if it is not known
    */
+  static of(
+    logger: Internals,
+    base: LineFormats | undefined,
+    isOfCalls: boolean,
+    added: string | null = null
+  ): LineFormats {
+    const shared = base?.shared.isValidFor(logger) ? base.shared : new SharedFormat(logger)
+    const text = logger[chindingsSym]
+    const bindings =
+      base === undefined ? definitionOf(text) : base.bindingsOf(text, logger === base.logger ? '' : added)
+    return new LineFormats(logger, shared, bindings, isOfCalls, null)
+  }
+
+  /** The bindings of a logger whose chain of them is `text`, of which `added` may be the end. */
+  private bindingsOf(text: string, added: string | null): StringDefinition | null {
+    // The child may have got other bindings since, which make its text longer.
+    const isKnown = added !== null && text.length === this.#chindings.length + added.length
+    if (!isKnown || this.bindings === null || (added === '' && text !== this.#chindings)) return definitionOf(text)
+    return added === '' ? this.bindings : new StringDefinition(added as string, this.bindings)
+  }
+
+  /** Those of the same logger or of a child, as `of`. */
   derive(logger: Internals, isOfCalls: boolean, added: string | null): LineFormats {
-    return new LineFormats(logger, this, isOfCalls, added)
+    return LineFormats.of(logger, this, isOfCalls, added)
+  }
+
+  /** Those of a child that differs by its bindings alone, to which it adds `added`. */
+  deriveAlike(logger: Internals, added: string): LineFormats {
+    const bindings = this.bindingsOf(logger[chindingsSym], added)
+    return new LineFormats(logger, this.shared, bindings, this.isOfCalls, this.#alike ?? this)
+  }
+
+  /** What lines of a level begin with. */
+  prefix(level: number): LinePrefix {
+    if (this.#alike !== null) return this.#alike.of(level).prefix
+    const { serializers, timeForm } = this.shared
+    return serializers.prefix(this.logger[lsCacheSym][level] ?? '', timeForm)
   }
 
   /**

@@ -44,21 +44,30 @@ declare module './context' {
   }
 }
 
-// The child that was made last, until it has a fast path; its parent, and what its bindings add to
-// the parent's.
+// The child that was made last, until it has a fast path; its parent, what its bindings add to the
+// parent's, and the state's version if they are all that it does not have of its parent; else -1.
 let newest: Internals | null = null
 let newestParent: Internals | null = null
 let newestBindings = ''
+let newestVersion = -1
 
 /**
  * A child has been made. One that logs right away, as most do, need not be asked whether it is a
- * proxy, which takes longer than all else.
+ * proxy, nor, with `isAlike`, for all the rest that could make its lines others than its parent's:
+ * each question is a search along its ancestry.
+ *
+ * @param isAlike whether its lines differ from its parent's by its bindings alone
  */
-export function noteChild(child: Internals, parent: Internals, bindings: string): void {
+export function noteChild(child: Internals, parent: Internals, bindings: string, isAlike: boolean): void {
   newest = child
   newestParent = parent
   newestBindings = bindings
+  newestVersion = isAlike && !stateWatch.isActive ? stateVersion.count : -1
 }
+
+/** Whether nothing has been done to the newest child of `parent` that its lines could show. */
+const isAsMade = (logger: Internals, parent: Internals): boolean =>
+  logger === newest && parent === newestParent && newestVersion === stateVersion.count
 
 /** What the bindings of a new child of `parent` add to its own; null of any other logger. */
 function addedBindings(logger: Internals, parent: Internals): string | null {
@@ -83,7 +92,10 @@ function shaped(logger: Internals, fields: object | null, level: number): object
   return format ? format((mixed ?? {}) as Fields) : mixed
 }
 
-/** For a logger whose records are made of its formats, fields and message alone. */
+/**
+ * For a logger whose records are made of its formats, fields and message alone. Each request of a
+ * service has one. Its private methods have no #, with which V8 marks each object as it is made.
+ */
 export class LogFastPath {
   readonly #logger: Internals | null
   readonly #write: Internals[typeof writeSym] | null
@@ -94,17 +106,34 @@ export class LogFastPath {
 
   /**
    * @param logger null: nobody's
+   * @param formats those of its calls
+   * @param write what the logger does with a record
+   * @param isShaped whether options make other fields of those that are logged
+   */
+  constructor(
+    logger: Internals | null,
+    formats: LineFormats,
+    writer: RecordWriter,
+    write: Internals[typeof writeSym] | null,
+    isShaped: boolean
+  ) {
+    this.#logger = logger
+    this.#write = write
+    this.#version = stateVersion.count
+    this.#formats = formats
+    this.#writer = writer
+    this.#isShaped = isShaped
+  }
+
+  /**
+   * That of `logger`.
+   *
    * @param base formats of the logger, or of one that it is a child of
    * @param added what the child's bindings add to that one's; null if it is not known
    */
-  constructor(logger: Internals | null, base: LineFormats, writer: RecordWriter, added: string | null = null) {
-    const isShaped = logger !== null && shapesFields(logger)
-    this.#logger = logger
-    this.#write = logger === null ? null : logger[writeSym]
-    this.#version = stateVersion.count
-    this.#formats = logger === null ? base : base.derive(logger, !isShaped, added)
-    this.#writer = writer
-    this.#isShaped = isShaped
+  static of(logger: Internals, base: LineFormats, writer: RecordWriter, added: string | null = null): LogFastPath {
+    const isShaped = shapesFields(logger)
+    return new LogFastPath(logger, base.derive(logger, !isShaped, added), writer, logger[writeSym], isShaped)
   }
 
   /** Whether it was made for `logger`, which no proxy answers for then. */
@@ -117,10 +146,10 @@ export class LogFastPath {
    * made of.
    */
   isValidFor(logger: Internals): boolean {
-    return this.#logger === logger && this.#isCurrent(logger)
+    return this.#logger === logger && this.isCurrent(logger)
   }
 
-  #isCurrent(logger: Internals): boolean {
+  private isCurrent(logger: Internals): boolean {
     if (stateWatch.isActive) heed(logger)
     if (this.#version !== stateVersion.count || this.#write !== logger[writeSym]) return false
     // Tools that follow lines are given text; written out (`hasSubscribers`), as this is in the
@@ -136,12 +165,25 @@ export class LogFastPath {
    */
   deriveForChild(logger: Internals): LogFastPath | null {
     const parent = this.#logger
-    if (parent === null || typeof logger[msgPrefixSym] === 'string') return null
-    const added = addedBindings(logger, parent)
-    if (isProxy(logger) || !this.#isCurrent(logger) || !this.#formats.shared.isValidFor(logger)) return null
-    const path = new LogFastPath(logger, this.#formats, this.#writer, added)
-    if (Object.isExtensible(logger)) logger[fastPathSym] = path
+    if (parent === null) return null
+    const path = isAsMade(logger, parent) ? this.deriveForNewest(logger) : this.deriveForAny(logger, parent)
+    if (path !== null && Object.isExtensible(logger)) logger[fastPathSym] = path
     return path
+  }
+
+  private deriveForNewest(logger: Internals): LogFastPath | null {
+    newest = null
+    newestParent = null
+    if (!this.isCurrent(logger)) return null
+    const formats = this.#formats.deriveAlike(logger, newestBindings)
+    return new LogFastPath(logger, formats, this.#writer, this.#write, this.#isShaped)
+  }
+
+  private deriveForAny(logger: Internals, parent: Internals): LogFastPath | null {
+    if (typeof logger[msgPrefixSym] === 'string') return null
+    const added = addedBindings(logger, parent)
+    if (isProxy(logger) || !this.isCurrent(logger) || !this.#formats.shared.isValidFor(logger)) return null
+    return LogFastPath.of(logger, this.#formats, this.#writer, added)
   }
 
   /**
@@ -151,7 +193,7 @@ export class LogFastPath {
    * @returns false if the call takes more than that; nothing has been done then
    */
   take(logger: Internals, level: number, count: number, first: unknown, second: unknown): boolean {
-    if (this.#logger !== logger || !this.#isCurrent(logger)) {
+    if (this.#logger !== logger || !this.isCurrent(logger)) {
       const own = this.deriveForChild(logger)
       return own?.take(logger, level, count, first, second) ?? false
     }
@@ -205,7 +247,7 @@ export function fastPathOf(logger: Internals): LogFastPath | null {
 }
 
 /** In the place of a fast path, for loggers that must not have one: it is nobody's. */
-const NO_FAST_PATH = new LogFastPath(null, null as unknown as LineFormats, null as unknown as RecordWriter)
+const NO_FAST_PATH = new LogFastPath(null, null as unknown as LineFormats, null as unknown as RecordWriter, null, false)
 
 const behindProxy: PropertyDescriptorMap = { [fastPathSym]: { get: () => NO_FAST_PATH, set: () => {} } }
 

@@ -199,8 +199,20 @@ export function child(this: Internals, bindings: Bindings, options?: Options): I
 
 function childOf(parent: Internals, bindings: Bindings, options: Options | undefined): Internals {
   const instance = Object.create(parent) as Internals
-  noteChild(instance, parent, equip(parent, instance, bindings, options))
+  const added = equip(parent, instance, bindings, options)
+  noteChild(instance, parent, added, options === undefined || !shapesLines(options))
   return instance
+}
+
+/** Whether lines of a child with these options differ from its parent's by more than bindings. */
+function shapesLines(options: Options): boolean {
+  return (
+    Object.hasOwn(options, 'serializers') ||
+    Object.hasOwn(options, 'customLevels') ||
+    Object.hasOwn(options, 'formatters') ||
+    Boolean(options.redact) ||
+    options.msgPrefix !== undefined
+  )
 }
 
 function childOfProxied(logger: Internals, bindings: Bindings, options: Options | undefined): Internals {

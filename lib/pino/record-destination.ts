@@ -59,7 +59,7 @@ function formatsOf(logger: Internals & Formatted): LineFormats {
   const known = logger[formatsSym]
   // A child finds its parent's.
   if (known?.isValidFor(logger)) return known
-  const formats = new LineFormats(logger, known, false)
+  const formats = LineFormats.of(logger, known, false)
   // Frozen loggers are made new ones for each line.
   if (Object.isExtensible(logger)) logger[formatsSym] = formats
   return formats
@@ -144,7 +144,7 @@ export function addFastPath(
   const formats = formatsOf(logger)
   const { timeText, serializers } = formats.shared
   if (timeText !== null || serializers.convertMessage !== null) return
-  logger[fastPathSym] = new LogFastPath(logger, formats, writer)
+  logger[fastPathSym] = LogFastPath.of(logger, formats, writer)
   // A parent may never log itself, and its children for a line or two each: they take theirs from
   // it.
   const parent = Object.getPrototypeOf(logger) as Internals
