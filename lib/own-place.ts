@@ -1,5 +1,5 @@
 /**
- * Where this package's files lie, and which of its modules belong together.
+ * Where this package's files lie, which version it is, and which of its modules belong together.
  *
  * In a bundle the files lie nowhere: a bundle of CommonJS has the names of its own file in
  * `__dirname` and `__filename`, one of ES modules has no such names, and webpack puts others in
@@ -9,6 +9,13 @@
 import path = require('node:path')
 
 const here = typeof __filename === 'string' ? __filename : ''
+
+// Required rather than imported: package.json lies outside rootDir, and this form bundlers follow
+// too.
+const manifest = require('../package.json') as { version: string }
+
+/** Version of this package. */
+export const version: string = manifest.version
 
 /** The folder of the package's compiled files, with a separator at its end; null in a bundle. */
 export const ownFolder: string | null = /^own-place\.[jt]s$/.test(path.basename(here))

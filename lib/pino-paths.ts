@@ -4,6 +4,7 @@
  * path.
  */
 
+import { version } from './own-place'
 import type { Internals, Stringify } from './pino/context'
 import { openDestination, pathOrDescriptor } from './pino/destination'
 import { tracedAsJson } from './pino/json-line'
@@ -22,7 +23,6 @@ import {
 import { appendBindings, loggerPrototype } from './pino/prototype'
 import { stringifiersSym } from './pino/symbols'
 import type { Bindings } from './pino/types'
-import { version } from './version'
 
 const noop = (): void => {}
 

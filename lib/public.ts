@@ -41,6 +41,7 @@ export type Logger<CustomLevels extends string = never, UseOnlyCustomLevels exte
   UseOnlyCustomLevels
 >
 
+export { version } from './own-place'
 export type { LogFn, StructuredLogger } from './pino/logger'
 export { destination, levels, multistream, stdSerializers, stdTimeFunctions, symbols, transport } from './pino/public'
 export type { RecordDestination, RecordDestinationOptions } from './pino/record-destination'
@@ -101,4 +102,3 @@ export type { RecorderOptions, RetentionOptions } from './recorder/options'
 export type { RecorderStats } from './recorder/recorder'
 export type { Snapshot, SnapshotCounters } from './recorder/snapshot'
 export type { Config, FlushBucket, FlushMetrics, ShardStats, StatsSnapshot } from './types'
-export { version } from './version'

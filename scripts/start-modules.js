@@ -53,6 +53,6 @@ const packages = [
  * Modules that find other files from where they lie themselves, or are found there by others, and
  * so stay there.
  */
-const inPlace = ['engine/load-native', 'own-place', 'version', '../lib/tools']
+const inPlace = ['engine/load-native', 'own-place', '../lib/tools']
 
 module.exports = { entries, soon, later, packages, inPlace }

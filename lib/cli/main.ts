@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
-import { version } from '../version'
+import { version } from '../own-place'
 import { cat } from './cat'
 import { type Command, EXIT_FAILED, EXIT_OK, EXIT_USAGE, UsageError } from './command'
 import { metrics } from './metrics'

@@ -4,8 +4,8 @@
  */
 
 import { EventEmitter } from 'node:events'
+import { version } from '../own-place'
 import type { StatsSnapshot } from '../types'
-import { version } from '../version'
 import {
   type Family,
   type Formatters,

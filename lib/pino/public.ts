@@ -26,7 +26,7 @@ import type ThreadStream = require('thread-stream')
 // Gives loggers what they have beyond pino's, and their types.
 import '../features/plugin'
 
-export { version } from '../version'
+export { version } from '../own-place'
 export { stdSerializers } from './fields'
 export { stdTimeFunctions } from './json-line'
 export { symbols } from './symbols'

@@ -1,7 +1,13 @@
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
-import { Cursor, DamagedRecord } from './cursor'
-import { Dictionary, type Template } from './dictionary'
-import { printNumber, readTimeText, readValue } from './value'
+import {
+  Cursor,
+  DamagedRecord,
+  Dictionary,
+  printNumber,
+  readTimeText,
+  readValue,
+  type Template
+} from './payload-reader'
 import {
   KIND_BUNDLE,
   KIND_RECORD,

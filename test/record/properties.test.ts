@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { printNumber, printString } from '../../lib/record/payload-reader'
 import { renderSegment } from '../../lib/record/render'
-import { printNumber, printString } from '../../lib/record/value'
 import { pack } from '../support/make-log'
 import { type LoggedCall, SegmentWriter } from '../support/record-encoder'
 
