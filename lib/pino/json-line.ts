@@ -247,8 +247,9 @@ export function errorMessage(logger: Internals, logged: object): unknown {
   if (logged instanceof Error) return logged.message
   const fields = logged as Fields
   if (fields[logger[messageKeySym]] !== undefined) return undefined
-  const error = fields[logger[errorKeySym]] as { message?: unknown } | undefined
-  return error ? error.message : undefined
+  const errorKey = logger[errorKeySym]
+  // Read twice, as in pino: a getter may log.
+  return fields[errorKey] ? (fields[errorKey] as { message?: unknown }).message : undefined
 }
 
 // Lines on their way to a stream. Some destinations want to know of each line: they say so by

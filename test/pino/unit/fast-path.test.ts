@@ -105,6 +105,21 @@ describe('objects that a call looks at before their fields', () => {
   })
 })
 
+it('an error among fields is looked at as often as pino does, whose getter may log', () => {
+  expectSameLines(
+    log => {
+      const fields = {
+        get b() {
+          log.info({ c: 1 }, 'message')
+          return { message: 'failed' }
+        }
+      }
+      for (let i = 0; i < 3; i++) log.info(fields)
+    },
+    { errorKey: 'b' }
+  )
+})
+
 // Programs: calls that recur and some that do not, of a logger and its children.
 
 const key = fc.constantFrom(
