@@ -13,6 +13,8 @@ Draft::Draft(size_t bytes) : bytes_(bytes) {
   data_ = static_cast<uint8_t*>(at);
 }
 
+void Draft::GiveBack() { madvise(data_, bytes_, MADV_DONTNEED); }
+
 Draft::~Draft() { munmap(data_, bytes_); }
 
 }  // namespace shardlog::engine

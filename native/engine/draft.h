@@ -19,6 +19,9 @@ class Draft {
   uint8_t* data() const { return data_; }
   size_t bytes() const { return bytes_; }
 
+  // Nobody writes there any more: the memory is given back, though JavaScript may keep the address.
+  void GiveBack();
+
  private:
   uint8_t* data_;
   const size_t bytes_;

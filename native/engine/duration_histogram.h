@@ -7,8 +7,52 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace shardlog::engine {
+
+// What a histogram tells of the durations that were recorded until it was read: numbers that need
+// no more memory than the buckets which are in use.
+class Durations {
+ public:
+  uint64_t count() const { return count_; }
+  uint64_t max_ns() const { return max_ns_; }
+  double average_ns() const {
+    return count_ == 0 ? 0 : static_cast<double>(sum_ns_) / static_cast<double>(count_);
+  }
+
+  // Durations no longer than `ns`; of the bucket that it falls into, those count if it is the end.
+  uint64_t CountUpTo(uint64_t ns) const {
+    uint64_t seen = 0;
+    for (const auto& [end, n] : buckets_) {
+      if (end > ns) break;
+      seen += n;
+    }
+    return seen;
+  }
+
+  // Upper end of the bucket in which the given share (0 to 1) of the durations is reached; 0 if
+  // there are none.
+  uint64_t PercentileNs(double share) const {
+    uint64_t seen = 0;
+    for (const auto& [end, n] : buckets_) {
+      seen += n;
+      if (static_cast<double>(seen) >= share * static_cast<double>(count_)) {
+        return std::min(end, max_ns_);
+      }
+    }
+    return 0;
+  }
+
+ private:
+  friend class DurationHistogram;
+
+  std::vector<std::pair<uint64_t, uint64_t>> buckets_;  // upper end in ns, number; none is empty
+  uint64_t count_ = 0;
+  uint64_t sum_ns_ = 0;
+  uint64_t max_ns_ = 0;
+};
 
 // One thread records, any thread reads.
 class DurationHistogram {
@@ -30,45 +74,26 @@ class DurationHistogram {
     if (ns > max_ns()) max_ns_.store(ns, std::memory_order_relaxed);  // [MM counter]
   }
 
-  uint64_t count() const { return count_.load(std::memory_order_relaxed); }    // [MM counter]
-  uint64_t max_ns() const { return max_ns_.load(std::memory_order_relaxed); }  // [MM counter]
-  double average_ns() const {
-    const uint64_t n = count();
-    const uint64_t sum = sum_ns_.load(std::memory_order_relaxed);  // [MM counter]
-    return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n);
-  }
-
-  // Durations no longer than `ns`; of the bucket that it falls into, those count if it is the end.
-  uint64_t CountUpTo(uint64_t ns) const {
-    uint64_t seen = 0;
-    for (size_t i = 0; i < octaves_.size() * kBuckets && BucketEnd(i) <= ns; i++) {
-      // [MM histogram-octave] acquire, as below.
-      const Octave* const octave = octaves_[i / kBuckets].load(std::memory_order_acquire);
-      if (octave == nullptr) continue;
-      seen += (*octave)[i % kBuckets].load(std::memory_order_relaxed);  // [MM counter]
-    }
-    return seen;
-  }
-
-  // Upper end of the bucket in which the given share (0 to 1) of the durations is reached; 0 if
-  // there are none.
-  uint64_t PercentileNs(double share) const {
-    const uint64_t n = count();
-    uint64_t seen = 0;
-    for (size_t i = 0; n > 0 && i < octaves_.size() * kBuckets; i++) {
+  Durations Read() const {
+    Durations read;
+    for (size_t octave = 0; octave < octaves_.size(); octave++) {
       // [MM histogram-octave] acquire: pairs with the store of its address.
-      const Octave* const octave = octaves_[i / kBuckets].load(std::memory_order_acquire);
-      if (octave == nullptr) continue;
-      seen += (*octave)[i % kBuckets].load(std::memory_order_relaxed);  // [MM counter]
-      if (static_cast<double>(seen) >= share * static_cast<double>(n)) {
-        const uint64_t end = BucketEnd(i);
-        return end < max_ns() ? end : max_ns();
+      const Octave* const buckets = octaves_[octave].load(std::memory_order_acquire);
+      for (size_t i = 0; buckets != nullptr && i < kBuckets; i++) {
+        const uint64_t n = (*buckets)[i].load(std::memory_order_relaxed);  // [MM counter]
+        if (n != 0) read.buckets_.emplace_back(BucketEnd(octave * kBuckets + i), n);
       }
     }
-    return 0;
+    read.buckets_.shrink_to_fit();
+    read.count_ = count_.load(std::memory_order_relaxed);    // [MM counter]
+    read.sum_ns_ = sum_ns_.load(std::memory_order_relaxed);  // [MM counter]
+    read.max_ns_ = max_ns();
+    return read;
   }
 
  private:
+  uint64_t max_ns() const { return max_ns_.load(std::memory_order_relaxed); }  // [MM counter]
+
   static constexpr int kSubBits = 5;
   static constexpr size_t kBuckets = size_t{1} << kSubBits;  // of an octave
   static constexpr int kMaxBits = 40;  // what takes longer than 18 minutes counts as that

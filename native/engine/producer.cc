@@ -21,6 +21,22 @@ constexpr uint32_t kFreshGenerationsLarge = 4;
 // Of a record, in bytes; its line is no shorter. Beyond it lengths would not fit their fields.
 constexpr uint64_t kMaxRecordBytes = UINT32_MAX - (1u << 20);
 
+// Of an entry. Records are refused only where a length would not fit its field.
+uint64_t MostBytes(const Config& config, const Geometry& geometry) {
+  if (config.content == Content::kEntries) return geometry.max_entry_bytes();
+  return config.format == Format::kShard ? record::LineBuffer::kMaxEntryBytes : kMaxRecordBytes;
+}
+
+// The slot of those who have no arena any more.
+SegmentSlot* SealedSlot() {
+  static SegmentSlot* const slot = [] {
+    auto* const made = new SegmentSlot{};
+    made->InitSealed();
+    return made;
+  }();
+  return slot;
+}
+
 }  // namespace
 
 Producer::Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals,
@@ -34,7 +50,7 @@ Producer::Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> si
       signals_(std::move(signals)),
       on_full_(config.on_full),
       content_(config.content),
-      format_(config.format),
+      most_bytes_(MostBytes(config, sets_->geometry())),
       block_timeout_ns_(config.block_timeout_ns),
       id_(id),
       home_shard_((id - 1) % config.num_shards),
@@ -56,10 +72,15 @@ uint64_t Producer::JsAccepted() const {
 }
 
 void Producer::Detach() {
+  if (detached_) return;
   detached_ = true;
   for (Lease& lease : leases_) sets_->Release(&lease);
   for (Lease& lease : yielded_) lease = Lease{};
   PublishLease();
+  for (Lease& lease : leases_) lease.slot = SealedSlot();
+  if (draft_ != nullptr) draft_->GiveBack();
+  sets_.reset();
+  signals_.reset();
 }
 
 bool Producer::Drop(Counter* reason) {
@@ -68,20 +89,15 @@ bool Producer::Drop(Counter* reason) {
   return false;
 }
 
-// Of an entry. Records are refused only where a length would not fit its field.
-uint64_t Producer::MostBytes() const {
-  if (content_ == Content::kEntries) return sets_->geometry().max_entry_bytes();
-  return format_ == Format::kShard ? record::LineBuffer::kMaxEntryBytes : kMaxRecordBytes;
-}
-
 bool Producer::DropOversized(size_t size) {
+  if (detached_) return Drop(&oversized_);
   std::call_once(signals_->told_oversized, [&] {
     if (signals_->errors == nullptr) return;
     const char* const rule =
         content_ == Content::kEntries ? " (bufferSize / 2 / numShards, less 12)" : "";
     signals_->errors->Report({"ERR_SHARDLOG_OVERSIZED",
                               "an entry of " + std::to_string(size) +
-                                  " bytes was dropped, at most " + std::to_string(MostBytes()) +
+                                  " bytes was dropped, at most " + std::to_string(most_bytes_) +
                                   " are allowed" + rule +
                                   "; further ones are only counted, in oversizedLogs",
                               "", 0, ""});
@@ -92,7 +108,7 @@ bool Producer::DropOversized(size_t size) {
 // The rest of Append: no lease, a sealed one, one with too little room, or an entry that cannot be.
 bool Producer::AppendSlow(Lease* lease, const void* bytes, size_t size) {
   if (size == 0) return Drop(&empty_);
-  if (size > MostBytes()) return DropOversized(size);
+  if (size > most_bytes_) return DropOversized(size);
   if (detached_ || signals_->IsClosed()) return Drop(nullptr);
   if (size > sets_->geometry().max_entry_bytes()) return AppendSpilled(lease, bytes, size);
   for (;;) {
@@ -170,10 +186,11 @@ bool Producer::HasRoom(const Lease& lease, size_t size) {
 }
 
 Renewal Producer::Renew(size_t size) {
+  if (detached_) return Renewal::kTakeCall;
   // [MM counter] relaxed: a policy, not a protocol.
   const bool crowded = signals_->crowded.load(std::memory_order_relaxed);
   const bool possible = direct_route_allowed() && size <= sets_->geometry().max_entry_bytes();
-  if (!possible || crowded || detached_ || signals_->IsClosed()) return Renewal::kTakeCall;
+  if (!possible || crowded || signals_->IsClosed()) return Renewal::kTakeCall;
   const Outcome outcome = Acquire(&leases_[0], size);
   PublishLease();
   if (outcome == Outcome::kHeld) return Renewal::kRenewed;

@@ -170,7 +170,7 @@ class alignas(64) Producer {
   void CountInvalid() { dropped_.Add(1); }
 
   // The producer's thread is done with the log, or the log's handle is closed: later entries are
-  // dropped.
+  // dropped. The buffers are let go: JavaScript may keep the producer until its next collection.
   void Detach();
 
   uint32_t id() const { return id_; }
@@ -227,7 +227,6 @@ class alignas(64) Producer {
   bool PutSpill(const void* bytes, size_t size, record::Spilled* spilled);
   bool AcceptSpilled(Lease* lease, const record::Spilled& spilled);
   static bool HasRoom(const Lease& lease, size_t size);
-  uint64_t MostBytes() const;
   bool DropOversized(size_t size);
   bool Drop(Counter* reason);
   Outcome Acquire(Lease* lease, size_t size);
@@ -253,11 +252,11 @@ class alignas(64) Producer {
   uint64_t js_generation_ = UINT64_MAX;  // of the lease that js_ tells
 
   // Cold.
-  const std::shared_ptr<BufferSets> sets_;
-  const std::shared_ptr<Signals> signals_;
+  std::shared_ptr<BufferSets> sets_;  // null: detached
+  std::shared_ptr<Signals> signals_;  // the same
   const OnFull on_full_;
   const Content content_;
-  const Format format_;
+  const uint64_t most_bytes_;  // of an entry
   const uint64_t block_timeout_ns_;
   const uint32_t id_;
   const uint32_t home_shard_;

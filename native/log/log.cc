@@ -85,14 +85,6 @@ Config ArenaConfig(const Config& config) {
   return arena;
 }
 
-void AddCounters(const Producer& producer, LogStats* stats) {
-  stats->total_logs += producer.accepted() + producer.dropped();
-  stats->dropped_logs += producer.dropped();
-  stats->oversized_logs += producer.oversized();
-  stats->empty_logs += producer.empty();
-  stats->blocked_logs += producer.blocked();
-}
-
 }  // namespace
 
 std::shared_ptr<Log> Log::Open(const Config& config, io::FileSystem* files) {
@@ -190,7 +182,7 @@ void Log::Retire(const std::shared_ptr<Producer>& producer) {
   // Whoever only the list keeps counts no more drops.
   std::erase_if(retired_, [this](const std::shared_ptr<Producer>& gone) {
     if (gone.use_count() > 1) return false;
-    AddCounters(*gone, &past_);
+    past_.Add(*gone);
     return true;
   });
 }
@@ -252,6 +244,7 @@ IoStatus Log::Close() {
   sets_->arena().Unlock();
   const std::lock_guard<std::mutex> producers_lock(mutex_);
   is_finished_ = true;
+  finish_status_ = close_status_;
   GiveBackIfUnused();
   return close_status_;
 }
@@ -263,16 +256,18 @@ void Log::AbandonAfterFork() {
 }
 
 LogStats Log::Stats() const {
-  LogStats stats;
-  uint64_t swaps = 0;
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    swaps = last_.has_value() ? last_->active : sets_->active();
-    stats = past_;
-    for (const auto& producer : producers_) AddCounters(*producer, &stats);
-    for (const auto& producer : retired_) AddCounters(*producer, &stats);
-    stats.producers = producers_.size();
-  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  LogStats stats = StatsNow();
+  for (const auto& producer : retired_) stats.Add(*producer);
+  return stats;
+}
+
+// Without those of producers that have retired. Under the lock.
+LogStats Log::StatsNow() const {
+  const uint64_t swaps = last_.has_value() ? last_->active : sets_->active();
+  LogStats stats = past_;
+  for (const auto& producer : producers_) stats.Add(*producer);
+  stats.producers = producers_.size();
   const FlushStats& flushed = flusher_->stats();
   stats.dropped_logs += flushed.lost_entries.Read();
   stats.bytes_written = flushed.bytes_written.Read();
@@ -290,13 +285,29 @@ LogStats Log::Stats() const {
 }
 
 std::vector<ShardStats> Log::Shards() const {
-  std::vector<ShardStats> shards;
   const std::lock_guard<std::mutex> lock(mutex_);
+  return ShardsNow();
+}
+
+// Under the lock.
+std::vector<ShardStats> Log::ShardsNow() const {
+  std::vector<ShardStats> shards;
   for (uint32_t i = 0; i < config_.num_shards; i++) {
     const double used = last_.has_value() ? last_->utilization_pct[i] : sets_->UtilizationPct(i);
     shards.push_back({i, used, flusher_->stats().entries_of_shard[i].Read()});
   }
   return shards;
+}
+
+std::shared_ptr<const LogEnd> Log::End() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!last_.has_value()) return nullptr;
+  if (end_ == nullptr) {
+    end_ = std::make_shared<const LogEnd>(LogEnd::Last{StatsNow(), ShardsNow(), Durations(),
+                                                       config_.crash_safe, config_.path,
+                                                       finish_status_, retired_});
+  }
+  return end_;
 }
 
 std::vector<RecoveryReport> RecoverLog(const std::string& path, const io::OpenOptions& options,

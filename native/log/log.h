@@ -16,38 +16,12 @@
 #include "engine/flusher.h"
 #include "engine/producer.h"
 #include "io/stream.h"
+#include "log/log_end.h"
 #include "log/recovery.h"
 
 namespace shardlog::engine {
 
-// The numbers of lib/types.ts StatsSnapshot that the engine knows.
-struct LogStats {
-  uint64_t total_logs = 0;
-  uint64_t dropped_logs = 0;
-  uint64_t oversized_logs = 0;
-  uint64_t empty_logs = 0;
-  uint64_t blocked_logs = 0;
-  uint64_t bytes_written = 0;
-  uint64_t payload_bytes = 0;
-  uint64_t written_logs = 0;
-  uint64_t flushes = 0;
-  uint64_t flush_errors = 0;
-  uint64_t set_swaps = 0;
-  uint64_t recovered_logs = 0;
-  uint64_t reopens = 0;
-  uint64_t producers = 0;
-  std::string arena_path;
-  IoMode io;
-  FlushError last_problem;
-};
-
-struct ShardStats {
-  uint32_t shard = 0;
-  double utilization_pct = 0;
-  uint64_t write_count = 0;
-};
-
-class Log {
+class Log : public LogNumbers {
  public:
   // Opens and locks the file, recovers what a dead process left, makes the arena, starts the
   // flusher. Throws Error. `files` outlives the log.
@@ -57,7 +31,7 @@ class Log {
   // config.recover_to, into that file. Throws Error.
   static std::shared_ptr<Log> Open(const Config& config, std::unique_ptr<io::Stream> stream);
 
-  ~Log();
+  ~Log() override;
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
@@ -89,8 +63,16 @@ class Log {
   Flusher& flusher() const { return *flusher_; }
   io::FileInfo file_info() const { return flusher_->file_info(); }
 
-  LogStats Stats() const;
-  std::vector<ShardStats> Shards() const;
+  LogStats Stats() const override;
+  std::vector<ShardStats> Shards() const override;
+  engine::Durations Durations() const override { return flusher_->stats().durations.Read(); }
+  FlushError LastProblem() const override { return flusher_->errors().last(); }
+  CrashSafe crash_safe() const override { return config_.crash_safe; }
+  const std::string& path() const override { return config_.path; }
+
+  // What says the same when the log itself is gone; null as long as it is not closed, or producers
+  // are attached.
+  std::shared_ptr<const LogEnd> End();
 
  private:
   // What the arena's words said last.
@@ -106,6 +88,8 @@ class Log {
   void UpdateLeases();
   void Retire(const std::shared_ptr<Producer>& producer);
   void GiveBackIfUnused();
+  LogStats StatsNow() const;
+  std::vector<ShardStats> ShardsNow() const;
 
   const Config config_;
   std::shared_ptr<BufferSets> sets_;
@@ -119,7 +103,9 @@ class Log {
   LogStats past_;                                   // of producers that are gone
   uint32_t next_producer_ = 1;
   bool is_finished_ = false;       // everything is written that is going to be
+  IoStatus finish_status_;         // whether that is everything
   std::optional<LastWords> last_;  // the arena's memory is gone
+  std::shared_ptr<const LogEnd> end_;
 
   std::mutex close_mutex_;  // held while Close writes, which may take long; guards what follows
   bool closed_ = false;

@@ -26,7 +26,9 @@ Napi::Value DirectBuffer(Napi::Env env, Handle& handle, uint32_t index) {
   if (draft != nullptr) {
     return Napi::Value(env, ExternalBuffer(env, draft->data(), draft->bytes(), draft));
   }
-  const std::shared_ptr<engine::Arena>& arena = handle.log()->shared_arena();
+  const std::shared_ptr<engine::Log> log = handle.log();
+  if (log == nullptr) return env.Undefined();
+  const std::shared_ptr<engine::Arena>& arena = log->shared_arena();
   const engine::Geometry& g = arena->geometry();
   if (index >= 2 * g.num_shards) return env.Undefined();
   uint8_t* shard = arena->shard_data(index / g.num_shards, index % g.num_shards);
@@ -58,18 +60,19 @@ std::shared_ptr<engine::Producer> EnvState::Acquire(const std::shared_ptr<engine
   return shared.producer;
 }
 
-void EnvState::Release(const std::shared_ptr<engine::Log>& log) {
+bool EnvState::Release(const std::shared_ptr<engine::Log>& log) {
   const auto found = producers_.find(log.get());
-  if (found == producers_.end() || --found->second.handles > 0) return;
+  if (--found->second.handles > 0) return false;
   log->Detach(found->second.producer);
   producers_.erase(found);
+  dropping_.erase(log.get());
+  return true;
 }
 
 std::shared_ptr<engine::Producer> EnvState::Dropping(const std::shared_ptr<engine::Log>& log) {
-  std::erase_if(dropping_, [](const auto& entry) { return entry.second.expired(); });
-  const auto found = dropping_.find(log.get());
-  if (found != dropping_.end()) return found->second.lock();
-  std::shared_ptr<engine::Producer> producer = log->AttachDropping();
+  std::shared_ptr<engine::Producer> producer = dropping_[log.get()].lock();
+  if (producer != nullptr) return producer;
+  producer = log->AttachDropping();
   dropping_[log.get()] = producer;
   return producer;
 }

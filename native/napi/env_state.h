@@ -25,7 +25,8 @@ class EnvState {
   // The environment's one producer for a log: all its handles share it, so that its entries keep
   // their order.
   std::shared_ptr<engine::Producer> Acquire(const std::shared_ptr<engine::Log>& log);
-  void Release(const std::shared_ptr<engine::Log>& log);
+  // Whether that was its last: it is detached now.
+  bool Release(const std::shared_ptr<engine::Log>& log);
   // The one that all closed handles of a log share.
   std::shared_ptr<engine::Producer> Dropping(const std::shared_ptr<engine::Log>& log);
 
@@ -49,7 +50,8 @@ class EnvState {
   static void CleanUp(void* state);
 
   std::map<engine::Log*, Shared> producers_;
-  // A closed handle keeps its log: while one of these lives, its key is no other log's.
+  // Of logs that other handles of this environment go on with: those keep their key from becoming
+  // another log's, and the last of them takes it away.
   std::map<engine::Log*, std::weak_ptr<engine::Producer>> dropping_;
   std::vector<std::shared_ptr<Handle>> open_;
   std::shared_ptr<Settler> settler_;  // made when it is needed

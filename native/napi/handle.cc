@@ -18,11 +18,11 @@ namespace {
 
 using engine::IoStatus;
 
-Napi::Error WriteError(Napi::Env env, const engine::Log& log, const IoStatus& status) {
-  engine::FlushError problem = log.flusher().errors().last();
+Napi::Error WriteError(Napi::Env env, const engine::LogNumbers& log, const IoStatus& status) {
+  engine::FlushError problem = log.LastProblem();
   if (problem.code.empty()) {
-    problem = {"ERR_SHARDLOG_WRITE", std::string(status.call) + " failed", log.config().path,
-               status.error, status.call};
+    problem = {"ERR_SHARDLOG_WRITE", std::string(status.call) + " failed", log.path(), status.error,
+               status.call};
   }
   return MakeError(env, problem);
 }
@@ -31,15 +31,13 @@ Napi::Error WriteError(Napi::Env env, const engine::Log& log, const IoStatus& st
 Napi::Value Begin(Napi::Env env, const std::shared_ptr<Handle>& handle,
                   const std::function<void(Settler::Done)>& start) {
   const auto refusal = [handle](Napi::Env of, const IoStatus& status) {
-    return WriteError(of, *handle->log(), status);
+    return WriteError(of, *handle->numbers(), status);
   };
   return EnvState::Of(env).settler(env)->Promise(env, refusal, start);
 }
 
 Napi::Value BeginFlush(Napi::Env env, const std::shared_ptr<Handle>& handle) {
-  return Begin(env, handle, [&handle](Settler::Done done) {
-    handle->log()->flusher().FlushThen(std::move(done));
-  });
+  return Begin(env, handle, [&handle](Settler::Done done) { handle->FlushThen(std::move(done)); });
 }
 
 // The flusher ends, which it cannot wait for itself.
@@ -58,9 +56,9 @@ const char* CrashSafeName(engine::CrashSafe mode) {
   return mode == engine::CrashSafe::kShm ? "shm" : "file";
 }
 
-Napi::Value StatsValue(Napi::Env env, const engine::Log& log) {
+Napi::Value StatsValue(Napi::Env env, const engine::LogNumbers& log) {
   const engine::LogStats stats = log.Stats();
-  const engine::CrashSafe crash_safe = log.config().crash_safe;
+  const engine::CrashSafe crash_safe = log.crash_safe();
   Napi::Object value = Napi::Object::New(env);
   const auto number = [&](const char* name, uint64_t n) {
     value.Set(name, static_cast<double>(n));
@@ -96,8 +94,9 @@ Napi::Value StatsValue(Napi::Env env, const engine::Log& log) {
 }
 
 // `bounds`: upper ends of buckets, in ns.
-Napi::Value FlushMetricsValue(Napi::Env env, const engine::Log& log, const Napi::Array& bounds) {
-  const engine::DurationHistogram& durations = log.flusher().stats().durations;
+Napi::Value FlushMetricsValue(Napi::Env env, const engine::LogNumbers& log,
+                              const Napi::Array& bounds) {
+  const engine::Durations durations = log.Durations();
   const auto ms = [](double ns) { return ns / 1e6; };
   const auto percentile = [&](double share) {
     return ms(static_cast<double>(durations.PercentileNs(share)));
@@ -116,11 +115,11 @@ Napi::Value FlushMetricsValue(Napi::Env env, const engine::Log& log, const Napi:
   value.Set("p90", percentile(0.9));
   value.Set("p99", percentile(0.99));
   value.Set("p999", percentile(0.999));
-  value.Set("lastError", ProblemValue(env, log.flusher().errors().last()));
+  value.Set("lastError", ProblemValue(env, log.LastProblem()));
   return value;
 }
 
-Napi::Value ShardStatsValue(Napi::Env env, const engine::Log& log) {
+Napi::Value ShardStatsValue(Napi::Env env, const engine::LogNumbers& log) {
   const std::vector<engine::ShardStats> shards = log.Shards();
   Napi::Array value = Napi::Array::New(env, shards.size());
   for (uint32_t i = 0; i < shards.size(); i++) {
@@ -155,7 +154,7 @@ void Export(Napi::Object* exports, const char* name, Body body) {
 }
 
 Napi::Value Settled(Napi::Env env, const Handle& handle, const IoStatus& status) {
-  if (!status.ok()) throw WriteError(env, *handle.log(), status);
+  if (!status.ok()) throw WriteError(env, *handle.numbers(), status);
   return env.Undefined();
 }
 
@@ -165,9 +164,8 @@ using Info = Napi::CallbackInfo;
 void ExportWaits(Napi::Object* exports) {
   Export(exports, "flush",
          [](Napi::Env env, const Shared& h, const Info&) { return BeginFlush(env, h); });
-  Export(exports, "flushSync", [](Napi::Env env, const Shared& h, const Info&) {
-    return Settled(env, *h, h->log()->Flush());
-  });
+  Export(exports, "flushSync",
+         [](Napi::Env env, const Shared& h, const Info&) { return Settled(env, *h, h->Flush()); });
   Export(exports, "finish", [](Napi::Env env, const Shared& h, const Info&) -> Napi::Value {
     h->Finish();
     return env.Undefined();
@@ -183,13 +181,14 @@ void ExportWaits(Napi::Object* exports) {
 }
 
 void ExportNumbers(Napi::Object* exports) {
-  Export(exports, "stats",
-         [](Napi::Env env, const Shared& h, const Info&) { return StatsValue(env, *h->log()); });
+  Export(exports, "stats", [](Napi::Env env, const Shared& h, const Info&) {
+    return StatsValue(env, *h->numbers());
+  });
   Export(exports, "flushMetrics", [](Napi::Env env, const Shared& h, const Info& info) {
-    return FlushMetricsValue(env, *h->log(), info[1].As<Napi::Array>());
+    return FlushMetricsValue(env, *h->numbers(), info[1].As<Napi::Array>());
   });
   Export(exports, "shardStats", [](Napi::Env env, const Shared& h, const Info&) {
-    return ShardStatsValue(env, *h->log());
+    return ShardStatsValue(env, *h->numbers());
   });
 }
 
@@ -204,9 +203,37 @@ void Handle::Export(Napi::Object* exports) {
 }
 
 Handle::Handle(EnvState* state, const engine::Config& config)
-    : state_(state), log_(engine::Join(config)), producer_(state->Acquire(log_)) {}
+    : state_(state),
+      content_(config.content),
+      log_(engine::Join(config)),
+      producer_(state->Acquire(log_)) {}
 
 Handle::~Handle() = default;
+
+std::shared_ptr<engine::Log> Handle::log() const {
+  const std::lock_guard<std::mutex> lock(log_mutex_);
+  return log_;
+}
+
+std::shared_ptr<const engine::LogNumbers> Handle::numbers() const {
+  const std::lock_guard<std::mutex> lock(log_mutex_);
+  if (end_ != nullptr) return end_;
+  return log_;
+}
+
+IoStatus Handle::Flush() const {
+  const std::shared_ptr<engine::Log> open = log();
+  return open != nullptr ? open->Flush() : end_->status();
+}
+
+void Handle::FlushThen(engine::Flusher::Settle settle) const {
+  const std::shared_ptr<engine::Log> open = log();
+  if (open != nullptr) {
+    open->flusher().FlushThen(std::move(settle));
+  } else {
+    settle(end_->status());
+  }
+}
 
 void Handle::Deliver(Napi::Env env, Napi::Function listener, std::nullptr_t*,
                      engine::FlushError* problem) {
@@ -222,17 +249,18 @@ bool Handle::Detach() {
     log_->flusher().errors().RemoveListener(this);
     listener_.Release();
   }
-  // The environment's producer may go on for other handles.
-  producer_ = state_->Dropping(log_);
-  state_->Release(log_);
+  // The environment's producer may go on for other handles. Otherwise it drops what comes.
+  if (!state_->Release(log_)) producer_ = state_->Dropping(log_);
   state_->Remove(this);
   return true;
 }
 
 IoStatus Handle::Finish() {
   bool broken = false;
-  const IoStatus status = log_->flusher().FlushAtEnd(&broken);
-  if (broken) log_->Close();
+  const std::shared_ptr<engine::Log> open = log();
+  if (open == nullptr) return end_->status();
+  const IoStatus status = open->flusher().FlushAtEnd(&broken);
+  if (broken) open->Close();
   return status;
 }
 
@@ -240,7 +268,15 @@ IoStatus Handle::Leave() {
   const std::lock_guard<std::mutex> lock(leave_mutex_);
   if (left_) return {};
   left_ = true;
-  return engine::Leave(log_);
+  // Only we change it, under the lock that is held.
+  const std::shared_ptr<engine::Log> left = log();
+  const IoStatus status = engine::Leave(left);
+  std::shared_ptr<const engine::LogEnd> end = left->End();
+  if (end == nullptr) return status;
+  const std::lock_guard<std::mutex> swap(log_mutex_);
+  end_ = std::move(end);
+  log_ = nullptr;
+  return status;
 }
 
 void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
@@ -270,7 +306,7 @@ Napi::Object Handle::ToObject(Napi::Env env) {
     object.Set(name, value);
   };
   add("logBytes", CreateLogBytes(env, this));
-  if (log_->config().content == engine::Content::kEntries) {
+  if (content_ == engine::Content::kEntries) {
     add("log", CreateLog(env, this));
   } else {
     add("putText", CreatePutText(env, this));

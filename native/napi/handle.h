@@ -33,7 +33,14 @@ class Handle : public std::enable_shared_from_this<Handle> {
   void Listen(Napi::Env env, const Napi::Function& listener);
 
   engine::Producer& producer() { return *producer_; }
-  const std::shared_ptr<engine::Log>& log() const { return log_; }
+  // Any thread: null once the handle is closed and the log has ended.
+  std::shared_ptr<engine::Log> log() const;
+  // Any thread: what the log says of itself, also when it has ended.
+  std::shared_ptr<const engine::LogNumbers> numbers() const;
+
+  // On the environment's thread: as Flusher::Flush and FlushThen; of a log that has ended, at once.
+  engine::IoStatus Flush() const;
+  void FlushThen(engine::Flusher::Settle settle) const;
 
   // On the environment's thread, at the process's end: has everything written, also what others
   // have logged, or given up and counted.
@@ -52,12 +59,15 @@ class Handle : public std::enable_shared_from_this<Handle> {
   using Listener = Napi::TypedThreadSafeFunction<std::nullptr_t, engine::FlushError, Deliver>;
 
   EnvState* const state_;
-  std::shared_ptr<engine::Log> log_;
+  const engine::Content content_;
+  mutable std::mutex log_mutex_;               // guards log_ and end_
+  std::shared_ptr<engine::Log> log_;           // null: it has ended
+  std::shared_ptr<const engine::LogEnd> end_;  // what is left of it then
   std::shared_ptr<engine::Producer> producer_;
   Listener listener_;
   bool listening_ = false;
   bool detached_ = false;
-  std::mutex leave_mutex_;  // guards left_
+  std::mutex leave_mutex_;  // held while the log is left, which may take long; guards left_
   bool left_ = false;
 };
 
