@@ -203,6 +203,15 @@ function sizes({ bufferSize, numShards, crashSafe, recoverTo }: Partial<PlainCon
 
 type Sizes = Pick<Defaults, 'bufferSize' | 'numShards'>
 
+// What is put together for each log is assigned, not spread: V8 makes a shape for each literal that
+// objects are spread into, which stays until the next full collection, with what it refers to.
+
+/** The options that are given, over those of their preset. */
+function chosenOf(config: Partial<PlainConfig>): Partial<PlainConfig> {
+  const { preset, ...own } = given(config)
+  return Object.assign({}, preset && PRESETS[preset], own)
+}
+
 /**
  * Checks a config and fills in the defaults; a string is short for `{ logFilePath }`. The path
  * comes out absolute.
@@ -230,11 +239,10 @@ export function resolveConfig(input: PlainConfig | string, defaults: Partial<Pla
       `option exitTimeout (value ${show(config.exitTimeout)}) is for descriptors: a file is never slow to be read`
     )
   }
-  const { preset, ...own } = given(config)
-  const chosen = { ...(preset && PRESETS[preset]), ...own }
+  const chosen = chosenOf(config)
   checkCrashSafety(chosen)
   const otherwise = defaults.bufferSize ?? DEFAULTS.bufferSize
-  const resolved = { ...DEFAULTS, ...defaults, ...chosen, ...sizes(chosen, otherwise) } as ResolvedConfig
+  const resolved: ResolvedConfig = Object.assign({}, DEFAULTS, defaults, chosen, sizes(chosen, otherwise))
   checkShardSize(resolved)
   const siblings = siblingsOf(resolved.logFilePath)
   if (siblings !== undefined) resolved.siblings = siblings
@@ -294,11 +302,10 @@ export function resolveDescriptorConfig(config: Omit<PlainConfig, 'logFilePath'>
   checkCrashSafety(config)
   checkForDescriptor(config)
   const logFilePath = DESCRIPTOR_NAMES[descriptor] ?? `descriptor ${descriptor}`
-  const fixed = { ...crashSafety(config), directIO: 'off', logFilePath, descriptor }
-  const { preset, ...own } = given(config)
-  const chosen = { ...(preset && PRESETS[preset]), ...own }
+  const fixed = { directIO: 'off', logFilePath, descriptor } as const
+  const chosen = chosenOf(config)
   const sized = sizes(chosen, DEFAULTS.bufferSize)
-  const resolved = { ...DESCRIPTOR_DEFAULTS, ...chosen, ...sized, ...fixed } as ResolvedConfig
+  const resolved = Object.assign({}, DESCRIPTOR_DEFAULTS, chosen, sized, crashSafety(config), fixed) as ResolvedConfig
   checkShardSize(resolved)
   resolveArenaDir(resolved)
   return resolved

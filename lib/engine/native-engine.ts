@@ -110,6 +110,15 @@ function assertNotHeldByJs(log: string): void {
   if (holder !== undefined) throw lockedError(log, holder, 'JavaScript')
 }
 
+/** Assigned, not spread, for what lib/config.ts says of it. */
+function withContent<C extends Content>(
+  config: ResolvedConfig,
+  content: C,
+  format: NativeConfig['format']
+): NativeConfig & { content: C } {
+  return Object.assign({}, config, { content, format })
+}
+
 /** A log that is open, and the addon that opened it. */
 interface Opened<C extends Content> {
   readonly binding: NativeBinding
@@ -119,7 +128,7 @@ interface Opened<C extends Content> {
 function openHandle<C extends Content>(config: NativeConfig & { content: C }): Opened<C> {
   const binding = translated(loadNative)
   const { siblings } = config
-  if (siblings !== undefined) recoverSiblings(binding, { ...config, siblings })
+  if (siblings !== undefined) recoverSiblings(binding, Object.assign({}, config, { siblings }))
   return { binding, handle: awaitLock(config.lockTimeout, () => tryToOpen(binding, config)) }
 }
 
@@ -143,7 +152,9 @@ function tryToOpen<C extends Content>(binding: NativeBinding, config: NativeConf
 /** The direct route of an open log; null if it has none. */
 function routeOf({ binding, handle }: Opened<Content>): DirectRoute | null {
   const { direct, keeper } = handle
-  return direct && { ...direct, buffer: index => binding.buffer(keeper, index) }
+  if (direct === null) return null
+  const { lease, words } = direct
+  return { lease, words, buffer: index => binding.buffer(keeper, index) }
 }
 
 const withLastError = <T extends { lastError: ShardlogError | null }>(value: T): T => ({
@@ -208,9 +219,9 @@ function controls(opened: Opened<Content>, closing: () => void): EngineControls 
  * ERR_SHARDLOG_NO_NATIVE.
  */
 export function openNativeEngine(config: ResolvedConfig): Engine {
-  const opened = openHandle({ ...config, content: 'entries', format: 'shard' })
-  const bytes = openLogBytes(opened)
-  return { ...controls(opened, bytes.close), log: opened.handle.log, logBytes: bytes.logBytes }
+  const opened = openHandle(withContent(config, 'entries', 'shard'))
+  const { logBytes, close } = openLogBytes(opened)
+  return Object.assign(controls(opened, close), { log: opened.handle.log, logBytes })
 }
 
 /** A log of records: what `lib/record/record-encoder.ts` writes to, and the rest of an engine. */
@@ -224,7 +235,7 @@ export interface NativeRecords {
 
 /** As `openNativeEngine`, for records. `format`: what is made of them. */
 export function openNativeRecords(config: ResolvedConfig, format: NativeConfig['format']): NativeRecords {
-  const opened = openHandle({ ...config, content: 'records', format })
+  const opened = openHandle(withContent(config, 'records', format))
   const { logBytes, putText, publish, renew } = opened.handle
   const forget = watchExit(opened, config)
   const end = (closing: () => void): void => {

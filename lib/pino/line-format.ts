@@ -7,7 +7,7 @@ import { StringDefinition } from '../record/definition'
 import type { LineFormat } from '../record/payload-writer'
 import { type Conversion, type LinePrefix, ShapeTree } from '../record/shape-tree'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
-import type { Fields, Internals, Serializers, Stringifier, Stringifiers } from './context'
+import type { Family, Fields, Internals, Serializers, Stringifier, Stringifiers } from './context'
 import { isStandardError, loggedObject } from './fields'
 import { epochTime, isoTime, nullTime, unixTime } from './json-line'
 import { type Hide, hidingOf, quote, stringify, UNABLE } from './json-text'
@@ -15,9 +15,11 @@ import {
   asJsonSym,
   chindingsSym,
   errorKeySym,
+  familySym,
   lsCacheSym,
   messageKeySym,
   onTableChange,
+  rootSetsSym,
   serializersSym,
   stateVersion,
   stringifiersSym,
@@ -120,19 +122,55 @@ export class SerializerSet {
 
 // Children have their parent's tables unless they bring their own.
 let sets = new WeakMap<Serializers, WeakMap<Stringifiers, SerializerSet[]>>()
+/** Changes when all sets are made again. */
+let era = {}
 
 // Rare enough for all of them to be made again.
 onTableChange(() => {
   sets = new WeakMap()
+  era = {}
 })
 
-function serializerSet(logger: Internals): SerializerSet {
+/**
+ * The sets of the tables of a logger that is nobody's child, which keeps them itself: most loggers
+ * have those, and what is in a WeakMap stays until the next full collection of V8's, however short
+ * the logger lives.
+ */
+interface RootSets {
+  readonly era: object
+  readonly serializers: Serializers
+  readonly stringifiers: Stringifiers
+  readonly known: SerializerSet[]
+}
+
+interface Root extends Family, Pick<Internals, typeof serializersSym | typeof stringifiersSym> {
+  [rootSetsSym]?: RootSets
+}
+
+function setsOfRoot(root: Root): SerializerSet[] {
+  const { [serializersSym]: serializers, [stringifiersSym]: stringifiers, [rootSetsSym]: sets } = root
+  const isCurrent = sets?.era === era && sets.serializers === serializers && sets.stringifiers === stringifiers
+  if (isCurrent) return sets.known
+  const known: SerializerSet[] = []
+  root[rootSetsSym] = { era, serializers, stringifiers, known }
+  return known
+}
+
+function setsOf(logger: Internals): SerializerSet[] {
   const serializers = logger[serializersSym]
+  const stringifiers = logger[stringifiersSym]
+  const root = logger[familySym] as Root
+  const isOfRoot = root[serializersSym] === serializers && root[stringifiersSym] === stringifiers
+  if (isOfRoot && Object.isExtensible(root)) return setsOfRoot(root)
   const bySerializers = sets.get(serializers) ?? new WeakMap<Stringifiers, SerializerSet[]>()
   sets.set(serializers, bySerializers)
-  const stringifiers = logger[stringifiersSym]
   const known = bySerializers.get(stringifiers) ?? []
   bySerializers.set(stringifiers, known)
+  return known
+}
+
+function serializerSet(logger: Internals): SerializerSet {
+  const known = setsOf(logger)
   const printsAsJson = logger[stringifySym] === stringify
   const found = known.find(
     set =>

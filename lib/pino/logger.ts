@@ -15,7 +15,7 @@ import {
   STANDARD_LEVELS
 } from './levels'
 import { type FullOptions, type Options, resolveArguments } from './options'
-import { appendBindings, loggerPrototype } from './prototype'
+import { appendBindings, newRootLogger } from './prototype'
 import {
   chindingsSym,
   endSym,
@@ -151,53 +151,44 @@ function baseBindings(logger: Internals, { base, name }: FullOptions): string {
   return appendBindings(logger, name === undefined ? base : { ...(base as Bindings), name })
 }
 
-function levelState(options: FullOptions) {
+function setLevels(logger: Internals, options: FullOptions): void {
   const only = Boolean(options.useOnlyCustomLevels)
-  return {
-    levels: levelMapping(options.customLevels, only),
-    silent: noop,
-    onChild: options.onChild || noop,
-    [levelCompSym]: levelComparison(options.levelComparison),
-    [useOnlyCustomLevelsSym]: only
-  }
+  logger.levels = levelMapping(options.customLevels, only)
+  Object.assign(logger, { silent: noop, onChild: options.onChild || noop })
+  logger[levelCompSym] = levelComparison(options.levelComparison)
+  logger[useOnlyCustomLevelsSym] = only
 }
 
-function keyState({ messageKey, errorKey, nestedKey }: FullOptions) {
-  return {
-    [messageKeySym]: messageKey as string,
-    [errorKeySym]: errorKey as string,
-    [nestedKeySym]: nestedKey,
-    [nestedKeyStrSym]: nestedKey ? `,${quote(nestedKey)}:{` : ''
-  }
-}
-
-function textState(options: FullOptions) {
-  const safe = safeStringify(options.depthLimit as number, options.edgeLimit as number)
-  return {
-    [stringifySym]: stringify,
-    [stringifySafeSym]: safe,
-    ...redactionState(options.redact, safe),
-    [endSym]: options.crlf ? '}\r\n' : '}\n',
-    [serializersSym]: options.serializers,
-    [formattersSym]: options.formatters,
-    [chindingsSym]: ''
-  }
-}
-
-function recordState(options: FullOptions, stream: Stream) {
+function setRecords(logger: Internals, options: FullOptions, stream: Stream): void {
   const time = timeFunction(options.timestamp)
-  return {
-    [streamSym]: stream,
-    [timeSym]: time,
-    [timeSliceIndexSym]: time().indexOf(':') + 1,
-    [mixinSym]: options.mixin,
-    [mixinMergeStrategySym]: options.mixinMergeStrategy,
-    [hooksSym]: options.hooks ?? {},
-    [errorTextSym]: options.loggingErrorText,
-    [trailingFieldsSym]: options.trailingFields,
-    [jsonAtCallSym]: options.encoder === 'json',
-    [msgPrefixSym]: options.msgPrefix
-  }
+  logger[streamSym] = stream
+  logger[timeSym] = time
+  logger[timeSliceIndexSym] = time().indexOf(':') + 1
+  logger[mixinSym] = options.mixin as Internals[typeof mixinSym]
+  logger[mixinMergeStrategySym] = options.mixinMergeStrategy as Internals[typeof mixinMergeStrategySym]
+  logger[hooksSym] = (options.hooks ?? {}) as Internals[typeof hooksSym]
+  logger[errorTextSym] = options.loggingErrorText
+  logger[trailingFieldsSym] = options.trailingFields as Internals[typeof trailingFieldsSym]
+  logger[jsonAtCallSym] = options.encoder === 'json'
+  logger[msgPrefixSym] = options.msgPrefix
+}
+
+function setText(logger: Internals, options: FullOptions): void {
+  const safe = safeStringify(options.depthLimit as number, options.edgeLimit as number)
+  logger[stringifySym] = stringify
+  logger[stringifySafeSym] = safe
+  Object.assign(logger, redactionState(options.redact, safe))
+  logger[endSym] = options.crlf ? '}\r\n' : '}\n'
+  logger[serializersSym] = options.serializers
+  logger[formattersSym] = options.formatters
+  logger[chindingsSym] = ''
+}
+
+function setKeys(logger: Internals, { messageKey, errorKey, nestedKey }: FullOptions): void {
+  logger[messageKeySym] = messageKey as string
+  logger[errorKeySym] = errorKey as string
+  logger[nestedKeySym] = nestedKey
+  logger[nestedKeyStrSym] = nestedKey ? `,${quote(nestedKey)}:{` : ''
 }
 
 /** Tells a transport how the lines it will get are made up. */
@@ -227,20 +218,16 @@ function installPlugins(logger: Internals, options: FullOptions): void {
  */
 function createLogger(first: unknown, second: unknown, defaults?: Partial<Options>): Internals {
   const { options, stream } = resolveArguments(first, second, defaults)
-  const state = { ...levelState(options), ...recordState(options, stream), ...textState(options), ...keyState(options) }
-  const shared = Object.assign(Object.create(loggerPrototype()) as object, state) as unknown as Internals
+  const logger = newRootLogger()
+  setLevels(logger, options)
+  setRecords(logger, options, stream)
+  setText(logger, options)
+  setKeys(logger, options)
   const level = levelOption(options)
-  assertDefaultLevel(level, shared.levels)
-  shared[chindingsSym] = baseBindings(shared, options)
+  assertDefaultLevel(level, logger.levels)
+  logger[chindingsSym] = baseBindings(logger, options)
   // Inherited by children, whose formatters shape their own bindings only.
-  cacheLineStarts(shared)
-  // The state stands one step behind the logger, as a parent's behind its child: V8 keeps the
-  // properties of prototypes in slots, however many they are, but those of other objects, beyond
-  // some twelve, in a hash table, where each of a log call's look-ups costs nanoseconds more.
-  const logger = Object.create(shared) as Internals
-  // What pino's loggers have of their own, for those who list it.
-  const { levels, silent, onChild } = state
-  Object.assign(logger, { levels, silent, onChild })
+  cacheLineStarts(logger)
   logger[setLevelSym](level)
   installPlugins(logger, options)
   if (!logger[jsonAtCallSym]) (stream as StreamWithSink)[recordSinkSym]?.prepare?.(logger)

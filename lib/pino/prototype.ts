@@ -36,16 +36,28 @@ import {
   addStateAccessors,
   asJsonSym,
   chindingsSym,
+  endSym,
+  errorKeySym,
   errorTextSym,
   familySym,
   foreignState,
+  formatOptsSym,
   formattersSym,
   getLevelSym,
   heed,
+  hooksSym,
+  jsonAtCallSym,
   keepsLevelSym,
+  levelCompSym,
   levelValSym,
   lsCacheSym,
+  messageKeySym,
+  mixinMergeStrategySym,
+  mixinSym,
   msgPrefixSym,
+  nestedKeyStrSym,
+  nestedKeySym,
+  rootSetsSym,
   serializersSym,
   setLevelSym,
   stagesSym,
@@ -53,6 +65,9 @@ import {
   stringifiersSym,
   stringifySafeSym,
   stringifySym,
+  timeSliceIndexSym,
+  timeSym,
+  trailingFieldsSym,
   useOnlyCustomLevelsSym,
   wildcardFirstSym,
   writeSym
@@ -388,6 +403,61 @@ export function loggerPrototype(): object {
   const family = Object.create(methods) as Family & { [familySym]: Family }
   family[familySym] = family
   return family
+}
+
+/**
+ * A logger that is nobody's child, with slots for what it is made of. V8 keeps an object's shape,
+ * and so its prototype, until the next full collection: loggers with a prototype of their own would
+ * stay that long, with all they hold, however short they live. As fields of a class the slots are
+ * the same for all of them, and no hash table, which an object gets that is given more than some
+ * twelve properties one by one.
+ */
+class RootLogger {
+  // What pino's loggers have of their own, for those who list it.
+  levels: unknown
+  silent: unknown
+  onChild: unknown;
+  [familySym]: unknown = this;
+  [levelCompSym]: unknown;
+  [useOnlyCustomLevelsSym]: unknown;
+  [streamSym]: unknown;
+  [timeSym]: unknown;
+  [timeSliceIndexSym]: unknown;
+  [mixinSym]: unknown;
+  [mixinMergeStrategySym]: unknown;
+  [hooksSym]: unknown;
+  [errorTextSym]: unknown;
+  [trailingFieldsSym]: unknown;
+  [jsonAtCallSym]: unknown;
+  [msgPrefixSym]: unknown;
+  [stringifySym]: unknown;
+  [stringifySafeSym]: unknown;
+  [stringifiersSym]: unknown;
+  [formatOptsSym]: unknown;
+  [endSym]: unknown;
+  [serializersSym]: unknown;
+  [formattersSym]: unknown;
+  [chindingsSym]: unknown;
+  [messageKeySym]: unknown;
+  [errorKeySym]: unknown;
+  [nestedKeySym]: unknown;
+  [nestedKeyStrSym]: unknown;
+  [lsCacheSym]: unknown;
+  [levelValSym]: unknown;
+  [fastPathSym]: unknown = null;
+  [formatsSym]: unknown;
+  [rootSetsSym]: unknown
+}
+
+delete (RootLogger.prototype as { constructor?: unknown }).constructor
+Object.setPrototypeOf(RootLogger.prototype, methods)
+
+/**
+ * A logger whose state has yet to be filled in. It is what its children inherit from, and others do
+ * not.
+ */
+export function newRootLogger(): Internals {
+  return new RootLogger() as unknown as Internals
 }
 
 /** Makes a plug-in part of all loggers. */

@@ -249,7 +249,7 @@ function checkOptions(options: RecordDestinationOptions): void {
 
 function resolve({ dest, format, ...rest }: WithPaths<RecordDestinationOptions>): ResolvedConfig {
   if (typeof dest === 'number') return resolveDescriptorConfig(rest, dest)
-  return resolveConfig({ ...rest, logFilePath: dest as string }, DEFAULTS[format])
+  return resolveConfig(Object.assign(rest, { logFilePath: dest as string }), DEFAULTS[format])
 }
 
 /**
@@ -294,15 +294,17 @@ export class RecordDestination extends EventEmitter {
     const options = withPaths(given)
     checkOptions(options)
     const { format, onError = error => this.#tell(error) } = options
+    let path = ''
     const opened = inOurWords(() => {
-      const config = resolve({ ...options, onError })
-      const made = isNative(config) ? openNative(config, format) : openJs(config, format)
-      return { ...made, path: config.logFilePath }
+      // Assigned, not spread, for what lib/config.ts says of it.
+      const config = resolve(Object.assign({}, options, { onError }))
+      path = config.logFilePath
+      return isNative(config) ? openNative(config, format) : openJs(config, format)
     })
     this.fd = typeof options.dest === 'number' ? options.dest : -1
     this.file = typeof options.dest === 'string' ? options.dest : null
     this.#controls = opened.controls
-    this.#path = opened.path
+    this.#path = path
     this.#write = opened.write
     // pino's destinations say so when their file is open.
     nextTick(() => this.emit('ready'))

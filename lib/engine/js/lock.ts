@@ -94,6 +94,8 @@ function readOwner(file: string): Owner | undefined {
   for (let i = 0; i < EMPTY_TRIES; i++) {
     let content: string
     try {
+      // Nearly always there is none: an exception for each log that is opened would be a lot.
+      if (fs.lstatSync(file, { throwIfNoEntry: false }) === undefined) return undefined
       content = fs.readFileSync(file, 'latin1')
     } catch (error) {
       // A log whose name leaves no room for the suffix is not the JavaScript engine's.
