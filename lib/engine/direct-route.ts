@@ -1,6 +1,6 @@
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import { type DirectRoute, LEASE } from './lease'
-import type { EntryHandle } from './load-native'
+import type { RecordCalls } from './load-native'
 
 const BUFFER_PROTOTYPE: object = Buffer.prototype
 const BYTES_PROTOTYPE: object = Uint8Array.prototype
@@ -55,13 +55,12 @@ const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
  * Whatever is not a plain whole Uint8Array that fits takes the call route.
  */
 export function directLogBytes(
-  handle: Pick<EntryHandle, 'logBytes'>,
+  { logBytes: call }: Pick<RecordCalls, 'logBytes'>,
   { lease, words, buffer: bufferOf }: DirectRoute
 ): ClosableLogBytes {
   // The lease is the thread's: another Logger of the same file may go on under it when this one is
   // closed.
   let open = true
-  const call = handle.logBytes
   let current = -1
   let target: Uint8Array = new Uint8Array(0)
   let view: DataView = new DataView(target.buffer)

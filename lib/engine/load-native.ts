@@ -37,6 +37,9 @@ export interface NativeBinding {
     config: NativeConfig & { content: C },
     onError: ((error: ShardlogError | null) => void) | undefined
   ): NativeHandle<C>
+  readonly lanes: LaneCalls
+  /** As `LaneCalls.logBytes`, of a handle that is closed: counts what is dropped. */
+  drop(of: Keeper, bytes: Uint8Array, start?: number, end?: number): boolean
   flush(of: Keeper): Promise<void>
   flushSync(of: Keeper): void
   /**
@@ -106,11 +109,8 @@ export type NativeHandle<C extends Content> = C extends 'entries' ? EntryHandle 
 
 interface AnyHandle {
   readonly keeper: Keeper
-  /**
-   * The call route: used for sub-ranges, under round-robin, and whenever the lease below has no
-   * room.
-   */
-  logBytes(bytes: Uint8Array, start?: number, end?: number): boolean
+  /** What `LaneCalls.lane` names it by, until it is closed: then the number is another's. */
+  readonly lane: number
   /**
    * The direct route: JavaScript writes entries into the leased segment by itself; records on btrfs
    * into a draft of it. Null where external buffers are forbidden (Electron), under round-robin,
@@ -123,7 +123,18 @@ export interface EntryHandle extends AnyHandle {
   log(text: string): boolean
 }
 
-export interface RecordHandle extends AnyHandle {
+export type RecordHandle = AnyHandle
+
+/** Calls that all handles of a thread share: of that whose lane stands in `lane[0]`. */
+export interface LaneCalls extends RecordCalls {
+  readonly lane: Int32Array
+}
+
+export interface RecordCalls {
+  /**
+   * The call route: used for sub-ranges, under round-robin, and whenever the lease has no room.
+   */
+  logBytes(bytes: Uint8Array, start?: number, end?: number): boolean
   /** Writes a string as UTF-8 into the entry that JavaScript is writing: see LEASE.END. */
   putText(text: string): void
   /**
@@ -139,7 +150,10 @@ export interface RecordHandle extends AnyHandle {
 }
 
 /** A recorder's, whose ring is one log of records that is never flushed. */
-export interface RecorderHandle extends RecordHandle {
+export interface RecorderHandle extends RecordCalls {
+  readonly keeper: Keeper
+  /** As AnyHandle's. */
+  readonly direct: DirectWords | null
   /** Where the arena is now that an earlier process has left at the path; null: none. */
   readonly left: string | null
 }

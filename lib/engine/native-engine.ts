@@ -21,7 +21,7 @@ import {
   forgetAtExit
 } from './engine'
 import { jsLockHolder, lockedError } from './js/lock'
-import type { DirectRoute } from './lease'
+import { type DirectRoute, RENEWAL } from './lease'
 import {
   type Content,
   loadNative,
@@ -29,7 +29,7 @@ import {
   type NativeConfig,
   type NativeHandle,
   type NativeRecovery,
-  type RecordHandle
+  type RecordCalls
 } from './load-native'
 
 interface Wanted extends Pick<ResolvedConfig, 'logFilePath' | 'recoverTo' | 'directIO' | 'arenaDir' | 'onError'> {
@@ -162,12 +162,60 @@ const withLastError = <T extends { lastError: ShardlogError | null }>(value: T):
   lastError: value.lastError === null ? null : asShardlogError(value.lastError)
 })
 
+/** The calls of one log, and how to take them from whoever closes it. */
+interface ClosableCalls extends RecordCalls {
+  close(): void
+}
+
+/** In place of a lane, which is another log's by now. */
+const CLOSED = -1
+
+/**
+ * The shared calls as those of one log. The functions are JavaScript's own: what V8 makes for one
+ * of the addon's stays until its next full collection.
+ */
+function callsOf({ binding, handle }: Opened<Content>): ClosableCalls {
+  const { keeper } = handle
+  const { lane: word, logBytes, putText, publish, renew } = binding.lanes
+  let { lane } = handle
+  return {
+    logBytes: (bytes, start, end) => {
+      if (lane === CLOSED) return binding.drop(keeper, bytes, start, end)
+      word[0] = lane
+      return logBytes(bytes, start, end)
+    },
+    putText: text => {
+      if (lane === CLOSED) return
+      word[0] = lane
+      putText(text)
+    },
+    publish: () => {
+      if (lane === CLOSED) return
+      word[0] = lane
+      publish()
+    },
+    renew: bytes => {
+      if (lane === CLOSED) return RENEWAL.TAKE_CALL
+      word[0] = lane
+      return renew(bytes)
+    },
+    close: () => {
+      lane = CLOSED
+    }
+  }
+}
+
 /** The fastest `logBytes` there is, and how to take it from a logger that closes. */
 function openLogBytes(opened: Opened<'entries'>): ClosableLogBytes {
-  const { handle } = opened
+  const calls = callsOf(opened)
   const route = routeOf(opened)
-  if (route !== null) return directLogBytes(handle, route)
-  return { logBytes: withIndexes(handle.logBytes), close: () => undefined }
+  if (route === null) return { logBytes: withIndexes(calls.logBytes), close: calls.close }
+  const direct = directLogBytes(calls, route)
+  const close = (): void => {
+    direct.close()
+    calls.close()
+  }
+  return { logBytes: direct.logBytes, close }
 }
 
 /**
@@ -226,9 +274,7 @@ export function openNativeEngine(config: ResolvedConfig): Engine {
 
 /** A log of records: what `lib/record/record-encoder.ts` writes to, and the rest of an engine. */
 export interface NativeRecords {
-  readonly target: Pick<RecordHandle, 'logBytes' | 'putText' | 'publish' | 'renew'> & {
-    readonly direct: DirectRoute | null
-  }
+  readonly target: RecordCalls & { readonly direct: DirectRoute | null }
   /** @param closing called first by close and closeSync */
   controls(closing: () => void): EngineControls
 }
@@ -236,11 +282,12 @@ export interface NativeRecords {
 /** As `openNativeEngine`, for records. `format`: what is made of them. */
 export function openNativeRecords(config: ResolvedConfig, format: NativeConfig['format']): NativeRecords {
   const opened = openHandle(withContent(config, 'records', format))
-  const { logBytes, putText, publish, renew } = opened.handle
+  const { logBytes, putText, publish, renew, close } = callsOf(opened)
   const forget = watchExit(opened, config)
   const end = (closing: () => void): void => {
     forget()
     closing()
+    close()
   }
   return {
     target: { direct: routeOf(opened), logBytes, putText, publish, renew },

@@ -96,6 +96,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("recover", Napi::Function::New(env, Recover, "recover"));
   Handle::Export(&exports);
   RecorderHandle::Export(&exports);
+  exports.Set("lanes", EnvState::Of(env).LaneCalls(env));
   exports.Set("controlWords", Napi::Function::New(env, ControlWords, "controlWords"));
   exports.Set("crc32c", Napi::Function::New(env, Checksum, "crc32c"));
   return exports;

@@ -23,6 +23,22 @@ inline size_t IndexFrom(napi_env env, napi_value value, size_t length, size_t ot
   return static_cast<size_t>(std::min(index, static_cast<double>(length)));
 }
 
+// Appends bytes as an entry, by the `count` arguments (bytes, start?, end?). Whether it was
+// accepted.
+template <typename Producer>
+bool AppendBytes(napi_env env, Producer& producer, const napi_value* arguments, size_t count) {
+  void* bytes = nullptr;
+  size_t length = 0;
+  if (napi_get_buffer_info(env, arguments[0], &bytes, &length) != napi_ok) {
+    producer.CountInvalid();
+    return false;
+  }
+  const size_t start = count > 1 ? IndexFrom(env, arguments[1], length, 0) : 0;
+  const size_t end = count > 2 ? IndexFrom(env, arguments[2], length, length) : length;
+  const size_t size = end > start ? end - start : 0;
+  return producer.Append(static_cast<const uint8_t*>(bytes) + start, size);
+}
+
 // logBytes(bytes, start?, end?): whether the entry was accepted.
 template <typename Owner>
 napi_value LogBytes(napi_env env, napi_callback_info info) {
@@ -31,19 +47,8 @@ napi_value LogBytes(napi_env env, napi_callback_info info) {
   void* data;
   if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return nullptr;
   auto& producer = static_cast<Owner*>(data)->producer();
-  void* bytes = nullptr;
-  size_t length = 0;
-  bool accepted = false;
-  if (napi_get_buffer_info(env, argv[0], &bytes, &length) == napi_ok) {
-    const size_t start = argc > 1 ? IndexFrom(env, argv[1], length, 0) : 0;
-    const size_t end = argc > 2 ? IndexFrom(env, argv[2], length, length) : length;
-    const size_t size = end > start ? end - start : 0;
-    accepted = producer.Append(static_cast<const uint8_t*>(bytes) + start, size);
-  } else {
-    producer.CountInvalid();
-  }
   napi_value result = nullptr;
-  napi_get_boolean(env, accepted, &result);
+  napi_get_boolean(env, AppendBytes(env, producer, argv, argc), &result);
   return result;  // null, which JavaScript sees as undefined, while the environment is being torn
                   // down
 }

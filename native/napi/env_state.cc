@@ -5,6 +5,7 @@
 
 #include "napi/external_buffer.h"
 #include "napi/handle.h"
+#include "napi/hot_calls.h"
 
 namespace shardlog::napi {
 namespace {
@@ -75,6 +76,34 @@ std::shared_ptr<engine::Producer> EnvState::Dropping(const std::shared_ptr<engin
   producer = log->AttachDropping();
   dropping_[log.get()] = producer;
   return producer;
+}
+
+uint32_t EnvState::TakeLane(const std::shared_ptr<engine::Producer>& producer) {
+  if (free_lanes_.empty()) {
+    lanes_.push_back(producer);
+    return static_cast<uint32_t>(lanes_.size() - 1);
+  }
+  const uint32_t lane = free_lanes_.back();
+  free_lanes_.pop_back();
+  lanes_[lane] = producer;
+  return lane;
+}
+
+void EnvState::GiveLaneBack(uint32_t lane, const std::shared_ptr<engine::Producer>& dropping) {
+  lanes_[lane] = dropping;
+  free_lanes_.push_back(lane);
+}
+
+Napi::Object EnvState::LaneCalls(Napi::Env env) {
+  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, sizeof(int32_t));
+  lane_word_ = static_cast<int32_t*>(buffer.Data());
+  Napi::Object calls = Napi::Object::New(env);
+  calls.Set("lane", Napi::Int32Array::New(env, 1, buffer, 0));
+  AddLaneCalls(env, calls, this);
+  // The word stays where it is as long as its buffer lives.
+  lane_calls_ = Napi::Persistent(calls);
+  lane_calls_.SuppressDestruct();
+  return calls;
 }
 
 void EnvState::Remove(const Handle* handle) {

@@ -33,6 +33,19 @@ class EnvState {
   void Add(const std::shared_ptr<Handle>& handle) { open_.push_back(handle); }
   void Remove(const Handle* handle);
 
+  // A lane: the number by which JavaScript tells the shared calls which producer is meant. Handles
+  // have one until they are closed. A lane that is given back drops what comes until it is taken
+  // again.
+  uint32_t TakeLane(const std::shared_ptr<engine::Producer>& producer);
+  void GiveLaneBack(uint32_t lane, const std::shared_ptr<engine::Producer>& dropping);
+  // That of the lane that stands in the word which JavaScript has.
+  engine::Producer& producer() const {
+    const auto lane = static_cast<uint32_t>(*lane_word_);
+    return *lanes_[lane < lanes_.size() ? lane : 0];
+  }
+  // The object of lib/engine/load-native.ts LaneCalls.
+  Napi::Object LaneCalls(Napi::Env env);
+
   // What settles the environment's promises.
   const std::shared_ptr<Settler>& settler(Napi::Env env);
 
@@ -54,6 +67,10 @@ class EnvState {
   // another log's, and the last of them takes it away.
   std::map<engine::Log*, std::weak_ptr<engine::Producer>> dropping_;
   std::vector<std::shared_ptr<Handle>> open_;
+  int32_t* lane_word_ = nullptr;
+  Napi::ObjectReference lane_calls_;
+  std::vector<std::shared_ptr<engine::Producer>> lanes_;
+  std::vector<uint32_t> free_lanes_;
   std::shared_ptr<Settler> settler_;  // made when it is needed
 };
 

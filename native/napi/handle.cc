@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "log/log_registry.h"
+#include "napi/direct_calls.h"
 #include "napi/env_state.h"
 #include "napi/errors.h"
 #include "napi/hot_calls.h"
@@ -197,6 +198,10 @@ void ExportNumbers(Napi::Object* exports) {
 void Handle::Export(Napi::Object* exports) {
   ExportWaits(exports);
   ExportNumbers(exports);
+  napi::Export(exports, "drop", [](Napi::Env env, const Shared& h, const Info& info) {
+    const napi_value bytes[] = {info[1], info[2], info[3]};
+    return Napi::Boolean::New(env, AppendBytes(env, h->producer(), bytes, info.Length() - 1));
+  });
   napi::Export(exports, "buffer", [](Napi::Env env, const Shared& h, const Info& info) {
     return DirectBuffer(env, *h, info[1].As<Napi::Number>().Uint32Value());
   });
@@ -206,7 +211,8 @@ Handle::Handle(EnvState* state, const engine::Config& config)
     : state_(state),
       content_(config.content),
       log_(engine::Join(config)),
-      producer_(state->Acquire(log_)) {}
+      producer_(state->Acquire(log_)),
+      lane_(state->TakeLane(producer_)) {}
 
 Handle::~Handle() = default;
 
@@ -235,22 +241,16 @@ void Handle::FlushThen(engine::Flusher::Settle settle) const {
   }
 }
 
-void Handle::Deliver(Napi::Env env, Napi::Function listener, std::nullptr_t*,
-                     engine::FlushError* problem) {
-  const std::unique_ptr<engine::FlushError> owned(problem);
-  // Without an environment it has ended, and what was queued is only handed back.
-  if (static_cast<napi_env>(env) != nullptr) listener.Call({ProblemValue(env, *owned)});
-}
-
 bool Handle::Detach() {
   if (detached_) return false;
   detached_ = true;
-  if (listening_) {
+  if (listener_ != nullptr) {
     log_->flusher().errors().RemoveListener(this);
-    listener_.Release();
+    listener_ = nullptr;
   }
   // The environment's producer may go on for other handles. Otherwise it drops what comes.
   if (!state_->Release(log_)) producer_ = state_->Dropping(log_);
+  state_->GiveLaneBack(lane_, producer_);
   state_->Remove(this);
   return true;
 }
@@ -280,38 +280,27 @@ IoStatus Handle::Leave() {
 }
 
 void Handle::Listen(Napi::Env env, const Napi::Function& listener) {
-  listener_ = Listener::New(env, listener, UnreferencedResource(env), "shardlog", 0, 1);
-  listener_.Unref(env);
-  listening_ = true;
-  const auto deliver = [function = listener_](const engine::FlushError& problem) {
-    auto copy = std::make_unique<engine::FlushError>(problem);
-    // Refused only while the environment ends, when nobody is left to tell.
-    // Otherwise it is the queue's now.
-    if (function.NonBlockingCall(copy.get()) == napi_ok) static_cast<void>(copy.release());
+  listener_ = std::make_shared<Napi::FunctionReference>(Napi::Persistent(listener));
+  const auto deliver = [function = listener_,
+                        queue = state_->settler(env)](const engine::FlushError& problem) {
+    queue->Post([function, problem](Napi::Env of) { function->Call({ProblemValue(of, problem)}); });
   };
   log_->flusher().errors().AddListener(this, deliver);
   const engine::FlushError present = log_->flusher().errors().present();
   if (!present.code.empty()) deliver(present);
 }
 
-// The functions have no finalizers of their own: those would keep them, and all that refers to
-// them, from being collected as the young objects that they are.
+// The function has no finalizer of its own: that would keep it, and all that refers to it, from
+// being collected as the young object that it is.
 Napi::Object Handle::ToObject(Napi::Env env) {
   const Keeper keeper = MakeKeeper(env, shared_from_this());
   Napi::Object object = Napi::Object::New(env);
   object.Set("keeper", keeper);
-  const auto add = [&](const char* name, napi_value function) {
-    const Napi::Object value(env, function);
-    value.DefineProperty(Napi::PropertyDescriptor::Value("keeper", keeper));
-    object.Set(name, value);
-  };
-  add("logBytes", CreateLogBytes(env, this));
+  object.Set("lane", lane_);
   if (content_ == engine::Content::kEntries) {
-    add("log", CreateLog(env, this));
-  } else {
-    add("putText", CreatePutText(env, this));
-    add("publish", CreatePublish(env, this));
-    add("renew", CreateRenew(env, this));
+    const Napi::Object log(env, CreateLog(env, this));
+    log.DefineProperty(Napi::PropertyDescriptor::Value("keeper", keeper));
+    object.Set("log", log);
   }
   object.Set("direct", state_->DirectRoute(env, log_));
   return object;

@@ -54,18 +54,14 @@ class Handle : public std::enable_shared_from_this<Handle> {
   engine::IoStatus Leave();
 
  private:
-  static void Deliver(Napi::Env env, Napi::Function listener, std::nullptr_t* context,
-                      engine::FlushError* problem);
-  using Listener = Napi::TypedThreadSafeFunction<std::nullptr_t, engine::FlushError, Deliver>;
-
   EnvState* const state_;
   const engine::Content content_;
   mutable std::mutex log_mutex_;               // guards log_ and end_
   std::shared_ptr<engine::Log> log_;           // null: it has ended
   std::shared_ptr<const engine::LogEnd> end_;  // what is left of it then
   std::shared_ptr<engine::Producer> producer_;
-  Listener listener_;
-  bool listening_ = false;
+  const uint32_t lane_;
+  std::shared_ptr<Napi::FunctionReference> listener_;  // null: nobody listens
   bool detached_ = false;
   std::mutex leave_mutex_;  // held while the log is left, which may take long; guards left_
   bool left_ = false;

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "napi/direct_calls.h"
+#include "napi/env_state.h"
 #include "napi/handle.h"
 
 namespace shardlog::napi {
@@ -90,9 +91,9 @@ napi_value Log(napi_env env, napi_callback_info info) {
   return Boolean(env, LogSlow(env, handle, text));
 }
 
-napi_value CreateFunction(napi_env env, const char* name, napi_callback call, Handle* handle) {
+napi_value CreateFunction(napi_env env, const char* name, napi_callback call, void* data) {
   napi_value function = nullptr;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, call, handle, &function);
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, call, data, &function);
   return function;
 }
 
@@ -102,20 +103,14 @@ napi_value CreateLog(napi_env env, Handle* handle) {
   return CreateFunction(env, "log", Log, handle);
 }
 
-napi_value CreateLogBytes(napi_env env, Handle* handle) {
-  return CreateFunction(env, "logBytes", LogBytes<Handle>, handle);
-}
-
-napi_value CreatePublish(napi_env env, Handle* handle) {
-  return CreateFunction(env, "publish", Publish<Handle>, handle);
-}
-
-napi_value CreatePutText(napi_env env, Handle* handle) {
-  return CreateFunction(env, "putText", PutText<Handle>, handle);
-}
-
-napi_value CreateRenew(napi_env env, Handle* handle) {
-  return CreateFunction(env, "renew", Renew<Handle>, handle);
+void AddLaneCalls(napi_env env, napi_value object, EnvState* state) {
+  const auto add = [&](const char* name, napi_callback call) {
+    napi_set_named_property(env, object, name, CreateFunction(env, name, call, state));
+  };
+  add("logBytes", LogBytes<EnvState>);
+  add("putText", PutText<EnvState>);
+  add("publish", Publish<EnvState>);
+  add("renew", Renew<EnvState>);
 }
 
 }  // namespace shardlog::napi

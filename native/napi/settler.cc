@@ -28,38 +28,38 @@ std::shared_ptr<Settler> Settler::Make(Napi::Env env) {
 
 Napi::Promise Settler::Promise(Napi::Env env, Refusal refusal,
                                const std::function<void(Done)>& start) {
-  auto* const wait = new Wait{Napi::Promise::Deferred::New(env), std::move(refusal), {}};
-  const Napi::Promise promise = wait->deferred.Promise();
+  const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env);
   if (pending_++ == 0) queue_.Ref(env);
-  start([self = shared_from_this(), wait](const engine::IoStatus& status) {
-    wait->status = status;
-    self->Send(std::unique_ptr<Wait>(wait));
+  start([self = shared_from_this(), deferred,
+         refusal = std::move(refusal)](const engine::IoStatus& status) {
+    self->Post([self, deferred, refusal, status](Napi::Env of) {
+      if (--self->pending_ == 0) self->queue_.Unref(of);
+      if (status.ok()) {
+        deferred.Resolve(of.Undefined());
+      } else {
+        deferred.Reject(refusal(of, status).Value());
+      }
+    });
   });
-  return promise;
+  return deferred.Promise();
 }
 
-void Settler::Send(std::unique_ptr<Wait> wait) {
+void Settler::Post(Call call) {
+  auto queued = std::make_unique<Call>(std::move(call));
   const std::lock_guard<std::mutex> lock(mutex_);
   if (is_over_) return;
   // Refused only while the environment ends. Otherwise it is the queue's now.
-  if (queue_.NonBlockingCall(wait.get()) == napi_ok) {
-    static_cast<void>(wait.release());
+  if (queue_.NonBlockingCall(queued.get()) == napi_ok) {
+    static_cast<void>(queued.release());
   } else {
     is_over_ = true;
   }
 }
 
-void Settler::Deliver(Napi::Env env, Napi::Function, Context* context, Wait* wait) {
-  const std::unique_ptr<Wait> owned(wait);
+void Settler::Deliver(Napi::Env env, Napi::Function, Context*, Call* call) {
+  const std::unique_ptr<Call> owned(call);
   // Without an environment it has ended, and what was queued is only handed back.
-  if (static_cast<napi_env>(env) == nullptr) return;
-  Settler& self = **context;
-  if (--self.pending_ == 0) self.queue_.Unref(env);
-  if (owned->status.ok()) {
-    owned->deferred.Resolve(env.Undefined());
-  } else {
-    owned->deferred.Reject(owned->refusal(env, owned->status).Value());
-  }
+  if (static_cast<napi_env>(env) != nullptr) (*owned)(env);
 }
 
 }  // namespace shardlog::napi

@@ -1,5 +1,5 @@
-// Settles promises of one environment from threads that are not its own, without taking one of
-// libuv's pool while they wait.
+// What other threads have to say to one environment: promises that are settled, without taking one
+// of libuv's pool while they wait, and whatever else is to be called there.
 #pragma once
 
 #include <napi.h>
@@ -29,18 +29,16 @@ class Settler : public std::enable_shared_from_this<Settler> {
   // thread. On the environment's thread. The event loop stays alive until then.
   Napi::Promise Promise(Napi::Env env, Refusal refusal, const std::function<void(Done)>& start);
 
+  // Any thread: has `call` run on the environment's event loop, without keeping that alive. Nothing
+  // comes of it once the environment ends.
+  using Call = std::function<void(Napi::Env)>;
+  void Post(Call call);
+
  private:
-  struct Wait {
-    Napi::Promise::Deferred deferred;
-    Refusal refusal;
-    engine::IoStatus status;
-  };
   using Context = std::shared_ptr<Settler>;
 
-  static void Deliver(Napi::Env env, Napi::Function, Context* context, Wait* wait);
-  using Queue = Napi::TypedThreadSafeFunction<Context, Wait, Deliver>;
-
-  void Send(std::unique_ptr<Wait> wait);
+  static void Deliver(Napi::Env env, Napi::Function, Context* context, Call* call);
+  using Queue = Napi::TypedThreadSafeFunction<Context, Call, Deliver>;
 
   size_t pending_ = 0;  // the environment's thread's own
 
