@@ -1,5 +1,5 @@
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
-import { type DirectRoute, LEASE } from './lease'
+import { type DirectRoute, LEASE, LEASE_WORDS } from './lease'
 import type { RecordCalls } from './load-native'
 
 const BUFFER_PROTOTYPE: object = Buffer.prototype
@@ -48,16 +48,27 @@ const { WORD, BUFFER, START, LIMIT, ACCEPTED } = LEASE
 const HEADER_BYTES: number = BLOCK_HEADER_BYTES
 const PREFIX_BYTES: number = ENTRY_PREFIX_BYTES
 
+const NO_LEASE = new Int32Array(LEASE_WORDS)
+const NO_WORDS = new Int32Array(1)
+
 /**
  * `logBytes` that writes the entry into the leased segment itself, without a native call: step
  * *accept* of docs/internals/memory-model.md. The compare-and-swap is sequentially consistent and
  * so orders the entry's bytes before the offset that publishes them, on every architecture.
  * Whatever is not a plain whole Uint8Array that fits takes the call route.
+ *
+ * @param findRoute called once, by the first call: views of the addon's memory cost more than a
+ *   logger that is closed again before it has use for them. Null: there is no such route.
  */
 export function directLogBytes(
   { logBytes: call }: Pick<RecordCalls, 'logBytes'>,
-  { lease, words, buffer: bufferOf }: DirectRoute
+  findRoute: () => DirectRoute | null
 ): ClosableLogBytes {
+  // Until the first call a lease in which nothing is accepted.
+  let lease: Int32Array = NO_LEASE
+  let words: Int32Array = NO_WORDS
+  let bufferOf: DirectRoute['buffer'] = () => target.buffer as ArrayBuffer
+  let hasLooked = false
   // The lease is the thread's: another Logger of the same file may go on under it when this one is
   // closed.
   let open = true
@@ -67,6 +78,15 @@ export function directLogBytes(
   // Kept, once made: a logger in its stride makes no garbage, not even one view per shard it fills.
   const targets: Uint8Array[] = []
   const views: DataView[] = []
+
+  function findOwn(): void {
+    hasLooked = true
+    const route = findRoute()
+    if (route === null) return
+    lease = route.lease
+    words = route.words
+    bufferOf = route.buffer
+  }
 
   function look(buffer: number): void {
     target = targets[buffer] ??= new Uint8Array(bufferOf(buffer))
@@ -94,11 +114,15 @@ export function directLogBytes(
     return true
   }
 
+  function logBytes(bytes: Uint8Array, start?: number, end?: number): boolean {
+    if (open && start === undefined && end === undefined && isPlain(bytes) && accept(bytes)) return true
+    if (hasLooked || !open) return call(bytes, index(start), index(end))
+    findOwn()
+    return logBytes(bytes, start, end)
+  }
+
   return {
-    logBytes: (bytes, start, end) => {
-      if (open && start === undefined && end === undefined && isPlain(bytes) && accept(bytes)) return true
-      return call(bytes, index(start), index(end))
-    },
+    logBytes,
     close: () => {
       open = false
     }

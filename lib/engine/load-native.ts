@@ -54,6 +54,13 @@ export interface NativeBinding {
   flushMetrics(of: Keeper, bounds: readonly number[]): Omit<FlushMetrics, 'buckets'> & { buckets: number[] }
   shardStats(of: Keeper): ShardStats[]
   /**
+   * The direct route: JavaScript writes entries into the leased segment by itself; records on btrfs
+   * into a draft of it. Null where external buffers are forbidden (Electron), under round-robin,
+   * for entries on btrfs, where 48 threads, or two for each core if that is more, log already, and
+   * once the handle is closed.
+   */
+  route(of: Keeper): DirectWords | null
+  /**
    * For the direct route: the memory of one shard of one set, or of the draft, which has the index
    * 0. Makes a new ArrayBuffer at each call.
    */
@@ -111,12 +118,6 @@ interface AnyHandle {
   readonly keeper: Keeper
   /** What `LaneCalls.lane` names it by, until it is closed: then the number is another's. */
   readonly lane: number
-  /**
-   * The direct route: JavaScript writes entries into the leased segment by itself; records on btrfs
-   * into a draft of it. Null where external buffers are forbidden (Electron), under round-robin,
-   * for entries on btrfs, and where 48 threads, or two for each core if that is more, log already.
-   */
-  readonly direct: DirectWords | null
 }
 
 export interface EntryHandle extends AnyHandle {
@@ -152,7 +153,7 @@ export interface RecordCalls {
 /** A recorder's, whose ring is one log of records that is never flushed. */
 export interface RecorderHandle extends RecordCalls {
   readonly keeper: Keeper
-  /** As AnyHandle's. */
+  /** As NativeBinding.route. */
   readonly direct: DirectWords | null
   /** Where the arena is now that an earlier process has left at the path; null: none. */
   readonly left: string | null

@@ -9,7 +9,7 @@ import { isMainThread } from 'node:worker_threads'
 import { arenaPaths } from '../arena/locate'
 import { asShardlogError, resumed, ShardlogError } from '../errors'
 import type { FlushMetrics, ResolvedConfig, StatsSnapshot } from '../types'
-import { type ClosableLogBytes, directLogBytes, withIndexes } from './direct-route'
+import { type ClosableLogBytes, directLogBytes } from './direct-route'
 import {
   awaitLock,
   coalesced,
@@ -150,8 +150,8 @@ function tryToOpen<C extends Content>(binding: NativeBinding, config: NativeConf
 }
 
 /** The direct route of an open log; null if it has none. */
-function routeOf({ binding, handle }: Opened<Content>): DirectRoute | null {
-  const { direct, keeper } = handle
+function routeOf({ binding, handle: { keeper } }: Opened<Content>): DirectRoute | null {
+  const direct = binding.route(keeper)
   if (direct === null) return null
   const { lease, words } = direct
   return { lease, words, buffer: index => binding.buffer(keeper, index) }
@@ -208,9 +208,7 @@ function callsOf({ binding, handle }: Opened<Content>): ClosableCalls {
 /** The fastest `logBytes` there is, and how to take it from a logger that closes. */
 function openLogBytes(opened: Opened<'entries'>): ClosableLogBytes {
   const calls = callsOf(opened)
-  const route = routeOf(opened)
-  if (route === null) return { logBytes: withIndexes(calls.logBytes), close: calls.close }
-  const direct = directLogBytes(calls, route)
+  const direct = directLogBytes(calls, () => routeOf(opened))
   const close = (): void => {
     direct.close()
     calls.close()

@@ -117,7 +117,9 @@ const std::shared_ptr<Settler>& EnvState::settler(Napi::Env env) {
 }
 
 Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::Log>& log) {
-  Shared& shared = producers_[log.get()];
+  const auto found = producers_.find(log.get());
+  if (found == producers_.end()) return env.Null();
+  Shared& shared = found->second;
   if (!shared.producer->direct_route_allowed()) return env.Null();
   if (!shared.direct.IsEmpty()) return shared.direct.Value();
   if (log->producers() > MostDirectThreads()) return env.Null();

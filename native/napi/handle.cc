@@ -202,6 +202,9 @@ void Handle::Export(Napi::Object* exports) {
     const napi_value bytes[] = {info[1], info[2], info[3]};
     return Napi::Boolean::New(env, AppendBytes(env, h->producer(), bytes, info.Length() - 1));
   });
+  napi::Export(exports, "route", [](Napi::Env env, const Shared& h, const Info&) {
+    return EnvState::Of(env).DirectRoute(env, h->log());
+  });
   napi::Export(exports, "buffer", [](Napi::Env env, const Shared& h, const Info& info) {
     return DirectBuffer(env, *h, info[1].As<Napi::Number>().Uint32Value());
   });
@@ -302,7 +305,6 @@ Napi::Object Handle::ToObject(Napi::Env env) {
     log.DefineProperty(Napi::PropertyDescriptor::Value("keeper", keeper));
     object.Set("log", log);
   }
-  object.Set("direct", state_->DirectRoute(env, log_));
   return object;
 }
 
