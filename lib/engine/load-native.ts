@@ -40,6 +40,13 @@ export interface NativeBinding {
   readonly lanes: LaneCalls
   /** As `LaneCalls.logBytes`, of a handle that is closed: counts what is dropped. */
   drop(of: Keeper, bytes: Uint8Array, start?: number, end?: number): boolean
+  /**
+   * Has a closed handle give up what its statistics are read from. False if it has not: its log
+   * goes on, or what was in it could not all be written.
+   */
+  forget(of: Keeper): boolean
+  /** What was dropped since `forget` returned true. */
+  drops(of: Keeper): { all: number; empty: number }
   flush(of: Keeper): Promise<void>
   flushSync(of: Keeper): void
   /**

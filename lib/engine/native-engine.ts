@@ -8,7 +8,7 @@ import path from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { arenaPaths } from '../arena/locate'
 import { asShardlogError, resumed, ShardlogError } from '../errors'
-import type { FlushMetrics, ResolvedConfig, StatsSnapshot } from '../types'
+import type { FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
 import { type ClosableLogBytes, directLogBytes } from './direct-route'
 import {
   awaitLock,
@@ -236,27 +236,78 @@ function flushMetrics({ binding, handle: { keeper } }: Opened<Content>): FlushMe
   return withLastError({ ...rest, buckets: FLUSH_BOUNDS_MS.map((leMs, i) => ({ leMs, count: buckets[i]! })) })
 }
 
+interface LastNumbers {
+  readonly stats: StatsSnapshot
+  readonly flushes: FlushMetrics
+  readonly shards: ShardStats[]
+}
+
+/**
+ * The statistics of an open log. Those of one that has ended are kept here, and not by the addon,
+ * whose memory V8 does not know of: it would be in no hurry to collect a closed logger.
+ */
+class Numbers {
+  readonly #opened: Opened<Content>
+  #last: LastNumbers | null = null
+
+  constructor(opened: Opened<Content>) {
+    this.#opened = opened
+  }
+
+  /** The log is closed. */
+  keep(): void {
+    if (this.#last !== null) return
+    const { binding, handle } = this.#opened
+    const last = { stats: this.stats(), flushes: this.flushes(), shards: this.shards() }
+    if (binding.forget(handle.keeper)) this.#last = last
+  }
+
+  stats(): StatsSnapshot {
+    const { binding, handle } = this.#opened
+    if (this.#last === null) return withLastError(binding.stats(handle.keeper))
+    const { all, empty } = binding.drops(handle.keeper)
+    const { stats } = this.#last
+    return {
+      ...stats,
+      totalLogs: stats.totalLogs + all,
+      droppedLogs: stats.droppedLogs + all,
+      emptyLogs: stats.emptyLogs + empty
+    }
+  }
+
+  flushes(): FlushMetrics {
+    return this.#last?.flushes ?? flushMetrics(this.#opened)
+  }
+
+  shards(): ShardStats[] {
+    const { binding, handle } = this.#opened
+    return this.#last?.shards ?? binding.shardStats(handle.keeper)
+  }
+}
+
 /** The controls of an open log. `closing`: stops what writes past the handle. */
 function controls(opened: Opened<Content>, closing: () => void): EngineControls {
   const {
     binding,
     handle: { keeper }
   } = opened
+  const numbers = new Numbers(opened)
   return {
     kind: 'native',
     flush: coalesced(() => translatedAsync(binding.flush(keeper))),
     flushSync: () => translated(() => binding.flushSync(keeper)),
     close: () => {
       closing()
-      return translatedAsync(binding.close(keeper))
+      return translatedAsync(binding.close(keeper)).finally(() => numbers.keep())
     },
     closeSync: () => {
       closing()
       translated(() => binding.closeSync(keeper))
+      numbers.keep()
     },
-    stats: (): StatsSnapshot => withLastError(binding.stats(keeper)),
-    flushMetrics: () => flushMetrics(opened),
-    shardStats: () => binding.shardStats(keeper)
+    stats: () => numbers.stats(),
+    flushMetrics: () => numbers.flushes(),
+    shardStats: () => numbers.shards()
   }
 }
 

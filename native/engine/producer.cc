@@ -59,6 +59,19 @@ Producer::Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> si
   PublishLease();
 }
 
+Producer::Producer()
+    : leases_(1),
+      in_pages_(false),
+      on_full_(OnFull::kDrop),
+      content_(Content::kRecords),
+      most_bytes_(UINT64_MAX),
+      block_timeout_ns_(0),
+      id_(kNobody),
+      home_shard_(0),
+      detached_(true) {
+  leases_[0].slot = SealedSlot();
+}
+
 uint64_t Producer::accepted() const { return accepted_.Read() + JsAccepted(); }
 
 // The low half of the number is JavaScript's, which counts in 32 bits because a double would be an

@@ -65,6 +65,12 @@ class Counter {
     // [MM counter] relaxed: one writer.
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
+  // The counting thread: begins anew.
+  uint64_t Take() {
+    const uint64_t n = Read();
+    value_.store(0, std::memory_order_relaxed);  // [MM counter] relaxed: one writer.
+    return n;
+  }
   // [MM counter] relaxed: a number for people.
   uint64_t Read() const { return value_.load(std::memory_order_relaxed); }
 
@@ -80,6 +86,9 @@ class alignas(64) Producer {
   // `id` differs from every other producer's of the log. `in_pages`: see store_in_pages.h.
   Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> signals, const Config& config,
            uint32_t id, bool in_pages = false);
+
+  // One that drops and counts everything.
+  Producer();
 
   // Accepts an entry of `size` bytes. False: dropped and counted. Blocks only under OnFull::kBlock.
   bool Append(const void* bytes, size_t size) {
@@ -174,6 +183,10 @@ class alignas(64) Producer {
   void Detach();
 
   uint32_t id() const { return id_; }
+
+  // Of a producer that drops everything: how many entries it has dropped since it was asked last.
+  uint64_t TakeDropped() { return dropped_.Take(); }
+  uint64_t TakeEmpty() { return empty_.Take(); }
 
   // --- counters, any thread ---
   uint64_t accepted() const;

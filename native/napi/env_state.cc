@@ -89,8 +89,8 @@ uint32_t EnvState::TakeLane(const std::shared_ptr<engine::Producer>& producer) {
   return lane;
 }
 
-void EnvState::GiveLaneBack(uint32_t lane, const std::shared_ptr<engine::Producer>& dropping) {
-  lanes_[lane] = dropping;
+void EnvState::GiveLaneBack(uint32_t lane) {
+  lanes_[lane] = nobody_;
   free_lanes_.push_back(lane);
 }
 

@@ -27,7 +27,9 @@ class EnvState {
   std::shared_ptr<engine::Producer> Acquire(const std::shared_ptr<engine::Log>& log);
   // Whether that was its last: it is detached now.
   bool Release(const std::shared_ptr<engine::Log>& log);
-  // The one that all closed handles of a log share.
+  // The one that all closed handles share whose logs have ended.
+  const std::shared_ptr<engine::Producer>& nobody() const { return nobody_; }
+  // The one that closed handles of a log share which goes on in this environment.
   std::shared_ptr<engine::Producer> Dropping(const std::shared_ptr<engine::Log>& log);
 
   void Add(const std::shared_ptr<Handle>& handle) { open_.push_back(handle); }
@@ -37,7 +39,7 @@ class EnvState {
   // have one until they are closed. A lane that is given back drops what comes until it is taken
   // again.
   uint32_t TakeLane(const std::shared_ptr<engine::Producer>& producer);
-  void GiveLaneBack(uint32_t lane, const std::shared_ptr<engine::Producer>& dropping);
+  void GiveLaneBack(uint32_t lane);
   // That of the lane that stands in the word which JavaScript has.
   engine::Producer& producer() const {
     const auto lane = static_cast<uint32_t>(*lane_word_);
@@ -69,6 +71,7 @@ class EnvState {
   std::vector<std::shared_ptr<Handle>> open_;
   int32_t* lane_word_ = nullptr;
   Napi::ObjectReference lane_calls_;
+  const std::shared_ptr<engine::Producer> nobody_ = std::make_shared<engine::Producer>();
   std::vector<std::shared_ptr<engine::Producer>> lanes_;
   std::vector<uint32_t> free_lanes_;
   std::shared_ptr<Settler> settler_;  // made when it is needed

@@ -200,7 +200,18 @@ void Handle::Export(Napi::Object* exports) {
   ExportNumbers(exports);
   napi::Export(exports, "drop", [](Napi::Env env, const Shared& h, const Info& info) {
     const napi_value bytes[] = {info[1], info[2], info[3]};
-    return Napi::Boolean::New(env, AppendBytes(env, h->producer(), bytes, info.Length() - 1));
+    const bool accepted = AppendBytes(env, h->producer(), bytes, info.Length() - 1);
+    h->CountDrops();
+    return Napi::Boolean::New(env, accepted);
+  });
+  napi::Export(exports, "forget", [](Napi::Env env, const Shared& h, const Info&) {
+    return Napi::Boolean::New(env, h->Forget());
+  });
+  napi::Export(exports, "drops", [](Napi::Env env, const Shared& h, const Info&) {
+    Napi::Object value = Napi::Object::New(env);
+    value.Set("all", static_cast<double>(h->drops().all));
+    value.Set("empty", static_cast<double>(h->drops().empty));
+    return value;
   });
   napi::Export(exports, "route", [](Napi::Env env, const Shared& h, const Info&) {
     return EnvState::Of(env).DirectRoute(env, h->log());
@@ -232,7 +243,8 @@ std::shared_ptr<const engine::LogNumbers> Handle::numbers() const {
 
 IoStatus Handle::Flush() const {
   const std::shared_ptr<engine::Log> open = log();
-  return open != nullptr ? open->Flush() : end_->status();
+  if (open != nullptr) return open->Flush();
+  return end_ == nullptr ? IoStatus{} : end_->status();
 }
 
 void Handle::FlushThen(engine::Flusher::Settle settle) const {
@@ -240,7 +252,7 @@ void Handle::FlushThen(engine::Flusher::Settle settle) const {
   if (open != nullptr) {
     open->flusher().FlushThen(std::move(settle));
   } else {
-    settle(end_->status());
+    settle(end_ == nullptr ? IoStatus{} : end_->status());
   }
 }
 
@@ -253,7 +265,7 @@ bool Handle::Detach() {
   }
   // The environment's producer may go on for other handles. Otherwise it drops what comes.
   if (!state_->Release(log_)) producer_ = state_->Dropping(log_);
-  state_->GiveLaneBack(lane_, producer_);
+  state_->GiveLaneBack(lane_);
   state_->Remove(this);
   return true;
 }
@@ -261,7 +273,7 @@ bool Handle::Detach() {
 IoStatus Handle::Finish() {
   bool broken = false;
   const std::shared_ptr<engine::Log> open = log();
-  if (open == nullptr) return end_->status();
+  if (open == nullptr) return {};
   const IoStatus status = open->flusher().FlushAtEnd(&broken);
   if (broken) open->Close();
   return status;
@@ -280,6 +292,22 @@ IoStatus Handle::Leave() {
   end_ = std::move(end);
   log_ = nullptr;
   return status;
+}
+
+bool Handle::Forget() {
+  std::shared_ptr<const engine::LogEnd> end;
+  const std::lock_guard<std::mutex> lock(log_mutex_);
+  if (end_ == nullptr || !end_->status().ok()) return false;
+  end = std::move(end_);
+  producer_ = state_->nobody();
+  forgotten_ = true;
+  return true;
+}
+
+void Handle::CountDrops() {
+  if (!forgotten_) return;
+  drops_.all += producer_->TakeDropped();
+  drops_.empty += producer_->TakeEmpty();
 }
 
 void Handle::Listen(Napi::Env env, const Napi::Function& listener) {

@@ -53,6 +53,18 @@ class Handle : public std::enable_shared_from_this<Handle> {
   // calls wait for the first and return ok.
   engine::IoStatus Leave();
 
+  // On the environment's thread, of a closed handle: gives up what the statistics were read from.
+  // False, and nothing is done, if the log goes on, or its end was not a good one.
+  bool Forget();
+  // What was dropped since.
+  struct Drops {
+    uint64_t all = 0;
+    uint64_t empty = 0;
+  };
+  const Drops& drops() const { return drops_; }
+  // After a call of producer(), which all handles share that have forgotten.
+  void CountDrops();
+
  private:
   EnvState* const state_;
   const engine::Content content_;
@@ -63,6 +75,8 @@ class Handle : public std::enable_shared_from_this<Handle> {
   const uint32_t lane_;
   std::shared_ptr<Napi::FunctionReference> listener_;  // null: nobody listens
   bool detached_ = false;
+  bool forgotten_ = false;
+  Drops drops_;
   std::mutex leave_mutex_;  // held while the log is left, which may take long; guards left_
   bool left_ = false;
 };

@@ -88,7 +88,9 @@ napi_value Log(napi_env env, napi_callback_info info) {
     }
   }
   producer->UndoRoundRobin();
-  return Boolean(env, LogSlow(env, handle, text));
+  const bool accepted = LogSlow(env, handle, text);
+  if (!accepted) handle->CountDrops();
+  return Boolean(env, accepted);
 }
 
 napi_value CreateFunction(napi_env env, const char* name, napi_callback call, void* data) {
