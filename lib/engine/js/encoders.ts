@@ -26,6 +26,7 @@ import {
   TRAILER_BYTES
 } from '../../format/constants'
 import type { BufferSet, Run } from './buffers'
+import { Holes } from './holes'
 
 /** What of a run is whole in a file. */
 interface Whole {
@@ -137,9 +138,10 @@ class HeaderReader {
 }
 
 /** Offset of a last block that claims more bytes than the file has; undefined if there is none. */
-function findTornBlock(fd: number, size: number): number | undefined {
+function findTornBlock(file: string, fd: number, size: number): number | undefined {
   const headers = new HeaderReader(fd)
-  let at = 0
+  const holes = Holes.of(file, fd)
+  let at = holes?.past(0) ?? 0
   while (at + BLOCK_HEADER_BYTES <= size) {
     const { capacity, valid } = headers.read(at)
     // Memory comes in whole sectors, which text that looks like a header does not: no block has
@@ -148,7 +150,7 @@ function findTornBlock(fd: number, size: number): number | undefined {
     const plausible = ours && capacity >= BLOCK_HEADER_BYTES && valid <= capacity - BLOCK_HEADER_BYTES
     const next = at + (plausible ? blockStride(valid) : SECTOR_BYTES)
     if (plausible && next > size) return at
-    at = next
+    at = holes?.past(next) ?? next
   }
   return undefined
 }
@@ -220,7 +222,7 @@ function prepareAppend(file: string): number {
     const end = alignUp(size, SECTOR_BYTES)
     if (size === 0) return 0
     if (!soundBlockEndsAt(fd, endWithoutFill(fd, size))) {
-      const torn = findTornBlock(fd, size)
+      const torn = findTornBlock(file, fd, size)
       if (torn !== undefined) repairTornBlock(fd, torn, size)
     }
     // By name, to append: somebody else may be appending, too.
