@@ -66,6 +66,15 @@ describe('the JavaScript engine opens a log with holes', () => {
     expect(appendCounting(logFilePath, 'next')).toBeLessThan(4 * MIB)
   })
 
+  it('reads what has data of a log that begins with a hole of a gigabyte', () => {
+    const logFilePath = tempLog()
+    fs.writeFileSync(logFilePath, '')
+    fs.truncateSync(logFilePath, GIB)
+    fs.appendFileSync(logFilePath, 'text of another program')
+    expect(appendCounting(logFilePath, 'next')).toBeLessThan(8 * MIB)
+    expect(fs.statSync(logFilePath).size).toBe(GIB + 1024)
+  })
+
   it('finds the torn block behind a hole', () => {
     const logFilePath = logWith('first')
     fs.truncateSync(logFilePath, 64 * MIB)

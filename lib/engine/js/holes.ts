@@ -31,7 +31,9 @@ interface Allocation {
 function allocationOf(file: string, { blocks }: fs.Stats): Allocation {
   const { type, bsize } = fs.statfsSync(file)
   const isKnown = COUNTING.has(type) && bsize >= COUNTED_BYTES && PART_BYTES % bsize === 0
-  return isKnown ? { bytes: blocks * COUNTED_BYTES, unit: bsize } : { bytes: Number.POSITIVE_INFINITY, unit: PART_BYTES }
+  return isKnown
+    ? { bytes: blocks * COUNTED_BYTES, unit: bsize }
+    : { bytes: Number.POSITIVE_INFINITY, unit: PART_BYTES }
 }
 
 /** How many bytes the blocks have in which not all is zero. */
@@ -41,11 +43,14 @@ function bytesInUse(bytes: Buffer, unit: number): number {
   return used
 }
 
-/** A file's parts of a megabyte in which all is zero. Reads it up to its last data, once. */
+/**
+ * A file's parts of a megabyte in which all is zero. Looks for those that have data from both ends
+ * until it has found what there is: data mostly lies at one of them.
+ */
 export class Holes {
   readonly #size: number
-  /** By index; beyond the last one, no part has. */
-  readonly #hasData: boolean[] = []
+  /** By the part's index. */
+  readonly #hasData: boolean[]
 
   /**
    * @param file the path of what `fd` is open for
@@ -58,13 +63,16 @@ export class Holes {
   }
 
   private constructor(fd: number, size: number, { bytes, unit }: Allocation) {
+    const parts = Math.ceil(size / PART_BYTES)
     this.#size = size
+    this.#hasData = Array.from({ length: parts }, () => false)
     const memory = Buffer.allocUnsafeSlow(PART_BYTES)
     let left = bytes
-    for (let at = 0; at < size && left > 0; at += PART_BYTES) {
-      const part = memory.subarray(0, fs.readSync(fd, memory, 0, PART_BYTES, at))
+    for (let i = 0; i < parts && left > 0; i++) {
+      const index = i % 2 === 0 ? i / 2 : parts - (i + 1) / 2
+      const part = memory.subarray(0, fs.readSync(fd, memory, 0, PART_BYTES, index * PART_BYTES))
       const used = isZero(part) ? 0 : bytesInUse(part, unit)
-      this.#hasData.push(used > 0)
+      this.#hasData[index] = used > 0
       left -= used
     }
   }
