@@ -236,6 +236,7 @@ function flushMetrics({ binding, handle: { keeper } }: Opened<Content>): FlushMe
   return withLastError({ ...rest, buckets: FLUSH_BOUNDS_MS.map((leMs, i) => ({ leMs, count: buckets[i]! })) })
 }
 
+/** What the statistics of a log were when it was closed. */
 interface LastNumbers {
   readonly stats: StatsSnapshot
   readonly flushes: FlushMetrics
@@ -276,12 +277,12 @@ class Numbers {
   }
 
   flushes(): FlushMetrics {
-    return this.#last?.flushes ?? flushMetrics(this.#opened)
+    return this.#last === null ? flushMetrics(this.#opened) : { ...this.#last.flushes }
   }
 
   shards(): ShardStats[] {
     const { binding, handle } = this.#opened
-    return this.#last?.shards ?? binding.shardStats(handle.keeper)
+    return this.#last === null ? binding.shardStats(handle.keeper) : this.#last.shards.map(shard => ({ ...shard }))
   }
 }
 

@@ -46,6 +46,7 @@ export const writeSym: unique symbol = Symbol('pino.write')
 
 /** The object that a logger and all its children inherit from, and others do not; ours alone. */
 export const familySym: unique symbol = Symbol('shardlog.family')
+/** What lines of a logger that is nobody's child are made by; ours alone. */
 export const rootSetsSym: unique symbol = Symbol('shardlog.rootSets')
 /**
  * The stages of plug-ins between a family of loggers and its sink, the first to get a record first;

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { runChild } from '../support/child'
+import { readTexts } from '../support/plain-reader'
 import { Logger, shardlog } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
@@ -66,6 +67,78 @@ describe('after closing, the native engine', () => {
     )
     expect(ended.stderr).toBe('')
     expect(Number(ended.stdout) / 1024).toBeLessThan(8)
+  })
+
+  it('leaves less than four kilobytes of JavaScript heap, but for a full collection', () => {
+    const child = (cycle: string) =>
+      runChild(
+        `const used = () => (gc({ type: 'minor' }), gc({ type: 'minor' }), require('node:v8').getHeapStatistics().used_heap_size)
+         const turn = () => new Promise(resolve => setImmediate(resolve))
+         ;(async () => {
+           const times = async (count, ended) => { for (let i = 0; i < count; i++) { ${cycle}; await ended() } }
+           await times(150, turn)
+           gc()
+           const before = used()
+           await times(80, turn)
+           console.log((used() - before) / 80)
+         })()`,
+        {
+          config: { logFilePath: tempLog(), engine: 'native', dsync: false },
+          // A young generation that does not grow.
+          nodeArgs: ['--expose-gc', '--max-semi-space-size=1']
+        }
+      )
+    const raw = child("const logger = new Logger(config); logger.log('text'); logger.closeSync()")
+    const lines = child(
+      "const { logFilePath: dest, ...options } = config; const destination = shardlog.destination({ dest: dest + '.ndjson', format: 'ndjson', ...options }); shardlog({}, destination).info({ user: 1 }, 'text'); destination.closeSync()"
+    )
+    expect([raw.status, raw.stderr, lines.status, lines.stderr]).toEqual([0, '', 0, ''])
+    expect(Number(raw.stdout)).toBeLessThan(4_000)
+    expect(Number(lines.stdout)).toBeLessThan(6_000)
+  })
+
+  it('leaves nobody a way to the log that is opened next', () => {
+    const first = tempLog()
+    const second = tempLog()
+    const closed = new Logger({ logFilePath: first, engine: 'native', bufferSize: MIB })
+    expect(closed.logBytes(Buffer.from('mine'))).toBe(true)
+    const { log, logBytes } = closed
+    closed.closeSync()
+    const open = new Logger({ logFilePath: second, engine: 'native', bufferSize: MIB })
+    open.log('text')
+    expect([log('late'), logBytes(Buffer.from('late')), logBytes(Buffer.from('late'), 1), log('')]).toEqual(
+      Array.from({ length: 4 }, () => false)
+    )
+    expect(open.logBytes(Buffer.from('bytes'))).toBe(true)
+    open.closeSync()
+    expect(readTexts(first)).toEqual(['mine'])
+    expect(readTexts(second)).toEqual(['text', 'bytes'])
+    expect(closed.getStatsSnapshot()).toMatchObject({ totalLogs: 5, droppedLogs: 4, emptyLogs: 1, writtenLogs: 1 })
+    expect(open.getStatsSnapshot()).toMatchObject({ totalLogs: 2, droppedLogs: 0, writtenLogs: 2 })
+  })
+
+  it('leaves loggers no way to the destination that is opened next', () => {
+    const [first, second] = [tempLog(), tempLog()]
+    const closed = shardlog.destination({ dest: first, format: 'ndjson', engine: 'native' })
+    const late = shardlog({}, closed)
+    late.info({ n: 1 }, 'mine')
+    closed.closeSync()
+    const open = shardlog.destination({ dest: second, format: 'ndjson', engine: 'native' })
+    shardlog({}, open).info({ n: 2 }, 'line')
+    late.info({ n: 3 }, 'late')
+    late.child({ id: 1 }).info({ text: 'x'.repeat(100_000) }, 'late')
+    expect(closed.write('late\n')).toBe(false)
+    shardlog({}, open).info({ n: 4 }, 'line')
+    open.closeSync()
+    const numbers = (file: string) =>
+      fs
+        .readFileSync(file, 'utf8')
+        .trim()
+        .split('\n')
+        .map(line => JSON.parse(line).n)
+    expect([numbers(first), numbers(second)]).toEqual([[1], [2, 4]])
+    expect(closed.getStatsSnapshot()).toMatchObject({ totalLogs: 4, droppedLogs: 3, writtenLogs: 1 })
+    expect(open.getStatsSnapshot()).toMatchObject({ totalLogs: 2, droppedLogs: 0, writtenLogs: 2 })
   })
 
   it('keeps nothing of a logger that was opened and closed while another had its log open', () => {
