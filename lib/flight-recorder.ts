@@ -5,7 +5,7 @@ import { readingsSym } from './pino/symbols'
 import type { RecordedEvent } from './recorder/decode'
 import type { EventBuilder, EventDraft, EventFields } from './recorder/events'
 import type { RecorderOptions } from './recorder/options'
-import { type RecorderStats, RingRecorder } from './recorder/recorder'
+import { type RecorderStats, RingRecorder, type SnapshotOptions } from './recorder/recorder'
 import { readSnapshot as read, type Snapshot } from './recorder/snapshot'
 
 /**
@@ -34,12 +34,12 @@ export class Recorder {
    *   throws
    */
   record(level: string, target: string, message: string, fields: EventFields | null = null): boolean {
-    return this.#recorder.record(level, target, message, fields)
+    return this.#recorder.record(level, target, message, fields, Recorder.prototype.record)
   }
 
   /** As `record`, of an event that a builder has made. */
   add(event: EventDraft): boolean {
-    return this.#recorder.add(event)
+    return this.#recorder.add(event, Recorder.prototype.add)
   }
 
   /** An event to be made piece by piece. */
@@ -47,20 +47,26 @@ export class Recorder {
     return this.#recorder.event()
   }
 
-  /** The events that the ring holds now, in the order of time. They stay in it. */
-  takeSnapshot(): RecordedEvent[] {
-    return this.#recorder.takeSnapshot()
+  /**
+   * The events that the ring holds now, in the order of time. They stay in it but with `drain`.
+   *
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for an unknown option
+   */
+  takeSnapshot(options: SnapshotOptions = {}): RecordedEvent[] {
+    return this.#recorder.takeSnapshot(options)
   }
 
   /**
    * Writes a file of the events that the ring holds at the call, in steps of some milliseconds.
    *
    * @param reason becomes part of the file's name. Default 'manual'
+   * @param options `drain`: takes them out of the ring once the file is written
    * @returns its path. Rejects with ShardlogError `ERR_SHARDLOG_SNAPSHOT` or
-   *   `ERR_SHARDLOG_PACKAGE`, which is also told on stderr once, and counted
+   *   `ERR_SHARDLOG_PACKAGE`, which is also told on stderr once, and counted;
+   *   `ERR_SHARDLOG_CONFIG` for an unknown option
    */
-  snapshot(reason = 'manual'): Promise<string> {
-    return this.#recorder.snapshot(reason)
+  snapshot(reason = 'manual', options: SnapshotOptions = {}): Promise<string> {
+    return this.#recorder.snapshot(reason, options)
   }
 
   /**

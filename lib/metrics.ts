@@ -189,13 +189,14 @@ const RECORDER: readonly Row<RecorderReading>[] = [
   ...rows<RecorderReading>('counter', [
     ['shardlog_recorder_recorded', 'Events that were recorded.', r => r.stats.recorded],
     ['shardlog_recorder_overwritten', 'Recorded events that later ones replaced.', r => r.stats.overwritten],
+    ['shardlog_recorder_drained', 'Recorded events that a snapshot has taken out.', r => r.stats.drained],
     ['shardlog_recorder_dropped', 'Events that no place was found for.', r => r.stats.dropped],
     ['shardlog_recorder_truncated', 'Events of which fields were left out.', r => r.stats.truncated],
     ['shardlog_recorder_snapshots', 'Snapshots of this thread that were written.', r => r.stats.snapshots],
     ['shardlog_recorder_snapshot_errors', 'Snapshots that could not be written.', r => r.stats.snapshotErrors]
   ]),
   ...rows<RecorderReading>('gauge', [
-    ['shardlog_recorder_events', 'Events in the ring.', r => r.stats.recorded - r.stats.overwritten],
+    ['shardlog_recorder_events', 'Events in the ring.', r => r.stats.recorded - r.stats.overwritten - r.stats.drained],
     ['shardlog_recorder_used_bytes', 'Bytes of events in the ring.', r => r.stats.usedBytes, 'bytes'],
     ['shardlog_recorder_size_bytes', 'Bytes of the ring.', r => r.stats.bytes, 'bytes'],
     ['shardlog_recorder_producers', 'Threads that record.', r => r.stats.producers],

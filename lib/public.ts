@@ -6,6 +6,7 @@
 import { Logger as RawLogger } from './logger'
 import type { Logger as LoggerType } from './pino/logger'
 
+export type { CallSiteStats as CallerStats } from './call-site'
 export { defaultConfig } from './config'
 export { ShardlogError } from './errors'
 export type { CircuitBreakerOptions, CircuitBreakerStats, CircuitStateName } from './features/circuit-breaker'
@@ -22,7 +23,6 @@ export {
   stateChange
 } from './features/operations'
 export type { CallerOptions, DedupeOptions, FeatureOptions, OtelOptions, SamplingOptions } from './features/options'
-export type { CallerStats, TraceStats } from './features/origin'
 export type { LoggerStats } from './features/plugin'
 export { getLoggerStats, registerMetrics } from './features/plugin'
 export type { SamplingStats } from './features/sampling'
@@ -96,9 +96,11 @@ export type {
   WaitingReport
 } from './reader'
 export { readLog, recoverLog, verifyLog } from './reader'
+export type { CaptureOptions } from './recorder/capture'
 export type { RecordedEvent } from './recorder/decode'
 export type { EventBuilder, EventDraft, EventFields } from './recorder/events'
 export type { RecorderOptions, RetentionOptions } from './recorder/options'
-export type { RecorderStats } from './recorder/recorder'
+export type { RecorderStats, SnapshotOptions } from './recorder/recorder'
 export type { Snapshot, SnapshotCounters } from './recorder/snapshot'
+export type { TraceStats } from './trace-context'
 export type { Config, FlushBucket, FlushMetrics, ShardStats, StatsSnapshot } from './types'

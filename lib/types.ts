@@ -208,8 +208,10 @@ export interface ShardStats {
 export interface RecorderNumbers {
   /** Events that were ever recorded. */
   recorded: number
-  /** Of these, the ones that later ones have taken the place of. */
+  /** Of these, the ones that later ones have taken the place of before anybody drained them. */
   overwritten: number
+  /** Of these, the ones that a snapshot with `drain` has taken out. */
+  drained: number
   /** Events that were too large, or that no place was found for. */
   dropped: number
   /** Events of which fields beyond `maxFields` were left out. */

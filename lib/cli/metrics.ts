@@ -65,8 +65,7 @@ function logReading(log: LogPlace): Reading {
 }
 
 function recorderReading(file: string): Reading {
-  const { about, isOwned, recorded, live, dropped, truncated, usedBytes, bytes } = readArenaCounts(file)
-  const stats = { recorded, overwritten: recorded - live, dropped, truncated, usedBytes, bytes }
+  const { about, isOwned, pid: _, ...stats } = readArenaCounts(file)
   const place = path.resolve(file)
   return { kind: 'recorder', of: place, path: place, service: about.service, isOwned, stats }
 }

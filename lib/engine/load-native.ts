@@ -96,6 +96,10 @@ export interface NativeBinding {
    */
   recorderBuffer(of: Keeper): ArrayBuffer
   countTruncated(of: Keeper): void
+  /** @param runs in threes: sequence, offset behind the last entry, events up to there */
+  drainRecorder(of: Keeper, runs: Float64Array): void
+  /** Its file is given up, as by `closeRecorder`; what is recorded still goes into its memory. */
+  leaveRecorder(of: Keeper, keep: boolean): void
   closeRecorder(of: Keeper, keep: boolean): void
   /**
    * CRC-32C of `bytes[start, end)`, going on from `seed`. Throws a RangeError for a range outside

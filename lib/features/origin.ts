@@ -3,12 +3,9 @@
  * option `caller`, where in the program the log call stands.
  */
 
-import { createRequire, findSourceMap } from 'node:module'
-import { fileURLToPath } from 'node:url'
-import { ShardlogError } from '../errors'
-import { Lru } from '../lru'
-import { ownFile, ownFolder } from '../own-place'
+import { type CallSiteStats, CallSites } from '../call-site'
 import type { Internals } from '../pino/context'
+import { loadOtelApi, TraceContext } from '../trace-context'
 import {
   type CallerOptions,
   type FeatureOptions,
@@ -19,55 +16,9 @@ import {
   rules
 } from './options'
 
-// The option `otel`: which OpenTelemetry span a record belongs to.
-
-interface SpanContext {
-  traceId: string
-  spanId: string
-  traceFlags: number
-}
-
-interface Baggage {
-  getEntry(name: string): { value: string } | undefined
-  getAllEntries(): [string, { value: string }][]
-}
-
-/** What is used of `@opentelemetry/api`. */
-interface OtelApi {
-  trace: { getActiveSpan(): { spanContext(): SpanContext } | undefined }
-  propagation: { getActiveBaggage(): Baggage | undefined }
-  isSpanContextValid(context: SpanContext): boolean
-}
-
-export interface TraceStats {
-  /** Records that carry a trace. */
-  correlated: number
-}
-
-type Names = readonly string[] | true | null
-
 const baggageRule = {
   allowed: 'an array of names, or true for all',
   accepts: (value: unknown) => value === true || rules.names.accepts(value)
-}
-
-const requireInstalled = createRequire(ownFile)
-
-/**
- * The API as it is installed.
- *
- * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if it is not
- */
-export function loadOtelApi(load: (name: string) => unknown = requireInstalled): OtelApi {
-  try {
-    return load('@opentelemetry/api') as OtelApi
-  } catch (cause) {
-    throw new ShardlogError(
-      'ERR_SHARDLOG_CONFIG',
-      'option otel needs the package @opentelemetry/api, which cannot be loaded: npm install @opentelemetry/api',
-      { cause }
-    )
-  }
 }
 
 /**
@@ -83,62 +34,6 @@ export function traceContext({ otel }: FeatureOptions): TraceContext | null {
   return new TraceContext(loadOtelApi(), baggage ?? null)
 }
 
-/** Two hex digits, as in a traceparent header. */
-function flagsText(flags: number): string {
-  return flags.toString(16).padStart(2, '0')
-}
-
-export class TraceContext {
-  readonly #api: OtelApi
-  readonly #names: Names
-  #correlated = 0
-
-  /** @param names of baggage entries; true for all, null for none */
-  constructor(api: OtelApi, names: Names) {
-    this.#api = api
-    this.#names = names
-  }
-
-  /** Fields that tell of the active span; null if there is none. */
-  fields(): Record<string, unknown> | null {
-    const context = this.#api.trace.getActiveSpan()?.spanContext()
-    if (!context || !this.#api.isSpanContextValid(context)) return null
-    this.#correlated++
-    const { traceId, spanId, traceFlags } = context
-    const fields = { trace_id: traceId, span_id: spanId, trace_flags: flagsText(traceFlags) }
-    const baggage = this.#names === null ? null : this.#baggage(this.#names)
-    return baggage === null ? fields : { ...fields, baggage }
-  }
-
-  #baggage(names: readonly string[] | true): Record<string, string> | null {
-    const active = this.#api.propagation.getActiveBaggage()
-    if (!active) return null
-    const entries = active.getAllEntries().filter(([name]) => names === true || names.includes(name))
-    return entries.length === 0 ? null : Object.fromEntries(entries.map(([name, { value }]) => [name, value]))
-  }
-
-  stats(): TraceStats {
-    return { correlated: this.#correlated }
-  }
-}
-
-// The option `caller`: where in the program a log call stands.
-
-export interface CallerStats {
-  /** Calls whose place was known from an earlier one. */
-  hits: number
-  misses: number
-  /** Places that are remembered, 1,000 at the most. */
-  cached: number
-}
-
-const MAX_SITES = 1_000
-/**
- * Most frames of ours, or of wrappers that V8 adds, between the level method and the program's
- * call.
- */
-const MAX_FRAMES = 12
-
 /**
  * Key of the call site; null if none is wanted.
  *
@@ -152,75 +47,10 @@ export function callerField({ caller }: FeatureOptions): string | null {
   return field
 }
 
-const callSites: NonNullable<typeof Error.prepareStackTrace> = (_error, sites) => sites
-
-type Top = ((...args: never) => unknown) | undefined
-
-/** Up to `frames` frames of the stack above `top`; none if `top` is not on it. Each frame costs. */
-function stackAbove(top: Top, frames: number): NodeJS.CallSite[] {
-  const { prepareStackTrace, stackTraceLimit } = Error
-  const holder: { stack?: unknown } = {}
-  try {
-    Error.prepareStackTrace = callSites
-    Error.stackTraceLimit = frames
-    Error.captureStackTrace(holder, top)
-    return (holder.stack ?? []) as NodeJS.CallSite[]
-  } finally {
-    Error.prepareStackTrace = prepareStackTrace
-    Error.stackTraceLimit = stackTraceLimit
-  }
-}
-
-function isOurs(site: NodeJS.CallSite): boolean {
-  return ownFolder !== null && Boolean(site.getFileName()?.startsWith(ownFolder))
-}
-
-/** The program's call, which nearly always is what called `top`. */
-function programSite(top: Top): NodeJS.CallSite | undefined {
-  const [nearest] = stackAbove(top, 1)
-  if (nearest && !isOurs(nearest)) return nearest
-  return stackAbove(nearest ? top : undefined, MAX_FRAMES).find(site => !isOurs(site))
-}
-
-function pathOf(file: string): string {
-  return file.startsWith('file:') ? fileURLToPath(file) : file
-}
-
-/** File and line as they were written, if Node knows a source map. */
-function place(file: string, line: number, column: number): string {
-  const entry = findSourceMap(file)?.findEntry(line - 1, column - 1)
-  if (entry && 'originalSource' in entry) return `${pathOf(entry.originalSource)}:${entry.originalLine + 1}`
-  return `${pathOf(file)}:${line}`
-}
-
-interface Scripted {
-  getScriptHash?: () => string
-}
-
-/**
- * What tells apart places in scripts of one name, or of none: those of `eval`, `new Function` and
- * `vm`.
- */
-function sourceOf(site: NodeJS.CallSite & Scripted): string {
-  const hash = site.getScriptHash?.() ?? ''
-  return site.isEval() || site.getFileName() == null ? `${hash} ${site.getEvalOrigin() ?? ''}` : hash
-}
-
-function describe(site: NodeJS.CallSite): string {
-  const at = place(site.getFileName() ?? '<anonymous>', site.getLineNumber() ?? 0, site.getColumnNumber() ?? 1)
-  const name = site.getFunctionName()
-  return name ? `${at} (${name})` : at
-}
-
-/**
- * Finds call sites. Working out line and function is what costs; the place in the script is the key
- * to what was worked out before.
- */
+/** The program's calls of a logger's methods. */
 export class CallerInfo {
   readonly field: string
-  readonly #known = new Lru<string, string>(MAX_SITES)
-  #hits = 0
-  #misses = 0
+  readonly #sites = new CallSites()
 
   constructor(field: string) {
     this.field = field
@@ -228,28 +58,16 @@ export class CallerInfo {
 
   /** `file:line (function)` of the call that logs at `level`; undefined if it cannot be told. */
   find(logger: Internals, level: number): string | undefined {
-    const label = logger.levels.labels[level]
-    const method = label === undefined ? undefined : (logger as unknown as Record<string, () => void>)[label]
-    const site = programSite(method)
-    return site && this.#described(site)
+    return this.#sites.find(methodOf(logger, level))
   }
 
-  #described(site: NodeJS.CallSite): string {
-    const { getPosition } = site as { getPosition?: () => number }
-    const position = getPosition ? getPosition.call(site) : `${site.getLineNumber()}:${site.getColumnNumber()}`
-    const key = `${position} ${site.getFileName()} ${sourceOf(site)}`
-    const known = this.#known.get(key)
-    if (known !== undefined) {
-      this.#hits++
-      return known
-    }
-    this.#misses++
-    const text = describe(site)
-    this.#known.set(key, text)
-    return text
+  stats(): CallSiteStats {
+    return this.#sites.stats()
   }
+}
 
-  stats(): CallerStats {
-    return { hits: this.#hits, misses: this.#misses, cached: this.#known.size }
-  }
+/** A logger's method for a level. */
+export function methodOf(logger: Internals, level: number): (() => void) | undefined {
+  const label = logger.levels.labels[level]
+  return label === undefined ? undefined : (logger as unknown as Record<string, () => void>)[label]
 }

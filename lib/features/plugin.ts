@@ -4,6 +4,7 @@
  */
 
 import { inspect } from 'node:util'
+import type { CallSiteStats } from '../call-site'
 import { ShardlogError } from '../errors'
 import {
   type MetricLabels,
@@ -18,12 +19,12 @@ import type { Internals } from '../pino/context'
 import { addPlugin, addStage } from '../pino/prototype'
 import { familySym, keepsLevelSym, readingsSym, setLevelSym, streamSym, writeSym } from '../pino/symbols'
 import type { Bindings } from '../pino/types'
-import type { RecorderStats } from '../recorder/recorder'
+import type { RecorderStats, SnapshotOptions } from '../recorder/recorder'
+import type { TraceStats } from '../trace-context'
 import { CircuitBreaker, type CircuitBreakerStats, targetSym } from './circuit-breaker'
 import type { DedupeStats } from './dedupe'
 import { Features } from './features'
 import type { FeatureOptions } from './options'
-import type { CallerStats, TraceStats } from './origin'
 import { Recording } from './recording'
 import type { SamplingStats } from './sampling'
 
@@ -56,10 +57,11 @@ interface RecorderMethods {
    * Writes a file of what the logger's recorder holds at the call.
    *
    * @param reason becomes part of the file's name. Default 'manual'
+   * @param options `drain`: takes the events out of the recorder. Default: they stay
    * @returns its path. Rejects with ShardlogError `ERR_SHARDLOG_SNAPSHOT`, `ERR_SHARDLOG_PACKAGE`;
-   *   `ERR_SHARDLOG_CONFIG` if there is no recorder
+   *   `ERR_SHARDLOG_CONFIG` if there is no recorder, or for an option that is unknown
    */
-  snapshot(reason?: string): Promise<string>
+  snapshot(reason?: string, options?: SnapshotOptions): Promise<string>
 }
 
 interface MetricsMethods {
@@ -153,9 +155,9 @@ function context(this: Internals): Bindings {
 }
 
 /** Writes a file of what the logger's recorder holds; its path. */
-async function snapshot(this: Internals, reason = 'manual'): Promise<string> {
+async function snapshot(this: Internals, reason = 'manual', options: SnapshotOptions = {}): Promise<string> {
   const recording = this[recordingSym]
-  if (recording !== undefined) return recording.recorder.snapshot(reason)
+  if (recording !== undefined) return recording.recorder.snapshot(reason, options)
   throw new ShardlogError(
     'ERR_SHARDLOG_CONFIG',
     'snapshot: the logger has no recorder; the option recorder gives it one'
@@ -191,7 +193,7 @@ export interface LoggerStats {
   sampling: SamplingStats | null
   dedupe: DedupeStats | null
   otel: TraceStats | null
-  caller: CallerStats | null
+  caller: CallSiteStats | null
   /** `entered`: calls of `withContext`. */
   context: { entered: number } | null
   recorder: RecorderStats | null

@@ -1,6 +1,7 @@
 /** A logger's flight recorder: keeps what is logged, and what is below the logger's level. */
 
 import path from 'node:path'
+import { isError } from '../errors'
 import {
   type Internals,
   type RecordSink,
@@ -14,12 +15,22 @@ import type { LoggerFormat } from '../pino/line-format'
 import { shapesFields } from '../pino/log-call'
 import { multistream } from '../pino/multistream'
 import { addFastPath, RecordDestination, recordSink } from '../pino/record-destination'
-import { familySym, levelCompSym, levelValSym, messageKeySym, stagesSym, streamSym, writeSym } from '../pino/symbols'
+import {
+  errorKeySym,
+  familySym,
+  levelCompSym,
+  levelValSym,
+  messageKeySym,
+  stagesSym,
+  streamSym,
+  writeSym
+} from '../pino/symbols'
 import { FATAL, type Levels, WriterBesideRing } from '../recorder/events'
 import type { RecorderOptions } from '../recorder/options'
 import { RingRecorder } from '../recorder/recorder'
 import type { Features } from './features'
 import { failOption, isOptions } from './options'
+import { methodOf } from './origin'
 
 type Fields = object | null | undefined
 
@@ -72,6 +83,7 @@ export class Recording {
     const around = {
       levels: values,
       messageKey: logger[messageKeySym],
+      isKept: (level: number) => this.takes(level),
       defaults: { ...service, ...placeOf(logger[streamSym]) }
     }
     this.recorder = new RingRecorder(options, around)
@@ -96,7 +108,7 @@ export class Recording {
   inner(write: Write): Stage {
     return {
       write: (logger, fields, message, level) => {
-        if (!this.takes(level) || !this.recorder.keepsWhole(fields)) {
+        if (!this.takes(level) || this.recorder.adds || !this.recorder.keepsWhole(fields)) {
           write.call(logger, fields, message, level)
           return
         }
@@ -143,7 +155,13 @@ export class Recording {
    */
   #addFastPath(logger: Internals): void {
     const sink = (logger[streamSym] as StreamWithSink)[recordSinkSym]
-    if (sink?.writer === undefined || shapesFields(logger) || logger[stagesSym].length > OWN_STAGES) return
+    if (
+      this.recorder.adds ||
+      sink?.writer === undefined ||
+      shapesFields(logger) ||
+      logger[stagesSym].length > OWN_STAGES
+    )
+      return
     const known = this.#writers.get(sink)
     const writer = known ?? new WriterBesideRing(this.recorder, sink.writer, this.#levels)
     if (known === undefined) this.#writers.set(sink, writer)
@@ -173,7 +191,10 @@ export class Recording {
   ): void {
     try {
       const all = features === undefined ? fields : features.completed(logger, fields, level)
-      this.#alone.write(logger, this.recorder.kept(all), message, level)
+      const kept = this.recorder.adds
+        ? this.recorder.completed(isError(all) ? { [logger[errorKeySym]]: all } : all, methodOf(logger, level))
+        : this.recorder.kept(all)
+      this.#alone.write(logger, kept, message, level)
     } catch (thrown) {
       this.recorder.noteUnrecorded(level, message, thrown)
     }

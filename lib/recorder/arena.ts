@@ -27,6 +27,7 @@ export const HEADER = {
   HEAD: 128,
   DROPPED: 192,
   TRUNCATED: 200,
+  DRAINED: 208,
   NOWHERE: 256,
   ABOUT_BYTES: 320,
   ABOUT: 324
@@ -34,7 +35,16 @@ export const HEADER = {
 export const MOST_ABOUT_BYTES: number = HEADER_BYTES - HEADER.ABOUT
 
 /** Places in a slot. */
-export const SLOT = { OFFSET: 0, SPAN: 4, OWNER: 8, COUNTS: 16, PRODUCER: 24, THREAD: 28 } as const
+export const SLOT = {
+  OFFSET: 0,
+  SPAN: 4,
+  OWNER: 8,
+  COUNTS: 16,
+  PRODUCER: 24,
+  THREAD: 28,
+  DRAINED: 32,
+  DRAINED_EVENTS: 40
+} as const
 
 /** A ring is read so often if all of it was overwritten meanwhile. */
 const MOST_READS = 20
@@ -44,6 +54,7 @@ const CLOSED = 1n << 20n
 const EVENT_BITS = 24n
 const EVENT_MASK = (1n << EVENT_BITS) - 1n
 const OFFSET_MASK = 0x7fffffff
+const AMOUNT_MASK = (1n << SEQUENCE_SHIFT) - 1n
 
 /** What a recorder's process says of itself. */
 export interface About {
@@ -65,7 +76,28 @@ export interface Run {
   /** Where its entries lie in the image. */
   start: number
   end: number
+  /** Where those begin that nobody has drained, and how many are before it. */
+  from: number
+  drained: number
 }
+
+/** What has been read of a run by somebody who takes it out of the ring. */
+export interface DrainedRun {
+  sequence: number
+  /** Offset behind the last entry, from the first segment's start. */
+  end: number
+  /** Events up to there, from the run's start. */
+  events: number
+}
+
+/** How much of a run has been drained, of a word that is that of one sequence. */
+export function drainedOf(word: bigint, sequence: bigint): number {
+  return word >> SEQUENCE_SHIFT === sequence ? Number(word & AMOUNT_MASK) : 0
+}
+
+/** The word that says so. */
+export const drainedWord = (sequence: number, amount: number): bigint =>
+  (BigInt(sequence) << SEQUENCE_SHIFT) | BigInt(amount)
 
 export interface Arena {
   image: Buffer
@@ -77,10 +109,23 @@ export interface Arena {
   runs: Run[]
   dropped: number
   truncated: number
+  /** Events that were ever drained. */
+  drained: number
   /** Events ever recorded that the slots tell of. */
   recorded: number
-  /** Of these, the ones that nobody has overwritten. */
+  /** Of these, the ones that nobody has overwritten, be they drained. */
   live: number
+}
+
+/** How many of an arena's events were overwritten before anybody drained them. */
+export function overwrittenOf({
+  recorded,
+  live,
+  drained,
+  runs
+}: Pick<Arena, 'recorded' | 'live' | 'drained' | 'runs'>): number {
+  const drainedLive = runs.reduce((sum, run) => sum + run.drained, 0)
+  return Math.max(0, recorded - live - Math.max(0, drained - drainedLive))
 }
 
 function damaged(path: string, what: string): never {
@@ -152,11 +197,14 @@ function runAt(image: Buffer, layout: Layout, segment: number, trustsOthers: boo
   if (span === 0 || span > segments - segment || end > span * SEGMENT_BYTES || end < FIRST_OFFSET) return null
   if (!trustsOthers && !isWhole(image, slotsAt, segment, span, sequence)) return null
   const start = dataAt + segment * SEGMENT_BYTES
+  const from = drainedOf(image.readBigUInt64LE(at + SLOT.DRAINED), sequence)
   return {
     sequence: Number(sequence),
     thread: image.readUInt32LE(at + SLOT.THREAD),
     start: start + FIRST_OFFSET,
-    end: start + end
+    end: start + end,
+    from: start + Math.min(end, Math.max(from, FIRST_OFFSET)),
+    drained: drainedOf(image.readBigUInt64LE(at + SLOT.DRAINED_EVENTS), sequence)
   }
 }
 
@@ -181,6 +229,7 @@ function parseControl(image: Buffer, layout: Layout, path: string, isCopy: boole
     runs,
     dropped: Number(image.readBigUInt64LE(HEADER.DROPPED)),
     truncated: Number(image.readBigUInt64LE(HEADER.TRUNCATED)),
+    drained: Number(image.readBigUInt64LE(HEADER.DRAINED)),
     recorded: Number(recorded),
     live: Number(live)
   }
@@ -294,8 +343,14 @@ export function readArenaFile(path: string): Arena {
   })
 }
 
+/** Bytes of runs, as the recorder itself counts them: but for what was drained. */
+export function usedBytesOf({ runs }: Pick<Arena, 'runs'>): number {
+  return runs.reduce((sum, run) => sum + run.end - (run.drained === 0 ? run.start - FIRST_OFFSET : run.from), 0)
+}
+
 /** What is counted of an arena in a file. */
-export interface ArenaCounts extends Pick<Arena, 'about' | 'pid' | 'recorded' | 'live' | 'dropped' | 'truncated'> {
+export interface ArenaCounts extends Pick<Arena, 'about' | 'pid' | 'recorded' | 'dropped' | 'truncated' | 'drained'> {
+  overwritten: number
   /** Bytes of events, and of the ring. */
   usedBytes: number
   bytes: number
@@ -340,10 +395,10 @@ export function readArenaCounts(path: string): ArenaCounts {
     if (fs.fstatSync(fd).size < layout.fileBytes) damaged(path, 'it is cut off')
     const image = Buffer.alloc(layout.dataAt)
     readAll(fd, image, 0, layout.dataAt)
-    const { about, pid, runs, recorded, live, dropped, truncated } = parseControl(image, layout, path, false)
-    // As the recorder itself counts them.
-    const usedBytes = runs.reduce((sum, run) => sum + FIRST_OFFSET + run.end - run.start, 0)
+    const arena = parseControl(image, layout, path, false)
+    const { about, pid, recorded, dropped, truncated, drained } = arena
     const bytes = layout.segments * SEGMENT_BYTES
-    return { about, pid, recorded, live, dropped, truncated, usedBytes, bytes, isOwned: isOwned(pid, fd) }
+    const used = { usedBytes: usedBytesOf(arena), bytes, overwritten: overwrittenOf(arena) }
+    return { about, pid, recorded, dropped, truncated, drained, ...used, isOwned: isOwned(pid, fd) }
   })
 }

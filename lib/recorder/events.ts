@@ -133,13 +133,13 @@ export interface EventDraft {
   level: string
   target: string
   message: string
-  fields: EventFields
+  fields: EventFields | null
 }
 
 /** Makes an event piece by piece. */
 export class EventBuilder {
   readonly #put: (event: EventDraft) => boolean
-  readonly #event: EventDraft = { level: 'info', target: '', message: '', fields: {} }
+  readonly #event: EventDraft & { fields: EventFields } = { level: 'info', target: '', message: '', fields: {} }
 
   /** @param put what `record` does with the event */
   constructor(put: (event: EventDraft) => boolean) {

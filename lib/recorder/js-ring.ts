@@ -6,7 +6,20 @@
 import { LEASE, LEASE_WORDS, RENEWAL } from '../engine/lease'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import type { RecordTarget } from '../record/record-encoder'
-import { FIRST_OFFSET, HEADER, layoutFor, MAGIC, MOST_RUN, SEGMENT_BYTES, SLOT, SLOT_BYTES, VERSION } from './arena'
+import {
+  type DrainedRun,
+  drainedOf,
+  drainedWord,
+  FIRST_OFFSET,
+  HEADER,
+  layoutFor,
+  MAGIC,
+  MOST_RUN,
+  SEGMENT_BYTES,
+  SLOT,
+  SLOT_BYTES,
+  VERSION
+} from './arena'
 
 const SEQUENCE_SHIFT = 21n
 const CLOSED = 1n << 20n
@@ -62,6 +75,22 @@ export class JsRing {
 
   countTruncated(): void {
     this.#addTo(HEADER.TRUNCATED)
+  }
+
+  /** Takes out what has been read of these runs, but for what has been overwritten meanwhile. */
+  drain(runs: readonly DrainedRun[]): void {
+    const bytes = this.#bytes
+    for (const { sequence, end, events } of runs) {
+      const at = this.#slot((sequence - 1) % this.#segments)
+      const own = BigInt(sequence)
+      if (bytes.readBigUInt64LE(at + SLOT.OWNER) >> SEQUENCE_SHIFT !== own) continue
+      const before = drainedOf(bytes.readBigUInt64LE(at + SLOT.DRAINED_EVENTS), own)
+      if (events <= before) continue
+      bytes.writeBigUInt64LE(drainedWord(sequence, events), at + SLOT.DRAINED_EVENTS)
+      bytes.writeBigUInt64LE(drainedWord(sequence, end), at + SLOT.DRAINED)
+      const drained = bytes.readBigUInt64LE(HEADER.DRAINED) + BigInt(events - before)
+      bytes.writeBigUInt64LE(drained, HEADER.DRAINED)
+    }
   }
 
   #writeHeader(about: Buffer, fileBytes: number): void {

@@ -6,6 +6,7 @@ import { inspect } from 'node:util'
 import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
 import { LEAST_SEGMENTS, MOST_RUN, MOST_SEGMENTS, SEGMENT_BYTES } from './arena'
+import type { CaptureOptions } from './capture'
 
 export interface RetentionOptions {
   /** Files that are kept, the latest. Default 100. */
@@ -60,6 +61,18 @@ export interface RecorderOptions {
   signal?: NodeJS.Signals
   /** ms between snapshots of what is new. Default: none. */
   interval?: number
+  /**
+   * Keeps `caller` with each event: file, line and function of the call that recorded it. Some
+   * microseconds each. Default false.
+   */
+  caller?: boolean
+  /**
+   * Keeps trace_id, span_id and trace_flags of the active OpenTelemetry span. Needs the package
+   * @opentelemetry/api. Default false.
+   */
+  otel?: boolean
+  /** What else is kept: of the console, of the process, of channels. Default: nothing. */
+  capture?: CaptureOptions
   /** A snapshot when the event loop has stood still for longer than this, in ms. Default: none. */
   stall?: number
   /**
@@ -88,6 +101,9 @@ export interface ResolvedOptions {
   signal: NodeJS.Signals | undefined
   interval: number
   stall: number
+  caller: boolean
+  otel: boolean
+  capture: CaptureOptions
   engine: 'auto' | 'native' | 'js'
 }
 
@@ -143,10 +159,31 @@ const RULES: Record<keyof RecorderOptions, Rule> = {
   },
   interval: milliseconds,
   stall: milliseconds,
+  caller: flag,
+  otel: flag,
+  capture: {
+    allowed: 'an object { console, warnings, channels, stalls }: true or false, the same, names of channels, ms',
+    accepts: isCapture
+  },
   engine: {
     allowed: "one of 'auto', 'native', 'js'",
     accepts: value => value === 'auto' || value === 'native' || value === 'js'
   }
+}
+
+const CAPTURES: Record<keyof CaptureOptions, (value: unknown) => boolean> = {
+  console: flag.accepts,
+  warnings: flag.accepts,
+  channels: value => Array.isArray(value) && value.every(text.accepts),
+  stalls: milliseconds.accepts
+}
+
+function isCapture(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).every(
+    ([name, given]) =>
+      Object.hasOwn(CAPTURES, name) && (given === undefined || CAPTURES[name as keyof CaptureOptions](given))
+  )
 }
 
 function isRetention(value: unknown): boolean {
@@ -231,6 +268,9 @@ export function resolveOptions(
     signal: options.signal,
     interval: options.interval ?? 0,
     stall: options.stall ?? 0,
+    caller: options.caller ?? false,
+    otel: options.otel ?? false,
+    capture: options.capture ?? {},
     engine: options.engine ?? 'auto'
   }
 }

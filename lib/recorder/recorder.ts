@@ -1,11 +1,16 @@
 /** The flight recorder: the latest events of a process, and snapshots of them. */
 
+import { CallSites, type Top } from '../call-site'
 import { flushAtExit, forgetAtExit } from '../engine/engine'
 import { isError, ShardlogError } from '../errors'
+import { joined } from '../joined'
 import { nearestName } from '../nearest-name'
 import { RecordEncoder } from '../record/record-encoder'
 import { performance } from '../timers'
+import { loadOtelApi, TraceContext } from '../trace-context'
 import type { RecorderNumbers } from '../types'
+import type { DrainedRun } from './arena'
+import { installCapture, type Observe } from './capture'
 import type { RecordedEvent } from './decode'
 import {
   capped,
@@ -22,7 +27,7 @@ import {
 import { type RecorderOptions, type ResolvedOptions, resolveOptions } from './options'
 import { type OpenRing, openRing } from './ring'
 import { type Request, readEvents, type Watermark, writeSnapshot, writeSnapshotSync } from './snapshot'
-import { harvest, installTriggers } from './triggers'
+import { harvest, installTriggers, watchLoop } from './triggers'
 
 export interface RecorderStats extends RecorderNumbers {
   /** Snapshots of this thread that were written, and that could not be. */
@@ -34,6 +39,23 @@ export interface RecorderStats extends RecorderNumbers {
   engine: 'native' | 'js'
   /** The ring's file; null: it is in memory. */
   path: string | null
+}
+
+export interface SnapshotOptions {
+  /**
+   * Takes the events out of the ring, so that later snapshots do not have them, also those of a
+   * crash. Of two that overlap both may have them. Default false.
+   */
+  drain?: boolean
+}
+
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
+function isDrain(options: SnapshotOptions): boolean {
+  const { drain = false, ...others } = options
+  const [unknown] = Object.keys(others)
+  if (unknown === undefined && typeof drain === 'boolean') return drain
+  const what = unknown === undefined ? 'drain must be true or false' : `${unknown} is not known, but drain`
+  throw new ShardlogError('ERR_SHARDLOG_CONFIG', `option of a snapshot: ${what}`)
 }
 
 /** Levels of a recorder that stands alone. */
@@ -66,6 +88,8 @@ export interface Surroundings {
   /** Its levels, and their numbers. */
   levels: Readonly<Record<string, number>>
   messageKey: string
+  /** Whether events of a level are kept, where its order is the logger's own. */
+  isKept?: (level: number) => boolean
   /** What applies where the options say nothing. */
   defaults: Pick<RecorderOptions, 'service' | 'path'>
 }
@@ -80,8 +104,11 @@ export class RingRecorder {
   readonly #writer: EventWriter
   readonly #levels: Readonly<Record<string, number>>
   readonly #least: number
+  readonly #isKept: (level: number) => boolean
+  readonly #sites: CallSites | null
+  readonly #trace: TraceContext | null
   readonly #removeTriggers: () => void
-  readonly #ending = { atExit: (): void => this.close() }
+  readonly #ending = { atExit: (): void => this.#end() }
   readonly #told: Watermark = new Map()
   #closed = false
   #keep = false
@@ -94,6 +121,7 @@ export class RingRecorder {
   /** Why there is to be a snapshot at the end, of what came too soon after the last one. */
   #owed: string | null = null
   #incrementing = false
+  #observing = false
   /**
    * Files of what earlier processes left, once they are written; those that could not be are told
    * on stderr and stay.
@@ -110,14 +138,22 @@ export class RingRecorder {
     this.#levels = around.levels
     const { level } = this.#options
     this.#least = level === undefined ? Number.NEGATIVE_INFINITY : this.#number(level, 'option recorder.level')
+    this.#isKept = around.isKept ?? (number => number >= this.#least)
+    this.#sites = this.#options.caller ? new CallSites() : null
+    this.#trace = this.#options.otel ? new TraceContext(loadOtelApi(), null) : null
     this.#ring = openRing(this.#options, { ...around.levels }, around.messageKey)
     this.#encoder = new RecordEncoder(this.#ring.target)
     this.#writer = new EventWriter(this.#encoder)
-    this.#removeTriggers = installTriggers(this.#options, {
+    const removeTriggers = installTriggers(this.#options, {
       crash: (error, reason, goesOn) => this.#crash(error, reason, goesOn),
       begin: reason => void this.snapshot(reason).catch(() => undefined),
       beginIncrement: () => void this.#increment()
     })
+    const removeCapture = installCapture(this.#options.capture, this.#observe, watchLoop)
+    this.#removeTriggers = () => {
+      removeCapture()
+      removeTriggers()
+    }
     flushAtExit(this.#ending)
     this.harvested = this.#harvest()
   }
@@ -138,31 +174,61 @@ export class RingRecorder {
    *
    * @param level name of its level
    * @param target name of what it is of: a logger, a module
+   * @param top the function that the program has called
    * @returns false: dropped and counted, below the recorder's level, or closed
    * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for an unknown level; what a getter of a field
    *   throws
    */
-  record(level: string, target: string, message: string, fields: EventFields | null = null): boolean {
-    return this.#put(this.#number(level, 'the level of an event'), target, message, fields, Number.NaN)
+  record(level: string, target: string, message: string, fields: EventFields | null, top: Top): boolean {
+    return this.add({ level, target, message, fields }, top)
   }
 
   /** As `record`, of an event that was made before. */
-  add({ level, target, message, fields, timestampNanos }: EventDraft): boolean {
+  add({ level, target, message, fields, timestampNanos }: EventDraft, top: Top): boolean {
     const number = this.#number(level, 'the level of an event')
     const time = timestampNanos === undefined ? Number.NaN : timeOfNs(checkedTime(timestampNanos))
-    return this.#put(number, target, message, fields, time)
+    if (!this.#isKept(number) || this.#closed) return false
+    const all = this.adds ? this.completed(fields, top) : this.kept(fields)
+    const accepted = this.#writer.write(number, String(target), String(message), all, time)
+    if (number >= FATAL) this.noteFatal()
+    return accepted
   }
 
   /** An event to be made piece by piece. */
   event(): EventBuilder {
-    return new EventBuilder(event => this.add(event))
+    return new EventBuilder(event => this.add(event, EventBuilder.prototype.record))
   }
 
-  #put(level: number, target: string, message: string, fields: EventFields | null, time: number): boolean {
-    if (level < this.#least || this.#closed) return false
-    const accepted = this.#writer.write(level, String(target), String(message), this.kept(fields), time)
-    if (level >= FATAL) this.noteFatal()
-    return accepted
+  /** What others tell. What is told meanwhile, as by what is asked for its text, is left out. */
+  readonly #observe: Observe = (level, target, tell) => {
+    const number = this.#levels[level] ?? (LEVELS[level] as number)
+    if (this.#observing || this.#closed || !this.#isKept(number)) return
+    this.#observing = true
+    try {
+      const { message, fields } = tell()
+      const all = this.#trace === null ? this.kept(fields) : joined(this.#trace.fields(), this.kept(fields))
+      this.#writer.write(number, target, message, all, Number.NaN)
+    } catch (thrown) {
+      this.#writeFailed(number, '', thrown)
+    } finally {
+      this.#observing = false
+    }
+  }
+
+  /** For loggers that record here: whether events get fields here that the log does not have. */
+  get adds(): boolean {
+    return this.#sites !== null || this.#trace !== null
+  }
+
+  /**
+   * The fields that are kept of an event, with call site and trace. Its own fields win.
+   *
+   * @param top the function that the program has called
+   */
+  completed<Fields extends object | null | undefined>(fields: Fields, top: Top): Fields {
+    const kept = this.kept(fields)
+    const place = this.#sites?.find(top)
+    return joined(place === undefined ? null : { caller: place }, this.#trace?.fields(), kept) as Fields
   }
 
   /** For loggers that record here. */
@@ -202,24 +268,34 @@ export class RingRecorder {
     this.#takeSync('fatal')
   }
 
-  /** The events that the ring holds now, in the order of time. They stay in it. */
-  takeSnapshot(): RecordedEvent[] {
-    const steps = readEvents({ arena: this.#ring.arena(), minAge: this.#options.minAge })
+  /**
+   * The events that the ring holds now, in the order of time. They stay in it but with `drain`.
+   *
+   * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for an unknown option
+   */
+  takeSnapshot(options: SnapshotOptions = {}): RecordedEvent[] {
+    const read: DrainedRun[] | undefined = isDrain(options) ? [] : undefined
+    const steps = readEvents({ arena: this.#ring.arena(), minAge: this.#options.minAge, read })
     for (;;) {
       const step = steps.next()
-      if (step.done) return step.value.events
+      if (!step.done) continue
+      if (read !== undefined) this.#ring.drain(read)
+      return step.value.events
     }
   }
 
   /**
    * Writes a file of the events that the ring holds at the call, in steps of some milliseconds.
    *
+   * @param options `drain`: takes them out of the ring once the file is written
    * @returns its path. Rejects with ShardlogError `ERR_SHARDLOG_SNAPSHOT`, `ERR_SHARDLOG_PACKAGE`,
-   *   which is also told on stderr once and counted
+   *   which is also told on stderr once and counted; `ERR_SHARDLOG_CONFIG` for an unknown option
    */
-  async snapshot(reason = 'manual'): Promise<string> {
+  async snapshot(reason = 'manual', options: SnapshotOptions = {}): Promise<string> {
+    const read: DrainedRun[] | undefined = isDrain(options) ? [] : undefined
     try {
-      const file = (await writeSnapshot(this.#request(reason), this.#options)) as string
+      const file = (await writeSnapshot({ ...this.#request(reason), read }, this.#options)) as string
+      if (read !== undefined && !this.#closed) this.#ring.drain(read)
       this.#noteWritten(file)
       return file
     } catch (error) {
@@ -323,8 +399,8 @@ export class RingRecorder {
 
   /** Events in the ring. */
   get length(): number {
-    const { recorded, overwritten } = this.#ring.stats()
-    return recorded - overwritten
+    const { recorded, overwritten, drained } = this.#ring.stats()
+    return recorded - overwritten - drained
   }
 
   /**
@@ -333,8 +409,8 @@ export class RingRecorder {
    */
   get capacity(): number {
     if (this.#options.capacity > 0) return this.#options.capacity
-    const { recorded, overwritten, usedBytes, bytes } = this.#ring.stats()
-    const events = recorded - overwritten
+    const { recorded, overwritten, drained, usedBytes, bytes } = this.#ring.stats()
+    const events = recorded - overwritten - drained
     return events === 0 ? 0 : Math.floor((events * bytes) / usedBytes)
   }
 
@@ -342,6 +418,15 @@ export class RingRecorder {
   get utilization(): number {
     const { usedBytes, bytes } = this.#ring.stats()
     return usedBytes / bytes
+  }
+
+  /**
+   * The end of the process or thread: as `close`, but that listeners of 'exit' which come after
+   * ours may record and throw, of which there is a snapshot.
+   */
+  #end(): void {
+    if (this.#owed !== null) this.#takeAtCrash(this.#owed)
+    this.#ring.leave(this.#keep)
   }
 
   /**

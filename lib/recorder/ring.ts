@@ -12,7 +12,16 @@ import { asShardlogError, ShardlogError } from '../errors'
 import { version } from '../own-place'
 import type { RecordTarget } from '../record/record-encoder'
 import type { RecorderNumbers } from '../types'
-import { type About, type Arena, MOST_ABOUT_BYTES, parseArena, SEGMENT_BYTES } from './arena'
+import {
+  type About,
+  type Arena,
+  type DrainedRun,
+  MOST_ABOUT_BYTES,
+  overwrittenOf,
+  parseArena,
+  SEGMENT_BYTES,
+  usedBytesOf
+} from './arena'
 import { JsRing } from './js-ring'
 import type { ResolvedOptions } from './options'
 
@@ -27,6 +36,15 @@ export interface OpenRing {
   /** What is in it now. Disturbs nobody who records. */
   arena(): Arena
   countTruncated(): void
+  /** Takes out what has been read of these runs: readers leave it out from now on. */
+  drain(runs: readonly DrainedRun[]): void
+  /**
+   * The end of the process: its file is gone for others as after `close`, and what is recorded
+   * still goes into memory.
+   *
+   * @param keep whether the file stays
+   */
+  leave(keep: boolean): void
   /** @param keep whether its file stays */
   close(keep: boolean): void
 }
@@ -78,6 +96,11 @@ function openAt(options: ResolvedOptions, file: string | null, { about, kind }: 
     stats: () => binding.recorderStats(keeper),
     arena: () => parseArena(Buffer.from(binding.recorderImage(keeper)), file ?? 'the recorder', true),
     countTruncated: () => binding.countTruncated(keeper),
+    drain: runs => {
+      const numbers = runs.flatMap(({ sequence, end, events }) => [sequence, end, events])
+      binding.drainRecorder(keeper, new Float64Array(numbers))
+    },
+    leave: keep => binding.leaveRecorder(keeper, keep),
     close: keep => binding.closeRecorder(keeper, keep)
   }
 }
@@ -114,21 +137,23 @@ function openScriptRing(options: ResolvedOptions, about: Buffer): OpenRing {
     path: null,
     left: null,
     stats: () => {
-      const { runs, recorded, dropped, truncated, live } = arena()
-      const usedBytes = runs.reduce((sum, run) => sum + run.end - run.start, 0)
-      const overwritten = recorded - live
+      const now = arena()
+      const { recorded, dropped, truncated, drained } = now
       return {
         recorded,
-        overwritten,
+        overwritten: overwrittenOf(now),
+        drained,
         dropped,
         truncated,
-        usedBytes,
+        usedBytes: usedBytesOf(now),
         bytes: options.segments * SEGMENT_BYTES,
         producers: 1
       }
     },
     arena,
     countTruncated: () => ring.countTruncated(),
+    drain: runs => ring.drain(runs),
+    leave: () => undefined,
     close: () => undefined
   }
 }

@@ -4,7 +4,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fromSystemError, ShardlogError } from '../errors'
 import { setImmediate } from '../timers'
-import type { About, Arena } from './arena'
+import { type About, type Arena, type DrainedRun, FIRST_OFFSET, overwrittenOf } from './arena'
 import { codec } from './codec'
 import { EventDecoder, type Parse, type RecordedEvent } from './decode'
 import { parseWellFormed } from './json'
@@ -30,6 +30,8 @@ export interface SnapshotCounters {
   recorded: number
   /** Of these, the ones that were overwritten before. */
   overwritten: number
+  /** Of these, the ones that an earlier snapshot has taken out. */
+  drained: number
   dropped: number
   truncated: number
   /** Entries of the ring that could not be read. */
@@ -60,6 +62,8 @@ export interface Request {
   minAge: number
   /** Leaves out what was told before, and is moved on. */
   watermark?: Watermark | undefined
+  /** Is given what has been read. */
+  read?: DrainedRun[] | undefined
 }
 
 export type Place = Pick<ResolvedOptions, 'directory' | 'retention'>
@@ -82,24 +86,32 @@ function isSorted(events: readonly RecordedEvent[]): boolean {
  * @param parse what JSON in it is parsed by; by default as it is
  */
 export function* readEvents(
-  { arena, minAge, watermark }: Omit<Request, 'reason'>,
+  { arena, minAge, watermark, read }: Omit<Request, 'reason'>,
   parse?: Parse
 ): Generator<void, Content> {
   const decoder = new EventDecoder(arena, parse)
   let events: RecordedEvent[] = []
   for (const run of arena.runs) {
-    for (const event of decoder.eventsOf(run, watermark?.get(run.sequence))) {
+    const before = decoder.read + decoder.damaged
+    const told = watermark?.get(run.sequence) ?? run.start
+    for (const event of decoder.eventsOf(run, Math.max(told, run.from))) {
       events.push(event)
       if (events.length % STEP_EVENTS === 0) yield
     }
+    read?.push({
+      sequence: run.sequence,
+      end: run.end - run.start + FIRST_OFFSET,
+      events: decoder.read + decoder.damaged - before
+    })
   }
   if (!isSorted(events)) events.sort(byTime)
-  const { dropped, truncated, live } = arena
+  const { dropped, truncated, drained, live } = arena
   const present = decoder.read + decoder.damaged
   // A kill may come between an event and its being counted; and what was overwritten while it was
   // copied is counted as live.
   const recorded = arena.recorded + Math.max(0, present - live)
-  const counters = { recorded, overwritten: recorded - present, dropped, truncated, damaged: decoder.damaged }
+  const overwritten = overwrittenOf({ ...arena, recorded, live: present })
+  const counters = { recorded, overwritten, drained, dropped, truncated, damaged: decoder.damaged }
   if (watermark !== undefined) {
     watermark.clear()
     for (const run of arena.runs) watermark.set(run.sequence, run.end)

@@ -49,14 +49,14 @@ function every(ms: number, call: () => void): Undo {
  * Notices afterwards that the loop has stood still. While it does, `shardlog snapshot` looks from
  * outside.
  */
-function watchLoop(limit: number, takers: Takers): Undo {
+export function watchLoop(limit: number, late: (ms: number) => void): Undo {
   const period = Math.max(LEAST_LOOK_MS, Math.floor(limit / LOOKS))
   let last = performance.now()
   return every(period, () => {
     const now = performance.now()
-    const late = now - last - period
+    const ms = now - last - period
     last = now
-    if (late > limit) takers.begin('stall')
+    if (ms > limit) late(ms)
   })
 }
 
@@ -67,7 +67,7 @@ export function installTriggers(options: ResolvedOptions, takers: Takers): Undo 
   // Signals are the main thread's.
   if (options.signal !== undefined && isMainThread) undo.push(watchSignal(options.signal, takers))
   if (options.interval > 0) undo.push(every(options.interval, () => takers.beginIncrement()))
-  if (options.stall > 0) undo.push(watchLoop(options.stall, takers))
+  if (options.stall > 0) undo.push(watchLoop(options.stall, () => takers.begin('stall')))
   return () => {
     for (const one of undo) one()
   }

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/error.h"
 #include "napi/direct_calls.h"
@@ -45,6 +46,7 @@ Napi::Value StatsValue(Napi::Env env, const recorder::Ring& ring) {
   };
   number("recorded", stats.recorded);
   number("overwritten", stats.overwritten);
+  number("drained", stats.drained);
   number("dropped", stats.dropped);
   number("truncated", stats.truncated);
   number("usedBytes", stats.used_bytes);
@@ -59,6 +61,16 @@ Napi::Value ImageValue(Napi::Env env, const recorder::Ring& ring) {
   Napi::ArrayBuffer image = Napi::ArrayBuffer::New(env, bytes);
   recorder::CopyImage(ring, static_cast<uint8_t*>(image.Data()));
   return image;
+}
+
+// Numbers in threes: sequence, end, events.
+std::vector<recorder::DrainedRun> RunsFrom(const Napi::Float64Array& numbers) {
+  std::vector<recorder::DrainedRun> runs;
+  for (size_t i = 0; i + 2 < numbers.ElementLength(); i += 3) {
+    runs.push_back({static_cast<uint64_t>(numbers[i]), static_cast<uint32_t>(numbers[i + 1]),
+                    static_cast<uint32_t>(numbers[i + 2])});
+  }
+  return runs;
 }
 
 template <typename Body>
@@ -86,6 +98,17 @@ void RecorderHandle::Export(Napi::Object* exports) {
     h->ring_->CountTruncated(1);
     return env.Undefined();
   });
+  Add(exports, "drainRecorder",
+      [](Napi::Env env, const Shared& h, const Info& info) -> Napi::Value {
+        if (!info[1].IsTypedArray()) throw Napi::TypeError::New(env, "what is drained");
+        h->ring_->Drain(RunsFrom(info[1].As<Napi::Float64Array>()));
+        return env.Undefined();
+      });
+  Add(exports, "leaveRecorder",
+      [](Napi::Env env, const Shared& h, const Info& info) -> Napi::Value {
+        h->Leave(info[1].ToBoolean());
+        return env.Undefined();
+      });
   Add(exports, "closeRecorder",
       [](Napi::Env env, const Shared& h, const Info& info) -> Napi::Value {
         h->Close(info[1].ToBoolean());
@@ -110,6 +133,12 @@ void RecorderHandle::Close(bool keep) {
   closed_ = true;
   napi_remove_env_cleanup_hook(env_, EnvEnds, this);
   producer_->Detach();
+  Leave(keep);
+}
+
+void RecorderHandle::Leave(bool keep) {
+  if (left_) return;
+  left_ = true;
   recorder::LeaveRing(ring_, keep);
 }
 

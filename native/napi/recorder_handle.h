@@ -28,6 +28,8 @@ class RecorderHandle : public std::enable_shared_from_this<RecorderHandle> {
   Napi::Object ToObject(Napi::Env env);
   // Later events are dropped. `keep`: the file stays when nobody has it open any more.
   void Close(bool keep);
+  // The file is no longer this thread's, as after Close; events go on into the memory of the ring.
+  void Leave(bool keep);
 
  private:
   static void EnvEnds(void* handle);
@@ -37,6 +39,7 @@ class RecorderHandle : public std::enable_shared_from_this<RecorderHandle> {
   const std::shared_ptr<recorder::Ring> ring_;
   const std::shared_ptr<recorder::RingProducer> producer_;
   bool closed_ = false;
+  bool left_ = false;
 };
 
 }  // namespace shardlog::napi

@@ -212,9 +212,31 @@ void Ring::CountTruncated(uint64_t events) {
   header().truncated.fetch_add(events, std::memory_order_relaxed);
 }
 
+void Ring::Drain(const std::vector<DrainedRun>& runs) {
+  const std::lock_guard<std::mutex> lock(drain_mutex_);
+  for (const DrainedRun& run : runs) {
+    if (run.sequence == 0) continue;
+    Slot& of = slot(static_cast<uint32_t>((run.sequence - 1) % segments()));
+    // [MM ring-look] relaxed: a run that is taken from here on has another sequence than the word.
+    const Owner owner{of.owner.load(std::memory_order_relaxed)};
+    if (owner.sequence() != run.sequence || owner.closed()) continue;
+    // [MM ring-drain] relaxed: changed under the mutex alone.
+    const Drained events{of.drained_events.load(std::memory_order_relaxed)};
+    const uint64_t before = events.AmountOf(run.sequence);
+    if (run.events <= before) continue;
+    // [MM ring-drain] relaxed: numbers for readers, each good without the other.
+    of.drained_events.store(Drained::Of(run.sequence, run.events).bits, std::memory_order_relaxed);
+    // [MM ring-drain] relaxed: the same.
+    of.drained.store(Drained::Of(run.sequence, run.end).bits, std::memory_order_relaxed);
+    // [MM counter] relaxed: a number for people.
+    header().drained.fetch_add(run.events - before, std::memory_order_relaxed);
+  }
+}
+
 RingStats Ring::Stats() const {
   RingStats stats;
   uint64_t events = 0;
+  uint64_t drained_live = 0;
   for (uint32_t i = 0; i < segments(); i++) {
     const Slot& one = slot(i);
     // [MM ring-count] relaxed: numbers for people.
@@ -224,10 +246,21 @@ RingStats Ring::Stats() const {
     events += counts.events();
     stats.overwritten += counts.overwritten();
     if (owner.sequence() == 0 || owner.closed()) continue;
+    // [MM ring-drain] relaxed: the same.
+    const Drained drained{one.drained.load(std::memory_order_relaxed)};
+    // [MM ring-drain] relaxed: the same.
+    const Drained number{one.drained_events.load(std::memory_order_relaxed)};
+    drained_live += number.AmountOf(owner.sequence());
     // [MM peek] relaxed: the same.
-    stats.used_bytes += one.offset.load(std::memory_order_relaxed) & ~kSealed;
+    const uint64_t end = one.offset.load(std::memory_order_relaxed) & ~kSealed;
+    stats.used_bytes += end - std::min(end, drained.AmountOf(owner.sequence()));
   }
   stats.recorded = events + stats.overwritten;
+  // [MM counter] relaxed: numbers for people.
+  stats.drained = header().drained.load(std::memory_order_relaxed);
+  // Of what was drained, some was overwritten since.
+  stats.overwritten -=
+      std::min(stats.overwritten, stats.drained - std::min(stats.drained, drained_live));
   // [MM counter] relaxed: numbers for people.
   stats.dropped = header().dropped.load(std::memory_order_relaxed);
   // [MM counter] relaxed: the same.

@@ -34,12 +34,20 @@ struct RingOptions {
   std::string kind{};   // what events have in common: recorders that share a ring agree on it
 };
 
+// What has been read of a run by somebody who takes it out of the ring.
+struct DrainedRun {
+  uint64_t sequence = 0;
+  uint32_t end = 0;     // offset behind the last entry
+  uint32_t events = 0;  // up to there, from the run's start
+};
+
 struct RingStats {
   uint64_t recorded = 0;     // events that were ever in the ring
-  uint64_t overwritten = 0;  // of these
+  uint64_t overwritten = 0;  // of these, before anybody drained them
+  uint64_t drained = 0;      // of these
   uint64_t dropped = 0;      // events that never were
   uint64_t truncated = 0;    // events of which fields were left out
-  uint64_t used_bytes = 0;   // of runs that are in the ring
+  uint64_t used_bytes = 0;   // of runs that are in the ring, but for what was drained
   uint64_t bytes = 0;        // of all segments
   uint32_t producers = 0;
 };
@@ -95,6 +103,10 @@ class Ring {
   void CountTruncated(uint64_t events);
   RingStats Stats() const;
 
+  // Takes events out: readers leave them out from now on. Their room is that of the oldest events
+  // as before. What has been overwritten meanwhile, or was drained before, is passed by.
+  void Drain(const std::vector<DrainedRun>& runs);
+
  private:
   void Map(int fd, uint64_t bytes);
   void OpenFile(const RingOptions& options);
@@ -108,6 +120,7 @@ class Ring {
   uint64_t mapped_ = 0;
   int fd_ = -1;
   std::atomic<uint32_t> producers_{0};
+  std::mutex drain_mutex_;        // guards the words of what was drained
   mutable std::mutex ids_mutex_;  // guards the next two
   std::vector<uint32_t> free_ids_;
   uint32_t last_id_ = 0;

@@ -45,6 +45,10 @@ void PutSlot(uint8_t* to, const Slot& from, Owner owner, uint32_t offset, uint32
   format::Store(to + offsetof(Slot, producer), from.producer.load(std::memory_order_relaxed));
   // [MM ring-open] relaxed.
   format::Store(to + offsetof(Slot, thread), from.thread.load(std::memory_order_relaxed));
+  // [MM ring-drain] relaxed: they say which run they are of.
+  format::Store(to + offsetof(Slot, drained), from.drained.load(std::memory_order_relaxed));
+  format::Store(to + offsetof(Slot, drained_events),
+                from.drained_events.load(std::memory_order_relaxed));  // [MM ring-drain]
 }
 
 // Whether the run that begins at the segment was copied; false if there is none, or it has changed.

@@ -66,11 +66,30 @@ struct alignas(kSlotBytes) Slot {
   std::atomic<uint32_t> span;    // segments of the run that begins here
   std::atomic<uint64_t> owner;
   std::atomic<uint64_t> counts;
-  std::atomic<uint32_t> producer;  // who wrote the run
-  std::atomic<uint32_t> thread;    // its thread's id in JavaScript
-  uint8_t spare[32];
+  std::atomic<uint32_t> producer;        // who wrote the run
+  std::atomic<uint32_t> thread;          // its thread's id in JavaScript
+  std::atomic<uint64_t> drained;         // up to which offset it has been drained: Drained
+  std::atomic<uint64_t> drained_events;  // how many events that were: Drained
+  uint8_t spare[16];
 };
 static_assert(sizeof(Slot) == kSlotBytes);
+
+// Value of a word that says how much of a run has been drained: sequence:43 | amount:21. It is that
+// of the run with this sequence alone: whoever takes the segment need not clear it.
+struct Drained {
+  static constexpr uint64_t kAmountMask = (uint64_t{1} << Owner::kSequenceShift) - 1;
+
+  uint64_t bits = 0;
+
+  static Drained Of(uint64_t sequence, uint64_t amount) {
+    return {sequence << Owner::kSequenceShift | (amount & kAmountMask)};
+  }
+  uint64_t AmountOf(uint64_t sequence) const {
+    return bits >> Owner::kSequenceShift == sequence ? bits & kAmountMask : 0;
+  }
+};
+// No run is longer, nor has more events.
+static_assert(8 * kMostRun * kSegmentBytes <= Drained::kAmountMask);
 
 struct alignas(64) Header {
   uint64_t magic;
@@ -88,7 +107,8 @@ struct alignas(64) Header {
   alignas(64) std::atomic<uint64_t> head;  // position of the next run
   alignas(64) std::atomic<uint64_t> dropped;
   std::atomic<uint64_t> truncated;
-  uint8_t spare2[48];
+  std::atomic<uint64_t> drained;  // events that somebody has taken out
+  uint8_t spare2[40];
   Slot nowhere;  // accepts nothing: the lease of who has none
   uint32_t about_bytes;
   char about[kHeaderBytes - 324];  // JSON: what the recorder's process says of itself

@@ -79,6 +79,63 @@ TEST(RecorderRing, KeepsSevenEighthsOfItsBytes) {
   EXPECT_GE(least * (kEventBytes + 4), uint64_t{1024 - kMostRun - 1} * kSegmentBytes);
 }
 
+// What a reader of the ring's slots finds of its runs, to drain.
+std::vector<DrainedRun> RunsOf(const Ring& ring) {
+  std::vector<DrainedRun> runs;
+  for (uint32_t i = 0; i < ring.segments(); i++) {
+    const Slot& slot = ring.slot(i);
+    const Owner owner{slot.owner.load()};
+    if (owner.sequence() == 0 || owner.closed()) continue;
+    const uint32_t end = slot.offset.load();
+    runs.push_back({owner.sequence(), end, (end - kFirstOffset) / uint32_t{kEventBytes + 4}});
+  }
+  return runs;
+}
+
+TEST(RecorderRing, CountsApartWhatWasDrainedAndWhatWasOverwrittenBefore) {
+  const auto ring = InMemory(64);
+  RingProducer producer(ring, 0);
+  for (uint64_t n = 1; n <= 100; n++) ASSERT_TRUE(PutEvent(&producer, 1, n, kEventBytes));
+  const std::vector<DrainedRun> first = RunsOf(*ring);
+  ring->Drain(first);
+  ring->Drain(first);
+  EXPECT_EQ(ring->Stats().drained, 100u);
+  EXPECT_EQ(ring->Stats().used_bytes, 0u);
+  for (uint64_t n = 101; n <= 50'000; n++) ASSERT_TRUE(PutEvent(&producer, 1, n, kEventBytes));
+  ring->Drain(first);  // too late for all of them
+  const RingStats stats = ring->Stats();
+  EXPECT_EQ(stats.recorded, 50'000u);
+  EXPECT_EQ(stats.drained, 100u);
+  EXPECT_EQ(stats.overwritten, 49'900u - ReadRing(*ring).events.size());
+}
+
+TEST(RecorderRing, IsDrainedWhileItIsWritten) {
+  const auto ring = InMemory(256);
+  std::atomic<bool> done{false};
+  std::vector<std::thread> drainers;
+  for (int i = 0; i < 2; i++) {
+    drainers.emplace_back([&] {
+      while (!done) ring->Drain(RunsOf(*ring));
+    });
+  }
+  const uint64_t events = test::kThreadSanitizer ? 20'000 : 200'000;
+  std::vector<std::thread> writers;
+  for (uint32_t w = 1; w <= 2; w++) {
+    writers.emplace_back([&, w] {
+      RingProducer producer(ring, w);
+      for (uint64_t n = 1; n <= events; n++) PutEvent(&producer, w, n, kEventBytes);
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  done = true;
+  for (std::thread& drainer : drainers) drainer.join();
+  ring->Drain(RunsOf(*ring));
+  const RingStats stats = ring->Stats();
+  EXPECT_EQ(stats.recorded, 2 * events);
+  EXPECT_EQ(stats.recorded, stats.drained + stats.overwritten);
+  EXPECT_EQ(stats.used_bytes, 0u);
+}
+
 TEST(RecorderRing, ALeasedRunIsPassedBy) {
   const auto ring = InMemory(64);
   RingProducer idle(ring, 0);

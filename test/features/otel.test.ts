@@ -10,7 +10,7 @@ import {
   trace
 } from '@opentelemetry/api'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadOtelApi } from '../../lib/features/origin'
+import { loadOtelApi } from '../../lib/trace-context'
 import { getLoggerStats } from '../../lib/features/plugin'
 import { destinations, plainLogger } from './support'
 

@@ -88,6 +88,27 @@ const lives = {
     }, 5)
     process.kill(process.pid, 'SIGUSR2')
   },
+  throwsAtExit: () => {
+    recorder.record('debug', 'child', 'before')
+    process.on('exit', () => {
+      recorder.record('debug', 'child', 'ending')
+      throw new RangeError('at the end')
+    })
+  },
+  throwsAtAskedExit: () => {
+    process.on('exit', () => {
+      throw new RangeError('at the end')
+    })
+    setImmediate(() => process.exit(0))
+  },
+  stallsQuietly: () => {
+    setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600), 60)
+    const timer = setInterval(() => {
+      if (recorder.length === 0) return
+      console.log(JSON.stringify(recorder.takeSnapshot(), (_, value) => (typeof value === 'bigint' ? null : value)))
+      clearInterval(timer)
+    }, 5)
+  },
   stalls: () => {
     setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600), 60)
     const timer = setInterval(() => {
