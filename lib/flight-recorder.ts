@@ -77,6 +77,14 @@ export class Recorder {
     return this.#recorder.harvested
   }
 
+  /**
+   * Once the snapshots written so far are uploaded, or given up until another upload succeeds or
+   * the next start: whether all are. True if there is no option `upload`. Never rejects.
+   */
+  uploaded(): Promise<boolean> {
+    return this.#recorder.uploaded()
+  }
+
   /** Counters of the ring, and of this thread's snapshots. */
   get stats(): RecorderStats {
     return this.#recorder.stats

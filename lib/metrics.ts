@@ -29,7 +29,13 @@ interface RecorderReading {
   path: string | null
   service?: string
   isOwned?: boolean
-  stats: Omit<RecorderNumbers, 'producers'> & { producers?: number; snapshots?: number; snapshotErrors?: number }
+  stats: Omit<RecorderNumbers, 'producers'> & {
+    producers?: number
+    snapshots?: number
+    snapshotErrors?: number
+    uploads?: number
+    uploadErrors?: number
+  }
 }
 
 /** A feature's counters by name; null while it is off. */
@@ -193,7 +199,9 @@ const RECORDER: readonly Row<RecorderReading>[] = [
     ['shardlog_recorder_dropped', 'Events that no place was found for.', r => r.stats.dropped],
     ['shardlog_recorder_truncated', 'Events of which fields were left out.', r => r.stats.truncated],
     ['shardlog_recorder_snapshots', 'Snapshots of this thread that were written.', r => r.stats.snapshots],
-    ['shardlog_recorder_snapshot_errors', 'Snapshots that could not be written.', r => r.stats.snapshotErrors]
+    ['shardlog_recorder_snapshot_errors', 'Snapshots that could not be written.', r => r.stats.snapshotErrors],
+    ['shardlog_recorder_uploads', 'Snapshots of this thread that were uploaded.', r => r.stats.uploads],
+    ['shardlog_recorder_upload_errors', 'Uploads that were given up.', r => r.stats.uploadErrors]
   ]),
   ...rows<RecorderReading>('gauge', [
     ['shardlog_recorder_events', 'Events in the ring.', r => r.stats.recorded - r.stats.overwritten - r.stats.drained],

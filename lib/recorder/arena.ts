@@ -359,7 +359,7 @@ export interface ArenaCounts extends Pick<Arena, 'about' | 'pid' | 'recorded' | 
 }
 
 /** Whether there is a process with the pid, be it another user's. */
-function exists(pid: number): boolean {
+export function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch (error) {
@@ -377,7 +377,7 @@ function isOwned(pid: number, fd: number): boolean {
   try {
     locks = fs.readFileSync('/proc/locks', 'utf8')
   } catch {
-    return exists(pid)
+    return isRunning(pid)
   }
   const { ino } = fs.fstatSync(fd, { bigint: true })
   const own = new RegExp(`\\bFLOCK\\s+\\S+\\s+WRITE\\s+${pid} \\S+:${ino} `)

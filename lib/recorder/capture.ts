@@ -10,7 +10,10 @@ import { isError } from '../errors'
 import type { EventFields } from './events'
 
 export interface CaptureOptions {
-  /** Calls of `console.debug`, `log`, `info`, `warn`, `error` and `trace` of this thread. Default false. */
+  /**
+   * Calls of `console.debug`, `log`, `info`, `warn`, `error` and `trace` of this thread. Default
+   * false.
+   */
   console?: boolean
   /** What `process.emitWarning` tells, deprecations among it. Default false. */
   warnings?: boolean

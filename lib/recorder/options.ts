@@ -7,6 +7,8 @@ import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
 import { LEAST_SEGMENTS, MOST_RUN, MOST_SEGMENTS, SEGMENT_BYTES } from './arena'
 import type { CaptureOptions } from './capture'
+import { asFileName } from './file-name'
+import type { S3Options, Upload } from './upload'
 
 export interface RetentionOptions {
   /** Files that are kept, the latest. Default 100. */
@@ -50,6 +52,12 @@ export interface RecorderOptions {
   service?: string
   /** Which snapshots stay in the directory, of those that are the user's. False: all. */
   retention?: RetentionOptions | false
+  /**
+   * Uploads each snapshot: to S3-compatible storage, for which it needs the package
+   * @aws-sdk/client-s3, or by a function. What could not be uploaded is at the next start. Default:
+   * none are.
+   */
+  upload?: Upload
   /** Snapshots when an exception or a rejection is not caught. Default true. */
   onCrash?: boolean
   /** A snapshot after an event of level 'fatal', at most once a second. Default true. */
@@ -96,6 +104,7 @@ export interface ResolvedOptions {
   directory: string
   service: string
   retention: RetentionOptions
+  upload: Upload | null
   onCrash: boolean
   onFatal: boolean
   signal: NodeJS.Signals | undefined
@@ -151,6 +160,11 @@ const RULES: Record<keyof RecorderOptions, Rule> = {
     allowed: 'false or an object { files, age, bytes } of whole numbers above 0',
     accepts: value => value === false || isRetention(value)
   },
+  upload: {
+    allowed:
+      'a function or an object { bucket, prefix, endpoint, region, forcePathStyle, attempts, timeout, exitTimeout }',
+    accepts: value => typeof value === 'function' || isS3(value)
+  },
   onCrash: flag,
   onFatal: flag,
   signal: {
@@ -169,6 +183,34 @@ const RULES: Record<keyof RecorderOptions, Rule> = {
     allowed: "one of 'auto', 'native', 'js'",
     accepts: value => value === 'auto' || value === 'native' || value === 'js'
   }
+}
+
+const isUrl = (value: unknown): boolean => typeof value === 'string' && /^https?:$/.test(urlOf(value)?.protocol ?? '')
+
+function urlOf(text: string): URL | null {
+  try {
+    return new URL(text)
+  } catch {
+    return null
+  }
+}
+
+const S3: Record<keyof S3Options, (value: unknown) => boolean> = {
+  bucket: text.accepts,
+  prefix: value => typeof value === 'string' && !value.includes('\0'),
+  endpoint: isUrl,
+  region: text.accepts,
+  forcePathStyle: flag.accepts,
+  attempts: whole('', 1, 20).accepts,
+  timeout: milliseconds.accepts,
+  exitTimeout: value => value === 0 || milliseconds.accepts(value)
+}
+
+function isS3(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || (value as { bucket?: unknown }).bucket === undefined) return false
+  return Object.entries(value).every(
+    ([name, given]) => Object.hasOwn(S3, name) && (given === undefined || S3[name as keyof S3Options](given))
+  )
 }
 
 const CAPTURES: Record<keyof CaptureOptions, (value: unknown) => boolean> = {
@@ -220,16 +262,6 @@ function segmentsFor(bytes: number): number {
   return Math.min(MOST_SEGMENTS, Math.max(LEAST_SEGMENTS, filled + spare))
 }
 
-/** What is left of a name that can be part of a file's. */
-export function asFileName(name: string, longest = 64): string {
-  return (
-    name
-      .replace(/[^A-Za-z0-9_.-]+/g, '-')
-      .replace(/^[.-]+|-+$/g, '')
-      .slice(0, longest) || 'unnamed'
-  )
-}
-
 const programName = (): string => asFileName(path.basename(process.argv[1] ?? 'node', '.js'))
 
 /**
@@ -263,6 +295,7 @@ export function resolveOptions(
     directory,
     service,
     retention: retention === false ? {} : { files: DEFAULT_FILES, ...retention },
+    upload: options.upload ?? null,
     onCrash: options.onCrash ?? true,
     onFatal: options.onFatal ?? true,
     signal: options.signal,

@@ -28,11 +28,15 @@ import { type RecorderOptions, type ResolvedOptions, resolveOptions } from './op
 import { type OpenRing, openRing } from './ring'
 import { type Request, readEvents, type Watermark, writeSnapshot, writeSnapshotSync } from './snapshot'
 import { harvest, installTriggers, watchLoop } from './triggers'
+import { Uploader } from './upload'
 
 export interface RecorderStats extends RecorderNumbers {
   /** Snapshots of this thread that were written, and that could not be. */
   snapshots: number
   snapshotErrors: number
+  /** Uploads of this thread that succeeded, and that were given up. */
+  uploads: number
+  uploadErrors: number
   lastSnapshot: string | null
   lastError: ShardlogError | null
   /** 'js': the ring is in memory and does not outlive the process. */
@@ -107,6 +111,7 @@ export class RingRecorder {
   readonly #isKept: (level: number) => boolean
   readonly #sites: CallSites | null
   readonly #trace: TraceContext | null
+  readonly #uploader: Uploader | null
   readonly #removeTriggers: () => void
   readonly #ending = { atExit: (): void => this.#end() }
   readonly #told: Watermark = new Map()
@@ -114,6 +119,8 @@ export class RingRecorder {
   #keep = false
   #snapshots = 0
   #errors = 0
+  #uploads = 0
+  #uploadErrors = 0
   #lastSnapshot: string | null = null
   #lastError: ShardlogError | null = null
   #fatalAt = Number.NEGATIVE_INFINITY
@@ -155,6 +162,8 @@ export class RingRecorder {
       removeTriggers()
     }
     flushAtExit(this.#ending)
+    this.#uploader = this.#openUploader()
+    this.#uploader?.resume()
     this.harvested = this.#harvest()
   }
 
@@ -310,6 +319,28 @@ export class RingRecorder {
   #noteWritten(file: string): void {
     this.#snapshots++
     this.#lastSnapshot = file
+    this.#uploader?.add(file)
+  }
+
+  #openUploader(): Uploader | null {
+    const { upload, directory, service } = this.#options
+    if (upload === null) return null
+    return new Uploader(upload, directory, service, {
+      uploaded: () => void this.#uploads++,
+      failed: error => {
+        if (this.#uploadErrors++ === 0)
+          process.stderr.write(`shardlog: ${error.message} (${error.code}); further ones are counted\n`)
+        this.#lastError = error
+      }
+    })
+  }
+
+  /**
+   * Once what was written so far is uploaded, or given up until another upload succeeds or the next
+   * start: whether all is uploaded. True if there is no option `upload`. Never rejects.
+   */
+  async uploaded(): Promise<boolean> {
+    return this.#uploader === null || this.#uploader.settled()
   }
 
   #noteFailure(error: unknown): unknown {
@@ -390,6 +421,8 @@ export class RingRecorder {
       ...this.#ring.stats(),
       snapshots: this.#snapshots,
       snapshotErrors: this.#errors,
+      uploads: this.#uploads,
+      uploadErrors: this.#uploadErrors,
       lastSnapshot: this.#lastSnapshot,
       lastError: this.#lastError,
       engine: this.#ring.engine,
@@ -427,6 +460,7 @@ export class RingRecorder {
   #end(): void {
     if (this.#owed !== null) this.#takeAtCrash(this.#owed)
     this.#ring.leave(this.#keep)
+    this.#uploader?.finish()
   }
 
   /**

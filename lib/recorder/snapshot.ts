@@ -7,8 +7,10 @@ import { setImmediate } from '../timers'
 import { type About, type Arena, type DrainedRun, FIRST_OFFSET, overwrittenOf } from './arena'
 import { codec } from './codec'
 import { EventDecoder, type Parse, type RecordedEvent } from './decode'
+import { asFileName } from './file-name'
 import { parseWellFormed } from './json'
-import { asFileName, type ResolvedOptions, type RetentionOptions } from './options'
+import type { ResolvedOptions, RetentionOptions } from './options'
+import { marksIn, putMark, removeMarksOf, type UploadInfo, unmark } from './upload-mark'
 
 export const FORMAT = 'shardlog-snapshot'
 const VERSION = 1
@@ -66,7 +68,17 @@ export interface Request {
   read?: DrainedRun[] | undefined
 }
 
-export type Place = Pick<ResolvedOptions, 'directory' | 'retention'>
+export interface Place extends Pick<ResolvedOptions, 'directory' | 'retention'> {
+  /** What uploads them; null: nothing does. */
+  upload?: ResolvedOptions['upload']
+}
+
+/** How a file gets its name: never another's. */
+interface Naming {
+  nameFor: (number: number) => string
+  /** Of what is to be uploaded; null: it is not. */
+  info: UploadInfo | null
+}
 
 interface Content {
   events: RecordedEvent[]
@@ -215,23 +227,39 @@ function temporaryName(directory: string): string {
 }
 
 /** Gives a file that is whole its name, or that with a number; never another's. The name. */
-function publish(temporary: string, directory: string, nameFor: (number: number) => string): string {
+function publish(temporary: string, directory: string, { nameFor, info }: Naming): string {
   for (let number = 1; ; number++) {
     const file = path.join(directory, nameFor(number))
-    try {
-      fs.linkSync(temporary, file)
-      fs.unlinkSync(temporary)
-      return file
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EEXIST' && number < MOST_OF_A_NAME) continue
-      // A file system without links.
-      if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EMLINK') throw error
+    // The mark comes first: what a kill leaves without its file is removed at the next start.
+    if (info !== null && !putMark(file, info, MODE)) {
+      if (number < MOST_OF_A_NAME) continue
+      throw new Error(`too many files are called ${file}`)
     }
-    if (fs.existsSync(file)) continue
-    fs.renameSync(temporary, file)
-    return file
+    try {
+      if (named(temporary, file, number)) return file
+    } catch (error) {
+      if (info !== null) unmark(file)
+      throw error
+    }
+    if (info !== null) unmark(file)
   }
+}
+
+/** False if there is a file of that name. */
+function named(temporary: string, file: string, number: number): boolean {
+  try {
+    fs.linkSync(temporary, file)
+    fs.unlinkSync(temporary)
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && number < MOST_OF_A_NAME) return false
+    // A file system without links.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EMLINK') throw error
+  }
+  if (fs.existsSync(file)) return false
+  fs.renameSync(temporary, file)
+  return true
 }
 
 function syncDirectory(directory: string): void {
@@ -243,7 +271,7 @@ function syncDirectory(directory: string): void {
   }
 }
 
-function writeFileSync(bytes: Buffer, place: Place, nameFor: (number: number) => string): string {
+function writeFileSync(bytes: Buffer, place: Place, naming: Naming): string {
   const { directory } = place
   fs.mkdirSync(directory, { recursive: true })
   const temporary = temporaryName(directory)
@@ -255,7 +283,7 @@ function writeFileSync(bytes: Buffer, place: Place, nameFor: (number: number) =>
     } finally {
       fs.closeSync(fd)
     }
-    const file = publish(temporary, directory, nameFor)
+    const file = publish(temporary, directory, naming)
     syncDirectory(directory)
     return file
   } catch (error) {
@@ -264,7 +292,7 @@ function writeFileSync(bytes: Buffer, place: Place, nameFor: (number: number) =>
   }
 }
 
-async function writeFile(bytes: Buffer, place: Place, nameFor: (number: number) => string): Promise<string> {
+async function writeFile(bytes: Buffer, place: Place, naming: Naming): Promise<string> {
   const { directory } = place
   await fs.promises.mkdir(directory, { recursive: true })
   const temporary = temporaryName(directory)
@@ -276,13 +304,22 @@ async function writeFile(bytes: Buffer, place: Place, nameFor: (number: number) 
     } finally {
       await handle.close()
     }
-    const file = publish(temporary, directory, nameFor)
+    const file = publish(temporary, directory, naming)
     const folder = await fs.promises.open(directory, 'r')
     await folder.sync().finally(() => folder.close())
     return file
   } catch (error) {
     await fs.promises.rm(temporary, { force: true })
     throw error
+  }
+}
+
+function namingOf({ arena, reason }: Request, created: Date, { upload }: Place): Naming {
+  const { pid, about } = arena
+  const { service, hostname } = about
+  return {
+    nameFor: number => nameOf(pid, created, reason, number),
+    info: upload === undefined || upload === null ? null : { service, hostname, pid, reason }
   }
 }
 
@@ -298,7 +335,7 @@ export function writeSnapshotSync(request: Request, place: Place): string | null
     const content = runAtOnce(encodeSteps(request, created))
     if (content === null) return null
     const bytes = codec().compressSync(content)
-    const file = writeFileSync(bytes, place, number => nameOf(request.arena.pid, created, request.reason, number))
+    const file = writeFileSync(bytes, place, namingOf(request, created, place))
     retain(place)
     return file
   } catch (error) {
@@ -313,7 +350,7 @@ export async function writeSnapshot(request: Request, place: Place): Promise<str
     const content = await runInSteps(encodeSteps(request, created))
     if (content === null) return null
     const bytes = await codec().compress(content)
-    const file = await writeFile(bytes, place, number => nameOf(request.arena.pid, created, request.reason, number))
+    const file = await writeFile(bytes, place, namingOf(request, created, place))
     retain(place)
     return file
   } catch (error) {
@@ -356,9 +393,12 @@ function retain({ directory, retention }: Place): void {
   if (Object.values(retention).every(limit => limit === undefined)) return
   const now = Date.now()
   let sum = 0
+  const marks = marksIn(directory)
   for (const [i, { file, time, bytes }] of ownSnapshots(directory).entries()) {
     sum += bytes
-    if (isTooMuch(i, now - time, sum, retention)) fs.rmSync(file, { force: true })
+    if (!isTooMuch(i, now - time, sum, retention)) continue
+    fs.rmSync(file, { force: true })
+    removeMarksOf(file, marks)
   }
 }
 

@@ -8,7 +8,7 @@ import path from 'node:path'
 import { isMainThread, threadId } from 'node:worker_threads'
 import { fromSystemError, ShardlogError } from '../errors'
 import { performance } from '../timers'
-import { readArenaFile } from './arena'
+import { isRunning, readArenaFile } from './arena'
 import { watchCrashes } from './crash-watch'
 import type { ResolvedOptions } from './options'
 import { type Place, writeSnapshot } from './snapshot'
@@ -74,15 +74,6 @@ export function installTriggers(options: ResolvedOptions, takers: Takers): Undo 
 }
 
 const REASON = 'killed'
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
 
 /** Arenas that no snapshot could be made of stay, but no more than so many: the latest. */
 const MOST_LEFT = 10

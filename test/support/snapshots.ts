@@ -7,9 +7,10 @@ import { packageRoot } from './shardlog'
 
 const child = path.join(packageRoot, 'test', 'recorder', 'children', 'record.js')
 
-/** Runs the child to its end. */
-export function live(life: string, options: object) {
-  return spawnSync(process.execPath, [child, life, JSON.stringify(options)], { encoding: 'utf8', timeout: 30_000 })
+/** Runs the child to its end, with `env` beside our own. */
+export function live(life: string, options: object, env: Record<string, string> = {}) {
+  const limits = { encoding: 'utf8', timeout: 30_000, env: { ...process.env, ...env } } as const
+  return spawnSync(process.execPath, [child, life, JSON.stringify(options)], limits)
 }
 
 /** Starts the child; it is killed when the test is over. */

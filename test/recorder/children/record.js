@@ -101,6 +101,22 @@ const lives = {
     })
     setImmediate(() => process.exit(0))
   },
+  snapshots: () => {
+    recorder.record('info', 'child', 'about to be killed')
+    void recorder.snapshot('left').then(() => console.log('written'))
+    setInterval(() => undefined, 1000)
+  },
+  uploads: async () => {
+    recorder.record('info', 'child', 'to be uploaded')
+    await recorder.snapshot('upload')
+    const all = await recorder.uploaded()
+    console.log(JSON.stringify({ all, stats: recorder.stats }))
+  },
+  uploadsLeft: async () => {
+    await recorder.harvested
+    const all = await recorder.uploaded()
+    console.log(JSON.stringify({ all, stats: recorder.stats }))
+  },
   stallsQuietly: () => {
     setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600), 60)
     const timer = setInterval(() => {
