@@ -7,6 +7,9 @@ import { packageRoot } from './shardlog'
 
 const child = path.join(packageRoot, 'test', 'recorder', 'children', 'record.js')
 
+/** The child's program. */
+export const childProgram = child
+
 /** Runs the child to its end, with `env` beside our own. */
 export function live(life: string, options: object, env: Record<string, string> = {}) {
   const limits = { encoding: 'utf8', timeout: 30_000, env: { ...process.env, ...env } } as const

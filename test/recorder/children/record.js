@@ -101,6 +101,29 @@ const lives = {
     })
     setImmediate(() => process.exit(0))
   },
+  // In a directory of which little can be had.
+  tries: async () => {
+    recorder.record('info', 'child', 'first')
+    const failed = await recorder.snapshot('tried').then(
+      () => null,
+      ({ code, errno }) => ({ code, errno })
+    )
+    recorder.record('fatal', 'child', 'second')
+    const { snapshots, snapshotErrors } = recorder.stats
+    const kept = recorder.takeSnapshot().map(event => event.message)
+    console.log(JSON.stringify({ failed, snapshots, snapshotErrors, kept }))
+  },
+  triesAsNobody: () => {
+    require('cbor-x')
+    require('lz4-napi')
+    process.setgid(65534)
+    process.setuid(65534)
+    return lives.tries()
+  },
+  triesWhereItWas: () => {
+    require('node:fs').rmSync(JSON.parse(options).directory, { recursive: true })
+    return lives.tries()
+  },
   snapshots: () => {
     recorder.record('info', 'child', 'about to be killed')
     void recorder.snapshot('left').then(() => console.log('written'))
