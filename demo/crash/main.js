@@ -1,8 +1,8 @@
 'use strict'
 
 /**
- * `npm run demo:crash`: a service dies of a real bug while it is asked for quotes. What its log says
- * of it, and what its flight recorder says. Some seconds; leaves nothing behind.
+ * `npm run demo:crash`: a service dies of a real bug while it is asked for quotes. What its log
+ * says of it, and what its flight recorder says. Some seconds; leaves nothing behind.
  */
 const { fork } = require('node:child_process')
 const { once } = require('node:events')

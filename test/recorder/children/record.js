@@ -124,6 +124,30 @@ const lives = {
     require('node:fs').rmSync(JSON.parse(options).directory, { recursive: true })
     return lives.tries()
   },
+  aborts: () => {
+    recorder.record('debug', 'child', 'before')
+    process.abort()
+  },
+  loadsBadAddon: () => {
+    recorder.record('debug', 'child', 'before')
+    process.dlopen({ exports: {} }, process.argv[4])
+  },
+  waits: () => {
+    recorder.record('debug', 'child', 'before')
+    console.log('waiting')
+    setInterval(() => undefined, 1000)
+  },
+  // Takes memory until it is killed, once it is told to.
+  eats: () => {
+    console.log('hungry')
+    process.stdin.once('data', () => {
+      const eaten = []
+      for (let n = 1; ; n++) {
+        recorder.record('debug', 'child', 'takes more', { n })
+        eaten.push(Buffer.alloc(1 << 20, 1))
+      }
+    })
+  },
   snapshots: () => {
     recorder.record('info', 'child', 'about to be killed')
     void recorder.snapshot('left').then(() => console.log('written'))
