@@ -3,7 +3,7 @@
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
-const { parseArgs } = require('node:util')
+const { parseArgs, stripVTControlCharacters } = require('node:util')
 const machine = require('./machine')
 const peers = require('./peers')
 const { runScenario } = require('./runner')
@@ -25,7 +25,7 @@ const HELP = `usage: npm run bench [-- options]
   --list               names the scenarios and their cases
   --help               this text
 
-Results go to bench/results/: latest.json, latest.html (plots, self-contained) and copies under the time of the run.`
+Results go to bench/results/: latest.json, latest.html (plots, self-contained), latest.txt and copies under the time of the run.`
 
 function readOptions(args) {
   const { values } = parseArgs({
@@ -115,6 +115,7 @@ async function measure(options, scratch) {
   for (const scenario of options.scenarios) {
     const started = Date.now()
     const cases = casesOf(scenario, options)
+    scenario.prepare?.()
     run.results[scenario.name] = await runScenario(scenario, cases, {
       ...options,
       scratch,
@@ -168,10 +169,12 @@ async function report(run) {
     machine: run.machine,
     sections
   })
+  const text = textOf(run, sections, summary.comparisons)
   const stamp = run.startedAt.replace(/[:.]/g, '-')
   for (const name of [stamp, 'latest']) {
     fs.writeFileSync(path.join(RESULTS, `${name}.json`), `${JSON.stringify(summary, null, 1)}\n`)
     fs.writeFileSync(path.join(RESULTS, `${name}.html`), html)
+    fs.writeFileSync(path.join(RESULTS, `${name}.txt`), text)
   }
   console.log(`\n${terminal.bold('What was measured')}\n${terminal.comparisonTable(summary.comparisons)}`)
   const beyond = summary.comparisons.filter(({ ok }) => !ok).length
@@ -181,6 +184,20 @@ async function report(run) {
   if (run.failures.length === 0) return
   console.error(`bench: ${run.failures.length} measurements failed, see above`)
   process.exitCode = 1
+}
+
+/** The report as text: what the terminal shows. */
+function textOf(run, sections, comparisons) {
+  const facts = Object.entries(run.machine).map(([name, value]) => `  ${name}: ${value}`)
+  const parts = [
+    `shardlog benchmarks, ${run.startedAt}, medians of ${run.options.rounds} rounds`,
+    warningOf(run),
+    ...facts,
+    ...sections.map(terminal.section),
+    '\nWhat was measured',
+    terminal.comparisonTable(comparisons)
+  ]
+  return `${stripVTControlCharacters(parts.filter(Boolean).join('\n'))}\n`
 }
 
 function warningOf({ options, failures }) {

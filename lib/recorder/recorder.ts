@@ -189,18 +189,29 @@ export class RingRecorder {
    *   throws
    */
   record(level: string, target: string, message: string, fields: EventFields | null, top: Top): boolean {
-    return this.add({ level, target, message, fields }, top)
+    const number = this.#number(level, 'the level of an event')
+    return this.#takes(number) && this.#put(number, target, message, this.#all(fields, top), Number.NaN)
   }
 
   /** As `record`, of an event that was made before. */
   add({ level, target, message, fields, timestampNanos }: EventDraft, top: Top): boolean {
     const number = this.#number(level, 'the level of an event')
     const time = timestampNanos === undefined ? Number.NaN : timeOfNs(checkedTime(timestampNanos))
-    if (!this.#isKept(number) || this.#closed) return false
-    const all = this.adds ? this.completed(fields, top) : this.kept(fields)
-    const accepted = this.#writer.write(number, String(target), String(message), all, time)
-    if (number >= FATAL) this.noteFatal()
+    return this.#takes(number) && this.#put(number, target, message, this.#all(fields, top), time)
+  }
+
+  #put(level: number, target: string, message: string, fields: EventFields | null, time: number): boolean {
+    const accepted = this.#writer.write(level, String(target), String(message), fields, time)
+    if (level >= FATAL) this.noteFatal()
     return accepted
+  }
+
+  #takes(level: number): boolean {
+    return level >= this.#least && !this.#closed
+  }
+
+  #all(fields: EventFields | null, top: Top): EventFields | null {
+    return this.adds ? this.completed(fields, top) : this.kept(fields)
   }
 
   /** An event to be made piece by piece. */

@@ -3,9 +3,10 @@
 /**
  * The scenarios, in the order they run and are reported.
  *
- * A scenario is `{ name, title, timeoutMs?, cases, run, report }`:
+ * A scenario is `{ name, title, timeoutMs?, prepare?, cases, run, report }`:
  * - `timeoutMs`: how long a case may take, where a healthy one is done in a fraction of it
  *   (default: see runner.js);
+ * - `prepare()`: makes what its cases need, before the first of them;
  * - `cases({ quick, peers })` lists `{ id, params, execArgv? }`;
  * - `run(params, { folder, quick })` measures one case in a fresh process and returns JSON;
  * - `report(results)` turns `{ [case id]: result[] }`, one result per round, into `{ comparisons:
@@ -35,7 +36,8 @@ const names = [
   'fastify',
   'express',
   'nestjs',
-  'stalled-reader'
+  'stalled-reader',
+  'recorder'
 ]
 
 const find = name => {
