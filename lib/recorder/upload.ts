@@ -9,7 +9,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { fromSystemError, ShardlogError } from '../errors'
 import { ownFolder } from '../own-place'
-import { performance, setTimeout } from '../timers'
+import { clearTimeout, performance, setTimeout } from '../timers'
 import { asFileName } from './file-name'
 import { type Marked, marksIn, readMark, removeMark, takeOver, type UploadInfo } from './upload-mark'
 
@@ -60,6 +60,8 @@ interface Listener {
 export const DEFAULT_ATTEMPTS = 5
 export const DEFAULT_TIMEOUT_MS = 10_000
 const DEFAULT_EXIT_MS = 3000
+/** Of one call of a function that uploads. */
+const HOOK_TIMEOUT_MS = 120_000
 const FIRST_PAUSE_MS = 500
 const LOOK_MS = 10
 const LONG_MS = 60_000
@@ -85,6 +87,38 @@ function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
+/** A process that uploads files. */
+interface Uploading {
+  pid: number
+  marked: readonly Marked[]
+}
+
+/** Whether a process has something left to do, though nobody has been told of its end. */
+function isBusy({ pid, marked }: Uploading): boolean {
+  if (!marked.some(({ mark }) => fs.existsSync(mark))) return false
+  try {
+    // Behind the name, which may have parentheses: Z is a process that is over.
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return !/^[ZX]$/.test(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[0] ?? '')
+  } catch {
+    return !fs.existsSync('/proc/self/stat') // Else it is over, and its parent knows.
+  }
+}
+
+/** A promise that is given up after a while. */
+async function within<Result>(ms: number, promise: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no end within ${ms / 1000} s`)), ms)
+    timer.unref()
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** Uploads the snapshots of one recorder, one after the other. */
 export class Uploader {
   readonly #upload: Upload
@@ -95,6 +129,9 @@ export class Uploader {
   /** Given up for now: they are tried again once another got through. */
   #failed: Marked[] = []
   #running: Promise<void> | null = null
+  /** What is being uploaded, and the processes that may be at it. */
+  #inFlight: Marked[] = []
+  #processes: Uploading[] = []
   #isEnding = false
 
   constructor(upload: Upload, directory: string, service: string, listener: Listener) {
@@ -143,13 +180,22 @@ export class Uploader {
     const left = this.#queue.slice(0, MOST_OF_A_JOB)
     const { exitTimeout = DEFAULT_EXIT_MS } = this.#upload
     if (exitTimeout === 0) return
-    if (left.length > 0) this.#spawn(left)?.unref()
+    this.#spawnLast(left)
     const limit = performance.now() + exitTimeout
-    const waiting = [...left, ...this.#inFlight]
-    while (performance.now() < limit && waiting.some(({ mark }) => fs.existsSync(mark))) pause(LOOK_MS)
+    while (performance.now() < limit && this.#processes.some(isBusy)) pause(LOOK_MS)
   }
 
-  #inFlight: Marked[] = []
+  #spawnLast(left: readonly Marked[]): void {
+    if (left.length === 0) return
+    try {
+      // That it cannot be started is told when nobody listens any more; the marks stay.
+      this.#spawn(left)
+        ?.once('error', () => undefined)
+        .unref()
+    } catch (error) {
+      this.#giveUp(left, failure('cannot start a process for uploads', this.#directory, error))
+    }
+  }
 
   #begin(): void {
     if (this.#running !== null || this.#queue.length === 0 || this.#isEnding) return
@@ -193,7 +239,7 @@ export class Uploader {
       const { file, mark, info } = marked
       for (let attempt = 1; ; attempt++) {
         try {
-          await hook(file, info)
+          await within(HOOK_TIMEOUT_MS, Promise.resolve(hook(file, info)))
           removeMark(mark)
           this.#done()
           break
@@ -221,11 +267,13 @@ export class Uploader {
     // What the program is started with is not for this one.
     const { NODE_OPTIONS: _, ...env } = { ...process.env, ELECTRON_RUN_AS_NODE: '1' } as NodeJS.ProcessEnv
     const script = path.join(ownFolder, 'recorder', 'upload-process.js')
-    return spawn(process.execPath, [script, JSON.stringify(job)], {
+    const child = spawn(process.execPath, [script, JSON.stringify(job)], {
       env,
       stdio: ['ignore', 'pipe', 'ignore'],
       windowsHide: true
     })
+    this.#processes = [...this.#processes.filter(isBusy), { pid: child.pid ?? 0, marked }]
+    return child
   }
 
   async #toS3(): Promise<void> {

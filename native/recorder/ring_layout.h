@@ -89,7 +89,7 @@ struct Drained {
   }
 };
 // No run is longer, nor has more events.
-static_assert(8 * kMostRun * kSegmentBytes <= Drained::kAmountMask);
+static_assert(uint64_t{8} * kMostRun * kSegmentBytes <= Drained::kAmountMask);
 
 struct alignas(64) Header {
   uint64_t magic;

@@ -162,6 +162,7 @@ function report(results) {
     charts: [],
     notes: [
       `${cores} cores; each run in which an event was torn, or that the counters did not account for, is an error`,
+      'resident bytes are what the process grew by: of few events that is mostly its own heap',
       'per core: operations by processor time, since threads that wait do nothing'
     ]
   }
