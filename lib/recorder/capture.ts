@@ -40,6 +40,10 @@ type Undo = () => void
 /** Methods of the console, and the levels of what is said by them. */
 const METHODS = { debug: 'debug', log: 'info', info: 'info', warn: 'warn', error: 'error', trace: 'trace' } as const
 
+/** Whether nothing can be put around its methods, as of one that is frozen. */
+export const isConsoleFixed = (): boolean =>
+  Object.keys(METHODS).some(name => Object.getOwnPropertyDescriptor(console, name)?.configurable === false)
+
 type Method = (...args: unknown[]) => unknown
 
 /**
@@ -49,7 +53,7 @@ type Method = (...args: unknown[]) => unknown
 function around(name: keyof typeof METHODS, level: string, observe: Observe): Undo {
   const before = Object.getOwnPropertyDescriptor(console, name)
   const original = console[name] as Method
-  if (typeof original !== 'function' || before?.configurable === false) return () => undefined
+  if (typeof original !== 'function') return () => undefined
   let isOn = true
   const own = Object.defineProperty(
     function (this: unknown, ...args: unknown[]): unknown {

@@ -6,7 +6,7 @@ import { inspect } from 'node:util'
 import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
 import { LEAST_SEGMENTS, MOST_RUN, MOST_SEGMENTS, SEGMENT_BYTES } from './arena'
-import type { CaptureOptions } from './capture'
+import { type CaptureOptions, isConsoleFixed } from './capture'
 import { asFileName } from './file-name'
 import type { S3Options, Upload } from './upload'
 
@@ -249,6 +249,9 @@ function check(options: RecorderOptions): void {
     if (value !== undefined && !rule.accepts(value)) {
       throw configError(`option recorder.${name} must be ${rule.allowed}, got ${inspect(value)}`)
     }
+  }
+  if (options.capture?.console && isConsoleFixed()) {
+    throw configError('option recorder.capture.console must be false: the console is frozen')
   }
   if (options.capacity !== undefined && options.bytes !== undefined) {
     throw configError('options recorder.capacity and recorder.bytes exclude each other')

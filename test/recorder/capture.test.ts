@@ -154,6 +154,15 @@ it('refuses what it does not know', () => {
     expect(() => new Recorder({ directory: tempDir(), capture: capture as never })).toThrow(/recorder\.capture must be/)
 })
 
+it('refuses to hear a console that is frozen', () => {
+  const before = Object.getOwnPropertyDescriptor(console, 'log')!
+  const fixed = { ...before, configurable: false }
+  const spy = vi.spyOn(Object, 'getOwnPropertyDescriptor')
+  const real = spy.getMockImplementation() ?? Reflect.getOwnPropertyDescriptor
+  spy.mockImplementation((of, name) => (of === console && name === 'log' ? fixed : real(of as object, name)))
+  expect(() => open({ capture: { console: true } })).toThrow('the console is frozen')
+})
+
 it('goes into the ring of a logger, by its names of levels, and not into the log', async () => {
   quiet()
   const lines: string[] = []
