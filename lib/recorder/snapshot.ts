@@ -9,6 +9,7 @@ import { codec } from './codec'
 import { EventDecoder, type Parse, type RecordedEvent } from './decode'
 import { asFileName } from './file-name'
 import { parseWellFormed } from './json'
+import { isLeft } from './left'
 import type { ResolvedOptions, RetentionOptions } from './options'
 import { marksIn, putMark, removeMarksOf, type UploadInfo, unmark } from './upload-mark'
 
@@ -224,6 +225,24 @@ let temporaries = 0
 /** A name in the directory that nobody else takes, while the file is not whole. */
 function temporaryName(directory: string): string {
   return path.join(directory, `.shardlog-${process.pid}-${Date.now()}-${++temporaries}.tmp`)
+}
+
+const TEMPORARY = /^\.shardlog-(\d+)-\d+-\d+\.tmp$/
+
+/** Removes what processes that are over had not written to the end. */
+export function removeHalfWritten(directory: string): void {
+  let names: string[]
+  try {
+    names = fs.readdirSync(directory)
+  } catch {
+    // There is nothing in it that could be in the way.
+    return
+  }
+  for (const name of names) {
+    const [, pid] = TEMPORARY.exec(name) ?? []
+    const file = path.join(directory, name)
+    if (pid !== undefined && isLeft(file, Number(pid))) fs.rmSync(file, { force: true })
+  }
 }
 
 /** Gives a file that is whole its name, or that with a number; never another's. The name. */

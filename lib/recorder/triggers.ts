@@ -8,10 +8,11 @@ import path from 'node:path'
 import { isMainThread, threadId } from 'node:worker_threads'
 import { fromSystemError, ShardlogError } from '../errors'
 import { performance } from '../timers'
-import { isRunning, readArenaFile } from './arena'
+import { readArenaFile } from './arena'
 import { watchCrashes } from './crash-watch'
+import { isLeft } from './left'
 import type { ResolvedOptions } from './options'
-import { type Place, writeSnapshot } from './snapshot'
+import { type Place, removeHalfWritten, writeSnapshot } from './snapshot'
 
 export interface Takers {
   /**
@@ -80,19 +81,6 @@ const MOST_LEFT = 10
 /** Numbers of the names that a thread claims arenas by. */
 const NUMBERS_OF_A_THREAD = 1000
 
-/** When this process began, in ms since the Unix epoch. */
-const startOfProcess = (): number => Date.now() - process.uptime() * 1000
-
-/** Whether an arena is ours, and nobody is looking into it. */
-function isFree(file: string, reader: number): boolean {
-  const stat = fs.lstatSync(file, { throwIfNoEntry: false })
-  // What others have put there may be anything: a pipe that nobody writes to, a link.
-  if (!stat?.isFile() || stat.uid !== (process.geteuid?.() ?? stat.uid)) return false
-  if (reader === 0) return true
-  // A process that starts anew often has the number that the one before it had, as in a container.
-  return reader === process.pid ? stat.ctimeMs < startOfProcess() : !isRunning(reader)
-}
-
 /** Arenas beside `ring` that nobody is looking into. */
 function leftBeside(ring: string): string[] {
   const directory = path.dirname(ring)
@@ -101,7 +89,7 @@ function leftBeside(ring: string): string[] {
     .readdirSync(directory)
     .filter(name => name.startsWith(start))
     .map(name => ({ file: path.join(directory, name), parts: /^\d+(?:\.(\d+))?$/.exec(name.slice(start.length)) }))
-    .filter(({ file, parts }) => parts !== null && isFree(file, Number(parts[1] ?? 0)))
+    .filter(({ file, parts }) => parts !== null && isLeft(file, Number(parts[1] ?? 0)))
     .map(({ file }) => file)
 }
 
@@ -138,6 +126,7 @@ function removeOldest(arenas: readonly string[]): void {
 export async function* harvest(ring: string, place: Place): AsyncGenerator<string | ShardlogError, void> {
   let found: string[] = []
   try {
+    removeHalfWritten(place.directory)
     found = leftBeside(ring)
   } catch (error) {
     yield fromSystemError('ERR_SHARDLOG_IO', `cannot look for arenas beside ${ring}`, error, ring)

@@ -5,7 +5,7 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
-import { isRunning } from './arena'
+import { isLeft } from './left'
 
 /** What is known of a snapshot that is to be uploaded. */
 export interface UploadInfo {
@@ -80,20 +80,12 @@ export function marksIn(directory: string): Found[] {
   })
 }
 
-/** Whether the process is over that put a mark of ours there. */
-function isLeft({ mark, pid }: Found): boolean {
-  const stat = fs.lstatSync(mark, { throwIfNoEntry: false })
-  if (!stat?.isFile() || stat.uid !== (process.geteuid?.() ?? stat.uid)) return false
-  // A process that starts anew often has the number that the one before it had, as in a container.
-  return pid === process.pid ? stat.ctimeMs < Date.now() - process.uptime() * 1000 : !isRunning(pid)
-}
-
 /**
  * Makes the mark that a process of the service has left this one's; null if it is nobody's to take,
  * or another was faster. One whose snapshot is gone is removed.
  */
 export function takeOver(found: Found, service: string): Marked | null {
-  if (!isLeft(found)) return null
+  if (!isLeft(found.mark, found.pid)) return null
   const marked = read(found.file, found.mark)
   if (marked === null || marked.info.service !== service) return null
   if (!fs.existsSync(found.file)) {

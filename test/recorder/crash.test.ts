@@ -172,6 +172,20 @@ it('reads a ring again that was overwritten as a whole while it was read', async
   expect(reads).toBe(7)
 })
 
+it('removes what a process had not written to the end, and nothing else', async () => {
+  const directory = tempDir()
+  const child = start('hangs', { directory })
+  await once(child.stdout, 'data')
+  await kill(child)
+  const left = `.shardlog-${child.pid}-1767323045006-1.tmp`
+  const others = [`.shardlog-${process.pid}-1767323045006-1.tmp`, '.shardlog-notes.tmp']
+  for (const name of [left, ...others]) fs.writeFileSync(path.join(directory, name), 'a half')
+  fs.mkdirSync(path.join(directory, `.shardlog-${child.pid}-1767323045006-2.tmp`))
+  await harvestAll(path.join(directory, 'ring'), directory)
+  expect(othersIn(directory)).toEqual(expect.arrayContaining(others))
+  expect(othersIn(directory)).not.toContain(left)
+})
+
 it('keeps the latest of arenas that no snapshot can be made of', async () => {
   const directory = tempDir()
   const ring = path.join(directory, 'ring')
