@@ -115,7 +115,7 @@ async function measure(options, scratch) {
   for (const scenario of options.scenarios) {
     const started = Date.now()
     const cases = casesOf(scenario, options)
-    scenario.prepare?.()
+    scenario.prepare?.(cases)
     run.results[scenario.name] = await runScenario(scenario, cases, {
       ...options,
       scratch,

@@ -6,7 +6,7 @@
  * A scenario is `{ name, title, timeoutMs?, prepare?, cases, run, report }`:
  * - `timeoutMs`: how long a case may take, where a healthy one is done in a fraction of it
  *   (default: see runner.js);
- * - `prepare()`: makes what its cases need, before the first of them;
+ * - `prepare(cases)`: makes what those need that are run, before the first of them;
  * - `cases({ quick, peers })` lists `{ id, params, execArgv? }`;
  * - `run(params, { folder, quick })` measures one case in a fresh process and returns JSON;
  * - `report(results)` turns `{ [case id]: result[] }`, one result per round, into `{ comparisons:

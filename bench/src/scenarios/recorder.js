@@ -168,11 +168,16 @@ function report(results) {
   }
 }
 
+/** Cases of JavaScript alone need no program. */
+function prepare(chosen) {
+  if (chosen.some(({ params }) => params.ring !== undefined)) buildRing()
+}
+
 module.exports = {
   name: 'recorder',
   title: 'Flight recorder',
   timeoutMs: 300_000,
-  prepare: buildRing,
+  prepare,
   cases,
   run,
   report
