@@ -39,7 +39,8 @@ const IMPORT = /^(?:const|var) (\w+) = (?:(__import\w+)\()?require\("([^"]+)"\)\
  * @throws if the import is used in another way than as `variable.name`
  */
 function withoutImport(file, text, [line, variable, helper, name]) {
-  const used = `(?<![.\\w$])${variable}\\b`
+  // A dot before it makes it another's property; three of them spread it.
+  const used = `(?<![\\w$]|(?<!\\.\\.)\\.)${variable}\\b`
   if (new RegExp(`${used}(?!\\.)`).test(text.replace(line, ''))) throw new Error(`${file}: cannot put off ${line}`)
   const value = helper === undefined ? `require("${name}")` : `${helper}(require("${name}"))`
   return (

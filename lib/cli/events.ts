@@ -83,8 +83,18 @@ function timeOf(time: unknown): bigint {
   return typeof time === 'string' ? nanoseconds(Date.parse(time)) : 0n
 }
 
-/** What a line says; of one that is not JSON its text is the message. */
-function eventOfLine(text: string, source: Source, before: bigint): ViewedEvent {
+/** A value that is to be text: of what is none, its JSON. */
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  return value === undefined || value === null ? '' : JSON.stringify(value)
+}
+
+/**
+ * What a line says; of one that is not JSON its text is the message.
+ *
+ * @param before the time of one that tells none
+ */
+export function eventOfLine(text: string, source: Source, before: bigint): ViewedEvent {
   let line: unknown
   try {
     line = JSON.parse(text)
@@ -95,10 +105,9 @@ function eventOfLine(text: string, source: Source, before: bigint): ViewedEvent 
   const { level, time, name, msg, ...fields } = line
   return {
     time: time === undefined ? before : timeOf(time),
-    level:
-      typeof level === 'string' ? level : (LABELS.get(level as number) ?? (level === undefined ? '' : String(level))),
-    target: typeof name === 'string' ? name : '',
-    message: typeof msg === 'string' ? msg : msg === undefined ? '' : JSON.stringify(msg),
+    level: LABELS.get(level as number) ?? textOf(level),
+    target: textOf(name),
+    message: textOf(msg),
     thread: 0,
     fields,
     source
@@ -113,7 +122,10 @@ async function* linesOf(source: Source): AsyncGenerator<ViewedEvent, void> {
     sayDamage(damage)
   }
   for await (const entry of readLog(source.file, { onDamage })) {
-    const event = eventOfLine(entry.text.trimEnd(), source, before)
+    const text = entry.text.trimEnd()
+    // A blank line is no record.
+    if (text === '') continue
+    const event = eventOfLine(text, source, before)
     before = event.time
     yield event
   }
@@ -128,7 +140,13 @@ export function openSource(file: string): OpenSource {
   const start = startOf(file)
   if (isSnapshot(start)) return openSnapshot(file)
   if (isRing(start)) return openArena(file)
-  const source: Source = {
+  const source = logSource(file)
+  return { source, events: linesOf(source) }
+}
+
+/** A log as a source. */
+export function logSource(file: string): Source {
+  return {
     file,
     kind: 'log',
     service: null,
@@ -139,7 +157,6 @@ export function openSource(file: string): OpenSource {
     levels: LEVELS,
     damaged: 0
   }
-  return { source, events: linesOf(source) }
 }
 
 interface Cursor {

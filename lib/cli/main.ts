@@ -6,6 +6,7 @@ import { cat } from './cat'
 import { type Command, EXIT_FAILED, EXIT_OK, EXIT_USAGE, UsageError } from './command'
 import { metrics } from './metrics'
 import { FdWriter, OutputClosed } from './output'
+import { query } from './query'
 import { recover } from './recover'
 import { snapshot } from './snapshot'
 import { tail } from './tail'
@@ -13,7 +14,7 @@ import { say } from './terminal'
 import { stats, verify } from './verify'
 import { view } from './view'
 
-const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats, view, snapshot, metrics]
+const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats, view, query, snapshot, metrics]
 
 const HELP = `Usage: shardlog COMMAND [options] FILE...
 

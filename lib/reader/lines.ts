@@ -37,6 +37,8 @@ export class JsonChecker {
   /** Of the last JSON: where the value of `time` stands; both -1 if it has none. */
   timeStart = -1
   timeEnd = -1
+  /** Of the last JSON: how many keys the top level has, those that come twice counted twice. */
+  keys = 0
   private bytes: Uint8Array = new Uint8Array(0)
   private at = 0
   private end = 0
@@ -54,6 +56,7 @@ export class JsonChecker {
     this.end = end
     this.open.length = 0
     this.timeStart = this.timeEnd = -1
+    this.keys = 0
     this.atTime = false
     do if (!this.value()) return false
     while (this.open.length > 0)
@@ -121,7 +124,10 @@ export class JsonChecker {
     const keyEnd = this.at
     this.skipSpace()
     if (this.at >= this.end || this.bytes[this.at++] !== COLON) return false
-    if (this.open.length === 1) this.atTime = this.isTime(start, keyEnd)
+    if (this.open.length === 1) {
+      this.keys++
+      this.atTime = this.isTime(start, keyEnd)
+    }
     // Of a key that comes twice, the last one counts.
     if (this.atTime) this.timeStart = this.timeEnd = -1
     return true

@@ -1,0 +1,87 @@
+/** What is queried: files that DuckDB reads itself, and what is brought into such files before. */
+
+import { isUtf8 } from 'node:buffer'
+import type { ScanItem } from '../reader/items'
+import { JsonChecker } from '../reader/lines'
+import type { Keys } from './keys'
+
+export interface QueryEvent {
+  /** ns since the Unix epoch; null: it tells none. */
+  time: bigint | null
+  level: string | null
+  levelValue: number | null
+  name: string | null
+  msg: string | null
+  /** What is told once for many events: `pid`, `hostname`, `service`, `thread`. */
+  about: Readonly<Record<string, unknown>>
+  fields: Readonly<Record<string, unknown>>
+}
+
+/** A file to be queried. */
+export interface QueryInput {
+  /** As it was given. */
+  name: string
+  /** A file of lines that is read as it lies there; null if it has to be decoded. */
+  plain: string | null
+  /** All that it holds, once; null if it is no log. */
+  scan: (() => AsyncIterable<ScanItem[]>) | null
+  /** What a line of it says. */
+  eventOf(line: string): QueryEvent
+  /** What is no log: its events. */
+  events: Iterable<QueryEvent> | null
+}
+
+const BACKSLASHES_OR_LONE = /(\\\\)|\\ud[89a-f][\da-f]{2}/gi
+
+function exactJson(value: unknown): string {
+  if (typeof value === 'bigint') return String(value)
+  if (Array.isArray(value)) return `[${value.map(exactJson).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const members = Object.entries(value).map(([key, inner]) => `${JSON.stringify(key)}:${exactJson(inner)}`)
+  return `{${members.join(',')}}`
+}
+
+/** JSON as DuckDB takes it: integers of any size as they are, surrogates that stand alone replaced. */
+function toJson(value: unknown): string {
+  let json: string
+  try {
+    json = JSON.stringify(value)
+  } catch {
+    // It has a bigint.
+    json = exactJson(value)
+  }
+  return json.replace(BACKSLASHES_OR_LONE, (_, backslashes: string | undefined) => backslashes ?? '\\ufffd')
+}
+
+/** An event as a line of a file of events, newline included. */
+export function eventLine({ time, level, levelValue, name, msg, about, fields }: QueryEvent): string {
+  return `${toJson({ t: time, l: level, v: levelValue, n: name, m: msg, o: about, f: fields })}\n`
+}
+
+/** Notes the keys of an event. */
+export function noteEvent(keys: Keys, { about, fields }: QueryEvent): void {
+  keys.addRecord(about)
+  keys.addRecord(fields)
+}
+
+/** A surrogate that is written as an escape: it may stand alone. */
+const SURROGATE = /\\ud[89a-f]/i
+
+const checker = new JsonChecker()
+
+/**
+ * The record in a line that DuckDB reads as `JSON.parse` does; null for any other: no JSON, no
+ * object, a key twice, not UTF-8, a time that only `Date.parse` may understand.
+ */
+export function cleanRecord(line: Buffer): Record<string, unknown> | null {
+  if (!isUtf8(line) || !checker.check(line, 0, line.length)) return null
+  const text = line.toString()
+  if (SURROGATE.test(text)) return null
+  const record: unknown = JSON.parse(text)
+  if (typeof record !== 'object' || record === null || Array.isArray(record)) return null
+  const { time, level } = record as Record<string, unknown>
+  if (typeof time === 'string' || (typeof level === 'object' && level !== null)) return null
+  const values = Object.values(record)
+  if (values.length !== checker.keys || values.some(value => value === Number.POSITIVE_INFINITY)) return null
+  return record as Record<string, unknown>
+}
