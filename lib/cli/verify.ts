@@ -64,6 +64,7 @@ const ADVICE: Record<string, string> = {
   'bad-record': 'something else wrote into the buffers of the process; other entries are not affected',
   'bad-arena': 'look what lies there; if it is an arena of another version, use the shardlog that wrote it',
   'bad-line': 'another program wrote into the file, or a write was cut off; the other lines are not affected',
+  'bad-gzip': 'the file was copied or compressed in part, or changed afterwards; take another copy of it',
   'long-line': 'not looked at: lines of up to 64 MiB are'
 }
 

@@ -12,7 +12,7 @@ import { LogFollower } from './log-follower'
 import { hasArena } from './log-place'
 import { isPlausibleHeader } from './parse-block'
 import { sortByTime } from './scan-log'
-import { readError, type Source } from './source'
+import { FileSource, isGzipped, readError, type Source } from './source'
 
 /** More that is no block, fill or damaged, is not stepped over backwards. */
 const MAX_SKIPPED_BYTES = 64 * 1024 * 1024
@@ -241,10 +241,13 @@ export async function* runFollowers(
  */
 export async function checkFollowed(log: LogPlace): Promise<void> {
   try {
-    // Nothing is opened: a pipe would be waited for.
+    // A pipe is not opened: it would be waited for.
     const stats = await stat(log.path)
     if (stats.isDirectory()) throw Object.assign(new Error('it is a directory'), { code: 'EISDIR' })
     if (!stats.isFile()) throw new Error('a pipe or a device can be read, but not followed')
+    const source = await FileSource.open(log)
+    const isCompressed = await isGzipped(source).finally(() => source.close())
+    if (isCompressed) throw new Error('a gzipped log can be read, but not followed')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !hasArena(log)) throw readError(log.path, error)
   }

@@ -51,6 +51,7 @@ export interface BlockInfo {
  *   there is not shown
  * - `bad-line`: a line that is no JSON, not UTF-8, or empty; delivered, since only `verifyLog`
  *   looks
+ * - `bad-gzip`: gzipped data that is cut off or damaged; what stands before is delivered
  * - `long-line`: a line of more than 64 MiB; not delivered
  * - `replaced`: a followed file shrank or was replaced before it was read to its end
  */
@@ -67,6 +68,7 @@ export type DamageKind =
   | 'bad-record'
   | 'bad-arena'
   | 'bad-line'
+  | 'bad-gzip'
   | 'long-line'
   | 'replaced'
 

@@ -16,7 +16,7 @@ import { timeOfLine } from './lines'
 import { LogFollower } from './log-follower'
 import { isForbidden, scanArena } from './log-place'
 import { isArena, makeScanner, type OpenOptions, openLog, sourceFormat, stableEnd } from './open-log'
-import { CHUNK_BYTES, FileSource, readError, type Source } from './source'
+import { CHUNK_BYTES, FileSource, gzipDamage, readError, type Source } from './source'
 
 /** Where reading may go on behind what a scanner has read: at a line, or a sector. */
 export function resumePosition({ position }: Scanner, format: LogFormat): number {
@@ -35,6 +35,8 @@ export async function* scanSource(source: Source, options: OpenOptions = {}): As
     scanner = makeScanner(source, format, options)
     scanner.limit = await stableEnd(source)
     for (let items = await scanner.next(); items !== null; items = await scanner.next()) yield items
+    const damage = gzipDamage(source)
+    if (damage.length > 0) yield damage
     return resumePosition(scanner, format)
   } catch (error) {
     throw readError(source.path, error)

@@ -6,6 +6,8 @@ import type { Readable } from 'node:stream'
 import type { LogPlace } from '../arena/locate'
 import { fromSystemError, ShardlogError } from '../errors'
 import { alignUp, SECTOR_BYTES } from '../format/constants'
+import { GZIP_MAGIC_BYTES, type GzipDamage, gunzipped, isGzip } from './gunzip'
+import type { DamageReport } from './items'
 
 /** Where a scanner gets its bytes from: a log that is open. */
 export interface Source extends LogPlace {
@@ -20,6 +22,8 @@ export interface Source extends LogPlace {
   head(): Promise<Buffer>
   /** Reads up to `length` bytes; 0 at the end. A pipe only takes positions in order. */
   read(target: Buffer, offset: number, length: number, position: number): Promise<number>
+  /** Of gzipped data that was read as far as it could be: what is wrong with the rest. */
+  readonly damage?: GzipDamage | null
   close(): Promise<void>
 }
 
@@ -75,9 +79,13 @@ export class FileSource implements Source {
   }
 }
 
-/** A stream that can be read once, from front to back: standard input, a FIFO. */
+/**
+ * A stream that can be read once, from front to back: standard input, a FIFO; and a gzipped file.
+ * What is gzipped is decompressed, whatever it is called.
+ */
 export class StreamSource implements Source {
   readonly seekable = false
+  damage: GzipDamage | null = null
   private readonly chunks: AsyncIterator<Buffer>
   private chunk: Buffer = Buffer.alloc(0)
   private ended = false
@@ -87,7 +95,7 @@ export class StreamSource implements Source {
     readonly path: string,
     private readonly stream: Readable
   ) {
-    this.chunks = stream[Symbol.asyncIterator]()
+    this.chunks = this.contents()
   }
 
   async size(): Promise<number> {
@@ -112,6 +120,24 @@ export class StreamSource implements Source {
     this.stream.destroy()
   }
 
+  /** What the stream holds, decompressed if it is gzipped. */
+  private async *contents(): AsyncGenerator<Buffer, void> {
+    const chunks = this.stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+    let start: Buffer = Buffer.alloc(0)
+    for (let step = await chunks.next(); !step.done; step = await chunks.next()) {
+      start = Buffer.concat([start, step.value])
+      if (start.length >= GZIP_MAGIC_BYTES) break
+    }
+    const all = async function* (): AsyncGenerator<Buffer, void> {
+      if (start.length > 0) yield start
+      for (let step = await chunks.next(); !step.done; step = await chunks.next()) yield step.value
+    }
+    if (!isGzip(start)) return yield* all()
+    yield* gunzipped(all(), damage => {
+      this.damage = damage
+    })
+  }
+
   private async more(): Promise<void> {
     const step = await this.chunks.next()
     if (step.done) this.ended = true
@@ -125,8 +151,24 @@ export function readError(path: string, error: unknown): ShardlogError {
   return fromSystemError('ERR_SHARDLOG_READ', `cannot read ${path}`, error, path)
 }
 
+/** Whether a file is gzipped, by its first bytes. */
+export async function isGzipped(source: FileSource): Promise<boolean> {
+  const start = Buffer.alloc(GZIP_MAGIC_BYTES)
+  await source.read(start, 0, start.length, 0)
+  return isGzip(start)
+}
+
+/** What is wrong with the gzipped data of a source that has been read to its end, if anything is. */
+export function gzipDamage({ path, damage }: Source): DamageReport[] {
+  if (!damage) return []
+  const { offset } = damage
+  const message = `${damage.message}: the gzipped data is cut off or damaged; what stands before is delivered`
+  return [{ kind: 'damage', damage: { kind: 'bad-gzip', path, offset, length: 0, message } }]
+}
+
 /**
- * Opens what the path of a log names: a regular file, or a pipe that is read from front to back.
+ * Opens what the path of a log names: a regular file; a pipe or a gzipped file, which are read from
+ * front to back.
  * @throws ShardlogError `ERR_SHARDLOG_READ`
  */
 export async function openSource(log: LogPlace): Promise<Source> {
@@ -134,7 +176,9 @@ export async function openSource(log: LogPlace): Promise<Source> {
   try {
     const stats = await stat(path)
     if (stats.isDirectory()) throw Object.assign(new Error('it is a directory'), { code: 'EISDIR' })
-    if (stats.isFile()) return await FileSource.open(log)
+    const file = stats.isFile() ? await FileSource.open(log) : null
+    if (file !== null && !(await isGzipped(file))) return file
+    await file?.close()
     return new StreamSource(path, createReadStream(path))
   } catch (error) {
     throw readError(path, error)

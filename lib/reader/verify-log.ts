@@ -31,7 +31,7 @@ import {
 } from './log-place'
 import { formatOfArena, isArena, makeScanner, openLog, sourceFormat, stableEnd } from './open-log'
 import { resumePosition, scanWaiting } from './scan-log'
-import { readError, type Source } from './source'
+import { gzipDamage, readError, type Source } from './source'
 
 /** Called with what is wrong with a line, and where it stands in the file. */
 type OnBadLine = (offset: number, length: number, message: string) => void
@@ -306,6 +306,7 @@ async function addSource(
       for (const item of items) builder.add(item)
       options.onProgress?.({ bytes: scanner.position, totalBytes })
     }
+    for (const item of gzipDamage(source)) builder.add(item)
     return { bytes: scanner.position, resume: resumePosition(scanner, format ?? 'shard') }
   } catch (error) {
     throw readError(source.path, error)
