@@ -1,4 +1,4 @@
-/** Which events `shardlog view` shows. */
+/** Which events `shardlog view` and `shardlog tail` show. */
 
 import { nearestName } from '../nearest-name'
 import { LEVELS } from '../recorder/recorder'
@@ -14,7 +14,7 @@ export const FILTER_OPTIONS = {
 } as const
 
 export const FILTER_HELP: readonly HelpRow[] = [
-  ['--level NAME', 'events of this level and graver ones'],
+  ['--level NAME', 'events of this level and graver ones; of a level without a name its number'],
   ['--target NAME', 'events of this logger'],
   ['--since TIME', 'events from then on: ISO 8601, or ms since 1970'],
   ['--until TIME', 'events before then'],
@@ -25,6 +25,10 @@ export const FILTER_HELP: readonly HelpRow[] = [
     'Several have to be passed all'
   ]
 ]
+
+/** Whether any of these options is given. */
+export const hasFilter = ({ level, target, since, until, where = [] }: FilterValues): boolean =>
+  [level, target, since, until, ...where].some(value => value !== undefined)
 
 export interface FilterValues {
   level?: string
@@ -45,8 +49,10 @@ function parseTime(text: string, option: string): bigint {
   return BigInt(ms) * NS_PER_MS
 }
 
+const NUMBER = /^\d{1,9}$/
+
 function levelTest(name: string): Test {
-  const least = LEVELS[name]
+  const least = NUMBER.test(name) ? Number(name) : LEVELS[name]
   return event => {
     const { levels } = event.source
     const number = levels[event.level] ?? Number(event.level)
@@ -54,10 +60,10 @@ function levelTest(name: string): Test {
   }
 }
 
-/** @throws UsageError for a name that neither we nor one of the files knows */
+/** @throws UsageError for a name that neither we nor one of the files knows, and that is no number */
 export function checkLevel(name: string, tables: readonly Readonly<Record<string, number>>[]): void {
   const known = [...new Set([...Object.keys(LEVELS), ...tables.flatMap(Object.keys)])]
-  if (known.includes(name)) return
+  if (known.includes(name) || NUMBER.test(name)) return
   const near = nearestName(name, known)
   throw new UsageError(`--level is one of ${known.join(', ')}, not '${name}'${near ? `; did you mean ${near}?` : ''}`)
 }

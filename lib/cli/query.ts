@@ -29,7 +29,7 @@ import {
 } from './command'
 import { FdWriter } from './output'
 import { openInput } from './query-input'
-import { isForTerminal, sayArena, visibleBytes, visibleJson, visibleLine } from './terminal'
+import { isForTerminal, say, sayArena, visibleBytes, visibleJson, visibleLine } from './terminal'
 
 const HELP = `Usage: shardlog query [options] SQL FILE...
 
@@ -201,6 +201,14 @@ function onSignals(stop: (signal: number) => void, remove: () => void): void {
   }
 }
 
+/** Says what is wrong with the SQL, in as many lines as DuckDB does; false if it is something else. */
+function sayQueryError({ code, message }: ShardlogError): boolean {
+  if (code !== 'ERR_SHARDLOG_QUERY') return false
+  const [first, ...others] = message.split('\n').filter(line => line !== '')
+  for (const line of [`${first} (${code})`, ...others]) say(line)
+  return true
+}
+
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS)
   const [sql = '', ...files] = positionals
@@ -225,7 +233,8 @@ async function run(args: string[]): Promise<number> {
     await session.open()
     await deliver(session, sql, choices)
   } catch (error) {
-    if (signal === 0) throw error
+    if (signal === 0 && !sayQueryError(error as ShardlogError)) throw error
+    if (signal === 0) return EXIT_FAILED
   } finally {
     session.close()
   }

@@ -349,7 +349,8 @@ export function usedBytesOf({ runs }: Pick<Arena, 'runs'>): number {
 }
 
 /** What is counted of an arena in a file. */
-export interface ArenaCounts extends Pick<Arena, 'about' | 'pid' | 'recorded' | 'dropped' | 'truncated' | 'drained'> {
+export interface ArenaCounts
+  extends Pick<Arena, 'about' | 'pid' | 'created' | 'recorded' | 'live' | 'dropped' | 'truncated' | 'drained'> {
   overwritten: number
   /** Bytes of events, and of the ring. */
   usedBytes: number
@@ -396,9 +397,9 @@ export function readArenaCounts(path: string): ArenaCounts {
     const image = Buffer.alloc(layout.dataAt)
     readAll(fd, image, 0, layout.dataAt)
     const arena = parseControl(image, layout, path, false)
-    const { about, pid, recorded, dropped, truncated, drained } = arena
+    const { about, pid, created, recorded, live, dropped, truncated, drained } = arena
     const bytes = layout.segments * SEGMENT_BYTES
     const used = { usedBytes: usedBytesOf(arena), bytes, overwritten: overwrittenOf(arena) }
-    return { about, pid, recorded, dropped, truncated, drained, ...used, isOwned: isOwned(pid, fd) }
+    return { about, pid, created, recorded, live, dropped, truncated, drained, ...used, isOwned: isOwned(pid, fd) }
   })
 }
