@@ -69,19 +69,41 @@ const SURROGATE = /\\ud[89a-f]/i
 
 const checker = new JsonChecker()
 
+/** The object in a line of JSON; null: it is something else. */
+function objectIn(line: Buffer): Record<string, unknown> | null {
+  if (!isUtf8(line) || !checker.check(line, 0, line.length)) return null
+  const record: unknown = JSON.parse(line.toString())
+  return typeof record === 'object' && record !== null && !Array.isArray(record)
+    ? (record as Record<string, unknown>)
+    : null
+}
+
+/** Notes the keys of a line. */
+export function noteLine(keys: Keys, line: Buffer): void {
+  const record = objectIn(line)
+  if (record !== null) keys.addRecord(record)
+}
+
+const UTC_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/
+const SECONDS = '2026-01-02T03:04:05'.length
+
+/** Whether SQL understands a time as `Date.parse` does. */
+function isPlainTime(time: unknown): boolean {
+  if (typeof time !== 'string') return true
+  if (!UTC_TIME.test(time)) return false
+  const ms = Date.parse(time)
+  return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, SECONDS) === time.slice(0, SECONDS)
+}
+
 /**
  * The record in a line that DuckDB reads as `JSON.parse` does; null for any other: no JSON, no
  * object, a key twice, not UTF-8, a time that only `Date.parse` may understand.
  */
 export function cleanRecord(line: Buffer): Record<string, unknown> | null {
-  if (!isUtf8(line) || !checker.check(line, 0, line.length)) return null
-  const text = line.toString()
-  if (SURROGATE.test(text)) return null
-  const record: unknown = JSON.parse(text)
-  if (typeof record !== 'object' || record === null || Array.isArray(record)) return null
-  const { time, level } = record as Record<string, unknown>
-  if (typeof time === 'string' || (typeof level === 'object' && level !== null)) return null
+  const record = objectIn(line)
+  if (record === null || SURROGATE.test(line.toString())) return null
   const values = Object.values(record)
-  if (values.length !== checker.keys || values.some(value => value === Number.POSITIVE_INFINITY)) return null
-  return record as Record<string, unknown>
+  const isClean =
+    values.length === checker.keys && isPlainTime(record.time) && !values.includes(Number.POSITIVE_INFINITY)
+  return isClean ? record : null
 }

@@ -108,7 +108,8 @@ function typed(json: string, type: ColumnType, index: number): string {
   const exact = EXACT[type]?.(json)
   if (exact === undefined) return type === 'JSON' ? `(${json})::JSON` : unquoted(json)
   const [test, value] = exact
-  const other = `error('${NEEDS_TYPE}:${index}:' || json_type((${json})::JSON) || ':')`
+  const what = `CASE WHEN regexp_full_match(${json}, '-?[0-9]{1,38}') THEN 'HUGEINT' ELSE json_type((${json})::JSON) END`
+  const other = `error('${NEEDS_TYPE}:${index}:' || ${what} || ':')`
   return `CASE WHEN ${json} IS NULL THEN NULL WHEN ${test} THEN ${value} ELSE ${other} END`
 }
 

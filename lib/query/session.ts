@@ -7,14 +7,25 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
+import { clearInterval, setInterval } from 'node:timers'
 import { ShardlogError } from '../errors'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { readLog } from '../reader'
 import type { BlockItem, ScanItem } from '../reader/items'
-import { type Connection, loadDuckDb } from './duckdb'
-import { cleanRecord, eventLine, noteEvent, type QueryEvent, type QueryInput } from './input'
+import { type Connection, identifier, loadDuckDb } from './duckdb'
+import { cleanRecord, eventLine, noteEvent, noteLine, type QueryEvent, type QueryInput } from './input'
 import { Keys, widened } from './keys'
-import { type Key, keysSql, NEEDS_CLEAN, NEEDS_OBJECTS, NEEDS_TYPE, OWN_KEYS, type Table, tableSql } from './schema'
+import {
+  columnNames,
+  type Key,
+  keysSql,
+  NEEDS_CLEAN,
+  NEEDS_OBJECTS,
+  NEEDS_TYPE,
+  OWN_KEYS,
+  type Table,
+  tableSql
+} from './schema'
 import { FileWriter, Workspace } from './workspace'
 
 /** How an input is read: each way takes more than the one before, and more time. */
@@ -32,11 +43,10 @@ enum Way {
 interface State {
   input: QueryInput
   way: Way
-  /** Files of lines, and of events, as they are to be read; null: none. */
+  /** The file of lines that is read; null: none. */
   lines: string | null
-  events: string | null
-  /** Events made of entries that are no single line. */
-  odd: string | null
+  /** Files of events: what is in them is in `lines` no more. */
+  events: string[]
 }
 
 /** What DuckDB takes for the longest line at first, and what a log's line can have at most. */
@@ -48,6 +58,9 @@ const SAMPLES = 4
 /** A query that still raises errors of ours has met something that nobody thought of. */
 const MOST_RUNS = 1000
 
+/** A query that is to stop is told so often. */
+const STOP_MS = 50
+
 const SELECT = 1
 const NEWLINE = 0x0a
 
@@ -58,12 +71,18 @@ const SETTINGS = {
   preserve_insertion_order: 'true'
 }
 
-/** A failed query, told with the names that files have. */
-function queryError(error: unknown, states: readonly State[]): ShardlogError {
+/** Where in the SQL an error is: the line, and a mark below it. */
+const PLACE = /\n+LINE \d+: (.*)\n[^\n]*$/
+const ELLIPSES = /^\.\.\. ?|\.\.\.$/g
+
+/** A failed query, told with the names that files have; the place is told if it is in the SQL. */
+function queryError(error: unknown, states: readonly State[], sql: string): ShardlogError {
   if (error instanceof ShardlogError) return error
   let message = (error as Error).message.trimEnd()
+  const line = PLACE.exec(message)?.[1]
+  if (line !== undefined && !sql.includes(line.replace(ELLIPSES, '').trim())) message = message.replace(PLACE, '')
   for (const { lines, events, input } of states) {
-    for (const file of [lines, events]) if (file !== null) message = message.replaceAll(file, input.name)
+    for (const file of [lines, ...events]) if (file !== null) message = message.replaceAll(file, input.name)
   }
   return new ShardlogError('ERR_SHARDLOG_QUERY', message, { cause: error })
 }
@@ -90,10 +109,7 @@ function sample(file: string, keys: Keys): void {
     for (let i = 0; i < SAMPLES && i * step < size; i++) {
       const start = Math.floor(i * step)
       const count = fs.readSync(fd, bytes, 0, SAMPLE_BYTES, start)
-      for (const line of linesIn(bytes.subarray(0, count), start === 0)) {
-        const record = cleanRecord(line)
-        if (record !== null) keys.addRecord(record)
-      }
+      for (const line of linesIn(bytes.subarray(0, count), start === 0)) noteLine(keys, line)
     }
   } finally {
     fs.closeSync(fd)
@@ -115,7 +131,7 @@ export class QuerySession {
   /** @param levels names of levels and their numbers */
   constructor(inputs: readonly QueryInput[], levels: Readonly<Record<string, number>>) {
     this.#levels = new Map(Object.entries(levels))
-    this.#states = inputs.map(input => ({ input, way: firstWay(input), lines: null, events: null, odd: null }))
+    this.#states = inputs.map(input => ({ input, way: firstWay(input), lines: null, events: [] }))
     this.#keys.add('pid', 'BIGINT')
     this.#keys.add('hostname', 'VARCHAR')
   }
@@ -146,22 +162,25 @@ export class QuerySession {
     for (const [index] of this.#states.entries()) await this.#makeFiles(index)
     for (let left = MOST_RUNS; ; left--) {
       try {
+        if (this.#isStopped) throw new Error('stopped')
         await this.#prepare(sql)
         await use(this.#open)
         return
       } catch (error) {
         const message = error instanceof ShardlogError ? '' : String((error as Error).message)
         if (left === 0 || this.#isStopped || !(await this.#refine(message, sql))) {
-          throw queryError(error, this.#states)
+          throw queryError(error, this.#states, sql)
         }
       }
     }
   }
 
-  /** Makes what runs fail soon. */
+  /** Makes what runs fail soon, and what would run then. */
   stop(): void {
     this.#isStopped = true
-    this.#connection?.interrupt()
+    // A query that is just beginning takes no notice.
+    const timer = setInterval(() => this.#connection?.interrupt(), STOP_MS)
+    this.#close.unshift(() => clearInterval(timer))
   }
 
   close(): void {
@@ -179,7 +198,7 @@ export class QuerySession {
     try {
       count = (await this.#open.extractStatements(sql)).count
     } catch (error) {
-      throw queryError(error, [])
+      throw queryError(error, [], sql)
     }
     if (count !== 1) throw new ShardlogError('ERR_SHARDLOG_QUERY', `a query is one statement, not ${count}`)
   }
@@ -203,10 +222,9 @@ export class QuerySession {
   }
 
   #table(): Table {
-    const paths = (files: (string | null)[]): string[] => files.filter(file => file !== null)
     return {
-      lines: { paths: paths(this.#states.map(({ lines }) => lines)) },
-      events: { paths: paths(this.#states.flatMap(({ events, odd }) => [events, odd])) },
+      lines: { paths: this.#states.map(({ lines }) => lines).filter(lines => lines !== null) },
+      events: { paths: this.#states.flatMap(({ events }) => events) },
       names: this.#states.map(({ input }) => input.name),
       keys: this.#keyList(),
       levels: this.#levels,
@@ -233,10 +251,26 @@ export class QuerySession {
     }
     const damaged = this.#states.findIndex(({ lines }) => lines !== null && message.includes(`"${lines}"`))
     if (damaged >= 0) return this.#lookCloser([damaged])
-    if (message.includes(NEEDS_CLEAN)) return this.#lookCloser([...this.#states.keys()])
+    if (message.includes(NEEDS_CLEAN)) return this.#lookCloser(this.#leastRead())
+    // A text was compared with a column that would be text, had it been known whole.
+    if (message.startsWith('Conversion Error')) return this.#checkTypes(sql)
     if (!message.startsWith('Binder Error') || this.#isSurveyed) return false
     this.#isSurveyed = true
     return this.#survey(sql)
+  }
+
+  /** Widens the types of the columns that a query names to what all rows need; false if they are. */
+  async #checkTypes(sql: string): Promise<boolean> {
+    const text = sql.toLowerCase()
+    const named = columnNames(this.#keyList()).filter(name => text.includes(name.toLowerCase()))
+    if (named.length === 0) return false
+    const counts = named.map(name => `count(${identifier(name)})`)
+    try {
+      await this.#open.run(`SELECT ${counts.join(', ')} FROM logs`)
+      return false
+    } catch (error) {
+      return this.#refine(String((error as Error).message), sql)
+    }
   }
 
   #widen(index: number, jsonType: string): boolean {
@@ -246,17 +280,20 @@ export class QuerySession {
     return true
   }
 
+  /** Files of lines that were looked at less than others. */
+  #leastRead(): number[] {
+    const indices = [...this.#states.keys()].filter(index => this.#states[index]!.lines !== null)
+    const least = Math.min(...indices.map(index => this.#states[index]!.way))
+    return indices.filter(index => this.#states[index]!.way === least)
+  }
+
   /** Reads files of lines in a way that takes more. */
   async #lookCloser(indices: readonly number[]): Promise<boolean> {
-    const some = indices.filter(index => {
-      const { lines, way } = this.#states[index]!
-      return lines !== null && way < Way.Events
-    })
-    for (const index of some) {
+    for (const index of indices) {
       this.#states[index]!.way++
       await this.#makeFiles(index)
     }
-    return some.length > 0
+    return indices.length > 0
   }
 
   /** Looks for keys that a query names in all lines; false if there are none. */
@@ -275,8 +312,8 @@ export class QuerySession {
 
   async #makeFiles(index: number): Promise<void> {
     const state = this.#states[index]!
-    const { input, lines, events } = state
-    state.lines = state.events = null
+    const { input, lines } = state
+    state.lines = null
     if (state.way === Way.Plain && input.plain !== null) {
       state.lines = this.#workspace.link(input.plain, index)
       if (state.lines === null) state.way = Way.Copied
@@ -284,7 +321,7 @@ export class QuerySession {
     if (state.way === Way.Copied && input.scan !== null) await this.#copy(state, input.scan(), index)
     else if (input.events !== null) await this.#store(state, input.events, index)
     else if (state.way !== Way.Plain && lines !== null) await this.#sift(state, lines, index)
-    for (const file of [lines, events]) if (file !== null) fs.rmSync(file)
+    if (lines !== null) fs.rmSync(lines)
     if (state.lines !== null) sample(state.lines, this.#keys)
   }
 
@@ -306,7 +343,7 @@ export class QuerySession {
       odd.close()
     }
     state.lines = lines.path
-    state.odd = odd.isEmpty ? null : odd.path
+    state.events.push(odd.path)
   }
 
   #addEvent(writer: FileWriter, event: QueryEvent): void {
@@ -321,7 +358,7 @@ export class QuerySession {
     } finally {
       writer.close()
     }
-    state.events = writer.path
+    state.events.push(writer.path)
   }
 
   /** Lines of a file one by one. */
@@ -348,7 +385,7 @@ export class QuerySession {
       events.close()
     }
     state.lines = lines.isEmpty ? null : lines.path
-    state.events = events.path
+    state.events.push(events.path)
   }
 }
 

@@ -28,6 +28,7 @@ const names = [
   'threads',
   'flusher',
   'read',
+  'query',
   'call-sites',
   'records',
   'records-latency',
