@@ -60,7 +60,7 @@ function levelTest(name: string): Test {
   }
 }
 
-/** @throws UsageError for a name that neither we nor one of the files knows, and that is no number */
+/** @throws UsageError for a name that neither we nor a file knows, and that is no number */
 export function checkLevel(name: string, tables: readonly Readonly<Record<string, number>>[]): void {
   const known = [...new Set([...Object.keys(LEVELS), ...tables.flatMap(Object.keys)])]
   if (known.includes(name) || NUMBER.test(name)) return

@@ -80,7 +80,8 @@ export async function openInput(
 ): Promise<QueryInput> {
   const log = inputLog(given)
   const name = given.path
-  if (log !== null && fs.existsSync(log.path)) {
+  // Of a pipe nothing is read but once.
+  if (log !== null && fs.statSync(log.path, { throwIfNoEntry: false })?.isFile()) {
     const { source, events } = openSource(log.path)
     if (source.kind !== 'log') {
       found.damaged += source.damaged

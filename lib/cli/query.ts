@@ -182,26 +182,33 @@ async function deliver(session: QuerySession, sql: string, choices: Choices): Pr
   }
 }
 
-/** Calls `stop` at a signal that ends programs; a second one ends this at once. */
-function onSignals(stop: (signal: number) => void, remove: () => void): void {
-  let stopped = false
-  for (const [name, number] of [
-    ['SIGINT', 2],
-    ['SIGTERM', 15],
-    ['SIGHUP', 1]
-  ] as const) {
-    process.on(name, () => {
-      if (stopped) {
-        remove()
+/** Work that is to stop may go on for so long: it may wait for a pipe that nobody writes to. */
+const GRACE_MS = 1000
+
+const SIGNALS = [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+  ['SIGHUP', 1]
+] as const
+
+/** Stops a session at a signal that ends programs, and ends this if that takes long. */
+function stopAtSignals(session: QuerySession): { signal: number } {
+  const state = { signal: 0 }
+  for (const [name, number] of SIGNALS) {
+    process.once(name, () => {
+      state.signal ||= number
+      session.stop()
+      const end = (): void => {
+        session.close()
         process.exit(EXIT_SIGNAL + number)
       }
-      stopped = true
-      stop(number)
+      setTimeout(end, GRACE_MS).unref()
     })
   }
+  return state
 }
 
-/** Says what is wrong with the SQL, in as many lines as DuckDB does; false if it is something else. */
+/** Says what is wrong with the SQL, in DuckDB's lines; false if it is something else. */
 function sayQueryError({ code, message }: ShardlogError): boolean {
   if (code !== 'ERR_SHARDLOG_QUERY') return false
   const [first, ...others] = message.split('\n').filter(line => line !== '')
@@ -221,24 +228,17 @@ async function run(args: string[]): Promise<number> {
   const inputs = []
   for (const log of logs) inputs.push(await openInput(log, levels, found))
   const session = new QuerySession(inputs, levels)
-  let signal = 0
-  onSignals(
-    number => {
-      signal = number
-      session.stop()
-    },
-    () => session.close()
-  )
+  const state = stopAtSignals(session)
   try {
     await session.open()
     await deliver(session, sql, choices)
   } catch (error) {
-    if (signal === 0 && !sayQueryError(error as ShardlogError)) throw error
-    if (signal === 0) return EXIT_FAILED
+    if (state.signal === 0 && !sayQueryError(error as ShardlogError)) throw error
+    if (state.signal === 0) return EXIT_FAILED
   } finally {
     session.close()
   }
-  if (signal !== 0) return EXIT_SIGNAL + signal
+  if (state.signal !== 0) return EXIT_SIGNAL + state.signal
   if (found.damaged > 0) return EXIT_FAILED
   const sound = logs.map(log => {
     const input = inputLog(log)

@@ -41,12 +41,13 @@ function exactJson(value: unknown): string {
   return `{${members.join(',')}}`
 }
 
-/** JSON as DuckDB takes it: integers of any size as they are, surrogates that stand alone replaced. */
+/** JSON as DuckDB takes it: integers of any size, no surrogates that stand alone. */
 function toJson(value: unknown): string {
   let json: string
   try {
     json = JSON.stringify(value)
-  } catch {
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
     // It has a bigint.
     json = exactJson(value)
   }
@@ -56,6 +57,19 @@ function toJson(value: unknown): string {
 /** An event as a line of a file of events, newline included. */
 export function eventLine({ time, level, levelValue, name, msg, about, fields }: QueryEvent): string {
   return `${toJson({ t: time, l: level, v: levelValue, n: name, m: msg, o: about, f: fields })}\n`
+}
+
+/**
+ * The same; of an event that is nested too deeply for JavaScript to print it, its text as the
+ * message.
+ */
+export function eventLineOf(event: QueryEvent, text: string): string {
+  try {
+    return eventLine(event)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return eventLine({ ...event, msg: text, fields: {} })
+  }
 }
 
 /** Notes the keys of an event. */
@@ -84,6 +98,8 @@ export function noteLine(keys: Keys, line: Buffer): void {
   if (record !== null) keys.addRecord(record)
 }
 
+/** Deeper JSON is left alone by DuckDB. */
+const MOST_DEEP = 1000
 const UTC_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/
 const SECONDS = '2026-01-02T03:04:05'.length
 
@@ -101,7 +117,7 @@ function isPlainTime(time: unknown): boolean {
  */
 export function cleanRecord(line: Buffer): Record<string, unknown> | null {
   const record = objectIn(line)
-  if (record === null || SURROGATE.test(line.toString())) return null
+  if (record === null || checker.deepest > MOST_DEEP || SURROGATE.test(line.toString())) return null
   const values = Object.values(record)
   const isClean =
     values.length === checker.keys && isPlainTime(record.time) && !values.includes(Number.POSITIVE_INFINITY)

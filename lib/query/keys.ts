@@ -1,4 +1,4 @@
-/** Which keys records have beside those that every record may have, and the types of their columns. */
+/** Which keys records have beside those that all may have, and the types of their columns. */
 
 /** Type of a column; none: nothing but null was seen. */
 export type ColumnType = 'none' | 'BOOLEAN' | 'BIGINT' | 'HUGEINT' | 'DOUBLE' | 'VARCHAR' | 'JSON'

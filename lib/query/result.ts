@@ -87,8 +87,8 @@ export function isNoFile(file: string): boolean {
 let temporaries = 0
 
 /**
- * Runs a query, and writes its rows to a file, in the place of one that is there: under another name
- * until it is whole.
+ * Runs a query, and writes its rows to a file, in the place of one that is there: under another
+ * name until it is whole.
  *
  * @throws ShardlogError `ERR_SHARDLOG_IO`, and as `session.run`
  */

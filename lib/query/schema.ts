@@ -3,7 +3,7 @@
 import { exactPath, identifier, literal } from './duckdb'
 import type { ColumnType } from './keys'
 
-/** What queries raise that need the table in another way; the session makes it so, and tries again. */
+/** What queries raise that need another table; the session makes it, and tries again. */
 export const NEEDS_OBJECTS = 'shardlog:objects'
 export const NEEDS_TYPE = 'shardlog:type'
 export const NEEDS_CLEAN = 'shardlog:unclean'
@@ -163,10 +163,22 @@ function linesByColumns(table: Table): string {
   return `SELECT ${[...own, ...columns].join(', ')} FROM ${source}`
 }
 
+/** Deeper JSON is no more for DuckDB, which has no limit but its stack. */
+const MOST_OPEN = 10_000
+
+/** Whether JSON has so few brackets that it cannot be nested too deeply. */
+function isShallow(json: string): string {
+  const counts = ['[', '{'].map(
+    bracket => `length(${json}) - length(replace(${json}, '${bracket}', '')) < ${MOST_OPEN}`
+  )
+  return `(length(${json}) < ${MOST_OPEN} OR (${counts.join(' AND ')}))`
+}
+
 /** Lines as whole objects. Of two keys that are the same the first would count. */
 function linesByObjects(table: Table): string {
   const { keys, levels, names } = table
-  const whole = `json_type(json) = 'OBJECT' AND len(json_keys(json)) = list_unique(json_keys(json))`
+  const isObject = `json_type(json) = 'OBJECT' AND len(json_keys(json)) = list_unique(json_keys(json))`
+  const whole = `CASE WHEN ${isShallow('json::VARCHAR')} THEN ${isObject} ELSE false END`
   const source =
     `(SELECT CASE WHEN ${whole} THEN json ELSE error('${NEEDS_CLEAN}')::JSON END AS json, ${identifier(FILE)} ` +
     `FROM ${readJson(table.lines, "records = false, columns = {'json': 'JSON'}", table.lineBytes)})`

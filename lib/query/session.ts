@@ -1,8 +1,8 @@
 /**
  * Runs queries over files. How files are read depends on what is in them, and what of it a query
- * asks for; nobody looks through a large file for that. It is taken for what most logs are, lines of
- * JSON with the keys and types that stand at some places of it. Where that is wrong DuckDB raises an
- * error, never another result; then the table is made as it has to be, and the query runs again.
+ * asks for; nobody looks through a large file for that. It is taken for what most logs are, lines
+ * of JSON with the keys and types that stand at some places of it. Where that is wrong DuckDB raises
+ * an error, never another result; then the table is made as it has to be, and the query runs again.
  */
 
 import fs from 'node:fs'
@@ -13,7 +13,7 @@ import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import { readLog } from '../reader'
 import type { BlockItem, ScanItem } from '../reader/items'
 import { type Connection, identifier, loadDuckDb } from './duckdb'
-import { cleanRecord, eventLine, noteEvent, noteLine, type QueryEvent, type QueryInput } from './input'
+import { cleanRecord, eventLineOf, noteEvent, noteLine, type QueryEvent, type QueryInput } from './input'
 import { Keys, widened } from './keys'
 import {
   columnNames,
@@ -259,7 +259,7 @@ export class QuerySession {
     return this.#survey(sql)
   }
 
-  /** Widens the types of the columns that a query names to what all rows need; false if they are. */
+  /** Widens the types of columns that a query names to what rows need; false if they are so. */
   async #checkTypes(sql: string): Promise<boolean> {
     const text = sql.toLowerCase()
     const named = columnNames(this.#keyList()).filter(name => text.includes(name.toLowerCase()))
@@ -335,7 +335,7 @@ export class QuerySession {
         for (const item of items) {
           if (item.kind === 'lines') lines.addLine(item.data, item.start, item.end)
           if (item.kind !== 'block') continue
-          addEntries(item, lines, text => this.#addEvent(odd, state.input.eventOf(text)))
+          addEntries(item, lines, text => this.#addEvent(odd, state.input.eventOf(text), text))
         }
       }
     } finally {
@@ -346,8 +346,8 @@ export class QuerySession {
     state.events.push(odd.path)
   }
 
-  #addEvent(writer: FileWriter, event: QueryEvent): void {
-    writer.addText(eventLine(event))
+  #addEvent(writer: FileWriter, event: QueryEvent, text = ''): void {
+    writer.addText(eventLineOf(event, text))
     noteEvent(this.#keys, event)
   }
 
@@ -374,7 +374,7 @@ export class QuerySession {
         if (record === null) {
           const text = line.toString().trimEnd()
           // A blank line is no record, for DuckDB neither.
-          if (text !== '') this.#addEvent(events, state.input.eventOf(text))
+          if (text !== '') this.#addEvent(events, state.input.eventOf(text), text)
           continue
         }
         lines.addLine(line, 0, line.length)

@@ -39,6 +39,8 @@ export class JsonChecker {
   timeEnd = -1
   /** Of the last JSON: how many keys the top level has, those that come twice counted twice. */
   keys = 0
+  /** Of the last JSON: how many objects and arrays stood in each other at most. */
+  deepest = 0
   private bytes: Uint8Array = new Uint8Array(0)
   private at = 0
   private end = 0
@@ -56,7 +58,7 @@ export class JsonChecker {
     this.end = end
     this.open.length = 0
     this.timeStart = this.timeEnd = -1
-    this.keys = 0
+    this.keys = this.deepest = 0
     this.atTime = false
     do if (!this.value()) return false
     while (this.open.length > 0)
@@ -97,6 +99,7 @@ export class JsonChecker {
       return this.closeContainers()
     }
     this.open.push(isObject)
+    if (this.open.length > this.deepest) this.deepest = this.open.length
     return isObject ? this.key() : true
   }
 

@@ -158,7 +158,7 @@ export async function isGzipped(source: FileSource): Promise<boolean> {
   return isGzip(start)
 }
 
-/** What is wrong with the gzipped data of a source that has been read to its end, if anything is. */
+/** What is wrong with the gzipped data of a source that has been read to its end, if any is. */
 export function gzipDamage({ path, damage }: Source): DamageReport[] {
   if (!damage) return []
   const { offset } = damage
