@@ -1,8 +1,9 @@
 /**
  * Runs queries over files. How files are read depends on what is in them, and what of it a query
  * asks for; nobody looks through a large file for that. It is taken for what most logs are, lines
- * of JSON with the keys and types that stand at some places of it. Where that is wrong DuckDB raises
- * an error, never another result; then the table is made as it has to be, and the query runs again.
+ * of JSON with the keys and types that stand at some places of it. Where that is wrong DuckDB
+ * raises an error, never another result; then the table is made as it has to be, and the query runs
+ * again.
  */
 
 import fs from 'node:fs'

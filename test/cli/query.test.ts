@@ -178,6 +178,16 @@ describe('the table logs', () => {
     ])
   })
 
+  it('takes JSON that is nested too deeply for a text', () => {
+    const deep = (depth: number): string => `{"level":30,"a":${'['.repeat(depth)}${']'.repeat(depth)}}`
+    write('app.log', `${deep(500)}\n${deep(200_000)}\n`)
+    expect(rows('select length(fields) as n from logs where level is not null order by n', 'app.log')).toEqual([
+      { n: 2 },
+      { n: 1006 }
+    ])
+    expect(rows('select count(*) as n from logs', 'app.log')).toEqual([{ n: 2 }])
+  })
+
   it('reads lines of many MiB', () => {
     write('app.log', `{"msg":"${'x'.repeat(20 * 1024 * 1024)}"}\n{"msg":"y"}\n`)
     expect(rows('select length(msg) as n from logs order by n', 'app.log')).toEqual([{ n: 1 }, { n: 20 * 1024 * 1024 }])
@@ -232,6 +242,12 @@ describe('shardlog query', () => {
       }
     )
     expect(JSON.parse(stdout)).toEqual({ n: 3, texts: 1 })
+  })
+
+  it('reads a pipe, which gives its bytes once', () => {
+    const script = `mkfifo pipe; echo '{"msg":"a"}' > pipe & ${process.execPath} ${main} query --json "select msg from logs" pipe`
+    const { stdout } = spawnSync('bash', ['-c', script], { encoding: 'utf8', cwd: directory })
+    expect(stdout).toBe('{"msg":"a"}\n')
   })
 
   it('prints tables, JSON, CSV and Parquet', () => {
@@ -369,6 +385,15 @@ describe('shardlog query', () => {
     await expect.poll(() => fs.readdirSync(temporary), { timeout: 20_000 }).toHaveLength(1)
     child.kill('SIGINT')
     await expect.poll(() => child.exitCode, { timeout: 20_000 }).toBe(130)
+    expect(fs.readdirSync(temporary)).toEqual([])
+    const waiting = spawn(process.execPath, [main, 'query', 'from logs', '-'], {
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: ['pipe', 'ignore', 'inherit']
+    })
+    onTestFinished(() => void waiting.kill('SIGKILL'))
+    await expect.poll(() => fs.readdirSync(temporary), { timeout: 20_000 }).toHaveLength(1)
+    waiting.kill('SIGTERM')
+    await expect.poll(() => waiting.exitCode, { timeout: 20_000 }).toBe(143)
     expect(fs.readdirSync(temporary)).toEqual([])
     const shell = `${process.execPath} ${main} query "from range(3000000)" app.log | head -n 3; echo "\${PIPESTATUS[0]}"`
     const { stdout } = spawnSync('bash', ['-c', shell], {
