@@ -64,7 +64,7 @@ describe('what a file is', () => {
   })
 
   it('neither blocks nor text is an error, unless it is told which', async () => {
-    fs.writeFileSync(file, Buffer.from('1f8b0800000000000003cbcf', 'hex'))
+    fs.writeFileSync(file, Buffer.from('1f9d0800000000000003cbcf', 'hex'))
     const follow = () => read({ follow: true })
     const byTime = () => read({ order: 'time' })
     for (const reading of [read, follow, byTime, () => verifyLog(file)]) {
