@@ -2,8 +2,8 @@
 
 import { nearestName } from '../nearest-name'
 import { LEVELS } from '../recorder/recorder'
+import type { ViewEvent } from '../view/event'
 import { type HelpRow, UsageError } from './command'
-import type { ViewedEvent } from './events'
 
 export const FILTER_OPTIONS = {
   level: { type: 'string' },
@@ -38,11 +38,16 @@ export interface FilterValues {
   where?: string[]
 }
 
-type Test = (event: ViewedEvent) => boolean
+type Test = (event: ViewEvent) => boolean
 
 const NS_PER_MS = 1_000_000n
 
-function parseTime(text: string, option: string): bigint {
+/**
+ * The ns since 1970 that a time means.
+ *
+ * @throws UsageError
+ */
+export function parseTime(text: string, option: string): bigint {
   const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
   if (Number.isNaN(ms))
     throw new UsageError(`${option} takes a time as 2026-01-02T03:04:05Z, or ms since 1970, not '${text}'`)
@@ -68,7 +73,7 @@ export function checkLevel(name: string, tables: readonly Readonly<Record<string
   throw new UsageError(`--level is one of ${known.join(', ')}, not '${name}'${near ? `; did you mean ${near}?` : ''}`)
 }
 
-function fieldOf(event: ViewedEvent, name: string): unknown {
+function fieldOf(event: ViewEvent, name: string): unknown {
   if (Object.hasOwn(event.fields, name)) return event.fields[name]
   switch (name) {
     case 'level':

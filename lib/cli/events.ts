@@ -5,24 +5,17 @@ import { isRing, readArenaFile, startOf } from '../recorder/arena'
 import { nanoseconds, type RecordedEvent } from '../recorder/decode'
 import { LEVELS } from '../recorder/recorder'
 import { isSnapshot, readEvents, readSnapshot, type SnapshotCounters } from '../recorder/snapshot'
+import type { ViewEvent, ViewSource } from '../view/event'
 import { sayDamage } from './terminal'
 
 /** An event, and where it is from. */
-export interface ViewedEvent extends RecordedEvent {
+export interface ViewedEvent extends ViewEvent {
   source: Source
 }
 
-export interface Source {
-  file: string
-  kind: 'snapshot' | 'recorder' | 'log'
-  /** Of a log null: its lines say that themselves, or nothing does. */
-  service: string | null
-  hostname: string | null
-  pid: number | null
+export interface Source extends ViewSource {
   reason: string | null
   counters: SnapshotCounters | null
-  /** Names of levels and their numbers. */
-  levels: Readonly<Record<string, number>>
   /** Damage that was found so far. */
   damaged: number
 }
@@ -94,7 +87,11 @@ function textOf(value: unknown): string {
  *
  * @param before the time of one that tells none
  */
-export function eventOfLine(text: string, source: Source, before: bigint): ViewedEvent {
+export function eventOfLine<From extends ViewSource>(
+  text: string,
+  source: From,
+  before: bigint
+): ViewEvent & { source: From } {
   let line: unknown
   try {
     line = JSON.parse(text)

@@ -1,6 +1,7 @@
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
 import { checkLevel, FILTER_HELP, FILTER_OPTIONS, type FilterValues, filterOf } from './event-filter'
 import { merged, type OpenSource, openSource, type ViewedEvent } from './events'
+import { viewInteractively } from './interactive'
 import { FdWriter } from './output'
 import { humanCount, isoTime, say, visibleJson, visibleLine } from './terminal'
 
@@ -12,12 +13,16 @@ common, or their events, of all files in the order of time. Without options a su
   --list           the events, one a line, for a person
   --json           the events, one JSON object a line; with --summary, that as JSON
   --summary        the summary, also of what the filters leave
+  -i, --interactive
+                   a program on the terminal: events over time, list, detail, search, filters, next error, follow; ? shows its
+                   keys. Takes gzipped logs and pipes too. Needs the package terminal-kit
 ${helpOf(19, ...FILTER_HELP)}
   -h, --help       this text
 
 Examples:
   shardlog view shardlog-71-20260102030405006-uncaughtException.bin
   shardlog view --list --level warn *.bin
+  shardlog view -i --level info app.log app.log.1.gz
   shardlog view --json --where userId=7 a.bin b.bin app.log | jq .message
 `
 
@@ -25,7 +30,8 @@ const OPTIONS = {
   ...FILTER_OPTIONS,
   list: { type: 'boolean' },
   json: { type: 'boolean' },
-  summary: { type: 'boolean' }
+  summary: { type: 'boolean' },
+  interactive: { type: 'boolean', short: 'i' }
 } as const
 
 /** Messages, and targets, that are counted one by one; further ones together. */
@@ -235,11 +241,14 @@ function openAll(files: readonly string[]): { sources: OpenSource[]; failed: boo
 
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS)
-  const { list = false, json = false, summary = false } = values
+  const { list = false, json = false, summary = false, interactive = false } = values
   if (list && json) throw new UsageError('--list and --json exclude each other')
+  if (interactive && (list || json || summary))
+    throw new UsageError('--interactive excludes --list, --json and --summary')
   const files = requireFiles(positionals)
   if (files.includes('-')) throw new UsageError('view takes files, not standard input (-)')
   const filters = values as FilterValues
+  if (interactive) return viewInteractively(files, filters)
   const filter = filterOf(filters)
   const { sources, failed } = openAll(files)
   if (filters.level !== undefined)

@@ -68,10 +68,13 @@ export class LogFollower {
   private pastEnd = -1
   /** Items to be delivered before anything else is read. */
   private queued: ScanItem[] = []
+  private given: FileSource | null = null
 
   /**
    * @param start where to begin in the file that is there first: what `tailStart` says
    * @param follow there will be further rounds, for as long as somebody wants to know
+   * @param keepsFiles what was read stays open, also of files that were replaced: whoever asks for
+   *   it closes each `file`
    */
   constructor(
     readonly log: LogPlace,
@@ -80,8 +83,19 @@ export class LogFollower {
       start?: number
       format?: FormatChoice
       follow?: boolean
+      keepsFiles?: boolean
     } = {}
   ) {}
+
+  /** The file in which those items of the last round stand that are not of the arena. */
+  get file(): FileSource | null {
+    return this.given
+  }
+
+  /** Whether the file is text; false as long as nobody knows. */
+  get isText(): boolean {
+    return this.format === 'ndjson'
+  }
 
   /**
    * The next items; an empty array if something changed under us, so that another round is due at
@@ -90,6 +104,7 @@ export class LogFollower {
   async round(): Promise<ScanItem[] | null> {
     if (this.queued.length > 0) return this.queued.splice(0)
     if (!this.scanner && !(await this.open(this.options.start ?? 0))) return this.roundWithoutFile()
+    this.given = this.source
     // The size comes first: what it counts is complete if no flush is under way afterwards.
     const size = await this.source!.size()
     const arena = this.refreshArena()
@@ -183,7 +198,7 @@ export class LogFollower {
     this.arena = null
     await this.scanner?.close()
     this.scanner = null
-    await this.source?.close()
+    if (!this.options.keepsFiles || this.source !== this.given) await this.source?.close()
     this.source = null
   }
 
@@ -334,7 +349,7 @@ export class LogFollower {
       }
       await rest.close()
     }
-    await source.close()
+    if (!this.options.keepsFiles) await source.close()
     await this.open(0)
   }
 }

@@ -26,6 +26,8 @@ class Damaged extends Error {}
 /** Times below it are ns, in a u64; others ms, in an f64. */
 const LEAST_F64 = 0x3f000000
 const NS_PER_MS = 1e6
+/** The latest time of a Date. */
+const MAX_DATE_MS = 8.64e15
 /** A bigint is printed as JSON prints numbers. */
 const LARGE_INTEGER = /^-?\d{16,}$/
 
@@ -35,12 +37,10 @@ function timeAt(bytes: Buffer, at: number): bigint {
   return nanoseconds(bytes.readDoubleLE(at))
 }
 
-/** ms since the Unix epoch as ns; 0 for what is none. */
+/** ms since the Unix epoch as ns; 0 for what is none that a date can have. */
 export function nanoseconds(ms: number): bigint {
   const whole = Math.floor(ms)
-  return ms > 0 && ms < Number.MAX_SAFE_INTEGER
-    ? BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * NS_PER_MS))
-    : 0n
+  return ms > 0 && ms <= MAX_DATE_MS ? BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * NS_PER_MS)) : 0n
 }
 
 /** Parses JSON, or throws a SyntaxError. */
