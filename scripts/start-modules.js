@@ -21,6 +21,7 @@ const soon = ['engine/direct-route', 'engine/js/lock', 'engine/open-engine', 'pi
  */
 const later = [
   'cli/interactive',
+  'cli/report',
   'engine/js/js-engine',
   'features/features',
   'features/recording',

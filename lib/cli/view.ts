@@ -1,8 +1,10 @@
+import { MOST_COUNTED, Summary } from '../view/summary'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
 import { checkLevel, FILTER_HELP, FILTER_OPTIONS, type FilterValues, filterOf } from './event-filter'
 import { merged, type OpenSource, openSource, type ViewedEvent } from './events'
 import { viewInteractively } from './interactive'
 import { FdWriter } from './output'
+import { writeReport } from './report'
 import { humanCount, isoTime, say, visibleJson, visibleLine } from './terminal'
 
 const HELP = `Usage: shardlog view [options] FILE...
@@ -16,6 +18,8 @@ common, or their events, of all files in the order of time. Without options a su
   -i, --interactive
                    a program on the terminal: events over time, list, detail, search, filters, next error, follow; ? shows its
                    keys. Takes gzipped logs and pipes too. Needs the package terminal-kit
+  --html FILE      a report as one page, which opens in a browser without a network: events over time, levels, targets, gaps,
+                   messages, and a table of the latest 10,000 events and of as many of level warn and above
 ${helpOf(19, ...FILTER_HELP)}
   -h, --help       this text
 
@@ -23,6 +27,7 @@ Examples:
   shardlog view shardlog-71-20260102030405006-uncaughtException.bin
   shardlog view --list --level warn *.bin
   shardlog view -i --level info app.log app.log.1.gz
+  shardlog view --html report.html *.bin app.log
   shardlog view --json --where userId=7 a.bin b.bin app.log | jq .message
 `
 
@@ -31,14 +36,12 @@ const OPTIONS = {
   list: { type: 'boolean' },
   json: { type: 'boolean' },
   summary: { type: 'boolean' },
-  interactive: { type: 'boolean', short: 'i' }
+  interactive: { type: 'boolean', short: 'i' },
+  html: { type: 'string' }
 } as const
 
-/** Messages, and targets, that are counted one by one; further ones together. */
-const MOST_COUNTED = 20_000
-const SHOWN = 10
-const GAPS = 3
 const NS_PER_S = 1e9
+const SHOWN = 10
 
 const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
 
@@ -65,82 +68,6 @@ function lineOf(event: ViewedEvent, several: boolean): string {
     ...texts
   ]
   return `${visibleLine(words.join(' '))}\n`
-}
-
-/** How often each of many things was seen. */
-class Tally {
-  readonly #counts = new Map<string, number>()
-  #others = 0
-
-  add(key: string): void {
-    const count = this.#counts.get(key)
-    if (count === undefined && this.#counts.size >= MOST_COUNTED) this.#others++
-    else this.#counts.set(key, (count ?? 0) + 1)
-  }
-
-  /** The most frequent; of equal ones the first seen first. */
-  top(most: number): { name: string; count: number }[] {
-    return [...this.#counts]
-      .map(([name, count]) => ({ name, count }))
-      .sort((a, b) => b.count - a.count)
-      .slice(0, most)
-  }
-
-  get distinct(): number {
-    return this.#counts.size
-  }
-
-  /** Whether there may be more of them: those that were not counted one by one. */
-  get isFull(): boolean {
-    return this.#others > 0
-  }
-}
-
-interface Gap {
-  from: bigint
-  ns: bigint
-}
-
-class Summary {
-  events = 0
-  first: bigint | null = null
-  last: bigint | null = null
-  readonly levels = new Tally()
-  readonly targets = new Tally()
-  readonly messages = new Tally()
-  #gaps: Gap[] = []
-
-  add({ time, level, target, message }: ViewedEvent): void {
-    if (this.last !== null) this.#noteGap(this.last, time)
-    this.events++
-    if (this.first === null || time < this.first) this.first = time
-    if (this.last === null || time > this.last) this.last = time
-    this.levels.add(level)
-    this.targets.add(target)
-    this.messages.add(message)
-  }
-
-  #noteGap(from: bigint, to: bigint): void {
-    const ns = to - from
-    const least = this.#gaps.length < GAPS ? 0n : this.#gaps[GAPS - 1]!.ns
-    if (ns <= least) return
-    this.#gaps.push({ from, ns })
-    this.#gaps.sort((a, b) => (a.ns < b.ns ? 1 : a.ns > b.ns ? -1 : 0))
-    this.#gaps.length = Math.min(this.#gaps.length, GAPS)
-  }
-
-  get seconds(): number {
-    return this.first === null ? 0 : Number((this.last as bigint) - this.first) / NS_PER_S
-  }
-
-  /** Events per second; null of fewer than two times. */
-  get rate(): number | null {
-    return this.seconds === 0 ? null : this.events / this.seconds
-  }
-
-  get gaps(): readonly Gap[] {
-    return this.#gaps
-  }
 }
 
 const seconds = (ns: bigint): string => `${(Number(ns) / NS_PER_S).toPrecision(3)} s`
@@ -241,10 +168,12 @@ function openAll(files: readonly string[]): { sources: OpenSource[]; failed: boo
 
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS)
-  const { list = false, json = false, summary = false, interactive = false } = values
+  const { list = false, json = false, summary = false, interactive = false, html } = values
   if (list && json) throw new UsageError('--list and --json exclude each other')
-  if (interactive && (list || json || summary))
-    throw new UsageError('--interactive excludes --list, --json and --summary')
+  if (interactive && html !== undefined) throw new UsageError('--interactive and --html exclude each other')
+  if ((interactive || html !== undefined) && (list || json || summary))
+    throw new UsageError(`${interactive ? '--interactive' : '--html'} excludes --list, --json and --summary`)
+  if (html === '') throw new UsageError('--html takes the name of a file')
   const files = requireFiles(positionals)
   if (files.includes('-')) throw new UsageError('view takes files, not standard input (-)')
   const filters = values as FilterValues
@@ -256,7 +185,8 @@ async function run(args: string[]): Promise<number> {
       filters.level,
       sources.map(({ source }) => source.levels)
     )
-  await show(sources, filter, { list, json, summary })
+  if (html === undefined) await show(sources, filter, { list, json, summary })
+  else await writeReport(html, sources, filter, filters)
   const isDamaged = sources.some(({ source }) => source.damaged > 0)
   for (const { source } of sources) {
     if (source.damaged > 0 && source.kind !== 'log') say(`${source.file}: ${source.damaged} entries could not be read`)
