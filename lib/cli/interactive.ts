@@ -76,6 +76,7 @@ export async function viewInteractively(files: readonly string[], filters: Filte
       levels,
       title: titleOf(feeds),
       filters,
+      damage,
       message: failures.join('; '),
       makeFilter: values => makeFilter(values, feeds)
     })

@@ -12,6 +12,23 @@ import { compose, type Layout, type Screen } from './screen'
 import { loadTerminalKit, TerminalSession } from './terminal-session'
 import { Viewer } from './viewer'
 
+/** Damage that is told of when the terminal is as it was. */
+const MOST_DAMAGE = 10
+
+/** Collects damage: the first places, and how many there are. */
+export class DamageList {
+  readonly places: Damage[] = []
+  count = 0
+  /** Called after each. */
+  onAdd: () => void = () => undefined
+
+  readonly add = (damage: Damage): void => {
+    this.count++
+    if (this.places.length < MOST_DAMAGE) this.places.push(damage)
+    this.onAdd()
+  }
+}
+
 /** Filters as the options of the command have them. */
 export interface FilterValues {
   level?: string
@@ -27,6 +44,7 @@ export interface InteractiveOptions {
   levels: LevelTable
   title: string
   filters: FilterValues
+  damage: DamageList
   /** What a person is told at first. */
   message: string
   /** @throws Error that says what is wrong with the values */
@@ -71,7 +89,8 @@ class Program {
   constructor(options: InteractiveOptions) {
     this.#options = options
     this.#filters = options.filters
-    const { feeds, clock, levels, title } = options
+    const { feeds, clock, levels, title, damage } = options
+    damage.onAdd = () => this.#draw()
     this.#viewer = new Viewer({ feeds, clock, levels, onChange: () => this.#draw() })
     this.#session = new TerminalSession(loadTerminalKit(), {
       onKey: (name, isCharacter) => this.#onKey(name, isCharacter),
@@ -90,6 +109,7 @@ class Program {
       prompt: null,
       title,
       filters: '',
+      damaged: 0,
       isUnicode,
       measure
     }
@@ -123,7 +143,7 @@ class Program {
   async #drawAll(): Promise<void> {
     while (this.#isDirty) {
       this.#isDirty = false
-      Object.assign(this.#layout, this.#session.size)
+      Object.assign(this.#layout, this.#session.size, { damaged: this.#options.damage.count })
       const screen = await compose(this.#viewer, this.#layout)
       this.#screen = screen
       this.#session.draw(screen.lines, screen.cursor)
@@ -361,20 +381,6 @@ class Program {
       ...where
     ]
     this.#layout.filters = words.join(', ')
-  }
-}
-
-/** Damage that is told of when the terminal is as it was. */
-const MOST_DAMAGE = 10
-
-/** Collects damage: the first places, and how many there are. */
-export class DamageList {
-  readonly places: Damage[] = []
-  count = 0
-
-  readonly add = (damage: Damage): void => {
-    this.count++
-    if (this.places.length < MOST_DAMAGE) this.places.push(damage)
   }
 }
 

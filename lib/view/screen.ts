@@ -26,6 +26,8 @@ export interface Layout {
   /** The files, and the filters, in words. */
   title: string
   filters: string
+  /** Places where files are damaged. */
+  damaged: number
   isUnicode: boolean
   measure: Measure
 }
@@ -100,7 +102,8 @@ function headerLine(viewer: Viewer, layout: Layout): Line {
     : viewer.isFollowing
       ? 'following'
       : ''
-  const right = [layout.width > NARROW ? times : '', state, events].filter(text => text !== '').join('  ')
+  const damage = layout.damaged === 0 ? '' : `${humanCount(layout.damaged)} damaged`
+  const right = [layout.width > NARROW ? times : '', state, damage, events].filter(text => text !== '').join('  ')
   return { pieces: padded([piece(` ${layout.title}`, 'bar')], `${right} `, 'bar', layout) }
 }
 
@@ -278,7 +281,7 @@ function promptLine(prompt: Prompt, layout: Layout): { line: Line; column: numbe
 function helpScreen(layout: Layout, rows: number): Line[] {
   const width = Math.max(...KEYS_HELP.map(({ shown }) => shown.length))
   const all: Line[] = [
-    { pieces: [piece(' Keys', 'bold')] },
+    { pieces: [piece(' Keys', 'bold'), piece('  arrows scroll, Esc closes', 'dim')] },
     ...KEYS_HELP.map(({ shown, help }) => ({ pieces: [piece(` ${shown.padEnd(width)}  `, 'key'), piece(help)] })),
     { pieces: [] },
     ...wrap(

@@ -112,7 +112,7 @@ function codesOf(style: Style, hasColors: boolean): string {
     case 'bar':
       return hasColors ? '97;44' : '7'
     case 'match':
-      return hasColors ? '30;43' : '7;1'
+      return hasColors ? '30;43' : '1;4'
     case 'error':
       return hasColors ? '1;31' : '1'
     case 'key':
@@ -128,11 +128,10 @@ function codesOf(style: Style, hasColors: boolean): string {
 
 const ESC = '\u001b['
 
-/** What a terminal is sent for a line. */
+/** What a terminal is sent for a line. One that is selected has no colours but those of matches. */
 export function encode({ pieces, isSelected = false }: Line, hasColors: boolean): string {
-  const base = isSelected ? '7' : ''
   const parts = pieces.map(({ text, style }) => {
-    const codes = [base, codesOf(style, hasColors)].filter(code => code !== '').join(';')
+    const codes = isSelected && style !== 'match' ? '7' : codesOf(style, hasColors)
     return codes === '' ? text : `${ESC}${codes}m${text}${ESC}0m`
   })
   return parts.join('')

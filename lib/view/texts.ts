@@ -113,11 +113,11 @@ function makeDetails(event: ViewEvent): Detail[] {
   const from =
     source.kind === 'log' ? source.file : `${source.file}, ${source.service}/${source.pid} on ${source.hostname}`
   const made: Detail[] = [
+    { name: 'message', lines: linesOf(visibleText(message.slice(0, MOST_DETAIL))) },
     { name: 'time', lines: [time <= 0n ? 'none' : isoTime(time)] },
     { name: 'level', lines: [visibleLine(level || 'none')] },
     ...(target === '' ? [] : [{ name: 'target', lines: [visibleLine(target)] }]),
-    { name: 'file', lines: [visibleLine(source.kind === 'log' ? from : `${from}, thread ${thread}`)] },
-    { name: 'message', lines: linesOf(visibleText(message.slice(0, MOST_DETAIL))) }
+    { name: 'file', lines: [visibleLine(source.kind === 'log' ? from : `${from}, thread ${thread}`)] }
   ]
   let left = MOST_DETAIL - message.length
   for (const [key, value] of Object.entries(fields)) {
