@@ -35,7 +35,7 @@ function heightsOf({ counts }: Column, most: number, eighths: number): number[] 
 }
 
 /** The character of one cell of a bar: what stands in it from `from` eighths on, and its colours. */
-function cellOf(heights: readonly number[], from: number): Piece {
+function cellOf(heights: readonly number[], from: number, hasColors: boolean): Piece {
   let at = 0
   const parts: { level: number; height: number }[] = []
   for (const [i, height] of heights.entries()) {
@@ -47,7 +47,7 @@ function cellOf(heights: readonly number[], from: number): Piece {
   const [first, ...others] = parts
   if (first === undefined) return { text: ' ', style: 'plain' }
   const filled = parts.reduce((total, part) => total + part.height, 0)
-  if (others.length > 0 && filled === FULL) {
+  if (hasColors && others.length > 0 && filled === FULL) {
     const second = others.reduce((best, part) => (part.height > best.height ? part : best))
     return { text: EIGHTHS[first.height - 1]!, style: `cell${first.level}-${second.level}` }
   }
@@ -61,15 +61,17 @@ export interface BarsOptions {
   rows: number
   /** Whether the terminal shows more than ASCII. */
   isUnicode: boolean
+  /** Without them a cell shows how far it is filled, and not by what. */
+  hasColors: boolean
 }
 
 /** Lines of bars, the top one first, and the count that the highest one stands for. */
-export function barLines({ columns, rows, isUnicode }: BarsOptions): { lines: Line[]; most: number } {
+export function barLines({ columns, rows, isUnicode, hasColors }: BarsOptions): { lines: Line[]; most: number } {
   const most = Math.max(1, ...columns.map(({ counts }) => sum(counts)))
   const bars = columns.map(column => heightsOf(column, most, rows * FULL))
   const lines: Line[] = []
   for (let row = rows - 1; row >= 0; row--) {
-    const cells = bars.map(heights => cellOf(heights, row * FULL))
+    const cells = bars.map(heights => cellOf(heights, row * FULL, hasColors))
     lines.push({ pieces: joined(isUnicode ? cells : cells.map(asciiCell)) })
   }
   return { lines, most }

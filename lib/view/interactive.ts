@@ -96,7 +96,7 @@ class Program {
       onKey: (name, isCharacter) => this.#onKey(name, isCharacter),
       onRedraw: () => this.#draw()
     })
-    const { measure, isUnicode, size } = this.#session
+    const { measure, isUnicode, hasColors, size } = this.#session
     this.#layout = {
       ...size,
       top: 0,
@@ -111,6 +111,7 @@ class Program {
       filters: '',
       damaged: 0,
       isUnicode,
+      hasColors,
       measure
     }
     this.#viewer.message = { text: options.message, isError: true }

@@ -29,6 +29,7 @@ export interface Layout {
   /** Places where files are damaged. */
   damaged: number
   isUnicode: boolean
+  hasColors: boolean
   measure: Measure
 }
 
@@ -127,7 +128,12 @@ interface Bars {
 
 function histogramLines(viewer: Viewer, layout: Layout, rows: number, selected: ViewEvent | undefined): Bars {
   const columns = viewer.columns(layout.width - GUTTER)
-  const { lines, most } = barLines({ columns, rows: rows - 1, isUnicode: layout.isUnicode })
+  const { lines, most } = barLines({
+    columns,
+    rows: rows - 1,
+    isUnicode: layout.isUnicode,
+    hasColors: layout.hasColors
+  })
   const edge = layout.isUnicode ? '│' : '|'
   const marked = lines.map(({ pieces }, i) => {
     const label = i === 0 && columns.length > 0 ? shortCount(most) : ''
