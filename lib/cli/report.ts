@@ -14,7 +14,10 @@ function filtersText({ level, target, since, until, where = [] }: FilterValues):
   return [...words, ...where].join(', ')
 }
 
-/** Under another name until it is whole: nobody opens half of it, and what was there stays if it fails. */
+/**
+ * Under another name until it is whole: nobody opens half of it, and what was there stays if it
+ * fails.
+ */
 function writeWhole(file: string, text: string): void {
   const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.tmp`)
   try {

@@ -14,7 +14,9 @@ const ORDER = [6, 5, 4, 3, 2, 1, 0]
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)
 
-/** Heights of the levels of a bar, in eighths, by `ORDER`: at least one of warnings and graver ones. */
+/**
+ * Heights of the levels of a bar, in eighths, by `ORDER`: at least one of warnings and graver ones.
+ */
 function heightsOf({ counts }: Column, most: number, eighths: number): number[] {
   const total = Math.ceil((sum(counts) / most) * eighths)
   let below = 0
@@ -34,7 +36,9 @@ function heightsOf({ counts }: Column, most: number, eighths: number): number[] 
   })
 }
 
-/** The character of one cell of a bar: what stands in it from `from` eighths on, and its colours. */
+/**
+ * The character of one cell of a bar: what stands in it from `from` eighths on, and its colours.
+ */
 function cellOf(heights: readonly number[], from: number, hasColors: boolean): Piece {
   let at = 0
   const parts: { level: number; height: number }[] = []

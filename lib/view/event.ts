@@ -29,7 +29,10 @@ export const ERROR_CLASS = 5
 const LEAST = 20
 const PER_CLASS = 10
 
-/** Index in `LEVEL_CLASSES` of a level's number: those of a level of one's own between two count for the lower. */
+/**
+ * Index in `LEVEL_CLASSES` of a level's number: those of a level of one's own between two count for
+ * the lower.
+ */
 export function classOfNumber(number: number): number {
   if (Number.isNaN(number)) return 0
   const above = Math.floor((number - LEAST) / PER_CLASS) + 2

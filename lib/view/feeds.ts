@@ -1,4 +1,7 @@
-/** Where the events of each file come from: batches of pages, once from front to back, then what is new. */
+/**
+ * Where the events of each file come from: batches of pages, once from front to back, then what is
+ * new.
+ */
 
 import fs, { createReadStream, type ReadStream } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
@@ -94,7 +97,10 @@ abstract class BaseFeed implements Feed {
     for (const volume of this.#volumes.get(handle) ?? []) volume.isGone = true
   }
 
-  /** Adds the records of an item that stand in `handle`, or in memory only, and then go to the spool. */
+  /**
+   * Adds the records of an item that stand in `handle`, or in memory only, and then go to the
+   * spool.
+   */
   protected async addItem(batch: Batch, item: BlockItem | LinesItem, handle: FileHandle | null): Promise<void> {
     const { data, start, end } = item
     const form = item.kind === 'lines' ? 'lines' : 'entries'
@@ -129,7 +135,9 @@ abstract class BaseFeed implements Feed {
 class LogFeed extends BaseFeed {
   readonly canFollow = true
   readonly #follower: LogFollower
-  /** Where the last lines of the file ended, and what was taken behind it: a line without newline. */
+  /**
+   * Where the last lines of the file ended, and what was taken behind it: a line without newline.
+   */
   #end = 0
   #loose = -1
   /** Rounds left until the start is over, from when all is read that the file had at first. */
@@ -182,7 +190,10 @@ class LogFeed extends BaseFeed {
     if (from < end) await this.addItem(batch, { ...item, offset: offset + from - start, start: from }, handle)
   }
 
-  /** A last line without newline: nothing tells whether it is whole, but that it is JSON, or never was to be. */
+  /**
+   * A last line without newline: nothing tells whether it is whole, but that it is JSON, or never
+   * was to be.
+   */
   async #looseLine(): Promise<Batch | null> {
     const file = this.#follower.file
     if (!this.#follower.isText || file === null || this.#loose >= 0 || this.#follower.ownerAlive() === true) return null
@@ -213,7 +224,10 @@ async function addAll(scanner: Scanner, add: (item: ScanItem) => Promise<void>):
   await scanner.close()
 }
 
-/** Opens what comes once. `isSpooled`: what is read goes to the spool, at the offsets that items tell. */
+/**
+ * Opens what comes once. `isSpooled`: what is read goes to the spool, at the offsets that items
+ * tell.
+ */
 type OpenItems = (spool: Spool) => Promise<{ items: AsyncGenerator<ScanItem[], void>; isSpooled: boolean }>
 
 /** What comes once, in items: a gzipped log, a pipe, the arena of a log. */

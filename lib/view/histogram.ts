@@ -18,7 +18,8 @@ export interface Column {
 }
 
 /**
- * Counts events in bins of one width. If one is out of their range the width is doubled, as often as
+ * Counts events in bins of one width. If one is out of their range the width is doubled, as often
+ * as
  * it takes: memory and the time to add one stay the same.
  */
 export class Histogram {

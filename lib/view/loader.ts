@@ -101,7 +101,10 @@ export class Loader {
     }
   }
 
-  /** Takes all events of a head that come before those of the others; of equal times, the first file's first. */
+  /**
+   * Takes all events of a head that come before those of the others; of equal times, the first
+   * file's first.
+   */
   #take(head: Head, heads: readonly Head[]): void {
     const { batch, source, at } = head
     let to = at

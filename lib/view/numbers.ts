@@ -1,4 +1,7 @@
-/** A list of numbers that grows, in memory that is never copied: what the index of a large log is made of. */
+/**
+ * A list of numbers that grows, in memory that is never copied: what the index of a large log is
+ * made of.
+ */
 
 type Numbers = Uint8Array | Uint16Array | Uint32Array | Float64Array
 

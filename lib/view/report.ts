@@ -1,4 +1,7 @@
-/** A report on events, as a page that needs nothing else: what they have in common, and the latest of them. */
+/**
+ * A report on events, as a page that needs nothing else: what they have in common, and the latest
+ * of them.
+ */
 
 import { createHash } from 'node:crypto'
 import { humanCount, isoTime, plural, visibleLine } from '../text'
@@ -10,7 +13,10 @@ import { REPORT_STYLE } from './report-style'
 import { Summary } from './summary'
 import { plain } from './texts'
 
-/** So many of the latest events are in the report, and as many of the latest that are warnings or graver. */
+/**
+ * So many of the latest events are in the report, and as many of the latest that are warnings or
+ * graver.
+ */
 export const LATEST = 10_000
 /** A text of an event, and the fields as JSON, are cut behind so many characters. */
 export const MOST_TEXT = 16 * 1024
@@ -52,7 +58,9 @@ export interface ReportSource extends ViewSource {
   counters: { overwritten: number; dropped: number } | null
 }
 
-/** Takes events one by one, and makes the page of them. Its memory does not grow with their number. */
+/**
+ * Takes events one by one, and makes the page of them. Its memory does not grow with their number.
+ */
 export class Report {
   readonly #summary = new Summary(GAPS)
   readonly #histogram = new Histogram()

@@ -44,7 +44,10 @@ export class Marks {
 
 /** What is looked for. */
 export interface Probe {
-  /** Whether the index alone rules an event out (`no`), tells that it is one (`yes`), or does not tell. */
+  /**
+   * Whether the index alone rules an event out (`no`), tells that it is one (`yes`), or does not
+   * tell.
+   */
   judge(position: number): 'no' | 'yes' | 'perhaps'
   /** Calls `marks.find` for each wanted record of the pages that is one. */
   find(pages: readonly LoadedPage[], marks: Marks): void

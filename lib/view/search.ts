@@ -1,4 +1,6 @@
-/** The matches of a search, which is made from where one stands, to the end, then from the start. */
+/**
+ * The matches of a search, which is made from where one stands, to the end, then from the start.
+ */
 
 import type { EventIndex } from './event-index'
 import { Matcher } from './matcher'

@@ -1,4 +1,6 @@
-/** The terminal while the program has it: another screen, keys one by one; and as it was afterwards. */
+/**
+ * The terminal while the program has it: another screen, keys one by one; and as it was afterwards.
+ */
 
 import { createRequire } from 'node:module'
 import { ShardlogError } from '../errors'
@@ -34,7 +36,10 @@ export function loadTerminalKit(): TerminalKit {
 }
 
 const ESC = '\u001b['
-/** The other screen, without wrapping: a width that the terminal sees otherwise spoils one line only. */
+/**
+ * The other screen, without wrapping: a width that the terminal sees otherwise spoils one line
+ * only.
+ */
 const ENTER = `${ESC}?1049h${ESC}2J${ESC}?7l${ESC}?25l`
 const LEAVE = `${ESC}0m${ESC}?7h${ESC}?25h${ESC}?1049l`
 /** Signals that end the program. */
@@ -93,7 +98,8 @@ export class TerminalSession {
 
   /** As Ctrl-Z does, which no shell sees while keys come one by one. */
   suspend(): void {
-    // All processes of the job, as the terminal would: a shell waits for the one that it has started.
+    // All processes of the job, as the terminal would: a shell waits for the one that it has
+    // started.
     process.kill(0, 'SIGTSTP')
   }
 
