@@ -3,9 +3,12 @@
  * new.
  */
 
-import fs, { createReadStream, type ReadStream } from 'node:fs'
+import fs, { createReadStream } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { createGunzip, type Gunzip } from 'node:zlib'
+import { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+import { createGunzip } from 'node:zlib'
 import type { ShardlogError } from '../errors'
 import { checkFollowed } from '../reader/follow'
 import type { BlockItem, Damage, LinesItem, ScanItem, Scanner } from '../reader/items'
@@ -224,39 +227,46 @@ async function addAll(scanner: Scanner, add: (item: ScanItem) => Promise<void>):
   await scanner.close()
 }
 
-/**
- * Opens what comes once. `isSpooled`: what is read goes to the spool, at the offsets that items
- * tell.
- */
-type OpenItems = (spool: Spool) => Promise<{ items: AsyncGenerator<ScanItem[], void>; isSpooled: boolean }>
+/** What comes once. */
+interface OpenItems {
+  items: AsyncGenerator<ScanItem[], void>
+  /** What is read goes to the spool, at the offsets that items tell. */
+  isSpooled: boolean
+  /** Ends a read that waits for somebody who may never write. */
+  stop(): void
+}
+
+/** Told what broke a stream off, and where. */
+type OnBreak = (message: string, offset: number) => void
+type Opener = (spool: Spool, onBreak: OnBreak) => Promise<OpenItems>
 
 /** What comes once, in items: a gzipped log, a pipe, the arena of a log. */
 class StreamFeed extends BaseFeed {
   readonly canFollow = false
-  #batches: AsyncGenerator<ScanItem[], void> | null = null
-  readonly #open: OpenItems
-  #isSpooled = false
+  #opened: OpenItems | null = null
+  readonly #open: Opener
+  #isClosed = false
 
-  constructor(source: ViewSource, context: FeedContext, open: OpenItems) {
+  constructor(source: ViewSource, context: FeedContext, open: Opener) {
     super(source, context)
     this.#open = open
   }
 
   async next(): Promise<Batch | null> {
     const spool = await this.spooled()
-    if (this.#batches === null) {
-      const opened = await this.#open(spool)
-      this.#batches = opened.items
-      this.#isSpooled = opened.isSpooled
-    }
+    this.#opened ??= await this.#open(spool, (message, offset) => {
+      const damage: Damage = { kind: 'torn-tail', path: this.source.file, offset, length: 0, message }
+      if (!this.#isClosed) this.context.onDamage(damage)
+    })
+    const { items, isSpooled } = this.#opened
     for (;;) {
-      const step = await this.#batches.next()
-      if (step.done) return null
+      const step = await items.next()
+      if (step.done || this.#isClosed) return null
       const batch = new Batch()
       for (const item of step.value) {
         if (item.kind === 'damage') this.context.onDamage(item.damage)
         if (item.kind === 'block' || item.kind === 'lines') {
-          await this.addItem(batch, item, this.#isSpooled ? spool.handle : null)
+          await this.addItem(batch, item, isSpooled ? spool.handle : null)
         }
       }
       if (batch.count > 0) return batch
@@ -264,16 +274,15 @@ class StreamFeed extends BaseFeed {
   }
 
   override async close(): Promise<void> {
-    await this.#batches?.return()
+    this.#isClosed = true
+    this.#opened?.stop()
+    await this.#opened?.items.return()
     await super.close()
   }
 }
 
 /** Batches of a source that is read once. What breaks it off is damage: what came before stays. */
-async function* streamed(
-  source: Source,
-  onBreak: (error: Error, offset: number) => void
-): AsyncGenerator<ScanItem[], void> {
+async function* streamed(source: Source, what: string, onBreak: OnBreak): AsyncGenerator<ScanItem[], void> {
   let scanner: Scanner | null = null
   try {
     const format = await sourceFormat(source)
@@ -282,30 +291,38 @@ async function* streamed(
     for (let items = await scanner.next(); items !== null; items = await scanner.next()) yield items
   } catch (error) {
     if ((error as ShardlogError).code === 'ERR_SHARDLOG_FORMAT') throw error
-    onBreak(error as Error, scanner?.position ?? 0)
+    onBreak(`${what}: ${(error as Error).message}`, scanner?.position ?? 0)
   } finally {
     await scanner?.close()
     await source.close()
   }
 }
 
-function unpacked(bytes: ReadStream): Gunzip {
+function unpacked(file: string): Readable {
+  const bytes = createReadStream(file)
   const stream = createGunzip()
   bytes.on('error', error => stream.destroy(error))
   stream.on('close', () => bytes.destroy())
   return bytes.pipe(stream)
 }
 
+/**
+ * What comes out of a pipe or a device. A pipe is read as a socket, which can be let go of while
+ * nobody writes; a read of a file cannot.
+ */
+async function piped(file: string): Promise<Readable> {
+  if (!fs.statSync(file).isFIFO()) return createReadStream(file)
+  const fd = await promisify(fs.open)(file, 'r')
+  return new Socket({ fd, readable: true, writable: false })
+}
+
 function streamFeed(source: ViewSource, context: FeedContext, isGzip: boolean): Feed {
-  const { file: path } = source
-  return new StreamFeed(source, context, async spool => {
-    const bytes = createReadStream(path)
-    const spooled = new SpooledSource(new StreamSource(path, isGzip ? unpacked(bytes) : bytes), spool)
-    const items = streamed(spooled, (error, offset) => {
-      const message = `${isGzip ? 'the rest cannot be unpacked' : 'the rest cannot be read'}: ${error.message}`
-      context.onDamage({ kind: 'torn-tail', path, offset, length: 0, message })
-    })
-    return { items, isSpooled: true }
+  const { file } = source
+  return new StreamFeed(source, context, async (spool, onBreak) => {
+    const stream = isGzip ? unpacked(file) : await piped(file)
+    const spooled = new SpooledSource(new StreamSource(file, stream), spool)
+    const what = isGzip ? 'the rest cannot be unpacked' : 'the rest cannot be read'
+    return { items: streamed(spooled, what, onBreak), isSpooled: true, stop: () => stream.destroy() }
   })
 }
 
@@ -409,7 +426,8 @@ export async function openFeed(file: string, context: FeedContext): Promise<Feed
   if (opened === null) return new LogFeed(source, context)
   try {
     if (await isArena(opened)) {
-      return new StreamFeed(source, context, async () => ({ items: scanArena(file), isSpooled: false }))
+      const items = scanArena(file)
+      return new StreamFeed(source, context, async () => ({ items, isSpooled: false, stop: () => undefined }))
     }
     await sourceFormat(opened)
     return new LogFeed(source, context)

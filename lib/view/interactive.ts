@@ -94,7 +94,8 @@ class Program {
     this.#viewer = new Viewer({ feeds, clock, levels, onChange: () => this.#draw() })
     this.#session = new TerminalSession(loadTerminalKit(), {
       onKey: (name, isCharacter) => this.#onKey(name, isCharacter),
-      onRedraw: () => this.#draw()
+      onRedraw: () => this.#draw(),
+      onGone: () => this.#finish(null)
     })
     const { measure, isUnicode, hasColors, size } = this.#session
     this.#layout = {
@@ -315,10 +316,7 @@ class Program {
         this.#ask('least level:', level, text => set({ level: text }))
         break
       case 'target':
-        void this.#selected().then(event => {
-          this.#ask('logger:', target || (event?.target ?? ''), text => set({ target: text }))
-          this.#draw()
-        }, this.#finish)
+        this.#ask('logger:', target || (this.#screen?.selected?.target ?? ''), text => set({ target: text }))
         break
       case 'where':
         this.#ask('FIELD=VALUE or FIELD~PATTERN, several with " && ":', where.join(' && '), text =>
@@ -327,35 +325,33 @@ class Program {
         break
       case 'since':
       case 'until':
-        void this.#askTime(action).catch(this.#finish)
+        this.#ask(`${action}:`, this.#filters[action] || this.#hereText(), text =>
+          set({ [action]: text === '' ? '' : this.#withDate(text) })
+        )
         break
     }
   }
 
-  async #selected() {
-    return (await this.#viewer.rows(this.#viewer.selected, 1))[0]
+  /** Time of the selected event, in ms. */
+  get #here(): number {
+    const ns = this.#screen?.selected?.time ?? 0n
+    return ns > 0n ? Number(ns / 1_000_000n) : 0
   }
 
-  async #askTime(which: 'since' | 'until'): Promise<void> {
-    const event = await this.#selected()
-    const here = event === undefined || event.time <= 0n ? '' : new Date(Number(event.time / 1_000_000n)).toISOString()
-    this.#ask(`${which}:`, this.#filters[which] || here, async text => {
-      this.#applyFilters({ ...this.#filters, [which]: text === '' ? '' : await this.#withDate(text) })
-    })
-    this.#draw()
+  #hereText(): string {
+    return this.#here === 0 ? '' : new Date(this.#here).toISOString()
   }
 
   /** A time of day becomes one of the day of the selected event. */
-  async #withDate(text: string): Promise<string> {
+  #withDate(text: string): string {
     if (!CLOCK.test(text)) return text
-    const event = await this.#selected()
-    const day = new Date(Number((event?.time ?? 0n) / 1_000_000n)).toISOString().slice(0, 'YYYY-MM-DD'.length)
+    const day = new Date(this.#here).toISOString().slice(0, 'YYYY-MM-DD'.length)
     return `${day}T${text.padStart(text.indexOf(':') === 1 ? text.length + 1 : 0, '0')}Z`
   }
 
   async #goTo(text: string): Promise<void> {
     if (text === '') return
-    const since = await this.#withDate(text)
+    const since = this.#withDate(text)
     const time = this.#options.makeFilter({ since }).since
     if (time !== null) await this.#viewer.selectTime(this.#options.clock.ticksOf(time))
     this.#draw()

@@ -42,6 +42,7 @@ export interface Screen {
   listRows: number
   /** The bars that are shown. */
   columns: Column[]
+  selected: ViewEvent | undefined
 }
 
 const piece = (text: string, style: Style = 'plain'): Piece => ({ text, style })
@@ -348,5 +349,11 @@ export async function compose(viewer: Viewer, layout: Layout): Promise<Screen> {
     cursor = { row: lines.length - 1, column }
   } else if (rows.bottom > 0) lines.push(helpLine(layout))
   const fitting = lines.map(line => ({ ...line, pieces: fitted(line.pieces, layout.width, layout.measure) }))
-  return { lines: blank(fitting, layout.height), cursor, listRows: Math.max(1, rows.list), columns: bars.columns }
+  return {
+    lines: blank(fitting, layout.height),
+    cursor,
+    listRows: Math.max(1, rows.list),
+    columns: bars.columns,
+    selected
+  }
 }

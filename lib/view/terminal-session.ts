@@ -49,6 +49,8 @@ export interface SessionOptions {
   onKey(name: string, isCharacter: boolean): void
   /** Called when all has to be drawn anew: another size, or the program goes on. */
   onRedraw(): void
+  /** Called when the terminal is no longer there. */
+  onGone(): void
 }
 
 export class TerminalSession {
@@ -61,7 +63,7 @@ export class TerminalSession {
   /** What the lines of the screen were drawn from. */
   #drawn: string[] = []
 
-  constructor(kit: TerminalKit, { onKey, onRedraw }: SessionOptions) {
+  constructor(kit: TerminalKit, { onKey, onRedraw, onGone }: SessionOptions) {
     this.#terminal = kit.terminal
     this.#onRedraw = onRedraw
     this.measure = text => kit.stringWidth(text)
@@ -70,6 +72,8 @@ export class TerminalSession {
     this.#terminal.on('key', (name, _, data) => {
       if (this.#isOpen) onKey(name, data.isCharacter)
     })
+    for (const event of ['end', 'close', 'error']) process.stdin.on(event, onGone)
+    process.stdout.on('error', onGone)
     this.#terminal.on('resize', () => this.redraw())
   }
 

@@ -128,6 +128,21 @@ describeInTmux('shardlog view --interactive, on a terminal', () => {
     await terminal.shows(/ 501\/503/)
   })
 
+  it('shows what comes out of a pipe as it comes, and lets go of it', async () => {
+    const pipe = path.join(directory, 'pipe')
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0)
+    const terminal = new Terminal(command(pipe))
+    const writer = fs.openSync(pipe, 'w')
+    fs.writeSync(writer, lineOf(0))
+    await terminal.shows(/1 event[\s\S]*event 0/)
+    terminal.press('G')
+    fs.writeSync(writer, lineOf(1))
+    await terminal.shows(/event 1[\s\S]* 2\/2/)
+    terminal.press('q')
+    await terminal.shows(/ended 0/)
+    fs.closeSync(writer)
+  })
+
   it('fits any size', async () => {
     const terminal = new Terminal(command(file), 200, 50)
     await terminal.shows(/500 events/)
@@ -187,6 +202,25 @@ describeInTmux('shardlog view --interactive, on a terminal', () => {
       await terminal.shows(new RegExp(`ended ${ended}`))
       expect(terminal.isAlternate).toBe(false)
     }
+  })
+
+  it('says which package is missing, and gives the terminal back when something throws', async () => {
+    const preload = path.join(directory, 'preload.cjs')
+    const withPreload = command(file).replace(main, `-r ${preload} ${main}`)
+    fs.writeFileSync(
+      preload,
+      `const Module = require('node:module')
+      const load = Module._load
+      Module._load = function (name, ...rest) {
+        if (name === 'terminal-kit') throw new Error("Cannot find module 'terminal-kit'")
+        return load.call(this, name, ...rest)
+      }`
+    )
+    await new Terminal(withPreload).shows(/npm install terminal-kit[\s\S]*ERR_SHARDLOG_PACKAGE[\s\S]*ended 1/)
+    fs.writeFileSync(preload, "setTimeout(() => { throw new Error('out of the blue') }, 1500)")
+    const terminal = new Terminal(withPreload)
+    await terminal.shows(/out of the blue[\s\S]*ended 1/)
+    expect(terminal.isAlternate).toBe(false)
   })
 
   it('stops and goes on with its job', async () => {
