@@ -13,8 +13,20 @@ import { checkLevel, type FilterValues, filterOf, parseTime } from './event-filt
 import { eventOfLine } from './events'
 import { plural, say, sayDamage, visibleLine } from './terminal'
 
+/** Names for which an event need not have the value in its text. */
+const ELSEWHERE = /^(?:level|thread|service|pid|hostname|file)=/
+/** Values that JSON writes in one way only, but for escapes and the form of numbers. */
+const AS_WRITTEN = /^[^"\\{[\p{Cc}][^"\\\p{Cc}]*$/u
+
+/** Values that the text of an event that passes has in it. */
+function valuesOf({ target, where = [] }: FilterValues): string[] {
+  const tests = where.filter(test => /^[^=~]+=/.test(test) && !ELSEWHERE.test(test))
+  const values = tests.map(test => test.slice(test.indexOf('=') + 1))
+  return [...(target === undefined ? [] : [target]), ...values].filter(value => AS_WRITTEN.test(value))
+}
+
 /** @throws UsageError */
-function makeFilter(values: FilterValues, feeds: readonly Feed[]): EventFilter {
+export function makeFilter(values: FilterValues, feeds: readonly Pick<Feed, 'source'>[]): EventFilter {
   const { level, since, until, target, where = [] } = values
   const passes = filterOf(values)
   if (level !== undefined) {
@@ -31,6 +43,7 @@ function makeFilter(values: FilterValues, feeds: readonly Feed[]): EventFilter {
     since: since === undefined ? null : parseTime(since, '--since'),
     until: until === undefined ? null : parseTime(until, '--until'),
     isLevelOnly: [target, since, until, ...where].every(value => value === undefined),
+    values: valuesOf(values),
     hasPattern: where.some(text => /^[^=]*~/.test(text))
   }
 }

@@ -301,8 +301,9 @@ const START_BYTES = 64
  * @throws ShardlogError `ERR_SHARDLOG_IO`
  */
 export function startOf(path: string): Buffer {
+  // A pipe is not opened: who writes to it would take us for the one that reads it.
+  if (fs.statSync(path, { throwIfNoEntry: false })?.isFile() === false) return Buffer.alloc(0)
   return withFile(path, fd => {
-    if (!fs.fstatSync(fd).isFile()) return Buffer.alloc(0)
     const start = Buffer.alloc(START_BYTES)
     return start.subarray(0, fs.readSync(fd, start, 0, START_BYTES, 0))
   })

@@ -6,8 +6,8 @@ const ESCAPE = /\\(?:u([\da-fA-F]{4})|(.))/gs
 const SHORT: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
 const SPECIAL = /[\\^$.*+?()[\]{}|]/g
 const ASCII = /^[\x20-\x7e]*$/
-/** Characters that JSON writes as a backslash and the same character. */
-const QUOTED = /["\\]/
+/** In a pattern for bytes: characters that JSON writes behind a backslash. */
+const QUOTES = /"|\\\\/g
 
 /** JSON with what its escapes stand for in their place: what a person looks for. */
 export function unescaped(json: string): string {
@@ -17,8 +17,69 @@ export function unescaped(json: string): string {
   )
 }
 
-/** The first of two indexes; -1 stands for none. */
-const first = (a: number, b: number): number => (a < 0 ? b : b < 0 ? a : Math.min(a, b))
+/** Finds the first place of something from an index on; -1: none. */
+type Find = (text: string, from: number) => number
+
+const indexOf =
+  (wanted: string): Find =>
+  (text, from) =>
+    text.indexOf(wanted, from)
+
+const indexOfPattern =
+  (pattern: RegExp): Find =>
+  (text, from) => {
+    pattern.lastIndex = from
+    return pattern.exec(text)?.index ?? -1
+  }
+
+/** What JSON may write in another way. */
+const ESCAPES = [indexOf('\\u'), indexOf('\\/')]
+/** The long s and the sign of Kelvin, whose other cases are ASCII: in UTF-8, as Latin-1. */
+const OTHER_CASES = [indexOf('\u00c5\u00bf'), indexOf('\u00e2\u0084\u00aa')]
+/** Numbers that JSON writes in another way. */
+const EXPONENTS = indexOfPattern(/\d[eE][-+]?\d/g)
+
+/**
+ * Tells of records, by their bytes read as Latin-1, whether they may hold something: quicker than
+ * reading them, and never wrong in saying no.
+ */
+export class Hint {
+  readonly #finds: readonly Find[]
+  #text = ''
+  /** Of each, the next place; -1: none any more. */
+  readonly #next: number[]
+
+  private constructor(finds: readonly Find[]) {
+    this.#finds = finds
+    this.#next = finds.map(() => -1)
+  }
+
+  static ofPattern(pattern: RegExp): Hint {
+    return new Hint([indexOfPattern(pattern), ...ESCAPES, ...OTHER_CASES])
+  }
+
+  /** Of a value that a field has, as text. */
+  static ofValue(value: string): Hint {
+    const bytes = Buffer.from(value).toString('latin1')
+    const finds = [indexOf(bytes), ...ESCAPES]
+    return new Hint(/^-?[\d.]+$/.test(value) ? [...finds, EXPONENTS] : finds)
+  }
+
+  /** Positions only grow, as long as the text is the same. */
+  mayHold(text: string, start: number, end: number): boolean {
+    const next = this.#next
+    if (this.#text !== text) {
+      this.#text = text
+      next.fill(-2)
+    }
+    let found = false
+    for (const [i, find] of this.#finds.entries()) {
+      if (next[i] !== -1 && next[i]! < start) next[i] = find(text, start)
+      if (next[i] !== -1 && next[i]! < end) found = true
+    }
+    return found
+  }
+}
 
 /**
  * A text that is looked for as it is, in any case unless it has capitals itself; or a regular
@@ -28,9 +89,8 @@ export class Matcher {
   /** Whether it is a regular expression. */
   readonly isPattern: boolean
   readonly #pattern: RegExp
-  /** Finds candidates in bytes read as Latin-1; null: each record is one. */
-  readonly #quick: RegExp | null
-  #next = { text: '', hit: -2, escape: -2 }
+  /** null: each record may be one. */
+  readonly hint: Hint | null
 
   /** @throws SyntaxError of a pattern that is none */
   constructor(readonly text: string) {
@@ -38,32 +98,8 @@ export class Matcher {
     const wanted = this.isPattern ? text.slice(1) : text.replace(SPECIAL, '\\$&')
     const flags = /\p{Lu}/u.test(this.isPattern ? wanted.replace(/\\./g, '') : text) ? 'gu' : 'giu'
     this.#pattern = new RegExp(wanted, flags)
-    const isQuick = !this.isPattern && ASCII.test(text) && !QUOTED.test(text)
-    this.#quick = isQuick ? new RegExp(wanted, flags.replace('u', '')) : null
-  }
-
-  /** Whether candidates can be told from bytes. */
-  get isQuick(): boolean {
-    return this.#quick !== null
-  }
-
-  /**
-   * Whether `bytes[start, end)`, read as Latin-1, may hold it. Positions only grow, as long as the
-   * text is the same.
-   */
-  mayHold(bytes: string, start: number, end: number): boolean {
-    if (this.#quick === null) return true
-    if (this.#next.text !== bytes) this.#next = { text: bytes, hit: -2, escape: -2 }
-    const next = this.#next
-    if (next.hit !== -1 && next.hit < start) {
-      this.#quick.lastIndex = start
-      next.hit = this.#quick.exec(bytes)?.index ?? -1
-    }
-    // What JSON may write in another way; and the two letters that are others' capitals or smalls.
-    if (next.escape !== -1 && next.escape < start) {
-      next.escape = first(first(bytes.indexOf('\\u', start), bytes.indexOf('\\/', start)), otherCase(bytes, start))
-    }
-    return (next.hit !== -1 && next.hit < end) || (next.escape !== -1 && next.escape < end)
+    const isQuick = !this.isPattern && ASCII.test(text)
+    this.hint = isQuick ? Hint.ofPattern(new RegExp(wanted.replace(QUOTES, '\\\\?$&'), flags.replace('u', ''))) : null
   }
 
   /** Whether a record, JSON or any text, holds it. */
@@ -85,9 +121,4 @@ export class Matcher {
     else find()
     return places
   }
-}
-
-/** The long s and the sign of Kelvin, whose other cases are ASCII: in UTF-8, as Latin-1. */
-function otherCase(bytes: string, start: number): number {
-  return first(bytes.indexOf('\u00c5\u00bf', start), bytes.indexOf('\u00e2\u0084\u00aa', start))
 }

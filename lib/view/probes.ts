@@ -4,7 +4,7 @@ import { type Clock, NO_TIME } from './clock'
 import { type LevelTable, OTHER_LEVEL, type ViewEvent, type ViewSource } from './event'
 import type { EventIndex } from './event-index'
 import { Histogram } from './histogram'
-import type { Matcher } from './matcher'
+import { Hint, type Matcher } from './matcher'
 import type { LoadedPage, RecordReader } from './records'
 import type { Marks, Probe } from './scan'
 import { withinTime } from './within-time'
@@ -21,16 +21,28 @@ export interface EventFilter {
   isLevelOnly: boolean
   /** Whether regular expressions are in it. */
   hasPattern: boolean
+  /** Values that the text of each event that passes has in it, as they are or escaped. */
+  values: readonly string[]
 }
 
-/** Calls `use` for each wanted record of some pages. */
-function eachWanted(pages: readonly LoadedPage[], marks: Marks, use: (page: LoadedPage, i: number) => void): void {
+/** Calls `use` for each wanted record of some pages that may hold what all hints are of. */
+function eachWanted(
+  pages: readonly LoadedPage[],
+  marks: Marks,
+  hints: readonly Hint[],
+  use: (page: LoadedPage, i: number) => void
+): void {
+  // Pages that are read together lie in one piece.
+  const bytes = hints.length === 0 ? '' : pages[0]!.data.toString('latin1')
+  const mayHold = (start: number, end: number): boolean => hints.every(hint => hint.mayHold(bytes, start, end))
   for (const page of pages) {
+    if (!mayHold(page.start, page.end)) continue
+    const { starts, ends } = page.extent
     const from = Math.max(marks.from, page.first)
     const to = Math.min(marks.to, page.first + page.page.count)
     for (let record = from; record < to; record++) {
       const i = record - page.first
-      if (marks.isWanted(record) && i < page.extent.starts.length) use(page, i)
+      if (marks.isWanted(record) && i < starts.length && mayHold(starts[i]!, ends[i]!)) use(page, i)
     }
   }
 }
@@ -44,12 +56,14 @@ export class FilterProbe implements Probe {
   readonly #clock: Clock
   /** By the level's id. */
   readonly #passesLevel: boolean[] = []
+  readonly #hints: readonly Hint[]
 
   constructor(place: { index: EventIndex; reader: RecordReader; clock: Clock }, filter: EventFilter) {
     this.#filter = filter
     this.#index = place.index
     this.#reader = place.reader
     this.#clock = place.clock
+    this.#hints = filter.values.map(value => Hint.ofValue(value))
     this.histogram = filter.isLevelOnly ? null : new Histogram()
   }
 
@@ -78,7 +92,7 @@ export class FilterProbe implements Probe {
 
   find(pages: readonly LoadedPage[], marks: Marks): void {
     const look = () => {
-      eachWanted(pages, marks, (page, i) => {
+      eachWanted(pages, marks, this.#hints, (page, i) => {
         const event = page.volume.decode(page.text(i), this.#reader.timeBefore(page, i))
         if (!this.#filter.passes(event)) return
         marks.find(page.first + i)
@@ -114,16 +128,10 @@ export class SearchProbe implements Probe {
   }
 
   #find(pages: readonly LoadedPage[], marks: Marks): void {
-    const matcher = this.#matcher
-    const bytes = matcher.isQuick ? pages[0]!.data.toString('latin1') : ''
-    for (const page of pages) {
-      if (!matcher.mayHold(bytes, page.start, page.end)) continue
-      const { starts, ends } = page.extent
-      eachWanted([page], marks, (_, i) => {
-        if (!matcher.mayHold(bytes, starts[i]!, ends[i]!)) return
-        const text = page.text(i)
-        if (matcher.matches(page.volume.isLog ? text : shownPart(text))) marks.find(page.first + i)
-      })
-    }
+    const { hint } = this.#matcher
+    eachWanted(pages, marks, hint === null ? [] : [hint], (page, i) => {
+      const text = page.text(i)
+      if (this.#matcher.matches(page.volume.isLog ? text : shownPart(text))) marks.find(page.first + i)
+    })
   }
 }

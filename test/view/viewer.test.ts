@@ -3,8 +3,9 @@ import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import { filterOf, parseTime } from '../../lib/cli/event-filter'
+import { filterOf } from '../../lib/cli/event-filter'
 import { merged, openSource } from '../../lib/cli/events'
+import { makeFilter } from '../../lib/cli/interactive'
 import { Recorder } from '../../lib/public'
 import type { EventFilter } from '../../lib/view/probes'
 import { Logger } from '../support/shardlog'
@@ -47,19 +48,7 @@ async function shown(...files: string[]): Promise<object[]> {
   return events.map(({ source, ...event }) => ({ ...event, file: source.file }))
 }
 
-function filter(values: Parameters<typeof filterOf>[0]): EventFilter {
-  const { level, since, until, target, where = [] } = values
-  const byLevel = filterOf(level === undefined ? {} : { level })
-  return {
-    passes: filterOf(values),
-    passesLevel: (name, source) =>
-      byLevel({ time: 0n, target: '', message: '', thread: 0, fields: {}, level: name, source }),
-    since: since === undefined ? null : parseTime(since, '--since'),
-    until: until === undefined ? null : parseTime(until, '--until'),
-    isLevelOnly: [target, since, until, ...where].every(value => value === undefined),
-    hasPattern: where.some(text => text.includes('~'))
-  }
-}
+const filter = (values: Parameters<typeof makeFilter>[0]): EventFilter => makeFilter(values, [])
 
 const messages = (events: readonly { message: string }[]): string[] => events.map(({ message }) => message)
 
@@ -182,6 +171,27 @@ describe('a filter', () => {
       const columns = open.viewer.columns(100)
       const counted = columns.reduce((sum, { counts }) => sum + counts.reduce((a, b) => a + b), 0)
       expect(counted).toBe(expected.length)
+    }
+  })
+
+  it('finds values however JSON writes them', async () => {
+    const file = write('a.log', [
+      { level: 30, time: START, n: 42, msg: 'plain' },
+      `{"level":30,"time":${START},"n":4.2e1,"msg":"exponent"}`,
+      `{"level":30,"time":${START},"n":42.0,"msg":"point"}`,
+      `{"level":30,"time":${START},"n":"\\u0034\\u0032","msg":"escaped"}`,
+      { level: 30, time: START, n: 420, msg: 'another' },
+      { level: 30, time: START, n: { n: 42 }, msg: 'within' },
+      { level: 30, time: START, path: 'a/ü', n: null, msg: 'path' },
+      `{"level":30,"time":${START},"path":"a\\/\\u00fc","msg":"escaped path"}`
+    ])
+    for (const where of ['n=42', 'n.n=42', 'path=a/ü', 'n=null', 'n={"n":42}', 'message=plain', 'hostname=none']) {
+      const open = await openViewer(file)
+      open.viewer.setFilter(filter({ where: [where] }))
+      const expected = []
+      const passes = filterOf({ where: [where] })
+      for await (const event of merged([openSource(file)])) if (passes(event)) expected.push(event.message)
+      expect(messages(await eventsOf(open))).toEqual(expected)
     }
   })
 
