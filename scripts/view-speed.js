@@ -85,6 +85,7 @@ function measure(file, lines) {
   const pid = tmux('list-panes', '-t', 'main', '-F', '#{pane_pid}').trim()
   until(/INFO[\s\S]*events?|events?[\s\S]*INFO/)
   tell('first screen')
+  console.log(usage(pid))
   until(new RegExp(`UTC {2}${total} events`))
   tell('all read')
   console.log(usage(pid))

@@ -65,16 +65,18 @@ export class Hint {
     return new Hint(/^-?[\d.]+$/.test(value) ? [...finds, EXPONENTS] : finds)
   }
 
-  /** Positions only grow, as long as the text is the same. */
-  mayHold(text: string, start: number, end: number): boolean {
+  /** Begins with another text. */
+  begin(text: string): void {
+    this.#text = text
+    this.#next.fill(-2)
+  }
+
+  /** Whether a part of the text may hold it. Parts are asked for in their order. */
+  mayHold(start: number, end: number): boolean {
     const next = this.#next
-    if (this.#text !== text) {
-      this.#text = text
-      next.fill(-2)
-    }
     let found = false
     for (const [i, find] of this.#finds.entries()) {
-      if (next[i] !== -1 && next[i]! < start) next[i] = find(text, start)
+      if (next[i] !== -1 && next[i]! < start) next[i] = find(this.#text, start)
       if (next[i] !== -1 && next[i]! < end) found = true
     }
     return found

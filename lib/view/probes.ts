@@ -32,11 +32,12 @@ function eachWanted(
   hints: readonly Hint[],
   use: (page: LoadedPage, i: number) => void
 ): void {
-  // Pages that are read together lie in one piece.
-  const bytes = hints.length === 0 ? '' : pages[0]!.data.toString('latin1')
-  const mayHold = (start: number, end: number): boolean => hints.every(hint => hint.mayHold(bytes, start, end))
   for (const page of pages) {
-    if (!mayHold(page.start, page.end)) continue
+    const { start } = page
+    const bytes = hints.length === 0 ? '' : page.data.toString('latin1', start, page.end)
+    for (const hint of hints) hint.begin(bytes)
+    const mayHold = (from: number, to: number): boolean => hints.every(hint => hint.mayHold(from - start, to - start))
+    if (!mayHold(start, page.end)) continue
     const { starts, ends } = page.extent
     const from = Math.max(marks.from, page.first)
     const to = Math.min(marks.to, page.first + page.page.count)

@@ -41,7 +41,7 @@ export class LoadedPage {
 }
 
 /** So much is read at once, gaps between pages included. */
-const GROUP_BYTES = 1024 * 1024
+const GROUP_BYTES = 512 * 1024
 const GAP_BYTES = 8 * 1024
 const CACHED_PAGES = 256
 const CACHED_BYTES = 16 * 1024 * 1024
@@ -75,9 +75,10 @@ class Cache<Value> {
   }
 }
 
-async function readAll(page: Pick<Page, 'volume' | 'offset' | 'bytes'>): Promise<Buffer> {
+/** @param reused memory that the bytes may go to */
+async function readAll(page: Pick<Page, 'volume' | 'offset' | 'bytes'>, reused?: Buffer): Promise<Buffer> {
   const { volume, offset, bytes } = page
-  const data = Buffer.allocUnsafeSlow(bytes)
+  const data = reused !== undefined && reused.length >= bytes ? reused : Buffer.allocUnsafeSlow(bytes)
   let at = 0
   while (at < bytes && !volume.isGone) {
     const { bytesRead } = await volume.handle.read(data, at, bytes - at, offset + at)
@@ -159,11 +160,12 @@ export class RecordReader {
 
   /**
    * The records `from` to `to` of a file, in pages of which the first and the last may have others
-   * too. The data of those that are delivered at once is one piece, if they lie so.
+   * too. Their data is overwritten by that of the next ones.
    */
   async *pages(source: number, from: number, to: number): AsyncGenerator<LoadedPage[], void> {
     const table = this.#index.tables[source]!
     const last = table.pageOf(to - 1)
+    const reused = Buffer.allocUnsafeSlow(GROUP_BYTES)
     for (let number = table.pageOf(from); number <= last; ) {
       const start = number
       const group = table.page(number++)
@@ -176,7 +178,7 @@ export class RecordReader {
         group.bytes = reach
         number++
       }
-      const data = await readAll(group)
+      const data = await readAll(group, reused)
       yield Array.from({ length: number - start }, (_, i) => {
         const page = table.page(start + i)
         return new LoadedPage(page, table.firstOf(start + i), data, page.offset - group.offset)
