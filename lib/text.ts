@@ -102,7 +102,8 @@ export function humanBytes(bytes: number): string {
 
 /** `1234567` as `1,234,567`. */
 export function humanCount(count: number | bigint): string {
-  return count.toLocaleString('en-US')
+  // The language's own way takes a tenth of a second to be loaded.
+  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',')
 }
 
 /** `1 entry`, `2 entries`. */

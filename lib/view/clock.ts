@@ -1,6 +1,6 @@
 /**
  * Times as numbers: ns since the first time that was seen. A number has them exactly for a hundred
- * days around it, and those that are whole ms for ten thousand years.
+ * days around it; further away, those that are whole ms.
  */
 
 import { nanoseconds } from '../recorder/decode'
@@ -31,6 +31,7 @@ export class Clock {
   /** ns since the Unix epoch; 0 of `NO_TIME`. */
   nsOf(ticks: number): bigint {
     if (ticks === NO_TIME || this.#base === null) return 0n
-    return this.#base + BigInt(Math.round(ticks))
+    if (Number.isSafeInteger(ticks)) return this.#base + BigInt(ticks)
+    return this.#base + BigInt(Math.round(ticks / NS_PER_MS)) * 1_000_000n
   }
 }

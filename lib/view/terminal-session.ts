@@ -17,6 +17,8 @@ interface Terminal {
 
 interface TerminalKit {
   terminal: Terminal
+  createTerminal(options: object): Terminal
+  guessTerminal(): { isSSH: boolean }
   stringWidth(text: string): number
 }
 
@@ -33,6 +35,17 @@ export function loadTerminalKit(): TerminalKit {
       `${(error as Error).message.split('\n')[0]}. To install it: npm install terminal-kit`
     throw new ShardlogError('ERR_SHARDLOG_PACKAGE', message, { cause: error })
   }
+}
+
+/** The terminal for the keys that come from it. */
+function terminalOf(kit: TerminalKit): Terminal {
+  // It takes these for one of 16 colours, and looks for the nearest to each of 256, which takes
+  // longer than all else at the start; the colours here are not its own.
+  if (!/^(?:tmux|screen).*256color$/.test(process.env.TERM ?? '')) return kit.terminal
+  const { stdin, stdout, stderr } = process
+  const { isSSH } = kit.guessTerminal()
+  const generic = 'xterm-256color'
+  return kit.createTerminal({ stdin, stdout, stderr, generic, isTTY: true, isSSH, processSigwinch: true })
 }
 
 const ESC = '\u001b['
@@ -64,7 +77,7 @@ export class TerminalSession {
   #drawn: string[] = []
 
   constructor(kit: TerminalKit, { onKey, onRedraw, onGone }: SessionOptions) {
-    this.#terminal = kit.terminal
+    this.#terminal = terminalOf(kit)
     this.#onRedraw = onRedraw
     this.measure = text => kit.stringWidth(text)
     this.hasColors = (process.env.NO_COLOR ?? '') === ''
