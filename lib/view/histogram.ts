@@ -79,8 +79,8 @@ export class Histogram {
       for (let at = bin; at < Math.min(to, bin + perColumn); at++) {
         for (let level = 0; level < CLASSES; level++) counts[level]! += this.#counts[at * CLASSES + level]!
       }
-      const start = this.#origin + bin * this.#width
-      columns.push({ start, end: start + perColumn * this.#width, counts })
+      const edge = (at: number): number => this.#origin + at * this.#width
+      columns.push({ start: edge(bin), end: edge(bin + perColumn), counts })
     }
     return columns
   }
