@@ -58,11 +58,10 @@ button:focus-visible, input:focus-visible, select:focus-visible, tr:focus-visibl
 .scroll { overflow-x: auto; }
 #events { min-width: 720px; table-layout: fixed; }
 #events td { overflow: hidden; }
-#events td:first-child { white-space: nowrap; }
+#events tr.event td { white-space: nowrap; text-overflow: ellipsis; }
 #events tbody tr.event { cursor: pointer; }
 #events tbody tr.event:hover td { background: var(--ground); }
 #events th:nth-child(1) { width: 226px; } #events th:nth-child(2) { width: 66px; } #events th:nth-child(3) { width: 130px; }
-#events .message { white-space: nowrap; text-overflow: ellipsis; }
 .level { display: inline-block; font-size: 11px; font-weight: 600; letter-spacing: .02em; padding: 1px 6px; border-radius: 4px; color: #fff; max-width: 100%; overflow: hidden; text-overflow: ellipsis; vertical-align: middle; }
 .level.warn { color: #221a00; } .level.trace, .level.none { color: #1c2430; }
 @media (prefers-color-scheme: dark) { .level { color: #0b0e12; } .level.trace, .level.none { color: #fff; } .level.warn { color: #1b1500; } }
