@@ -6,8 +6,12 @@
 import { Logger as RawLogger } from './logger'
 import type { Logger as LoggerType } from './pino/logger'
 
+export type { AppenderStats } from './appenders/kinds'
+export type { ConfigureOptions, Logging } from './appenders/logging'
+export type { ConfigProblem, ConfigurationError } from './appenders/source'
 export type { CallSiteStats as CallerStats } from './call-site'
 export { defaultConfig } from './config'
+export { configure } from './configure'
 export { ShardlogError } from './errors'
 export type { CircuitBreakerOptions, CircuitBreakerStats, CircuitStateName } from './features/circuit-breaker'
 export { CircuitBreaker, circuitBreaker } from './features/circuit-breaker'

@@ -1,0 +1,195 @@
+/**
+ * What becomes of rolled files: they are compressed beside the application, and deleted when there
+ * are too many of them, or too old ones.
+ */
+
+import fs from 'node:fs'
+import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { threadId } from 'node:worker_threads'
+import zlib from 'node:zlib'
+import { fromSystemError, ShardlogError } from '../errors'
+import type { RolledName, RollNames } from './roll-names'
+
+/** What is kept; undefined: no limit. */
+export interface Retention {
+  readonly maxFiles?: number | undefined
+  readonly maxAgeMs?: number | undefined
+  readonly maxTotalSize?: number | undefined
+}
+
+interface RolledFile extends RolledName {
+  readonly path: string
+  readonly size: number
+  readonly time: number
+}
+
+/** Read and written at once: what a thread of libuv's pool compresses in a few milliseconds. */
+const CHUNK_BYTES = 1 << 18
+
+interface Zstd {
+  createZstdCompress?: (options?: object) => NodeJS.ReadWriteStream
+}
+
+/** @throws ShardlogError `ERR_SHARDLOG_CONFIG` if this Node cannot */
+export function assertCompresses(names: RollNames): void {
+  if (names.compression !== 'zstd' || typeof (zlib as Zstd).createZstdCompress === 'function') return
+  throw new ShardlogError(
+    'ERR_SHARDLOG_CONFIG',
+    `the ending .zst needs a Node with Zstandard in node:zlib, 22.15 or 23.8 and later; this is ${process.version}. Use .gz`
+  )
+}
+
+function compressor(names: RollNames): NodeJS.ReadWriteStream {
+  const options = { chunkSize: CHUNK_BYTES }
+  return names.compression === 'zstd' ? (zlib as Zstd).createZstdCompress!(options) : zlib.createGzip(options)
+}
+
+const TEMPORARY = /^\.(.+)\.(\d+)-(\d+)\.tmp$/
+
+/** Where a file is compressed to before it has its name. */
+const temporaryOf = (file: string): string =>
+  path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}-${threadId}.tmp`)
+
+function syncFolder(folder: string): void {
+  const descriptor = fs.openSync(folder, 'r')
+  try {
+    fs.fsyncSync(descriptor)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/**
+ * Compresses a file to its name with the ending, which is there as a whole or not at all, and then
+ * deletes it.
+ */
+async function compress(file: string, names: RollNames): Promise<void> {
+  const to = file + names.ending
+  const temporary = temporaryOf(to)
+  try {
+    const { atime, mtime, mode } = await fs.promises.stat(file)
+    await pipeline(
+      fs.createReadStream(file, { highWaterMark: CHUNK_BYTES }),
+      compressor(names),
+      fs.createWriteStream(temporary, { mode: mode & 0o777, highWaterMark: CHUNK_BYTES })
+    )
+    const handle = await fs.promises.open(temporary, 'r+')
+    try {
+      // Its age is that of what is in it.
+      await handle.utimes(atime, mtime)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await fs.promises.rename(temporary, to)
+    syncFolder(path.dirname(to))
+    await fs.promises.unlink(file)
+  } catch (error) {
+    await fs.promises.rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/** Files below a folder, relative to it, in folders down to `depth`. Links are not followed. */
+function filesBelow(folder: string, depth: number): string[] {
+  let entries: fs.Dirent[]
+  try {
+    entries = fs.readdirSync(folder, { withFileTypes: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+  return entries.flatMap(entry => {
+    if (entry.isFile()) return depth === 0 ? [entry.name] : []
+    if (!entry.isDirectory() || depth === 0) return []
+    return filesBelow(path.join(folder, entry.name), depth - 1).map(name => `${entry.name}/${name}`)
+  })
+}
+
+/** Rolled files of one pattern. */
+export class Archive {
+  constructor(
+    private readonly names: RollNames,
+    private readonly retention: Retention,
+    /** The file that is written now, which the pattern may name, too. */
+    private readonly current: string
+  ) {}
+
+  /** The files, the oldest first. */
+  list(): RolledFile[] {
+    const { folder, depth } = this.names
+    const current = path.resolve(this.current)
+    const found = filesBelow(folder, depth).flatMap(name => {
+      const rolled = this.names.match(name)
+      const file = path.join(folder, name)
+      if (rolled === null || path.resolve(file) === current) return []
+      const stat = fs.statSync(file, { throwIfNoEntry: false })
+      return stat === undefined ? [] : [{ ...rolled, path: file, size: stat.size, time: stat.mtimeMs }]
+    })
+    // Of one period by their numbers: copies and tools change times, and clocks go back.
+    return found.sort((a, b) => (a.period === b.period ? a.index - b.index : a.time - b.time))
+  }
+
+  /** A name of the period of `time` that no file has, relative to the folder. */
+  freeName(time: number, from: number): { name: string; index: number } {
+    const { folder, ending } = this.names
+    for (let index = from; ; index++) {
+      const name = this.names.name(time, index)
+      const file = path.join(folder, name)
+      const isFree = !fs.existsSync(file) && (ending === '' || !fs.existsSync(file + ending))
+      if (isFree && path.resolve(file) !== path.resolve(this.current)) return { name, index }
+    }
+  }
+
+  /** The number behind the highest of a period. */
+  nextIndex(time: number): number {
+    const period = this.names.period(time)
+    const same = this.list().filter(file => file.period === period)
+    return same.reduce((next, { index }) => Math.max(next, index + 1), this.names.firstIndex)
+  }
+
+  /** Compresses a rolled file, where the pattern asks for it. */
+  async compress(file: string): Promise<void> {
+    if (this.names.compression === null) return
+    try {
+      await compress(file, this.names)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !fs.existsSync(file)) return
+      throw fromSystemError('ERR_SHARDLOG_IO', `cannot compress ${file}`, error, file)
+    }
+  }
+
+  /** Compresses what earlier processes have left, and deletes what they had not finished. */
+  async tidy(): Promise<void> {
+    if (this.names.compression === null) return
+    const { folder, depth } = this.names
+    for (const name of filesBelow(folder, depth)) {
+      const [, of, pid] = TEMPORARY.exec(path.basename(name)) ?? []
+      const target = of === undefined ? null : this.names.match(path.posix.join(path.posix.dirname(name), of))
+      if (target?.isCompressed && Number(pid) !== process.pid) {
+        await fs.promises.rm(path.join(folder, name), { force: true })
+      }
+    }
+    for (const file of this.list()) if (!file.isCompressed) await this.compress(file.path)
+  }
+
+  /** Deletes what is beyond the limits, the oldest first. Returns how many files that were. */
+  async clean(now: number): Promise<number> {
+    const { maxFiles = Number.POSITIVE_INFINITY, maxAgeMs = Number.POSITIVE_INFINITY } = this.retention
+    const { maxTotalSize = Number.POSITIVE_INFINITY } = this.retention
+    const files = this.list()
+    let count = files.length
+    let total = files.reduce((sum, { size }) => sum + size, 0)
+    let deleted = 0
+    for (const file of files) {
+      const isTooMuch = count > maxFiles || total > maxTotalSize || now - file.time > maxAgeMs
+      if (!isTooMuch) continue
+      await fs.promises.rm(file.path, { force: true })
+      count--
+      total -= file.size
+      deleted++
+    }
+    return deleted
+  }
+}
