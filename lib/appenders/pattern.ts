@@ -5,7 +5,7 @@ import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
 import { performance } from '../timers'
 import { dateFormatter } from './date-format'
-import type { RecordView } from './record-view'
+import { RecordView } from './record-view'
 
 /** Makes a part of a line. */
 type Print = (record: RecordView) => string
@@ -108,6 +108,8 @@ interface Making {
 
 interface Word {
   readonly names: readonly string[]
+  /** What alone it depends on: its text is kept for the next line then. */
+  readonly by?: 'nothing' | 'level' | 'logger'
   readonly make: (args: readonly string[], making: Making) => Print
 }
 
@@ -131,31 +133,16 @@ function loggerName([precision]: readonly string[]): Print {
   if (precision === undefined || precision === '') return record => record.name
   if (!/^-?\d+$|\./.test(precision))
     throw configError(`%c{${precision}}: a number of parts, or a form as 1. is allowed`)
-  const known = new Map<string, string>()
-  return record => {
-    let text = known.get(record.name)
-    if (text === undefined) {
-      text = abbreviate(record.name, precision)
-      known.set(record.name, text)
-    }
-    return text
-  }
+  return record => abbreviate(record.name, precision)
 }
 
 function levelName([options = '']: readonly string[]): Print {
   const given = pairs(options)
   const lower = given.get('lowercase') === 'true'
   const length = Number(given.get('length') ?? 0)
-  const known = new Map<string, string>()
-  return record => {
-    const { label } = record
-    let text = known.get(label)
-    if (text === undefined) {
-      const name = given.get(label.toLowerCase()) ?? (lower ? label.toLowerCase() : label.toUpperCase())
-      text = length > 0 ? name.slice(0, length) : name
-      known.set(label, text)
-    }
-    return text
+  return ({ label }) => {
+    const name = given.get(label.toLowerCase()) ?? (lower ? label.toLowerCase() : label.toUpperCase())
+    return length > 0 ? name.slice(0, length) : name
   }
 }
 
@@ -235,8 +222,7 @@ function place(part: 'all' | 'file' | 'line' | 'function'): Print {
 let sequence = 0
 
 const constant =
-  (text: string): (() => Print) =>
-  () =>
+  (text: () => string): (() => Print) =>
   () =>
     text
 
@@ -248,13 +234,17 @@ const WORDS: readonly Word[] = [
       return record => format(record.time)
     }
   },
-  { names: ['p', 'level'], make: levelName },
-  { names: ['c', 'logger'], make: loggerName },
+  { names: ['p', 'level'], by: 'level', make: levelName },
+  { names: ['c', 'logger'], by: 'logger', make: loggerName },
   { names: ['m', 'msg', 'message'], make: () => record => record.text },
-  { names: ['n'], make: constant('\n') },
-  { names: ['t', 'tn', 'thread', 'threadName'], make: constant(threadId === 0 ? 'main' : `worker-${threadId}`) },
-  { names: ['T', 'tid', 'threadId'], make: constant(String(threadId)) },
-  { names: ['pid', 'processId'], make: () => () => String(process.pid) },
+  { names: ['n'], by: 'nothing', make: constant(() => '\n') },
+  {
+    names: ['t', 'tn', 'thread', 'threadName'],
+    by: 'nothing',
+    make: constant(() => (threadId === 0 ? 'main' : `worker-${threadId}`))
+  },
+  { names: ['T', 'tid', 'threadId'], by: 'nothing', make: constant(() => String(threadId)) },
+  { names: ['pid', 'processId'], by: 'nothing', make: constant(() => String(process.pid)) },
   { names: ['X', 'mdc', 'MDC'], make: fields },
   { names: ['ex', 'exception', 'throwable', 'rEx', 'xEx'], make: exception },
   { names: ['r', 'relative'], make: () => () => String(Math.round(process.uptime() * 1000)) },
@@ -316,7 +306,9 @@ const MODIFIER = /(-)?(0)?(\d+)?(?:\.(-)?(\d+))?/y
 /** Longer alignments are taken for a mistake. */
 const MAX_WIDTH = 10_000
 
-function modified(print: Print, { left, zero, min, max, cutsEnd }: Modifier): Print {
+function modified(print: Print, modifier: Modifier | null): Print {
+  if (modifier === null) return print
+  const { left, zero, min, max, cutsEnd } = modifier
   return record => {
     let text = print(record)
     if (text.length > max) text = cutsEnd ? text.slice(0, max) : text.slice(text.length - max)
@@ -369,40 +361,65 @@ class PatternCompiler {
   }
 
   /** Reads the word at `at`; returns where it ends. */
-  #word(pattern: string, at: number, add: (print: Print) => void): number {
+  #word(pattern: string, at: number, add: (part: string | Print) => void): number {
     MODIFIER.lastIndex = at + 1
-    const [, left, zero, min, end, max] = MODIFIER.exec(pattern)!
-    let next = MODIFIER.lastIndex
-    const rest = pattern.slice(next)
+    const modifier = MODIFIER.exec(pattern)!
+    const start = MODIFIER.lastIndex
+    const rest = pattern.slice(start)
     const name = NAMES.find(known => rest.startsWith(known))
     if (name === undefined) throw unknownWord(pattern, rest)
-    next += name.length
-    const args: string[] = []
-    while (pattern[next] === '{') {
-      const arg = braced(pattern, next)
-      if (arg === null)
-        throw configError(`the pattern ${JSON.stringify(pattern)} has a brace that does not end, after %${name}`)
-      args.push(arg)
-      next += arg.length + 2
-    }
+    const args = argsAt(pattern, start + name.length, name)
     if (THROWABLE.has(name)) this.hasThrowable = true
-    const print = byName.get(name)!.make(args, this.#making)
-    const width = Number(min ?? 0)
-    if (width > MAX_WIDTH || Number(max ?? 0) > MAX_WIDTH)
-      throw configError(`%${name} is to be more than ${MAX_WIDTH} wide`)
-    const isPlain = min === undefined && max === undefined
-    add(
-      isPlain
-        ? print
-        : modified(print, {
-            left: left !== undefined,
-            zero: zero !== undefined,
-            min: width,
-            max: max === undefined ? Number.POSITIVE_INFINITY : Number(max),
-            cutsEnd: end !== undefined
-          })
-    )
-    return next
+    const word = byName.get(name)!
+    const print = modified(word.make(args, this.#making), modifierOf(modifier, name))
+    if (word.by === 'nothing') add(print(NO_RECORD))
+    else add(word.by === undefined ? print : kept(print, word.by))
+    return start + name.length + args.reduce((length, arg) => length + arg.length + 2, 0)
+  }
+}
+
+/** For words that look at none. */
+const NO_RECORD = new RecordView('')
+
+/** What stands in braces behind a word. */
+function argsAt(pattern: string, at: number, name: string): string[] {
+  const args: string[] = []
+  for (let next = at; pattern[next] === '{'; ) {
+    const arg = braced(pattern, next)
+    if (arg === null) {
+      throw configError(`the pattern ${JSON.stringify(pattern)} has a brace that does not end, after %${name}`)
+    }
+    args.push(arg)
+    next += arg.length + 2
+  }
+  return args
+}
+
+function modifierOf([, left, zero, min, end, max]: RegExpExecArray, name: string): Modifier | null {
+  if (min === undefined && max === undefined) return null
+  if (Number(min ?? 0) > MAX_WIDTH || Number(max ?? 0) > MAX_WIDTH) {
+    throw configError(`%${name} is to be more than ${MAX_WIDTH} wide`)
+  }
+  return {
+    left: left !== undefined,
+    zero: zero !== undefined,
+    min: Number(min ?? 0),
+    max: max === undefined ? Number.POSITIVE_INFINITY : Number(max),
+    cutsEnd: end !== undefined
+  }
+}
+
+/** Keeps the text of the last level or logger for the next line. */
+function kept(print: Print, by: 'level' | 'logger'): Print {
+  let last: string | null = null
+  let text = ''
+  return record => {
+    const now = by === 'level' ? record.label : record.name
+    if (now !== last) {
+      text = print(record)
+      last = now
+    }
+    return text
   }
 }
 
@@ -449,12 +466,12 @@ export function patternFormatter(options: PatternOptions): Print {
   const compiler = new PatternCompiler(options)
   const print = compiler.compile(options.pattern)
   const addsStack = options.alwaysWriteExceptions && !compiler.hasThrowable
+  const endsLine = /(?:%n|\\n|\n)$/.test(options.pattern) && !/%%n$|\\\\n$/.test(options.pattern)
   return record => {
-    let text = print(record)
-    if (addsStack) {
-      const stack = record.stack(options.errorKey)
-      if (stack !== '') text += text.endsWith('\n') ? stack : `\n${stack}`
-    }
-    return text.endsWith('\n') ? text : `${text}\n`
+    const stack = addsStack ? record.stack(options.errorKey) : ''
+    const text = print(record)
+    // Asked of the pattern, where that can tell: the text is not one piece yet.
+    if (stack === '') return endsLine || text.endsWith('\n') ? text : `${text}\n`
+    return `${text}${text.endsWith('\n') ? '' : '\n'}${stack}\n`
   }
 }

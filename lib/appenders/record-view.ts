@@ -1,30 +1,14 @@
 /** A record as filters and layouts see it: by its parts where that is enough, else by its line. */
 
-import type { Internals, Stream } from '../pino/context'
-import { asFields, errorMessage, writeAsText } from '../pino/json-line'
-import {
-  chindingsSym,
-  formattersSym,
-  messageKeySym,
-  mixinSym,
-  NO_STRINGIFIERS,
-  nestedKeySym,
-  serializersSym,
-  stringifiersSym
-} from '../pino/symbols'
+import type { Internals } from '../pino/context'
+import { asFields, errorMessage } from '../pino/json-line'
+import type { LoggerFormat } from '../pino/line-format'
+import { chindingsSym, messageKeySym, NO_STRINGIFIERS, serializersSym, stringifiersSym } from '../pino/symbols'
+import type { LevelMapping } from '../pino/types'
 
 type Values = Readonly<Record<string, unknown>>
 
 const NOTHING: Values = Object.freeze({})
-
-/** Takes the line that is made of a record. */
-class LineCatcher {
-  line = ''
-
-  write(line: string): void {
-    this.line = line
-  }
-}
 
 // Children of one parent log in turns, but most lines are of the same logger as the one before.
 let recentBindings = ''
@@ -49,120 +33,164 @@ export function parsed(line: string): Values {
   }
 }
 
-/**
- * Whether the options of a logger leave the message and the fields as they were logged, but for
- * serializers of single fields.
- */
-function isPlain(logger: Internals): boolean {
-  return (
-    logger[stringifiersSym] === NO_STRINGIFIERS &&
-    !logger[mixinSym] &&
-    logger[formattersSym].log === undefined &&
-    logger[serializersSym][logger[messageKeySym]] === undefined &&
-    !logger[nestedKeySym]
-  )
+/** Bindings without an error among them, those of the latest line. */
+let withoutError = ''
+
+let recentLevels: LevelMapping | null = null
+let recentLevel = 0
+let recentLabel = ''
+
+/** The name of a level, nearly always the same one. */
+function labelOf(levels: LevelMapping, level: number): string {
+  if (levels !== recentLevels || level !== recentLevel) {
+    recentLabel = levels.labels[level] ?? String(level)
+    recentLevels = levels
+    recentLevel = level
+  }
+  return recentLabel
 }
 
-/** One record, on its way to the appenders of a logger. */
-export class RecordView {
-  /** ms since 1970, of `Date.now`. */
-  readonly time: number = Date.now()
-  readonly #logger: Internals | null
-  readonly #fields: object | null | undefined
-  readonly #message: unknown
-  #isPlain: boolean | undefined
-  #line: string | undefined
-  #values: Values | undefined
+function isPlain(logger: Internals): boolean {
+  return logger[stringifiersSym] === NO_STRINGIFIERS && logger[serializersSym][logger[messageKeySym]] === undefined
+}
 
-  /**
-   * @param name of the logger in the configuration, '' for the root
-   * @param level number of the level
-   */
-  constructor(
-    logger: Internals | null,
-    record: { fields?: object | null | undefined; message?: unknown; line?: string },
-    readonly name: string,
-    readonly level: number
-  ) {
-    this.#logger = logger
-    this.#fields = record.fields
-    this.#message = record.message
-    this.#line = record.line
+/**
+ * One record, on its way to the appenders of a logger. It is used for one record after the other:
+ * nobody keeps it.
+ */
+export class RecordView {
+  level = 0
+  // Of a record as values: null for a line that was made already.
+  private format: LoggerFormat | null = null
+  private timeText = ''
+  private fields: object | null = null
+  private message: unknown = undefined
+  private logger: Internals | null = null
+  private now = Number.NaN
+  private text_: string | undefined = undefined
+  private line_: string | undefined = undefined
+  private values_: Values | undefined = undefined
+
+  /** @param name of the logger in the configuration, '' for the root */
+  constructor(readonly name: string) {}
+
+  /** A record, as a `RecordWriter` is given it. */
+  setRecord(format: LoggerFormat, time: number, timeText: string, fields: object | null, message: unknown): void {
+    this.level = format.level
+    this.format = format
+    this.timeText = timeText
+    this.fields = fields
+    this.message = message
+    this.logger = format.logger
+    this.now = time
+    this.text_ = typeof message === 'string' && isPlain(format.logger) ? message : undefined
+    this.line_ = undefined
+    this.values_ = undefined
+  }
+
+  /** A line that is made already, newline included. */
+  setLine(line: string, level: number, logger: Internals | null): void {
+    this.level = level
+    this.format = null
+    this.fields = null
+    this.message = undefined
+    this.logger = logger
+    this.now = Number.NaN
+    this.text_ = undefined
+    this.line_ = line
+    this.values_ = undefined
+  }
+
+  /** ms since 1970. */
+  get time(): number {
+    // Negated, since NaN stands for the present.
+    if (!(this.now >= 0)) this.now = Date.now()
+    return this.now
   }
 
   /** The level's name, or its number where it has none. */
   get label(): string {
-    return this.#logger?.levels.labels[this.level] ?? String(this.level)
+    return this.logger === null ? String(this.level) : labelOf(this.logger.levels, this.level)
   }
 
-  get #plain(): boolean {
-    this.#isPlain ??= this.#logger !== null && this.#line === undefined && isPlain(this.#logger)
-    return this.#isPlain
+  get messageKey(): string {
+    return this.logger?.[messageKeySym] ?? 'msg'
   }
 
   /** The message; '' if there is none. */
   get text(): string {
-    if (this.#plain) {
-      if (typeof this.#message === 'string') return this.#message
-      if (this.#message === undefined && !this.#fields) return ''
-      const message = this.#message === undefined ? errorMessage(this.#logger!, this.#fields!) : this.#message
-      if (typeof message === 'string') return message
+    if (this.text_ === undefined) {
+      const value = this.format !== null && this.message === undefined && this.fields === null ? '' : this.#text()
+      this.text_ = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
     }
-    const value = this.values[this.messageKey]
-    return value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value)
+    return this.text_
   }
 
-  get messageKey(): string {
-    return this.#logger?.[messageKeySym] ?? 'msg'
+  #text(): unknown {
+    const { format, logger } = this
+    if (format !== null && isPlain(logger!) && this.message === undefined) {
+      const message = errorMessage(logger!, this.fields!)
+      if (typeof message === 'string') return message
+    }
+    return this.values[this.messageKey]
   }
 
   /** A field as the line has it; a dot leads into it. Undefined: there is none. */
   field(key: string): unknown {
-    if (this.#plain && !key.includes('.')) {
-      const fields = this.#fields ? asFields(this.#logger!, this.#fields) : NOTHING
+    const { format, logger } = this
+    if (format !== null && this.line_ === undefined && isPlain(logger!) && !key.includes('.')) {
+      const fields = this.fields === null ? NOTHING : asFields(logger!, this.fields)
       const own = Object.hasOwn(fields, key) ? fields[key] : undefined
-      const isSimple = own === null || typeof own !== 'object'
-      if (isSimple && this.#logger![serializersSym][key] === undefined) return own ?? bindingsOf(this.#logger!)[key]
+      const isSimple = typeof own !== 'object' || own === null
+      if (isSimple && logger![serializersSym][key] === undefined) return own ?? bindingsOf(logger!)[key]
     }
     const { values } = this
     if (Object.hasOwn(values, key)) return values[key]
-    return key
-      .split('.')
-      .reduce<unknown>(
-        (value, part) =>
-          typeof value === 'object' && value !== null && Object.hasOwn(value, part)
-            ? (value as Record<string, unknown>)[part]
-            : undefined,
-        values
-      )
+    return key.split('.').reduce<unknown>(inside, values)
   }
 
   /** The record as a line of JSON, newline included, as the logger's options have it. */
   get line(): string {
-    if (this.#line === undefined) {
-      const catcher = new LineCatcher()
-      writeAsText(catcher as Stream, this.#logger!, this.#fields, this.#message, this.level)
-      this.#line = catcher.line
-      this.#isPlain = false
+    if (this.line_ === undefined) {
+      const { format, fields } = this
+      const logged = fields === null || format!.replaced === null ? fields : format!.replaced(fields)
+      this.line_ = format!.line(this.time, this.timeText, logged, this.message)
     }
-    return this.#line
+    return this.line_
   }
 
   /** Whether the line has been made: what getters and serializers say is known by it then. */
   get hasLine(): boolean {
-    return this.#line !== undefined
+    return this.line_ !== undefined
   }
 
   /** What the line says. */
   get values(): Values {
-    this.#values ??= parsed(this.line)
-    return this.#values
+    this.values_ ??= parsed(this.line)
+    return this.values_
+  }
+
+  /** Whether there may be a field with an error, as far as that can be told without the line. */
+  #hasError(key: string): boolean {
+    const { fields, logger } = this
+    const isLogged = fields !== null && (fields instanceof Error || !isPlain(logger!) || key in fields)
+    if (isLogged) return true
+    const bindings = logger![chindingsSym]
+    if (bindings === withoutError) return false
+    if (bindings.includes(`"${key}":`)) return true
+    withoutError = bindings
+    return false
   }
 
   /** The stack of the error that was logged, with those of its causes; '' if there is none. */
   stack(errorKey: string): string {
-    if (this.#plain && !this.#fields) return ''
-    const error = this.values[errorKey] as { stack?: unknown } | undefined
+    if (this.format !== null && !this.#hasError(errorKey)) return ''
+    const error = this.values[errorKey] as { stack?: unknown } | null | undefined
     return typeof error?.stack === 'string' ? error.stack : ''
   }
+}
+
+function inside(value: unknown, key: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
+  return (value as Record<string, unknown>)[key]
 }

@@ -7,8 +7,11 @@
 import { EventEmitter } from 'node:events'
 import type { Reading } from '../metrics'
 import { type Internals, type RecordSink, recordSinkSym, type Stream } from '../pino/context'
+import { recordTime } from '../pino/json-line'
+import type { LoggerFormat } from '../pino/line-format'
 import { recordSink } from '../pino/record-destination'
 import { needsMetadataGsym, readingsSym, stateVersion } from '../pino/symbols'
+import type { EventShape, LineFormat, PayloadWriter } from '../record/payload-writer'
 import { JointEncoder, type RecordWriter } from '../record/record-encoder'
 import type { BatchBuffer } from './buffer'
 import { type Filter, passes } from './filters'
@@ -44,25 +47,45 @@ export interface RouteStep {
 const writerOf = ({ layout, appender }: Port): RecordWriter | undefined =>
   layout === null ? appender.destination?.[recordSinkSym]?.writer : undefined
 
-function putText({ appender, buffer }: Port, line: string): void {
-  if (appender.destination !== undefined) appender.destination.write(line)
-  else buffer!.write(line)
+function putText({ appender, buffer }: Port, time: number, line: string): void {
+  const { destination } = appender
+  if (destination === undefined) {
+    buffer!.write(line)
+    return
+  }
+  const writer = destination[recordSinkSym]?.writer
+  if (writer === undefined) destination.write(line)
+  else writer.text(time, line)
 }
 
-/** Ports that records have gone to together as values, and the sink for them. */
-interface Group {
+/** The appenders that records of one way reach: those that take values, what writes there, others. */
+interface Reached {
   readonly ports: readonly Port[]
-  readonly sink: RecordSink
+  readonly values: readonly Port[]
+  readonly texts: readonly Port[]
+  readonly writer: RecordWriter | null
 }
 
-function sinkFor(ports: readonly Port[]): RecordSink {
-  const [only] = ports
-  if (ports.length === 1) return only!.appender.destination![recordSinkSym]!
-  return recordSink(new JointEncoder(ports.map(port => writerOf(port)!)))
+function reachedBy(ports: readonly Port[]): Reached {
+  const values = ports.filter(port => writerOf(port) !== undefined)
+  const texts = ports.filter(port => !values.includes(port))
+  return { ports, values, texts, writer: values.length === 0 ? null : joint(values) }
+}
+
+function joint(ports: readonly Port[]): RecordWriter {
+  const writers = ports.map(port => writerOf(port)!)
+  return writers.length === 1 ? writers[0]! : new JointEncoder(writers)
 }
 
 const areSame = (one: readonly Port[], other: readonly Port[]): boolean =>
   one.length === other.length && one.every((port, at) => port === other[at])
+
+function hasFilters(steps: readonly RouteStep[]): boolean {
+  return steps.some(
+    ({ filters, targets }) =>
+      filters.length > 0 || targets.some(({ port, filters }) => filters.length > 0 || port.filters.length > 0)
+  )
+}
 
 /** Whether every record reaches every target. */
 function takesAll(steps: readonly RouteStep[]): boolean {
@@ -75,70 +98,91 @@ function takesAll(steps: readonly RouteStep[]): boolean {
   )
 }
 
-/** The destination of loggers of one name. */
-export class Route extends EventEmitter {
-  [recordSinkSym]: RecordSink | undefined
-  readonly [needsMetadataGsym] = true
-  lastLevel: number | undefined = undefined
-  lastLogger: Internals | undefined = undefined
-  #steps: readonly RouteStep[] = []
-  #ports: readonly Port[] = []
-  #groups: Group[] = []
+/** Told of what fails in a filter or a layout. */
+type Report = (port: string, error: unknown) => void
 
-  /**
-   * @param name of the loggers; '' for the root
-   * @param report told of what fails in a filter or a layout
-   */
+/**
+ * What decides for each record which appenders it reaches, and gives it to them. Loggers write here
+ * as to one destination, on their fast path.
+ */
+class RouteWriter implements RecordWriter {
+  readonly ports: readonly Port[]
+  /** Where the level alone decides. */
+  readonly #byLevel: Map<number, Reached> | null
+  readonly #known: Reached[] = []
+  readonly #record: RecordView
+  #isBusy = false
+
   constructor(
-    readonly name: string,
-    private readonly report: (port: string, error: unknown) => void
+    private readonly name: string,
+    private readonly steps: readonly RouteStep[],
+    private readonly report: Report
   ) {
-    super()
+    this.ports = [...new Set(steps.flatMap(({ targets }) => targets.map(({ port }) => port)))]
+    this.#record = new RecordView(name)
+    this.#byLevel = hasFilters(steps) ? null : new Map()
   }
 
-  /** From now on records go these ways. */
-  set(steps: readonly RouteStep[]): void {
-    this.#steps = steps
-    this.#groups = []
-    const ports = [...new Set(steps.flatMap(({ targets }) => targets.map(({ port }) => port)))]
-    this.#ports = ports
-    const isDirect = ports.length > 0 && ports.every(port => writerOf(port) !== undefined) && takesAll(steps)
-    this[recordSinkSym] = isDirect ? this.#direct(ports) : { write: (...record) => this.#write(...record) }
-    // Loggers remember where their records went.
-    stateVersion.count++
+  record(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
+    // Getters and filters may log.
+    const record = this.#isBusy ? new RecordView(this.name) : this.#record
+    const wasBusy = this.#isBusy
+    this.#isBusy = true
+    try {
+      record.setRecord(format as LoggerFormat, time, timeText, fields, message)
+      const { values, texts, writer } = this.#reached(record)
+      for (const port of texts) putText(port, time, this.#textFor(port, record))
+      if (writer === null) return true
+      // What getters and serializers say is asked for once.
+      if (!record.hasLine) return writer.record(format, time, timeText, fields, message)
+      for (const port of values) putText(port, time, record.line)
+      return true
+    } finally {
+      this.#isBusy = wasBusy
+    }
   }
 
-  #direct(ports: readonly Port[]): RecordSink {
-    // A sink of the route's own: that of a single destination may be somebody else's, too.
-    const writers = ports.map(port => writerOf(port)!)
-    return recordSink(writers.length === 1 ? writers[0]! : new JointEncoder(writers))
+  event(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): boolean {
+    return this.record(format, time, timeText, event.fields(values), event.message)
   }
 
-  #write(logger: Internals, fields: object | null | undefined, message: unknown, level: number): void {
-    const record = new RecordView(logger, { fields, message }, this.name, level)
-    const ports = this.#reached(record)
-    if (ports.length === 0) return
-    const values = this.#putTexts(record, ports)
-    if (values.length === 0) return
-    // What getters and serializers say is asked for once.
-    if (record.hasLine) for (const port of values) putText(port, record.line)
-    else this.#group(values).sink.write(logger, fields, message, level)
+  text(time: number, line: string): boolean {
+    return this.line(time, line, null, undefined)
   }
 
-  /** A line that is made already. */
-  write(line: string): boolean {
-    const level = this.lastLevel ?? numberOf(parsed(line).level, this.lastLogger)
-    const record = new RecordView(this.lastLogger ?? null, { line }, this.name, level)
-    this.lastLevel = undefined
-    for (const port of this.#putTexts(record, this.#reached(record))) putText(port, line)
+  /** A line that is made already; its level, where that is known. */
+  line(time: number, line: string, logger: Internals | null, level: number | undefined): boolean {
+    const record = new RecordView(this.name)
+    record.setLine(line, level ?? numberOf(parsed(line).level, logger), logger)
+    const { values, texts } = this.#reached(record)
+    for (const port of texts) putText(port, time, this.#textFor(port, record))
+    for (const port of values) putText(port, time, line)
     return true
   }
 
+  /** Records that somebody else has made go to single destinations only. */
+  append(made: PayloadWriter, format: LineFormat, from: number): boolean {
+    for (const port of this.ports) writerOf(port)?.append(made, format, from)
+    return true
+  }
+
+  close(): void {}
+
+  #reached(record: RecordView): Reached {
+    if (this.#byLevel === null) return this.#joined(this.#ports(record))
+    let reached = this.#byLevel.get(record.level)
+    if (reached === undefined) {
+      reached = this.#joined(this.#ports(record))
+      this.#byLevel.set(record.level, reached)
+    }
+    return reached
+  }
+
   /** The appenders that a record reaches, each once. */
-  #reached(record: RecordView): Port[] {
+  #ports(record: RecordView): Port[] {
     const reached: Port[] = []
     let asked: Port[] | null = null
-    for (const { filters, targets } of this.#steps) {
+    for (const { filters, targets } of this.steps) {
       if (filters.length > 0 && !this.#passes(filters, record, '')) break
       for (const { port, level, filters } of targets) {
         if (record.level < level || record.level < port.level || reached.includes(port)) continue
@@ -166,16 +210,6 @@ export class Route extends EventEmitter {
     }
   }
 
-  /** Gives those their line that take text; returns the others. */
-  #putTexts(record: RecordView, ports: readonly Port[]): Port[] {
-    const values: Port[] = []
-    for (const port of ports) {
-      if (port.layout === null && writerOf(port) !== undefined) values.push(port)
-      else putText(port, this.#textFor(port, record))
-    }
-    return values
-  }
-
   #textFor(port: Port, record: RecordView): string {
     if (port.layout === null) return record.line
     try {
@@ -186,22 +220,56 @@ export class Route extends EventEmitter {
     }
   }
 
-  #group(ports: readonly Port[]): Group {
-    const known = this.#groups.find(group => areSame(group.ports, ports))
-    if (known !== undefined) return known
-    const group = { ports, sink: sinkFor(ports) }
-    this.#groups.push(group)
-    return group
+  #joined(ports: readonly Port[]): Reached {
+    for (const known of this.#known) if (areSame(known.ports, ports)) return known
+    const reached = reachedBy(ports)
+    this.#known.push(reached)
+    return reached
+  }
+}
+
+/** The destination of loggers of one name. */
+export class Route extends EventEmitter {
+  [recordSinkSym]: RecordSink | undefined
+  readonly [needsMetadataGsym] = true
+  lastLevel: number | undefined = undefined
+  lastLogger: Internals | undefined = undefined
+  #writer: RouteWriter
+
+  /** @param name of the loggers; '' for the root */
+  constructor(
+    readonly name: string,
+    private readonly report: Report
+  ) {
+    super()
+    this.#writer = new RouteWriter(name, [], report)
+  }
+
+  /** From now on records go these ways. */
+  set(steps: readonly RouteStep[]): void {
+    this.#writer = new RouteWriter(this.name, steps, this.report)
+    const { ports } = this.#writer
+    const isDirect = ports.length > 0 && ports.every(port => writerOf(port) !== undefined) && takesAll(steps)
+    this[recordSinkSym] = recordSink(isDirect ? joint(ports) : this.#writer)
+    // Loggers remember where their records went.
+    stateVersion.count++
+  }
+
+  /** A line that is made already. */
+  write(line: string): boolean {
+    const { lastLevel, lastLogger } = this
+    this.lastLevel = undefined
+    return this.#writer.line(recordTime(), line, lastLogger ?? null, lastLevel)
   }
 
   /** Flushes its appenders; `callback` is called when all of them are done, with the first failure. */
   flush(callback: (error?: Error) => void = () => undefined): void {
-    const flushes = this.#ports.map(port => (port.buffer ?? port.appender).flush())
+    const flushes = this.#writer.ports.map(({ buffer, appender }) => (buffer ?? appender).flush())
     Promise.all(flushes).then(() => callback(), callback)
   }
 
   flushSync(): void {
-    for (const { appender } of this.#ports) appender.flushSync?.()
+    for (const { appender } of this.#writer.ports) appender.flushSync?.()
   }
 
   /** A logger is closed: its appenders are those of others, too, and only flushed. */
@@ -214,7 +282,7 @@ export class Route extends EventEmitter {
 
   /** @internal */
   [readingsSym](): Reading[] {
-    return this.#ports.flatMap(({ appender }) => {
+    return this.#writer.ports.flatMap(({ appender }) => {
       const { records } = appender as { records?: { [readingsSym]?: () => Reading[] } }
       return records?.[readingsSym]?.() ?? []
     })
@@ -222,7 +290,7 @@ export class Route extends EventEmitter {
 }
 
 /** The number of a level as a line has it. */
-function numberOf(level: unknown, logger: Internals | undefined): number {
+function numberOf(level: unknown, logger: Internals | null): number {
   if (typeof level === 'number') return level
   return (typeof level === 'string' ? logger?.levels.values[level] : undefined) ?? Number.POSITIVE_INFINITY
 }
