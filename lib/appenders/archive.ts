@@ -131,15 +131,24 @@ export class Archive {
     return found.sort((a, b) => (a.period === b.period ? a.index - b.index : a.time - b.time))
   }
 
-  /** A name of the period of `time` that no file has, relative to the folder. */
-  freeName(time: number, from: number): { name: string; index: number } {
-    const { folder, ending } = this.names
+  /**
+   * A name of the period of `time` that no file has, relative to the folder.
+   *
+   * @param isTaken asked of a name that is free in the folder
+   */
+  freeName(time: number, from: number, isTaken: (name: string) => boolean): { name: string; index: number } {
     for (let index = from; ; index++) {
       const name = this.names.name(time, index)
-      const file = path.join(folder, name)
-      const isFree = !fs.existsSync(file) && (ending === '' || !fs.existsSync(file + ending))
-      if (isFree && path.resolve(file) !== path.resolve(this.current)) return { name, index }
+      if (this.isFree(name) && !isTaken(name)) return { name, index }
     }
+  }
+
+  /** Whether neither a file of that name nor a compressed one is there. */
+  isFree(name: string): boolean {
+    const { folder, ending } = this.names
+    const file = path.join(folder, name)
+    const isThere = fs.existsSync(file) || (ending !== '' && fs.existsSync(file + ending))
+    return !isThere && path.resolve(file) !== path.resolve(this.current)
   }
 
   /** The number behind the highest of a period. */

@@ -177,7 +177,7 @@ export function batchWatch(options: Readonly<Record<string, unknown>>, flush: ()
   }
 }
 
-/** Options of the engine's that files and descriptors have. */
+/** Options of the engine's: it has their defaults, some of which depend on others. */
 export const bufferProperties: Readonly<Record<string, JsonSchema>> = {
   bufferSize: { type: 'integer', minimum: 131_072, description: 'Bytes of memory in which lines wait. Default 8 MiB.' },
   onFull: {
@@ -189,7 +189,7 @@ export const bufferProperties: Readonly<Record<string, JsonSchema>> = {
     minimum: 0,
     description: 'Milliseconds that a call waits at the most. Default 1,000.'
   },
-  engine: { enum: ['auto', 'native', 'js'], default: 'auto', description: 'Which engine writes.' }
+  engine: { enum: ['auto', 'native', 'js'], 'x-default': 'auto', description: 'Which engine writes.' }
 }
 
 /** Options of files. */
@@ -212,14 +212,14 @@ export const fileProperties: Readonly<Record<string, JsonSchema>> = {
   },
   crashSafe: {
     enum: ['file', 'shm', false],
-    default: 'file',
+    'x-default': 'file',
     description: 'Where lines wait so that a killed process loses none; `false`: in plain memory.'
   },
-  directIO: { enum: ['auto', 'required', 'off'], default: 'auto', description: 'Writing past the page cache.' },
+  directIO: { enum: ['auto', 'required', 'off'], 'x-default': 'auto', description: 'Writing past the page cache.' },
   lockTimeout: {
     type: 'number',
     minimum: 0,
-    default: 0,
+    'x-default': 0,
     description: 'Milliseconds to wait for another process that has the file open and is ending.'
   }
 }

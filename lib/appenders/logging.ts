@@ -220,7 +220,11 @@ export class ConfiguredLogging implements Logging {
     const { level } = this.#model.resolve(name)
     const { customLevels } = this.#model
     const all: LoggerOptions<string> = { ...this.given.options.logger, ...options, level }
-    if (name !== '') all.name = name
+    if (name !== '') {
+      all.name = name
+      // Without bindings there would be none for the name.
+      if (all.base === null) all.base = {}
+    }
     if (Object.keys(customLevels).length > 0) all.customLevels = { ...customLevels, ...all.customLevels }
     const stream = streamOf(this.#route(name)) as unknown as DestinationStream
     return makeLogger(all, stream) as unknown as StructuredLogger

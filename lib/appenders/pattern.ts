@@ -116,9 +116,11 @@ interface Word {
 /** The last parts of a dotted name; -n leaves off the first n; `1.`: the others abbreviated. */
 function abbreviate(name: string, precision: string): string {
   const parts = name.split('.')
-  const count = Number(precision)
-  if (Number.isInteger(count))
-    return (count >= 0 ? parts.slice(-count || undefined) : parts.slice(Math.min(-count, parts.length - 1))).join('.')
+  if (/^-?\d+$/.test(precision)) {
+    const count = Number(precision)
+    const from = count > 0 ? parts.length - count : -count
+    return parts.slice(Math.max(0, Math.min(from, parts.length - 1))).join('.')
+  }
   const lengths = precision.split('.')
   return parts
     .map((part, index) => {

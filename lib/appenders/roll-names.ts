@@ -3,7 +3,6 @@
  * has made, and when its text changes.
  */
 
-import path from 'node:path'
 import { ShardlogError } from '../errors'
 import { type DateFormatter, dateFormatter, finestUnit, type Unit } from './date-format'
 
@@ -94,8 +93,14 @@ export class RollNames {
       })
       .join('')
     if (this.hasIndex || index === 0) return text
-    const extension = path.extname(text)
+    const extension = this.#extension
     return `${text.slice(0, text.length - extension.length)}.${index}${extension}`
+  }
+
+  /** The ending that a number is put before: that of the text behind the last date. */
+  get #extension(): string {
+    const last = this.#parts.at(-1)
+    return typeof last === 'string' ? (/\.[^./]*$/.exec(last)?.[0] ?? '') : ''
   }
 
   /** The first number of a period. */
@@ -123,7 +128,7 @@ export class RollNames {
     })
     if (!this.hasIndex) {
       // The number that tells files of one period apart lies before the last ending.
-      const extension = typeof last === 'string' ? path.extname(last) : ''
+      const extension = this.#extension
       if (extension === '') sources.push('(?:\\.(?<index>\\d{1,15}))?')
       else {
         const text = (last as string).slice(0, -extension.length)

@@ -89,10 +89,12 @@ class Roller {
   start(appender: EngineAppender, rollsAtStart: boolean): void {
     this.#appender = appender
     this.#inode = this.#stat()?.ino ?? null
-    this.#do(async () => {
-      await this.#moveParked()
-      await this.archive.tidy()
-    })
+    try {
+      this.#moveParked()
+    } catch (error) {
+      this.#failed(error)
+    }
+    this.#do(() => this.archive.tidy())
     if (rollsAtStart) this.#roll()
     this.look()
     this.#clean()
@@ -182,9 +184,10 @@ class Roller {
   #roll(): void {
     const stat = this.#stat()
     if (stat === undefined || stat.size === 0) return
-    const { name, index } = this.archive.freeName(this.#periodTime, this.#nextIndex())
+    const isParked = (name: string): boolean => !this.#isBeside && fs.existsSync(this.#parkedPath(name))
+    const { name, index } = this.archive.freeName(this.#periodTime, this.#nextIndex(), isParked)
     const target = path.join(this.names.folder, name)
-    const parked = this.#isBeside ? target : path.join(this.#folder, this.#parkedName(name))
+    const parked = this.#isBeside ? target : this.#parkedPath(name)
     fs.renameSync(this.file, parked)
     this.#next = { period: this.#period, index: index + 1 }
     this.#inode = null
@@ -192,8 +195,8 @@ class Roller {
     const flushed = this.#flushed()
     this.#do(async () => {
       await flushed
-      const to = this.#isBeside ? target : await this.#move(parked, name)
-      await this.archive.compress(to)
+      if (!this.#isBeside) this.#move(parked, name)
+      await this.archive.compress(target)
       if (this.names.compression !== null) this.counts.compressed++
     })
     this.#clean()
@@ -223,24 +226,30 @@ class Roller {
   // Into other folders: recovery looks for a renamed log beside the arena only. Until the engine
   // has done with it, the file stays in the log's folder, under a name that says where it belongs.
 
-  #parkedName(name: string): string {
-    return `.${path.basename(this.file)}.rolled.${encodeURIComponent(name)}`
+  #parkedPath(name: string): string {
+    return path.join(this.#folder, this.#parkedPrefix + encodeURIComponent(name))
   }
 
-  async #move(parked: string, name: string): Promise<string> {
+  get #parkedPrefix(): string {
+    return `.${path.basename(this.file)}.rolled.`
+  }
+
+  #move(parked: string, name: string): void {
     const to = path.join(this.names.folder, name)
     makeFolder(to)
-    await fs.promises.rename(parked, to)
-    return to
+    fs.renameSync(parked, to)
   }
 
   /** Files that an earlier process has renamed, and not moved where they belong. */
-  async #moveParked(): Promise<void> {
+  #moveParked(): void {
     if (this.#isBeside) return
-    const prefix = this.#parkedName('')
     for (const entry of fs.readdirSync(this.#folder)) {
-      if (!entry.startsWith(prefix)) continue
-      await this.#move(path.join(this.#folder, entry), decodeURIComponent(entry.slice(prefix.length)))
+      if (!entry.startsWith(this.#parkedPrefix)) continue
+      const name = decodeURIComponent(entry.slice(this.#parkedPrefix.length))
+      // Somebody's file of that name stays: the next roll of the period has another.
+      if (this.archive.isFree(name) && this.names.match(name) !== null) {
+        this.#move(path.join(this.#folder, entry), name)
+      }
     }
   }
 

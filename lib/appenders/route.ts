@@ -204,8 +204,8 @@ class RouteWriter implements RecordWriter {
     try {
       return passes(filters, record)
     } catch (error) {
-      // A getter of what was logged: rather a record too many than one too few.
-      this.report(port, error)
+      // Rather a record too many than one too few.
+      this.#tell(port, record, error)
       return true
     }
   }
@@ -215,9 +215,18 @@ class RouteWriter implements RecordWriter {
     try {
       return port.layout(record)
     } catch (error) {
-      this.report(port.name, error)
-      return record.line
+      return this.#tell(port.name, record, error)
     }
+  }
+
+  /**
+   * Tells of a filter or a layout that fails. Where a getter of what was logged does, it does so
+   * here again, and the logger writes a line that says so.
+   */
+  #tell(port: string, record: RecordView, error: unknown): string {
+    const { line } = record
+    this.report(port, error)
+    return line
   }
 
   #joined(ports: readonly Port[]): Reached {
