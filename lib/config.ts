@@ -186,7 +186,7 @@ function siblingsOf(file: string): ResolvedConfig['siblings'] {
 }
 
 /** `%p` becomes the process id, `%%` a percent sign; anything else stays. */
-function substitute(logFilePath: string): string {
+export function substitute(logFilePath: string): string {
   return logFilePath.replace(/%[p%]/g, match => (match === '%%' ? '%' : String(process.pid)))
 }
 

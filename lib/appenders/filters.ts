@@ -10,7 +10,12 @@ import type { RecordView } from './record-view'
 /** ACCEPT and DENY end the question, NEUTRAL leaves it to the next filter. */
 type Verdict = 'ACCEPT' | 'NEUTRAL' | 'DENY'
 
-export type Filter = (record: RecordView) => Verdict
+export interface Filter {
+  (record: RecordView): Verdict
+  readonly type: string
+  /** Whether the same record may get another answer the next time. */
+  readonly isChance: boolean
+}
 
 /** The number of a level. Throws ShardlogError for an unknown name. */
 export type LevelOf = (level: string | number) => number
@@ -220,7 +225,8 @@ export const filterSchemas: readonly JsonSchema[] = Object.entries(KINDS).map(([
 export function makeFilter(options: Options, levelOf: LevelOf): Filter {
   const { type, onMatch = 'NEUTRAL', onMismatch = 'DENY' } = options
   const matches = KINDS[type as string]!.make(options, levelOf)
-  return record => (matches(record) ? onMatch : onMismatch) as Verdict
+  const filter = (record: RecordView): Verdict => (matches(record) ? onMatch : onMismatch) as Verdict
+  return Object.assign(filter, { type: type as string, isChance: type === 'Sampling' || type === 'Rate' })
 }
 
 /** Whether filters let a record pass: the first that does not say NEUTRAL decides; none: it passes. */

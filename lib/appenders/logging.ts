@@ -399,6 +399,15 @@ function flushStages(logger: StructuredLogger | undefined): void {
   ;(logger as unknown as Internals | undefined)?.flush()
 }
 
+export type { Model }
+
+/**
+ * A configuration's file, checked but not opened.
+ *
+ * @throws ConfigurationError
+ */
+export const readModel = (file: string): Model => new Model(readSource(file))
+
 /** The configuration of the environment. */
 const VARIABLE = 'SHARDLOG_CONFIG'
 

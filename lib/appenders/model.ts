@@ -164,7 +164,7 @@ class Compiler {
 
   #appender(name: string, options: Record<string, unknown>): void {
     const pointer = `/appenders/${pointerName(name)}`
-    const kind = knownKinds().get(String(options.type))
+    const kind = typeof options.type === 'string' ? knownKinds().get(options.type) : undefined
     if (kind === undefined) return
     const isRefused = this.#isRefused(pointer)
     const layout = asMap(options.layout ?? { type: 'JSON' })

@@ -28,10 +28,11 @@ export interface RolledName {
   readonly isCompressed: boolean
 }
 
-/** `%d`, its letters and time zone, `%i`, `%%`; any other percent sign is a mistake. */
-const TOKEN = /%d(?:\{([^}]*)\})?(?:\{([^}]*)\})?|%(\d*)i|%%|%[\s\S]?|[^%]+/g
+/** `%d`, its letters and time zone, `%i`, `%p`, `%%`; any other percent sign is a mistake. */
+const TOKEN = /%d(?:\{([^}]*)\})?(?:\{([^}]*)\})?|%(\d*)i|%p|%%|%[\s\S]?|[^%]+/g
 
 const INDEX = Symbol('index')
+const PID = Symbol('pid')
 const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 const MAX_PAD = 12
 
@@ -46,7 +47,7 @@ export class RollNames {
   readonly hasIndex: boolean
   /** Folders in folders that the names have: `%d{yyyy/MM}/app-%i.log` has two. */
   readonly depth: number
-  readonly #parts: (string | typeof INDEX | DateFormatter)[] = []
+  readonly #parts: (string | typeof INDEX | typeof PID | DateFormatter)[] = []
   readonly #matcher: RegExp
   readonly #pad: number
 
@@ -89,6 +90,7 @@ export class RollNames {
     const text = this.#parts
       .map(part => {
         if (part === INDEX) return String(index).padStart(this.#pad, '0')
+        if (part === PID) return String(process.pid)
         return typeof part === 'function' ? part(time) : (part as string)
       })
       .join('')
@@ -123,6 +125,7 @@ export class RollNames {
     const last = this.#parts.at(-1)
     const sources = this.#parts.map((part, at) => {
       if (part === INDEX) return '(?<index>\\d{1,15})'
+      if (part === PID) return '\\d{1,10}'
       if (typeof part === 'function') return `(?<date${at}>${dateExpression(part)})`
       return escapeRegExp(part as string)
     })
@@ -171,7 +174,7 @@ function dateExpression(format: DateFormatter): string {
 const FINEST_FIRST: readonly Unit[] = ['millisecond', 'second', 'minute', 'hour', 'day', 'week', 'month', 'year']
 
 function readParts(pattern: string, text: string) {
-  const parts: (string | typeof INDEX | DateFormatter)[] = []
+  const parts: (string | typeof INDEX | typeof PID | DateFormatter)[] = []
   const units: Unit[] = []
   let pad = 0
   for (const [token, form = '', zone, width] of text.matchAll(TOKEN)) {
@@ -190,9 +193,10 @@ function readParts(pattern: string, text: string) {
       if (pad > MAX_PAD)
         throw configError(`${JSON.stringify(pattern)} has ${token}: at most ${MAX_PAD} digits are allowed`)
       parts.push(INDEX)
-    } else if (token === '%%') parts.push('%')
+    } else if (token === '%p') parts.push(PID)
+    else if (token === '%%') parts.push('%')
     else if (token.startsWith('%')) {
-      throw configError(`${JSON.stringify(pattern)} has ${token}: %d{…}, %i and %% are allowed`)
+      throw configError(`${JSON.stringify(pattern)} has ${token}: %d{…}, %i, %p and %% are allowed`)
     } else parts.push(token)
   }
   const unit = FINEST_FIRST.find(name => units.includes(name)) ?? null

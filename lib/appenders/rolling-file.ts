@@ -9,6 +9,7 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
+import { substitute } from '../config'
 import { asShardlogError, fromSystemError, ShardlogError } from '../errors'
 import { clearTimeout, setTimeout } from '../timers'
 import { Archive, assertCompresses } from './archive'
@@ -68,8 +69,6 @@ class Roller {
   #isFlushing = false
   #closed = false
   #work: Promise<void> = Promise.resolve()
-  readonly #folder: string
-  readonly #isBeside: boolean
 
   constructor(
     private readonly file: string,
@@ -82,8 +81,6 @@ class Roller {
     this.#latest = Date.now()
     this.#periodTime = stat !== undefined && stat.size > 0 ? stat.mtimeMs : this.#latest
     this.#period = names.period(this.#periodTime)
-    this.#folder = path.dirname(file)
-    this.#isBeside = names.depth === 0 && path.resolve(names.folder) === path.resolve(this.#folder)
   }
 
   start(appender: EngineAppender, rollsAtStart: boolean): void {
@@ -184,10 +181,10 @@ class Roller {
   #roll(): void {
     const stat = this.#stat()
     if (stat === undefined || stat.size === 0) return
-    const isParked = (name: string): boolean => !this.#isBeside && fs.existsSync(this.#parkedPath(name))
+    const isParked = (name: string): boolean => fs.existsSync(this.#parkedPath(name))
     const { name, index } = this.archive.freeName(this.#periodTime, this.#nextIndex(), isParked)
-    const target = path.join(this.names.folder, name)
-    const parked = this.#isBeside ? target : this.#parkedPath(name)
+    const parked = this.#parkedPath(name)
+    const time = this.#periodTime
     fs.renameSync(this.file, parked)
     this.#next = { period: this.#period, index: index + 1 }
     this.#inode = null
@@ -195,8 +192,7 @@ class Roller {
     const flushed = this.#flushed()
     this.#do(async () => {
       await flushed
-      if (!this.#isBeside) this.#move(parked, name)
-      await this.archive.compress(target)
+      await this.archive.compress(this.#move(parked, this.#stillFree(name, time, index)))
       if (this.names.compression !== null) this.counts.compressed++
     })
     this.#clean()
@@ -223,33 +219,40 @@ class Roller {
     }
   }
 
-  // Into other folders: recovery looks for a renamed log beside the arena only. Until the engine
-  // has done with it, the file stays in the log's folder, under a name that says where it belongs.
+  // Recovery looks for a renamed log beside the log, under names that begin with the log's. So the
+  // file has such a name, which says what it is to be called, until the engine has done with it.
 
   #parkedPath(name: string): string {
-    return path.join(this.#folder, this.#parkedPrefix + encodeURIComponent(name))
+    return this.#parkedPrefix + encodeURIComponent(name)
   }
 
   get #parkedPrefix(): string {
-    return `.${path.basename(this.file)}.rolled.`
+    return `${this.file}.rolled.`
   }
 
-  #move(parked: string, name: string): void {
+  /** The name, or a later one of its period where somebody has taken it meanwhile. */
+  #stillFree(name: string, time: number, index: number): string {
+    if (this.archive.isFree(name)) return name
+    return this.archive.freeName(time, index + 1, other => fs.existsSync(this.#parkedPath(other))).name
+  }
+
+  /** Gives a file its name; its path. */
+  #move(parked: string, name: string): string {
     const to = path.join(this.names.folder, name)
     makeFolder(to)
     fs.renameSync(parked, to)
+    return to
   }
 
-  /** Files that an earlier process has renamed, and not moved where they belong. */
+  /** Files that an earlier process has renamed, and not given their names. */
   #moveParked(): void {
-    if (this.#isBeside) return
-    for (const entry of fs.readdirSync(this.#folder)) {
-      if (!entry.startsWith(this.#parkedPrefix)) continue
-      const name = decodeURIComponent(entry.slice(this.#parkedPrefix.length))
+    const prefix = path.basename(this.#parkedPrefix)
+    const folder = path.dirname(this.file)
+    for (const entry of fs.readdirSync(folder)) {
+      if (!entry.startsWith(prefix)) continue
+      const name = decodeURIComponent(entry.slice(prefix.length))
       // Somebody's file of that name stays: the next roll of the period has another.
-      if (this.archive.isFree(name) && this.names.match(name) !== null) {
-        this.#move(path.join(this.#folder, entry), name)
-      }
+      if (this.archive.isFree(name) && this.names.match(name) !== null) this.#move(path.join(folder, entry), name)
     }
   }
 
@@ -334,7 +337,7 @@ function bothWatches(roller: Roller, batch: Watch | undefined): Watch {
 
 function open(context: AppenderContext): Appender {
   const { options, report } = context
-  const file = options.fileName as string
+  const file = substitute(options.fileName as string)
   const names = new RollNames(options.filePattern as string)
   assertCompresses(names)
   const archive = new Archive(
@@ -409,7 +412,7 @@ export const rollingFile: AppenderKind = {
         type: 'string',
         minLength: 1,
         description:
-          'Names of rolled files: `%d{yyyy-MM-dd}` is the date of their period (its finest unit says how long periods are), `%i` a number; `.gz` or `.zst` at its end: they are compressed.'
+          'Names of rolled files: `%d{yyyy-MM-dd}` is the date of their period (its finest unit says how long periods are), `%i` a number, `%p` the process id; `.gz` or `.zst` at its end: they are compressed.'
       },
       format: { enum: ['ndjson', 'shard'], default: 'ndjson', description: 'Lines, or blocks with checksums.' },
       maxSize: size('Size from which on the file is rolled: `64MB`, or bytes. Default: by time alone.'),

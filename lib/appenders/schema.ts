@@ -3,10 +3,10 @@
  * spellings, shorthands and checks by it.
  */
 
-import Ajv, { type ErrorObject } from 'ajv'
+import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv'
 import { nearestName } from '../nearest-name'
 import { filterSchemas } from './filters'
-import { type JsonSchema, knownKinds } from './kinds'
+import { type AppenderKind, type JsonSchema, knownKinds } from './kinds'
 import { layoutSchemas } from './layouts'
 import { type ConfigProblem, ConfigurationError, type Path, type Source, show } from './source'
 
@@ -358,6 +358,25 @@ export interface Checked {
   problem(pointer: string, value: unknown, message: string): ConfigProblem
 }
 
+interface Validator {
+  readonly kinds: readonly AppenderKind[]
+  readonly schema: JsonSchema
+  readonly validate: ValidateFunction
+}
+
+let latest: Validator | null = null
+
+/** That of the kinds that are known now: to compile one takes longer than all else. */
+function validator(): Validator {
+  const kinds = [...knownKinds().values()]
+  if (latest === null || kinds.length !== latest.kinds.length || kinds.some((kind, at) => kind !== latest!.kinds[at])) {
+    const schema = configSchema()
+    const ajv = new Ajv({ allErrors: true, discriminator: true, strict: false, verbose: true, useDefaults: true })
+    latest = { kinds, schema, validate: ajv.compile(schema) }
+  }
+  return latest
+}
+
 /**
  * Brings a configuration into the form of the schema, fills in defaults and checks it.
  *
@@ -368,11 +387,9 @@ export function check(source: Source): Checked {
     const message = `must be a map with appenders${got(source.value)}`
     throw new ConfigurationError(source.name, [source.problem([], source.value, message)])
   }
-  const schema = configSchema()
+  const { schema, validate } = validator()
   const spelling = new Spelling(source)
   const config = spelling.settle(source.value, schema, '', []) as Values
-  const ajv = new Ajv({ allErrors: true, discriminator: true, strict: false, verbose: true, useDefaults: true })
-  const validate = ajv.compile(schema)
   const errors = validate(config) ? [] : (validate.errors ?? []).filter(error => !isDetail(error))
   return {
     config,

@@ -208,7 +208,11 @@ export function parseSource(name: string, text: string, environment: Environment
   // Tabs indent JSON as often as spaces; YAML has none there.
   const isJson = /^\s*\{/.test(text)
   const given = isJson ? text.replace(/^\t+/gm, tabs => ' '.repeat(tabs.length)) : text
-  const document = parseDocument(given.replace(/^\uFEFF/, ' '), { lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(given.replace(/^\uFEFF/, ' '), {
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: 'silent'
+  })
   if (document.errors.length > 0) {
     const problems = document.errors.map(error => ({
       path: '',

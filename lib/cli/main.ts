@@ -4,6 +4,7 @@ import { nearestName } from '../nearest-name'
 import { version } from '../own-place'
 import { cat } from './cat'
 import { type Command, EXIT_FAILED, EXIT_OK, EXIT_USAGE, UsageError } from './command'
+import { config } from './config'
 import { metrics } from './metrics'
 import { FdWriter, OutputClosed } from './output'
 import { query } from './query'
@@ -14,7 +15,7 @@ import { say } from './terminal'
 import { stats, verify } from './verify'
 import { view } from './view'
 
-const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats, view, query, snapshot, metrics]
+const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats, view, query, snapshot, metrics, config]
 
 const HELP = `Usage: shardlog COMMAND [options] FILE...
 
