@@ -7,8 +7,8 @@ import { type ConfigureOptions, type Logging, openLogging } from './appenders/lo
  *
  * @param configuration a file of YAML or JSON, or an object of the same shape; default: the file
  *   that the environment variable SHARDLOG_CONFIG names
- * @throws ShardlogError `ERR_SHARDLOG_CONFIG` with all that is wrong, each with path, line, value and
- *   what is allowed; what an appender cannot be opened for
+ * @throws ShardlogError `ERR_SHARDLOG_CONFIG` with all that is wrong, each with path, line, value
+ *   and what is allowed; what an appender cannot be opened for
  */
 export function configure(configuration?: string | URL | object, options: ConfigureOptions = {}): Logging {
   return openLogging(configuration, options)

@@ -229,7 +229,9 @@ export function makeFilter(options: Options, levelOf: LevelOf): Filter {
   return Object.assign(filter, { type: type as string, isChance: type === 'Sampling' || type === 'Rate' })
 }
 
-/** Whether filters let a record pass: the first that does not say NEUTRAL decides; none: it passes. */
+/**
+ * Whether filters let a record pass: the first that does not say NEUTRAL decides; none: it passes.
+ */
 export function passes(filters: readonly Filter[], record: RecordView): boolean {
   for (const filter of filters) {
     const verdict = filter(record)

@@ -32,13 +32,13 @@ export interface Appender {
   readonly destination?: Destination | undefined
   /**
    * Takes finished lines, each with its newline, in their order. Does not wait until they are
-   * delivered, unless it returns a promise. An error means that none of them was taken: the batch is
-   * kept and given again, before later ones.
+   * delivered, unless it returns a promise. An error means that none of them was taken: the batch
+   * is kept and given again, before later ones.
    */
   writeRaw(lines: readonly string[]): void | Promise<void>
   /**
-   * Hands what was taken to the system, or to the other side. Rejects with ShardlogError if it could
-   * not; what was taken is kept then.
+   * Hands what was taken to the system, or to the other side. Rejects with ShardlogError if it
+   * could not; what was taken is kept then.
    */
   flush(): Promise<void>
   /** The same, in the call, where the appender can. */
@@ -53,8 +53,8 @@ export interface AppenderContext {
   /** Its name in the configuration. */
   readonly name: string
   /**
-   * Its options: names in camelCase, values as the schema has them, defaults filled in, variables of
-   * the environment replaced.
+   * Its options: names in camelCase, values as the schema has them, defaults filled in, variables
+   * of the environment replaced.
    */
   readonly options: Readonly<Record<string, unknown>>
   /** Whether its lines are JSON as loggers make them; else a layout has made them. */
@@ -74,7 +74,9 @@ export interface AppenderContext {
 
 /** A kind of appender. */
 export interface AppenderKind {
-  /** The value of `type`, in PascalCase: 'File', 'Kafka'. Also accepted with `Appender` behind it. */
+  /**
+   * The value of `type`, in PascalCase: 'File', 'Kafka'. Also accepted with `Appender` behind it.
+   */
   readonly type: string
   /** One sentence for the documents. */
   readonly description: string
@@ -85,8 +87,8 @@ export interface AppenderKind {
    */
   readonly schema: JsonSchema
   /**
-   * What no schema can tell of the options: sentences, each with the option that it is about. None if
-   * they are right.
+   * What no schema can tell of the options: sentences, each with the option that it is about. None
+   * if they are right.
    */
   check?(options: Readonly<Record<string, unknown>>): readonly { option: string; message: string }[]
   /**

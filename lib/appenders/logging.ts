@@ -37,15 +37,15 @@ export interface Logging {
    * A logger whose level and appenders are those of the configuration. The same for the same name,
    * unless options are given.
    *
-   * @param name names with dots: 'orders.api' has what 'orders' has, unless it is told otherwise. ''
-   *   or 'root': the root logger. Default ''
+   * @param name names with dots: 'orders.api' has what 'orders' has, unless it is told otherwise.
+   *   '' or 'root': the root logger. Default ''
    * @param options as of `shardlog()`, but for its level and name
    * @throws if an option is wrong
    */
   getLogger(name?: string, options?: LoggerOptions): StructuredLogger
   /**
-   * Reads the configuration anew: the file, or `configuration` in its place. Appenders that have not
-   * changed go on; loggers get their new levels and appenders; no record is lost.
+   * Reads the configuration anew: the file, or `configuration` in its place. Appenders that have
+   * not changed go on; loggers get their new levels and appenders; no record is lost.
    *
    * @throws ShardlogError `ERR_SHARDLOG_CONFIG` if it is wrong, and what an appender fails with:
    *   nothing has changed then
@@ -292,7 +292,9 @@ export class ConfiguredLogging implements Logging {
     this.#follow()
   }
 
-  /** Closes appenders whose file a new one writes to next: a log has one set of options at a time. */
+  /**
+   * Closes appenders whose file a new one writes to next: a log has one set of options at a time.
+   */
   #giveUp(leaving: readonly Open[], model: Model): Open[] {
     const files = new Set([...model.appenders.values()].map(config => fileOf(config) ?? '').filter(Boolean))
     const given = leaving.filter(({ config }) => files.has(fileOf(config) ?? ''))

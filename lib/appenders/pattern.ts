@@ -45,7 +45,9 @@ const COLORS: Readonly<Record<string, number>> = {
   default: 39
 }
 
-/** The escape sequence for names as `bright_red`, `bold`, `bg_blue`, separated by commas or blanks. */
+/**
+ * The escape sequence for names as `bright_red`, `bold`, `bg_blue`, separated by commas or blanks.
+ */
 function ansi(names: string): string {
   const codes = names
     .toLowerCase()

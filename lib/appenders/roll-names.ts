@@ -1,6 +1,6 @@
 /**
- * Names of rolled files: what `filePattern` makes of a time and a number, which files in a folder it
- * has made, and when its text changes.
+ * Names of rolled files: what `filePattern` makes of a time and a number, which files in a folder
+ * it has made, and when its text changes.
  */
 
 import { ShardlogError } from '../errors'
@@ -153,7 +153,9 @@ const SAMPLES: readonly number[] = [
 
 const pieces = (text: string): string[] => text.split(/(\d+|[A-Za-z]+)/).filter(piece => piece !== '')
 
-/** What dates of a format look like: so many digits where one has digits, words where it has words. */
+/**
+ * What dates of a format look like: so many digits where one has digits, words where it has words.
+ */
 function dateExpression(format: DateFormatter): string {
   const samples = SAMPLES.map(time => pieces(format(time)))
   const [first = []] = samples

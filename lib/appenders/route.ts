@@ -1,7 +1,7 @@
 /**
  * The destination of the loggers of one name: passes each record to the appenders that should have
- * it. Where they all take all of it as values, a record is one for all of them, and a call takes the
- * way of a logger with a single destination.
+ * it. Where they all take all of it as values, a record is one for all of them, and a call takes
+ * the way of a logger with a single destination.
  */
 
 import { EventEmitter } from 'node:events'
@@ -58,7 +58,9 @@ function putText({ appender, buffer }: Port, time: number, line: string): void {
   else writer.text(time, line)
 }
 
-/** The appenders that records of one way reach: those that take values, what writes there, others. */
+/**
+ * The appenders that records of one way reach: those that take values, what writes there, others.
+ */
 interface Reached {
   readonly ports: readonly Port[]
   readonly values: readonly Port[]
@@ -271,7 +273,9 @@ export class Route extends EventEmitter {
     return this.#writer.line(recordTime(), line, lastLogger ?? null, lastLevel)
   }
 
-  /** Flushes its appenders; `callback` is called when all of them are done, with the first failure. */
+  /**
+   * Flushes its appenders; `callback` is called when all of them are done, with the first failure.
+   */
   flush(callback: (error?: Error) => void = () => undefined): void {
     const flushes = this.#writer.ports.map(({ buffer, appender }) => (buffer ?? appender).flush())
     Promise.all(flushes).then(() => callback(), callback)

@@ -1,6 +1,6 @@
 /**
- * Where a configuration comes from: a file of YAML or JSON, or an object. Its values, with variables
- * of the environment replaced, and the line of each.
+ * Where a configuration comes from: a file of YAML or JSON, or an object. Its values, with
+ * variables of the environment replaced, and the line of each.
  */
 
 import fs from 'node:fs'
@@ -102,7 +102,10 @@ function interpolate(text: string, environment: Environment, tell: (message: str
   })
 }
 
-/** Deeper values, and more of them, are refused: no configuration has them, objects that contain themselves do. */
+/**
+ * Deeper values, and more of them, are refused: no configuration has them, objects that contain
+ * themselves do.
+ */
 const MAX_DEPTH = 32
 const MAX_VALUES = 100_000
 
@@ -157,7 +160,10 @@ function replaceVariables(
 
 // Places.
 
-/** The offset at which the key or item that `path` leads to begins; that of its parent if it is missing. */
+/**
+ * The offset at which the key or item that `path` leads to begins; that of its parent if it is
+ * missing.
+ */
 function offsetOf(document: Document, path: Path): number {
   let node: unknown = document.contents
   let offset = 0
