@@ -45,11 +45,16 @@ function compressor(names: RollNames): NodeJS.ReadWriteStream {
   return names.compression === 'zstd' ? (zlib as Zstd).createZstdCompress!(options) : zlib.createGzip(options)
 }
 
-const TEMPORARY = /^\.(.+)\.(\d+)-(\d+)\.tmp$/
+const TEMPORARY = /^\.(.+)\.(\d+)-\d+-\d+\.tmp$/
 
-/** Where a file is compressed to before it has its name. */
+let made = 0
+
+/**
+ * Where a file is compressed to before it has its name: a place of its own each time, since an
+ * appender that is opened anew may find what the one before it is still at.
+ */
 const temporaryOf = (file: string): string =>
-  path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}-${threadId}.tmp`)
+  path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}-${threadId}-${made++}.tmp`)
 
 function syncFolder(folder: string): void {
   const descriptor = fs.openSync(folder, 'r')

@@ -3,6 +3,7 @@
  * asked to, keeps a batch until it is taken, and counts what it has to give up.
  */
 
+import { type Ending, flushAtExit, forgetAtExit } from '../engine/engine'
 import { asShardlogError, ShardlogError } from '../errors'
 import { clearTimeout, setTimeout } from '../timers'
 import type { Appender, AppenderStats } from './kinds'
@@ -23,7 +24,7 @@ const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 30_000
 
 /** Lines on their way to an appender's `writeRaw`. */
-export class BatchBuffer {
+export class BatchBuffer implements Ending {
   #waiting: string[] = []
   #timer: NodeJS.Timeout | null = null
   #writing: Promise<void> | null = null
@@ -40,6 +41,17 @@ export class BatchBuffer {
     private readonly options: BufferOptions
   ) {
     this.#most = Math.max(KEPT_LINES, options.batchSize * KEPT_BATCHES)
+    flushAtExit(this)
+  }
+
+  /**
+   * Hands on what waits to an appender that takes it in the call; of others it cannot be waited
+   * for.
+   */
+  atExit(): void {
+    while (this.#writing === null && this.#waiting.length > 0) {
+      if (!this.#handOn(this.#waiting.slice(0, this.options.batchSize))) break
+    }
   }
 
   /** Takes a line, newline included. Never throws. False: dropped and counted. */
@@ -153,6 +165,7 @@ export class BatchBuffer {
     try {
       await this.flush()
     } finally {
+      forgetAtExit(this)
       this.#dropped += this.#waiting.length
       this.#waiting = []
       await this.appender.close()

@@ -10,7 +10,7 @@ import { BatchBuffer } from './buffer'
 import type { Filter } from './filters'
 import { type Appender, type AppenderStats, knownKinds, registerKind } from './kinds'
 import { consoleKind, fileKind } from './local'
-import { type AppenderConfig, isSame, Model } from './model'
+import { type AppenderConfig, fileOf, isSame, Model } from './model'
 import { rollingFile } from './rolling-file'
 import { type Port, Route, streamOf } from './route'
 import { objectSource, readSource, type Source } from './source'
@@ -149,9 +149,6 @@ function portOf(config: AppenderConfig, appender: Appender, buffer: BatchBuffer 
 }
 
 const closePort = ({ appender, buffer }: Port): Promise<void> => (buffer ?? appender).close()
-
-/** What two appenders cannot both have open. */
-const fileOf = ({ options }: AppenderConfig): string | undefined => options.fileName as string | undefined
 
 interface Given {
   /** The file to be read anew; null for an object. */
@@ -296,8 +293,8 @@ export class ConfiguredLogging implements Logging {
    * Closes appenders whose file a new one writes to next: a log has one set of options at a time.
    */
   #giveUp(leaving: readonly Open[], model: Model): Open[] {
-    const files = new Set([...model.appenders.values()].map(config => fileOf(config) ?? '').filter(Boolean))
-    const given = leaving.filter(({ config }) => files.has(fileOf(config) ?? ''))
+    const files = new Set([...model.appenders.values()].map(({ options }) => fileOf(options) ?? ''))
+    const given = leaving.filter(({ config }) => files.has(fileOf(config.options) ?? '-'))
     for (const { port } of given) (port.appender as { closeSync?: () => void }).closeSync?.()
     return given
   }

@@ -3,7 +3,9 @@
  * appenders the records of a logger go to.
  */
 
+import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { substitute } from '../config'
 import { ShardlogError } from '../errors'
 import { nearestName } from '../nearest-name'
 import { STANDARD_LEVELS } from '../pino/levels'
@@ -58,6 +60,10 @@ const ROOT = ''
 const DEFAULT_LEVEL = 'info'
 const ALIASES: Readonly<Record<string, string>> = { off: 'silent', all: 'trace', warning: 'warn' }
 
+/** The file that an appender's options name, if they do. */
+export const fileOf = ({ fileName }: Options): string | undefined =>
+  typeof fileName === 'string' ? path.resolve(substitute(fileName)) : undefined
+
 /** `root`, however it is written. */
 const loggerName = (name: string): string => (/^root$/i.test(name) ? ROOT : name)
 
@@ -105,6 +111,7 @@ class Compiler {
   readonly appenders = new Map<string, AppenderConfig>()
   readonly loggers = new Map<string, LoggerConfig>()
   readonly #named = new Set<string>()
+  readonly #files = new Map<string, string>()
 
   constructor(private readonly checked: Checked) {
     const { config, problems } = checked
@@ -180,9 +187,19 @@ class Compiler {
       layout: isRefused ? null : this.#attempt(`${pointer}/layout`, layout, null, make)
     })
     if (isRefused) return
+    this.#file(name, options.fileName, pointer)
     for (const { option, message } of kind.check?.(options) ?? []) {
       this.#tell(`${pointer}/${pointerName(option)}`, options[option], `${message}, got ${show(options[option])}`)
     }
+  }
+
+  /** A file has one appender: two would each roll it, and write each record twice. */
+  #file(name: string, fileName: unknown, pointer: string): void {
+    const file = fileOf({ fileName })
+    if (file === undefined) return
+    const other = this.#files.get(file)
+    if (other === undefined) this.#files.set(file, name)
+    else this.#tell(`${pointer}/fileName`, fileName, `is the file of the appender ${other}, got ${show(fileName)}`)
   }
 
   #logger(given: string, options: Record<string, unknown>): void {

@@ -108,6 +108,16 @@ export class RecordView {
     return this.now
   }
 
+  /** Lets go of the record. */
+  clear(): void {
+    this.format = null
+    this.fields = null
+    this.message = undefined
+    this.text_ = ''
+    this.line_ = ''
+    this.values_ = undefined
+  }
+
   /** The level's name, or its number where it has none. */
   get label(): string {
     return this.logger === null ? String(this.level) : labelOf(this.logger.levels, this.level)
@@ -138,6 +148,8 @@ export class RecordView {
   /** A field as the line has it; a dot leads into it. Undefined: there is none. */
   field(key: string): unknown {
     const { format, logger } = this
+    if (key === 'level') return this.level
+    if (key === this.messageKey) return this.text
     if (format !== null && this.line_ === undefined && isPlain(logger!) && !key.includes('.')) {
       const fields = this.fields === null ? NOTHING : asFields(logger!, this.fields)
       const own = Object.hasOwn(fields, key) ? fields[key] : undefined

@@ -88,11 +88,11 @@ class Roller {
     this.#inode = this.#stat()?.ino ?? null
     try {
       this.#moveParked()
+      if (rollsAtStart) this.#roll()
     } catch (error) {
       this.#failed(error)
     }
     this.#do(() => this.archive.tidy())
-    if (rollsAtStart) this.#roll()
     this.look()
     this.#clean()
     this.#wake()
@@ -239,6 +239,8 @@ class Roller {
   /** Gives a file its name; its path. */
   #move(parked: string, name: string): string {
     const to = path.join(this.names.folder, name)
+    // An appender that was opened anew for the same file has found it.
+    if (!fs.existsSync(parked)) return to
     makeFolder(to)
     fs.renameSync(parked, to)
     return to

@@ -9,7 +9,7 @@ import type { Reading } from '../metrics'
 import { type Internals, type RecordSink, recordSinkSym, type Stream } from '../pino/context'
 import { recordTime } from '../pino/json-line'
 import type { LoggerFormat } from '../pino/line-format'
-import { recordSink } from '../pino/record-destination'
+import { addFastPath, recordSink } from '../pino/record-destination'
 import { needsMetadataGsym, readingsSym, stateVersion } from '../pino/symbols'
 import type { EventShape, LineFormat, PayloadWriter } from '../record/payload-writer'
 import { JointEncoder, type RecordWriter } from '../record/record-encoder'
@@ -114,6 +114,8 @@ class RouteWriter implements RecordWriter {
   readonly #known: Reached[] = []
   readonly #record: RecordView
   #isBusy = false
+  #logger: Internals | null = null
+  #level: number | undefined = undefined
 
   constructor(
     private readonly name: string,
@@ -141,6 +143,7 @@ class RouteWriter implements RecordWriter {
       return true
     } finally {
       this.#isBusy = wasBusy
+      record.clear()
     }
   }
 
@@ -148,8 +151,15 @@ class RouteWriter implements RecordWriter {
     return this.record(format, time, timeText, event.fields(values), event.message)
   }
 
+  /** A logger whose lines can be no values: `note` has told of it. */
   text(time: number, line: string): boolean {
-    return this.line(time, line, null, undefined)
+    return this.line(time, line, this.#logger, this.#level)
+  }
+
+  /** What the next lines are of, in case they are text. */
+  note(logger: Internals | null, level: number | undefined): void {
+    this.#logger = logger
+    this.#level = level
   }
 
   /** A line that is made already; its level, where that is known. */
@@ -239,6 +249,27 @@ class RouteWriter implements RecordWriter {
   }
 }
 
+/** As `recordSink`, where text is passed on with its logger and level. */
+function sinkOf(writer: RouteWriter): RecordSink {
+  const inner = recordSink(writer)
+  const sink: RecordSink = {
+    write(logger, fields, message, level) {
+      writer.note(logger, level)
+      try {
+        inner.write(logger, fields, message, level)
+      } finally {
+        writer.note(null, undefined)
+      }
+      addFastPath(sink, writer, logger)
+    },
+    event(logger, event, values) {
+      sink.write(logger, event.fields(values), event.message, event.level)
+    },
+    writer
+  }
+  return sink
+}
+
 /** The destination of loggers of one name. */
 export class Route extends EventEmitter {
   [recordSinkSym]: RecordSink | undefined
@@ -261,7 +292,7 @@ export class Route extends EventEmitter {
     this.#writer = new RouteWriter(this.name, steps, this.report)
     const { ports } = this.#writer
     const isDirect = ports.length > 0 && ports.every(port => writerOf(port) !== undefined) && takesAll(steps)
-    this[recordSinkSym] = recordSink(isDirect ? joint(ports) : this.#writer)
+    this[recordSinkSym] = isDirect ? recordSink(joint(ports)) : sinkOf(this.#writer)
     // Loggers remember where their records went.
     stateVersion.count++
   }

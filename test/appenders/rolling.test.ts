@@ -222,7 +222,7 @@ describe('retention', () => {
 
   it('finishes what an earlier process had begun to compress', async () => {
     const folder = tempDir()
-    rolled(folder, ['app-1.log', 'app-2.log', '.app-1.log.gz.1-0.tmp'])
+    rolled(folder, ['app-1.log', 'app-2.log', '.app-1.log.gz.1-0-0.tmp'])
     const filePattern = path.join(folder, 'app-%i.log.gz')
     expect(await kept(folder, { filePattern })).toEqual(['app-1.log.gz', 'app-2.log.gz'])
     expect(fs.readdirSync(folder).filter(name => name.endsWith('.tmp'))).toEqual([])
