@@ -181,11 +181,11 @@ class Roller {
   #roll(): void {
     const stat = this.#stat()
     if (stat === undefined || stat.size === 0) return
-    const isParked = (name: string): boolean => fs.existsSync(this.#parkedPath(name))
-    const { name, index } = this.archive.freeName(this.#periodTime, this.#nextIndex(), isParked)
-    const parked = this.#parkedPath(name)
     const time = this.#periodTime
-    fs.renameSync(this.file, parked)
+    const isTaken = (name: string): boolean => !this.#claim(this.#parkedPath(name))
+    const { name, index } = this.archive.freeName(time, this.#nextIndex(), isTaken)
+    const parked = this.#parkedPath(name)
+    if (!this.#renamedTo(parked)) return
     this.#next = { period: this.#period, index: index + 1 }
     this.#inode = null
     this.counts.rolls++
@@ -196,6 +196,31 @@ class Roller {
       if (this.names.compression !== null) this.counts.compressed++
     })
     this.#clean()
+  }
+
+  /**
+   * Makes an empty file, so that another thread takes another name. False: somebody has it already.
+   */
+  #claim(parked: string): boolean {
+    try {
+      fs.closeSync(fs.openSync(parked, 'wx'))
+      return true
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+      throw error
+    }
+  }
+
+  /** False: somebody else has renamed it meanwhile. */
+  #renamedTo(parked: string): boolean {
+    try {
+      fs.renameSync(this.file, parked)
+      return true
+    } catch (error) {
+      fs.rmSync(parked, { force: true })
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+      throw error
+    }
   }
 
   #nextIndex(): number {
@@ -252,6 +277,11 @@ class Roller {
     const folder = path.dirname(this.file)
     for (const entry of fs.readdirSync(folder)) {
       if (!entry.startsWith(prefix)) continue
+      if (fs.statSync(path.join(folder, entry)).size === 0) {
+        // A name that was taken, and nothing renamed to it.
+        fs.rmSync(path.join(folder, entry))
+        continue
+      }
       const name = decodeURIComponent(entry.slice(prefix.length))
       // Somebody's file of that name stays: the next roll of the period has another.
       if (this.archive.isFree(name) && this.names.match(name) !== null) this.#move(path.join(folder, entry), name)
@@ -299,9 +329,12 @@ class RollingFileAppender extends EngineAppender {
   }
 
   override async close(): Promise<void> {
-    await super.close()
-    this.roller.stop()
-    await this.roller.settled
+    try {
+      await super.close()
+    } finally {
+      this.roller.stop()
+      await this.roller.settled
+    }
   }
 
   override closeSync(): void {

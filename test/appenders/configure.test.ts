@@ -199,6 +199,14 @@ loggers:
     ])
   })
 
+  it('refuses two appenders of one file, however it is written', () => {
+    const one = { type: 'File', fileName: 'x/../same.log' }
+    const problems = problemsOf({ appenders: { one, two: { ...one, fileName: path.resolve('same.log') } } })
+    expect(problems).toEqual([
+      expect.objectContaining({ path: 'appenders.two.fileName', message: expect.stringMatching(/appender one/) })
+    ])
+  })
+
   it('refuses a name in both spellings, cycles and depths', () => {
     const file = { type: 'File', fileName: 'x', batchSize: 2, batch_size: 3 }
     expect(problemsOf({ appenders: { file } })[0]!.message).toMatch(/given twice/)

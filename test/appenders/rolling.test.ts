@@ -5,7 +5,7 @@ import path from 'node:path'
 import zlib from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { prelude, runChild } from '../support/child'
-import { shardlog } from '../support/shardlog'
+import { packageRoot, shardlog } from '../support/shardlog'
 import { tempDir } from '../support/temp'
 
 const contentOf = (file: string): string => {
@@ -162,6 +162,34 @@ describe('rolling under load', () => {
     await logging.close()
     const numbers = numbersIn([...inOrder(folder), ...inOrder(folder, 'other')])
     expect([faultsIn(numbers.sort((a, b) => a - b)), numbers.length]).toEqual([[], n])
+  })
+
+  it('is one file for all threads that have it', () => {
+    const folder = tempDir()
+    const logging = { appenders: { r: appender(folder, { maxSize: 65_536, bufferSize: 1 << 18 }) } }
+    const script = `
+      const shardlog = require(workerData.package)
+      const logging = shardlog.configure(workerData.logging)
+      const log = logging.getLogger()
+      let n = workerData.from
+      function on() {
+        for (let i = 0; i < 200; i++) log.info({ n: n++ }, 'a line')
+        if (n < workerData.from + 20000) setImmediate(on)
+        else logging.close()
+      }
+      on()`
+    const main = `
+      const { Worker } = require('node:worker_threads')
+      for (let id = 0; id < 4; id++) {
+        const workerData = { package: config.package, logging: config.logging, from: id * 20000 }
+        new Worker('const { workerData } = require("node:worker_threads")\\n' + config.script, { eval: true, workerData })
+      }`
+    const { status, stderr } = runChild(main, { config: { logging, script, package: packageRoot } })
+    expect([status, stderr]).toEqual([0, ''])
+    const files = inOrder(folder)
+    expect(files.length).toBeGreaterThan(5)
+    const numbers = numbersIn(files).sort((a, b) => a - b)
+    expect([faultsIn(numbers), numbers.length]).toEqual([[], 80_000])
   })
 
   it('numbers go on after a restart, and nothing is overwritten', async () => {

@@ -205,6 +205,25 @@ describe('what is asked of a record', () => {
     for (const name of ['a', 'b', 'c']) expect(fs.readFileSync(file(name), 'utf8')).toMatch(/n"?[:=]1/)
   })
 
+  it('has its level where only its text will do', async () => {
+    const folder = tempDir()
+    const file = (name: string): string => path.join(folder, name)
+    const logging = shardlog.configure({
+      appenders: {
+        all: { type: 'File', fileName: file('all') },
+        warn: { type: 'File', fileName: file('warn'), level: 'warn' },
+        some: { type: 'File', fileName: file('some'), layout: 'Message', filters: { type: 'Field', field: 'p.a' } }
+      }
+    })
+    const formatters = { level: (label: string) => ({ severity: label }) }
+    const log = logging.getLogger('x', { nestedKey: 'p', formatters })
+    log.info({ a: 1 }, 'one')
+    log.warn('two')
+    await logging.close()
+    const messages = (name: string): string[] => fs.readFileSync(file(name), 'utf8').match(/one|two/g) ?? []
+    expect([messages('all'), messages('warn'), messages('some')]).toEqual([['one', 'two'], ['two'], ['one']])
+  })
+
   it('may log itself, or throw', async () => {
     const folder = tempDir()
     const file = path.join(folder, 'app.log')
