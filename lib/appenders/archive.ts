@@ -45,7 +45,17 @@ function compressor(names: RollNames): NodeJS.ReadWriteStream {
   return names.compression === 'zstd' ? (zlib as Zstd).createZstdCompress!(options) : zlib.createGzip(options)
 }
 
-const TEMPORARY = /^\.(.+)\.(\d+)-\d+-\d+\.tmp$/
+const TEMPORARY = /^\.(.+)\.\d+-\d+-\d+\.tmp$/
+
+/**
+ * Whether a file has its name since before this process began: what made it is gone then, since one
+ * process has the log. Another thread of this process may be at a later one. (A process's id does
+ * not tell: in containers it is always the same.)
+ */
+export function isLeftBehind(file: string): boolean {
+  const stat = fs.statSync(file, { throwIfNoEntry: false })
+  return stat !== undefined && stat.ctimeMs < Date.now() - process.uptime() * 1000
+}
 
 let made = 0
 
@@ -179,9 +189,9 @@ export class Archive {
     if (this.names.compression === null) return
     const { folder, depth } = this.names
     for (const name of filesBelow(folder, depth)) {
-      const [, of, pid] = TEMPORARY.exec(path.basename(name)) ?? []
+      const [, of] = TEMPORARY.exec(path.basename(name)) ?? []
       const target = of === undefined ? null : this.names.match(path.posix.join(path.posix.dirname(name), of))
-      if (target?.isCompressed && Number(pid) !== process.pid) {
+      if (target?.isCompressed && isLeftBehind(path.join(folder, name))) {
         await fs.promises.rm(path.join(folder, name), { force: true })
       }
     }

@@ -81,7 +81,8 @@ function watched(inner: Destination, watch: Watch): Destination {
 /** A stream as an appender. What it takes is flushed by the stream itself, in its own time. */
 export class StreamAppender implements Appender {
   readonly destination: Destination
-  protected readonly stream: Destination & Ending
+  /** What the engine, or another stream, has behind the destination. */
+  readonly stream: Destination & Ending
   readonly #isShared: boolean
   #closing: Promise<void> | null = null
 

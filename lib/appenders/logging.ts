@@ -2,6 +2,7 @@
 
 import fs from 'node:fs'
 import { asShardlogError, ShardlogError } from '../errors'
+import { pathOf } from '../path-like'
 import type { Internals } from '../pino/context'
 import { logger as makeLogger, type StructuredLogger } from '../pino/logger'
 import type { DestinationStream, LoggerOptions } from '../pino/types'
@@ -420,9 +421,7 @@ export function openLogging(configuration: string | URL | object | undefined, op
   if (given === undefined || given === '') {
     throw configError(`configure: give a file or an object, or name a file in ${VARIABLE}`)
   }
-  if (typeof given === 'string' || given instanceof URL) {
-    const file = String(given instanceof URL ? given.pathname : given)
-    return new ConfiguredLogging(readSource(file), { file, options })
-  }
+  const file = pathOf(given, 'configuration')
+  if (typeof file === 'string') return new ConfiguredLogging(readSource(file), { file, options })
   return new ConfiguredLogging(objectSource(given), { file: null, options })
 }

@@ -166,7 +166,10 @@ class Compiler {
 
   #isRefused(pointer: string): boolean {
     const { path } = this.checked.problem(pointer, undefined, '')
-    return this.checked.problems.some(problem => problem.path.startsWith(path))
+    return this.checked.problems.some(problem => {
+      const rest = problem.path.startsWith(path) ? problem.path.slice(path.length) : '?'
+      return rest === '' || rest.startsWith('.') || rest.startsWith('[')
+    })
   }
 
   #appender(name: string, options: Record<string, unknown>): void {

@@ -12,7 +12,7 @@ import path from 'node:path'
 import { substitute } from '../config'
 import { asShardlogError, fromSystemError, ShardlogError } from '../errors'
 import { clearTimeout, setTimeout } from '../timers'
-import { Archive, assertCompresses } from './archive'
+import { Archive, assertCompresses, isLeftBehind } from './archive'
 import { batchWatch, EngineAppender, fileProperties, makeFolder, openFile, type Watch } from './engine-appender'
 import type { Appender, AppenderContext, AppenderKind, AppenderStats } from './kinds'
 import { RollNames } from './roll-names'
@@ -264,8 +264,6 @@ class Roller {
   /** Gives a file its name; its path. */
   #move(parked: string, name: string): string {
     const to = path.join(this.names.folder, name)
-    // An appender that was opened anew for the same file has found it.
-    if (!fs.existsSync(parked)) return to
     makeFolder(to)
     fs.renameSync(parked, to)
     return to
@@ -276,15 +274,13 @@ class Roller {
     const prefix = path.basename(this.#parkedPrefix)
     const folder = path.dirname(this.file)
     for (const entry of fs.readdirSync(folder)) {
-      if (!entry.startsWith(prefix)) continue
-      if (fs.statSync(path.join(folder, entry)).size === 0) {
-        // A name that was taken, and nothing renamed to it.
-        fs.rmSync(path.join(folder, entry))
-        continue
-      }
+      const parked = path.join(folder, entry)
+      if (!entry.startsWith(prefix) || !isLeftBehind(parked)) continue
       const name = decodeURIComponent(entry.slice(prefix.length))
+      // A name that was taken, and nothing renamed to it.
+      if (fs.statSync(parked).size === 0) fs.rmSync(parked)
       // Somebody's file of that name stays: the next roll of the period has another.
-      if (this.archive.isFree(name) && this.names.match(name) !== null) this.#move(path.join(folder, entry), name)
+      else if (this.archive.isFree(name) && this.names.match(name) !== null) this.#move(parked, name)
     }
   }
 

@@ -9,10 +9,12 @@ import type { Reading } from '../metrics'
 import { type Internals, type RecordSink, recordSinkSym, type Stream } from '../pino/context'
 import { recordTime } from '../pino/json-line'
 import type { LoggerFormat } from '../pino/line-format'
+import { countersOf, sum } from '../pino/prototype'
 import { addFastPath, recordSink } from '../pino/record-destination'
 import { needsMetadataGsym, readingsSym, stateVersion } from '../pino/symbols'
 import type { EventShape, LineFormat, PayloadWriter } from '../record/payload-writer'
 import { JointEncoder, type RecordWriter } from '../record/record-encoder'
+import type { StatsSnapshot } from '../types'
 import type { BatchBuffer } from './buffer'
 import { type Filter, passes } from './filters'
 import type { Appender } from './kinds'
@@ -270,6 +272,10 @@ function sinkOf(writer: RouteWriter): RecordSink {
   return sink
 }
 
+interface Counting {
+  [readingsSym]?: () => Reading[]
+}
+
 /** The destination of loggers of one name. */
 export class Route extends EventEmitter {
   [recordSinkSym]: RecordSink | undefined
@@ -324,12 +330,19 @@ export class Route extends EventEmitter {
     })
   }
 
+  /** The counters of appenders that have a log of the engine's; undefined if none has. */
+  get getStatsSnapshot(): (() => StatsSnapshot) | undefined {
+    const snapshot = sum(this.#streams.flatMap(countersOf))
+    return snapshot === null ? undefined : () => snapshot
+  }
+
+  get #streams(): Counting[] {
+    return this.#writer.ports.map(({ appender }) => (appender as { stream?: Counting }).stream ?? {})
+  }
+
   /** @internal */
   [readingsSym](): Reading[] {
-    return this.#writer.ports.flatMap(({ appender }) => {
-      const { records } = appender as { records?: { [readingsSym]?: () => Reading[] } }
-      return records?.[readingsSym]?.() ?? []
-    })
+    return this.#streams.flatMap(stream => stream[readingsSym]?.() ?? [])
   }
 }
 

@@ -264,7 +264,8 @@ interface Counting {
   streams?: unknown
 }
 
-function countersOf(stream: unknown): StatsSnapshot[] {
+/** Those of a destination, or of each of its streams; none of one that does not count. */
+export function countersOf(stream: unknown): StatsSnapshot[] {
   const { getStatsSnapshot, streams } = stream as Counting
   if (typeof getStatsSnapshot === 'function') return [getStatsSnapshot.call(stream)]
   return Array.isArray(streams) ? streams.flatMap(entry => countersOf((entry as { stream: object }).stream)) : []
@@ -273,7 +274,7 @@ function countersOf(stream: unknown): StatsSnapshot[] {
 /**
  * The counters of several destinations as one's: numbers are added up, the rest is the first one's.
  */
-function sum(all: readonly StatsSnapshot[]): StatsSnapshot | null {
+export function sum(all: readonly StatsSnapshot[]): StatsSnapshot | null {
   const [first, ...others] = all
   if (first === undefined) return null
   const total = { ...first } as unknown as Record<string, unknown>

@@ -238,6 +238,8 @@ loggers:
     log.withContext({ trace: 't' }, () => log.error(new Error('broken'), 'failed'))
     expect(logging.getLogger('b')).toBe(logging.getLogger('b'))
     expect(() => logging.getLogger('a', { level: 'info' })).toThrow(/configuration's/)
+    expect(log.getStatsSnapshot()).toMatchObject({ totalLogs: 4, droppedLogs: 0 })
+    expect(log.metrics()).toMatch(/^shardlog_calls_total\{path=".*app\.log"\} 4$/m)
     await logging.close()
     const lines = linesOf(file)
     expect(lines[0]).toEqual({

@@ -132,8 +132,8 @@ describe('rolling under load', () => {
         child.kill('SIGKILL')
         await exited
         // The next start recovers what waited, and says where it goes on.
-        const last = shardlog.configure(logging)
-        await last.close()
+        const last = runChild('shardlog.configure(config).close()', { config: logging })
+        expect([last.status, last.stderr]).toEqual([0, ''])
         const numbers = numbersIn(inOrder(folder, pattern === '%i.log' ? '' : 'app'))
         expect(faultsIn(numbers)).toEqual([])
         expect(numbers.length).toBeGreaterThan(from + 200)
@@ -248,13 +248,19 @@ describe('retention', () => {
     expect(await kept(folder, { maxFiles: 1, filePattern })).toEqual(['2026/02/app-2.log', '2026/keep.log'])
   })
 
-  it('finishes what an earlier process had begun to compress', async () => {
+  it('finishes what an earlier process had begun to rename and to compress', () => {
     const folder = tempDir()
-    rolled(folder, ['app-1.log', 'app-2.log', '.app-1.log.gz.1-0-0.tmp'])
-    const filePattern = path.join(folder, 'app-%i.log.gz')
-    expect(await kept(folder, { filePattern })).toEqual(['app-1.log.gz', 'app-2.log.gz'])
-    expect(fs.readdirSync(folder).filter(name => name.endsWith('.tmp'))).toEqual([])
+    const begun = ['.app-1.log.gz.1-0-0.tmp', 'app.log.rolled.app-3.log', 'app.log.rolled.app-4.log']
+    rolled(folder, ['app-1.log', 'app-2.log', ...begun])
+    fs.truncateSync(path.join(folder, 'app.log.rolled.app-4.log'))
+    const logging = {
+      appenders: { r: appender(folder, { maxSize: '1MB', filePattern: path.join(folder, 'app-%i.log.gz') }) }
+    }
+    const { status, stderr } = runChild('shardlog.configure(config).close()', { config: logging })
+    expect([status, stderr]).toEqual([0, ''])
+    expect(fs.readdirSync(folder).sort()).toEqual(['app-1.log.gz', 'app-2.log.gz', 'app-3.log.gz', 'app.log'])
     expect(contentOf(path.join(folder, 'app-1.log.gz'))).toBe('x'.repeat(100))
+    expect(contentOf(path.join(folder, 'app-3.log.gz'))).toBe('x'.repeat(100))
   })
 
   it('says what Zstandard needs where Node has none, and compresses where it has', async () => {
