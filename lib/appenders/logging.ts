@@ -286,7 +286,7 @@ export class ConfiguredLogging implements Logging {
     this.#open = open
     for (const route of this.#routes.values()) this.#direct(route)
     this.#setLevels()
-    for (const { port } of leaving) if (!given.some(({ port: other }) => other === port)) this.#leave(port)
+    for (const { port } of leaving) this.#leave(port)
     this.#follow()
   }
 
@@ -303,6 +303,7 @@ export class ConfiguredLogging implements Logging {
   /** Opens them again, since what was to take their place cannot be opened. */
   #takeBack(given: readonly Open[]): void {
     if (given.length === 0) return
+    for (const { port } of given) this.#leave(port)
     const names = given.map(({ config }) => config.name)
     this.#open = new Opening(this.#model, withoutNames(this.#open, given), this.#report).all()
     for (const route of this.#routes.values()) this.#direct(route)

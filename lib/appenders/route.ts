@@ -174,7 +174,7 @@ class RouteWriter implements RecordWriter {
     return true
   }
 
-  /** Records that somebody else has made go to single destinations only. */
+  /** For who has made a record for several; a route's sink offers nobody to do so. */
   append(made: PayloadWriter, format: LineFormat, from: number): boolean {
     for (const port of this.ports) writerOf(port)?.append(made, format, from)
     return true
@@ -251,7 +251,10 @@ class RouteWriter implements RecordWriter {
   }
 }
 
-/** As `recordSink`, where text is passed on with its logger and level. */
+/**
+ * As `recordSink`, where text is passed on with its logger and level. It has no `writer`, by which
+ * a multistream would pass by the filters: it is given text.
+ */
 function sinkOf(writer: RouteWriter): RecordSink {
   const inner = recordSink(writer)
   const sink: RecordSink = {
@@ -266,8 +269,7 @@ function sinkOf(writer: RouteWriter): RecordSink {
     },
     event(logger, event, values) {
       sink.write(logger, event.fields(values), event.message, event.level)
-    },
-    writer
+    }
   }
   return sink
 }
