@@ -23,6 +23,7 @@ const OWN_NAMES = [
   'RawLogger',
   'Recorder',
   'ShardlogError',
+  'configure',
   'defaultConfig',
   'readLog',
   'readSnapshot',
