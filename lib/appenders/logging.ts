@@ -151,6 +151,9 @@ function portOf(config: AppenderConfig, appender: Appender, buffer: BatchBuffer 
 
 const closePort = ({ appender, buffer }: Port): Promise<void> => (buffer ?? appender).close()
 
+/** So many loggers with options of their own are remembered before it is asked who holds them. */
+const MANY_LOGGERS = 64
+
 interface Given {
   /** The file to be read anew; null for an object. */
   readonly file: string | null
@@ -164,7 +167,8 @@ export class ConfiguredLogging implements Logging {
   readonly #routes = new Map<string, Route>()
   readonly #loggers = new Map<string, StructuredLogger>()
   /** Loggers with options of their own, whose levels a reload sets, too. */
-  readonly #others: { readonly name: string; readonly logger: WeakRef<StructuredLogger> }[] = []
+  #others: { readonly name: string; readonly logger: WeakRef<StructuredLogger> }[] = []
+  #pruneAt = MANY_LOGGERS
   readonly #told = new Set<string>()
   #closing: Promise<void> | null = null
   readonly #leaving = new Set<Promise<void>>()
@@ -206,8 +210,17 @@ export class ConfiguredLogging implements Logging {
     if (known !== undefined && options === undefined) return known
     const made = this.#logger(key, options)
     if (options === undefined) this.#loggers.set(key, made)
-    else this.#others.push({ name: key, logger: new WeakRef(made) })
+    else this.#remember(key, made)
     return made
+  }
+
+  /** Programs may ask for one in each request: those that nobody holds are forgotten. */
+  #remember(name: string, logger: StructuredLogger): void {
+    if (this.#others.length >= this.#pruneAt) {
+      this.#others = this.#others.filter(({ logger }) => logger.deref() !== undefined)
+      this.#pruneAt = Math.max(MANY_LOGGERS, 2 * this.#others.length)
+    }
+    this.#others.push({ name, logger: new WeakRef(logger) })
   }
 
   #logger(name: string, options: LoggerOptions | undefined): StructuredLogger {
