@@ -1,6 +1,7 @@
 /** The public face of configurations: what lies behind is loaded with the first one. */
 
 import { type ConfigureOptions, type Logging, openLogging } from './appenders/logging'
+import { registerRemoteKinds } from './ship/kinds'
 
 /**
  * Appenders, levels and layouts by a configuration.
@@ -11,5 +12,6 @@ import { type ConfigureOptions, type Logging, openLogging } from './appenders/lo
  *   and what is allowed; what an appender cannot be opened for
  */
 export function configure(configuration?: string | URL | object, options: ConfigureOptions = {}): Logging {
+  registerRemoteKinds()
   return openLogging(configuration, options)
 }

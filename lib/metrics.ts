@@ -71,6 +71,25 @@ interface BreakerReading {
   > & { state: string }
 }
 
+/** What a shipper counts. */
+interface ShipReading {
+  kind: 'ship'
+  of: unknown
+  /** The log that is shipped. */
+  path: string
+  /** Name of the appender; from outside it is not known. */
+  appender?: string
+  stats: NonNullable<
+    Counts<'records' | 'bytes' | 'batches' | 'attempts' | 'failures' | 'deadLetters' | 'damaged' | 'gaps' | 'lagBytes'>
+  > & {
+    /** Not known from outside. */
+    lagSeconds?: number
+    circuit?: string
+    /** Whether a process has the cursor; not asked for from inside. */
+    running?: boolean
+  }
+}
+
 /** What can be told of a log from outside its process. */
 interface ArenaReading {
   kind: 'arena'
@@ -87,7 +106,7 @@ interface ArenaReading {
  * What was counted at one place when it was asked for. `of` is the same for handles that share the
  * counters.
  */
-export type Reading = EngineReading | RecorderReading | FeaturesReading | BreakerReading | ArenaReading
+export type Reading = EngineReading | RecorderReading | FeaturesReading | BreakerReading | ArenaReading | ShipReading
 
 /** What a recorder counts, for `openMetrics`. Threads that name one path share its ring. */
 export function recorderReading(recorder: { stats: RecorderReading['stats'] & { path: string | null } }): Reading {
@@ -256,6 +275,30 @@ const BREAKER: readonly Row<BreakerReading>[] = [
   ])
 ]
 
+const SHIP: readonly Row<ShipReading>[] = [
+  ...rows<ShipReading>('counter', [
+    ['shardlog_ship_records', 'Records that the other side has taken.', r => r.stats.records],
+    ['shardlog_ship_record_bytes', 'Bytes of these.', r => r.stats.bytes, 'bytes'],
+    ['shardlog_ship_batches', 'Batches that were taken or set aside.', r => r.stats.batches],
+    ['shardlog_ship_attempts', 'Batches, or parts of them, that were sent.', r => r.stats.attempts],
+    ['shardlog_ship_failures', 'Attempts that failed.', r => r.stats.failures],
+    ['shardlog_ship_dead_letters', 'Records that were set aside.', r => r.stats.deadLetters],
+    ['shardlog_ship_damaged', 'Places of the log that could not be read.', r => r.stats.damaged],
+    ['shardlog_ship_gaps', 'Files that had gone before they were read to their end.', r => r.stats.gaps]
+  ]),
+  ...rows<ShipReading>('gauge', [
+    ['shardlog_ship_lag_bytes', 'Bytes of the log that have not been taken.', r => r.stats.lagBytes, 'bytes'],
+    ['shardlog_ship_lag_seconds', 'Age of the oldest record not taken.', r => r.stats.lagSeconds, 'seconds'],
+    ['shardlog_ship_running', 'Whether a shipper has the cursor.', r => r.stats.running],
+    [
+      'shardlog_ship_circuit_state',
+      '1 for the state that the circuit breaker is in.',
+      ({ stats: { circuit } }) =>
+        circuit === undefined ? null : STATES.map(state => ({ labels: { state }, value: Number(circuit === state) }))
+    ]
+  ])
+]
+
 /** Of an earlier boot's arena nothing that waits is believed. */
 const waiting = ({ arena }: ArenaReading): NonNullable<ArenaReading['arena']> | null =>
   arena?.ofThisBoot === false ? null : arena
@@ -276,7 +319,8 @@ const ROWS: { readonly [Kind in Reading['kind']]: readonly Row<never>[] } = {
   features: FEATURES,
   breaker: BREAKER,
   recorder: RECORDER,
-  arena: ARENA
+  arena: ARENA,
+  ship: SHIP
 }
 
 /** Metrics of one name, of all places. */
@@ -292,11 +336,12 @@ function numberText(value: number): string {
 function placeLabels(reading: Reading): Labels {
   const path: Labels = reading.path === null ? {} : { path: reading.path }
   if (reading.kind === 'breaker') return { ...path, breaker: String(reading.index) }
+  if (reading.kind === 'ship' && reading.appender !== undefined) return { ...path, appender: reading.appender }
   return reading.kind === 'recorder' && reading.service !== undefined ? { ...path, service: reading.service } : path
 }
 
 /** Label names that samples have, or that the format keeps for itself. */
-const TAKEN = ['path', 'shard', 'breaker', 'state', 'engine', 'crash_safe', NO_MORE_THAN, 'quantile']
+const TAKEN = ['path', 'appender', 'shard', 'breaker', 'state', 'engine', 'crash_safe', NO_MORE_THAN, 'quantile']
 
 /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
 function checked(labels: unknown): Labels {

@@ -162,6 +162,7 @@ appenders that have no options the name is enough, and a list of one is that one
 function main() {
   // Kinds of appenders are known once this is loaded.
   require('../dist/appenders/logging')
+  require('../dist/ship/kinds').registerRemoteKinds()
   const { configSchema } = require('../dist/appenders/schema')
   const schema = configSchema()
   const files = {

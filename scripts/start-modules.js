@@ -20,7 +20,11 @@ const soon = ['engine/direct-route', 'engine/js/lock', 'engine/open-engine', 'pi
  * Modules that are read and run when they are first used: for programs that ask for what they do.
  */
 const later = [
+  'appenders/kinds',
   'appenders/logging',
+  'appenders/model',
+  'appenders/rolling-file',
+  'appenders/source',
   'cli/interactive',
   'cli/report',
   'engine/js/js-engine',
@@ -34,7 +38,18 @@ const later = [
   'reader/verify-log',
   'recorder/events',
   'recorder/recorder',
-  'recorder/snapshot'
+  'recorder/snapshot',
+  'ship/appender',
+  'ship/failover',
+  'ship/http',
+  'ship/job',
+  'ship/kafka',
+  'ship/kinds',
+  'ship/log-source',
+  'ship/otlp',
+  'ship/shipper',
+  'ship/state',
+  'ship/syslog'
 ]
 
 /**

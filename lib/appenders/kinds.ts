@@ -86,6 +86,8 @@ export interface AppenderKind {
    * object with `additionalProperties`: they are left as they are written.
    */
   readonly schema: JsonSchema
+  /** The option `fileName` of an appender of the name that has none. */
+  defaultFile?(name: string): string
   /**
    * What no schema can tell of the options: sentences, each with the option that it is about. None
    * if they are right.

@@ -176,6 +176,7 @@ class Compiler {
     const pointer = `/appenders/${pointerName(name)}`
     const kind = typeof options.type === 'string' ? knownKinds().get(options.type) : undefined
     if (kind === undefined) return
+    if (options.fileName === undefined && kind.defaultFile !== undefined) options.fileName = kind.defaultFile(name)
     const isRefused = this.#isRefused(pointer)
     const layout = asMap(options.layout ?? { type: 'JSON' })
     const isTerminal =

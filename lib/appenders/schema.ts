@@ -64,8 +64,8 @@ function commonProperties(): Values {
   }
 }
 
-function kindSchemas(): JsonSchema[] {
-  return [...knownKinds().values()].map(({ type, description, schema }) => {
+function kindSchemas(kinds: readonly AppenderKind[]): JsonSchema[] {
+  return kinds.map(({ type, description, schema }) => {
     const { properties, required, ...rest } = schema as { properties?: Values; required?: string[] }
     return {
       type: 'object',
@@ -115,7 +115,7 @@ const loggerSchema: JsonSchema = {
 }
 
 /** The schema, as configurations are checked by it once their spelling is settled. */
-export function configSchema(): JsonSchema {
+export function configSchema(kinds: readonly AppenderKind[] = [...knownKinds().values()]): JsonSchema {
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'Configuration of shardlog',
@@ -129,7 +129,7 @@ export function configSchema(): JsonSchema {
           type: 'object',
           required: ['type'],
           discriminator: { propertyName: 'type' },
-          oneOf: kindSchemas()
+          oneOf: kindSchemas(kinds)
         }
       },
       loggers: {
@@ -366,12 +366,39 @@ interface Validator {
 
 let latest: Validator | null = null
 
-/** That of the kinds that are known now: to compile one takes longer than all else. */
-function validator(): Validator {
-  const kinds = [...knownKinds().values()]
+/** To make the code of a check small would take longer than to run it. */
+const FAST = { code: { optimize: false } } as const
+
+/**
+ * The kinds that a configuration names, in the order in which they are known; all where it names
+ * what is none.
+ */
+function usedKinds(value: object): AppenderKind[] {
+  const known = [...knownKinds().values()]
+  const given = Object.entries(value).flatMap(([key, appenders]: [string, unknown]) =>
+    plainName(key) === 'appenders' && typeof appenders === 'object' && appenders !== null
+      ? Object.values(appenders)
+      : []
+  ) as unknown[]
+  const used = given.map(appender => {
+    const { type, Type = type } = (appender ?? {}) as Values
+    return known.find(kind => typeof Type === 'string' && plainType(kind.type) === plainType(Type))
+  })
+  return used.length === 0 || used.includes(undefined) ? known : known.filter(kind => used.includes(kind))
+}
+
+/** To compile one takes longer than all else: that of the kinds before is kept. */
+function validator(kinds: readonly AppenderKind[]): Validator {
   if (latest === null || kinds.length !== latest.kinds.length || kinds.some((kind, at) => kind !== latest!.kinds[at])) {
-    const schema = configSchema()
-    const ajv = new Ajv({ allErrors: true, discriminator: true, strict: false, verbose: true, useDefaults: true })
+    const schema = configSchema(kinds)
+    const ajv = new Ajv({
+      allErrors: true,
+      discriminator: true,
+      strict: false,
+      verbose: true,
+      useDefaults: true,
+      ...FAST
+    })
     latest = { kinds, schema, validate: ajv.compile(schema) }
   }
   return latest
@@ -387,7 +414,7 @@ export function check(source: Source): Checked {
     const message = `must be a map with appenders${got(source.value)}`
     throw new ConfigurationError(source.name, [source.problem([], source.value, message)])
   }
-  const { schema, validate } = validator()
+  const { schema, validate } = validator(usedKinds(source.value))
   const spelling = new Spelling(source)
   const config = spelling.settle(source.value, schema, '', []) as Values
   const errors = validate(config) ? [] : (validate.errors ?? []).filter(error => !isDetail(error))

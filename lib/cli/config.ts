@@ -1,5 +1,6 @@
 import { explain } from '../appenders/explain'
 import { type Model, readModel } from '../appenders/logging'
+import { registerRemoteKinds } from '../ship/kinds'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, UsageError } from './command'
 import { FdWriter } from './output'
 import { say } from './terminal'
@@ -93,6 +94,7 @@ function told(
 }
 
 async function run(args: string[]): Promise<number> {
+  registerRemoteKinds()
   const { values, positionals } = parseCommand(args, OPTIONS)
   const [what, ...rest] = positionals
   if (what === 'check') return check(rest)

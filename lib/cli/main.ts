@@ -9,13 +9,14 @@ import { metrics } from './metrics'
 import { FdWriter, OutputClosed } from './output'
 import { query } from './query'
 import { recover } from './recover'
+import { ship } from './ship'
 import { snapshot } from './snapshot'
 import { tail } from './tail'
 import { say } from './terminal'
 import { stats, verify } from './verify'
 import { view } from './view'
 
-const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats, view, query, snapshot, metrics, config]
+const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats, view, query, snapshot, metrics, config, ship]
 
 const HELP = `Usage: shardlog COMMAND [options] FILE...
 

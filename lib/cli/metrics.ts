@@ -4,6 +4,8 @@ import { asideArenas, type LogPlace } from '../arena/locate'
 import { openMetrics, type Reading } from '../metrics'
 import { arenaOfLog, beginsAsArena, countWaiting, openArena, type WaitingReport } from '../reader/log-place'
 import { isRing, readArenaCounts, startOf } from '../recorder/arena'
+import { lagOf } from '../ship/log-source'
+import { holderOf, readState } from '../ship/state'
 import {
   ARENA_HELP,
   ARENA_OPTION,
@@ -22,8 +24,8 @@ import { say } from './terminal'
 const HELP = `Usage: shardlog metrics [options] FILE...
 
 Prints what can be told of logs and flight recorders from outside their processes, as OpenMetrics text: whether the process runs,
-entries and bytes that wait in the arena, a recorder's counters. FILE is a log, its arena, or a recorder's file. Nothing is locked
-or changed: a process that runs or hangs does not notice. What a process counts of itself, logger.metrics() tells.
+entries and bytes that wait in the arena, a recorder's counters, a shipper's. FILE is a log, its arena, a recorder's file, or the
+cursor of a shipper. Nothing is locked or changed: a process that runs or hangs does not notice. What a process counts of itself, logger.metrics() tells.
 
 ${helpOf(19, ARENA_HELP)}
   -h, --help       this text
@@ -32,6 +34,8 @@ Examples:
   shardlog metrics app.log .app.log.recorder
   shardlog metrics app.log | grep ^shardlog_waiting     does the disk keep up?
 `
+
+const CURSOR = '{"format":"shardlog-ship'
 
 /** What an arena tells of its log. */
 function readingOf(logPath: string, report: WaitingReport | null, asides: number | null): Reading {
@@ -70,10 +74,20 @@ function recorderReading(file: string): Reading {
   return { kind: 'recorder', of: place, path: place, service: about.service, isOwned, stats }
 }
 
+/** What the cursor of a shipper tells. */
+async function cursorReading(file: string): Promise<Reading> {
+  const state = await readState(file)
+  if (state === null) throw new Error('the cursor has gone')
+  const { log, rotated, counts } = state
+  const stats = { ...counts, lagBytes: await lagOf(state, log, rotated), running: holderOf(file) !== undefined }
+  return { kind: 'ship', of: path.resolve(file), path: log, stats }
+}
+
 /** @throws ShardlogError if there is nothing there, or it cannot be read */
-function read(log: LogPlace): Reading {
+async function read(log: LogPlace): Promise<Reading> {
   const file = statSync(log.path, { throwIfNoEntry: false })
   if (file?.isFile() && isRing(startOf(log.path))) return recorderReading(log.path)
+  if (file?.isFile() && startOf(log.path).toString('latin1').startsWith(CURSOR)) return cursorReading(log.path)
   if (beginsAsArena(log.path)) return arenaReading(log.path)
   const reading = logReading(log)
   if (!file?.isFile() && reading.kind === 'arena' && reading.arena === null)
@@ -90,7 +104,7 @@ async function run(args: string[]): Promise<number> {
   let code = EXIT_OK
   for (const file of files) {
     try {
-      readings.push(read({ path: file, arenaDir }))
+      readings.push(await read({ path: file, arenaDir }))
     } catch (error) {
       say(`${file}: ${(error as Error).message}`)
       code = EXIT_FAILED

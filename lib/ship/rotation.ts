@@ -1,0 +1,200 @@
+/**
+ * The files of a log: the one at its path, and those that rotation has made of it, by rename or by
+ * copy, packed or not; and how one is known again.
+ */
+
+import { createHash } from 'node:crypto'
+import { type BigIntStats, createReadStream, createWriteStream } from 'node:fs'
+import { readdir, stat, unlink } from 'node:fs/promises'
+import path from 'node:path'
+import type { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import * as zlib from 'node:zlib'
+import { ShardlogError } from '../errors'
+import { FileSource } from '../reader/source'
+import { type FileMark, isProvedBy, type Proof } from './state'
+
+export interface LogFile {
+  path: string
+  dev: string
+  ino: string
+  /** Bytes on the disk, packed if it is. */
+  size: number
+  /** ms since the epoch. */
+  mtime: number
+  packed: boolean
+}
+
+const NS_PER_MS = 1e6
+/** What lies beside logs and is none. */
+const NO_LOG = /^\.|\.(?:lock|new|tmp|arena)$/
+const PACKED = /\.(?:gz|zst)$/
+
+function fileOf(file: string, { dev, ino, size, mtimeNs }: BigIntStats): LogFile {
+  const mtime = Number(mtimeNs) / NS_PER_MS
+  return { path: file, dev: String(dev), ino: String(ino), size: Number(size), mtime, packed: PACKED.test(file) }
+}
+
+/** The regular file at a path; null if there is none. */
+export async function fileAt(file: string): Promise<LogFile | null> {
+  try {
+    const stats = await stat(file, { bigint: true })
+    return stats.isFile() ? fileOf(file, stats) : null
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null
+    throw error
+  }
+}
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
+/** A glob of file names as an expression: `*` and `?` stand for what they do in a shell. */
+function globPattern(glob: string): RegExp {
+  const source = [...glob].map(char => (char === '*' ? '.*' : char === '?' ? '.' : escaped(char))).join('')
+  return new RegExp(`^${source}$`)
+}
+
+/**
+ * Names that rotation makes of a log's: `app.log.1`, `app.log-20240131.gz`, `app-2024-01-31-2.log`,
+ * `app.3.log`. There has to be a digit, so that `app-errors.log` is a log of its own.
+ */
+function rotatedPattern(log: string): RegExp {
+  const { base, name, ext } = path.parse(log)
+  const behind = `${escaped(base)}[._-][\\w.:+-]*\\d[\\w.:+-]*`
+  const between = `${escaped(name)}[._-]\\d[\\dTZ_.:+-]*${escaped(ext)}(?:\\.(?:gz|zst))?`
+  return new RegExp(`^(?:${behind}|${between})$`)
+}
+
+/** Where the rotated files of a log are, and how they are called. */
+export interface RotatedNames {
+  folder: string
+  pattern: RegExp
+}
+
+/** @param glob of names, with a folder or without; null: what rotation usually makes of them */
+export function rotatedNames(log: string, glob: string | null): RotatedNames {
+  if (glob === null) return { folder: path.dirname(log), pattern: rotatedPattern(log) }
+  const place = path.resolve(path.dirname(log), glob)
+  return { folder: path.dirname(place), pattern: globPattern(path.basename(place)) }
+}
+
+/**
+ * By the numbers in their names: of `app.log.2` and `app.log.1` the first is older, of
+ * `app-2024-01-30.log` and `app-2024-01-31.log` too.
+ */
+function byName(a: LogFile, b: LogFile): number {
+  const order = a.path.localeCompare(b.path, 'en', { numeric: true })
+  return /\.\d{1,4}(?:\.(?:gz|zst))?$/.test(a.path) ? -order : order
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+}
+
+const isSame = (a: LogFile | null, b: LogFile | null): boolean => a?.ino === b?.ino && a?.dev === b?.dev
+
+/** So often a folder is read until nothing was moved meanwhile; what is missed is found later. */
+const TRIES = 10
+
+/**
+ * The files of a log, the oldest first, the one at its path last. One that is being packed, and so
+ * is there twice, is there once.
+ */
+export async function logFiles(names: RotatedNames, log: string): Promise<{ rotated: LogFile[]; own: LogFile | null }> {
+  for (let tries = 1; ; tries++) {
+    const own = await fileAt(log)
+    const list = await namesIn(names.folder)
+    const found = new Map<string, LogFile>()
+    for (const name of list) {
+      const file = path.join(names.folder, name)
+      if (!names.pattern.test(name) || NO_LOG.test(name) || file === log) continue
+      const there = await fileAt(file)
+      if (there && there.size > 0 && !isSame(own, there)) found.set(file, there)
+    }
+    const again = await namesIn(names.folder)
+    const still =
+      isSame(own, await fileAt(log)) && again.length === list.length && again.every(name => list.includes(name))
+    if (!still && tries < TRIES) continue
+    const files = [...found.values()].filter(file => !file.packed || !found.has(file.path.replace(PACKED, '')))
+    return { rotated: files.sort((a, b) => a.mtime - b.mtime || byName(a, b)), own }
+  }
+}
+
+function unpacker(file: string): Transform {
+  if (file.endsWith('.gz')) return zlib.createGunzip()
+  const create = (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress
+  if (create) return create()
+  const message = `${file} cannot be read: this Node.js has no zstd; gzip can be read by all`
+  throw new ShardlogError('ERR_SHARDLOG_READ', message, { path: file })
+}
+
+/** A file of a log that is open. */
+export class OpenFile {
+  private constructor(
+    readonly file: LogFile,
+    readonly source: FileSource
+  ) {}
+
+  /**
+   * Opens a file; one that is packed through an unpacked copy in `folder` that has no name.
+   *
+   * @returns null if it is not there any more: rotation has moved it meanwhile
+   */
+  static async open(file: LogFile, folder: string, arenaDir: string | undefined): Promise<OpenFile | null> {
+    try {
+      if (file.packed) return new OpenFile(file, await OpenFile.unpack(file.path, folder))
+      const source = await FileSource.open({ path: file.path, arenaDir })
+      const there = fileOf(file.path, await source.handle.stat({ bigint: true }))
+      if (there.ino === file.ino && there.dev === file.dev) return new OpenFile(there, source)
+      await source.close()
+      return null
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+      throw error
+    }
+  }
+
+  private static async unpack(file: string, folder: string): Promise<FileSource> {
+    const key = createHash('sha256').update(file).digest('hex').slice(0, 16)
+    const copy = path.join(folder, `.shardlog-unpacked-${process.pid}-${key}`)
+    try {
+      await pipeline(createReadStream(file), unpacker(file), createWriteStream(copy, { mode: 0o600 }))
+      return await FileSource.open({ path: copy, arenaDir: undefined })
+    } finally {
+      await unlink(copy).catch(() => undefined)
+    }
+  }
+
+  /** Bytes `[from, from + length)`, as far as they are there. */
+  async bytes(from: number, length: number): Promise<Buffer> {
+    const bytes = Buffer.alloc(length)
+    let count = 0
+    for (let more = 1; more > 0 && count < length; count += more) {
+      more = await this.source.read(bytes, count, length - count, from + count)
+    }
+    return bytes.subarray(0, count)
+  }
+
+  async isProvedBy(proof: Proof): Promise<boolean> {
+    return isProvedBy(proof, await this.bytes(proof.from, proof.bytes))
+  }
+
+  close(): Promise<void> {
+    return this.source.close()
+  }
+}
+
+/** Whether it is the same inode as when the mark was made. */
+export function isInode(file: LogFile, mark: FileMark): boolean {
+  return file.ino === mark.ino && file.dev === mark.dev
+}
+
+/** Whether a file is, untouched, the one that was read to its end. */
+export function isUntouched(file: LogFile, mark: FileMark): boolean {
+  return isInode(file, mark) && mark.size === file.size && mark.mtime === file.mtime
+}

@@ -1,0 +1,20 @@
+/** What is missing to run a broker here; null if nothing is. */
+export function missing(): string | null
+
+export interface ConsumedRecord {
+  partition: number
+  id: string
+  key: string
+  value: string
+}
+
+export class KafkaBroker {
+  static start(): Promise<KafkaBroker>
+  readonly address: string
+  createTopic(topic: string, partitions?: number): void
+  resume(): Promise<void>
+  stop(signal?: NodeJS.Signals): Promise<void>
+  freeze(frozen: boolean): void
+  consume(topic: string, options?: { idleMs?: number }): ConsumedRecord[]
+  remove(): Promise<void>
+}

@@ -1,0 +1,246 @@
+'use strict'
+
+// A broker of Apache Kafka on 127.0.0.1, for tests, the benchmark and the demonstration. Its jars
+// come by Maven, once, into build/kafka. The server runs in KRaft mode, alone, with 512 MB.
+//
+//   node scripts/kafka-broker.js           starts one, prints its address, and stops it at Ctrl-C
+
+const { spawn, spawnSync } = require('node:child_process')
+const fs = require('node:fs')
+const net = require('node:net')
+const os = require('node:os')
+const path = require('node:path')
+
+const VERSION = '3.9.1'
+const SLF4J = '1.7.36'
+const jars = path.join(__dirname, '..', 'build', 'kafka', VERSION)
+const MAVEN_MS = 600_000
+const START_MS = 120_000
+const STOP_MS = 30_000
+const LOOK_MS = 200
+
+const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>shardlog</groupId><artifactId>kafka</artifactId><version>1</version><dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${VERSION}</version></dependency>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>${VERSION}</version></dependency>
+<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>${SLF4J}</version></dependency>
+</dependencies></project>
+`
+
+const runs = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0
+
+/** What is missing to run a broker here; null if nothing is. */
+function missing() {
+  if (!runs('java', ['-version'])) return 'java is not installed'
+  if (fs.existsSync(path.join(jars, 'complete'))) return null
+  return runs('mvn', ['-v']) ? null : 'maven is not installed'
+}
+
+/** Fetches the jars, unless they are there. */
+function fetchJars() {
+  if (fs.existsSync(path.join(jars, 'complete'))) return
+  fs.mkdirSync(jars, { recursive: true })
+  fs.writeFileSync(path.join(jars, 'pom.xml'), pom)
+  const args = ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${path.join(jars, 'lib')}`]
+  const { status, stderr, stdout } = spawnSync('mvn', args, { cwd: jars, encoding: 'utf8', timeout: MAVEN_MS })
+  if (status !== 0) throw new Error(`the jars of Kafka ${VERSION} cannot be fetched by Maven:\n${stdout}${stderr}`)
+  fs.writeFileSync(path.join(jars, 'complete'), '')
+}
+
+/** Arguments of java for one of Kafka's programs. */
+function javaArgs(main, args, memory = '256m') {
+  return [`-Xmx${memory}`, '-XX:+UseSerialGC', '-cp', path.join(jars, 'lib', '*'), main, ...args]
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer().on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
+
+function answers(port) {
+  return new Promise(resolve => {
+    const socket = net.connect(port, '127.0.0.1')
+    const done = answered => {
+      socket.destroy()
+      resolve(answered)
+    }
+    socket.on('connect', () => done(true)).on('error', () => done(false))
+  })
+}
+
+/** A broker, with its data in a folder of its own. */
+class KafkaBroker {
+  #child = null
+
+  constructor(folder, port, controllerPort) {
+    this.folder = folder
+    this.port = port
+    this.controllerPort = controllerPort
+    this.address = `127.0.0.1:${port}`
+    this.config = path.join(folder, 'server.properties')
+  }
+
+  /** Makes a broker, and starts it. */
+  static async start() {
+    fetchJars()
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-kafka-'))
+    const broker = new KafkaBroker(folder, await freePort(), await freePort())
+    try {
+      broker.#format()
+      await broker.resume()
+      return broker
+    } catch (error) {
+      await broker.remove()
+      throw error
+    }
+  }
+
+  #format() {
+    const { folder, port, controllerPort } = this
+    const listeners = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`
+    const lines = [
+      'process.roles=broker,controller',
+      'node.id=1',
+      `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
+      `listeners=${listeners}`,
+      `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+      'controller.listener.names=CONTROLLER',
+      `log.dirs=${path.join(folder, 'data')}`,
+      'offsets.topic.replication.factor=1',
+      'transaction.state.log.replication.factor=1',
+      'transaction.state.log.min.isr=1',
+      'group.initial.rebalance.delay.ms=0',
+      'num.partitions=3'
+    ]
+    fs.writeFileSync(this.config, `${lines.join('\n')}\n`)
+    const args = ['format', '-t', Buffer.from('shardlog-kafka-1').toString('base64url'), '-c', this.config]
+    const { status, stdout, stderr } = spawnSync('java', javaArgs('kafka.tools.StorageTool', args), {
+      encoding: 'utf8'
+    })
+    if (status !== 0) throw new Error(`the broker's storage cannot be made:\n${stdout}${stderr}`)
+  }
+
+  /** Starts it, again with the same data and port. */
+  async resume() {
+    const out = fs.openSync(path.join(this.folder, 'server.out'), 'a')
+    const child = spawn('java', javaArgs('kafka.Kafka', [this.config], '512m'), { stdio: ['ignore', out, out] })
+    fs.closeSync(out)
+    this.#child = child
+    for (const end = Date.now() + START_MS; Date.now() < end; await pause(LOOK_MS)) {
+      if (child.exitCode !== null) break
+      if ((await answers(this.port)) && this.#lists()) return
+    }
+    await this.stop('SIGKILL')
+    throw new Error(`the broker does not start:\n${fs.readFileSync(path.join(this.folder, 'server.out'), 'utf8')}`)
+  }
+
+  #lists() {
+    const args = ['--bootstrap-server', this.address, '--list']
+    return spawnSync('java', javaArgs('org.apache.kafka.tools.TopicCommand', args), { timeout: STOP_MS }).status === 0
+  }
+
+  /** Makes a topic with so many partitions. */
+  createTopic(topic, partitions = 1) {
+    const args = [
+      '--bootstrap-server',
+      this.address,
+      '--create',
+      '--if-not-exists',
+      '--topic',
+      topic,
+      '--partitions',
+      String(partitions)
+    ]
+    const { status, stdout, stderr } = spawnSync('java', javaArgs('org.apache.kafka.tools.TopicCommand', args), {
+      encoding: 'utf8'
+    })
+    if (status !== 0) throw new Error(`the topic cannot be made:\n${stdout}${stderr}`)
+  }
+
+  /** Ends it: SIGTERM as one does, SIGKILL as a crash. */
+  async stop(signal = 'SIGTERM') {
+    const child = this.#child
+    this.#child = null
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise(resolve => child.once('exit', resolve))
+    child.kill(signal)
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    await ended
+    clearTimeout(timer)
+  }
+
+  /** Stops its process for a while, or lets it go on. */
+  freeze(frozen) {
+    this.#child?.kill(frozen ? 'SIGSTOP' : 'SIGCONT')
+  }
+
+  /**
+   * All records of a topic, by Kafka's own consumer: `{ partition, id, key, value }`, in the order
+   * of each partition.
+   */
+  consume(topic, { idleMs = 5_000 } = {}) {
+    const args = [
+      ...['--bootstrap-server', this.address, '--topic', topic, '--from-beginning', '--timeout-ms', String(idleMs)],
+      ...['--property', 'print.partition=true', '--property', 'print.headers=true', '--property', 'print.key=true'],
+      ...['--property', 'key.separator=\t', '--property', 'headers.separator=,']
+    ]
+    const { stdout } = spawnSync('java', javaArgs('org.apache.kafka.tools.consumer.ConsoleConsumer', args, '512m'), {
+      encoding: 'utf8',
+      maxBuffer: 1 << 30
+    })
+    return stdout
+      .split('\n')
+      .filter(Boolean)
+      .map(line => {
+        const [partition, headers, key, ...value] = line.split('\t')
+        return {
+          partition: Number(/\d+/.exec(partition)[0]),
+          id: headers.replace(/^id:/, ''),
+          key,
+          value: value.join('\t')
+        }
+      })
+  }
+
+  /** Kafka's own measure of what a producer reaches; what it prints. */
+  measureProducer(topic, { records, bytes, config }) {
+    const args = [
+      ...['--topic', topic, '--num-records', String(records), '--record-size', String(bytes), '--throughput', '-1'],
+      ...['--producer-props', `bootstrap.servers=${this.address}`, ...config]
+    ]
+    const { stdout, stderr } = spawnSync('java', javaArgs('org.apache.kafka.tools.ProducerPerformance', args, '512m'), {
+      encoding: 'utf8'
+    })
+    return `${stdout}${stderr}`
+  }
+
+  /** Ends it, and removes its data. */
+  async remove() {
+    await this.stop('SIGKILL')
+    fs.rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+async function main() {
+  const lack = missing()
+  if (lack !== null) throw new Error(`a broker cannot be started: ${lack}`)
+  const broker = await KafkaBroker.start()
+  console.log(broker.address)
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void broker.remove())
+}
+
+module.exports = { KafkaBroker, missing, jars, javaArgs }
+
+if (require.main === module) {
+  main().catch(error => {
+    console.error(error.message)
+    process.exitCode = 1
+  })
+}
