@@ -12,6 +12,8 @@ import { registerRemoteKinds } from './ship/kinds'
  *   and what is allowed; what an appender cannot be opened for
  */
 export function configure(configuration?: string | URL | object, options: ConfigureOptions = {}): Logging {
+  // Which makes the local kinds known first: messages list them in that order.
+  const open = openLogging
   registerRemoteKinds()
-  return openLogging(configuration, options)
+  return open(configuration, options)
 }
