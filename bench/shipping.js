@@ -78,7 +78,7 @@ async function measureKafka(folder, count) {
       broker.createTopic(topic)
       const config = ['acks=all', `compression.type=${compression}`]
       const own = broker.measureProducer(`${topic}-own`, { records: count, bytes: RECORD_BYTES, config })
-      console.log(`Kafka's ProducerPerformance, ${compression}: ${own.trim().split('\n').at(-1)}`)
+      console.log(`Kafka's ProducerPerformance, ${compression}: ${own}`)
       fs.rmSync(path.join(folder, '.records.log.bench.cursor'), { force: true })
       const remote = { type: 'Kafka', bootstrapServers: broker.address, topic, fileName: log }
       tell(

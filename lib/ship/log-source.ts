@@ -321,8 +321,20 @@ export class LogSource {
     return logFiles(this.names, this.options.log)
   }
 
-  private openFile(file: LogFile): Promise<OpenFile | null> {
-    return OpenFile.open(file, this.options.folder, this.options.arenaDir)
+  /** Null also for what is packed and cannot be unpacked: it is told, and holds nothing up. */
+  private async openFile(file: LogFile): Promise<OpenFile | null> {
+    try {
+      return await OpenFile.open(file, this.options.folder, this.options.arenaDir)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (!file.packed || !/^(?:Z_|ERR_SHARDLOG_READ$|ZSTD_)/.test(code ?? '')) throw error
+      // It may be that it is just being written.
+      if (Date.now() - file.mtime < TORN_MS) return null
+      const damage = { path: file.path, offset: 0, length: file.size, reason: (error as Error).message }
+      await this.events.damage(damage)
+      this.remember({ ...markOf(file), proof: null, size: file.size, mtime: file.mtime })
+      return null
+    }
   }
 
   /** @param moves whether the cursor goes there: nothing given is still to be delivered */

@@ -189,3 +189,41 @@ test('a cursor that is none is not overwritten', async () => {
   await expect(shipAll(optionsFor(folder), new Kept())).rejects.toMatchObject({ code: 'ERR_SHARDLOG_SHIP_CURSOR' })
   expect(fs.readFileSync(at('.app.log.cursor'), 'utf8')).toBe('{"format":')
 })
+
+test('a packed file that cannot be unpacked is told of, and holds nothing up', async () => {
+  const kept = new Kept()
+  const problems: Error[] = []
+  fs.writeFileSync(log, lines(0, 10))
+  await shipAll(optionsFor(folder), kept)
+  fs.renameSync(log, at('app.log.2'))
+  fs.writeFileSync(at('app.log.1.gz'), zlib.gzipSync(lines(10, 2000)).subarray(0, 100))
+  const old = new Date(Date.now() - 60_000)
+  fs.utimesSync(at('app.log.1.gz'), old, old)
+  fs.writeFileSync(log, lines(2000, 2010))
+  await shipAll(optionsFor(folder), kept, problems)
+  expect(numbersOf(kept.order)).toEqual([...upTo(10), ...upTo(10).map(n => 2000 + n)])
+  expect(problems.map(({ message }) => message).join()).toContain('app.log.1.gz, offset 0: unexpected end of file')
+  expect(fs.readFileSync(at('app.dead'), 'utf8').trimEnd().split('\n')).toHaveLength(1)
+  await shipAll(optionsFor(folder), kept)
+  expect((await readState(at('.app.log.cursor')))!.counts.damaged).toBe(1)
+})
+
+test('while the cursor cannot be written nothing more is sent, and it goes on when it can', async () => {
+  const kept = new Kept()
+  const problems: Error[] = []
+  const cursor = at('cursors/cursor')
+  fs.mkdirSync(at('cursors'))
+  fs.writeFileSync(log, lines(0, 100))
+  const shipper = await Shipper.start(optionsFor(folder, { cursor }), kept, error => problems.push(error))
+  await shipper.flush()
+  fs.renameSync(at('cursors'), at('away'))
+  fs.appendFileSync(log, lines(100, 1000))
+  await expect.poll(() => problems.length).toBeGreaterThan(2)
+  const sent = kept.records.size
+  expect(sent).toBeLessThanOrEqual(300)
+  fs.renameSync(at('away'), at('cursors'))
+  await shipper.flush()
+  await shipper.close()
+  expect(numbersOf(kept.order)).toEqual(upTo(1000))
+  expect((await readState(cursor))!.sequence).toBe(1000)
+})
