@@ -1,7 +1,6 @@
 import path from 'node:path'
 import { inspect } from 'node:util'
-import { ShardlogError } from './errors'
-import { nearestName } from './nearest-name'
+import { nearestName, ShardlogError } from './errors'
 import { checkArenaDir, checkLogPath } from './path-like'
 import type { OptionalOption, PlainConfig, ResolvedConfig } from './types'
 

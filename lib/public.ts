@@ -9,7 +9,7 @@ import type { Logger as LoggerType } from './pino/logger'
 export type { AppenderStats } from './appenders/kinds'
 export type { ConfigureOptions, Logging } from './appenders/logging'
 export type { ConfigProblem, ConfigurationError } from './appenders/source'
-export type { CallSiteStats as CallerStats } from './call-site'
+export type { CallSiteStats as CallerStats } from './call-origin'
 export { defaultConfig } from './config'
 export { configure } from './configure'
 export { ShardlogError } from './errors'
@@ -45,6 +45,7 @@ export type Logger<CustomLevels extends string = never, UseOnlyCustomLevels exte
   UseOnlyCustomLevels
 >
 
+export type { TraceStats } from './call-origin'
 export { version } from './own-place'
 export type { LogFn, StructuredLogger } from './pino/logger'
 export { destination, levels, multistream, stdSerializers, stdTimeFunctions, symbols, transport } from './pino/public'
@@ -108,5 +109,4 @@ export type { RecorderStats, SnapshotOptions } from './recorder/recorder'
 export type { Snapshot, SnapshotCounters } from './recorder/snapshot'
 export type { S3Options, UploadHook } from './recorder/upload'
 export type { UploadInfo } from './recorder/upload-mark'
-export type { TraceStats } from './trace-context'
 export type { Config, FlushBucket, FlushMetrics, ShardStats, StatsSnapshot } from './types'

@@ -15,7 +15,7 @@ const { undocumented } = require('./docstrings')
 
 /** Every limit; what is not there yet has its `target` beside it. */
 const LIMITS = {
-  /** Files of lib/ outside the folders of `FEATURES`. */
+  /** Files of lib/ but for `FEATURES`. */
   libraryFiles: { most: 100 },
   /** Files of folders of lib/. */
   folderFiles: { pino: 20, recorder: 19, query: 10, view: 30, appenders: 20, ship: 16 },
@@ -42,8 +42,30 @@ const LIMITS = {
   undocumented: { most: 0 }
 }
 
-/** Folders of lib/ that stand on the library, which does without them. */
-const FEATURES = ['recorder', 'query', 'view', 'appenders', 'ship']
+/** What stands on the library, which does without it: folders of lib/, and files elsewhere. */
+const FEATURES = [
+  'appenders/',
+  'cli/config.ts',
+  'cli/event-filter.ts',
+  'cli/events.ts',
+  'cli/interactive.ts',
+  'cli/metrics.ts',
+  'cli/query-input.ts',
+  'cli/query.ts',
+  'cli/report.ts',
+  'cli/ship.ts',
+  'cli/snapshot.ts',
+  'cli/tail-ring.ts',
+  'cli/view.ts',
+  'configure.ts',
+  'features/recording.ts',
+  'flight-recorder.ts',
+  'metrics.ts',
+  'query/',
+  'recorder/',
+  'ship/',
+  'view/'
+]
 
 /** Lines that are comments, by the ends of files' names. */
 const COMMENTS = [
@@ -166,7 +188,7 @@ function checkDocuments(files) {
 function checkLibrary(files) {
   const modules = files.filter(name => /^lib\/.*\.ts$/.test(name))
   const inFolder = folder => modules.filter(name => name.startsWith(`lib/${folder}/`)).length
-  const ofFeatures = FEATURES.map(inFolder).reduce((sum, count) => sum + count, 0)
+  const ofFeatures = modules.filter(name => FEATURES.some(feature => name.startsWith(`lib/${feature}`))).length
   const folders = Object.entries(LIMITS.folderFiles)
   const bare = undocumented('lib/public.ts')
   return [

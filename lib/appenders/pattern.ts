@@ -1,8 +1,7 @@
 /** Lines by a pattern: the conversion words that log4j's PatternLayout has, and what they print. */
 
 import { threadId } from 'node:worker_threads'
-import { ShardlogError } from '../errors'
-import { nearestName } from '../nearest-name'
+import { nearestName, ShardlogError } from '../errors'
 import { performance } from '../timers'
 import { dateFormatter } from './date-format'
 import { RecordView } from './record-view'

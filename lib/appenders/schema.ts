@@ -4,7 +4,7 @@
  */
 
 import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv'
-import { nearestName } from '../nearest-name'
+import { nearestName } from '../errors'
 import { filterSchemas } from './filters'
 import { type AppenderKind, type JsonSchema, knownKinds } from './kinds'
 import { layoutSchemas } from './layouts'

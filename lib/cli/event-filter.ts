@@ -1,6 +1,6 @@
 /** Which events `shardlog view` and `shardlog tail` show. */
 
-import { nearestName } from '../nearest-name'
+import { nearestName } from '../errors'
 import { LEVELS } from '../recorder/recorder'
 import type { ViewEvent } from '../view/event'
 import { type HelpRow, UsageError } from './command'

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-import { ShardlogError } from '../errors'
-import { nearestName } from '../nearest-name'
+import { nearestName, ShardlogError } from '../errors'
 import { version } from '../own-place'
 import { cat } from './cat'
 import { type Command, EXIT_FAILED, EXIT_OK, EXIT_USAGE, UsageError } from './command'
@@ -8,12 +7,11 @@ import { config } from './config'
 import { metrics } from './metrics'
 import { FdWriter, OutputClosed } from './output'
 import { query } from './query'
-import { recover } from './recover'
 import { ship } from './ship'
 import { snapshot } from './snapshot'
 import { tail } from './tail'
 import { say } from './terminal'
-import { stats, verify } from './verify'
+import { recover, stats, verify } from './verify'
 import { view } from './view'
 
 const COMMANDS: readonly Command[] = [cat, tail, verify, recover, stats, view, query, snapshot, metrics, config, ship]

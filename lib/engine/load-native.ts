@@ -9,7 +9,7 @@ import path = require('node:path')
 import { isError, ShardlogError } from '../errors'
 import { ownFile, ownFolder } from '../own-place'
 import type { FlushMetrics, RecorderNumbers, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
-import type { DirectWords } from './lease'
+import type { DirectWords } from './direct-route'
 
 /** How a log is opened: its options, what its entries are, and what the file is. */
 export type NativeConfig = ResolvedConfig & { content: Content; format: 'shard' | 'ndjson' }

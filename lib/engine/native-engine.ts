@@ -9,7 +9,7 @@ import { isMainThread } from 'node:worker_threads'
 import { arenaPaths } from '../arena/locate'
 import { asShardlogError, resumed, ShardlogError } from '../errors'
 import type { FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
-import { type ClosableLogBytes, directLogBytes } from './direct-route'
+import { type ClosableLogBytes, type DirectRoute, directLogBytes, RENEWAL } from './direct-route'
 import {
   awaitLock,
   coalesced,
@@ -21,7 +21,6 @@ import {
   forgetAtExit
 } from './engine'
 import { jsLockHolder, lockedError } from './js/lock'
-import { type DirectRoute, RENEWAL } from './lease'
 import {
   type Content,
   loadNative,

@@ -3,8 +3,7 @@
  */
 
 import { inspect } from 'node:util'
-import { ShardlogError } from '../errors'
-import { nearestName } from '../nearest-name'
+import { nearestName, ShardlogError } from '../errors'
 import type { EncoderOption } from '../pino/types'
 import type { RecorderOptions } from '../recorder/options'
 

@@ -3,9 +3,8 @@
  * option `caller`, where in the program the log call stands.
  */
 
-import { type CallSiteStats, CallSites } from '../call-site'
+import { type CallSiteStats, CallSites, loadOtelApi, TraceContext } from '../call-origin'
 import type { Internals } from '../pino/context'
-import { loadOtelApi, TraceContext } from '../trace-context'
 import {
   type CallerOptions,
   type FeatureOptions,

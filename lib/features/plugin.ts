@@ -4,7 +4,7 @@
  */
 
 import { inspect } from 'node:util'
-import type { CallSiteStats } from '../call-site'
+import type { CallSiteStats, TraceStats } from '../call-origin'
 import { ShardlogError } from '../errors'
 import {
   type MetricLabels,
@@ -20,7 +20,6 @@ import { addPlugin, addStage } from '../pino/prototype'
 import { familySym, keepsLevelSym, readingsSym, setLevelSym, streamSym, writeSym } from '../pino/symbols'
 import type { Bindings } from '../pino/types'
 import type { RecorderStats, SnapshotOptions } from '../recorder/recorder'
-import type { TraceStats } from '../trace-context'
 import { CircuitBreaker, type CircuitBreakerStats, targetSym } from './circuit-breaker'
 import type { DedupeStats } from './dedupe'
 import { Features } from './features'

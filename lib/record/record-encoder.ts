@@ -2,7 +2,7 @@
  * Writes the records of one thread into the segments that it leases, or has the addon take them.
  */
 
-import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../engine/lease'
+import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../engine/direct-route'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import { type Definition, type StringDefinition, UNDEFINED } from './definition'
 import {

@@ -3,7 +3,7 @@
  * same encoder.
  */
 
-import { LEASE, LEASE_WORDS, RENEWAL } from '../engine/lease'
+import { LEASE, LEASE_WORDS, RENEWAL } from '../engine/direct-route'
 import { ENTRY_PREFIX_BYTES } from '../format/constants'
 import type { RecordTarget } from '../record/record-encoder'
 import {

@@ -1,13 +1,11 @@
 /** The flight recorder: the latest events of a process, and snapshots of them. */
 
-import { CallSites, type Top } from '../call-site'
+import { CallSites, loadOtelApi, type Top, TraceContext } from '../call-origin'
 import { flushAtExit, forgetAtExit } from '../engine/engine'
-import { isError, ShardlogError } from '../errors'
+import { isError, nearestName, ShardlogError } from '../errors'
 import { joined } from '../joined'
-import { nearestName } from '../nearest-name'
 import { RecordEncoder } from '../record/record-encoder'
 import { performance } from '../timers'
-import { loadOtelApi, TraceContext } from '../trace-context'
 import type { RecorderNumbers } from '../types'
 import type { DrainedRun } from './arena'
 import { installCapture, type Observe } from './capture'

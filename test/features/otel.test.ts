@@ -10,8 +10,8 @@ import {
   trace
 } from '@opentelemetry/api'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadOtelApi } from '../../lib/call-origin'
 import { getLoggerStats } from '../../lib/features/plugin'
-import { loadOtelApi } from '../../lib/trace-context'
 import { destinations, plainLogger } from './support'
 
 /** The least that makes spans active. */

@@ -1,4 +1,4 @@
-import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../../lib/engine/lease'
+import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../../lib/engine/direct-route'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../../lib/format/constants'
 import type { RecordTarget } from '../../lib/record/record-encoder'
 

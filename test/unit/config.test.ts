@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { defaultConfig, resolveConfig, resolveDescriptorConfig } from '../../lib/config'
-import { nearestName } from '../../lib/nearest-name'
+import { nearestName } from '../../lib/errors'
 import type { PlainConfig } from '../../lib/types'
 import { tempDir, tempLog } from '../support/temp'
 

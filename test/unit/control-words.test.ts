@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as arena from '../../lib/arena/arena-file'
-import { LEASE, LEASE_WORDS, RENEWAL } from '../../lib/engine/lease'
+import { LEASE, LEASE_WORDS, RENEWAL } from '../../lib/engine/direct-route'
 import { loadNative } from '../../lib/engine/load-native'
 import * as block from '../../lib/format/constants'
 import * as record from '../../lib/record/wire'

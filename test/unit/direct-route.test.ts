@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { directLogBytes } from '../../lib/engine/direct-route'
-import type { DirectRoute } from '../../lib/engine/lease'
+import { type DirectRoute, directLogBytes } from '../../lib/engine/direct-route'
 
 const SEALED = -2_147_483_648
 const WORD = 5
