@@ -83,7 +83,7 @@ describe('shardlog of a file of lines', () => {
   })
 
   it('tells what is no log, and takes it for what it is told', () => {
-    fs.writeFileSync(file, Buffer.from('1f8b0800000000000003cbcf', 'hex'))
+    fs.writeFileSync(file, Buffer.from('1f9d0800000000000003cbcf', 'hex'))
     for (const command of ['cat', 'tail', 'verify', 'stats']) {
       expect(run([command, file])).toMatchObject({ code: 1, err: expect.stringContaining('(ERR_SHARDLOG_FORMAT)') })
     }
