@@ -139,7 +139,7 @@ class Shipping {
 /** A local appender's engine, of which metrics are read. */
 interface Local extends Appender {
   closeSync?(): void
-  readonly records?: { [readingsSym]?: () => Reading[] }
+  readonly stream?: { [readingsSym]?: () => Reading[] }
 }
 
 class ShippingAppender implements Appender {
@@ -158,14 +158,14 @@ class ShippingAppender implements Appender {
   ) {}
 
   /** What loggers that write here read metrics of. */
-  readonly records = { [readingsSym]: (): Reading[] => this.readings() }
+  readonly stream = { [readingsSym]: (): Reading[] => this.readings() }
 
   private readings(): Reading[] {
     const { local, shipping } = this
     const { name, log } = this.options
     const latest = shipping?.latest
     const own: Reading[] = latest ? [{ kind: 'ship', of: shipping, path: log, appender: name, stats: latest }] : []
-    return [...(local.records?.[readingsSym]?.() ?? []), ...own]
+    return [...(local.stream?.[readingsSym]?.() ?? []), ...own]
   }
 
   get destination(): Destination | undefined {
