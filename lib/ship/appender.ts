@@ -139,7 +139,7 @@ class Shipping {
 /** A local appender's engine, of which metrics are read. */
 interface Local extends Appender {
   closeSync?(): void
-  readonly stream?: { [readingsSym]?: () => Reading[] }
+  readonly stream?: { [readingsSym]?: () => Reading[]; getStatsSnapshot?: () => unknown }
 }
 
 class ShippingAppender implements Appender {
@@ -158,7 +158,11 @@ class ShippingAppender implements Appender {
   ) {}
 
   /** What loggers that write here read metrics of. */
-  readonly stream = { [readingsSym]: (): Reading[] => this.readings() }
+  get stream(): NonNullable<Local['stream']> {
+    const { stream } = this.local
+    const counts = stream?.getStatsSnapshot ? { getStatsSnapshot: () => stream.getStatsSnapshot?.() } : {}
+    return { [readingsSym]: () => this.readings(), ...counts }
+  }
 
   private readings(): Reading[] {
     const { local, shipping } = this
