@@ -415,39 +415,39 @@ export function loggerPrototype(): object {
  */
 class RootLogger {
   // What pino's loggers have of their own, for those who list it.
-  levels: unknown
-  silent: unknown
-  onChild: unknown;
+  levels: unknown = undefined
+  silent: unknown = undefined
+  onChild: unknown = undefined;
   [familySym]: unknown = this;
-  [levelCompSym]: unknown;
-  [useOnlyCustomLevelsSym]: unknown;
-  [streamSym]: unknown;
-  [timeSym]: unknown;
-  [timeSliceIndexSym]: unknown;
-  [mixinSym]: unknown;
-  [mixinMergeStrategySym]: unknown;
-  [hooksSym]: unknown;
-  [errorTextSym]: unknown;
-  [trailingFieldsSym]: unknown;
-  [jsonAtCallSym]: unknown;
-  [msgPrefixSym]: unknown;
-  [stringifySym]: unknown;
-  [stringifySafeSym]: unknown;
-  [stringifiersSym]: unknown;
-  [formatOptsSym]: unknown;
-  [endSym]: unknown;
-  [serializersSym]: unknown;
-  [formattersSym]: unknown;
-  [chindingsSym]: unknown;
-  [messageKeySym]: unknown;
-  [errorKeySym]: unknown;
-  [nestedKeySym]: unknown;
-  [nestedKeyStrSym]: unknown;
-  [lsCacheSym]: unknown;
-  [levelValSym]: unknown;
+  [levelCompSym]: unknown = undefined;
+  [useOnlyCustomLevelsSym]: unknown = undefined;
+  [streamSym]: unknown = undefined;
+  [timeSym]: unknown = undefined;
+  [timeSliceIndexSym]: unknown = undefined;
+  [mixinSym]: unknown = undefined;
+  [mixinMergeStrategySym]: unknown = undefined;
+  [hooksSym]: unknown = undefined;
+  [errorTextSym]: unknown = undefined;
+  [trailingFieldsSym]: unknown = undefined;
+  [jsonAtCallSym]: unknown = undefined;
+  [msgPrefixSym]: unknown = undefined;
+  [stringifySym]: unknown = undefined;
+  [stringifySafeSym]: unknown = undefined;
+  [stringifiersSym]: unknown = undefined;
+  [formatOptsSym]: unknown = undefined;
+  [endSym]: unknown = undefined;
+  [serializersSym]: unknown = undefined;
+  [formattersSym]: unknown = undefined;
+  [chindingsSym]: unknown = undefined;
+  [messageKeySym]: unknown = undefined;
+  [errorKeySym]: unknown = undefined;
+  [nestedKeySym]: unknown = undefined;
+  [nestedKeyStrSym]: unknown = undefined;
+  [lsCacheSym]: unknown = undefined;
+  [levelValSym]: unknown = undefined;
   [fastPathSym]: unknown = null;
-  [formatsSym]: unknown;
-  [rootSetsSym]: unknown
+  [formatsSym]: unknown = undefined;
+  [rootSetsSym]: unknown = undefined
 }
 
 delete (RootLogger.prototype as { constructor?: unknown }).constructor
