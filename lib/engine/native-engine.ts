@@ -156,10 +156,9 @@ function routeOf({ binding, handle: { keeper } }: Opened<Content>): DirectRoute 
   return { lease, words, buffer: index => binding.buffer(keeper, index) }
 }
 
-const withLastError = <T extends { lastError: ShardlogError | null }>(value: T): T => ({
-  ...value,
-  lastError: value.lastError === null ? null : asShardlogError(value.lastError)
-})
+/** `value` as the addon has made it, with an error of ours in it. Not spread, see lib/config.ts. */
+const withLastError = <T extends { lastError: ShardlogError | null }>(value: T): T =>
+  Object.assign(value, { lastError: value.lastError === null ? null : asShardlogError(value.lastError) })
 
 /** The calls of one log, and how to take them from whoever closes it. */
 interface ClosableCalls extends RecordCalls {
@@ -231,8 +230,10 @@ const NS_PER_MS = 1e6
 
 function flushMetrics({ binding, handle: { keeper } }: Opened<Content>): FlushMetrics {
   const bounds = FLUSH_BOUNDS_MS.map(bound => Math.round(bound * NS_PER_MS))
-  const { buckets, ...rest } = binding.flushMetrics(keeper, bounds)
-  return withLastError({ ...rest, buckets: FLUSH_BOUNDS_MS.map((leMs, i) => ({ leMs, count: buckets[i]! })) })
+  const metrics = binding.flushMetrics(keeper, bounds)
+  const { buckets: counts } = metrics
+  const buckets = FLUSH_BOUNDS_MS.map((leMs, i) => ({ leMs, count: counts[i]! }))
+  return withLastError(Object.assign(metrics, { buckets }) as unknown as FlushMetrics)
 }
 
 /** What the statistics of a log were when it was closed. */
