@@ -20,6 +20,7 @@ const soon = ['engine/direct-route', 'engine/js/lock', 'engine/open-engine', 'pi
  * Modules that are read and run when they are first used: for programs that ask for what they do.
  */
 const later = [
+  'appenders/explain',
   'appenders/kinds',
   'appenders/logging',
   'appenders/model',

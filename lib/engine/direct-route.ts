@@ -33,6 +33,14 @@ export const LEASE = {
 
 export const LEASE_WORDS = Object.keys(LEASE).length
 
+/** Of which of a thread's logs the addon's shared calls are. */
+export interface Lane {
+  /** To be set to `own` before a call. */
+  readonly word: Int32Array
+  /** This log's number; negative once it is closed, when the number is another's. */
+  own: number
+}
+
 export interface DirectWords {
   /** See LEASE. Rewritten by native calls. */
   lease: Int32Array

@@ -9,7 +9,7 @@ import { isMainThread } from 'node:worker_threads'
 import { arenaPaths } from '../arena/locate'
 import { asShardlogError, resumed, ShardlogError } from '../errors'
 import type { FlushMetrics, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
-import { type ClosableLogBytes, type DirectRoute, directLogBytes, RENEWAL } from './direct-route'
+import { type ClosableLogBytes, type DirectRoute, directLogBytes, type Lane } from './direct-route'
 import {
   awaitLock,
   coalesced,
@@ -162,11 +162,13 @@ const withLastError = <T extends { lastError: ShardlogError | null }>(value: T):
 
 /** The calls of one log, and how to take them from whoever closes it. */
 interface ClosableCalls extends RecordCalls {
+  /** Whoever makes a call but `logBytes` sets the lane first, and makes none once it is closed. */
+  readonly lane: Lane
   close(): void
 }
 
-/** In place of a lane, which is another log's by now. */
-const CLOSED = -1
+/** In place of a lane's number. */
+const CLOSED_LANE = -1
 
 /**
  * The shared calls as those of one log. The functions are JavaScript's own: what V8 makes for one
@@ -175,30 +177,19 @@ const CLOSED = -1
 function callsOf({ binding, handle }: Opened<Content>): ClosableCalls {
   const { keeper } = handle
   const { lane: word, logBytes, putText, publish, renew } = binding.lanes
-  let { lane } = handle
+  const lane: Lane = { word, own: handle.lane }
   return {
+    lane,
     logBytes: (bytes, start, end) => {
-      if (lane === CLOSED) return binding.drop(keeper, bytes, start, end)
-      word[0] = lane
+      if (lane.own < 0) return binding.drop(keeper, bytes, start, end)
+      word[0] = lane.own
       return logBytes(bytes, start, end)
     },
-    putText: text => {
-      if (lane === CLOSED) return
-      word[0] = lane
-      putText(text)
-    },
-    publish: () => {
-      if (lane === CLOSED) return
-      word[0] = lane
-      publish()
-    },
-    renew: bytes => {
-      if (lane === CLOSED) return RENEWAL.TAKE_CALL
-      word[0] = lane
-      return renew(bytes)
-    },
+    putText,
+    publish,
+    renew,
     close: () => {
-      lane = CLOSED
+      lane.own = CLOSED_LANE
     }
   }
 }
@@ -324,7 +315,7 @@ export function openNativeEngine(config: ResolvedConfig): Engine {
 
 /** A log of records: what `lib/record/record-encoder.ts` writes to, and the rest of an engine. */
 export interface NativeRecords {
-  readonly target: RecordCalls & { readonly direct: DirectRoute | null }
+  readonly target: RecordCalls & { readonly direct: DirectRoute | null; readonly lane: Lane }
   /** @param closing called first by close and closeSync */
   controls(closing: () => void): EngineControls
 }
@@ -332,7 +323,7 @@ export interface NativeRecords {
 /** As `openNativeEngine`, for records. `format`: what is made of them. */
 export function openNativeRecords(config: ResolvedConfig, format: NativeConfig['format']): NativeRecords {
   const opened = openHandle(withContent(config, 'records', format))
-  const { logBytes, putText, publish, renew, close } = callsOf(opened)
+  const { lane, logBytes, putText, publish, renew, close } = callsOf(opened)
   const forget = watchExit(opened, config)
   const end = (closing: () => void): void => {
     forget()
@@ -340,7 +331,7 @@ export function openNativeRecords(config: ResolvedConfig, format: NativeConfig['
     close()
   }
   return {
-    target: { direct: routeOf(opened), logBytes, putText, publish, renew },
+    target: { direct: routeOf(opened), lane, logBytes, putText, publish, renew },
     controls: closing => controls(opened, () => end(closing))
   }
 }

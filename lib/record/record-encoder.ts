@@ -2,7 +2,7 @@
  * Writes the records of one thread into the segments that it leases, or has the addon take them.
  */
 
-import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../engine/direct-route'
+import { type DirectRoute, type Lane, LEASE, LEASE_WORDS, RENEWAL } from '../engine/direct-route'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import { type Definition, type StringDefinition, UNDEFINED } from './definition'
 import {
@@ -56,6 +56,8 @@ export interface RecordTarget {
   /** As NativeHandle's; with `direct`. */
   readonly putText?: (text: string) => void
   readonly publish?: () => void
+  /** Of all but `logBytes`, where several logs share them. */
+  readonly lane?: Lane
   readonly renew?: (bytes: number) => number
 }
 
@@ -118,6 +120,7 @@ export class RecordEncoder implements RecordWriter {
   readonly #lease: Int32Array
   readonly #words: Int32Array
   readonly #publish: () => void
+  readonly #lane: Lane | null
   readonly #payload: PayloadWriter
   #open: boolean
   readonly #buffers: ArrayBuffer[] = []
@@ -147,12 +150,13 @@ export class RecordEncoder implements RecordWriter {
   #nested: RecordEncoder | null = null
 
   constructor(target: RecordTarget) {
-    const { direct, putText, publish } = target
+    const { direct, putText, publish, lane } = target
     this.#target = target
     this.#open = direct !== null
     this.#lease = direct?.lease ?? new Int32Array(LEASE_WORDS)
     this.#words = direct?.words ?? new Int32Array(1)
     this.#publish = publish ?? noop
+    this.#lane = lane ?? null
     this.#payload = new PayloadWriter(putText === undefined ? null : (text, at) => this.#putText(text, at))
   }
 
@@ -238,7 +242,8 @@ export class RecordEncoder implements RecordWriter {
     // Sealed words are negative. What is left at the end is not worth the detour that a record
     // takes which does not fit.
     if (offset < FIRST_OFFSET || limit - offset < limit >> UNUSED_SHIFT) {
-      const { renew } = this.#target
+      const { renew, lane } = this.#target
+      if (lane !== undefined) lane.word[0] = lane.own
       if (this.#open && renew !== undefined && renew(1) === DROPPED) return NOWHERE
       offset = this.#words[lease[WORD]!]!
       limit = lease[LIMIT]!
@@ -360,8 +365,9 @@ export class RecordEncoder implements RecordWriter {
 
   /** Writes a text into the entry that is being written to the lease; its bytes. */
   #putText(text: string, at: number): number {
-    const { putText } = this.#target
+    const { putText, lane } = this.#target
     if (putText === undefined) return this.#leased.write(text, at)
+    if (lane !== undefined) lane.word[0] = lane.own
     this.#lease[END] = at
     putText(text)
     return this.#lease[END] || this.#leased.write(text, at)
@@ -434,6 +440,11 @@ export class RecordEncoder implements RecordWriter {
    */
   #accept(time: number, timeAt: number, end: number): boolean {
     const lease = this.#lease
+    const lane = this.#lane
+    if (lane !== null) {
+      if (lane.own < 0) return false
+      lane.word[0] = lane.own
+    }
     lease[END] = end
     lease[TIME] = Number.isNaN(time) ? timeAt : 0
     this.#publish()
@@ -513,8 +524,9 @@ export class RecordEncoder implements RecordWriter {
    * Another lease for a record that had no room in this one, unless that is new or has much room.
    */
   #anotherLease(): number {
-    const { renew } = this.#target
+    const { renew, lane } = this.#target
     if (!this.#open || renew === undefined) return TAKE_CALL
+    if (lane !== undefined) lane.word[0] = lane.own
     const offset = this.#words[this.#lease[WORD]!]!
     const isOver = offset < FIRST_OFFSET
     if (!isOver && (offset === FIRST_OFFSET || this.#lease[LIMIT]! - offset > MUCH_ROOM)) return TAKE_CALL

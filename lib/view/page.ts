@@ -44,6 +44,16 @@ export interface Extent {
   ends: number[]
 }
 
+const SPACE = 0x20
+const FIRST_BEYOND_ASCII = 0x80
+
+/** Whether what lies there is space alone, which is no record. */
+function isBlank(data: Buffer, start: number, end: number): boolean {
+  const first = data[start]!
+  if (start < end && first > SPACE && first < FIRST_BEYOND_ASCII) return false
+  return data.toString('utf8', start, end).trimEnd() === ''
+}
+
 /** Where the records of `data[start, end)` lie, `most` of them at the most. */
 export function extentOf(
   form: Volume['form'],
@@ -54,15 +64,16 @@ export function extentOf(
   const starts: number[] = []
   const ends: number[] = []
   for (let at = range.start; at < range.end && starts.length < most; ) {
+    let start = at
     if (form === 'lines') {
-      starts.push(at)
       at = lineEnd(data, at, range.end)
     } else {
       if (at + ENTRY_PREFIX_BYTES > range.end) break
-      const start = at + ENTRY_PREFIX_BYTES
+      start = at + ENTRY_PREFIX_BYTES
       at = Math.min(range.end, start + data.readUInt32LE(at))
-      starts.push(start)
     }
+    if (isBlank(data, start, at)) continue
+    starts.push(start)
     ends.push(at)
   }
   return { starts, ends }
@@ -217,7 +228,8 @@ export class Batch {
           extent = extentOf(volume.form, data, { start: at, end }, 1)
         }
       }
-      const to = extent.ends.at(-1) ?? end
+      const to = extent.ends.at(-1)
+      if (to === undefined) return // Nothing but blank lines.
       const page = { volume, offset: offset + at - start, bytes: to - at, count: extent.starts.length }
       this.pages.push({ ...page, before: heads.before })
       heads.read(volume, data, extent, this.add)
