@@ -313,4 +313,38 @@ describe('the JavaScript engine, when writes fail', () => {
       )
     }
   )
+
+  it('what others append around a write that they move stays, whatever sectors of the moved blocks look like', async () => {
+    const { logFilePath: file, ...options } = small(tempLog(), 'js')
+    fs.writeFileSync(file, '')
+    const logger = new Logger({ logFilePath: file, ...options })
+    // Wherever a sector begins in it, a block of 1 MiB seems to, and an entry in that.
+    const start = Buffer.alloc(16)
+    start.writeUInt32LE(1 << 20, 0)
+    start.writeUInt32LE((1 << 20) - 512, 4)
+    start.writeUInt32LE(100_000, 8)
+    const entry = Buffer.concat(Array.from({ length: 200 }, () => start))
+    logger.logBytes(entry)
+    vi.spyOn(realFs, 'writeSync').mockImplementationOnce(((
+      fd: number,
+      bytes: Uint8Array,
+      ...rest: [number, number]
+    ) => {
+      // Behind a header and a length, so that the entry begins at a multiple of sixteen.
+      fs.appendFileSync(file, 'abcd')
+      const count = writeSync(fd, bytes, ...rest)
+      fs.appendFileSync(file, 'a line of somebody else\n')
+      return count
+    }) as typeof fs.writeSync)
+    logger.flushSync()
+    vi.restoreAllMocks()
+    logger.closeSync()
+    const bytes = fs.readFileSync(file)
+    expect(bytes.subarray(0, 4).toString()).toBe('abcd')
+    expect(bytes.includes('a line of somebody else\n')).toBe(true)
+    const read: Buffer[] = []
+    for await (const { bytes: own } of shardlog.readLog(file, { onDamage: () => undefined }))
+      read.push(Buffer.from(own))
+    expect(read).toEqual([entry])
+  })
 })

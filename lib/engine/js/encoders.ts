@@ -43,8 +43,10 @@ export interface FileEncoder {
    * ended.
    */
   isWhole(path: string, size: number, end: number): boolean
-  /** Makes an existing file ready for appending. Its size then. */
+  /** Makes a file that others may have written ready for appending. Its size then. */
   repair(path: string): number
+  /** The same behind what somebody else has appended to our own: nothing of ours is torn. */
+  complete(path: string): number
   /** Bytes of a run in the file. */
   size(run: Run): number
   /**
@@ -195,8 +197,8 @@ function repairTornBlock(fd: number, at: number, size: number): void {
   writeAll(fd, header, at)
 }
 
-/** Makes fill of the first `out` bytes of a block, behind which somebody else has written. */
-function blankBlock(file: string, at: number, out: number): void {
+/** Makes fill of `out` bytes of ours, behind which somebody else has written. */
+export function blank(file: string, at: number, out: number): void {
   const fd = fs.openSync(file, 'r+')
   try {
     writeAll(fd, Buffer.alloc(out), at)
@@ -218,18 +220,23 @@ function prepareAppend(file: string): number {
   const fd = fs.openSync(file, 'r+')
   try {
     const { size } = fs.fstatSync(fd)
-    const end = alignUp(size, SECTOR_BYTES)
     if (size === 0) return 0
     if (!soundBlockEndsAt(fd, endWithoutFill(fd, size))) {
       const torn = findTornBlock(file, fd, size)
       if (torn !== undefined) repairTornBlock(fd, torn, size)
     }
-    // By name, to append: somebody else may be appending, too.
-    if (end > size) fs.appendFileSync(file, Buffer.alloc(end - size))
-    return fs.fstatSync(fd).size
+    return fillUp(file, size)
   } finally {
     fs.closeSync(fd)
   }
+}
+
+/** Fills the last sector of a file of `size` bytes. Its size then. */
+function fillUp(file: string, size: number): number {
+  const end = alignUp(size, SECTOR_BYTES)
+  // By name, to append: somebody else may be appending, too.
+  if (end > size) fs.appendFileSync(file, Buffer.alloc(end - size))
+  return fs.statSync(file).size
 }
 
 const newStream = (): bigint => randomBytes(8).readBigUInt64LE()
@@ -248,6 +255,10 @@ export class BlockEncoder implements FileEncoder {
 
   repair(path: string): number {
     return prepareAppend(path)
+  }
+
+  complete(path: string): number {
+    return fillUp(path, fs.statSync(path).size)
   }
 
   size(run: Run): number {
@@ -278,7 +289,7 @@ export class BlockEncoder implements FileEncoder {
 
   cutOff(_run: Run, path: string, offset: number, out: number): Whole {
     // What others have put where its padding or its trailer would be makes damage of all of it.
-    blankBlock(path, offset, out)
+    blank(path, offset, out)
     return { bytes: 0, entries: 0 }
   }
 
@@ -327,6 +338,10 @@ export class LineEncoder implements FileEncoder {
     if (endsLine(path, size)) return size
     fs.appendFileSync(path, NEWLINE)
     return size + NEWLINE.length
+  }
+
+  complete(path: string): number {
+    return this.repair(path)
   }
 
   size(run: Run): number {

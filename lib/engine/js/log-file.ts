@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import { fromSystemError } from '../../errors'
 import { pause } from '../engine'
-import type { FileEncoder } from './encoders'
+import { blank, type FileEncoder } from './encoders'
 
 const { O_APPEND, O_CREAT, O_WRONLY, O_DSYNC } = fs.constants
 const SETTLE_TRIES = 5
@@ -79,7 +79,8 @@ export class LogFile {
     if (goesOn) return this.#changeSince(fs.fstatSync(this.#fd).size)
     const size = this.#settledSize()
     const isOurs = size === this.#end
-    if (size < this.#end || !this.encoder.isWhole(this.path, size, this.#end)) this.prepare()
+    if (size < this.#end) this.prepare()
+    else if (!this.encoder.isWhole(this.path, size, this.#end)) this.#end = this.encoder.complete(this.path)
     else this.#end = size
     return isOurs ? 'none' : 'other'
   }
@@ -150,16 +151,31 @@ export class LogFile {
   #landed(bytes: Buffer, before: number, goesOn: boolean): boolean {
     const { size } = fs.fstatSync(this.#fd)
     const isLast = size === before + bytes.length
-    // The end that the check has found may be another since.
-    if (isLast && !goesOn && before % this.encoder.alignment !== 0) return false
-    if (!isLast && this.encoder.alignment > 1) {
-      const at = this.#find(bytes, before, size)
-      if (at === undefined || goesOn || at % this.encoder.alignment !== 0) return false
+    if (this.encoder.alignment > 1) {
+      // The end that the check has found may be another since.
+      const at = isLast ? before : this.#find(bytes, before, size)
+      const isAligned = at !== undefined && at % this.encoder.alignment === 0
+      if (isLast ? !goesOn && !isAligned : goesOn || !isAligned) {
+        if (at !== undefined) this.#withdraw(at, bytes)
+        return false
+      }
     }
     // Behind what somebody else has written, in the middle of a line perhaps, it is for the next
     // check to see.
     this.#end = isLast ? size : 0
     return true
+  }
+
+  /**
+   * Blanks what was just written at `at`, which is written again: it might be taken for blocks
+   * where a sector of it begins as they do.
+   */
+  #withdraw(at: number, bytes: Buffer): void {
+    try {
+      if (this.#read(at, bytes.length).equals(bytes)) blank(this.path, at, bytes.length)
+    } catch {
+      // It stays, as bytes that belong to no block.
+    }
   }
 
   /**
