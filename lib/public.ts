@@ -6,7 +6,7 @@
 import { Logger as RawLogger } from './logger'
 import type { Logger as LoggerType } from './pino/logger'
 
-export type { AppenderStats } from './appenders/kinds'
+export type { Appender, AppenderContext, AppenderKind, AppenderStats } from './appenders/kinds'
 export type { ConfigureOptions, Logging } from './appenders/logging'
 export type { ConfigProblem, ConfigurationError } from './appenders/source'
 export type { CallSiteStats as CallerStats } from './call-origin'

@@ -9,6 +9,7 @@ import { filterSchemas } from './filters'
 import { type AppenderKind, type JsonSchema, knownKinds } from './kinds'
 import { layoutSchemas } from './layouts'
 import { type ConfigProblem, ConfigurationError, type Path, type Source, show } from './source'
+import { isModuleName, loadKind } from './third-party'
 
 type Values = Record<string, unknown>
 
@@ -369,21 +370,38 @@ let latest: Validator | null = null
 /** To make the code of a check small would take longer than to run it. */
 const FAST = { code: { optimize: false } } as const
 
+/** The types that a configuration's appenders have, as they are written, with their paths. */
+function typesIn(value: object): { type: unknown; path: Path }[] {
+  return Object.entries(value).flatMap(([key, appenders]: [string, unknown]) => {
+    if (plainName(key) !== 'appenders' || typeof appenders !== 'object' || appenders === null) return []
+    return Object.entries(appenders).map(([name, appender]: [string, unknown]) => {
+      const { type, Type = type } = (appender ?? {}) as Values
+      return { type: Type, path: [key, name, type === undefined ? 'Type' : 'type'] }
+    })
+  })
+}
+
+const findKind = (kinds: readonly AppenderKind[], type: unknown): AppenderKind | undefined =>
+  typeof type === 'string' ? kinds.find(kind => plainType(kind.type) === plainType(type)) : undefined
+
+/** Loads the modules that types name. What is wrong with them. */
+function loadModules(source: Source): ConfigProblem[] {
+  const known = [...knownKinds().values()]
+  return typesIn(source.value as object).flatMap(({ type, path }) => {
+    if (typeof type !== 'string' || !isModuleName(type)) return []
+    const isLocal = findKind(known, type) !== undefined && !knownKinds().has(type)
+    const wrong = isLocal ? null : loadKind(type, source.file)
+    return wrong === null ? [] : [source.problem(path, type, `${wrong}, got ${show(type)}`)]
+  })
+}
+
 /**
  * The kinds that a configuration names, in the order in which they are known; all where it names
  * what is none.
  */
 function usedKinds(value: object): AppenderKind[] {
   const known = [...knownKinds().values()]
-  const given = Object.entries(value).flatMap(([key, appenders]: [string, unknown]) =>
-    plainName(key) === 'appenders' && typeof appenders === 'object' && appenders !== null
-      ? Object.values(appenders)
-      : []
-  ) as unknown[]
-  const used = given.map(appender => {
-    const { type, Type = type } = (appender ?? {}) as Values
-    return known.find(kind => typeof Type === 'string' && plainType(kind.type) === plainType(Type))
-  })
+  const used = typesIn(value).map(({ type }) => findKind(known, type))
   return used.length === 0 || used.includes(undefined) ? known : known.filter(kind => used.includes(kind))
 }
 
@@ -414,13 +432,17 @@ export function check(source: Source): Checked {
     const message = `must be a map with appenders${got(source.value)}`
     throw new ConfigurationError(source.name, [source.problem([], source.value, message)])
   }
+  const unloaded = loadModules(source)
   const { schema, validate } = validator(usedKinds(source.value))
   const spelling = new Spelling(source)
   const config = spelling.settle(source.value, schema, '', []) as Values
   const errors = validate(config) ? [] : (validate.errors ?? []).filter(error => !isDetail(error))
+  const refused = errors.map(error => problemOf(error, source, spelling))
+  // What the schema says of a type that could not be loaded is said already.
+  const others = refused.filter(problem => !unloaded.some(({ path }) => path === problem.path))
   return {
     config,
-    problems: [...spelling.problems, ...errors.map(error => problemOf(error, source, spelling))],
+    problems: [...unloaded, ...spelling.problems, ...others],
     problem: (pointer, value, message) => source.problem(spelling.pathOf(pointer), value, message)
   }
 }

@@ -64,6 +64,8 @@ export function show(value: unknown): string {
 export interface Source {
   /** The file's path, or 'the configuration' for an object. */
   readonly name: string
+  /** The file's path; null for an object. */
+  readonly file: string | null
   readonly value: unknown
   /** Values that variables made: whether one of these, as text, may also be a number or boolean. */
   isFromEnvironment(path: Path): boolean
@@ -185,11 +187,12 @@ function offsetOf(document: Document, path: Path): number {
 }
 
 function checkedSource(
-  name: string,
+  file: string | null,
   raw: unknown,
   environment: Environment,
   lineOf: (path: Path) => number | null
 ): Source {
+  const name = file ?? 'the configuration'
   const problems: ConfigProblem[] = []
   const problem = (path: Path, value: unknown, message: string): ConfigProblem => ({
     path: pathText(path),
@@ -201,7 +204,7 @@ function checkedSource(
     problems.push(problem(path, undefined, message))
   )
   if (problems.length > 0) throw new ConfigurationError(name, problems)
-  return { name, value, isFromEnvironment: path => paths.has(keyOf(path)), problem }
+  return { name, file, value, isFromEnvironment: path => paths.has(keyOf(path)), problem }
 }
 
 /**
@@ -255,5 +258,5 @@ export function readSource(file: string, environment: Environment = process.env)
 
 /** @throws ConfigurationError */
 export function objectSource(value: unknown, environment: Environment = process.env): Source {
-  return checkedSource('the configuration', value, environment, () => null)
+  return checkedSource(null, value, environment, () => null)
 }
