@@ -251,7 +251,7 @@ export interface LineScannerOptions {
 /**
  * Whether a last line without newline is whole: a JSON object, or text that never was to be one.
  */
-function isWhole(line: Buffer): boolean {
+export function isWholeLine(line: Buffer): boolean {
   if (line[0] !== OPENING) return true
   try {
     JSON.parse(line.toString())
@@ -378,7 +378,7 @@ export class LineScanner implements Scanner {
 
   /** A last line without newline. */
   private unended(index: number, bytes: Buffer): ScanItem[] {
-    if (isWhole(bytes)) return [this.lines(index, bytes.length)]
+    if (isWholeLine(bytes)) return [this.lines(index, bytes.length)]
     const { path } = this.source
     const offset = this.position
     const kept = this.options.salvage ?? false

@@ -14,6 +14,7 @@ import {
   lineEnd,
   type Scanner
 } from '../reader/items'
+import { isWholeLine } from '../reader/lines'
 import { arenaOfLog } from '../reader/log-place'
 import { makeScanner, sourceFormat, stableEnd } from '../reader/open-log'
 import { recoverLog } from '../reader/read-log'
@@ -42,7 +43,6 @@ const OWNER_MS = 1_000
 /** Marks of files that have gone are kept for so many: they may come back packed. */
 const KEPT_GONE = 32
 const NS_PER_MS = 1e6
-const OPENING = 0x7b
 const NEWLINE = 0x0a
 const RETURN = 0x0d
 
@@ -403,7 +403,7 @@ export class LogSource {
     const { file, at } = reading
     const rest = await file.bytes(at, size - at)
     if (rest.includes(NEWLINE)) return null
-    const whole = isWhole(rest)
+    const whole = isWholeLine(rest)
     if (!whole) {
       const { mtimeMs } = await file.source.handle.stat()
       if (Date.now() - mtimeMs < TORN_MS || this.waitsInArena()) return null
@@ -585,17 +585,6 @@ function proofOfLine(at: number, line: Buffer): Proof {
 function bytesBefore(file: OpenFile, at: number): Promise<Buffer> {
   const from = Math.max(0, at - PROOF_BYTES)
   return file.bytes(from, at - from)
-}
-
-/** Whether a last line without newline is whole: JSON, or text that never was to be. */
-function isWhole(line: Buffer): boolean {
-  if (line[0] !== OPENING) return true
-  try {
-    JSON.parse(line.toString())
-    return true
-  } catch {
-    return false // Cut off, as far as anybody can tell.
-  }
 }
 
 async function beginsAs(file: OpenFile, head: Buffer): Promise<boolean> {
