@@ -18,6 +18,8 @@ it('holds compiled JavaScript, types, addons and the documents, and nothing to c
     name =>
       !/^(package\.json|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|LICENSE)$/.test(name) &&
       !/^docs\/[a-z-]+(\/[a-z0-9-]+)?\.md$/.test(name) &&
+      // For editors.
+      name !== 'docs/reference/configuration.schema.json' &&
       !/^dist\/.+\.(m?js|d\.m?ts)$/.test(name) &&
       // New Relic's agent looks for it there.
       name !== 'lib/tools.js' &&
@@ -32,9 +34,10 @@ it('has no .gyp file and no install script, so that no package manager tries to 
   expect(Object.keys(manifest.scripts).filter(name => /^(pre|post)?install$|^prepare$/.test(name))).toEqual([])
 })
 
-it('depends on the loader of addons and on the small packages that pino is made of, not on pino', () => {
+it('depends on the loader of addons, the small packages that pino is made of, and what reads configurations, not on pino', () => {
   expect(Object.keys(manifest.dependencies).sort()).toEqual([
     '@pinojs/redact',
+    'ajv',
     'node-gyp-build',
     'on-exit-leak-free',
     'pino-abstract-transport',
@@ -42,7 +45,8 @@ it('depends on the loader of addons and on the small packages that pino is made 
     'quick-format-unescaped',
     'safe-stable-stringify',
     'sonic-boom',
-    'thread-stream'
+    'thread-stream',
+    'yaml'
   ])
 })
 
