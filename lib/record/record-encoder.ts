@@ -242,8 +242,9 @@ export class RecordEncoder implements RecordWriter {
     // Sealed words are negative. What is left at the end is not worth the detour that a record
     // takes which does not fit.
     if (offset < FIRST_OFFSET || limit - offset < limit >> UNUSED_SHIFT) {
-      const { renew, lane } = this.#target
-      if (lane !== undefined) lane.word[0] = lane.own
+      const { renew } = this.#target
+      const lane = this.#lane
+      if (lane !== null) lane.word[0] = lane.own
       if (this.#open && renew !== undefined && renew(1) === DROPPED) return NOWHERE
       offset = this.#words[lease[WORD]!]!
       limit = lease[LIMIT]!
@@ -365,9 +366,10 @@ export class RecordEncoder implements RecordWriter {
 
   /** Writes a text into the entry that is being written to the lease; its bytes. */
   #putText(text: string, at: number): number {
-    const { putText, lane } = this.#target
+    const { putText } = this.#target
     if (putText === undefined) return this.#leased.write(text, at)
-    if (lane !== undefined) lane.word[0] = lane.own
+    const lane = this.#lane
+    if (lane !== null) lane.word[0] = lane.own
     this.#lease[END] = at
     putText(text)
     return this.#lease[END] || this.#leased.write(text, at)
@@ -524,9 +526,10 @@ export class RecordEncoder implements RecordWriter {
    * Another lease for a record that had no room in this one, unless that is new or has much room.
    */
   #anotherLease(): number {
-    const { renew, lane } = this.#target
+    const { renew } = this.#target
     if (!this.#open || renew === undefined) return TAKE_CALL
-    if (lane !== undefined) lane.word[0] = lane.own
+    const lane = this.#lane
+    if (lane !== null) lane.word[0] = lane.own
     const offset = this.#words[this.#lease[WORD]!]!
     const isOver = offset < FIRST_OFFSET
     if (!isOver && (offset === FIRST_OFFSET || this.#lease[LIMIT]! - offset > MUCH_ROOM)) return TAKE_CALL
