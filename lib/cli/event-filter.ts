@@ -2,7 +2,7 @@
 
 import { nearestName } from '../errors'
 import { LEVELS } from '../recorder/recorder'
-import type { ViewEvent } from '../view/event'
+import type { FilterValues, ViewEvent } from '../view/event'
 import { type HelpRow, UsageError } from './command'
 
 export const FILTER_OPTIONS = {
@@ -29,14 +29,6 @@ export const FILTER_HELP: readonly HelpRow[] = [
 /** Whether any of these options is given. */
 export const hasFilter = ({ level, target, since, until, where = [] }: FilterValues): boolean =>
   [level, target, since, until, ...where].some(value => value !== undefined)
-
-export interface FilterValues {
-  level?: string
-  target?: string
-  since?: string
-  until?: string
-  where?: string[]
-}
 
 type Test = (event: ViewEvent) => boolean
 

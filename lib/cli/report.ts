@@ -3,9 +3,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { fromSystemError } from '../errors'
-import type { ViewEvent } from '../view/event'
+import type { FilterValues, ViewEvent } from '../view/event'
 import { Report } from '../view/report'
-import type { FilterValues } from './event-filter'
 import { merged, type OpenSource } from './events'
 
 function filtersText({ level, target, since, until, where = [] }: FilterValues): string {

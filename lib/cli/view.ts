@@ -1,6 +1,7 @@
+import type { FilterValues } from '../view/event'
 import { MOST_COUNTED, Summary } from '../view/summary'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, requireFiles, UsageError } from './command'
-import { checkLevel, FILTER_HELP, FILTER_OPTIONS, type FilterValues, filterOf } from './event-filter'
+import { checkLevel, FILTER_HELP, FILTER_OPTIONS, filterOf } from './event-filter'
 import { merged, type OpenSource, openSource, type ViewedEvent } from './events'
 import { viewInteractively } from './interactive'
 import { FdWriter } from './output'

@@ -19,6 +19,15 @@ export interface ViewEvent extends RecordedEvent {
   source: ViewSource
 }
 
+/** Filters as the options of a command have them. */
+export interface FilterValues {
+  level?: string
+  target?: string
+  since?: string
+  until?: string
+  where?: string[]
+}
+
 /** Kinds of levels, by which events are counted and coloured; `none` is what has no number. */
 export const LEVEL_CLASSES = ['none', 'trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 export type LevelClass = (typeof LEVEL_CLASSES)[number]

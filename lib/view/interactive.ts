@@ -3,7 +3,7 @@
 import { ShardlogError } from '../errors'
 import type { Damage } from '../reader/items'
 import type { Clock } from './clock'
-import type { LevelTable } from './event'
+import type { FilterValues, LevelTable } from './event'
 import type { Feed } from './feeds'
 import { type Action, actionOf } from './keys'
 import type { EventFilter } from './probes'
@@ -27,15 +27,6 @@ export class DamageList {
     if (this.places.length < MOST_DAMAGE) this.places.push(damage)
     this.onAdd()
   }
-}
-
-/** Filters as the options of the command have them. */
-export interface FilterValues {
-  level?: string
-  target?: string
-  since?: string
-  until?: string
-  where?: string[]
 }
 
 export interface InteractiveOptions {
