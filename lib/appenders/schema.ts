@@ -386,11 +386,9 @@ const findKind = (kinds: readonly AppenderKind[], type: unknown): AppenderKind |
 
 /** Loads the modules that types name. What is wrong with them. */
 function loadModules(source: Source): ConfigProblem[] {
-  const known = [...knownKinds().values()]
   return typesIn(source.value as object).flatMap(({ type, path }) => {
     if (typeof type !== 'string' || !isModuleName(type)) return []
-    const isLocal = findKind(known, type) !== undefined && !knownKinds().has(type)
-    const wrong = isLocal ? null : loadKind(type, source.file)
+    const wrong = loadKind(type, source.file)
     return wrong === null ? [] : [source.problem(path, type, `${wrong}, got ${show(type)}`)]
   })
 }

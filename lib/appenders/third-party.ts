@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { type AppenderKind, registerKind } from './kinds'
+import { type AppenderKind, knownKinds, registerKind } from './kinds'
 
 /** What a configuration's `type` looks like if it is a module's: a path, or a package's name. */
 const MODULE = /^(?:\.{0,2}\/|@)|[/\\]|^[a-z][a-z0-9]*[-.]/
@@ -33,6 +33,9 @@ export function loadKind(name: string, from: string | null): string | null {
   }
   const kind = (loaded as { default?: unknown } | null)?.default ?? loaded
   if (!isKind(kind)) return 'is a module that exports no kind of appender, an object with `schema` and `open`'
+  // To check the options of another kind would be compiled anew.
+  const known = knownKinds().get(name)
+  if (known !== undefined && Object.getPrototypeOf(known) === kind) return null
   registerKind(Object.create(kind, { type: { value: name, enumerable: true } }) as AppenderKind)
   return null
 }
