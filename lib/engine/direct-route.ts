@@ -1,9 +1,9 @@
-import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
-
 /**
- * The lease of a thread, as JavaScript sees it: what the addon tells, and what it is told. As
- * `native/engine/js_control.h`.
+ * The direct route: a thread writes into its lease by itself. What the addon tells of that, and is
+ * told, is as `native/engine/js_control.h` has it.
  */
+
+import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 
 /** Places in `DirectRoute.lease`. */
 export const LEASE = {

@@ -1,3 +1,8 @@
+/**
+ * What a log file of the JavaScript engine is made of, blocks or lines, and how its end is made
+ * ready for appending.
+ */
+
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import {
@@ -21,11 +26,6 @@ import {
   TRAILER_BYTES
 } from '../../format/constants'
 import type { BufferSet, Run } from './buffers'
-
-/**
- * What a log file of the JavaScript engine is made of, blocks or lines, and how its end is made
- * ready for appending.
- */
 
 /** What of a run is whole in a file. */
 interface Whole {
@@ -373,10 +373,8 @@ export class LineEncoder implements FileEncoder {
   }
 }
 
-/**
- * Where a file has data, for those who would read gigabytes of holes otherwise. Node has no
- * SEEK_DATA: what is known is how much of a file has blocks.
- */
+// Where a file has data, for those who would read gigabytes of holes otherwise. Node has no
+// SEEK_DATA: what is known is how much of a file has blocks.
 
 const PART_BYTES = 1 << 20
 /** What `stat` counts blocks in. */
