@@ -99,16 +99,18 @@ export class SerializerSet {
     const errorKey = logger[errorKeySym]
     const messageKey = logger[messageKeySym]
     const printsAsJson = logger[stringifySym] === stringify
-    const conversionOf = (key: string): Conversion | null => {
-      const serializer = serializers[key] || (key === errorKey && serializers.err)
+    const converting = (key: string, serializer: Serializers[string]): Conversion | null => {
       const stringifier = stringifiers[key] ?? stringifiers[wildcardFirstSym]
-      return serializer || stringifier ? conversion(serializer || undefined, stringifier, printsAsJson) : null
+      return serializer || stringifier ? conversion(serializer, stringifier, printsAsJson) : null
     }
+    const conversionOf = (key: string) =>
+      converting(key, serializers[key] || (key === errorKey ? serializers.err : undefined))
     this.printsAsJson = printsAsJson
     this.errorKey = errorKey
     this.messageKey = messageKey
     this.tree = new ShapeTree({ conversionOf, quote, messageKey })
-    this.convertMessage = conversionOf(messageKey)
+    // A message is no error, also where both have the same key.
+    this.convertMessage = converting(messageKey, serializers[messageKey])
   }
 
   /** The prefix with this text and form of time, nearly always the same one. */

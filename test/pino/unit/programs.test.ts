@@ -119,6 +119,15 @@ const found: [string, object, (log: AnyLogger & Record<'info', (...args: unknown
     log => log.info(Object.assign(new Error('failed'), { stack: 'at' }))
   ],
   [
+    'a message under the key of errors is not serialized as one',
+    { messageKey: 'a', errorKey: 'a', serializers: { err: () => 'an error' } },
+    log => {
+      log.info('m')
+      log.info({ a: 1 }, 'm')
+      log.info({ a: 1 })
+    }
+  ],
+  [
     'a frozen logger, and a frozen child',
     {},
     log => {
