@@ -40,18 +40,17 @@ export function quote(text: string): string {
 }
 
 /**
- * As `JSON.stringify`, of a string: at a third of its cost where the string is short and has
- * nothing to escape.
+ * Whether `JSON.stringify` prints a string as it is, in quotation marks. False of long ones, which
+ * it had better be asked for.
  */
-export function quoteExactly(text: string): string {
+export function isPlainText(text: string): boolean {
   const { length } = text
-  if (length > SHORT) return JSON.stringify(text)
+  if (length > SHORT) return false
   for (let at = 0; at < length; at++) {
     const code = text.charCodeAt(at)
-    if (code < FIRST_PLAIN || code === QUOTE || code === BACKSLASH || code >= FIRST_SURROGATE)
-      return JSON.stringify(text)
+    if (code < FIRST_PLAIN || code === QUOTE || code === BACKSLASH || code >= FIRST_SURROGATE) return false
   }
-  return `"${text}"`
+  return true
 }
 
 /**

@@ -3,7 +3,7 @@
  * child for each request, which logs a line or two.
  */
 
-import { StringDefinition } from '../record/definition'
+import { Addition, StringDefinition } from '../record/definition'
 import type { LineFormat } from '../record/payload-writer'
 import { type Conversion, type LinePrefix, ShapeTree } from '../record/shape-tree'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
@@ -292,7 +292,10 @@ export class LoggerFormat implements LineFormat {
 }
 
 /** Bindings as they are printed; null if there are none. */
-const definitionOf = (text: string): StringDefinition | null => (text === '' ? null : new StringDefinition(text))
+const definitionOf = (text: string): StringDefinition | null =>
+  text === '' ? null : new StringDefinition(new Addition(text))
+
+const NOTHING = new Addition('')
 
 /**
  * The formats of one logger's lines, one for each level, made when a level is logged at first. No
@@ -340,30 +343,31 @@ export class LineFormats {
     logger: Internals,
     base: LineFormats | undefined,
     isOfCalls: boolean,
-    added: string | null = null
+    added: Addition | null = null
   ): LineFormats {
     const shared = base?.shared.isValidFor(logger) ? base.shared : new SharedFormat(logger)
     const text = logger[chindingsSym]
     const bindings =
-      base === undefined ? definitionOf(text) : base.bindingsOf(text, logger === base.logger ? '' : added)
+      base === undefined ? definitionOf(text) : base.bindingsOf(text, logger === base.logger ? NOTHING : added)
     return new LineFormats(logger, shared, bindings, isOfCalls, null)
   }
 
   /** The bindings of a logger whose chain of them is `text`, of which `added` may be the end. */
-  private bindingsOf(text: string, added: string | null): StringDefinition | null {
+  private bindingsOf(text: string, added: Addition | null): StringDefinition | null {
     // The child may have got other bindings since, which make its text longer.
-    const isKnown = added !== null && text.length === this.#chindings.length + added.length
-    if (!isKnown || this.bindings === null || (added === '' && text !== this.#chindings)) return definitionOf(text)
-    return added === '' ? this.bindings : new StringDefinition(added as string, this.bindings)
+    const isKnown = added !== null && text.length === this.#chindings.length + added.text.length
+    const isSame = isKnown && added.text === ''
+    if (!isKnown || this.bindings === null || (isSame && text !== this.#chindings)) return definitionOf(text)
+    return isSame ? this.bindings : new StringDefinition(added, this.bindings)
   }
 
   /** Those of the same logger or of a child, as `of`. */
-  derive(logger: Internals, isOfCalls: boolean, added: string | null): LineFormats {
+  derive(logger: Internals, isOfCalls: boolean, added: Addition | null): LineFormats {
     return LineFormats.of(logger, this, isOfCalls, added)
   }
 
   /** Those of a child that differs by its bindings alone, to which it adds `added`. */
-  deriveAlike(logger: Internals, added: string): LineFormats {
+  deriveAlike(logger: Internals, added: Addition): LineFormats {
     const bindings = this.bindingsOf(logger[chindingsSym], added)
     return new LineFormats(logger, this.shared, bindings, this.isOfCalls, this.#alike ?? this)
   }

@@ -12,6 +12,7 @@
  */
 
 import { types } from 'node:util'
+import { Addition } from '../record/definition'
 import type { RecordWriter } from '../record/record-encoder'
 import type { CompiledEvent, Fields, Internals, LogMethod, LogMethodHook } from './context'
 import { writeErrorLine, writeHookErrorLine } from './error-line'
@@ -48,7 +49,7 @@ declare module './context' {
 // parent's, and the state's version if they are all that it does not have of its parent; else -1.
 let newest: Internals | null = null
 let newestParent: Internals | null = null
-let newestBindings = ''
+let newestBindings = new Addition('')
 let newestVersion = -1
 
 /**
@@ -58,7 +59,7 @@ let newestVersion = -1
  *
  * @param isAlike whether its lines differ from its parent's by its bindings alone
  */
-export function noteChild(child: Internals, parent: Internals, bindings: string, isAlike: boolean): void {
+export function noteChild(child: Internals, parent: Internals, bindings: Addition, isAlike: boolean): void {
   newest = child
   newestParent = parent
   newestBindings = bindings
@@ -70,7 +71,7 @@ const isAsMade = (logger: Internals, parent: Internals): boolean =>
   logger === newest && parent === newestParent && newestVersion === stateVersion.count
 
 /** What the bindings of a new child of `parent` add to its own; null of any other logger. */
-function addedBindings(logger: Internals, parent: Internals): string | null {
+function addedBindings(logger: Internals, parent: Internals): Addition | null {
   return logger === newest && parent === newestParent ? newestBindings : null
 }
 
@@ -131,7 +132,7 @@ export class LogFastPath {
    * @param base formats of the logger, or of one that it is a child of
    * @param added what the child's bindings add to that one's; null if it is not known
    */
-  static of(logger: Internals, base: LineFormats, writer: RecordWriter, added: string | null = null): LogFastPath {
+  static of(logger: Internals, base: LineFormats, writer: RecordWriter, added: Addition | null = null): LogFastPath {
     const isShaped = shapesFields(logger)
     return new LogFastPath(logger, base.derive(logger, !isShaped, added), writer, logger[writeSym], isShaped)
   }
@@ -167,7 +168,7 @@ export class LogFastPath {
     const parent = this.#logger
     if (parent === null) return null
     const path = isAsMade(logger, parent) ? this.deriveForNewest(logger) : this.deriveForAny(logger, parent)
-    if (path !== null && Object.isExtensible(logger)) logger[fastPathSym] = path
+    if (path !== null) keepFastPath(logger, path)
     return path
   }
 
@@ -237,6 +238,16 @@ export class LogFastPath {
     if (this.#isShaped || !event.resolve(formats.shared.serializers.tree)) return false
     this.#writer.event(formats.of(event.level), recordTime(), '', event, values)
     return true
+  }
+}
+
+/** Has the next call of `logger` find `path`. */
+function keepFastPath(logger: Internals, path: LogFastPath): void {
+  try {
+    logger[fastPathSym] = path
+  } catch {
+    // A frozen logger has a new one for each line. To ask it beforehand takes a hundred times as
+    // long as the assignment.
   }
 }
 

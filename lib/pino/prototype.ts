@@ -5,6 +5,7 @@
 
 import { EventEmitter } from 'node:events'
 import { version } from '../own-place'
+import { Addition } from '../record/definition'
 import type { StatsSnapshot } from '../types'
 import {
   type Family,
@@ -20,7 +21,7 @@ import { type Ending, endOpen, isStandard, whenClosed } from './destination'
 import { FAILURES_KEY, Failures } from './error-line'
 import { childFormatters, childSerializers, serializedAgain } from './fields'
 import { tracedAsJson, write } from './json-line'
-import { stringify as asJson, quote, quoteExactly, redactionState } from './json-text'
+import { stringify as asJson, isPlainText, quote, redactionState } from './json-text'
 import {
   assertNoCollision,
   cacheLineStarts,
@@ -61,6 +62,7 @@ import {
   serializersSym,
   setLevelSym,
   stagesSym,
+  stateVersion,
   streamSym,
   stringifiersSym,
   stringifySafeSym,
@@ -97,19 +99,19 @@ type BindingsContext = Pick<
  * throws costs itself.
  */
 export function appendBindings(logger: BindingsContext, bindings: Bindings | null | undefined): string {
-  return logger[chindingsSym] + addedText(logger, bindings)
+  return logger[chindingsSym] + addition(logger, bindings).text
 }
 
 /** What `bindings` add to a logger's. */
-function addedText(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+function addition(logger: BindingsContext, bindings: Bindings | null | undefined): Addition {
   try {
-    return bindingsText(logger, bindings)
+    return plainAddition(logger, bindings)
   } catch {
-    return guardedText(logger, bindings)
+    return guardedAddition(logger, bindings)
   }
 }
 
-function guardedText(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+function guardedAddition(logger: BindingsContext, bindings: Bindings | null | undefined): Addition {
   const failures = new Failures(Boolean(logger[errorTextSym]))
   const format = (): Bindings => logger[formattersSym].bindings(bindings as Bindings) ?? {}
   const shaped: Bindings = failures.guard('formatters.bindings', format, {})
@@ -117,49 +119,81 @@ function guardedText(logger: BindingsContext, bindings: Bindings | null | undefi
   for (const key of failures.guard('bindings', () => Object.keys(shaped), [])) {
     if (isReserved(key)) continue
     const place = logger[serializersSym][key] ? `serializers.${key}` : `binding ${key}`
-    const value = failures.guard(place, () => bindingText(logger, key, shaped[key]), undefined)
-    if (value !== undefined) text += `,${quote(key)}:${value}`
+    const add = (value = shaped[key]) => (value === undefined ? null : bindingAddition(logger, key, value))
+    text += failures.guard(place, add, null)?.text ?? ''
   }
-  const said = failures.text && bindingText(logger, FAILURES_KEY, failures.text)
-  return said ? `${text},"${FAILURES_KEY}":${said}` : text
+  const said = failures.text && bindingAddition(logger, FAILURES_KEY, failures.text)
+  return new Addition(said ? text + said.text : text)
 }
 
-/**
- * The key that bindings had last, and as it is printed: most children of a service have one, of one
- * name.
- */
-let lastKey = ''
-let lastPrinted = ',"":'
+/** What a key of bindings has in common, whatever its value: of all loggers with these tables. */
+class KnownBinding {
+  readonly key: string
+  readonly serializers: Serializers
+  readonly stringifiers: Internals[typeof stringifiersSym]
+  readonly version = stateVersion.count
+  readonly serializer: Serializers[string]
+  /** null: the logger's own. */
+  readonly stringify: Stringify | null
+  /** The key as it is printed. */
+  readonly printed: string
+  /** The same, and the quotation mark that a string begins with. */
+  readonly quoted: string
 
-function printedKey(key: string): string {
-  if (key !== lastKey) {
-    lastPrinted = `,${quote(key)}:`
-    lastKey = key
+  constructor(key: string, logger: BindingsContext) {
+    this.key = key
+    this.serializers = logger[serializersSym]
+    this.stringifiers = logger[stringifiersSym]
+    this.serializer = this.serializers[key]
+    this.stringify = this.stringifiers[key] ?? this.stringifiers[wildcardFirstSym] ?? null
+    this.printed = `,${quote(key)}:`
+    this.quoted = `${this.printed}"`
   }
-  return lastPrinted
 }
 
-function bindingsText(logger: BindingsContext, bindings: Bindings | null | undefined): string {
+/** That of the binding printed last: most children of a service have one, of one name. */
+let recent: KnownBinding | null = null
+
+function knownBinding(key: string, logger: BindingsContext): KnownBinding {
+  const isRecent =
+    recent !== null &&
+    recent.key === key &&
+    recent.serializers === logger[serializersSym] &&
+    recent.stringifiers === logger[stringifiersSym] &&
+    recent.version === stateVersion.count
+  if (!isRecent) recent = new KnownBinding(key, logger)
+  return recent!
+}
+
+const isOwn = Object.prototype.hasOwnProperty
+
+function plainAddition(logger: BindingsContext, bindings: Bindings | null | undefined): Addition {
+  let only: Addition | null = null
   let text = ''
   const shaped = logger[formattersSym].bindings(bindings as Bindings) ?? {}
-  for (const key of Object.keys(shaped)) {
-    if (isReserved(key)) continue
-    const value = bindingText(logger, key, shaped[key])
-    if (value !== undefined) text += printedKey(key) + value
+  for (const key in shaped) {
+    const value = shaped[key]
+    if (value === undefined || !isOwn.call(shaped, key) || isReserved(key)) continue
+    const added = bindingAddition(logger, key, value)
+    only = text === '' ? added : null
+    text += added === null ? '' : added.text
   }
-  return text
+  return only ?? new Addition(text)
 }
 
-function bindingText(logger: BindingsContext, key: string, value: unknown): string | undefined {
-  if (value === undefined) return undefined
-  const serializers: Serializers = logger[serializersSym]
-  const serializer = serializers[key]
+/** null: not to be printed. */
+function bindingAddition(logger: BindingsContext, key: string, value: unknown): Addition | null {
+  const binding = knownBinding(key, logger)
+  const { serializer } = binding
   const shaped = serializer ? serialized(serializer, value) : value
-  const stringifiers = logger[stringifiersSym]
-  const stringify: Stringify = stringifiers[key] ?? stringifiers[wildcardFirstSym] ?? logger[stringifySym]
+  const stringify: Stringify = binding.stringify ?? logger[stringifySym]
   // The id of a request, nearly always.
-  if (typeof shaped === 'string' && stringify === asJson) return quoteExactly(shaped)
-  return stringify(shaped, logger[stringifySafeSym])
+  if (typeof shaped === 'string' && stringify === asJson) {
+    if (isPlainText(shaped)) return new Addition(`${binding.quoted}${shaped}"`, binding.quoted, shaped)
+    return new Addition(binding.printed + JSON.stringify(shaped))
+  }
+  const text = stringify(shaped, logger[stringifySafeSym])
+  return text === undefined ? null : new Addition(binding.printed + text)
 }
 
 function serialized(serializer: (value: unknown) => unknown, value: unknown): unknown {
@@ -242,14 +276,14 @@ function childOfProxied(logger: Internals, bindings: Bindings, options: Options 
  *
  * @returns what its bindings add to its parent's
  */
-function equip(parent: Internals, instance: Internals, bindings: Bindings, options: Options | undefined): string {
+function equip(parent: Internals, instance: Internals, bindings: Bindings, options: Options | undefined): Addition {
   // Of the options only their own `formatters`, `serializers` and `customLevels` count, as in pino.
   const own = options && Object.hasOwn(options, 'formatters') ? options.formatters : undefined
   const formatters = childFormatters(parent[formattersSym], own as Partial<Formatters> | undefined)
   if (formatters !== parent[formattersSym]) instance[formattersSym] = formatters
   if (options) applyOptions(instance, options)
-  const added = addedText(instance, bindings)
-  instance[chindingsSym] = parent[chindingsSym] + added
+  const added = addition(instance, bindings)
+  instance[chindingsSym] = parent[chindingsSym] + added.text
   if (options) {
     const level = options.level || parent.level
     if (level !== parent.level || Object.hasOwn(options, 'customLevels')) instance[setLevelSym](level)

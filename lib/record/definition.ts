@@ -65,6 +65,21 @@ function wordsOf(bytes: Buffer): Words {
 /** Children that a logger has had when its bindings are kept as bytes for the next ones. */
 const SEVERAL = 2
 
+/** What is added to a text, as it is printed. */
+export class Addition {
+  readonly text: string
+  /** Of a key with a string that has nothing to escape: all up to that string. Else ''. */
+  readonly key: string
+  /** That string. */
+  readonly value: string
+
+  constructor(text: string, key = '', value = '') {
+    this.text = text
+    this.key = key
+    this.value = value
+  }
+}
+
 /**
  * A string as it is printed: that of another definition, its base, and what is added to it. Each
  * child logger has one, and may log a line or two, so that neither its text nor its bytes are made
@@ -76,24 +91,30 @@ export class StringDefinition implements Definition {
   /** UTF-16 units of the text. */
   readonly length: number
   readonly base: StringDefinition | null
-  readonly added: string
+  readonly added: Addition
   #uses: number
   #bytes: Buffer | null
   #shared: Words | null
+  #keyUses: number
+  #sharedKey: string
+  #sharedWithKey: Words | null
 
-  constructor(added: string, base: StringDefinition | null = null) {
+  constructor(added: Addition, base: StringDefinition | null = null) {
     this.id = nextId()
     this.definedIn = UNDEFINED
-    this.length = added.length + (base === null ? 0 : base.length)
+    this.length = added.text.length + (base === null ? 0 : base.length)
     this.base = base
     this.added = added
     this.#uses = 0
     this.#bytes = null
     this.#shared = null
+    this.#keyUses = 0
+    this.#sharedKey = ''
+    this.#sharedWithKey = null
   }
 
   get text(): string {
-    return this.base === null ? this.added : this.base.text + this.added
+    return this.base === null ? this.added.text : this.base.text + this.added.text
   }
 
   get bytes(): Buffer {
@@ -108,6 +129,21 @@ export class StringDefinition implements Definition {
   get shared(): Words | null {
     if (this.#shared === null && ++this.#uses > SEVERAL) this.#shared = wordsOf(this.bytes.subarray(DEFINITION_BODY))
     return this.#shared
+  }
+
+  /** As `shared`, with `key` behind the text; null until several have followed each other with it. */
+  sharedWith(key: string): Words | null {
+    return this.#sharedKey === key && this.#sharedWithKey !== null ? this.#sharedWithKey : this.#share(key)
+  }
+
+  #share(key: string): Words | null {
+    if (this.#sharedKey !== key) {
+      this.#sharedKey = key
+      this.#sharedWithKey = null
+      this.#keyUses = 0
+    }
+    if (++this.#keyUses > SEVERAL) this.#sharedWithKey = wordsOf(Buffer.from(this.text + key))
+    return this.#sharedWithKey
   }
 }
 

@@ -4,7 +4,7 @@
 
 import { type DirectRoute, type Lane, LEASE, LEASE_WORDS, RENEWAL } from '../engine/direct-route'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
-import { type Definition, type StringDefinition, UNDEFINED } from './definition'
+import { type Definition, type StringDefinition, UNDEFINED, type Words } from './definition'
 import {
   type EventShape,
   IMPOSSIBLE,
@@ -90,6 +90,9 @@ const RETAINED_BYTES = 256 * 1024
 const SLOT_SHIFT = 4
 /** Up to here a loop over bytes is quicker than a call of Buffer's. */
 const LONGEST_LOOP = 256
+
+/** Up to here a loop over the characters of a binding is quicker than a call of the addon's. */
+const LONGEST_VALUE = 32
 
 const WORD_BYTES = 4
 
@@ -350,14 +353,20 @@ export class RecordEncoder implements RecordWriter {
     if (bindings.definedIn !== UNDEFINED) return copyBytes(leased, at, bindings.bytes, 0, bindings.bytes.length)
     const view = this.#leasedView
     const body = at + DEFINITION_BODY
-    const shared = bindings.base === null ? null : bindings.base.shared
-    let rest = body
-    if (shared !== null) {
-      const { words, length } = shared
-      for (let i = 0; i < words.length; i++) view.setInt32(body + (i << 2), words[i]!, true)
-      rest += length
+    const { base, added } = bindings
+    const keyed = base === null || added.key === '' ? null : base.sharedWith(added.key)
+    let end: number
+    if (keyed === null) {
+      const shared = base === null ? null : base.shared
+      const rest = shared === null ? body : putWords(view, body, shared)
+      end = rest + this.#putText(shared === null ? bindings.text : added.text, rest)
+    } else {
+      const rest = putWords(view, body, keyed)
+      end = putAscii(leased, rest, added.value)
+      if (end === NOT_ASCII) end = rest + this.#putText(added.value, rest)
+      leased[end] = QUOTE
+      end++
     }
-    const end = rest + this.#putText(shared === null ? bindings.text : bindings.added, rest)
     view.setUint32(at + DEFINITION_ID, bindings.id, true)
     leased[at + DEFINITION_WHAT] = DEFINE_STRING
     view.setUint32(at + DEFINITION_LENGTH, end - body, true)
@@ -592,6 +601,28 @@ function copyWords(target: DataView, to: number, source: DataView, from: number,
   for (; at + WORD_BYTES <= end; at += WORD_BYTES) target.setInt32(at + shift, source.getInt32(at, true), true)
   for (; at < end; at++) target.setUint8(at + shift, source.getUint8(at))
   return end + shift
+}
+
+const NOT_ASCII = -1
+const QUOTE = 34
+
+/** Writes a short text of ASCII. Its end; NOT_ASCII if it is none. */
+function putAscii(target: Buffer, at: number, text: string): number {
+  const { length } = text
+  if (length > LONGEST_VALUE) return NOT_ASCII
+  let seen = 0
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i)
+    seen |= unit
+    target[at + i] = unit
+  }
+  return seen > 0x7f ? NOT_ASCII : at + length
+}
+
+/** Writes what is kept as words, and up to three bytes more. Its end. */
+function putWords(target: DataView, at: number, { words, length }: Words): number {
+  for (let i = 0; i < words.length; i++) target.setInt32(at + (i << 2), words[i]!, true)
+  return at + length
 }
 
 /** Where the bytes [from, end) end in `target`, having been copied to `at`. */

@@ -202,11 +202,24 @@ class LookupBudget {
   }
 }
 
+/** Places by messages' lengths and a character of theirs; a power of two. */
+const PLACES = 256
+
+const NO_PLACES: readonly (Template | null)[] = Array.from({ length: PLACES }, () => null)
+
+/** Where a message's template is remembered: computed sooner than any look-up by the message. */
+function placeOf(message: string): number {
+  const { length } = message
+  return length === 0 ? 0 : (length * 7 + message.charCodeAt(length - 1) * 31) & (PLACES - 1)
+}
+
 /** What lines of one level have in common, whatever is logged. */
 export class LinePrefix {
   /** The template found last. */
   recent: Template | null = null
   readonly #byMessage = new Map<string, Template>()
+  /** Those that were looked up, at `placeOf`. */
+  #places = NO_PLACES
   readonly #budget = new LookupBudget()
   /** What a line begins with: `{"level":30`. */
   readonly text: string
@@ -223,14 +236,28 @@ export class LinePrefix {
    */
   find(message: unknown): Template | null {
     if (this.recent?.message === message) return this.recent
-    if (typeof message !== 'string' || !this.#budget.allows(message)) return null
+    if (typeof message !== 'string') return null
+    const place = placeOf(message)
+    const likely = this.#places[place]!
+    const found = likely !== null && likely.message === message ? likely : this.#lookUp(message, place)
+    if (found !== null) this.recent = found
+    return found
+  }
+
+  #lookUp(message: string, place: number): Template | null {
+    if (!this.#budget.allows(message)) return null
     const found = this.#byMessage.get(message)
     if (found === undefined) {
       this.#budget.misses++
       return null
     }
-    this.recent = found
+    this.#putAt(place, found)
     return found
+  }
+
+  #putAt(place: number, template: Template): void {
+    if (this.#places === NO_PLACES) this.#places = [...NO_PLACES]
+    ;(this.#places as (Template | null)[])[place] = template
   }
 
   /** Has `find` find `template`. */
@@ -239,11 +266,15 @@ export class LinePrefix {
     // A tree that has forgotten the prefix does not clear it.
     if (this.#byMessage.size >= MAX_MESSAGES) this.clear()
     this.#byMessage.set(template.message, template)
+    const place = placeOf(template.message)
+    // It may be that of the same message with other keys.
+    if (this.#places[place] !== null) this.#putAt(place, template)
   }
 
   clear(): void {
     this.recent = null
     this.#byMessage.clear()
+    this.#places = NO_PLACES
   }
 }
 

@@ -1,7 +1,7 @@
 /** Events made by hand: what `Recorder.record` and `EventBuilder` put into the ring. */
 
 import { ShardlogError } from '../errors'
-import { StringDefinition } from '../record/definition'
+import { Addition, StringDefinition } from '../record/definition'
 import type { EventShape, LineFormat, PayloadWriter } from '../record/payload-writer'
 import { JointEncoder, type RecordEncoder, type RecordWriter } from '../record/record-encoder'
 import { type LinePrefix, ShapeTree } from '../record/shape-tree'
@@ -102,7 +102,7 @@ export class EventWriter {
     const known = ofTarget.get(level)
     if (known !== undefined) return known
     const [first] = ofTarget.values()
-    const bindings = first?.bindings ?? new StringDefinition(`,"name":${quote(target)}`)
+    const bindings = first?.bindings ?? new StringDefinition(new Addition(`,"name":${quote(target)}`))
     const format = new EventFormat(this.#tree, level, target, bindings)
     ofTarget.set(level, format)
     return format

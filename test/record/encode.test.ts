@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { ENTRY_PREFIX_BYTES } from '../../lib/format/constants'
-import { StringDefinition } from '../../lib/record/definition'
+import { Addition, StringDefinition } from '../../lib/record/definition'
 import type { LineFormat } from '../../lib/record/payload-writer'
 import { RecordEncoder } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
@@ -19,7 +19,7 @@ function style(overrides: Partial<LineFormat> = {}): LineFormat {
   const bindings = ',"pid":71'
   return {
     prefix: new LinePrefix('{"level":30', TIME_MS),
-    bindings: new StringDefinition(bindings),
+    bindings: new StringDefinition(new Addition(bindings)),
     tree: tree(),
     printsAsJson: true,
     replaced: null,
@@ -176,7 +176,7 @@ describe('the record encoder', () => {
         return super.bytes
       }
     }
-    const bindings = new Sealing(',"pid":71')
+    const bindings = new Sealing(new Addition(',"pid":71'))
     const text = style({ bindings })
     const expected: string[] = []
     for (let i = 0; i < 20; i++) {
@@ -199,7 +199,7 @@ describe('the record encoder', () => {
         const expected: string[] = []
         for (const { value, lines: count, pad, seal } of children) {
           const bindings = `,"child":${JSON.stringify(value)}`
-          const own = style({ tree: shared, bindings: new StringDefinition(bindings) })
+          const own = style({ tree: shared, bindings: new StringDefinition(new Addition(bindings)) })
           for (let i = 0; i < count; i++) {
             const fields = {
               get sealing() {
@@ -384,7 +384,7 @@ describe('the record encoder', () => {
     const encoder = new RecordEncoder(log)
     const parent = style()
     const { tree: shared, prefix } = parent
-    const child = style({ bindings: new StringDefinition(',"pid":71,"req":1'), tree: shared, prefix })
+    const child = style({ bindings: new StringDefinition(new Addition(',"pid":71,"req":1')), tree: shared, prefix })
     const shapes = [{ short: 1 }, { long: 'x'.repeat(1000) }, { nested: { inner: [1] } }, { short: 2, more: true }]
     for (const format of [parent, child]) {
       for (const fields of shapes) encoder.record(format, 1, '', fields, 'message')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { StringDefinition } from '../../lib/record/definition'
+import { Addition, StringDefinition } from '../../lib/record/definition'
 import type { LineFormat } from '../../lib/record/payload-writer'
 import { JointEncoder, RecordEncoder, type RecordWriter } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
@@ -16,7 +16,7 @@ function style(name: string): LineFormat {
   const bindings = `,"name":"${name}"`
   return {
     prefix: new LinePrefix('{"level":30', TIME_MS),
-    bindings: new StringDefinition(bindings),
+    bindings: new StringDefinition(new Addition(bindings)),
     tree,
     printsAsJson: true,
     replaced: null,
@@ -98,7 +98,7 @@ describe('logs that share the making of records', () => {
     const encoders = logs.map(log => new RecordEncoder(log))
     const one = { ...style('one'), tree: newTree() }
     // In the place of the first one's bindings: a child with the same templates.
-    const child = { ...one, bindings: new StringDefinition(',"name":"child"') }
+    const child = { ...one, bindings: new StringDefinition(new Addition(',"name":"child"')) }
     for (const made of [one, child]) {
       for (let i = 0; i < 100; i++) for (const encoder of encoders) encoder.record(made, i, '', { i }, 'm')
     }

@@ -106,8 +106,10 @@ describe('random programs', () => {
   })
 })
 
-/** What random programs have found. */
-const found: [string, object, (log: AnyLogger & Record<'info', (...args: unknown[]) => void>) => void][] = [
+type Log = Omit<AnyLogger, 'child'> & { child(bindings: object): Log; info(...args: unknown[]): void }
+
+/** What random programs have found, or are not likely to. */
+const found: [string, object, (log: Log) => void][] = [
   [
     'with base null there are no bindings that a formatter would see',
     { base: null, name: 'x', formatters: { bindings: (bindings: object) => ({ ...bindings, formatted: true }) } },
@@ -125,6 +127,23 @@ const found: [string, object, (log: AnyLogger & Record<'info', (...args: unknown
       log.info('m')
       log.info({ a: 1 }, 'm')
       log.info({ a: 1 })
+    }
+  ],
+  [
+    'children whose bindings have one key, whatever their values',
+    { serializers: { b: (value: unknown) => ({ value }) }, redact: ['secret'] },
+    log => {
+      const texts = ['r-1', 'é', '世', '"', '\\', '\n', '\ud800', '', 'x'.repeat(32), 'x'.repeat(33), 'é'.repeat(40)]
+      const values = [...texts, 'x'.repeat(101), 'é'.repeat(5_000), 5, -0, Number.NaN, 5n, null, undefined, { a: 1 }]
+      for (const key of ['id', 'k"y', '', 'b', 'secret']) {
+        for (const value of values) {
+          const child = log.child({ [key]: value })
+          for (const message of ['first', 'second']) child.info({ a: 1 }, message)
+          child.child({ [key]: value, other: value }).info('of a grandchild')
+        }
+      }
+      // Ever other keys behind the same parent's bindings.
+      for (const value of values) for (const key of ['id', 'other']) log.child({ [key]: value }).info('in turn')
     }
   ],
   [
