@@ -58,12 +58,61 @@ function redacting(stringifier: Stringifier, hide: Hide | undefined): Conversion
   }
 }
 
+interface ErrorLike extends Record<string, unknown> {
+  readonly message: unknown
+  readonly stack: unknown
+  readonly cause: unknown
+  readonly errors: unknown
+}
+
+const isErrorLike = (value: unknown): boolean =>
+  value !== null && value !== undefined && typeof (value as ErrorLike).message === 'string'
+
+const isObject = (value: unknown): boolean =>
+  typeof value === 'function' || (typeof value === 'object' && value !== null)
+
+const printKind = Object.prototype.toString
+/** The class of the error that was serialized last. */
+let recentClass: unknown = Error
+
+function typeOf(error: ErrorLike): unknown {
+  const { constructor: made } = error
+  if (made !== recentClass) {
+    if (printKind.call(made) !== '[object Function]') return error.name
+    recentClass = made
+  }
+  return (made as { name: unknown }).name
+}
+
 /**
- * What the standard serializer makes of an error has a prototype with properties that a loop over
- * its keys would meet, which makes that loop seven times as long as one over a copy.
+ * What the standard serializer makes of an error with no cause and no other errors in it, as a
+ * plain object: that one makes two sets, an object with a prototype whose properties a loop over
+ * its keys would meet, and a property of the error that it deletes again. Each property is read as
+ * often as there, since a getter may log. null: it is left to that one.
  */
+function plainError(error: ErrorLike): object | null {
+  const made: Record<string, unknown> = { type: typeOf(error), message: '', stack: '' }
+  if (!isErrorLike(error)) return null
+  made.message = error.message || ''
+  if (isObject(error.cause) || !isErrorLike(error)) return null
+  made.stack = error.stack || ''
+  if (isObject(error.cause) || isObject(error.errors)) return null
+  for (const key in error) {
+    // Of the one that the serializer makes all others have a `raw`.
+    if (key === 'raw' || made[key] !== undefined) continue
+    const value = error[key]
+    if (isErrorLike(value)) return null
+    made[key] = value
+  }
+  return made
+}
+
+/** As the standard serializer, but of errors the copy is plain. */
 function withoutPrototype(serializer: Conversion): Conversion {
   return value => {
+    if (!isErrorLike(value)) return value
+    const plain = plainError(value as ErrorLike)
+    if (plain !== null) return plain
     const serialized = serializer(value)
     const isOfError = serialized !== value && typeof serialized === 'object' && serialized !== null
     return isOfError ? { ...serialized } : serialized

@@ -147,6 +147,50 @@ const found: [string, object, (log: Log) => void][] = [
     }
   ],
   [
+    'errors of every kind',
+    {},
+    log => {
+      class Failure extends TypeError {}
+      class Nameless {
+        message = 'like an error'
+      }
+      const flat = (error: object, fields: object = {}) => Object.assign(error, { stack: 'at' }, fields)
+      const inner = () => flat(new RangeError('inner'))
+      const defined = JSON.parse('{"__proto__":1,"constructor":2}') as object
+      const fields: object[] = [
+        {},
+        { code: 'E', errno: -2, syscall: 'open' },
+        { type: 'T', raw: 1, aggregateErrors: 2, name: 'N' },
+        { a: { b: [1, undefined] }, c: () => 1, d: undefined, e: Symbol('s'), f: new Date(0) },
+        { message: '', stack: undefined },
+        { message: 5 },
+        { stack: { not: 'text' } },
+        { errors: 'none' },
+        { cause: 'a text' },
+        { toString: 1, valueOf: 2 }
+      ]
+      for (const made of [Error, Failure, Nameless]) {
+        for (const more of fields) log.info(flat(new made('failed'), more))
+        log.info({ err: flat(new made('failed')), other: 1 }, 'm')
+        log.info(flat(new made('failed'), { constructor: 'none' }))
+        log.info(Object.defineProperties(flat(new made('failed')), Object.getOwnPropertyDescriptors(defined)))
+        for (const more of [{ cause: inner() }, { inner: inner() }, { errors: [inner(), 1] }, { cause: inner }]) {
+          log.info(flat(new made('failed'), more))
+        }
+        let reads = 0
+        const counting = flat(new made('failed'))
+        for (const name of ['message', 'cause', 'errors', 'code']) {
+          const get = () => {
+            log.info({ reads: ++reads }, name)
+            return name === 'message' ? 'counted' : undefined
+          }
+          Object.defineProperty(counting, name, { get, enumerable: true, configurable: true })
+        }
+        log.info(counting)
+      }
+    }
+  ],
+  [
     'a frozen logger, and a frozen child',
     {},
     log => {
