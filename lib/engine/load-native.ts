@@ -163,6 +163,11 @@ export interface RecordCalls {
 
 /** A recorder's, whose ring is one log of records that is never flushed. */
 export interface RecorderHandle extends RecordCalls {
+  /**
+   * `publish` of the log whose lane stands in `lane[0]`, and accepts a copy of the record's bytes
+   * in the ring: they end at END of each lease.
+   */
+  publishBeside(): void
   readonly keeper: Keeper
   /** As NativeBinding.route. */
   readonly direct: DirectWords | null

@@ -20,8 +20,10 @@ export interface Definition {
   readonly id: number
   /** The definition as it lies in a bundle. */
   readonly bytes: Buffer
-  /** A segment that defines it, by its number in this thread; UNDEFINED: none does. */
+  /** A log's segment that defines it, by its number in this thread; UNDEFINED: none does. */
   definedIn: number
+  /** The same of a recorder: what goes to both is known to both without a search. */
+  definedInRing: number
 }
 
 /** In place of a segment's number. */
@@ -88,6 +90,7 @@ export class Addition {
 export class StringDefinition implements Definition {
   readonly id: number
   definedIn: number
+  definedInRing: number
   /** UTF-16 units of the text. */
   readonly length: number
   readonly base: StringDefinition | null
@@ -102,6 +105,7 @@ export class StringDefinition implements Definition {
   constructor(added: Addition, base: StringDefinition | null = null) {
     this.id = nextId()
     this.definedIn = UNDEFINED
+    this.definedInRing = UNDEFINED
     this.length = added.text.length + (base === null ? 0 : base.length)
     this.base = base
     this.added = added

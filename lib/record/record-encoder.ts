@@ -59,6 +59,22 @@ export interface RecordTarget {
   /** Of all but `logBytes`, where several logs share them. */
   readonly lane?: Lane
   readonly renew?: (bytes: number) => number
+  /**
+   * Of a recorder's ring: as `publish` of the log whose lane is chosen, and the record is copied to
+   * where END of the ring's own lease says that it ends.
+   */
+  readonly publishBeside?: () => void
+}
+
+/** Of the encoder of a recorder's ring: which fields of an object are kept. */
+export interface FieldCap {
+  /** So many of them, the first. */
+  readonly mostFields: number
+  /** Whether that is all. */
+  keepsWhole(fields: object | null): boolean
+  /** What is kept; counts it if that is not all. */
+  kept<Fields extends object | null>(fields: Fields): Fields
+  countTruncated(): void
 }
 
 // Constants of this module rather than imports: an import is a property read at each use, which
@@ -151,8 +167,14 @@ export class RecordEncoder implements RecordWriter {
   /** Whether the record that is being made is the last part of a bundle. */
   #isBundled = false
   #nested: RecordEncoder | null = null
+  /** null: of a log. */
+  readonly #cap: FieldCap | null
+  readonly #publishBeside: (() => void) | null
+  /** Whose ring is to have the record that is being made, too; null: nobody's, or it has it. */
+  #beside: RecordEncoder | null = null
 
-  constructor(target: RecordTarget) {
+  /** @param cap null: of a log */
+  constructor(target: RecordTarget, cap: FieldCap | null = null) {
     const { direct, putText, publish, lane } = target
     this.#target = target
     this.#open = direct !== null
@@ -160,7 +182,10 @@ export class RecordEncoder implements RecordWriter {
     this.#words = direct?.words ?? new Int32Array(1)
     this.#publish = publish ?? noop
     this.#lane = lane ?? null
-    this.#payload = new PayloadWriter(putText === undefined ? null : (text, at) => this.#putText(text, at))
+    this.#cap = cap
+    this.#publishBeside = target.publishBeside ?? null
+    const put = putText === undefined ? null : (text: string, at: number) => this.#putText(text, at)
+    this.#payload = new PayloadWriter(put, cap?.mostFields)
   }
 
   record(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
@@ -184,16 +209,62 @@ export class RecordEncoder implements RecordWriter {
         logged = format.replaced!(fields!)
         end = payload.fields(format, time, timeText, logged, message)
       }
-      if (end !== IMPOSSIBLE) return this.#finish(format, time, at, end)
-      return this.#appendText(time, format.line(resolveTime(time), timeText, logged, message))
+      if (end === IMPOSSIBLE) return this.#line(format, time, timeText, logged, message)
+      if (payload.isTruncated) this.#cap!.countTruncated()
+      return this.#finish(format, time, at, end)
     } finally {
       this.#busy = false
       writing = outer
     }
   }
 
+  /**
+   * As `record`, of a format whose time is no text, and gives the record to a recorder's ring, too;
+   * it is made once.
+   *
+   * @returns whether the ring has it, or has counted it; if not, it is to be recorded there by
+   *   itself: it has more fields than are kept, or was dropped here before it was made
+   */
+  recordBeside(
+    ring: RecordEncoder,
+    format: LineFormat,
+    time: number,
+    fields: object | null,
+    message: unknown
+  ): boolean {
+    if (this.#busy) return this.#inner().recordBeside(ring, format, time, fields, message)
+    this.#beside = ring
+    try {
+      this.record(format, time, '', fields, message)
+      return this.#beside === null
+    } finally {
+      this.#beside = null
+    }
+  }
+
+  /** As `recordBeside`, of values whose keys are known beforehand. */
+  eventBeside(
+    ring: RecordEncoder,
+    format: LineFormat,
+    time: number,
+    event: EventShape,
+    values: readonly unknown[]
+  ): boolean {
+    if (this.#busy) return this.#inner().eventBeside(ring, format, time, event, values)
+    this.#beside = ring
+    try {
+      this.event(format, time, '', event, values)
+      return this.#beside === null
+    } finally {
+      this.#beside = null
+    }
+  }
+
   event(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): boolean {
     if (this.#busy) return this.#inner().event(format, time, timeText, event, values)
+    if (this.#cap !== null && event.node.fields > this.#cap.mostFields) {
+      return this.record(format, time, timeText, event.fields(values), event.message)
+    }
     const payload = this.#payload
     const outer = writing
     if (outer !== null) outer.spill()
@@ -204,7 +275,7 @@ export class RecordEncoder implements RecordWriter {
       if (at === NOWHERE) return false
       const end = payload.values(format, time, timeText, event, values)
       if (end !== IMPOSSIBLE) return this.#finish(format, time, at, end)
-      return this.#appendText(time, format.line(resolveTime(time), timeText, event.fields(values), event.message))
+      return this.#line(format, time, timeText, event.fields(values), event.message)
     } finally {
       this.#busy = false
       writing = outer
@@ -228,8 +299,20 @@ export class RecordEncoder implements RecordWriter {
 
   /** For a record that is made while another one is, by a getter or a conversion. */
   #inner(): RecordEncoder {
-    this.#nested ??= new RecordEncoder({ direct: null, logBytes: this.#target.logBytes })
+    this.#nested ??= new RecordEncoder({ direct: null, logBytes: this.#target.logBytes }, this.#cap)
     return this.#nested
+  }
+
+  /** What cannot be said as a record. */
+  #line(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
+    const kept = this.#cap === null ? fields : this.#cap.kept(fields)
+    const line = format.line(resolveTime(time), timeText, kept, message)
+    const ring = this.#beside
+    if (ring !== null && ring.#cap!.keepsWhole(fields)) {
+      this.#beside = null
+      ring.#appendText(time, line)
+    }
+    return this.#appendText(time, line)
   }
 
   /**
@@ -263,8 +346,9 @@ export class RecordEncoder implements RecordWriter {
     const segment = this.#segment
     const { bindings } = format
     let at = offset + PREFIX_BYTES
-    const isNew = bindings !== null && bindings.definedIn !== segment
-    if (isNew || (expected !== null && expected.definedIn !== segment)) at = this.#beginBundle(format, expected, at)
+    const isNew = bindings !== null && bindings.definedIn !== segment && bindings.definedInRing !== segment
+    const isUntold = expected !== null && expected.definedIn !== segment && expected.definedInRing !== segment
+    if (isNew || isUntold) at = this.#beginBundle(format, expected, at)
     payload.place(at, limit, segment, expected)
     return at
   }
@@ -292,10 +376,22 @@ export class RecordEncoder implements RecordWriter {
     if (this.#defined.size > 0) this.#defined.clear()
   }
 
+  /** The segment that a definition remembers. */
+  #knownIn(definition: Definition): number {
+    return this.#cap === null ? definition.definedIn : definition.definedInRing
+  }
+
+  /** Has a definition remember the leased segment. */
+  #mark(definition: Definition): void {
+    if (this.#cap === null) definition.definedIn = this.#segment
+    else definition.definedInRing = this.#segment
+  }
+
   /** Whether the leased segment has not been told of it. */
   #isUnknown(definition: Definition | null): definition is Definition {
-    if (definition === null || definition.definedIn === this.#segment) return false
-    return definition.definedIn === UNDEFINED || !this.#defined.has(definition.id)
+    if (definition === null) return false
+    const known = this.#knownIn(definition)
+    return known !== this.#segment && (known === UNDEFINED || !this.#defined.has(definition.id))
   }
 
   /** What a record refers to and its segment has not been told. */
@@ -307,14 +403,16 @@ export class RecordEncoder implements RecordWriter {
   #noteDefined(definitions: readonly Definition[]): void {
     for (const definition of definitions) {
       this.#defined.add(definition.id)
-      if (definition.definedIn === UNDEFINED) definition.definedIn = this.#segment
+      if (this.#knownIn(definition) === UNDEFINED) this.#mark(definition)
     }
   }
 
   /** Has the next record find it by the definition itself. */
   #remember(definition: Definition | null): void {
-    if (definition === null || definition.definedIn === this.#segment || definition.definedIn === UNDEFINED) return
-    if (this.#defined.has(definition.id)) definition.definedIn = this.#segment
+    if (definition === null) return
+    const known = this.#knownIn(definition)
+    if (known === this.#segment || known === UNDEFINED) return
+    if (this.#defined.has(definition.id)) this.#mark(definition)
   }
 
   /**
@@ -350,7 +448,7 @@ export class RecordEncoder implements RecordWriter {
   #putDefinition(bindings: StringDefinition, at: number): number {
     const leased = this.#leased
     // Of a logger that lives longer than a segment the bytes are made.
-    if (bindings.definedIn !== UNDEFINED) return copyBytes(leased, at, bindings.bytes, 0, bindings.bytes.length)
+    if (this.#knownIn(bindings) !== UNDEFINED) return copyBytes(leased, at, bindings.bytes, 0, bindings.bytes.length)
     const view = this.#leasedView
     const body = at + DEFINITION_BODY
     const { base, added } = bindings
@@ -396,7 +494,11 @@ export class RecordEncoder implements RecordWriter {
       if (start === NOWHERE) return this.#finishInScratch(format, time, at)
       last = this.#payload.end
     }
-    if (!this.#accept(time, start + HEADER_TIME, last)) return this.#finishInScratch(format, time, start)
+    const accepted =
+      this.#beside === null
+        ? this.#accept(time, start + HEADER_TIME, last)
+        : this.#acceptBeside(this.#beside, format, time, start)
+    if (!accepted) return this.#finishInScratch(format, time, start)
     if (this.#isBundled) this.#noteBundle(format)
     return true
   }
@@ -411,12 +513,12 @@ export class RecordEncoder implements RecordWriter {
     const leased = this.#leased
     const segment = this.#segment
     const isBundled = this.#isBundled
-    const isTold = isBundled || bindings === null || bindings.definedIn === segment
+    const isTold = isBundled || bindings === null || this.#knownIn(bindings) === segment
     if (!isTold || payload.bytes !== leased) return NOWHERE
     const template = payload.template!
-    if (template.definedIn !== segment && this.#defined.has(template.id)) template.definedIn = segment
+    this.#remember(template)
     const before = isBundled ? this.#before : null
-    if (template === before || template.definedIn === segment) return at
+    if (template === before || this.#knownIn(template) === segment) return at
     const entry = this.#words[this.#lease[WORD]!]! + PREFIX_BYTES
     const first = isBundled ? at : at + BUNDLE_DEFINITIONS
     const start = first + template.bytes.length
@@ -433,15 +535,14 @@ export class RecordEncoder implements RecordWriter {
 
   /** A bundle has been accepted in the leased segment. */
   #noteBundle({ bindings }: LineFormat): void {
-    const segment = this.#segment
     if (bindings !== null) {
       // Those that are known elsewhere are another log's too, which makes them forget this segment.
-      if (bindings.definedIn !== UNDEFINED) this.#defined.add(bindings.id)
-      bindings.definedIn = segment
+      if (this.#knownIn(bindings) !== UNDEFINED) this.#defined.add(bindings.id)
+      this.#mark(bindings)
     }
     const template = this.#before
     if (template === null) return
-    template.definedIn = segment
+    this.#mark(template)
     this.#defined.add(template.id)
   }
 
@@ -462,11 +563,61 @@ export class RecordEncoder implements RecordWriter {
     return lease[END] === 0
   }
 
+  /**
+   * As `#accept`, of the record that the payload has written from `start` on, and gives it to the
+   * ring: by the same native call, if it can be copied there as it is.
+   */
+  #acceptBeside(ring: RecordEncoder, format: LineFormat, time: number, start: number): boolean {
+    const { end, template } = this.#payload
+    const lane = this.#lane
+    const publish = ring.#publishBeside
+    const isDirect = publish !== null && lane !== null && lane.own >= 0
+    if (!isDirect || !ring.#hasPlaceFor(format.bindings, template!, end - start)) {
+      this.#giveTo(ring, format, time, start)
+      return this.#accept(time, start + HEADER_TIME, end)
+    }
+    this.#beside = null
+    const lease = this.#lease
+    lane.word[0] = lane.own
+    lease[END] = end
+    lease[TIME] = Number.isNaN(time) ? start + HEADER_TIME : 0
+    publish()
+    return lease[END] === 0
+  }
+
+  /**
+   * Whether a record of another encoder can be copied to the leased segment as it is. Says where it
+   * ends then.
+   */
+  #hasPlaceFor(bindings: StringDefinition | null, template: Template, length: number): boolean {
+    const lease = this.#lease
+    const segment = this.#segment
+    const offset = this.#words[lease[WORD]!]!
+    const end = offset + PREFIX_BYTES + length
+    if (!this.#open || offset < FIRST_OFFSET || end > lease[LIMIT]! || lease[SERIAL] !== this.#serial) return false
+    const isKnown = template.definedInRing === segment && (bindings === null || bindings.definedInRing === segment)
+    if (!isKnown || template.node.fields > this.#cap!.mostFields) return false
+    lease[END] = end
+    return true
+  }
+
+  /** Has the ring copy the record that the payload holds from `from` on, unless it has too much. */
+  #giveTo(ring: RecordEncoder, format: LineFormat, time: number, from: number): void {
+    const payload = this.#payload
+    const template = payload.template!
+    if (template.node.fields > ring.#cap!.mostFields) return
+    this.#beside = null
+    ring.#append(payload, format, time, from)
+    ring.#remember(template)
+    ring.#remember(format.bindings)
+  }
+
   /** A record that could not be accepted where it was written, which begins at `from`. */
   #finishInScratch(format: LineFormat, time: number, from: number): boolean {
     const payload = this.#payload
     // The segment may be sealed before a bundle is accepted in it, and then is somebody else's.
     payload.spill(payload.end)
+    if (this.#beside !== null) this.#giveTo(this.#beside, format, time, from)
     const accepted = this.#append(payload, format, time, from)
     payload.release()
     this.#remember(payload.template)

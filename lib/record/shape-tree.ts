@@ -74,6 +74,8 @@ export class ShapeNode {
   readonly root: ShapeNode
   /** Number of values. */
   readonly count: number
+  /** Number of fields: of an object among them it is one, whatever is in it. */
+  readonly fields: number
   /** The node that opened the object whose key comes next; null in the record itself. */
   readonly parentObject: ShapeNode | null
   /** Objects that are open. */
@@ -101,6 +103,8 @@ export class ShapeNode {
     this.parent = parent
     this.root = parent === null ? this : parent.root
     this.count = parent === null ? 0 : parent.count + (edge === 'value' ? 1 : 0)
+    const isField = parent !== null && parentObject === null && edge !== 'close'
+    this.fields = parent === null ? 0 : parent.fields + (isField ? 1 : 0)
     this.parentObject = parentObject
     this.depth = (parentObject === null ? 0 : parentObject.depth) + (edge === 'open' ? 1 : 0)
     this.closed = null
@@ -142,6 +146,7 @@ function plainKeys(node: ShapeNode): readonly string[] | null {
 export class Template implements Definition {
   readonly id: number
   definedIn: number
+  definedInRing: number
   /**
    * The keys, if the record has the values of a plain object's fields, each as it comes; null if
    * there is more to it.
@@ -156,6 +161,7 @@ export class Template implements Definition {
   constructor(id: number, bytes: Buffer, prefix: LinePrefix, node: ShapeNode, message: string | null | undefined) {
     this.id = id
     this.definedIn = UNDEFINED
+    this.definedInRing = UNDEFINED
     this.keys = plainKeys(node)
     this.prefix = prefix
     this.message = message

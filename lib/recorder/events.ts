@@ -1,9 +1,9 @@
 /** Events made by hand: what `Recorder.record` and `EventBuilder` put into the ring. */
 
-import { ShardlogError } from '../errors'
+import { isError, ShardlogError } from '../errors'
 import { Addition, StringDefinition } from '../record/definition'
 import type { EventShape, LineFormat, PayloadWriter } from '../record/payload-writer'
-import { JointEncoder, type RecordEncoder, type RecordWriter } from '../record/record-encoder'
+import { type FieldCap, JointEncoder, RecordEncoder, type RecordWriter } from '../record/record-encoder'
 import { type LinePrefix, ShapeTree } from '../record/shape-tree'
 import { TIME_MS } from '../record/wire'
 
@@ -56,20 +56,20 @@ class EventFormat implements LineFormat {
   readonly replaced = null
   readonly stringify = toJson
   readonly quote = quote
-  readonly #level: number
-  readonly #target: string
+  readonly level: number
+  readonly target: string
 
   constructor(tree: ShapeTree, level: number, target: string, bindings: StringDefinition) {
     this.prefix = tree.prefix(`{"level":${level}`, TIME_MS)
     this.bindings = bindings
     this.tree = tree
-    this.#level = level
-    this.#target = target
+    this.level = level
+    this.target = target
   }
 
   /** What has more keys than a record can have. */
   line(_time: number, _timeText: string, fields: object | null, message: unknown): string {
-    const line = { ...fields, level: this.#level, name: this.#target, [MESSAGE_KEY]: message }
+    const line = { ...fields, level: this.level, name: this.target, [MESSAGE_KEY]: message }
     return `${toJson(line) ?? '{}'}\n`
   }
 }
@@ -78,7 +78,8 @@ class EventFormat implements LineFormat {
 export class EventWriter {
   readonly #encoder: RecordEncoder
   readonly #tree = new ShapeTree({ conversionOf: () => null, quote, messageKey: MESSAGE_KEY })
-  readonly #formats = new Map<string, Map<number, EventFormat>>()
+  readonly #formats = new Map<string, EventFormat[]>()
+  #recent: EventFormat | null = null
 
   constructor(encoder: RecordEncoder) {
     this.#encoder = encoder
@@ -93,31 +94,39 @@ export class EventWriter {
   }
 
   #format(level: number, target: string): EventFormat {
-    let ofTarget = this.#formats.get(target)
-    if (ofTarget === undefined) {
-      if (this.#formats.size === MOST_TARGETS) this.#formats.clear()
-      ofTarget = new Map()
-      this.#formats.set(target, ofTarget)
+    const recent = this.#recent
+    if (recent !== null && recent.level === level && recent.target === target) return recent
+    const ofTarget = this.#formats.get(target) ?? this.#addTarget(target)
+    // There are a few levels.
+    for (let i = 0; i < ofTarget.length; i++) {
+      const known = ofTarget[i]!
+      if (known.level !== level) continue
+      this.#recent = known
+      return known
     }
-    const known = ofTarget.get(level)
-    if (known !== undefined) return known
-    const [first] = ofTarget.values()
-    const bindings = first?.bindings ?? new StringDefinition(new Addition(`,"name":${quote(target)}`))
+    const bindings = ofTarget[0]?.bindings ?? new StringDefinition(new Addition(`,"name":${quote(target)}`))
     const format = new EventFormat(this.#tree, level, target, bindings)
-    ofTarget.set(level, format)
+    ofTarget.push(format)
     return format
+  }
+
+  #addTarget(target: string): EventFormat[] {
+    if (this.#formats.size === MOST_TARGETS) this.#formats.clear()
+    const formats: EventFormat[] = []
+    this.#formats.set(target, formats)
+    return formats
   }
 }
 
 /** Whether an object has more than `most` fields. */
-export function hasMore(fields: EventFields, most: number): boolean {
+function hasMore(fields: EventFields, most: number): boolean {
   let left = most
   for (const key in fields) if (isOwn.call(fields, key) && left-- === 0) return true
   return false
 }
 
 /** The first `most` fields of an object. */
-export function capped(fields: EventFields, most: number): EventFields {
+function firstOf(fields: EventFields, most: number): EventFields {
   const some: [string, FieldValue][] = []
   for (const key in fields) {
     if (some.length === most) break
@@ -125,6 +134,32 @@ export function capped(fields: EventFields, most: number): EventFields {
   }
   return Object.fromEntries(some)
 }
+
+/** Which fields of events are kept: the first so many. */
+export class KeptFields implements FieldCap {
+  readonly mostFields: number
+  readonly countTruncated: () => void
+
+  constructor(mostFields: number, countTruncated: () => void) {
+    this.mostFields = mostFields
+    this.countTruncated = countTruncated
+  }
+
+  /** Of an error all are: what it says is made of it later. */
+  keepsWhole(fields: object | null | undefined): boolean {
+    if (fields === null || fields === undefined || isError(fields)) return true
+    return !hasMore(fields as EventFields, this.mostFields)
+  }
+
+  kept<Fields extends object | null | undefined>(fields: Fields): Fields {
+    if (this.keepsWhole(fields)) return fields
+    this.countTruncated()
+    return firstOf(fields as EventFields, this.mostFields) as Fields
+  }
+}
+
+/** What was said for a text. */
+export const asText = (value: unknown): string => (typeof value === 'string' ? value : String(value))
 
 /** An event before it is recorded. */
 export interface EventDraft {
@@ -193,9 +228,10 @@ export class EventBuilder {
 
 /** What a writer beside a ring asks of the recorder. */
 export interface RingKeeper {
-  readonly encoder: RecordWriter
+  readonly encoder: RecordEncoder
+  /** Keeps as many fields as the recorder does. */
+  readonly capped: RecordEncoder
   keepsWhole(fields: object | null): boolean
-  kept<Fields extends object | null>(fields: Fields): Fields
   noteUnrecorded(level: number, message: unknown, thrown: unknown): void
   noteFatal(): void
 }
@@ -213,12 +249,17 @@ export interface Levels {
 export class WriterBesideRing implements RecordWriter {
   readonly #recorder: RingKeeper
   readonly #log: RecordWriter
+  /** The log's, if it can make a record for itself and the ring. */
+  readonly #own: RecordEncoder | null
+  readonly #ring: RecordEncoder
   readonly #both: RecordWriter
   readonly #levels: Levels
 
   constructor(recorder: RingKeeper, log: RecordWriter, levels: Levels) {
     this.#recorder = recorder
     this.#log = log
+    this.#own = log instanceof RecordEncoder ? log : null
+    this.#ring = recorder.capped
     this.#both = new JointEncoder([log, recorder.encoder])
     this.#levels = levels
   }
@@ -229,9 +270,7 @@ export class WriterBesideRing implements RecordWriter {
     if (!this.#levels.areKept(level)) return isLogged && this.#log.record(format, time, timeText, fields, message)
     if (isLogged) {
       try {
-        const isWhole = this.#recorder.keepsWhole(fields)
-        if (isWhole) return this.#noted(level, this.#both.record(format, time, timeText, fields, message))
-        this.#log.record(format, time, timeText, fields, message)
+        if (this.#logged(format, time, timeText, fields, message)) return this.#noted(level, true)
       } catch (thrown) {
         // The log gets a line of what can be had of it from the logger.
         this.#recorder.noteUnrecorded(level, message, thrown)
@@ -239,13 +278,20 @@ export class WriterBesideRing implements RecordWriter {
       }
     }
     try {
-      const kept = this.#recorder.kept(fields)
-      return this.#noted(level, this.#recorder.encoder.record(format, time, timeText, kept, message))
+      return this.#noted(level, this.#ring.record(format, time, timeText, fields, message))
     } catch (thrown) {
       // A failure is the recorder's alone: the log has the record, or does not want it.
       this.#recorder.noteUnrecorded(level, message, thrown)
       return true
     }
+  }
+
+  /** Into the log. Whether it is in the ring, too. */
+  #logged(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
+    if (this.#own !== null && timeText === '') return this.#own.recordBeside(this.#ring, format, time, fields, message)
+    if (this.#recorder.keepsWhole(fields)) return this.#both.record(format, time, timeText, fields, message)
+    this.#log.record(format, time, timeText, fields, message)
+    return false
   }
 
   #noted(level: number, accepted: boolean): boolean {

@@ -4,6 +4,7 @@ import { CallSites, loadOtelApi, type Top, TraceContext } from '../call-origin'
 import { flushAtExit, forgetAtExit } from '../engine/engine'
 import { isError, nearestName, ShardlogError } from '../errors'
 import { joined } from '../joined'
+import { ALL_FIELDS } from '../record/payload-writer'
 import { RecordEncoder } from '../record/record-encoder'
 import { performance } from '../timers'
 import type { RecorderNumbers } from '../types'
@@ -11,14 +12,14 @@ import type { DrainedRun } from './arena'
 import { installCapture, type Observe } from './capture'
 import type { RecordedEvent } from './decode'
 import {
-  capped,
+  asText,
   checkedTime,
   EventBuilder,
   type EventDraft,
   type EventFields,
   EventWriter,
   FATAL,
-  hasMore,
+  KeptFields,
   MESSAGE_KEY,
   timeOfNs
 } from './events'
@@ -75,6 +76,7 @@ export const LEVELS: Readonly<Record<string, number>> = {
  */
 const PAUSE_MS = 1000
 const TARGET = 'process'
+const EVENT_LEVEL = 'the level of an event'
 
 /** Why a value could not be had; also of one whose own reading fails. */
 function reasonOf(thrown: unknown): string {
@@ -102,9 +104,14 @@ const ALONE: Surroundings = { levels: LEVELS, messageKey: MESSAGE_KEY, defaults:
 export class RingRecorder {
   readonly #options: ResolvedOptions
   readonly #ring: OpenRing
+  /** Keeps events whole: what was capped before, and what the recorder says itself. */
   readonly #encoder: RecordEncoder
   readonly #writer: EventWriter
+  /** Keeps `maxFields` fields. */
+  readonly #capped: RecordEncoder
+  readonly #cappedWriter: EventWriter
   readonly #levels: Readonly<Record<string, number>>
+  readonly #cap: KeptFields
   readonly #least: number
   readonly #isKept: (level: number) => boolean
   readonly #sites: CallSites | null
@@ -127,6 +134,11 @@ export class RingRecorder {
   #owed: string | null = null
   #incrementing = false
   #observing = false
+  /** For loggers that record here: whether events get fields here that the log does not have. */
+  readonly adds: boolean
+  /** The level that was named last, and its number. */
+  #recentLevel = ''
+  #recentNumber = Number.NaN
   /**
    * Files of what earlier processes left, once they are written; those that could not be are told
    * on stderr and stay.
@@ -146,9 +158,14 @@ export class RingRecorder {
     this.#isKept = around.isKept ?? (number => number >= this.#least)
     this.#sites = this.#options.caller ? new CallSites() : null
     this.#trace = this.#options.otel ? new TraceContext(loadOtelApi(), null) : null
+    this.adds = this.#sites !== null || this.#trace !== null
     this.#ring = openRing(this.#options, { ...around.levels }, around.messageKey)
-    this.#encoder = new RecordEncoder(this.#ring.target)
+    const { target } = this.#ring
+    this.#encoder = new RecordEncoder(target, new KeptFields(ALL_FIELDS, () => undefined))
     this.#writer = new EventWriter(this.#encoder)
+    this.#cap = new KeptFields(this.#options.maxFields, () => this.#ring.countTruncated())
+    this.#capped = new RecordEncoder(target, this.#cap)
+    this.#cappedWriter = new EventWriter(this.#capped)
     const removeTriggers = installTriggers(this.#options, {
       crash: (error, reason, goesOn) => this.#crash(error, reason, goesOn),
       begin: reason => void this.snapshot(reason).catch(() => undefined),
@@ -167,9 +184,14 @@ export class RingRecorder {
 
   /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
   #number(level: string, what: string): number {
+    if (level === this.#recentLevel) return this.#recentNumber
     const number = this.#levels[level]
     // No name that every object has, either.
-    if (typeof number === 'number') return number
+    if (typeof number === 'number') {
+      this.#recentLevel = level
+      this.#recentNumber = number
+      return number
+    }
     const names = Object.keys(this.#levels)
     const near = nearestName(level, names)
     const message = `${what} must be one of ${names.join(', ')}, got ${String(level)}${near ? `; did you mean ${near}?` : ''}`
@@ -187,29 +209,29 @@ export class RingRecorder {
    *   throws
    */
   record(level: string, target: string, message: string, fields: EventFields | null, top: Top): boolean {
-    const number = this.#number(level, 'the level of an event')
-    return this.#takes(number) && this.#put(number, target, message, this.#all(fields, top), Number.NaN)
+    const number = this.#number(level, EVENT_LEVEL)
+    if (!this.#takes(number)) return false
+    const writer = this.adds ? this.#writer : this.#cappedWriter
+    const kept = this.adds ? this.completed(fields, top) : fields
+    return this.#noted(number, writer.write(number, asText(target), asText(message), kept, Number.NaN))
   }
 
   /** As `record`, of an event that was made before. */
   add({ level, target, message, fields, timestampNanos }: EventDraft, top: Top): boolean {
-    const number = this.#number(level, 'the level of an event')
+    const number = this.#number(level, EVENT_LEVEL)
     const time = timestampNanos === undefined ? Number.NaN : timeOfNs(checkedTime(timestampNanos))
-    return this.#takes(number) && this.#put(number, target, message, this.#all(fields, top), time)
+    if (!this.#takes(number)) return false
+    const kept = this.adds ? this.completed(fields, top) : this.kept(fields)
+    return this.#noted(number, this.#writer.write(number, asText(target), asText(message), kept, time))
   }
 
-  #put(level: number, target: string, message: string, fields: EventFields | null, time: number): boolean {
-    const accepted = this.#writer.write(level, String(target), String(message), fields, time)
+  #noted(level: number, accepted: boolean): boolean {
     if (level >= FATAL) this.noteFatal()
     return accepted
   }
 
   #takes(level: number): boolean {
     return level >= this.#least && !this.#closed
-  }
-
-  #all(fields: EventFields | null, top: Top): EventFields | null {
-    return this.adds ? this.completed(fields, top) : this.kept(fields)
   }
 
   /** An event to be made piece by piece. */
@@ -233,11 +255,6 @@ export class RingRecorder {
     }
   }
 
-  /** For loggers that record here: whether events get fields here that the log does not have. */
-  get adds(): boolean {
-    return this.#sites !== null || this.#trace !== null
-  }
-
   /**
    * The fields that are kept of an event, with call site and trace. Its own fields win.
    *
@@ -249,22 +266,24 @@ export class RingRecorder {
     return joined(place === undefined ? null : { caller: place }, this.#trace?.fields(), kept) as Fields
   }
 
-  /** For loggers that record here. */
+  /** For loggers that record here. Keeps all fields that it is given. */
   get encoder(): RecordEncoder {
     return this.#encoder
   }
 
+  /** For loggers that record here. Keeps `maxFields` fields, and counts events that had more. */
+  get capped(): RecordEncoder {
+    return this.#capped
+  }
+
   /** For loggers that record here: the fields that are kept of an event. */
   kept<Fields extends object | null | undefined>(fields: Fields): Fields {
-    if (this.keepsWhole(fields)) return fields
-    this.#ring.countTruncated()
-    return capped(fields as EventFields, this.#options.maxFields) as Fields
+    return this.#cap.kept(fields)
   }
 
   /** For loggers that record here: whether an event with these fields is kept with all of them. */
   keepsWhole(fields: object | null | undefined): boolean {
-    if (fields === null || fields === undefined || isError(fields)) return true
-    return !hasMore(fields as EventFields, this.#options.maxFields)
+    return this.#cap.keepsWhole(fields)
   }
 
   /** For loggers that record here: an event could not be made into a record. */
@@ -483,6 +502,7 @@ export class RingRecorder {
     this.#removeTriggers()
     if (this.#owed !== null) this.#takeAtCrash(this.#owed)
     this.#encoder.close()
+    this.#capped.close()
     this.#ring.close(this.#keep)
   }
 }

@@ -86,11 +86,11 @@ function openAt(options: ResolvedOptions, file: string | null, { about, kind }: 
   const binding = loadNative()
   const { segments } = options
   const handle = binding.openRecorder({ path: file ?? '', segments, about: about.toString(), kind, thread: threadId })
-  const { keeper, direct, logBytes, putText, publish, renew, left } = handle
+  const { keeper, direct, logBytes, putText, publish, publishBeside, renew, left } = handle
   const route = direct && { ...direct, buffer: () => binding.recorderBuffer(keeper) }
   return {
     engine: 'native',
-    target: { direct: route, logBytes, putText, publish, renew },
+    target: { direct: route, logBytes, putText, publish, publishBeside, renew },
     path: file,
     left,
     stats: () => binding.recorderStats(keeper),

@@ -138,6 +138,11 @@ class alignas(64) Producer {
   // lease, up to kEnd, and says that it did by making that word 0. The clock is read for it if
   // kTime tells where in the segment its time, a double of ms, is to lie.
   void Publish() {
+    PublishAt([this] { return clock_.NowMs(); });
+  }
+  // As Publish, with the time in ms from `now_ms`, which is called if the entry wants one.
+  template <typename NowMs>
+  void PublishAt(NowMs now_ms) {
     const Lease& lease = leases_[0];
     const OffsetState at = lease.slot->Peek();
     const auto end = static_cast<uint32_t>(js_.words[JsControl::kEnd]);
@@ -145,7 +150,7 @@ class alignas(64) Producer {
     const uint32_t start = at.offset() + static_cast<uint32_t>(format::kEntryPrefixBytes);
     if (!IsOpen(at) || end <= start || end > lease.limit) return;
     uint8_t* const written = JsMemory(lease);
-    if (time != 0 && time + sizeof(double) <= end) format::Store(written + time, clock_.NowMs());
+    if (time != 0 && time + sizeof(double) <= end) format::Store(written + time, now_ms());
     if (draft_ == nullptr) {
       format::Store(lease.data + at.offset(), end - start);
     } else {
@@ -154,6 +159,15 @@ class alignas(64) Producer {
     if (!lease.slot->Accept(at, end)) return;
     accepted_.Add(1);
     js_.words[JsControl::kEnd] = 0;
+  }
+
+  // For the direct route: the last `size` bytes of the entry that JavaScript has written up to kEnd;
+  // nullptr if they are not of the lease.
+  const uint8_t* Written(size_t size) const {
+    const Lease& lease = leases_[0];
+    const auto end = static_cast<uint32_t>(js_.words[JsControl::kEnd]);
+    if (end > lease.limit || size > end) return nullptr;
+    return JsMemory(lease) + (end - size);
   }
 
   // For the direct route: memory of the lease from kEnd on, for what JavaScript has native

@@ -6,6 +6,7 @@
 
 #include "engine/error.h"
 #include "napi/direct_calls.h"
+#include "napi/env_state.h"
 #include "napi/errors.h"
 #include "napi/external_buffer.h"
 #include "recorder/ring_image.h"
@@ -73,6 +74,15 @@ std::vector<recorder::DrainedRun> RunsFrom(const Napi::Float64Array& numbers) {
   return runs;
 }
 
+// publishBeside(): as publish, of a record that the lane's log has, too.
+napi_value PublishBeside(napi_env env, napi_callback_info info) {
+  void* data;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) == napi_ok) {
+    static_cast<RecorderHandle*>(data)->PublishBeside();
+  }
+  return nullptr;
+}
+
 template <typename Body>
 void Add(Napi::Object* exports, const char* name, Body body) {
   const auto call = [body](const Info& info) -> Napi::Value {
@@ -118,6 +128,7 @@ void RecorderHandle::Export(Napi::Object* exports) {
 
 RecorderHandle::RecorderHandle(napi_env env, const recorder::RingOptions& options, uint32_t thread)
     : env_(env),
+      env_state_(EnvState::Of(env)),
       ring_(recorder::JoinRing(options)),
       producer_(std::make_shared<RingProducer>(ring_, thread)) {
   napi_add_env_cleanup_hook(env_, EnvEnds, this);
@@ -140,6 +151,23 @@ void RecorderHandle::Leave(bool keep) {
   if (left_) return;
   left_ = true;
   recorder::LeaveRing(ring_, keep);
+}
+
+void RecorderHandle::PublishBeside() {
+  constexpr double kNsPerMs = 1e6;
+  engine::Producer& log = env_state_.producer();
+  const uint32_t size = producer_->PayloadBytes();
+  const uint8_t* const written = size == 0 ? nullptr : log.Written(size);
+  uint64_t now_ns = 0;
+  log.PublishAt([&] {
+    now_ns = producer_->Now();
+    return static_cast<double>(static_cast<uint64_t>(static_cast<double>(now_ns) / kNsPerMs));
+  });
+  if (written == nullptr) {
+    producer_->CountInvalid();
+  } else {
+    producer_->PublishCopy(written, size, now_ns);
+  }
 }
 
 Napi::Value RecorderHandle::DirectRoute(Napi::Env env) {
@@ -169,6 +197,7 @@ Napi::Object RecorderHandle::ToObject(Napi::Env env) {
   add("putText", PutText<RecorderHandle>);
   add("publish", Publish<RecorderHandle>);
   add("renew", Renew<RecorderHandle>);
+  add("publishBeside", napi::PublishBeside);
   object.Set("direct", DirectRoute(env));
   const std::string& left = ring_->left();
   object.Set("left", left.empty() ? env.Null() : Napi::String::New(env, left));

@@ -9,6 +9,8 @@
 
 namespace shardlog::napi {
 
+class EnvState;
+
 // Shared by what JavaScript has and by the environment until it is closed. For the environment's
 // thread only.
 class RecorderHandle : public std::enable_shared_from_this<RecorderHandle> {
@@ -25,6 +27,10 @@ class RecorderHandle : public std::enable_shared_from_this<RecorderHandle> {
   recorder::RingProducer& producer() { return *producer_; }
   const std::shared_ptr<recorder::Ring>& ring() const { return ring_; }
 
+  // As Publish of the producer whose lane JavaScript has chosen; and the ring gets a copy of the
+  // record.
+  void PublishBeside();
+
   Napi::Object ToObject(Napi::Env env);
   // Later events are dropped. `keep`: the file stays when nobody has it open any more.
   void Close(bool keep);
@@ -36,6 +42,7 @@ class RecorderHandle : public std::enable_shared_from_this<RecorderHandle> {
   Napi::Value DirectRoute(Napi::Env env);
 
   const napi_env env_;
+  EnvState& env_state_;
   const std::shared_ptr<recorder::Ring> ring_;
   const std::shared_ptr<recorder::RingProducer> producer_;
   bool closed_ = false;

@@ -5,11 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 
 #include "engine/js_control.h"
 #include "format/block.h"
 #include "platform/tick_clock.h"
+#include "record/wire.h"
 #include "recorder/ring.h"
 
 namespace shardlog::recorder {
@@ -43,6 +45,31 @@ class alignas(64) RingProducer {
     Accept(end);
     js_.words[engine::JsControl::kEnd] = 0;
   }
+  // Accepts a copy of a payload that lies elsewhere, for which JavaScript has found that it has room
+  // up to kEnd and refers to nothing that the run does not define. `size` is PayloadBytes(). The
+  // payload is a record, and `now_ns` its time; 0: it tells its own.
+  uint32_t PayloadBytes() const {
+    const auto end = static_cast<uint32_t>(js_.words[engine::JsControl::kEnd]);
+    const uint32_t start = Offset() + static_cast<uint32_t>(format::kEntryPrefixBytes);
+    return lease_.held() && end > start && end <= lease_.limit ? end - start : 0;
+  }
+  void PublishCopy(const uint8_t* from, uint32_t size, uint64_t now_ns) {
+    const uint32_t at = Offset();
+    uint8_t* const entry = lease_.data + at;
+    uint8_t* const payload = entry + format::kEntryPrefixBytes;
+    format::Store(entry, size);
+    std::memcpy(payload, from, size);
+    if (now_ns == 0) {
+      Refine(payload, size);
+    } else if (size >= record::kRecordHeaderBytes) {
+      format::Store(payload + record::kRecordTimeOffset, now_ns);
+    }
+    Accept(at + static_cast<uint32_t>(format::kEntryPrefixBytes) + size);
+    js_.words[engine::JsControl::kEnd] = 0;
+  }
+  // The time of an event that is recorded now, in ns since the Unix epoch.
+  uint64_t Now() { return NowNs(); }
+
   struct Place {
     uint8_t* at;
     size_t bytes;
