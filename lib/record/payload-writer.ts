@@ -62,8 +62,6 @@ const LONGEST_LOOP = 40
 const LONGEST_LOOP_NATIVE = 32
 /** The same for bytes that are moved. */
 const LONGEST_MOVE = 256
-/** More fields than an object has. */
-export const ALL_FIELDS = 0x7fffffff
 /** Behind a text of the addon's. */
 export const NUL_BYTES = 1
 /** Bytes of UTF-8 that a UTF-16 code unit may take. */
@@ -192,19 +190,12 @@ export class PayloadWriter {
   template: Template | null = null
   /** Behind #putObject: what follows. */
   #node: ShapeNode | null = null
-  /** Whether the object written last had more fields than are kept. Written here alone. */
-  isTruncated = false
   readonly #putText: PutText | null
-  readonly #mostFields: number
   readonly #longestLoop: number
 
-  /**
-   * @param putText how to write texts into memory that was given; null: as into the scratch
-   * @param mostFields of an object, the first of which are written
-   */
-  constructor(putText: PutText | null, mostFields: number = ALL_FIELDS) {
+  /** @param putText how to write texts into memory that was given; null: as into the scratch */
+  constructor(putText: PutText | null) {
     this.#putText = putText
-    this.#mostFields = mostFields
     this.#longestLoop = putText === null ? LONGEST_LOOP : LONGEST_LOOP_NATIVE
   }
 
@@ -520,8 +511,6 @@ export class PayloadWriter {
     // null while the fields are those of the template that is expected.
     let node: ShapeNode | null = known === null ? tree.root : null
     let count = 0
-    const most = this.#mostFields
-    if (this.isTruncated) this.isTruncated = false
     const start = this.#start
     let end = start + HEADER_BYTES
     if (end > this.#limit) this.#ensure(start, HEADER_BYTES)
@@ -529,10 +518,6 @@ export class PayloadWriter {
     if (fields !== null) {
       if (tree.isStrained && !tree.takes(fields)) return IMPOSSIBLE
       for (const key in fields) {
-        if (count === most && isOwn.call(fields, key)) {
-          this.isTruncated = true
-          break
-        }
         let value: unknown = (fields as Record<string, unknown>)[key]
         // Asked afterwards, as pino does: a getter may delete what it is read from.
         if (!isOwn.call(fields, key)) continue
@@ -555,7 +540,6 @@ export class PayloadWriter {
           node = this.#diverge(format, fields, count)
           if (node === null) return REPLACED
         }
-        count++
         const before: ShapeNode = node
         node = before.next.key === key ? before.next : tree.step(before, key)
         if (node === null) return IMPOSSIBLE

@@ -74,7 +74,6 @@ export interface FieldCap {
   keepsWhole(fields: object | null): boolean
   /** What is kept; counts it if that is not all. */
   kept<Fields extends object | null>(fields: Fields): Fields
-  countTruncated(): void
 }
 
 // Constants of this module rather than imports: an import is a property read at each use, which
@@ -185,7 +184,7 @@ export class RecordEncoder implements RecordWriter {
     this.#cap = cap
     this.#publishBeside = target.publishBeside ?? null
     const put = putText === undefined ? null : (text: string, at: number) => this.#putText(text, at)
-    this.#payload = new PayloadWriter(put, cap?.mostFields)
+    this.#payload = new PayloadWriter(put)
   }
 
   record(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
@@ -204,14 +203,20 @@ export class RecordEncoder implements RecordWriter {
       // A strained tree may refuse the object before a key of it is looked at.
       const isUnchecked = expected === null || expected.keys === null || format.tree.isStrained
       if (isUnchecked && fields !== null && format.replaced !== null) logged = format.replaced(fields)
+      const cap = this.#cap
+      if (cap !== null && (expected === null || expected.node.fields > cap.mostFields)) logged = cap.kept(logged)
       let end = payload.fields(format, time, timeText, logged, message)
       if (end === REPLACED) {
         logged = format.replaced!(fields!)
         end = payload.fields(format, time, timeText, logged, message)
       }
-      if (end === IMPOSSIBLE) return this.#line(format, time, timeText, logged, message)
-      if (payload.isTruncated) this.#cap!.countTruncated()
-      return this.#finish(format, time, at, end)
+      if (cap !== null && end !== IMPOSSIBLE && payload.template!.node.fields > cap.mostFields) {
+        // The message was known with fewer fields.
+        logged = cap.kept(logged)
+        end = payload.fields(format, time, timeText, logged, message)
+      }
+      if (end !== IMPOSSIBLE) return this.#finish(format, time, at, end)
+      return this.#line(format, time, timeText, logged, message)
     } finally {
       this.#busy = false
       writing = outer

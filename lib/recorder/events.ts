@@ -138,11 +138,12 @@ function firstOf(fields: EventFields, most: number): EventFields {
 /** Which fields of events are kept: the first so many. */
 export class KeptFields implements FieldCap {
   readonly mostFields: number
-  readonly countTruncated: () => void
+  readonly #countTruncated: () => void
 
+  /** @param countTruncated called for each event that had more */
   constructor(mostFields: number, countTruncated: () => void) {
     this.mostFields = mostFields
-    this.countTruncated = countTruncated
+    this.#countTruncated = countTruncated
   }
 
   /** Of an error all are: what it says is made of it later. */
@@ -153,7 +154,7 @@ export class KeptFields implements FieldCap {
 
   kept<Fields extends object | null | undefined>(fields: Fields): Fields {
     if (this.keepsWhole(fields)) return fields
-    this.countTruncated()
+    this.#countTruncated()
     return firstOf(fields as EventFields, this.mostFields) as Fields
   }
 }

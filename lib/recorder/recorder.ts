@@ -4,7 +4,6 @@ import { CallSites, loadOtelApi, type Top, TraceContext } from '../call-origin'
 import { flushAtExit, forgetAtExit } from '../engine/engine'
 import { isError, nearestName, ShardlogError } from '../errors'
 import { joined } from '../joined'
-import { ALL_FIELDS } from '../record/payload-writer'
 import { RecordEncoder } from '../record/record-encoder'
 import { performance } from '../timers'
 import type { RecorderNumbers } from '../types'
@@ -161,7 +160,7 @@ export class RingRecorder {
     this.adds = this.#sites !== null || this.#trace !== null
     this.#ring = openRing(this.#options, { ...around.levels }, around.messageKey)
     const { target } = this.#ring
-    this.#encoder = new RecordEncoder(target, new KeptFields(ALL_FIELDS, () => undefined))
+    this.#encoder = new RecordEncoder(target, new KeptFields(Number.POSITIVE_INFINITY, () => undefined))
     this.#writer = new EventWriter(this.#encoder)
     this.#cap = new KeptFields(this.#options.maxFields, () => this.#ring.countTruncated())
     this.#capped = new RecordEncoder(target, this.#cap)
