@@ -273,18 +273,26 @@ export class WriterBesideRing implements RecordWriter {
       try {
         if (this.#logged(format, time, timeText, fields, message)) return this.#noted(level, true)
       } catch (thrown) {
-        // The log gets a line of what can be had of it from the logger.
-        this.#recorder.noteUnrecorded(level, message, thrown)
-        throw thrown
+        throw this.#unlogged(level, message, thrown)
       }
     }
     try {
       return this.#noted(level, this.#ring.record(format, time, timeText, fields, message))
     } catch (thrown) {
-      // A failure is the recorder's alone: the log has the record, or does not want it.
-      this.#recorder.noteUnrecorded(level, message, thrown)
-      return true
+      return this.#unrecorded(level, message, thrown)
     }
+  }
+
+  /** What was thrown: the log gets a line of what can be had of it from the logger. */
+  #unlogged(level: number, message: unknown, thrown: unknown): unknown {
+    this.#recorder.noteUnrecorded(level, message, thrown)
+    return thrown
+  }
+
+  /** A failure is the recorder's alone: the log has the record, or does not want it. */
+  #unrecorded(level: number, message: unknown, thrown: unknown): true {
+    this.#recorder.noteUnrecorded(level, message, thrown)
+    return true
   }
 
   /** Into the log. Whether it is in the ring, too. */
@@ -301,7 +309,25 @@ export class WriterBesideRing implements RecordWriter {
   }
 
   event(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): boolean {
-    return this.record(format, time, timeText, event.fields(values), event.message)
+    const own = this.#own
+    if (own === null || timeText !== '') {
+      return this.record(format, time, timeText, event.fields(values), event.message)
+    }
+    const level = this.#levels.of(format)
+    const isLogged = this.#levels.areLogged(format, level)
+    if (!this.#levels.areKept(level)) return isLogged && own.event(format, time, timeText, event, values)
+    if (isLogged) {
+      try {
+        if (own.eventBeside(this.#ring, format, time, event, values)) return this.#noted(level, true)
+      } catch (thrown) {
+        throw this.#unlogged(level, event.message, thrown)
+      }
+    }
+    try {
+      return this.#noted(level, this.#ring.event(format, time, timeText, event, values))
+    } catch (thrown) {
+      return this.#unrecorded(level, event.message, thrown)
+    }
   }
 
   text(time: number, line: string): boolean {

@@ -1,0 +1,174 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { LEASE } from '../../lib/engine/direct-route'
+import { StringDefinition } from '../../lib/record/definition'
+import type { EventShape, LineFormat } from '../../lib/record/payload-writer'
+import { RecordEncoder } from '../../lib/record/record-encoder'
+import { renderSegment } from '../../lib/record/render'
+import { LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
+import { TIME_MS } from '../../lib/record/wire'
+import { KeptFields } from '../../lib/recorder/events'
+import { FakeLog } from '../support/fake-log'
+
+const newTree = (): ShapeTree => new ShapeTree({ conversionOf: () => null, quote: JSON.stringify, messageKey: 'msg' })
+
+/** A style of lines with bindings of their own. */
+function style(tree: ShapeTree, name: string): LineFormat {
+  const bindings = `,"name":"${name}"`
+  return {
+    prefix: new LinePrefix('{"level":30', TIME_MS),
+    bindings: new StringDefinition(bindings),
+    tree,
+    printsAsJson: true,
+    replaced: null,
+    quote: JSON.stringify,
+    stringify: JSON.stringify,
+    line: (time, _text, fields, message) => {
+      const inner = JSON.stringify(fields ?? {}).slice(1, -1)
+      return `{"level":30,"time":${time}${bindings}${inner && `,${inner}`},"msg":${JSON.stringify(message)}}\n`
+    }
+  }
+}
+
+/** A log of a lane. */
+class FakeLane extends FakeLog {
+  readonly lane = { word: new Int32Array(1), own: 0 }
+}
+
+/** A ring that copies what a log has been given, as the addon does. */
+class FakeRing extends FakeLog {
+  readonly #log: FakeLog
+  /** Records that were copied. */
+  copied = 0
+
+  constructor(size: number, log: FakeLog) {
+    super(size)
+    this.#log = log
+  }
+
+  readonly publishBeside = (): void => {
+    const own = this.direct.lease
+    const of = this.#log.direct.lease
+    const length = own[LEASE.END]! - this.direct.words[own[LEASE.WORD]!]! - 4
+    const end = of[LEASE.END]!
+    const from = Buffer.from(this.#log.direct.buffer(0))
+    this.#log.publish()
+    from.copy(Buffer.from(this.direct.buffer(0)), own[LEASE.END]! - length, end - length, end)
+    own[LEASE.TIME] = 0
+    this.publish()
+    this.copied++
+  }
+}
+
+function linesOf(log: FakeLog): string[] {
+  log.seal()
+  return log.segments.flatMap(segment => {
+    const { lines, damaged } = renderSegment(segment)
+    expect(damaged).toBe(0)
+    return lines.map(line => line.bytes.toString())
+  })
+}
+
+const MOST = 3
+
+const firstOf = (fields: object): object => Object.fromEntries(Object.entries(fields).slice(0, MOST))
+
+const step = fc.record({
+  to: fc.constantFrom('log', 'ring', 'both', 'both'),
+  style: fc.nat(2),
+  fields: fc.dictionary(
+    fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+    fc.oneof(fc.integer(), fc.string(), fc.constant({ x: 1, y: { z: 2 } }))
+  ),
+  message: fc.constantFrom('m', 'n'),
+  seal: fc.constantFrom('', '', '', 'log', 'ring')
+})
+
+describe('a log and a ring that share the making of records', () => {
+  it('have each its own and those of both, of which the ring keeps so many fields, and counts the others', () => {
+    let copied = 0
+    const property = fc.property(
+      fc.array(step, { maxLength: 60, size: 'max' }),
+      fc.integer({ min: 700, max: 4_096 }),
+      fc.boolean(),
+      (steps, size, isDirect) => {
+        const log = isDirect ? new FakeLane(size) : new FakeLog(size)
+        const ring = new FakeRing(4_096, log)
+        let truncated = 0
+        const encoders = {
+          log: new RecordEncoder(log),
+          ring: new RecordEncoder(ring, new KeptFields(MOST, () => void truncated++))
+        }
+        const tree = newTree()
+        const styles = ['one', 'two', 'three'].map(name => style(tree, name))
+        const expected = { log: [] as string[], ring: [] as string[], truncated: 0 }
+        for (const [i, { to, style: which, fields, message, seal }] of steps.entries()) {
+          const format = styles[which]!
+          if (seal === 'log') log.seal()
+          if (seal === 'ring') ring.seal()
+          if (to !== 'ring') expected.log.push(format.line(i, '', fields, message))
+          if (to !== 'log') {
+            expected.ring.push(format.line(i, '', firstOf(fields), message))
+            if (Object.keys(fields).length > MOST) expected.truncated++
+          }
+          const { log: own, ring: beside } = encoders
+          const isInRing = to === 'both' && own.recordBeside(beside, format, i, fields, message)
+          if (to === 'log') own.record(format, i, '', fields, message)
+          if (to === 'ring' || (to === 'both' && !isInRing)) beside.record(format, i, '', fields, message)
+        }
+        copied += ring.copied
+        const [logged, kept] = [linesOf(log), linesOf(ring)]
+        expect(kept).toEqual(expected.ring)
+        expect(truncated).toBe(expected.truncated)
+        // What is longer than a segment is dropped, and counted elsewhere.
+        expect(logged).toEqual(expected.log.filter(line => logged.includes(line)))
+        expect(expected.log.filter(line => line.length < size / 4).every(line => logged.includes(line))).toBe(true)
+      }
+    )
+    fc.assert(property, { numRuns: 500 })
+    expect(copied).toBeGreaterThan(0)
+  })
+
+  it('have records of compiled events, too, and the ring those of a log that has no room', () => {
+    const log = new FakeLane(4_096)
+    const ring = new FakeRing(4_096, log)
+    const [own, beside] = [new RecordEncoder(log), new RecordEncoder(ring, new KeptFields(MOST, () => undefined))]
+    const tree = newTree()
+    const format = style(tree, 'one')
+    const node = tree.step(tree.step(tree.root, 'a')!, 'b')!
+    const event: EventShape = { message: 'm', node, fields: ([a, b]) => ({ a, b }) }
+    for (let i = 0; i < 10; i++) expect(own.eventBeside(beside, format, i, event, [i, 'x'])).toBe(true)
+    expect(ring.copied).toBeGreaterThan(7)
+    log.seal()
+    log.accepts = false
+    expect(own.eventBeside(beside, format, 10, event, [10, 'x'])).toBe(false)
+    expect(own.recordBeside(beside, format, 10, { a: 10 }, 'm')).toBe(false)
+    const expected = Array.from({ length: 10 }, (_, i) => format.line(i, '', { a: i, b: 'x' }, 'm'))
+    expect(linesOf(log)).toEqual(expected)
+    expect(linesOf(ring)).toEqual(expected)
+  })
+
+  it('make a record of a value that logs once, and both have both', () => {
+    const log = new FakeLane(4_096)
+    const ring = new FakeRing(4_096, log)
+    const [own, beside] = [new RecordEncoder(log), new RecordEncoder(ring, new KeptFields(MOST, () => undefined))]
+    const format = style(newTree(), 'one')
+    let asked = 0
+    for (let i = 0; i < 3; i++) {
+      const fields = {
+        get a() {
+          own.recordBeside(beside, format, i, { n: ++asked }, 'inner')
+          return asked
+        }
+      }
+      expect(own.recordBeside(beside, format, i, fields, 'outer')).toBe(true)
+    }
+    expect(asked).toBe(3)
+    const expected = [1, 2, 3].flatMap(n => [
+      format.line(n - 1, '', { n }, 'inner'),
+      format.line(n - 1, '', { a: n }, 'outer')
+    ])
+    expect(linesOf(log)).toEqual(expected)
+    expect(linesOf(ring)).toEqual(expected)
+  })
+})
