@@ -110,3 +110,72 @@ it.skipIf(!isRoot)(
     expect(othersIn(place)).toEqual([])
   }
 )
+
+// A listener of exit throws, when the ring's file is gone: what is lost then is told.
+
+/** Of a process that has thrown at its exit: what it said of that, its status, and whether the ring stays. */
+interface ExitTold {
+  status: number | null
+  stdout: string
+  stderr: string
+}
+
+/** As a process in a directory that takes the snapshot, but for the snapshot. */
+function expectTold(life: string, told: ExitTold, errno: string | RegExp): void {
+  const directory = tempDir()
+  const good = live(life, { directory, path: path.join(tempDir(), 'ring') })
+  expect(snapshotsIn(directory)).toHaveLength(1)
+  expect(good.stderr).not.toContain('cannot write')
+  expect(told.status).toBe(good.status)
+  const [line, ...others] = told.stderr.split('\n').filter(text => text.includes('cannot write the snapshot'))
+  expect(line).toMatch(/^shardlog: /)
+  expect(line).toMatch(errno)
+  expect(line).toContain('ERR_SHARDLOG_SNAPSHOT')
+  expect(others).toEqual([])
+  const rest = told.stderr.split('\n').filter(text => text !== line)
+  expect(rest.join('\n').replace(/\d+/g, 'n')).toBe(good.stderr.replace(/\d+/g, 'n'))
+  if (life !== 'throwsAtExitWithHandlers') return
+  expect(JSON.parse(good.stdout)).toEqual({ error: 'at the end', snapshots: 1, snapshotErrors: 0, code: null })
+  const code = 'ERR_SHARDLOG_SNAPSHOT'
+  expect(JSON.parse(told.stdout)).toEqual({ error: 'at the end', snapshots: 0, snapshotErrors: 1, code })
+}
+
+describe.each(['throwsAtExit', 'throwsAtExitWithHandlers'])(
+  'a snapshot of a listener of exit that throws: %s',
+  life => {
+    it('cannot be written where a file is in the way', () => {
+      const file = path.join(tempDir(), 'file')
+      fs.writeFileSync(file, '')
+      const ring = path.join(tempDir(), 'ring')
+      expectTold(life, live(life, { directory: path.join(file, 'sub'), path: ring }), /ENOTDIR/)
+      expect(fs.readdirSync(path.dirname(ring))).toEqual([])
+    })
+
+    it(`cannot be written where the disk is full: ${diskName}`, async () => {
+      const disk = await smallDisk()
+      fs.mkdirSync(path.join(disk.view, 'snapshots'), { recursive: true })
+      const [command, ...args] = [...disk.wrapper(), process.execPath, childProgram, life]
+      const options = JSON.stringify({
+        directory: path.join(disk.directory, 'snapshots'),
+        path: path.join(tempDir(), 'ring')
+      })
+      disk.fill(process.pid)
+      const told = spawnSync(command as string, [...args, options], { encoding: 'utf8', timeout: 30_000 })
+      expectTold(life, told, disk.errno)
+      expect(fs.readdirSync(path.join(disk.view, 'snapshots'))).toEqual([])
+    })
+
+    it.skipIf(!isRoot)(`cannot be written to what is read-only${leftOut(isRoot, 'needs root to mount')}`, () => {
+      const directory = tempDir()
+      run('mount', ['-t', 'tmpfs', '-o', 'ro', 'tmpfs', directory])
+      onTestFinished(() => void run('umount', [directory]))
+      expectTold(life, live(life, { directory, path: path.join(tempDir(), 'ring') }), /EROFS/)
+    })
+
+    it('is written to a directory that was gone', () => {
+      const directory = path.join(tempDir(), 'snapshots')
+      expect(live(life, { directory, path: path.join(tempDir(), 'ring') }).stderr).not.toContain('cannot write')
+      expect(snapshotsIn(directory)).toHaveLength(1)
+    })
+  }
+)

@@ -95,6 +95,16 @@ const lives = {
       throw new RangeError('at the end')
     })
   },
+  // Its own handlers tell what they see of it.
+  throwsAtExitWithHandlers: () => {
+    process.exitCode = 3
+    process.on('uncaughtException', error => {
+      const { snapshots, snapshotErrors, lastError } = recorder.stats
+      const said = { error: error.message, snapshots, snapshotErrors, code: lastError?.code ?? null }
+      require('node:fs').writeSync(1, `${JSON.stringify(said)}\n`)
+    })
+    lives.throwsAtExit()
+  },
   throwsAtAskedExit: () => {
     process.on('exit', () => {
       throw new RangeError('at the end')
