@@ -161,8 +161,8 @@ class alignas(64) Producer {
     js_.words[JsControl::kEnd] = 0;
   }
 
-  // For the direct route: the last `size` bytes of the entry that JavaScript has written up to kEnd;
-  // nullptr if they are not of the lease.
+  // For the direct route: the last `size` bytes of the entry that JavaScript has written up to
+  // kEnd; nullptr if they are not of the lease.
   const uint8_t* Written(size_t size) const {
     const Lease& lease = leases_[0];
     const auto end = static_cast<uint32_t>(js_.words[JsControl::kEnd]);

@@ -47,6 +47,10 @@ void Ring::Map(int fd, uint64_t bytes) {
   }
   base_ = static_cast<uint8_t*>(at);
   mapped_ = bytes;
+  // A page is touched by whoever records there, and lies on its node: not one that was read ahead,
+  // or is part of a larger one, by its neighbour. Advice: where there is none of it, the kernel
+  // does so by itself, or did not offer more.
+  madvise(at, bytes, fd < 0 ? MADV_NOHUGEPAGE : MADV_RANDOM);
 }
 
 // The file gets its name when it is whole: who finds it by that can read it.

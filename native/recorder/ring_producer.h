@@ -45,9 +45,9 @@ class alignas(64) RingProducer {
     Accept(end);
     js_.words[engine::JsControl::kEnd] = 0;
   }
-  // Accepts a copy of a payload that lies elsewhere, for which JavaScript has found that it has room
-  // up to kEnd and refers to nothing that the run does not define. `size` is PayloadBytes(). The
-  // payload is a record, and `now_ns` its time; 0: it tells its own.
+  // Accepts a copy of a payload that lies elsewhere, for which JavaScript has found that it has
+  // room up to kEnd and refers to nothing that the run does not define. `size` is PayloadBytes().
+  // The payload is a record, and `now_ns` its time; 0: it tells its own.
   uint32_t PayloadBytes() const {
     const auto end = static_cast<uint32_t>(js_.words[engine::JsControl::kEnd]);
     const uint32_t start = Offset() + static_cast<uint32_t>(format::kEntryPrefixBytes);
