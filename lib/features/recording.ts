@@ -12,7 +12,7 @@ import {
   type Write
 } from '../pino/context'
 import type { LoggerFormat } from '../pino/line-format'
-import { shapesFields } from '../pino/log-call'
+import { fastPathSym, shapesFields } from '../pino/log-call'
 import { multistream } from '../pino/multistream'
 import { addFastPath, RecordDestination, recordSink } from '../pino/record-destination'
 import {
@@ -63,6 +63,7 @@ export class Recording {
   readonly #joints = new WeakMap<Stream, Joint>()
   readonly #levels: Levels = {
     of: format => (format as LoggerFormat).level,
+    methodOf: format => methodOf((format as LoggerFormat).logger, (format as LoggerFormat).level),
     areKept: level => this.takes(level),
     areLogged: (format, level) => {
       const { logger } = format as LoggerFormat
@@ -131,6 +132,11 @@ export class Recording {
           write.call(logger, fields, message, level)
           return
         }
+        const sink = features === undefined && this.recorder.adds ? this.#sinkBeside(logger) : null
+        if (sink !== null) {
+          sink.write(logger, fields, message, level)
+          return
+        }
         const outer = this.#isWritten
         this.#isWritten = false
         try {
@@ -153,19 +159,20 @@ export class Recording {
   /**
    * The next calls of a logger without other features need no stages, if its destination records.
    */
-  #addFastPath(logger: Internals): void {
+  #addFastPath(logger: Internals): WriterBesideRing | null {
     const sink = (logger[streamSym] as StreamWithSink)[recordSinkSym]
-    if (
-      this.recorder.adds ||
-      sink?.writer === undefined ||
-      shapesFields(logger) ||
-      logger[stagesSym].length > OWN_STAGES
-    )
-      return
+    if (sink?.writer === undefined || shapesFields(logger) || logger[stagesSym].length > OWN_STAGES) return null
     const known = this.#writers.get(sink)
     const writer = known ?? new WriterBesideRing(this.recorder, sink.writer, this.#levels)
     if (known === undefined) this.#writers.set(sink, writer)
     addFastPath(sink, writer, logger, logger[familySym][writeSym])
+    return writer
+  }
+
+  /** Where a record goes of a logger that has a fast path from now on; null if it can have none. */
+  #sinkBeside(logger: Internals): RecordSink | null {
+    const writer = this.#addFastPath(logger)
+    return writer !== null && logger[fastPathSym]?.isValidFor(logger) ? recordSink(writer) : null
   }
 
   #joint(stream: Stream): Joint {

@@ -565,6 +565,23 @@ export class PayloadWriter {
     return this.#finish(end, format, node, timeText, message)
   }
 
+  /**
+   * Writes the record that `made` holds from `from` on, with other values in front of its own.
+   *
+   * @param template that of such records
+   */
+  copy(made: PayloadWriter, from: number, values: readonly unknown[], format: LineFormat, template: Template): void {
+    const start = this.#start
+    const length = made.end - from - HEADER_BYTES
+    this.#ensure(start, HEADER_BYTES)
+    made.bytes.copy(this.bytes, start, from, from + HEADER_BYTES)
+    let end = start + HEADER_BYTES
+    for (const value of values) end = this.#putValue(end, value, format)
+    this.#ensure(end, length)
+    made.bytes.copy(this.bytes, end, from + HEADER_BYTES, made.end)
+    this.#complete(end + length, format, template)
+  }
+
   /** As `fields`, of values whose keys are those of `node`. */
   values(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): number {
     const { node } = event

@@ -66,6 +66,13 @@ export interface RecordTarget {
   readonly publishBeside?: () => void
 }
 
+/** What records have in a ring, in front of their fields, and have not in a log. */
+export interface Added {
+  /** The same array for the same keys. */
+  readonly keys: readonly string[]
+  readonly values: readonly unknown[]
+}
+
 /** Of the encoder of a recorder's ring: which fields of an object are kept. */
 export interface FieldCap {
   /** So many of them, the first. */
@@ -171,6 +178,8 @@ export class RecordEncoder implements RecordWriter {
   readonly #publishBeside: (() => void) | null
   /** Whose ring is to have the record that is being made, too; null: nobody's, or it has it. */
   #beside: RecordEncoder | null = null
+  /** What records have that are given to it beside a log. */
+  #added: Added | null = null
 
   /** @param cap null: of a log */
   constructor(target: RecordTarget, cap: FieldCap | null = null) {
@@ -300,6 +309,16 @@ export class RecordEncoder implements RecordWriter {
   close(): void {
     if (this.#busy) this.#payload.spill()
     this.#open = false
+  }
+
+  /**
+   * Of a ring: has records that are given to it beside a log have more than the log's, from now on.
+   * What they had until now.
+   */
+  add(added: Added | null): Added | null {
+    const before = this.#added
+    this.#added = added
+    return before
   }
 
   /** For a record that is made while another one is, by a getter or a conversion. */
@@ -600,6 +619,7 @@ export class RecordEncoder implements RecordWriter {
     const offset = this.#words[lease[WORD]!]!
     const end = offset + PREFIX_BYTES + length
     if (!this.#open || offset < FIRST_OFFSET || end > lease[LIMIT]! || lease[SERIAL] !== this.#serial) return false
+    if (this.#added !== null) return false
     const isKnown = template.definedInRing === segment && (bindings === null || bindings.definedInRing === segment)
     if (!isKnown || template.node.fields > this.#cap!.mostFields) return false
     lease[END] = end
@@ -611,10 +631,29 @@ export class RecordEncoder implements RecordWriter {
     const payload = this.#payload
     const template = payload.template!
     if (template.node.fields > ring.#cap!.mostFields) return
+    if (ring.#added !== null) {
+      if (ring.#appendWith(ring.#added, payload, format, time, from)) this.#beside = null
+      return
+    }
     this.#beside = null
     ring.#append(payload, format, time, from)
     ring.#remember(template)
     ring.#remember(format.bindings)
+  }
+
+  /** Appends the record that `made` holds, and what is added to it. False if it cannot be said so. */
+  #appendWith({ keys, values }: Added, made: PayloadWriter, format: LineFormat, time: number, from: number): boolean {
+    const template = this.#busy ? null : format.tree.prefixed(made.template!, keys)
+    if (template === null) return false
+    const payload = this.#payload
+    payload.useScratch()
+    payload.place(SCRATCH_START, 0, NO_SEGMENT, null)
+    payload.copy(made, from, values, format, template)
+    this.#append(payload, format, time, SCRATCH_START)
+    payload.release()
+    this.#remember(template)
+    this.#remember(format.bindings)
+    return true
   }
 
   /** A record that could not be accepted where it was written, which begins at `from`. */

@@ -157,6 +157,9 @@ export class Template implements Definition {
   readonly message: string | null | undefined
   readonly node: ShapeNode
   readonly bytes: Buffer
+  /** What `prefixed` made of it last. */
+  withKeys: Template | null
+  addedKeys: readonly string[] | null
 
   constructor(id: number, bytes: Buffer, prefix: LinePrefix, node: ShapeNode, message: string | null | undefined) {
     this.id = id
@@ -167,6 +170,8 @@ export class Template implements Definition {
     this.message = message
     this.node = node
     this.bytes = bytes
+    this.withKeys = null
+    this.addedKeys = null
   }
 }
 
@@ -448,6 +453,39 @@ export class ShapeTree {
     if (this.#filter.isFull) this.#startOver()
     const isHeld = typeof message === 'string' && this.#filter.admits(message)
     return this.#find(node, prefix, isHeld ? message : null)
+  }
+
+  /**
+   * The template of records that have `keys` in front of the fields of another template's, and are
+   * like those otherwise.
+   *
+   * @param keys the same array for the same keys
+   * @returns null if the template has one of the keys, one has a conversion, or there are too many
+   */
+  prefixed(template: Template, keys: readonly string[]): Template | null {
+    if (template.addedKeys === keys) return template.withKeys
+    const node = this.#behind(template.node, keys)
+    template.withKeys = node === null ? null : this.#find(node, template.prefix, template.message)
+    template.addedKeys = keys
+    return template.withKeys
+  }
+
+  /** The node on whose way the keys of `node` follow `keys`. */
+  #behind(node: ShapeNode, keys: readonly string[]): ShapeNode | null {
+    let to: ShapeNode | null = this.root
+    for (const key of keys) {
+      to = this.step(to, key)
+      if (to === null || to.convert !== null) return null
+    }
+    const path: ShapeNode[] = []
+    for (let at = node; at.parent !== null; at = at.parent) path.push(at)
+    for (const { edge, key, parentObject } of path.reverse()) {
+      if (parentObject === null && edge !== 'close' && keys.includes(key)) return null
+      if (edge === 'close') to = this.close(to)
+      else to = edge === 'open' ? this.open(to, key) : this.step(to, key)
+      if (to === null) return null
+    }
+    return to
   }
 
   /** @param message what of it the template is to hold: null, nothing */

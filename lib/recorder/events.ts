@@ -1,9 +1,10 @@
 /** Events made by hand: what `Recorder.record` and `EventBuilder` put into the ring. */
 
+import type { Top } from '../call-origin'
 import { isError, ShardlogError } from '../errors'
 import { Addition, StringDefinition } from '../record/definition'
 import type { EventShape, LineFormat, PayloadWriter } from '../record/payload-writer'
-import { type FieldCap, JointEncoder, RecordEncoder, type RecordWriter } from '../record/record-encoder'
+import { type Added, type FieldCap, JointEncoder, RecordEncoder, type RecordWriter } from '../record/record-encoder'
 import { type LinePrefix, ShapeTree } from '../record/shape-tree'
 import { TIME_MS } from '../record/wire'
 
@@ -232,6 +233,12 @@ export interface RingKeeper {
   readonly encoder: RecordEncoder
   /** Keeps as many fields as the recorder does. */
   readonly capped: RecordEncoder
+  /** Whether events get fields here that the log does not have. */
+  readonly adds: boolean
+  /** Those of an event now; `top`: the function that the program has called. */
+  added(top: Top): Added | null
+  /** With the fields of an event, of which so many are kept. */
+  completed<Fields extends object | null>(fields: Fields, top: Top): Fields
   keepsWhole(fields: object | null): boolean
   noteUnrecorded(level: number, message: unknown, thrown: unknown): void
   noteFatal(): void
@@ -242,6 +249,8 @@ export interface Levels {
   of(format: LineFormat): number
   /** Whether the ring keeps records of a level. */
   areKept(level: number): boolean
+  /** The method that the program calls for records of a format. */
+  methodOf(format: LineFormat): Top
   /** Whether the log has the records of a format. */
   areLogged(format: LineFormat, level: number): boolean
 }
@@ -277,7 +286,7 @@ export class WriterBesideRing implements RecordWriter {
       }
     }
     try {
-      return this.#noted(level, this.#ring.record(format, time, timeText, fields, message))
+      return this.#noted(level, this.#alone(format, time, timeText, fields, message))
     } catch (thrown) {
       return this.#unrecorded(level, message, thrown)
     }
@@ -297,10 +306,32 @@ export class WriterBesideRing implements RecordWriter {
 
   /** Into the log. Whether it is in the ring, too. */
   #logged(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
-    if (this.#own !== null && timeText === '') return this.#own.recordBeside(this.#ring, format, time, fields, message)
-    if (this.#recorder.keepsWhole(fields)) return this.#both.record(format, time, timeText, fields, message)
+    const { adds } = this.#recorder
+    const own = timeText === '' ? this.#own : null
+    if (own !== null && !adds) return own.recordBeside(this.#ring, format, time, fields, message)
+    if (own !== null) return this.#adding(format, () => own.recordBeside(this.#ring, format, time, fields, message))
+    if (!adds && this.#recorder.keepsWhole(fields)) return this.#both.record(format, time, timeText, fields, message)
     this.#log.record(format, time, timeText, fields, message)
     return false
+  }
+
+  /** Calls `give` while events have more than the log's records. */
+  #adding(format: LineFormat, give: () => boolean): boolean {
+    const before = this.#ring.add(this.#recorder.added(this.#levels.methodOf(format)))
+    try {
+      return give()
+    } finally {
+      this.#ring.add(before)
+    }
+  }
+
+  /** Into the ring. */
+  #alone(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
+    const recorder = this.#recorder
+    if (!recorder.adds) return this.#ring.record(format, time, timeText, fields, message)
+    const logged = fields === null || format.replaced === null ? fields : format.replaced(fields)
+    const all = recorder.completed(logged, this.#levels.methodOf(format))
+    return recorder.encoder.record(format, time, timeText, all, message)
   }
 
   #noted(level: number, accepted: boolean): boolean {
@@ -310,7 +341,7 @@ export class WriterBesideRing implements RecordWriter {
 
   event(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): boolean {
     const own = this.#own
-    if (own === null || timeText !== '') {
+    if (own === null || timeText !== '' || this.#recorder.adds) {
       return this.record(format, time, timeText, event.fields(values), event.message)
     }
     const level = this.#levels.of(format)

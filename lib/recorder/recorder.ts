@@ -4,7 +4,7 @@ import { CallSites, loadOtelApi, type Top, TraceContext } from '../call-origin'
 import { flushAtExit, forgetAtExit } from '../engine/engine'
 import { isError, nearestName, ShardlogError } from '../errors'
 import { joined } from '../joined'
-import { RecordEncoder } from '../record/record-encoder'
+import { type Added, RecordEncoder } from '../record/record-encoder'
 import { performance } from '../timers'
 import type { RecorderNumbers } from '../types'
 import type { DrainedRun } from './arena'
@@ -75,6 +75,10 @@ export const LEVELS: Readonly<Record<string, number>> = {
  */
 const PAUSE_MS = 1000
 const TARGET = 'process'
+/** What events get on request, in the order that `completed` has. */
+const CALLER_KEYS = ['caller']
+const TRACE_KEYS = ['trace_id', 'span_id', 'trace_flags']
+const ALL_KEYS = [...CALLER_KEYS, ...TRACE_KEYS]
 const EVENT_LEVEL = 'the level of an event'
 
 /** Why a value could not be had; also of one whose own reading fails. */
@@ -263,6 +267,17 @@ export class RingRecorder {
     const kept = this.kept(fields)
     const place = this.#sites?.find(top)
     return joined(place === undefined ? null : { caller: place }, this.#trace?.fields(), kept) as Fields
+  }
+
+  /** For loggers that record here: what an event gets that its log does not have. */
+  added(top: Top): Added | null {
+    const place = this.#sites?.find(top)
+    const trace = this.#trace?.fields() ?? null
+    if (trace === null) return place === undefined ? null : { keys: CALLER_KEYS, values: [place] }
+    const { trace_id, span_id, trace_flags } = trace
+    const values = [trace_id, span_id, trace_flags]
+    if (place === undefined) return { keys: TRACE_KEYS, values }
+    return { keys: ALL_KEYS, values: [place, ...values] }
   }
 
   /** For loggers that record here. Keeps all fields that it is given. */

@@ -370,6 +370,25 @@ TEST(DirectRoute, PutsTheTimeWhereItIsToldTo) {
   EXPECT_EQ(payload[11], 'x');
 }
 
+TEST(DirectRoute, TellsWhatIsBeingPublishedAndTakesTheTimeFromWhomItIsTold) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  JavaScript script(rig, producer.get());
+  int32_t* const lease = producer->js_words();
+  std::memcpy(const_cast<uint8_t*>(script.first_entry()) + 4, "some payload", 12);
+  lease[JsControl::kEnd] = 8 + 4 + 12;
+  lease[JsControl::kTime] = 8 + 4;
+  EXPECT_EQ(producer->Written(12), script.first_entry() + 4);
+  producer->PublishAt([] { return 2.5; });
+  EXPECT_EQ(lease[JsControl::kEnd], 0);
+  EXPECT_EQ(format::Load<double>(script.first_entry() + 4), 2.5);
+  EXPECT_EQ(std::memcmp(script.first_entry() + 12, "load", 4), 0);
+  lease[JsControl::kEnd] = lease[JsControl::kLimit] + 1;
+  EXPECT_EQ(producer->Written(1), nullptr) << "beyond the lease";
+  lease[JsControl::kEnd] = 10;
+  EXPECT_EQ(producer->Written(11), nullptr) << "before it";
+}
+
 TEST(DirectRoute, PublishesNothingOnceTheSegmentIsSealed) {
   Rig rig(2);
   const auto producer = rig.NewProducer();

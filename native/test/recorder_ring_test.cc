@@ -272,6 +272,45 @@ TEST(RecorderRing, TimesAreInNanosecondsUnlessAnotherClockWasPutInPlace) {
   EXPECT_EQ(format::Load<double>(run + 4 + sizeof text + 5), 1234.0);
 }
 
+// A record of `bytes` whose time is told, and nothing else that is looked at.
+std::vector<uint8_t> RecordOf(size_t bytes, double time) {
+  std::vector<uint8_t> record(bytes, 7);
+  record[0] = static_cast<uint8_t>(record::Kind::kRecord);
+  format::Store(record.data() + record::kRecordTimeOffset, time);
+  return record;
+}
+
+TEST(RecorderRing, TakesACopyOfARecordThatLiesElsewhere) {
+  using engine::JsControl;
+  const auto ring = InMemory(64);
+  RingProducer producer(ring, 0);
+  int32_t* const words = producer.js_words();
+  words[JsControl::kEnd] = 100;
+  EXPECT_EQ(producer.PayloadBytes(), 0u) << "there is no lease";
+  ASSERT_EQ(producer.Renew(1), engine::Renewal::kRenewed);
+  const uint8_t* const data = ring->data() + words[JsControl::kStart];
+  const std::vector<uint8_t> record = RecordOf(40, 1.5);
+
+  words[JsControl::kEnd] = 8 + 4 + 40;
+  ASSERT_EQ(producer.PayloadBytes(), 40u);
+  producer.PublishCopy(record.data(), 40, 123);
+  EXPECT_EQ(words[JsControl::kEnd], 0);
+  EXPECT_EQ(format::Load<uint32_t>(data + 8), 40u);
+  EXPECT_EQ(format::Load<uint64_t>(data + 12 + record::kRecordTimeOffset), 123u);
+  EXPECT_EQ(data[12 + 39], 7);
+
+  // A clock of somebody's own.
+  words[JsControl::kEnd] = 52 + 4 + 40;
+  producer.PublishCopy(record.data(), producer.PayloadBytes(), 0);
+  EXPECT_EQ(format::Load<double>(data + 56 + record::kRecordTimeOffset), 1.5);
+  EXPECT_EQ(ring->Stats().recorded, 2u);
+
+  words[JsControl::kEnd] = words[JsControl::kLimit] + 1;
+  EXPECT_EQ(producer.PayloadBytes(), 0u) << "beyond the lease";
+  words[JsControl::kEnd] = 96;
+  EXPECT_EQ(producer.PayloadBytes(), 0u) << "nothing behind the last entry";
+}
+
 TEST(RecorderFile, IsLockedWhileItsRecorderLives) {
   const TempDir dir;
   const Ring ring({dir.File("a"), 64, "{}"});

@@ -212,3 +212,36 @@ it('is not there for a logger that is off', () => {
   log.fatal('nothing')
   expect(fs.readdirSync(directory)).toEqual([])
 })
+
+it('makes each record once for log and ring, also with its caller, and as often as it logs', async () => {
+  let made = 0
+  const { log, lines, kept } = open('records', { base: null, name: 'shop' }, { caller: true, maxFields: 3 })
+  const fields = () => ({
+    get once() {
+      return ++made
+    },
+    inner: { a: 1, b: [2] }
+  })
+  const child = log.child({ module: 'a' })
+  for (let i = 0; i < 3; i++) {
+    log.info(fields(), 'm')
+    child.warn(fields(), `message ${i}`)
+    log.debug(fields(), 'below')
+  }
+  log.info({ caller: 'mine' }, 'n')
+  log.info({ a: 1, b: 2, c: 3, d: 4 }, 'o')
+  const inner = { a: 1, b: [2] }
+  const logged = [1, 2, 4, 5, 7, 8]
+  expect(lines().slice(0, 6)).toMatchObject(logged.map(once => ({ once, inner })))
+  expect(lines().some(line => 'caller' in line && line.caller !== 'mine')).toBe(false)
+  const events = await kept()
+  expect(made).toBe(9)
+  expect(events.slice(0, 9).map(event => event.fields.once)).toEqual(Array.from({ length: 9 }, (_, i) => i + 1))
+  for (const { fields: of } of events.slice(0, 9)) {
+    expect(of.caller).toMatch(/recorder\.test\.ts:\d+/)
+    expect(of.inner).toEqual(inner)
+  }
+  expect(events[9]!.fields).toEqual({ caller: 'mine' })
+  expect(events[10]!.fields).toEqual({ caller: expect.any(String) as string, a: 1, b: 2, c: 3 })
+  expect(shardlog.getLoggerStats(log).recorder).toMatchObject({ recorded: 11, truncated: 1 })
+})

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { LEASE } from '../../lib/engine/direct-route'
 import { StringDefinition } from '../../lib/record/definition'
 import type { EventShape, LineFormat } from '../../lib/record/payload-writer'
-import { RecordEncoder } from '../../lib/record/record-encoder'
+import { type Added, RecordEncoder } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
 import { LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
 import { TIME_MS } from '../../lib/record/wire'
@@ -71,6 +71,8 @@ function linesOf(log: FakeLog): string[] {
 
 const MOST = 3
 
+const addedTo = ({ keys, values }: Added): object => Object.fromEntries(keys.map((key, i) => [key, values[i]]))
+
 const firstOf = (fields: object): object => Object.fromEntries(Object.entries(fields).slice(0, MOST))
 
 const step = fc.record({
@@ -81,7 +83,8 @@ const step = fc.record({
     fc.oneof(fc.integer(), fc.string(), fc.constant({ x: 1, y: { z: 2 } }))
   ),
   message: fc.constantFrom('m', 'n'),
-  seal: fc.constantFrom('', '', '', 'log', 'ring')
+  seal: fc.constantFrom('', '', '', 'log', 'ring'),
+  added: fc.constantFrom(null, null, { keys: ['caller'], values: ['x'] }, { keys: ['b', 'z'], values: [1, null] })
 })
 
 describe('a log and a ring that share the making of records', () => {
@@ -102,17 +105,23 @@ describe('a log and a ring that share the making of records', () => {
         const tree = newTree()
         const styles = ['one', 'two', 'three'].map(name => style(tree, name))
         const expected = { log: [] as string[], ring: [] as string[], truncated: 0 }
-        for (const [i, { to, style: which, fields, message, seal }] of steps.entries()) {
+        for (const [i, { to, style: which, fields, message, seal, added }] of steps.entries()) {
           const format = styles[which]!
           if (seal === 'log') log.seal()
           if (seal === 'ring') ring.seal()
           if (to !== 'ring') expected.log.push(format.line(i, '', fields, message))
+          const isGiven = to === 'both' && added !== null
+          const isTwice = isGiven && (Object.keys(fields).length > MOST || added.keys.some(key => key in fields))
           if (to !== 'log') {
-            expected.ring.push(format.line(i, '', firstOf(fields), message))
+            const own = firstOf(fields)
+            expected.ring.push(format.line(i, '', isGiven && !isTwice ? { ...addedTo(added), ...own } : own, message))
             if (Object.keys(fields).length > MOST) expected.truncated++
           }
           const { log: own, ring: beside } = encoders
+          expect(beside.add(added)).toBe(null)
           const isInRing = to === 'both' && own.recordBeside(beside, format, i, fields, message)
+          expect(beside.add(null)).toBe(added)
+          expect(isInRing && isTwice).toBe(false)
           if (to === 'log') own.record(format, i, '', fields, message)
           if (to === 'ring' || (to === 'both' && !isInRing)) beside.record(format, i, '', fields, message)
         }
