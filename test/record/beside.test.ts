@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LEASE } from '../../lib/engine/direct-route'
-import { StringDefinition } from '../../lib/record/definition'
+import { Addition, StringDefinition } from '../../lib/record/definition'
 import type { EventShape, LineFormat } from '../../lib/record/payload-writer'
 import { type Added, RecordEncoder } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
@@ -17,7 +17,7 @@ function style(tree: ShapeTree, name: string): LineFormat {
   const bindings = `,"name":"${name}"`
   return {
     prefix: new LinePrefix('{"level":30', TIME_MS),
-    bindings: new StringDefinition(bindings),
+    bindings: new StringDefinition(new Addition(bindings)),
     tree,
     printsAsJson: true,
     replaced: null,
