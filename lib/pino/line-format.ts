@@ -141,6 +141,7 @@ export class SerializerSet {
   readonly convertMessage: Conversion | null
   // Lines of one level follow each other, also when each is of another child.
   #recent: LinePrefix | null = null
+  #recentInline: LinePrefix | null = null
 
   constructor(logger: Internals) {
     const serializers = logger[serializersSym]
@@ -168,6 +169,15 @@ export class SerializerSet {
     if (recent !== null && recent.text === text && recent.timeForm === timeForm) return recent
     this.#recent = this.tree.prefix(text, timeForm)
     return this.#recent
+  }
+
+  /** The same of lines that have a binding with this key in each record. */
+  prefixWith(binding: string, text: string, timeForm: number): LinePrefix {
+    const recent = this.#recentInline
+    const isIt = recent !== null && recent.binding === binding && recent.text === text && recent.timeForm === timeForm
+    if (isIt) return recent
+    this.#recentInline = this.tree.prefix(text, timeForm, binding)
+    return this.#recentInline
   }
 }
 
@@ -303,22 +313,30 @@ class SharedFormat {
 export class LoggerFormat implements LineFormat {
   readonly prefix: LinePrefix
   readonly bindings: StringDefinition | null
+  readonly inline: Addition | null
   readonly tree: ShapeTree
   readonly level: number
   readonly replaced: LineFormat['replaced']
   readonly quote = quote
   readonly printsAsJson: boolean
   readonly logger: Internals
+  readonly #formats: LineFormats
 
   constructor(formats: LineFormats, level: number) {
+    this.#formats = formats
     const { logger, shared } = formats
     this.prefix = formats.prefix(level)
     this.bindings = formats.bindings
+    this.inline = formats.inline
     this.tree = shared.serializers.tree
     this.level = level
     this.replaced = formats.isOfCalls ? loggedObject : null
     this.printsAsJson = shared.serializers.printsAsJson
     this.logger = logger
+  }
+
+  onInline(): void {
+    this.#formats.countInline()
   }
 
   stringify(value: unknown): string | undefined {
@@ -346,6 +364,14 @@ const definitionOf = (text: string): StringDefinition | null =>
 
 const NOTHING = new Addition('')
 
+/** Bindings up to this many characters are in each record of a child. */
+const LONGEST_INLINE = 32
+/**
+ * A child that has logged as many lines lives long: to refer to its bindings costs less than to
+ * repeat them.
+ */
+const MOST_INLINED = 16
+
 /**
  * The formats of one logger's lines, one for each level, made when a level is logged at first. No
  * method has a #: see `LogFastPath`.
@@ -353,7 +379,14 @@ const NOTHING = new Addition('')
 export class LineFormats {
   readonly shared: SharedFormat
   readonly logger: Internals
-  readonly bindings: StringDefinition | null
+  /** Those that lines refer to: all, or those in front of `inline`. */
+  bindings: StringDefinition | null
+  /** The last one, where each record has it by itself; null: none has. */
+  inline: Addition | null
+  /** Records that had it. */
+  #inlined = 0
+  /** All, once somebody asked for them. */
+  #all: StringDefinition | null = null
   /**
    * Whether objects are recorded as they were logged, before requests and the like are replaced.
    */
@@ -371,9 +404,11 @@ export class LineFormats {
     shared: SharedFormat,
     bindings: StringDefinition | null,
     isOfCalls: boolean,
-    alike: LineFormats | null
+    alike: LineFormats | null,
+    inline: Addition | null = null
   ) {
     this.logger = logger
+    this.inline = inline
     this.isOfCalls = isOfCalls
     this.shared = shared
     this.bindings = bindings
@@ -401,13 +436,20 @@ export class LineFormats {
     return new LineFormats(logger, shared, bindings, isOfCalls, null)
   }
 
+  private all(): StringDefinition | null {
+    if (this.inline === null) return this.bindings
+    this.#all ??= new StringDefinition(this.inline, this.bindings)
+    return this.#all
+  }
+
   /** The bindings of a logger whose chain of them is `text`, of which `added` may be the end. */
   private bindingsOf(text: string, added: Addition | null): StringDefinition | null {
     // The child may have got other bindings since, which make its text longer.
     const isKnown = added !== null && text.length === this.#chindings.length + added.text.length
     const isSame = isKnown && added.text === ''
-    if (!isKnown || this.bindings === null || (isSame && text !== this.#chindings)) return definitionOf(text)
-    return isSame ? this.bindings : new StringDefinition(added, this.bindings)
+    const own = this.all()
+    if (!isKnown || own === null || (isSame && text !== this.#chindings)) return definitionOf(text)
+    return isSame ? own : new StringDefinition(added, own)
   }
 
   /** Those of the same logger or of a child, as `of`. */
@@ -415,17 +457,47 @@ export class LineFormats {
     return LineFormats.of(logger, this, isOfCalls, added)
   }
 
-  /** Those of a child that differs by its bindings alone, to which it adds `added`. */
-  deriveAlike(logger: Internals, added: Addition): LineFormats {
-    const bindings = this.bindingsOf(logger[chindingsSym], added)
-    return new LineFormats(logger, this.shared, bindings, this.isOfCalls, this.#alike ?? this)
+  /**
+   * Those of a child that differs by its bindings alone, to which it adds `added`.
+   *
+   * @param takesInline whether a short one may be in each record
+   */
+  deriveAlike(logger: Internals, added: Addition, takesInline: boolean): LineFormats {
+    const text = logger[chindingsSym]
+    const alike = this.#alike ?? this
+    // The child may have got other bindings since, which make its text longer.
+    const isLast = text.length === this.#chindings.length + added.text.length
+    if (takesInline && isLast && added.name !== '' && added.value.length <= LONGEST_INLINE) {
+      return new LineFormats(logger, this.shared, this.all(), this.isOfCalls, alike, added)
+    }
+    return new LineFormats(logger, this.shared, this.bindingsOf(text, added), this.isOfCalls, alike)
+  }
+
+  /** A record has had the binding `inline`. */
+  countInline(): void {
+    if (++this.#inlined === MOST_INLINED) this.endInline()
+  }
+
+  /** From now on no record has a binding of its own. */
+  endInline(): void {
+    if (this.inline === null) return
+    this.bindings = this.all()
+    this.inline = null
+    this.recent = null
+    this.#others = null
   }
 
   /** What lines of a level begin with. */
   prefix(level: number): LinePrefix {
+    if (this.inline !== null) return this.prefixWith(this.inline.name, level)
     if (this.#alike !== null) return this.#alike.of(level).prefix
     const { serializers, timeForm } = this.shared
     return serializers.prefix(this.logger[lsCacheSym][level] ?? '', timeForm)
+  }
+
+  private prefixWith(binding: string, level: number): LinePrefix {
+    const { text, timeForm } = this.#alike!.of(level).prefix
+    return this.shared.serializers.prefixWith(binding, text, timeForm)
   }
 
   /**

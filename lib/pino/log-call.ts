@@ -176,7 +176,7 @@ export class LogFastPath {
     newest = null
     newestParent = null
     if (!this.isCurrent(logger)) return null
-    const formats = this.#formats.deriveAlike(logger, newestBindings)
+    const formats = this.#formats.deriveAlike(logger, newestBindings, this.#writer.takesInline === true)
     return new LogFastPath(logger, formats, this.#writer, this.#write, this.#isShaped)
   }
 
@@ -235,6 +235,7 @@ export class LogFastPath {
   /** Records a compiled event. False if there is more to it than its values. */
   event(event: CompiledEvent, values: readonly unknown[]): boolean {
     const formats = this.#formats
+    formats.endInline()
     if (this.#isShaped || !event.resolve(formats.shared.serializers.tree)) return false
     this.#writer.event(formats.of(event.level), recordTime(), '', event, values)
     return true

@@ -139,6 +139,8 @@ class KnownBinding {
   readonly printed: string
   /** The same, and the quotation mark that a string begins with. */
   readonly quoted: string
+  /** Whether it is one that children have, rather than a key that is data. */
+  isUsual = false
 
   constructor(key: string, logger: BindingsContext) {
     this.key = key
@@ -161,7 +163,8 @@ function knownBinding(key: string, logger: BindingsContext): KnownBinding {
     recent.serializers === logger[serializersSym] &&
     recent.stringifiers === logger[stringifiersSym] &&
     recent.version === stateVersion.count
-  if (!isRecent) recent = new KnownBinding(key, logger)
+  if (isRecent) recent!.isUsual = true
+  else recent = new KnownBinding(key, logger)
   return recent!
 }
 
@@ -189,7 +192,8 @@ function bindingAddition(logger: BindingsContext, key: string, value: unknown): 
   const stringify: Stringify = binding.stringify ?? logger[stringifySym]
   // The id of a request, nearly always.
   if (typeof shaped === 'string' && stringify === asJson) {
-    if (isPlainText(shaped)) return new Addition(`${binding.quoted}${shaped}"`, binding.quoted, shaped)
+    const name = binding.isUsual ? key : ''
+    if (isPlainText(shaped)) return new Addition(`${binding.quoted}${shaped}"`, binding.quoted, shaped, name)
     return new Addition(binding.printed + JSON.stringify(shaped))
   }
   const text = stringify(shaped, logger[stringifySafeSym])

@@ -74,11 +74,14 @@ export class Addition {
   readonly key: string
   /** That string. */
   readonly value: string
+  /** The key itself, if many have it; else ''. */
+  readonly name: string
 
-  constructor(text: string, key = '', value = '') {
+  constructor(text: string, key = '', value = '', name = '') {
     this.text = text
     this.key = key
     this.value = value
+    this.name = name
   }
 }
 

@@ -1,4 +1,4 @@
-import type { StringDefinition } from './definition'
+import type { Addition, StringDefinition } from './definition'
 import type { LinePrefix, ShapeNode, ShapeTree, Template } from './shape-tree'
 import * as wire from './wire'
 
@@ -7,6 +7,13 @@ export interface LineFormat {
   readonly prefix: LinePrefix
   /** The bindings as they are printed: `,"pid":71,"hostname":"a"`; null if there are none. */
   readonly bindings: StringDefinition | null
+  /**
+   * One that stands behind those, of a logger that may live for a line or two; its name is the
+   * prefix's `binding`. null: none.
+   */
+  readonly inline: Addition | null
+  /** It is being written. */
+  readonly onInline?: () => void
   readonly tree: ShapeTree
   /**
    * JSON of what is neither string, number, boolean nor null; undefined: not to be printed. Does
@@ -498,25 +505,34 @@ export class PayloadWriter {
     return this.#expected!.node.ancestor(count)
   }
 
+  #putInline(at: number, { value }: Addition, format: LineFormat): number {
+    format.onInline?.()
+    return this.#putPrimitive(at, value, format.quote)
+  }
+
   /**
    * Writes a record of an object's fields to its place, or to the scratch.
    *
    * @returns its end, UNFINISHED, IMPOSSIBLE or REPLACED
    */
   fields(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): number {
-    const { tree } = format
+    const { tree, inline } = format
     const expected = this.#expected
     const known = expected === null ? null : expected.keys
     const keys = known ?? NO_KEYS
     // null while the fields are those of the template that is expected.
-    let node: ShapeNode | null = known === null ? tree.root : null
+    let node: ShapeNode | null = known === null ? tree.start(format.prefix) : null
     let count = 0
     const start = this.#start
     let end = start + HEADER_BYTES
     if (end > this.#limit) this.#ensure(start, HEADER_BYTES)
     this.#view.setFloat64(start + HEADER_TIME, time, true)
+    if (inline !== null) {
+      end = this.#putInline(end, inline, format)
+      count = 1
+    }
     if (fields !== null) {
-      if (tree.isStrained && !tree.takes(fields)) return IMPOSSIBLE
+      if (tree.isStrained && !tree.takes(fields, format.prefix)) return IMPOSSIBLE
       for (const key in fields) {
         let value: unknown = (fields as Record<string, unknown>)[key]
         // Asked afterwards, as pino does: a getter may delete what it is read from.

@@ -25,6 +25,8 @@ const NO_DEFINITIONS: readonly Definition[] = []
 
 /** Takes records and texts. */
 export interface RecordWriter {
+  /** Whether it takes records of formats with a binding `inline`. Events of such nobody takes. */
+  readonly takesInline?: true
   /**
    * Records a line.
    *
@@ -141,6 +143,7 @@ const resolveTime = (time: number): number => (Number.isNaN(time) ? Date.now() :
 
 /** The records and texts of one thread for one log. */
 export class RecordEncoder implements RecordWriter {
+  readonly takesInline = true
   readonly #target: RecordTarget
   readonly #lease: Int32Array
   readonly #words: Int32Array

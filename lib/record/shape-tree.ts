@@ -92,7 +92,8 @@ export class ShapeNode {
     key: string,
     parent: ShapeNode | null,
     parentObject: ShapeNode | null,
-    convert: Conversion | null
+    convert: Conversion | null,
+    isBinding = false
   ) {
     this.next = sentinel ?? this
     this.key = key
@@ -103,7 +104,7 @@ export class ShapeNode {
     this.parent = parent
     this.root = parent === null ? this : parent.root
     this.count = parent === null ? 0 : parent.count + (edge === 'value' ? 1 : 0)
-    const isField = parent !== null && parentObject === null && edge !== 'close'
+    const isField = parent !== null && parentObject === null && edge !== 'close' && !isBinding
     this.fields = parent === null ? 0 : parent.fields + (isField ? 1 : 0)
     this.parentObject = parentObject
     this.depth = (parentObject === null ? 0 : parentObject.depth) + (edge === 'open' ? 1 : 0)
@@ -236,10 +237,13 @@ export class LinePrefix {
   readonly text: string
   /** One of TIME_*. */
   readonly timeForm: number
+  /** The key of a binding that each record has in front of its fields; null: none has. */
+  readonly binding: string | null
 
-  constructor(text: string, timeForm: number) {
+  constructor(text: string, timeForm: number, binding: string | null = null) {
     this.text = text
     this.timeForm = timeForm
+    this.binding = binding
   }
 
   /**
@@ -331,6 +335,8 @@ export class ShapeTree {
   readonly #printedMessageKey: string
   readonly #filter = new MessageFilter()
   readonly #prefixes = new Map<string, LinePrefix>()
+  readonly #bindings = new Map<string, ShapeNode>()
+  #recentBinding: ShapeNode | null = null
   #parts = 0
   #begun = Date.now()
   #grown = 0
@@ -345,18 +351,39 @@ export class ShapeTree {
     this.#printedMessageKey = `,${options.quote(options.messageKey)}:`
   }
 
-  /** The prefix with this text and form of time, the same one until there are too many. */
-  prefix(text: string, timeForm: number): LinePrefix {
-    const name = `${timeForm}${text}`
+  /**
+   * The prefix with this text, form of time and binding in each record, the same one until there
+   * are too many.
+   */
+  prefix(text: string, timeForm: number, binding: string | null = null): LinePrefix {
+    const name = binding === null ? `${timeForm}${text}` : `${timeForm}${text}\n${binding}`
     const known = this.#prefixes.get(name)
     if (known !== undefined) return known
     if (this.#prefixes.size === MAX_PREFIXES) {
       this.#startOver()
       this.#prefixes.clear()
     }
-    const made = new LinePrefix(text, timeForm)
+    const made = new LinePrefix(text, timeForm, binding)
     this.#prefixes.set(name, made)
     return made
+  }
+
+  /** The node that the fields of records with this prefix follow. */
+  start({ binding }: LinePrefix): ShapeNode {
+    if (binding === null) return this.root
+    const recent = this.#recentBinding
+    return recent !== null && recent.key === binding ? recent : this.#findBinding(binding)
+  }
+
+  #findBinding(key: string): ShapeNode {
+    let node = this.#bindings.get(key)
+    if (node === undefined) {
+      this.#count()
+      node = new ShapeNode('value', key, this.root, null, null, true)
+      this.#bindings.set(key, node)
+    }
+    this.#recentBinding = node
+    return node
   }
 
   /** The node behind `node` for `key` and a value; null if there cannot be one: too many keys. */
@@ -403,8 +430,8 @@ export class ShapeTree {
    * For a strained tree: whether it has nodes for the fields' keys, or takes them in. An object
    * among the values is not looked into.
    */
-  takes(fields: object): boolean {
-    let node = this.root
+  takes(fields: object, prefix: LinePrefix): boolean {
+    let node = this.start(prefix)
     for (const key in fields) {
       if (node.opens?.has(key)) return true
       const next = node.next.key === key ? node.next : node.children?.get(key)
@@ -434,6 +461,8 @@ export class ShapeTree {
   #startOver(): void {
     this.#parts = 0
     this.root = newRoot()
+    this.#bindings.clear()
+    this.#recentBinding = null
     this.#filter.clear()
     for (const prefix of this.#prefixes.values()) prefix.clear()
   }

@@ -52,6 +52,7 @@ const quote = (text: string): string => JSON.stringify(text)
 class EventFormat implements LineFormat {
   readonly prefix: LinePrefix
   readonly bindings: StringDefinition
+  readonly inline = null
   readonly tree: ShapeTree
   readonly printsAsJson = false
   readonly replaced = null

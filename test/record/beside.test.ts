@@ -20,6 +20,7 @@ function style(tree: ShapeTree, name: string): LineFormat {
     bindings: new StringDefinition(new Addition(bindings)),
     tree,
     printsAsJson: true,
+    inline: null,
     replaced: null,
     quote: JSON.stringify,
     stringify: JSON.stringify,

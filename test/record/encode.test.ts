@@ -22,6 +22,7 @@ function style(overrides: Partial<LineFormat> = {}): LineFormat {
     bindings: new StringDefinition(new Addition(bindings)),
     tree: tree(),
     printsAsJson: true,
+    inline: null,
     replaced: null,
     quote: JSON.stringify,
     stringify: value => (typeof value === 'bigint' ? String(value) : JSON.stringify(value)),

@@ -19,6 +19,7 @@ function style(name: string): LineFormat {
     bindings: new StringDefinition(new Addition(bindings)),
     tree,
     printsAsJson: true,
+    inline: null,
     replaced: null,
     quote: JSON.stringify,
     stringify: JSON.stringify,

@@ -106,7 +106,10 @@ describe('random programs', () => {
   })
 })
 
-type Log = Omit<AnyLogger, 'child'> & { child(bindings: object): Log; info(...args: unknown[]): void }
+type Log = Omit<AnyLogger, 'child'> &
+  Record<'info' | 'warn', (...args: unknown[]) => void> & {
+    child(bindings: object, options?: object): Log
+  }
 
 /** What random programs have found, or are not likely to. */
 const found: [string, object, (log: Log) => void][] = [
@@ -144,6 +147,25 @@ const found: [string, object, (log: Log) => void][] = [
       }
       // Ever other keys behind the same parent's bindings.
       for (const value of values) for (const key of ['id', 'other']) log.child({ [key]: value }).info('in turn')
+    }
+  ],
+  [
+    'children that live for a line and for many, with the same bindings and messages as others',
+    {},
+    log => {
+      for (let i = 0; i < 60; i++) {
+        const child = log.child({ id: `r-${i}` })
+        for (let line = 0; line < (i % 20) + 1; line++) child.info({ a: line }, 'message')
+        child.info({ id: 'its own', a: { b: 1 }, c: undefined }, 'message')
+        child.info('message')
+        child.warn({ a: i })
+        child.child({ id: `r-${i}.1` }).info({ a: i }, 'message')
+        if (i % 7 === 0) child.setBindings({ more: i })
+        child.info({ a: i }, 'message')
+        const other = child.child({ id: 'é' }, { level: 'debug' })
+        log.info({ id: 'no binding', a: i }, 'message')
+        other.info({ a: i }, 'message')
+      }
     }
   ],
   [

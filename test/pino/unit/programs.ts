@@ -361,7 +361,8 @@ class Run {
 
   step(rand: Rand): void {
     const kind = rand()
-    if (kind < 0.12) this.#loggers.push(this.#logger(rand).child(object(rand, 1), childOptions(rand)))
+    if (kind < 0.06) this.#loggers.push(this.#logger(rand).child({ id: text(rand) }))
+    else if (kind < 0.12) this.#loggers.push(this.#logger(rand).child(object(rand, 1), childOptions(rand)))
     else if (kind < 0.14) this.#logger(rand).setBindings(object(rand, 1))
     else if (kind < 0.16) this.#logger(rand).level = pick(rand, LEVELS)
     else if (kind < 0.18) this.#note(JSON.stringify(Object.keys(this.#logger(rand).bindings())))
