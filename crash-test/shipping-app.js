@@ -2,16 +2,16 @@
 
 // An application that logs numbered records through a configuration until it is killed:
 //
-//   node crash-test/shipping-app.js CONFIG NOTES RUN [drain]
+//   node crash-test/shipping-app.js CONFIG NOTES RUN MS|drain
 //
-// NOTES gets the number of each record behind its call, by one write each: what a kill leaves there
+// Between two bursts of records it pauses for up to MS. NOTES gets the number of each record behind its call, by one write each: what a kill leaves there
 // was accepted. With `drain` nothing is logged: what is there is delivered, and the process ends.
 
 const fs = require('node:fs')
 const { configure } = require('..')
 
 const BURST = 40
-const [config, notes, run, drain] = process.argv.slice(2)
+const [config, notes, run, pace] = process.argv.slice(2)
 const logging = configure(config, { onError: () => undefined })
 
 async function end() {
@@ -29,10 +29,10 @@ function go() {
       log.info({ run: Number(run), n }, 'a record')
       fs.writeSync(fd, `${run} ${n}\n`)
     }
-    setTimeout(burst, Math.random() * 5)
+    setTimeout(burst, Math.random() * Number(pace))
   }
   burst()
 }
 
-if (drain === 'drain') end()
+if (pace === 'drain') end()
 else go()

@@ -3,6 +3,8 @@ export interface ShippingResult {
   application: number
   shipper: number
   target: number
+  /** How often the other side was killed, frozen, told to end, or away. */
+  disturbed: Record<string, number>
   accepted: number
   arrived: number
   repeats: number

@@ -3,10 +3,10 @@
 // Kills applications that log and shippers that ship what they log, at random moments, and counts:
 // every accepted record arrives at least once, and once when repeats are told by their ids.
 //
-//   node crash-test/shipping.js [--rounds 300] [--mode worker|process] [--kafka]
+//   node crash-test/shipping.js [--rounds 300] [--mode worker|process] [--disturb-every 7] [--kafka]
 //
 // A collector in this process fails in every way meanwhile; with --kafka there is a broker of
-// Apache Kafka, which is killed, frozen and restarted.
+// Apache Kafka, which every few rounds is killed, or else frozen for up to 3 s or told to end.
 
 const { spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -23,6 +23,9 @@ const START_MS = 20_000
 const LOOK_MS = 20
 const DRAIN_MS = 120_000
 const FAULT_SHARE = 0.15
+/** Of what is done to a broker; the rest are kills. */
+const FREEZE_SHARE = 0.15
+const END_SHARE = 0.1
 
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 const between = (least, most) => least + Math.random() * (most - least)
@@ -30,6 +33,7 @@ const between = (least, most) => least + Math.random() * (most - least)
 /** A collector over HTTP that keeps what it takes as `{ id, value }`, and fails now and then. */
 class HttpTarget {
   #sockets = new Set()
+  paceMs = 5
 
   constructor() {
     this.received = []
@@ -69,6 +73,7 @@ class HttpTarget {
     await this.stop()
     await pause(between(10, 300))
     await this.start()
+    return 'away'
   }
 
   async stop() {
@@ -83,6 +88,9 @@ class HttpTarget {
 
 /** A broker of Kafka. */
 class KafkaTarget {
+  // Its rounds are long, and its own consumer has to print what arrived.
+  paceMs = 100
+
   async start() {
     this.broker = await KafkaBroker.start()
     this.broker.createTopic('logs', 2)
@@ -90,14 +98,18 @@ class KafkaTarget {
   }
 
   async disturb() {
-    if (Math.random() < 0.5) {
+    const kind = Math.random()
+    if (kind < FREEZE_SHARE) {
       this.broker.freeze(true)
       await pause(between(100, 3_000))
       this.broker.freeze(false)
-      return
+      return 'frozen'
     }
-    await this.broker.stop(Math.random() < 0.7 ? 'SIGKILL' : 'SIGTERM')
-    await this.broker.resume()
+    const isKill = kind < 1 - END_SHARE
+    await this.broker.stop(isKill ? 'SIGKILL' : 'SIGTERM')
+    // It still recovers its log when shippers find it again.
+    await this.broker.resume({ ready: false })
+    return isKill ? 'killed' : 'ended'
   }
 
   records() {
@@ -118,6 +130,7 @@ class Campaign {
     this.notes = path.join(folder, 'notes')
     this.config = path.join(folder, 'logging.json')
     this.kills = { application: 0, shipper: 0, target: 0 }
+    this.disturbed = {}
     this.shipper = null
   }
 
@@ -168,14 +181,15 @@ class Campaign {
   }
 
   async round(run, disturbs) {
-    const application = this.application(run)
+    const application = this.application(run, this.target.paceMs)
     this.startShipper()
     // From before anything is loaded until it has run for a while; mostly when it logs.
     if (Math.random() < 0.8) await this.#untilItLogs()
     await pause(between(0, 1_000))
     if (Math.random() < 0.5) await this.killShipper()
     if (disturbs) {
-      await this.target.disturb()
+      const how = await this.target.disturb()
+      this.disturbed[how] = (this.disturbed[how] ?? 0) + 1
       this.kills.target++
     }
     application.kill('SIGKILL')
@@ -218,6 +232,7 @@ class Campaign {
     }
     return {
       ...this.kills,
+      disturbed: this.disturbed,
       accepted: accepted.length,
       arrived: records.length,
       repeats: records.length - byId.size,
@@ -261,13 +276,15 @@ async function main() {
     options: {
       rounds: { type: 'string', default: '300' },
       mode: { type: 'string', default: 'worker' },
+      'disturb-every': { type: 'string', default: '7' },
       kafka: { type: 'boolean', default: false }
     }
   })
   const { mode, kafka } = values
   const rounds = Number(values.rounds)
-  if (!['worker', 'process'].includes(mode) || !(rounds > 0))
-    throw new Error('--mode worker or process, --rounds a number')
+  const disturbEvery = Number(values['disturb-every'])
+  if (!['worker', 'process'].includes(mode) || !(rounds > 0) || !(disturbEvery > 0))
+    throw new Error('--mode worker or process, --rounds and --disturb-every a number')
   const lack = kafka ? missing() : null
   if (lack !== null) throw new Error(`no broker of Kafka can be started: ${lack}`)
   const onRound = run => {
@@ -275,7 +292,7 @@ async function main() {
   }
   const stopped = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopped.abort())
-  const result = await shippingCampaign({ rounds, mode, kafka, onRound, signal: stopped.signal })
+  const result = await shippingCampaign({ rounds, mode, kafka, disturbEvery, onRound, signal: stopped.signal })
   console.log(result)
   if (result.folder !== undefined) process.exitCode = 1
 }

@@ -9,10 +9,13 @@ export interface ConsumedRecord {
 }
 
 export class KafkaBroker {
-  static start(): Promise<KafkaBroker>
+  static start(secure?: { pem: string; user: string; password: string } | null): Promise<KafkaBroker>
   readonly address: string
+  /** Of a secured broker: with TLS, and with TLS and SASL. */
+  readonly tlsAddress: string
+  readonly saslAddress: string
   createTopic(topic: string, partitions?: number): void
-  resume(): Promise<void>
+  resume(options?: { ready?: boolean }): Promise<void>
   stop(signal?: NodeJS.Signals): Promise<void>
   freeze(frozen: boolean): void
   consume(topic: string, options?: { idleMs?: number }): ConsumedRecord[]

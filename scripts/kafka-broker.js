@@ -18,6 +18,7 @@ const MAVEN_MS = 600_000
 const START_MS = 120_000
 const STOP_MS = 30_000
 const LOOK_MS = 200
+const LOGIN_MODULES = 'org.apache.kafka.common.security'
 
 const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>shardlog</groupId><artifactId>kafka</artifactId><version>1</version><dependencies>
@@ -52,13 +53,18 @@ function javaArgs(main, args, memory = '256m') {
   return [`-Xmx${memory}`, '-XX:+UseSerialGC', '-cp', path.join(jars, 'lib', '*'), main, ...args]
 }
 
-function freePort() {
+/** So many ports that nobody has: all are held before any is given back. */
+async function freePorts(count) {
+  const servers = await Promise.all(Array.from({ length: count }, listening))
+  const ports = servers.map(server => server.address().port)
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}
+
+function listening() {
   return new Promise((resolve, reject) => {
     const server = net.createServer().on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
+    server.listen(0, '127.0.0.1', () => resolve(server))
   })
 }
 
@@ -79,19 +85,28 @@ function answers(port) {
 class KafkaBroker {
   #child = null
 
-  constructor(folder, port, controllerPort) {
+  constructor(folder, ports, secure) {
     this.folder = folder
-    this.port = port
-    this.controllerPort = controllerPort
-    this.address = `127.0.0.1:${port}`
+    this.port = ports.plain
+    this.ports = ports
+    this.secure = secure
+    this.address = `127.0.0.1:${ports.plain}`
+    this.tlsAddress = `127.0.0.1:${ports.tls}`
+    this.saslAddress = `127.0.0.1:${ports.sasl}`
     this.config = path.join(folder, 'server.properties')
   }
 
-  /** Makes a broker, and starts it. */
-  static async start() {
+  /**
+   * Makes a broker, and starts it.
+   *
+   * @param secure what it has beside its plain listener, one with TLS and one with TLS and SASL:
+   *   `pem`, a file with its key and certificate, and `user` and `password`; null: no such
+   */
+  static async start(secure = null) {
     fetchJars()
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-kafka-'))
-    const broker = new KafkaBroker(folder, await freePort(), await freePort())
+    const [plain, controller, tls, sasl] = await freePorts(4)
+    const broker = new KafkaBroker(folder, { plain, controller, tls, sasl }, secure)
     try {
       broker.#format()
       await broker.resume()
@@ -102,16 +117,36 @@ class KafkaBroker {
     }
   }
 
+  /** The listeners for clients, and what the secured ones need. */
+  #listeners() {
+    const plain = `PLAINTEXT://127.0.0.1:${this.ports.plain}`
+    if (this.secure === null) return { clients: plain, lines: [] }
+    const { pem, user, password } = this.secure
+    const name = 'listener.name.logins'
+    const lines = [
+      'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,LOGINS:SASL_SSL',
+      'ssl.keystore.type=PEM',
+      `ssl.keystore.location=${pem}`,
+      `${name}.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512`,
+      `${name}.plain.sasl.jaas.config=${LOGIN_MODULES}.plain.PlainLoginModule required user_${user}="${password}";`,
+      ...['256', '512'].map(
+        bits => `${name}.scram-sha-${bits}.sasl.jaas.config=${LOGIN_MODULES}.scram.ScramLoginModule required;`
+      )
+    ]
+    return { clients: `${plain},TLS://${this.tlsAddress},LOGINS://${this.saslAddress}`, lines }
+  }
+
   #format() {
-    const { folder, port, controllerPort } = this
-    const listeners = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`
+    const { folder, ports, secure } = this
+    const { clients, lines: security } = this.#listeners()
     const lines = [
       'process.roles=broker,controller',
       'node.id=1',
-      `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
-      `listeners=${listeners}`,
-      `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+      `controller.quorum.voters=1@127.0.0.1:${ports.controller}`,
+      `listeners=${clients},CONTROLLER://127.0.0.1:${ports.controller}`,
+      `advertised.listeners=${clients}`,
       'controller.listener.names=CONTROLLER',
+      ...security,
       `log.dirs=${path.join(folder, 'data')}`,
       'offsets.topic.replication.factor=1',
       'transaction.state.log.replication.factor=1',
@@ -120,22 +155,31 @@ class KafkaBroker {
       'num.partitions=3'
     ]
     fs.writeFileSync(this.config, `${lines.join('\n')}\n`)
-    const args = ['format', '-t', Buffer.from('shardlog-kafka-1').toString('base64url'), '-c', this.config]
+    const users = (secure === null ? [] : ['256', '512']).flatMap(bits => [
+      '--add-scram',
+      `SCRAM-SHA-${bits}=[name=${secure.user},password=${secure.password}]`
+    ])
+    const id = Buffer.from('shardlog-kafka-1').toString('base64url')
+    const args = ['format', '-t', id, '-c', this.config, ...users]
     const { status, stdout, stderr } = spawnSync('java', javaArgs('kafka.tools.StorageTool', args), {
       encoding: 'utf8'
     })
     if (status !== 0) throw new Error(`the broker's storage cannot be made:\n${stdout}${stderr}`)
   }
 
-  /** Starts it, again with the same data and port. */
-  async resume() {
+  /**
+   * Starts it, again with the same data and port.
+   *
+   * @param ready whether it is waited for until it answers requests; else until it has its port
+   */
+  async resume({ ready = true } = {}) {
     const out = fs.openSync(path.join(this.folder, 'server.out'), 'a')
     const child = spawn('java', javaArgs('kafka.Kafka', [this.config], '512m'), { stdio: ['ignore', out, out] })
     fs.closeSync(out)
     this.#child = child
     for (const end = Date.now() + START_MS; Date.now() < end; await pause(LOOK_MS)) {
       if (child.exitCode !== null) break
-      if ((await answers(this.port)) && this.#lists()) return
+      if ((await answers(this.port)) && (!ready || this.#lists())) return
     }
     await this.stop('SIGKILL')
     throw new Error(`the broker does not start:\n${fs.readFileSync(path.join(this.folder, 'server.out'), 'utf8')}`)

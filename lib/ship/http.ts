@@ -57,6 +57,8 @@ const compress = promisify(gzip)
 const ANSWER_BYTES = 64 * 1024
 const SHOWN_BYTES = 300
 const MS_PER_S = 1_000
+const NEWLINE = 0x0a
+const COMMA = 0x2c
 /** By these the other side says that it will never take the batch. */
 const REFUSED = [400, 413, 422]
 
@@ -182,9 +184,9 @@ export class HttpSink implements Sink {
   async send(batch: Batch, signal: AbortSignal): Promise<void> {
     const { format = 'ndjson', idField = 'log_id' } = this.options
     const lines = format === 'ndjson'
-    const objects = asObjects(batch, idField === false ? null : idField, lines ? '\n' : ',')
-    const [before, behind] = lines ? ['', '\n'] : ['[', ']']
-    const body = Buffer.concat([Buffer.from(before), objects, Buffer.from(behind)])
+    const objects = asObjects(batch, idField === false ? null : idField, lines ? NEWLINE : COMMA)
+    // Of an array the last comma is its end.
+    const body = lines ? objects : Buffer.concat([Buffer.from('['), objects.subarray(0, -1), Buffer.from(']')])
     const headers = {
       'content-type': lines ? 'application/x-ndjson' : 'application/json',
       'x-shardlog-stream': batch.stream,

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { bytesOf } from '../appenders/rolling-file'
 import { substitute } from '../config'
 import { asShardlogError } from '../errors'
-import { clientConfig } from './kafka'
+import { clientConfig } from './kafka-config'
 import { pause, Shipper, type ShipperOptions, type ShipperStats } from './shipper'
 import type { Sink } from './sink'
 

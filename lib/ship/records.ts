@@ -1,7 +1,8 @@
 /** What sinks need of records: the logger's name, the fields, and the record as a JSON object. */
 
 import { bytesAsJson } from './dead-letters'
-import { type Batch, idOf, type ShipRecord, textOf } from './sink'
+import { IdBytes } from './id-bytes'
+import { type Batch, type ShipRecord, textOf } from './sink'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -10,7 +11,9 @@ const CLOSE = 0x7d
 const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 const SPACE = 0x20
-const NAME = Buffer.from('"name":"')
+const COMMA = 0x2c
+const COLON = 0x3a
+const NAME = Buffer.from('"name"')
 
 /** Where the string that begins at `at` ends, behind its quote. */
 function stringEnd(data: Buffer, at: number, end: number): number {
@@ -19,43 +22,70 @@ function stringEnd(data: Buffer, at: number, end: number): number {
   return next + 1
 }
 
-/** Whether `at` lies inside the outermost object of the record and in nothing deeper. */
-function isTopLevel({ data, start }: ShipRecord, at: number): boolean {
-  let depth = 0
-  for (let next = start; next < at; ) {
-    const byte = data[next]
-    if (byte === QUOTE) {
-      next = stringEnd(data, next, at + 1)
-      if (next > at) return false
-      continue
+/**
+ * Finds the field `name` of JSON records, which loggers have their name in, without parsing them.
+ */
+export class NameFinder {
+  /** The last name that was found, as UTF-8: `data[start, end)`. */
+  data: Buffer = Buffer.alloc(0)
+  start = 0
+  end = 0
+
+  /** Whether the record has a name, a string at its top level. */
+  find({ data, start, end }: ShipRecord): boolean {
+    if (data[start] !== OPEN) return false
+    let depth = 1
+    for (let at = start + 1; at < end && depth > 0; ) {
+      const byte = data[at]
+      if (byte === QUOTE) {
+        const next = stringEnd(data, at, end)
+        const value = depth === 1 && next - at === NAME.length ? nameValueAt(data, at, end) : -1
+        if (value >= 0) return data[value] === QUOTE && this.take(data, value, stringEnd(data, value, end), end)
+        at = next
+        continue
+      }
+      if (byte === OPEN || byte === OPEN_ARRAY) depth++
+      else if (byte === CLOSE || byte === CLOSE_ARRAY) depth--
+      at++
     }
-    if (byte === OPEN || byte === OPEN_ARRAY) depth++
-    else if (byte === CLOSE || byte === CLOSE_ARRAY) depth--
-    next++
+    return false
   }
-  return depth === 1
+
+  /** @param next behind the quote that ends it */
+  private take(data: Buffer, at: number, next: number, end: number): boolean {
+    if (next > end) return false
+    this.data = data
+    this.start = at + 1
+    this.end = next - 1
+    for (let i = this.start; i < this.end; i++) if (data[i] === BACKSLASH) return this.unescape(data, at, next)
+    return true
+  }
+
+  private unescape(data: Buffer, at: number, next: number): boolean {
+    try {
+      this.data = Buffer.from(JSON.parse(data.toString('utf8', at, next)) as string)
+    } catch {
+      return false // No JSON: it has no name.
+    }
+    this.start = 0
+    this.end = this.data.length
+    return true
+  }
 }
 
-/** The field `name` of a JSON record, which loggers have their name in; null if there is none. */
-export function loggerName(record: ShipRecord): string | null {
-  const { data, start, end } = record
-  if (data[start] !== OPEN) return null
-  const found = data.indexOf(NAME, start)
-  if (found < 0 || found >= end) {
-    // Other writers' spacing.
-    if (data.indexOf('"name"', start) < 0 || data.indexOf('"name"', start) >= end) return null
-    const name = fieldsOf(record)?.name
-    return typeof name === 'string' ? name : null
-  }
-  if (!isTopLevel(record, found)) {
-    const name = fieldsOf(record)?.name
-    return typeof name === 'string' ? name : null
-  }
-  const from = found + NAME.length - 1
-  const quoted = data.toString('utf8', from, stringEnd(data, from, end))
-  if (!quoted.includes('\\')) return quoted.slice(1, -1)
-  const name = fieldsOf(record)?.name
-  return typeof name === 'string' ? name : null
+/** Where the value of the key `name` begins, which may stand at `at`; -1 if it does not. */
+function nameValueAt(data: Buffer, at: number, end: number): number {
+  for (let i = 0; i < NAME.length; i++) if (data[at + i] !== NAME[i]) return -1
+  let next = skipSpace(data, at + NAME.length, end)
+  if (data[next] !== COLON) return -1
+  next = skipSpace(data, next + 1, end)
+  return next < end ? next : -1
+}
+
+function skipSpace(data: Buffer, at: number, end: number): number {
+  let next = at
+  while (next < end && data[next]! <= SPACE) next++
+  return next
 }
 
 /** The fields of a record that is a JSON object; null if it is none. */
@@ -73,27 +103,50 @@ export function isObject({ data, start, end }: ShipRecord): boolean {
   return end - start >= 2 && data[start] === OPEN && data[end - 1] === CLOSE
 }
 
+/** Most bytes of a record's object beside the record and its id: braces, quotes and commas. */
+const FRAME_BYTES = 16
+
 /**
- * The records as JSON objects, `separator` between them, the id of each in the field `idField`
- * (none if that is null); what is no object as `{"record": "text"}`.
+ * The records as JSON objects, each followed by `separator` (one byte), the id of each in the field
+ * `idField` (none if that is null); what is no object as `{"record": "text"}`. Written into one
+ * piece of memory, since a copy of a record costs less than an object that stands for it.
  */
-export function asObjects(batch: Batch, idField: string | null, separator: string): Buffer {
-  const parts: Buffer[] = []
-  const field = idField === null ? '' : `${JSON.stringify(idField)}:`
-  batch.records.forEach((record, index) => {
+export function asObjects(batch: Batch, idField: string | null, separator: number): Buffer {
+  const ids = new IdBytes(batch)
+  const field = Buffer.from(idField === null ? '{' : `{${JSON.stringify(idField)}:"`)
+  const room = FRAME_BYTES + field.length + ids.length + 1
+  const others = new Map<ShipRecord, Buffer>()
+  let most = 0
+  for (const record of batch.records) {
+    most += room + record.end - record.start
+    if (isObject(record)) continue
+    // From behind the brace on, as of those that are objects.
     const { data, start, end } = record
-    const id = idField === null ? '' : `${field}"${idOf(batch, index)}"`
-    const before = index === 0 ? '' : separator
-    if (!isObject(record)) {
-      const body = JSON.stringify(bytesAsJson(data.subarray(start, end))).slice(1)
-      parts.push(Buffer.from(`${before}{${id}${id === '' ? '' : ','}${body}`))
-    } else if (id === '') parts.push(Buffer.from(before), data.subarray(start, end))
-    else {
-      const empty = data[start + 1]! <= SPACE ? Object.keys(fieldsOf(record) ?? {}).length === 0 : end - start === 2
-      parts.push(Buffer.from(`${before}{${id}${empty ? '' : ','}`), data.subarray(start + 1, end))
+    const body = Buffer.from(JSON.stringify(bytesAsJson(data.subarray(start, end))))
+    others.set(record, body)
+    most += body.length
+  }
+  const target = Buffer.allocUnsafe(most)
+  let at = 0
+  for (const record of batch.records) {
+    const body = others.get(record)
+    const { data, start, end } = body ? { data: body, start: 0, end: body.length } : record
+    for (let i = 0; i < field.length; i++) target[at++] = field[i]!
+    if (idField !== null) {
+      at = ids.writeTo(target, at)
+      target[at++] = QUOTE
+      if (!isEmpty(data, start, end)) target[at++] = COMMA
+      ids.next()
     }
-  })
-  return Buffer.concat(parts)
+    at += data.copy(target, at, start + 1, end)
+    target[at++] = separator
+  }
+  return target.subarray(0, at)
+}
+
+/** Whether an object has nothing in it. */
+function isEmpty(data: Buffer, start: number, end: number): boolean {
+  return skipSpace(data, start + 1, end) === end - 1
 }
 
 /** pino's numbers of levels as syslog's severities, and as OpenTelemetry's. */

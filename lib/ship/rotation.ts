@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { type BigIntStats, createReadStream, createWriteStream } from 'node:fs'
+import { type BigIntStats, createReadStream, createWriteStream, statSync } from 'node:fs'
 import { readdir, stat, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import type { Transform } from 'node:stream'
@@ -87,6 +87,15 @@ function byName(a: LogFile, b: LogFile): number {
   return /\.\d{1,4}(?:\.(?:gz|zst))?$/.test(a.path) ? -order : order
 }
 
+/**
+ * As `fileAt`, at once: a thread that does nothing but ship waits less for the kernel than for an
+ * event of each of many files.
+ */
+function fileNow(file: string): LogFile | null {
+  const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return stats?.isFile() ? fileOf(file, stats) : null
+}
+
 async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
@@ -113,12 +122,13 @@ export async function logFiles(names: RotatedNames, log: string): Promise<{ rota
     for (const name of list) {
       const file = path.join(names.folder, name)
       if (!names.pattern.test(name) || NO_LOG.test(name) || file === log) continue
-      const there = await fileAt(file)
+      const there = fileNow(file)
       if (there && there.size > 0 && !isSame(own, there)) found.set(file, there)
     }
     const again = await namesIn(names.folder)
+    const before = new Set(list)
     const still =
-      isSame(own, await fileAt(log)) && again.length === list.length && again.every(name => list.includes(name))
+      isSame(own, await fileAt(log)) && again.length === list.length && again.every(name => before.has(name))
     if (!still && tries < TRIES) continue
     const files = [...found.values()].filter(file => !file.packed || !found.has(file.path.replace(PACKED, '')))
     return { rotated: files.sort((a, b) => a.mtime - b.mtime || byName(a, b)), own }
