@@ -6,6 +6,7 @@
 import type { IdBytes } from './id-bytes'
 import { PartitionBatch, type ProduceAnswer, type ProducerId, produceAnswer, produceRequest } from './kafka-batch'
 import type { Broker, Cluster, KafkaModule, ProtocolRequest } from './kafka-client'
+import { isAt } from './records'
 import { pause } from './shipper'
 import type { ShipRecord } from './sink'
 
@@ -90,12 +91,6 @@ interface Route {
   to: PartitionBatch
 }
 
-const isSame = (key: Buffer, data: Buffer, start: number, end: number): boolean => {
-  if (key.length !== end - start) return false
-  for (let i = 0; i < key.length; i++) if (key[i] !== data[start + i]) return false
-  return true
-}
-
 /** A producer fails once: what it has numbered then may have arrived, or not. */
 export class KafkaProducer {
   private producer = NOBODY
@@ -152,7 +147,7 @@ export class KafkaProducer {
   /** Takes a record with the key `data[start, end)`; false: there is no room, flush first. */
   add(data: Buffer, start: number, end: number, record: ShipRecord, ids: IdBytes): boolean {
     const { last } = this
-    const route = last && isSame(last.key, data, start, end) ? last : this.routeOf(data.subarray(start, end))
+    const route = last && isAt(data, start, end, last.key) ? last : this.routeOf(data.subarray(start, end))
     this.last = route
     const { key, to } = route
     if (to.count > 0 && to.size + PartitionBatch.bytesOf(key, record, ids) > this.options.batchBytes) return false

@@ -13,7 +13,6 @@ const CLOSE_ARRAY = 0x5d
 const SPACE = 0x20
 const COMMA = 0x2c
 const COLON = 0x3a
-const NAME = Buffer.from('"name"')
 
 /** Where the string that begins at `at` ends, behind its quote. */
 function stringEnd(data: Buffer, at: number, end: number): number {
@@ -23,24 +22,32 @@ function stringEnd(data: Buffer, at: number, end: number): number {
 }
 
 /**
- * Finds the field `name` of JSON records, which loggers have their name in, without parsing them.
+ * Finds fields of JSON records, at their top level, without parsing them: where the value of each
+ * begins and ends.
  */
-export class NameFinder {
-  /** The last name that was found, as UTF-8: `data[start, end)`. */
-  data: Buffer = Buffer.alloc(0)
-  start = 0
-  end = 0
+export class FieldFinder {
+  /** In the order of the names; -1: the record has no such field, or it is an object or array. */
+  readonly starts: number[]
+  readonly ends: number[]
+  private readonly keys: readonly Buffer[]
 
-  /** Whether the record has a name, a string at its top level. */
+  constructor(names: readonly string[]) {
+    this.keys = names.map(name => Buffer.from(JSON.stringify(name)))
+    this.starts = names.map(() => -1)
+    this.ends = names.map(() => -1)
+  }
+
+  /** Finds them in a record; false: it does not begin as an object. */
   find({ data, start, end }: ShipRecord): boolean {
+    this.starts.fill(-1)
     if (data[start] !== OPEN) return false
+    let left = this.keys.length
     let depth = 1
     for (let at = start + 1; at < end && depth > 0; ) {
       const byte = data[at]
       if (byte === QUOTE) {
         const next = stringEnd(data, at, end)
-        const value = depth === 1 && next - at === NAME.length ? nameValueAt(data, at, end) : -1
-        if (value >= 0) return data[value] === QUOTE && this.take(data, value, stringEnd(data, value, end), end)
+        if (depth === 1 && this.take(data, at, next, end) && --left === 0) return true
         at = next
         continue
       }
@@ -48,12 +55,63 @@ export class NameFinder {
       else if (byte === CLOSE || byte === CLOSE_ARRAY) depth--
       at++
     }
-    return false
+    return true
   }
 
-  /** @param next behind the quote that ends it */
+  /** Notes the value behind `data[at, next)`, if that is a key that is looked for. */
   private take(data: Buffer, at: number, next: number, end: number): boolean {
-    if (next > end) return false
+    const index = this.indexOf(data, at, next)
+    if (index < 0 || this.starts[index]! >= 0) return false
+    const colon = skipSpace(data, next, end)
+    if (data[colon] !== COLON) return false
+    const value = skipSpace(data, colon + 1, end)
+    const valueEnd = data[value] === QUOTE ? stringEnd(data, value, end) : scalarEnd(data, value, end)
+    if (valueEnd > end || valueEnd === value) return false
+    this.starts[index] = value
+    this.ends[index] = valueEnd
+    return true
+  }
+
+  private indexOf(data: Buffer, at: number, next: number): number {
+    const { keys } = this
+    for (let i = 0; i < keys.length; i++) if (isAt(data, at, next, keys[i]!)) return i
+    return -1
+  }
+}
+
+/** Whether `data[at, next)` is `bytes`. */
+export function isAt(data: Buffer, at: number, next: number, bytes: Buffer): boolean {
+  const { length } = bytes
+  if (next - at !== length) return false
+  for (let i = 0; i < length; i++) if (data[at + i] !== bytes[i]) return false
+  return true
+}
+
+/** Where a number or a word that begins at `at` ends; `at` if there is none. */
+function scalarEnd(data: Buffer, at: number, end: number): number {
+  let next = at
+  for (; next < end; next++) {
+    const byte = data[next]!
+    if (byte <= SPACE || byte === COMMA || byte === CLOSE || byte === OPEN || byte === OPEN_ARRAY) break
+  }
+  return next
+}
+
+/** Finds the field `name` of JSON records, which loggers have their name in. */
+export class NameFinder {
+  /** The last name that was found, as UTF-8: `data[start, end)`. */
+  data: Buffer = Buffer.alloc(0)
+  start = 0
+  end = 0
+  private readonly fields = new FieldFinder(['name'])
+
+  /** Whether the record has a name, a string at its top level. */
+  find(record: ShipRecord): boolean {
+    if (!this.fields.find(record)) return false
+    const at = this.fields.starts[0]!
+    const next = this.fields.ends[0]!
+    const { data } = record
+    if (at < 0 || data[at] !== QUOTE) return false
     this.data = data
     this.start = at + 1
     this.end = next - 1
@@ -71,15 +129,6 @@ export class NameFinder {
     this.end = this.data.length
     return true
   }
-}
-
-/** Where the value of the key `name` begins, which may stand at `at`; -1 if it does not. */
-function nameValueAt(data: Buffer, at: number, end: number): number {
-  for (let i = 0; i < NAME.length; i++) if (data[at + i] !== NAME[i]) return -1
-  let next = skipSpace(data, at + NAME.length, end)
-  if (data[next] !== COLON) return -1
-  next = skipSpace(data, next + 1, end)
-  return next < end ? next : -1
 }
 
 function skipSpace(data: Buffer, at: number, end: number): number {

@@ -8,7 +8,7 @@ import net from 'node:net'
 import os from 'node:os'
 import tls from 'node:tls'
 import { type TlsOptions, tlsOf } from './http'
-import { fieldsOf, severityOf, timeOfFields } from './records'
+import { FieldFinder, fieldsOf, isAt, severityOf, timeOfFields } from './records'
 import { type Batch, type ShipRecord, type Sink, SinkError, textOf } from './sink'
 
 export interface SyslogOptions {
@@ -55,6 +55,122 @@ export function syslogMessage(
   return Buffer.from(`<${priority}>1 ${time} ${host} ${app} ${field(fields.pid, 128)} ${NONE} ${data} ${message}`)
 }
 
+/** Of a frame, usually, beside the record. */
+const FRAME_BYTES = 192
+/** Of a frame's count and the space behind it, at the most. */
+const COUNT_BYTES = 12
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const ZERO = 0x30
+const NINE = 0x39
+/** So many digits are an integer that is exact. */
+const DIGITS = 15
+const MS_PER_S = 1000
+/** Up to the year 9999. */
+const MAX_PLAIN_MS = 253_402_300_799_999
+
+/** What a value at some place is made to: most records have the one of the record before. */
+class Recent {
+  private bytes: Buffer = Buffer.alloc(0)
+  private made = ''
+
+  constructor(private readonly make: (text: string) => string) {}
+
+  of(data: Buffer, start: number, end: number): string {
+    if (isAt(data, start, end, this.bytes)) return this.made
+    this.bytes = Buffer.from(data.subarray(start, end))
+    this.made = this.make(this.bytes.toString())
+    return this.made
+  }
+}
+
+const unquoted = (text: string): string => (text.startsWith('"') ? text.slice(1, -1) : text)
+
+/** Messages with octet counts, of a batch at a time; what is as usual is not parsed for them. */
+export class SyslogFrames {
+  private readonly fields = new FieldFinder(['level', 'time', 'pid', 'hostname', 'name'])
+  private readonly priority: Recent
+  private readonly pid = new Recent(text => field(unquoted(text), 128))
+  private readonly host = new Recent(text => field(unquoted(text), 255))
+  private readonly app: Recent
+  private second = Number.NaN
+  private secondText = ''
+  private target = Buffer.alloc(0)
+
+  constructor(private readonly options: SyslogOptions) {
+    const base = (options.facility ?? LOCAL0) * FACILITIES
+    this.priority = new Recent(text => `<${base + severityOf(Number(text)).syslog}>1 `)
+    this.app = new Recent(text => field(options.appName ?? unquoted(text), 48))
+  }
+
+  of({ stream, first, time, records, bytes }: Batch): Buffer {
+    this.target = Buffer.allocUnsafe(bytes + records.length * FRAME_BYTES)
+    let at = 0
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i]!
+      const { data, start, end } = record
+      const head = this.head(record, stream, first + i)
+      if (head !== null) {
+        this.room(at, head.length + COUNT_BYTES + end - start)
+        at += this.target.write(`${head.length + end - start} ${head}`, at, 'latin1')
+        at += data.copy(this.target, at, start, end)
+        continue
+      }
+      const message = syslogMessage(record, { stream, sequence: first + i, time }, this.options)
+      this.room(at, message.length + COUNT_BYTES)
+      at += this.target.write(`${message.length} `, at, 'latin1')
+      at += message.copy(this.target, at)
+    }
+    return this.target.subarray(0, at)
+  }
+
+  private room(at: number, bytes: number): void {
+    if (at + bytes <= this.target.length) return
+    const larger = Buffer.allocUnsafe(2 * (at + bytes))
+    this.target.copy(larger, 0, 0, at)
+    this.target = larger
+  }
+
+  /** What stands before the record in its message; null: it has to be parsed for that. */
+  private head(record: ShipRecord, stream: string, sequence: number): string | null {
+    const { fields, options } = this
+    if (options.message === 'text' || !fields.find(record)) return null
+    const { data } = record
+    const { starts, ends } = fields
+    for (let i = 0; i < starts.length; i++) if (!isPlain(data, starts[i]!, ends[i]!)) return null
+    const [level, ms, pid, host, app] = starts as [number, number, number, number, number]
+    if (data[level] === QUOTE || data[ms] === QUOTE) return null
+    const time = this.time(Number(data.toString('latin1', ms, ends[1])))
+    if (time === null) return null
+    const priority = this.priority.of(data, level, ends[0]!)
+    const place = `${this.host.of(data, host, ends[3]!)} ${this.app.of(data, app, ends[4]!)}`
+    return `${priority}${time} ${place} ${this.pid.of(data, pid, ends[2]!)} ${NONE} [shardlog@32473 stream="${stream}" sequence="${sequence}"] `
+  }
+
+  /** As ISO 8601; null for what has another form. */
+  private time(ms: number): string | null {
+    if (ms > MAX_PLAIN_MS) return null
+    const second = Math.floor(ms / MS_PER_S)
+    if (second !== this.second) {
+      this.second = second
+      this.secondText = new Date(second * MS_PER_S).toISOString().slice(0, -'000Z'.length)
+    }
+    return `${this.secondText}${String(ms % MS_PER_S).padStart(3, '0')}Z`
+  }
+}
+
+/** Whether a value is there and is an exact integer, or a string without escapes. */
+function isPlain(data: Buffer, start: number, end: number): boolean {
+  if (start < 0) return false
+  if (data[start] === QUOTE) {
+    for (let i = start; i < end; i++) if (data[i] === BACKSLASH) return false
+    return true
+  }
+  if (end - start > DIGITS || (data[start] === ZERO && end - start > 1)) return false
+  for (let i = start; i < end; i++) if (data[i]! < ZERO || data[i]! > NINE) return false
+  return true
+}
+
 /**
  * Over TCP and TLS each batch has a connection of its own, which the other side closes when it has
  * read all of it: syslog has no other answer. Over UDP nothing answers.
@@ -66,6 +182,7 @@ export class SyslogSink implements Sink {
   private readonly port: number
   private readonly tls: Record<string, unknown>
   private socket: dgram.Socket | null = null
+  private readonly frames: SyslogFrames
 
   /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
   constructor(private readonly options: SyslogOptions) {
@@ -73,17 +190,17 @@ export class SyslogSink implements Sink {
     this.host = options.host ?? '127.0.0.1'
     this.port = options.port ?? PORTS[this.protocol]
     this.tls = tlsOf(options.tls)
+    this.frames = new SyslogFrames(options)
     this.target = `syslog+${this.protocol}://${this.host}:${this.port}`
   }
 
   async send(batch: Batch, signal: AbortSignal): Promise<void> {
+    if (this.protocol !== 'udp') return this.sendFrames(this.frames.of(batch), signal)
     const { stream, first, time } = batch
     const messages = batch.records.map((record, index) =>
       syslogMessage(record, { stream, sequence: first + index, time }, this.options)
     )
-    if (this.protocol === 'udp') return this.sendDatagrams(messages)
-    const frames = messages.flatMap(message => [Buffer.from(`${message.length} `), message])
-    await this.sendFrames(Buffer.concat(frames), signal)
+    await this.sendDatagrams(messages)
   }
 
   private sendFrames(frames: Buffer, signal: AbortSignal): Promise<void> {

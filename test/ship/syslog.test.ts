@@ -5,9 +5,10 @@ import fs from 'node:fs'
 import net, { type AddressInfo } from 'node:net'
 import path from 'node:path'
 import tls from 'node:tls'
+import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Shipper } from '../../lib/ship/shipper'
-import { SyslogSink } from '../../lib/ship/syslog'
+import { SyslogFrames, SyslogSink, syslogMessage } from '../../lib/ship/syslog'
 import { lines, optionsFor, shipAll, temporaryFolder, upTo } from './support'
 
 let folder: string
@@ -80,6 +81,52 @@ test('what was not read to its end is sent again', async () => {
   server.close()
   const last = framesOf(Buffer.concat(received.at(-1)!)).map(frame => Number(MESSAGE.exec(frame)![7]))
   expect(last).toEqual(upTo(20_000))
+})
+
+test('messages that are not parsed for it are those that are', () => {
+  const values = fc.oneof(
+    fc.nat(),
+    fc.double({ noDefaultInfinity: true, noNaN: true }),
+    fc.string(),
+    fc.constantFrom(
+      'a b',
+      'ünïcode',
+      '',
+      null,
+      true,
+      -1,
+      30,
+      1_700_000_000_123,
+      8.64e15,
+      '2024-01-31T12:00:00Z',
+      [],
+      {}
+    )
+  )
+  const keys = ['level', 'time', 'pid', 'hostname', 'name', 'msg']
+  const usual = fc.record({
+    level: fc.constantFrom(10, 30, 50),
+    time: fc.nat({ max: 2e12 }),
+    pid: fc.nat(),
+    hostname: fc.string(),
+    name: fc.string(),
+    msg: fc.string()
+  })
+  const any = fc.dictionary(fc.constantFrom(...keys), values)
+  const options = { facility: 3 }
+  fc.assert(
+    fc.property(fc.array(fc.oneof(usual, any, fc.constant('text')), { maxLength: 20 }), all => {
+      const records = all.map(one => {
+        const data = Buffer.from(typeof one === 'string' ? one : JSON.stringify(one))
+        return { data, start: 0, end: data.length }
+      })
+      const batch = { stream: '3fa084a712e0ac35', first: 98, records, bytes: 0, time: 5 }
+      const parsed = records.map((record, i) =>
+        syslogMessage(record, { stream: batch.stream, sequence: 98 + i, time: 5 }, options).toString()
+      )
+      expect(framesOf(new SyslogFrames(options).of(batch))).toEqual(parsed)
+    })
+  )
 })
 
 test('over TLS, to a server whose certificate is trusted', async () => {
