@@ -2,8 +2,12 @@
 
 // What shipping costs and reaches.
 //
-//   node bench/shipping.js kafka [--records 1000000]     beside Kafka's own measure of a producer
-//   node bench/shipping.js syslog [--records 500000]     beside rsyslog, CPU per record
+//   node bench/shipping.js kafka [--records 1000000] [--runs 3]
+//                                        beside Kafka's own measure of a producer, in turns
+//   node bench/shipping.js http [--records 1000000] [--runs 3]
+//                                        to a server that only counts
+//   node bench/shipping.js syslog [--records 500000] [--runs 3]
+//                                        beside rsyslog, in turns
 //   node bench/shipping.js away [--seconds 60] [--rate 50000] [--kafka]
 //                                        a service that logs while the other side is away
 
@@ -16,7 +20,7 @@ const path = require('node:path')
 const { createHistogram, performance } = require('node:perf_hooks')
 const { parseArgs } = require('node:util')
 const zlib = require('node:zlib')
-const { KafkaBroker, missing } = require('../scripts/kafka-broker')
+const { cpuOf, KafkaBroker, missing } = require('../scripts/kafka-broker')
 
 const cli = path.join(__dirname, '..', 'dist', 'cli', 'main.js')
 const RECORD_BYTES = 200
@@ -25,6 +29,10 @@ const CATCH_UP_S = 60
 const WARM_UP_S = 10
 const TICK_MS = 5
 const NS_PER_US = 1e3
+const RSYSLOG_MS = 120_000
+const LOOK_MS = 50
+/** Older ones may be from before. */
+const STATS_MS = 2_000
 
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 const perSecond = (count, ms) => Math.round((count * 1000) / ms).toLocaleString('en')
@@ -64,32 +72,96 @@ function tell(what, count, { ms, cpuMs }) {
   console.log(`${what}: ${perSecond(count, ms)} records/s, ${((cpuMs * 1000) / count).toFixed(2)} us of CPU per record`)
 }
 
+const middle = numbers => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]
+
+/** Tells each run, and the middle ones of all. */
+async function inTurns(runs, count, contestants) {
+  const all = new Map(contestants.map(({ name }) => [name, []]))
+  for (let run = 1; run <= runs; run++) {
+    for (const { name, measure } of contestants) {
+      const used = await measure(run)
+      tell(`run ${run}, ${name}`, count, used)
+      all.get(name).push(used)
+    }
+  }
+  for (const [name, used] of all) {
+    const [ms, cpuMs] = ['ms', 'cpuMs'].map(key => middle(used.map(one => one[key])))
+    tell(`middle of ${runs}, ${name}`, count, { ms, cpuMs })
+  }
+}
+
+/** A cursor of its own each time. */
+const forgetCursor = folder => fs.rmSync(path.join(folder, '.records.log.bench.cursor'), { force: true })
+
 // Kafka.
 
-async function measureKafka(folder, count) {
+/** Kafka's own measure; the time that it tells is without its start, its processor time with it. */
+async function producerPerformance(broker, topic, count, compression) {
+  const config = ['acks=all', `compression.type=${compression}`]
+  const { line, cpuMs } = await broker.measureProducer(topic, { records: count, bytes: RECORD_BYTES, config })
+  const rate = Number(/([\d.]+) records\/sec/.exec(line)[1])
+  return { ms: (count * 1000) / rate, cpuMs }
+}
+
+async function measureKafka(folder, count, runs) {
   const lack = missing()
   if (lack !== null) throw new Error(`no broker: ${lack}`)
   const broker = await KafkaBroker.start()
   try {
     const log = path.join(folder, 'records.log')
     writeRecords(log, count)
-    for (const compression of ['none', 'gzip']) {
-      const topic = `bench-${compression}`
+    const ship = (compression, run) => {
+      const topic = `bench-${compression}-${run}`
       broker.createTopic(topic)
-      const config = ['acks=all', `compression.type=${compression}`]
-      const own = broker.measureProducer(`${topic}-own`, { records: count, bytes: RECORD_BYTES, config })
-      console.log(`Kafka's ProducerPerformance, ${compression}: ${own}`)
-      fs.rmSync(path.join(folder, '.records.log.bench.cursor'), { force: true })
+      forgetCursor(folder)
       const remote = { type: 'Kafka', bootstrapServers: broker.address, topic, fileName: log }
-      tell(
-        `shardlog ship, ${compression}`,
-        count,
-        await shipOnce(folder, { ...remote, producerConfig: { 'compression.type': compression } })
-      )
+      return shipOnce(folder, { ...remote, producerConfig: { 'compression.type': compression } })
+    }
+    for (const compression of ['none', 'gzip']) {
+      await inTurns(runs, count, [
+        {
+          name: `Kafka's ProducerPerformance, ${compression}`,
+          measure: run => {
+            broker.createTopic(`own-${compression}-${run}`)
+            return producerPerformance(broker, `own-${compression}-${run}`, count, compression)
+          }
+        },
+        { name: `shardlog ship, Kafka, ${compression}`, measure: run => ship(compression, run) }
+      ])
     }
   } finally {
     await broker.remove()
   }
+}
+
+// HTTP.
+
+async function measureHttp(folder, count, runs) {
+  const log = path.join(folder, 'records.log')
+  writeRecords(log, count)
+  let records = 0
+  const server = http.createServer((request, response) => {
+    records += Number(request.headers['x-shardlog-records'])
+    request.resume().on('end', () => response.end('{}'))
+  })
+  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${server.address().port}/logs`
+  const ship = async compression => {
+    forgetCursor(folder)
+    records = 0
+    const used = await shipOnce(folder, { type: 'Http', url, fileName: log, compression })
+    if (records !== count) throw new Error(`${records} of ${count} records came`)
+    return used
+  }
+  await inTurns(
+    runs,
+    count,
+    ['none', 'gzip'].map(compression => ({
+      name: `shardlog ship, Http, ${compression}`,
+      measure: () => ship(compression)
+    }))
+  )
+  server.close()
 }
 
 // Syslog.
@@ -108,17 +180,8 @@ async function countingServer() {
   return { state, server, port: server.address().port }
 }
 
-const cpuOf = pid => {
-  const fields = fs
-    .readFileSync(`/proc/${pid}/stat`, 'latin1')
-    .replace(/^.*\) /, '')
-    .split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
-}
-
 /** rsyslog reads the same file and sends it in the same form. */
 async function measureRsyslog(folder, log, bytes) {
-  if (spawnSync('rsyslogd', ['-v']).status !== 0) return console.log('rsyslog: left out, rsyslogd is not installed')
   const { state, server, port } = await countingServer()
   const config = path.join(folder, 'rsyslog.conf')
   fs.writeFileSync(
@@ -135,26 +198,33 @@ async function measureRsyslog(folder, log, bytes) {
   )
   const start = performance.now()
   const daemon = spawn('rsyslogd', ['-n', '-f', config, '-i', path.join(folder, 'pid')], { stdio: 'ignore' })
-  for (let last = -1; state.bytes < bytes && state.bytes !== last; await pause(1_000))
-    last = state.bytes === 0 ? -1 : state.bytes
+  const late = start + RSYSLOG_MS
+  while (state.bytes < bytes && performance.now() < late) await pause(LOOK_MS)
   const used = { ms: performance.now() - start, cpuMs: cpuOf(daemon.pid) }
   daemon.kill('SIGKILL')
   server.close()
-  return { ...used, complete: state.bytes >= bytes }
+  if (state.bytes < bytes) throw new Error(`rsyslog sent ${state.bytes} of more than ${bytes} bytes`)
+  return used
 }
 
-async function measureSyslog(folder, count) {
+async function measureSyslog(folder, count, runs) {
   const log = path.join(folder, 'records.log')
   writeRecords(log, count)
+  const contestants = [{ name: 'shardlog ship, Syslog', measure: () => shipSyslog(folder, log) }]
+  if (spawnSync('rsyslogd', ['-v']).status !== 0) console.log('rsyslog: left out, rsyslogd is not installed')
+  else {
+    const measure = () => measureRsyslog(fs.mkdtempSync(path.join(folder, 'rsyslog-')), log, count * RECORD_BYTES)
+    contestants.push({ name: 'rsyslog, imfile to omfwd', measure })
+  }
+  await inTurns(runs, count, contestants)
+}
+
+async function shipSyslog(folder, log) {
   const { server, port } = await countingServer()
-  tell(
-    'shardlog ship, Syslog',
-    count,
-    await shipOnce(folder, { type: 'Syslog', port, fileName: log, batchSize: 5_000 })
-  )
+  forgetCursor(folder)
+  const used = await shipOnce(folder, { type: 'Syslog', port, fileName: log, batchSize: 5_000 })
   server.close()
-  const other = await measureRsyslog(folder, log, count * RECORD_BYTES)
-  if (other) tell(`rsyslog, imfile to omfwd${other.complete ? '' : ' (not complete)'}`, count, other)
+  return used
 }
 
 // Away.
@@ -179,7 +249,10 @@ async function serve(config, rate, seconds) {
         log.info({ n }, text)
         calls.record(Math.max(1, Number(process.hrtime.bigint() - before)))
       }
-      if (performance.now() - start > memory.length * 1000) memory.push(process.memoryUsage().rss)
+      if (performance.now() - start > memory.length * 1000) {
+        memory.push(process.memoryUsage().rss)
+        process.send({ n, lagBytes: logging.stats().remote.lagBytes })
+      }
       await pause(TICK_MS)
     }
     const us = ns => Number((ns / NS_PER_US).toFixed(1))
@@ -261,8 +334,10 @@ class Broker {
     return this.broker.resume()
   }
 
-  count() {
-    return new Set(this.broker.consume('away').map(({ id }) => id)).size
+  async count() {
+    const seen = new Set()
+    await this.broker.eachValue('away', value => seen.add(Number(/"n":(\d+)/.exec(value)[1])))
+    return seen.size
   }
 
   end() {
@@ -288,7 +363,11 @@ async function measureAway(folder, { rate, seconds, kafka }) {
   let caughtUp = null
   child.on('message', async message => {
     if (message.logged !== undefined) logged = message.logged
-    else if (message.stats) console.log(JSON.stringify(message))
+    else if (message.lagBytes !== undefined) {
+      // Counted once a second; this is what a second of logging leaves.
+      const isBehind = message.lagBytes > rate * RECORD_BYTES
+      if (backAt > 0 && !isBehind && performance.now() - backAt > STATS_MS) caughtUp ??= performance.now() - backAt
+    } else if (message.stats) console.log(JSON.stringify(message))
     else if (message.phase === 'away') await other.leave()
     else if (message.phase === 'after') {
       await other.comeBack()
@@ -296,15 +375,8 @@ async function measureAway(folder, { rate, seconds, kafka }) {
     }
   })
   const ended = new Promise(resolve => child.once('exit', resolve))
-  const watch = setInterval(() => {
-    if (kafka || backAt === 0 || caughtUp !== null || other.count() === 0) return
-    // Within a second of what is logged.
-    const due = Math.floor(rate * (WARM_UP_S + seconds) + ((performance.now() - backAt) * rate) / 1000)
-    if (other.count() >= due - 2 * rate) caughtUp = performance.now() - backAt
-  }, 100)
   await ended
-  clearInterval(watch)
-  const arrived = other.count()
+  const arrived = await other.count()
   console.log(
     JSON.stringify({
       logged,
@@ -321,20 +393,22 @@ async function main() {
     allowPositionals: true,
     options: {
       records: { type: 'string' },
+      runs: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '60' },
       rate: { type: 'string', default: '50000' },
       kafka: { type: 'boolean', default: false },
       config: { type: 'string' }
     }
   })
-  const [rate, seconds] = [Number(values.rate), Number(values.seconds)]
+  const [rate, seconds, runs] = [values.rate, values.seconds, values.runs].map(Number)
   if (positionals[0] === 'serve') return serve(values.config, rate, seconds)
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-bench-'))
   try {
-    if (positionals[0] === 'kafka') await measureKafka(folder, Number(values.records ?? 1_000_000))
-    else if (positionals[0] === 'syslog') await measureSyslog(folder, Number(values.records ?? 500_000))
+    if (positionals[0] === 'kafka') await measureKafka(folder, Number(values.records ?? 1_000_000), runs)
+    else if (positionals[0] === 'http') await measureHttp(folder, Number(values.records ?? 1_000_000), runs)
+    else if (positionals[0] === 'syslog') await measureSyslog(folder, Number(values.records ?? 500_000), runs)
     else if (positionals[0] === 'away') await measureAway(folder, { rate, seconds, kafka: values.kafka })
-    else throw new Error('say what: kafka, syslog or away')
+    else throw new Error('say what: kafka, http, syslog or away')
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
   }

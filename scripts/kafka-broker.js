@@ -10,6 +10,7 @@ const fs = require('node:fs')
 const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
+const readline = require('node:readline')
 
 const VERSION = '3.9.1'
 const SLF4J = '1.7.36'
@@ -18,6 +19,8 @@ const MAVEN_MS = 600_000
 const START_MS = 120_000
 const STOP_MS = 30_000
 const LOOK_MS = 200
+/** The kernel's unit of processor time. */
+const TICK_MS = 10
 const LOGIN_MODULES = 'org.apache.kafka.common.security'
 
 const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
@@ -79,6 +82,20 @@ function answers(port) {
     }
     socket.on('connect', () => done(true)).on('error', () => done(false))
   })
+}
+
+/** Processor time of a process so far, in ms; null if it has ended. */
+function cpuOf(pid) {
+  try {
+    const fields = fs
+      .readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /, '')
+      .split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(error.code)) return null
+    throw error
+  }
 }
 
 /** A broker, with its data in a folder of its own. */
@@ -170,11 +187,14 @@ class KafkaBroker {
   /**
    * Starts it, again with the same data and port.
    *
-   * @param ready whether it is waited for until it answers requests; else until it has its port
+   * @param ready whether it is waited for until it answers requests; else until it has its port,
+   *   and it is one that starts soon and is never fast
    */
   async resume({ ready = true } = {}) {
     const out = fs.openSync(path.join(this.folder, 'server.out'), 'a')
-    const child = spawn('java', javaArgs('kafka.Kafka', [this.config], '512m'), { stdio: ['ignore', out, out] })
+    const soon = ready ? [] : ['-XX:TieredStopAtLevel=1']
+    const args = [...soon, ...javaArgs('kafka.Kafka', [this.config], '512m')]
+    const child = spawn('java', args, { stdio: ['ignore', out, out] })
     fs.closeSync(out)
     this.#child = child
     for (const end = Date.now() + START_MS; Date.now() < end; await pause(LOOK_MS)) {
@@ -253,15 +273,29 @@ class KafkaBroker {
       })
   }
 
-  /** Kafka's own measure of what a producer reaches: its last line. */
-  measureProducer(topic, { records, bytes, config }) {
+  /** Calls `take` with the value of each record of a topic. */
+  async eachValue(topic, take) {
+    const args = ['--bootstrap-server', this.address, '--topic', topic, '--from-beginning', '--timeout-ms', '10000']
+    const main = 'org.apache.kafka.tools.consumer.ConsoleConsumer'
+    const child = spawn('java', javaArgs(main, args, '512m'), { stdio: ['ignore', 'pipe', 'ignore'] })
+    for await (const line of readline.createInterface({ input: child.stdout })) take(line)
+  }
+
+  /** Kafka's own measure of what a producer reaches: its last line, and its processor time. */
+  async measureProducer(topic, { records, bytes, config }) {
     const args = [
       ...['--topic', topic, '--num-records', String(records), '--record-size', String(bytes), '--throughput', '-1'],
       ...['--producer-props', `bootstrap.servers=${this.address}`, ...config]
     ]
     const main = 'org.apache.kafka.tools.ProducerPerformance'
-    const { stdout } = spawnSync('java', javaArgs(main, args, '512m'), { encoding: 'utf8' })
-    return stdout.trim().split('\n').at(-1)
+    const child = spawn('java', javaArgs(main, args, '512m'), { stdio: ['ignore', 'pipe', 'ignore'] })
+    let line = ''
+    let cpuMs = 0
+    for await (const next of readline.createInterface({ input: child.stdout })) {
+      line = next
+      cpuMs = cpuOf(child.pid) ?? cpuMs
+    }
+    return { line, cpuMs }
   }
 
   /** Ends it, and removes its data. */
@@ -279,7 +313,7 @@ async function main() {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void broker.remove())
 }
 
-module.exports = { KafkaBroker, missing, jars, javaArgs }
+module.exports = { KafkaBroker, missing, jars, javaArgs, cpuOf }
 
 if (require.main === module) {
   main().catch(error => {
