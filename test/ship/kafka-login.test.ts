@@ -98,7 +98,7 @@ for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])
       const topic = mechanism.toLowerCase()
       broker.createTopic(topic)
       const [wrong] = await problemsOf(topic, login(mechanism, { 'sasl.password': 'guess' }))
-      expect(wrong).toContain(`kafka://${broker.saslAddress}/${topic}: SASL ${mechanism}`)
+      expect(wrong).toContain(`kafka://${broker.saslAddress}/${topic}: SASL `)
       expect(wrong).toMatch(/authentication failed/i)
       expect(wrong).not.toContain('guess')
       const problems: Error[] = []
