@@ -4,8 +4,9 @@
 //
 //   node crash-test/shipping-app.js CONFIG NOTES RUN MS|drain
 //
-// Between two bursts of records it pauses for up to MS. NOTES gets the number of each record behind its call, by one write each: what a kill leaves there
-// was accepted. With `drain` nothing is logged: what is there is delivered, and the process ends.
+// Between two bursts of records it pauses for up to MS. NOTES gets the number of each record behind
+// its call, by one write each: what a kill leaves there was accepted. With `drain` nothing is
+// logged: what is there is delivered, and the process ends.
 
 const fs = require('node:fs')
 const { configure } = require('..')

@@ -3,7 +3,8 @@
 // Kills applications that log and shippers that ship what they log, at random moments, and counts:
 // every accepted record arrives at least once, and once when repeats are told by their ids.
 //
-//   node crash-test/shipping.js [--rounds 300] [--mode worker|process] [--disturb-every 7] [--kafka]
+//   node crash-test/shipping.js [--rounds 300] [--mode worker|process] [--disturb-every 7]
+//                               [--kafka]
 //
 // A collector in this process fails in every way meanwhile; with --kafka there is a broker of
 // Apache Kafka, which every few rounds is killed, or else frozen for up to 3 s or told to end.

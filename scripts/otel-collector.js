@@ -109,7 +109,7 @@ class OtelCollector {
     await ended
   }
 
-  /** The log records that it has taken, each with the name of its scope, as OTLP's JSON has them. */
+  /** The log records that it has taken, as OTLP's JSON has them, with the names of their scopes. */
   records() {
     return fs
       .readFileSync(this.file, 'utf8')
