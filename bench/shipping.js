@@ -25,10 +25,12 @@ const { cpuOf, KafkaBroker, missing } = require('../scripts/kafka-broker')
 const cli = path.join(__dirname, '..', 'dist', 'cli', 'main.js')
 const RECORD_BYTES = 200
 const CHUNK_RECORDS = 10_000
-const CATCH_UP_S = 60
+/** Half of it beside the application, which then ends. */
+const CATCH_UP_S = 120
 const WARM_UP_S = 10
 const TICK_MS = 5
 const NS_PER_US = 1e3
+const MS_PER_S = 1e3
 const RSYSLOG_MS = 120_000
 const LOOK_MS = 50
 /** Older ones may be from before. */
@@ -235,21 +237,34 @@ async function serve(config, rate, seconds) {
   const logging = configure(config, { onError: () => undefined })
   const log = logging.getLogger('orders')
   const text = 'x'.repeat(90)
-  const phases = { before: WARM_UP_S, away: seconds, after: CATCH_UP_S / 2 }
+  // Until the other side is back: a broker takes some time to start.
+  const back = new Promise(resolve => process.once('message', resolve))
+  const phases = {
+    before: () => pause(WARM_UP_S * MS_PER_S),
+    away: () =>
+      pause(seconds * MS_PER_S)
+        .then(() => process.send({ phase: 'back' }))
+        .then(() => back),
+    after: () => pause((CATCH_UP_S / 2) * MS_PER_S)
+  }
   let n = 0
   for (const [phase, length] of Object.entries(phases)) {
     process.send({ phase })
+    let over = false
+    length().then(() => {
+      over = true
+    })
     const calls = createHistogram()
     const memory = []
     const start = performance.now()
-    for (let done = 0; done < length * rate; ) {
-      const due = Math.min(length * rate, Math.floor(((performance.now() - start) * rate) / 1000))
+    for (let done = 0; !over; ) {
+      const due = Math.floor(((performance.now() - start) * rate) / MS_PER_S)
       for (; done < due; done++, n++) {
         const before = process.hrtime.bigint()
         log.info({ n }, text)
         calls.record(Math.max(1, Number(process.hrtime.bigint() - before)))
       }
-      if (performance.now() - start > memory.length * 1000) {
+      if (performance.now() - start > memory.length * MS_PER_S) {
         memory.push(process.memoryUsage().rss)
         process.send({ n, lagBytes: logging.stats().remote.lagBytes })
       }
@@ -259,7 +274,7 @@ async function serve(config, rate, seconds) {
     const mib = bytes => Number((bytes / 2 ** 20).toFixed(1))
     process.send({
       phase,
-      seconds: (performance.now() - start) / 1000,
+      seconds: (performance.now() - start) / MS_PER_S,
       p50: us(calls.percentile(50)),
       p999: us(calls.percentile(99.9)),
       max: us(calls.max),
@@ -369,9 +384,10 @@ async function measureAway(folder, { rate, seconds, kafka }) {
       if (backAt > 0 && !isBehind && performance.now() - backAt > STATS_MS) caughtUp ??= performance.now() - backAt
     } else if (message.stats) console.log(JSON.stringify(message))
     else if (message.phase === 'away') await other.leave()
-    else if (message.phase === 'after') {
+    else if (message.phase === 'back') {
       await other.comeBack()
       backAt = performance.now()
+      child.send('back')
     }
   })
   const ended = new Promise(resolve => child.once('exit', resolve))

@@ -14,6 +14,7 @@ test("librdkafka's names become the client's options", () => {
   const config = clientConfig({
     'client.id': 'orders',
     'compression.type': 'gzip',
+    'compression.level': '4',
     'linger.ms': 50,
     'batch.num.messages': '500',
     'security.protocol': 'SASL_SSL',
@@ -27,6 +28,7 @@ test("librdkafka's names become the client's options", () => {
   expect(config).toMatchObject({
     client: { clientId: 'orders', connectionTimeout: 700 },
     compression: 'gzip',
+    compressionLevel: 4,
     batching: { flushInterval: 50, batchSize: 500 },
     ssl: { ca: 'pem', rejectUnauthorized: false },
     sasl: { mechanism: 'scram-sha-512', username: 'me', password: 'secret' },
