@@ -35,6 +35,7 @@ const between = (least, most) => least + Math.random() * (most - least)
 class HttpTarget {
   #sockets = new Set()
   paceMs = 5
+  settleMs = 0
 
   constructor() {
     this.received = []
@@ -91,6 +92,7 @@ class HttpTarget {
 class KafkaTarget {
   // Its rounds are long, and its own consumer has to print what arrived.
   paceMs = 100
+  settleMs = 3_000
 
   async start() {
     this.broker = await KafkaBroker.start()
@@ -192,6 +194,8 @@ class Campaign {
       const how = await this.target.disturb()
       this.disturbed[how] = (this.disturbed[how] ?? 0) + 1
       this.kills.target++
+      // It delivers again for a while, or not yet.
+      await pause(between(0, this.target.settleMs))
     }
     application.kill('SIGKILL')
     if ((await application.ended) !== 'SIGKILL') throw new Error(`the application ended by itself:\n${this.output()}`)
