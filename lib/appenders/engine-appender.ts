@@ -7,7 +7,7 @@ import { recordSinkSym } from '../pino/context'
 import { type Ending, endOpen, whenClosed } from '../pino/destination'
 import { RecordDestination, type RecordDestinationOptions, recordSink } from '../pino/record-destination'
 import type { EventShape, LineFormat, PayloadWriter } from '../record/payload-writer'
-import type { RecordWriter } from '../record/record-encoder'
+import type { Piece, RecordWriter } from '../record/record-encoder'
 import type { Appender, AppenderContext, AppenderStats, Destination, JsonSchema } from './kinds'
 
 /** Called after every `every` records. */
@@ -41,6 +41,14 @@ class WatchedWriter implements RecordWriter {
 
   text(time: number, line: string): boolean {
     const accepted = this.inner.text(time, line)
+    if (--this.#left <= 0) this.#tell()
+    return accepted
+  }
+
+  framed(time: number, before: Piece, text: string, after: Piece): boolean {
+    const { inner } = this
+    const accepted =
+      inner.framed?.(time, before, text, after) ?? inner.text(time, before.text + text + after.text)
     if (--this.#left <= 0) this.#tell()
     return accepted
   }

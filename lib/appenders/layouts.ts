@@ -2,11 +2,18 @@
 
 import os from 'node:os'
 import type { JsonSchema } from './kinds'
+import type { LineParts } from './line-parts'
 import { patternFormatter } from './pattern'
 import type { RecordView } from './record-view'
 
 /** Makes a record into a line, its newline included. */
-export type Layout = (record: RecordView) => string
+export interface Layout {
+  (record: RecordView): string
+  /**
+   * The same in parts, until the next call; null: this line has none. Undefined: no line has.
+   */
+  readonly parts?: ((record: RecordView) => LineParts | null) | undefined
+}
 
 type Options = Readonly<Record<string, unknown>>
 type Values = Readonly<Record<string, unknown>>
@@ -176,7 +183,7 @@ const KINDS: Readonly<Record<string, LayoutKind>> = {
   Message: {
     description: 'The message alone.',
     properties: {},
-    make: () => record => `${record.text}\n`
+    make: () => patternFormatter({ pattern: '%m%n', colors: false, alwaysWriteExceptions: false, errorKey: ERROR_KEY })
   },
   Pattern: {
     description: "A pattern of log4j's conversion words.",

@@ -4,10 +4,9 @@ import { threadId } from 'node:worker_threads'
 import { nearestName, ShardlogError } from '../errors'
 import { performance } from '../timers'
 import { dateFormatter } from './date-format'
+import type { Layout } from './layouts'
+import { BY, basisOf, dependsOn, inParts, type LineParts, type Print } from './line-parts'
 import { RecordView } from './record-view'
-
-/** Makes a part of a line. */
-type Print = (record: RecordView) => string
 
 export interface PatternOptions {
   readonly pattern: string
@@ -92,11 +91,12 @@ function highlight(inner: Print, options: string): Print {
       .filter(([key]) => key !== 'style')
       .map(([key, color]) => [key, ansi(color)] as const)
   )
-  return record => {
+  const print: Print = record => {
     const code = codes.get(record.label.toLowerCase())
     const text = inner(record)
     return code === undefined || text === '' ? text : code + text + RESET
   }
+  return inner.by === undefined ? print : dependsOn(inner.by | BY.level, print)
 }
 
 // Words.
@@ -109,8 +109,8 @@ interface Making {
 
 interface Word {
   readonly names: readonly string[]
-  /** What alone it depends on: its text is kept for the next line then. */
-  readonly by?: 'nothing' | 'level' | 'logger'
+  /** What alone it depends on; of a level or a logger its text is kept for the next line. */
+  readonly by?: number
   readonly make: (args: readonly string[], making: Making) => Print
 }
 
@@ -229,25 +229,28 @@ const constant =
   () =>
     text
 
+const message: Print = record => record.text
+
 const WORDS: readonly Word[] = [
   {
     names: ['d', 'date'],
+    by: BY.time,
     make: ([form = '', zone]) => {
       const format = dateFormatter(form, zone)
       return record => format(record.time)
     }
   },
-  { names: ['p', 'level'], by: 'level', make: levelName },
-  { names: ['c', 'logger'], by: 'logger', make: loggerName },
-  { names: ['m', 'msg', 'message'], make: () => record => record.text },
-  { names: ['n'], by: 'nothing', make: constant(() => '\n') },
+  { names: ['p', 'level'], by: BY.level, make: levelName },
+  { names: ['c', 'logger'], by: BY.logger, make: loggerName },
+  { names: ['m', 'msg', 'message'], make: () => message },
+  { names: ['n'], by: BY.nothing, make: constant(() => '\n') },
   {
     names: ['t', 'tn', 'thread', 'threadName'],
-    by: 'nothing',
+    by: BY.nothing,
     make: constant(() => (threadId === 0 ? 'main' : `worker-${threadId}`))
   },
-  { names: ['T', 'tid', 'threadId'], by: 'nothing', make: constant(() => String(threadId)) },
-  { names: ['pid', 'processId'], by: 'nothing', make: constant(() => String(process.pid)) },
+  { names: ['T', 'tid', 'threadId'], by: BY.nothing, make: constant(() => String(threadId)) },
+  { names: ['pid', 'processId'], by: BY.nothing, make: constant(() => String(process.pid)) },
   { names: ['X', 'mdc', 'MDC'], make: fields },
   { names: ['ex', 'exception', 'throwable', 'rEx', 'xEx'], make: exception },
   { names: ['r', 'relative'], make: () => () => String(Math.round(process.uptime() * 1000)) },
@@ -270,7 +273,9 @@ const WORDS: readonly Word[] = [
     make: ([inner = '', names = ''], { options, compile }) => {
       const print = compile(inner)
       const code = ansi(names)
-      return options.colors ? record => code + print(record) + RESET : print
+      if (!options.colors) return print
+      const styled: Print = record => code + print(record) + RESET
+      return print.by === undefined ? styled : dependsOn(print.by, styled)
     }
   },
   { names: ['enc', 'encode'], make: encoded },
@@ -341,6 +346,11 @@ class PatternCompiler {
   }
 
   compile(pattern: string): Print {
+    return joined(this.parts(pattern))
+  }
+
+  /** Texts and prints in turns. */
+  parts(pattern: string): (string | Print)[] {
     const parts: (string | Print)[] = []
     const add = (part: string | Print): void => {
       const before = parts.at(-1)
@@ -360,7 +370,7 @@ class PatternCompiler {
         at += 2
       } else at = this.#word(pattern, at, add)
     }
-    return joined(parts)
+    return parts
   }
 
   /** Reads the word at `at`; returns where it ends. */
@@ -374,9 +384,11 @@ class PatternCompiler {
     const args = argsAt(pattern, start + name.length, name)
     if (THROWABLE.has(name)) this.hasThrowable = true
     const word = byName.get(name)!
-    const print = modified(word.make(args, this.#making), modifierOf(modifier, name))
-    if (word.by === 'nothing') add(print(NO_RECORD))
-    else add(word.by === undefined ? print : kept(print, word.by))
+    const made = word.make(args, this.#making)
+    const by = word.by ?? made.by
+    const print = modified(made, modifierOf(modifier, name))
+    if (by === BY.nothing) add(print(NO_RECORD))
+    else add(by === undefined ? print : kept(print, by))
     return start + name.length + args.reduce((length, arg) => length + arg.length + 2, 0)
   }
 }
@@ -413,17 +425,18 @@ function modifierOf([, left, zero, min, end, max]: RegExpExecArray, name: string
 }
 
 /** Keeps the text of the last level or logger for the next line. */
-function kept(print: Print, by: 'level' | 'logger'): Print {
+function kept(print: Print, by: number): Print {
+  if (by !== BY.level && by !== BY.logger) return print.by === by ? print : dependsOn(by, record => print(record))
   let last: string | null = null
   let text = ''
-  return record => {
-    const now = by === 'level' ? record.label : record.name
+  return dependsOn(by, record => {
+    const now = by === BY.level ? record.label : record.name
     if (now !== last) {
       text = print(record)
       last = now
     }
     return text
-  }
+  })
 }
 
 function unknownWord(pattern: string, rest: string): ShardlogError {
@@ -442,8 +455,6 @@ function unknownWord(pattern: string, rest: string): ShardlogError {
 /** One function for texts and prints in turns. */
 function joined(parts: readonly (string | Print)[]): Print {
   const [only] = parts
-  if (parts.length === 0) return () => ''
-  if (parts.length === 1) return typeof only === 'string' ? () => only : only!
   const prints: Print[] = []
   const texts: string[] = ['']
   for (const part of parts) {
@@ -453,28 +464,48 @@ function joined(parts: readonly (string | Print)[]): Print {
       texts.push('')
     }
   }
-  return record => {
+  if (parts.length === 1 && typeof only === 'function') return only
+  const print: Print = record => {
     let text = texts[0]!
     for (let at = 0; at < prints.length; at++) text += prints[at]!(record) + texts[at + 1]!
     return text
   }
+  const by = basisOf(prints)
+  return by === undefined ? print : dependsOn(by, print)
+}
+
+type PartsOf = (record: RecordView) => LineParts
+
+/** Lines in parts, where the message stands in them once, and all else is the same for many. */
+function framed(parts: readonly (string | Print)[]): PartsOf | null {
+  const at = parts.indexOf(message)
+  const before = joined(parts.slice(0, at))
+  const after = joined(parts.slice(at + 1))
+  // The end of the line has to be certain.
+  const isFramed = at >= 0 && at < parts.length - 1 && before.by !== undefined && after.by !== undefined
+  return isFramed ? inParts(before, after) : null
 }
 
 /**
- * A function that makes lines, each with a newline at its end.
+ * Makes lines, each with a newline at its end.
  *
  * @throws ShardlogError `ERR_SHARDLOG_CONFIG` for a pattern that says nothing
  */
-export function patternFormatter(options: PatternOptions): Print {
+export function patternFormatter(options: PatternOptions): Layout {
   const compiler = new PatternCompiler(options)
-  const print = compiler.compile(options.pattern)
+  const parts = compiler.parts(options.pattern)
+  const print = joined(parts)
   const addsStack = options.alwaysWriteExceptions && !compiler.hasThrowable
   const endsLine = /(?:%n|\\n|\n)$/.test(options.pattern) && !/%%n$|\\\\n$/.test(options.pattern)
-  return record => {
-    const stack = addsStack ? record.stack(options.errorKey) : ''
+  const stackOf = (record: RecordView): string => (addsStack ? record.stack(options.errorKey) : '')
+  const line = (record: RecordView): string => {
+    const stack = stackOf(record)
     const text = print(record)
     // Asked of the pattern, where that can tell: the text is not one piece yet.
     if (stack === '') return endsLine || text.endsWith('\n') ? text : `${text}\n`
     return `${text}${text.endsWith('\n') ? '' : '\n'}${stack}\n`
   }
+  const frame = endsLine ? framed(parts) : null
+  if (frame === null) return line
+  return Object.assign(line, { parts: (record: RecordView) => (stackOf(record) === '' ? frame(record) : null) })
 }

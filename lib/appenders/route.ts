@@ -49,31 +49,51 @@ export interface RouteStep {
 const writerOf = ({ layout, appender }: Port): RecordWriter | undefined =>
   layout === null ? appender.destination?.[recordSinkSym]?.writer : undefined
 
-function putText({ appender, buffer }: Port, time: number, line: string): void {
-  const { destination } = appender
-  if (destination === undefined) {
-    buffer!.write(line)
-    return
+/** An appender that is given text. */
+class TextTarget {
+  readonly #writer: RecordWriter | undefined
+
+  constructor(readonly port: Port) {
+    this.#writer = port.appender.destination?.[recordSinkSym]?.writer
   }
-  const writer = destination[recordSinkSym]?.writer
-  if (writer === undefined) destination.write(line)
-  else writer.text(time, line)
+
+  put(time: number, line: string): void {
+    const { appender, buffer } = this.port
+    if (this.#writer !== undefined) this.#writer.text(time, line)
+    else if (appender.destination !== undefined) appender.destination.write(line)
+    else buffer!.write(line)
+  }
+
+  /** Gives it a record; throws what its layout does, and nothing is given then. */
+  putRecord(time: number, record: RecordView): void {
+    const { layout } = this.port
+    const parts = this.#writer?.framed === undefined ? null : layout?.parts?.(record)
+    if (parts) this.#writer!.framed!(time, parts.before, parts.text, parts.after)
+    else this.put(time, layout === null ? record.line : layout(record))
+  }
 }
 
 /**
  * The appenders that records of one way reach: those that take values, what writes there, others.
+ * Where a record is a line already, the former are given text, too.
  */
 interface Reached {
   readonly ports: readonly Port[]
-  readonly values: readonly Port[]
-  readonly texts: readonly Port[]
+  readonly values: readonly TextTarget[]
+  readonly texts: readonly TextTarget[]
   readonly writer: RecordWriter | null
 }
 
 function reachedBy(ports: readonly Port[]): Reached {
   const values = ports.filter(port => writerOf(port) !== undefined)
   const texts = ports.filter(port => !values.includes(port))
-  return { ports, values, texts, writer: values.length === 0 ? null : joint(values) }
+  const targetOf = (port: Port): TextTarget => new TextTarget(port)
+  return {
+    ports,
+    values: values.map(targetOf),
+    texts: texts.map(targetOf),
+    writer: values.length === 0 ? null : joint(values)
+  }
 }
 
 function joint(ports: readonly Port[]): RecordWriter {
@@ -137,11 +157,11 @@ class RouteWriter implements RecordWriter {
     try {
       record.setRecord(format as LoggerFormat, time, timeText, fields, message)
       const { values, texts, writer } = this.#reached(record)
-      for (const port of texts) putText(port, time, this.#textFor(port, record))
+      for (const target of texts) this.#give(target, time, record)
       if (writer === null) return true
       // What getters and serializers say is asked for once.
       if (!record.hasLine) return writer.record(format, time, timeText, fields, message)
-      for (const port of values) putText(port, time, record.line)
+      for (const target of values) target.put(time, record.line)
       return true
     } finally {
       this.#isBusy = wasBusy
@@ -169,8 +189,8 @@ class RouteWriter implements RecordWriter {
     const record = new RecordView(this.name)
     record.setLine(line, level ?? numberOf(parsed(line).level, logger), logger)
     const { values, texts } = this.#reached(record)
-    for (const port of texts) putText(port, time, this.#textFor(port, record))
-    for (const port of values) putText(port, time, line)
+    for (const target of texts) this.#give(target, time, record)
+    for (const target of values) target.put(time, line)
     return true
   }
 
@@ -224,12 +244,11 @@ class RouteWriter implements RecordWriter {
     }
   }
 
-  #textFor(port: Port, record: RecordView): string {
-    if (port.layout === null) return record.line
+  #give(target: TextTarget, time: number, record: RecordView): void {
     try {
-      return port.layout(record)
+      target.putRecord(time, record)
     } catch (error) {
-      return this.#tell(port.name, record, error)
+      target.put(time, this.#tell(target.port.name, record, error))
     }
   }
 

@@ -23,6 +23,13 @@ import * as wire from './wire'
 
 const NO_DEFINITIONS: readonly Definition[] = []
 
+/** A piece of text that many lines have. */
+export interface Piece {
+  readonly text: string
+  /** Its UTF-8. */
+  readonly bytes: Uint8Array
+}
+
 /** Takes records and texts. */
 export interface RecordWriter {
   /** Whether it takes records of formats with a binding `inline`. Events of such nobody takes. */
@@ -42,6 +49,11 @@ export interface RecordWriter {
   event(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): boolean
   /** Records a finished line, newline included. */
   text(time: number, line: string): boolean
+  /**
+   * As `text`, of a line in three parts: to join them would make a string that is thrown away. None:
+   * the writer wants them joined.
+   */
+  framed?(time: number, before: Piece, text: string, after: Piece): boolean
   /**
    * Appends the record that `made`, with a time, holds from `from` on, which somebody else has
    * written there in `format`.
@@ -114,6 +126,8 @@ const RETAINED_BYTES = 256 * 1024
 const SLOT_SHIFT = 4
 /** Up to here a loop over bytes is quicker than a call of Buffer's. */
 const LONGEST_LOOP = 256
+/** Up to here it is quicker than TypedArray's `set`. */
+const LONGEST_SHORT_LOOP = 8
 
 /** Up to here a loop over the characters of a binding is quicker than a call of the addon's. */
 const LONGEST_VALUE = 32
@@ -302,6 +316,17 @@ export class RecordEncoder implements RecordWriter {
   text(time: number, line: string): boolean {
     writing?.spill()
     return this.#appendText(time, line)
+  }
+
+  framed(time: number, before: Piece, text: string, after: Piece): boolean {
+    writing?.spill()
+    const most = TEXT_LINE + before.bytes.length + mostUtf8(text) + after.bytes.length + NUL_BYTES
+    const at = this.#lineRoom(most)
+    if (at === NOWHERE) return this.#appendText(time, before.text + text + after.text)
+    const leased = this.#leased
+    const start = putBytes(leased, this.#beginLine(at, time), before.bytes)
+    const end = putBytes(leased, start + this.#putText(text, start), after.bytes)
+    return this.#accept(time, at + TEXT_TIME, end) || this.#appendText(time, before.text + text + after.text)
   }
 
   append(made: PayloadWriter, format: LineFormat, from: number): boolean {
@@ -745,17 +770,31 @@ export class RecordEncoder implements RecordWriter {
 
   #appendText(time: number, line: string): boolean {
     const most = TEXT_LINE + mostUtf8(line)
-    const lease = this.#lease
-    const offset = this.#words[lease[WORD]!]!
-    if (this.#open && offset >= FIRST_OFFSET && offset + PREFIX_BYTES + most <= lease[LIMIT]!) {
-      if (lease[SERIAL] !== this.#serial) this.#notice()
-      const at = offset + PREFIX_BYTES
-      if (this.#accept(time, at + TEXT_TIME, putLine(this.#leased, at, time, line))) return true
+    const at = this.#lineRoom(most + NUL_BYTES)
+    if (at !== NOWHERE) {
+      const start = this.#beginLine(at, time)
+      if (this.#accept(time, at + TEXT_TIME, start + this.#putText(line, start))) return true
     }
     if (this.#scratch.length < most) this.#scratch = Buffer.allocUnsafeSlow(most)
     const text = this.#scratch
     if (most > RETAINED_BYTES) this.#scratch = Buffer.alloc(0)
     return this.#target.logBytes(text, 0, putLine(text, 0, resolveTime(time), line))
+  }
+
+  /** Where an entry of a line goes in the lease; NOWHERE if that has no room for `most` bytes. */
+  #lineRoom(most: number): number {
+    const lease = this.#lease
+    const at = this.#words[lease[WORD]!]! + PREFIX_BYTES
+    if (!this.#open || at < FIRST_OFFSET + PREFIX_BYTES || at + most > lease[LIMIT]!) return NOWHERE
+    if (lease[SERIAL] !== this.#serial) this.#notice()
+    return at
+  }
+
+  /** Begins an entry of a line; where the line goes. */
+  #beginLine(at: number, time: number): number {
+    this.#leased[at] = KIND_TEXT
+    this.#leasedView.setFloat64(at + TEXT_TIME, time, true)
+    return at + TEXT_LINE
   }
 }
 
@@ -828,6 +867,14 @@ function copyBytes(target: Buffer, at: number, bytes: Buffer, from: number, end:
   if (end - from > LONGEST_LOOP) return at + bytes.copy(target, at, from, end)
   for (let i = from; i < end; i++) target[at + i - from] = bytes[i]!
   return at + end - from
+}
+
+/** Copies all of `bytes` to `at`; where they end. */
+function putBytes(target: Buffer, at: number, bytes: Uint8Array): number {
+  const { length } = bytes
+  if (length > LONGEST_SHORT_LOOP) target.set(bytes, at)
+  else for (let i = 0; i < length; i++) target[at + i] = bytes[i]!
+  return at + length
 }
 
 /** Makes each record once for the logs of several sinks. `close` does not close these. */
