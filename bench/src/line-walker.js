@@ -44,25 +44,27 @@ function nextNewline(window, from, to) {
 }
 
 /**
- * Reads a file back in which each line carries its number behind `marker`: they must be 0, 1, 2 and
- * so on, in this order, and each line must end with `ending`. Every thousandth is parsed and handed
- * to `check(record, number)`, the last one too.
+ * Reads files back in which each line carries its number behind `marker`: they must be 0, 1, 2 and
+ * so on, in this order over all files, and each line must end with `ending`. Every thousandth is
+ * parsed and handed to `check(record, number)`, the last one too. Numbers begin anew after `wraps`
+ * of them.
+ * @param {string | string[]} files in their order
  * @returns {number} how many of `count` are not there
  */
-function verifyLines(file, { count, marker, ending, check }) {
+function verifyLines(files, { count, marker, ending, check, wraps = count }) {
   const [mark, tail] = [Buffer.from(marker), Buffer.from(ending)]
   let next = 0
-  const lines = walkLines(file, (window, start, end) => {
+  const onLine = (window, start, end) => {
     const at = window.indexOf(mark, start)
     const number = at < 0 || at >= end ? -1 : decimal(window, at + mark.length)
     if (next === count) throw new Error(`there are more than ${count} lines`)
-    if (number !== next) throw new Error(`line ${next} says it is ${number}`)
+    if (number !== next % wraps) throw new Error(`line ${next} says it is ${number}`)
     if (window.compare(tail, 0, tail.length, end - tail.length, end) !== 0)
       throw new Error(`line ${next} does not end with ${ending}`)
     if (next % 1000 === 0 || next === count - 1) check(JSON.parse(window.toString('utf8', start, end)), next)
     next++
-  })
-  return count - lines
+  }
+  return [files].flat().reduce((missing, file) => missing - walkLines(file, onLine), count)
 }
 
 function decimal(window, from) {

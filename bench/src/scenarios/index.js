@@ -34,6 +34,7 @@ const names = [
   'records-latency',
   'records-sustained',
   'records-render',
+  'appenders',
   'fastify',
   'express',
   'nestjs',
