@@ -31,8 +31,16 @@ void ErrorReporter::ReportSuccess() {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!failing_) return;
     failing_ = false;
+    // [MM counter] relaxed: a policy, not a protocol.
+    waiting_is_vain_.store(false, std::memory_order_relaxed);
   }
   Notify(FlushError{});
+}
+
+void ErrorReporter::GiveUpWaiting() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  // [MM counter] relaxed: a policy, not a protocol.
+  waiting_is_vain_.store(failing_, std::memory_order_relaxed);
 }
 
 FlushError ErrorReporter::last() const {

@@ -3,6 +3,7 @@
 // Thread: any.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -35,6 +36,12 @@ class ErrorReporter {
   void ReportFailure(const FlushError& problem);
   void ReportSuccess();
 
+  // A call has waited for room as long as it may. If writing fails, others would wait in vain, too.
+  void GiveUpWaiting();
+  // Whether that was so, and writing fails still.
+  // [MM counter] relaxed: a policy, not a protocol.
+  bool waiting_is_vain() const { return waiting_is_vain_.load(std::memory_order_relaxed); }
+
   FlushError last() const;
   // The problem that somebody who listens from now on has to know: one that lasts. An empty code
   // means none.
@@ -52,6 +59,7 @@ class ErrorReporter {
   mutable std::mutex mutex_;  // guards what follows
   FlushError last_;
   bool failing_ = false;
+  std::atomic<bool> waiting_is_vain_{false};  // written under mutex_
 
   std::mutex listeners_mutex_;
   std::vector<std::pair<const void*, Listener>> listeners_;

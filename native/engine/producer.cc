@@ -249,14 +249,19 @@ Producer::Outcome Producer::Acquire(Lease* lease, size_t size) {
   }
 }
 
-// Waits for the flusher. False: the call has waited long enough. `*deadline_ns`: 0 at first.
+// Waits for the flusher. False: the call has waited long enough, or one before it has, and writing
+// fails: each would wait for the timeout, one after the other. `*deadline_ns`: 0 at first.
 bool Producer::AwaitRoom(uint32_t epoch, uint64_t* deadline_ns) {
+  ErrorReporter* const errors = signals_->errors;
   if (*deadline_ns == 0) {
+    if (errors != nullptr && errors->waiting_is_vain()) return false;
     blocked_.Add(1);
     const uint64_t now = platform::MonotonicNs();
     *deadline_ns = block_timeout_ns_ > UINT64_MAX - now ? UINT64_MAX : now + block_timeout_ns_;
   }
-  return AwaitProgress(epoch, *deadline_ns);
+  if (AwaitProgress(epoch, *deadline_ns)) return true;
+  if (errors != nullptr) errors->GiveUpWaiting();
+  return false;
 }
 
 bool Producer::AwaitProgress(uint32_t epoch, uint64_t deadline_ns) {

@@ -143,6 +143,29 @@ describe.each(engines)('%s engine', engine => {
     expect(readTexts(logFilePath)).toHaveLength(accepted)
   })
 
+  it('while writing fails one call waits, and each does again when it works', async () => {
+    const logFilePath = path.join(path.dirname(tempLog()), 'sub', 'app.log')
+    fs.mkdirSync(path.dirname(logFilePath))
+    const logger = new Logger({ ...small(logFilePath, engine), onFull: 'block', blockTimeout: 20 })
+    const entry = 'x'.repeat(1_000)
+    const blocked = (): number => logger.getStatsSnapshot().blockedLogs
+    for (let outage = 1; outage <= 2; outage++) {
+      fs.rmSync(path.dirname(logFilePath), { recursive: true })
+      await expect(logger.log(entry) && logger.flush()).rejects.toThrow()
+      // Before the flusher is found to fail, a call may wait for the other set in vain.
+      while (logger.log(entry));
+      const waited = blocked()
+      for (let i = 0; i < 1_000; i++) logger.log(entry)
+      expect([outage, blocked() - waited]).toEqual([outage, 0])
+      fs.mkdirSync(path.dirname(logFilePath))
+      while (!logger.log(entry)) await new Promise(resolve => setTimeout(resolve, 5))
+      await logger.flush()
+    }
+    const { totalLogs, droppedLogs, writtenLogs } = logger.getStatsSnapshot()
+    expect(writtenLogs).toBe(totalLogs - droppedLogs)
+    await logger.close()
+  })
+
   it('what cannot be written at close is counted, and close says so; a second close succeeds', async () => {
     const logFilePath = path.join(path.dirname(tempLog()), 'sub', 'app.log')
     fs.mkdirSync(path.dirname(logFilePath))

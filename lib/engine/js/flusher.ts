@@ -133,6 +133,8 @@ export class Flusher {
   readonly #look = new Retry(FIRST_LOOK_MS, MAX_LOOK_MS, () => this.#turn())
   /** The failure that logging has not recovered from. */
   #failure: ShardlogError | undefined
+  /** Whether a call has waited for room as long as it may since then. */
+  #isVain = false
   readonly #times: FlushTimes
   #spent = 0
   #triedAt = 0
@@ -218,6 +220,16 @@ export class Flusher {
     if (this.#drainUntil(now + AT_ONCE_MS) === 'done') return true
     this.#triedAt = performance.now()
     return false
+  }
+
+  /** A call has waited for room as long as it may. If writing fails, others would wait in vain, too. */
+  giveUpWaiting(): void {
+    this.#isVain = this.#failure !== undefined
+  }
+
+  /** Whether that was so, and writing fails still. */
+  get waitingIsVain(): boolean {
+    return this.#isVain
   }
 
   /** Ends all activity. Returns the number of entries that are given up. */
@@ -353,6 +365,7 @@ export class Flusher {
   #recovered(): void {
     if (this.#failure === undefined) return
     this.#failure = undefined
+    this.#isVain = false
     this.#retry.reset()
     this.report(resumed(this.sink.name))
   }

@@ -152,15 +152,21 @@ export class JsLog {
     return made ? (this.#place(payload) ?? this.#swapFor(payload)) : undefined
   }
 
-  /** Tries until `blockTimeout` is over. */
+  /**
+   * Tries until `blockTimeout` is over; not if that was in vain before, and writing fails still.
+   */
   #block(): boolean {
+    if (this.flusher.waitingIsVain) return false
     this.counters.add('blockedLogs')
     const deadline = performance.now() + this.config.blockTimeout
     for (;;) {
       const end = this.flusher.tryDrain()
       if (end === 'done') return true
       const left = deadline - performance.now()
-      if (left <= 0) return false
+      if (left <= 0) {
+        this.flusher.giveUpWaiting()
+        return false
+      }
       pause(Math.min(left, end === 'stalled' ? STALL_PAUSE_MS : RETRY_PAUSE_MS))
     }
   }
