@@ -106,13 +106,15 @@ async function compress(file: string, names: RollNames): Promise<void> {
   }
 }
 
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
+
 /** Files below a folder, relative to it, in folders down to `depth`. Links are not followed. */
 function filesBelow(folder: string, depth: number): string[] {
   let entries: fs.Dirent[]
   try {
     entries = fs.readdirSync(folder, { withFileTypes: true })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    if (isMissing(error)) return []
     throw error
   }
   return entries.flatMap(entry => {
@@ -124,6 +126,9 @@ function filesBelow(folder: string, depth: number): string[] {
 
 /** Rolled files of one pattern. */
 export class Archive {
+  /** What is known of files from the look before: they do not change any more. */
+  #known = new Map<string, RolledFile>()
+
   constructor(
     private readonly names: RollNames,
     private readonly retention: Retention,
@@ -131,19 +136,42 @@ export class Archive {
     private readonly current: string
   ) {}
 
-  /** The files, the oldest first. */
-  list(): RolledFile[] {
+  #matching(): RolledName[] {
     const { folder, depth } = this.names
     const current = path.resolve(this.current)
-    const found = filesBelow(folder, depth).flatMap(name => {
+    return filesBelow(folder, depth).flatMap(name => {
       const rolled = this.names.match(name)
-      const file = path.join(folder, name)
-      if (rolled === null || path.resolve(file) === current) return []
-      const stat = fs.statSync(file, { throwIfNoEntry: false })
-      return stat === undefined ? [] : [{ ...rolled, path: file, size: stat.size, time: stat.mtimeMs }]
+      return rolled === null || path.resolve(folder, name) === current ? [] : [rolled]
     })
+  }
+
+  /**
+   * The files, the oldest first. Of many files those that are new are looked at one after the
+   * other, so that the event loop goes on.
+   */
+  async list(): Promise<RolledFile[]> {
+    const known = new Map<string, RolledFile>()
+    for (const rolled of this.#matching()) {
+      const file = this.#known.get(rolled.name) ?? (await this.#look(rolled))
+      if (file !== null) known.set(rolled.name, file)
+    }
+    this.#known = known
+    const files = [...known.values()]
+    const began = new Map<string, number>()
+    for (const { period, time } of files) began.set(period, Math.min(time, began.get(period) ?? time))
     // Of one period by their numbers: copies and tools change times, and clocks go back.
-    return found.sort((a, b) => (a.period === b.period ? a.index - b.index : a.time - b.time))
+    return files.sort((a, b) => began.get(a.period)! - began.get(b.period)! || a.index - b.index)
+  }
+
+  async #look(rolled: RolledName): Promise<RolledFile | null> {
+    const file = path.join(this.names.folder, rolled.name)
+    try {
+      const { size, mtimeMs } = await fs.promises.stat(file)
+      return { ...rolled, path: file, size, time: mtimeMs }
+    } catch (error) {
+      if (isMissing(error)) return null
+      throw error
+    }
   }
 
   /**
@@ -169,7 +197,7 @@ export class Archive {
   /** The number behind the highest of a period. */
   nextIndex(time: number): number {
     const period = this.names.period(time)
-    const same = this.list().filter(file => file.period === period)
+    const same = this.#matching().filter(file => file.period === period)
     return same.reduce((next, { index }) => Math.max(next, index + 1), this.names.firstIndex)
   }
 
@@ -184,9 +212,12 @@ export class Archive {
     }
   }
 
-  /** Compresses what earlier processes have left, and deletes what they had not finished. */
-  async tidy(): Promise<void> {
-    if (this.names.compression === null) return
+  /**
+   * Deletes what earlier processes had begun to compress. The files that they have left to be
+   * compressed.
+   */
+  async tidy(): Promise<string[]> {
+    if (this.names.compression === null) return []
     const { folder, depth } = this.names
     for (const name of filesBelow(folder, depth)) {
       const [, of] = TEMPORARY.exec(path.basename(name)) ?? []
@@ -195,14 +226,18 @@ export class Archive {
         await fs.promises.rm(path.join(folder, name), { force: true })
       }
     }
-    for (const file of this.list()) if (!file.isCompressed) await this.compress(file.path)
+    return this.#matching()
+      .filter(({ isCompressed }) => !isCompressed)
+      .map(({ name }) => path.join(folder, name))
   }
 
   /** Deletes what is beyond the limits, the oldest first. Returns how many files that were. */
   async clean(now: number): Promise<number> {
     const { maxFiles = Number.POSITIVE_INFINITY, maxAgeMs = Number.POSITIVE_INFINITY } = this.retention
     const { maxTotalSize = Number.POSITIVE_INFINITY } = this.retention
-    const files = this.list()
+    const limits = [maxFiles, maxAgeMs, maxTotalSize]
+    if (limits.every(limit => limit === Number.POSITIVE_INFINITY)) return 0
+    const files = await this.list()
     let count = files.length
     let total = files.reduce((sum, { size }) => sum + size, 0)
     let deleted = 0
@@ -210,6 +245,7 @@ export class Archive {
       const isTooMuch = count > maxFiles || total > maxTotalSize || now - file.time > maxAgeMs
       if (!isTooMuch) continue
       await fs.promises.rm(file.path, { force: true })
+      this.#known.delete(file.name)
       count--
       total -= file.size
       deleted++

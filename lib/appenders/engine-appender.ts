@@ -47,8 +47,7 @@ class WatchedWriter implements RecordWriter {
 
   framed(time: number, before: Piece, text: string, after: Piece): boolean {
     const { inner } = this
-    const accepted =
-      inner.framed?.(time, before, text, after) ?? inner.text(time, before.text + text + after.text)
+    const accepted = inner.framed?.(time, before, text, after) ?? inner.text(time, before.text + text + after.text)
     if (--this.#left <= 0) this.#tell()
     return accepted
   }
@@ -263,6 +262,8 @@ export function openFile({ name, options, report }: AppenderContext, format: 'nd
     return records
   } catch (error) {
     if (!(error instanceof ShardlogError)) throw error
-    throw new ShardlogError(error.code, `appender ${name}: ${error.message}`, { ...error, cause: error })
+    // Which speaks of the option by its name in `shardlog.destination`.
+    const message = error.message.replace(/%p in dest\b/, '%p in file_name')
+    throw new ShardlogError(error.code, `appender ${name}: ${message}`, { ...error, cause: error })
   }
 }

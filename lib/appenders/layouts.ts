@@ -2,18 +2,9 @@
 
 import os from 'node:os'
 import type { JsonSchema } from './kinds'
-import type { LineParts } from './line-parts'
+import type { Layout } from './line-parts'
 import { patternFormatter } from './pattern'
 import type { RecordView } from './record-view'
-
-/** Makes a record into a line, its newline included. */
-export interface Layout {
-  (record: RecordView): string
-  /**
-   * The same in parts, until the next call; null: this line has none. Undefined: no line has.
-   */
-  readonly parts?: ((record: RecordView) => LineParts | null) | undefined
-}
 
 type Options = Readonly<Record<string, unknown>>
 type Values = Readonly<Record<string, unknown>>

@@ -14,6 +14,15 @@ export interface LineParts {
   readonly after: Piece
 }
 
+/** Makes a record into a line, its newline included. */
+export interface Layout {
+  (record: RecordView): string
+  /**
+   * The same in parts, until the next call; null: this line has none. Undefined: no line has.
+   */
+  readonly parts?: ((record: RecordView) => LineParts | null) | undefined
+}
+
 /** Makes a part of a line. */
 export interface Print {
   (record: RecordView): string

@@ -4,8 +4,7 @@ import { threadId } from 'node:worker_threads'
 import { nearestName, ShardlogError } from '../errors'
 import { performance } from '../timers'
 import { dateFormatter } from './date-format'
-import type { Layout } from './layouts'
-import { BY, basisOf, dependsOn, inParts, type LineParts, type Print } from './line-parts'
+import { BY, basisOf, dependsOn, inParts, type Layout, type LineParts, type Print } from './line-parts'
 import { RecordView } from './record-view'
 
 export interface PatternOptions {

@@ -10,12 +10,13 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { substitute } from '../config'
-import { asShardlogError, fromSystemError, ShardlogError } from '../errors'
+import { ShardlogError } from '../errors'
 import { clearTimeout, setTimeout } from '../timers'
-import { Archive, assertCompresses, isLeftBehind } from './archive'
+import { Archive, assertCompresses } from './archive'
 import { batchWatch, EngineAppender, fileProperties, makeFolder, openFile, type Watch } from './engine-appender'
 import type { Appender, AppenderContext, AppenderKind, AppenderStats } from './kinds'
 import { RollNames } from './roll-names'
+import { Outage, RolledWork } from './rolled-work'
 
 const KIB = 1024
 const SIZE_UNITS: Readonly<Record<string, number>> = { b: 1, k: KIB, m: KIB ** 2, g: KIB ** 3, t: KIB ** 4 }
@@ -46,17 +47,9 @@ const LATE_MS = 100
 /** A clock that is put back by more than this was wrong before. */
 const PUT_BACK_MS = 3_600_000
 
-/** Counted since the opening. */
-interface RollCounts {
-  rolls: number
-  compressed: number
-  deleted: number
-  failures: number
-}
-
 /** When a file is rolled, and under which name. */
 class Roller {
-  readonly counts: RollCounts = { rolls: 0, compressed: 0, deleted: 0, failures: 0 }
+  #rolls = 0
   #appender: EngineAppender | null = null
   /** A moment of the period that the file is of. */
   #periodTime: number
@@ -68,33 +61,42 @@ class Roller {
   #timer: NodeJS.Timeout | null = null
   #isFlushing = false
   #closed = false
-  #work: Promise<void> = Promise.resolve()
+  readonly #work: RolledWork
+  readonly #outage: Outage
 
   constructor(
     private readonly file: string,
     private readonly names: RollNames,
     private readonly archive: Archive,
     private readonly maxSize: number,
-    private readonly report: (error: ShardlogError) => void
+    report: (error: ShardlogError) => void
   ) {
+    this.#work = new RolledWork(file, names, archive, report)
+    this.#outage = new Outage('rolling', file, report)
     const stat = fs.statSync(file, { throwIfNoEntry: false })
     this.#latest = Date.now()
     this.#periodTime = stat !== undefined && stat.size > 0 ? stat.mtimeMs : this.#latest
     this.#period = names.period(this.#periodTime)
   }
 
+  get counts(): AppenderStats {
+    const { compressed, deleted, outage } = this.#work
+    return { rolls: this.#rolls, compressed, deleted, failures: this.#outage.failures + outage.failures }
+  }
+
   start(appender: EngineAppender, rollsAtStart: boolean): void {
     this.#appender = appender
     this.#inode = this.#stat()?.ino ?? null
     try {
-      this.#moveParked()
+      this.#work.moveParked()
+      // Beside many files this takes a while: not in the call that finds the file to be full.
+      this.#nextIndex()
       if (rollsAtStart) this.#roll()
     } catch (error) {
-      this.#failed(error)
+      this.#outage.failed(error)
     }
-    this.#do(() => this.archive.tidy())
+    this.#work.begin()
     this.look()
-    this.#clean()
     this.#wake()
   }
 
@@ -106,6 +108,7 @@ class Roller {
     this.#timer = setTimeout(
       () => {
         this.look()
+        this.#work.retry()
         if (!this.#closed) this.#wake()
       },
       TICK_MS - (Date.now() % TICK_MS) + 1
@@ -115,12 +118,12 @@ class Roller {
 
   /** Looks whether the file is to be rolled. `inCall`: a log call is waiting. */
   readonly look = (inCall = false): void => {
-    if (this.#closed || this.#appender === null) return
+    if (this.#closed || this.#appender === null || this.#outage.isRecent) return
     try {
       if (this.names.unit !== null && this.#isOver()) this.#endPeriod(inCall)
       else this.#lookAtSize()
     } catch (error) {
-      this.#failed(error)
+      this.#outage.failed(error)
     }
   }
 
@@ -161,7 +164,7 @@ class Roller {
       try {
         if (this.#isOver() || this.names.period(this.#latest) !== this.#period) this.#rollPeriod()
       } catch (error) {
-        this.#failed(error)
+        this.#outage.failed(error)
       }
     }
     this.#appender!.flush().then(done, done)
@@ -182,20 +185,15 @@ class Roller {
     const stat = this.#stat()
     if (stat === undefined || stat.size === 0) return
     const time = this.#periodTime
-    const isTaken = (name: string): boolean => !this.#claim(this.#parkedPath(name))
+    const isTaken = (name: string): boolean => !this.#claim(this.#work.parkedPath(name))
     const { name, index } = this.archive.freeName(time, this.#nextIndex(), isTaken)
-    const parked = this.#parkedPath(name)
-    if (!this.#renamedTo(parked)) return
+    if (!this.#renamedTo(this.#work.parkedPath(name))) return
     this.#next = { period: this.#period, index: index + 1 }
     this.#inode = null
-    this.counts.rolls++
-    const flushed = this.#flushed()
-    this.#do(async () => {
-      await flushed
-      await this.archive.compress(this.#move(parked, this.#stillFree(name, time, index)))
-      if (this.names.compression !== null) this.counts.compressed++
-    })
-    this.#clean()
+    this.#rolls++
+    this.#work.add(name, time, index, this.#flushed())
+    this.#work.clean()
+    this.#outage.works()
   }
 
   /**
@@ -244,65 +242,6 @@ class Roller {
     }
   }
 
-  // Recovery looks for a renamed log beside the log, under names that begin with the log's. So the
-  // file has such a name, which says what it is to be called, until the engine has done with it.
-
-  #parkedPath(name: string): string {
-    return this.#parkedPrefix + encodeURIComponent(name)
-  }
-
-  get #parkedPrefix(): string {
-    return `${this.file}.rolled.`
-  }
-
-  /** The name, or a later one of its period where somebody has taken it meanwhile. */
-  #stillFree(name: string, time: number, index: number): string {
-    if (this.archive.isFree(name)) return name
-    return this.archive.freeName(time, index + 1, other => fs.existsSync(this.#parkedPath(other))).name
-  }
-
-  /** Gives a file its name; its path. */
-  #move(parked: string, name: string): string {
-    const to = path.join(this.names.folder, name)
-    makeFolder(to)
-    fs.renameSync(parked, to)
-    return to
-  }
-
-  /** Files that an earlier process has renamed, and not given their names. */
-  #moveParked(): void {
-    const prefix = path.basename(this.#parkedPrefix)
-    const folder = path.dirname(this.file)
-    for (const entry of fs.readdirSync(folder)) {
-      const parked = path.join(folder, entry)
-      if (!entry.startsWith(prefix) || !isLeftBehind(parked)) continue
-      const name = decodeURIComponent(entry.slice(prefix.length))
-      // A name that was taken, and nothing renamed to it.
-      if (fs.statSync(parked).size === 0) fs.rmSync(parked)
-      // Somebody's file of that name stays: the next roll of the period has another.
-      else if (this.archive.isFree(name) && this.names.match(name) !== null) this.#move(parked, name)
-    }
-  }
-
-  #clean(): void {
-    this.#do(async () => {
-      this.counts.deleted += await this.archive.clean(Date.now())
-    })
-  }
-
-  /** One thing after the other. */
-  #do(task: () => Promise<void>): void {
-    this.#work = this.#work.then(task).catch(error => this.#failed(error))
-  }
-
-  #failed(error: unknown): void {
-    this.counts.failures++
-    const known = error instanceof ShardlogError
-    this.report(
-      known ? asShardlogError(error) : fromSystemError('ERR_SHARDLOG_IO', `cannot roll ${this.file}`, error, this.file)
-    )
-  }
-
   stop(): void {
     this.#closed = true
     if (this.#timer !== null) clearTimeout(this.#timer)
@@ -311,7 +250,7 @@ class Roller {
 
   /** Resolves when what was rolled is compressed and cleaned up. */
   get settled(): Promise<void> {
-    return this.#work
+    return this.#work.settled
   }
 }
 

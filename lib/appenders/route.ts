@@ -18,7 +18,7 @@ import type { StatsSnapshot } from '../types'
 import type { BatchBuffer } from './buffer'
 import { type Filter, passes } from './filters'
 import type { Appender } from './kinds'
-import type { Layout } from './layouts'
+import type { Layout } from './line-parts'
 import { parsed, RecordView } from './record-view'
 
 /** An open appender, as routes see it. */

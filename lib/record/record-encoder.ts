@@ -50,8 +50,8 @@ export interface RecordWriter {
   /** Records a finished line, newline included. */
   text(time: number, line: string): boolean
   /**
-   * As `text`, of a line in three parts: to join them would make a string that is thrown away. None:
-   * the writer wants them joined.
+   * As `text`, of a line in three parts: to join them would make a string that is thrown away.
+   * None: the writer wants them joined.
    */
   framed?(time: number, before: Piece, text: string, after: Piece): boolean
   /**

@@ -1,6 +1,6 @@
 'use strict'
 
-/** Files that are rolled each 64 MiB while records come as fast as they can, and files that are not. */
+/** Files that are rolled each 64 MiB while records come as fast as they can, and others beside. */
 const assert = require('node:assert')
 const fs = require('node:fs')
 const { once } = require('node:events')
@@ -126,7 +126,7 @@ async function runPeer(folder, name, rolls, count) {
 /** The files in the order in which they were written. */
 function rolledFiles(folder, peer) {
   const names = fs.readdirSync(folder).filter(name => name.startsWith('app'))
-  // app-1.log, app-2.log, …, app.log; of pino-roll app.1.log, app.2.log; of the other app.log, app.log.1, …
+  // Ours: app-1.log, app-2.log, …, app.log; pino-roll: app.1.log, …; the other: app.log, app.log.1.
   const numberOf = name => Number(/\d+/.exec(name)?.[0] ?? (peer === undefined ? Number.POSITIVE_INFINITY : 0))
   return names.sort((a, b) => numberOf(a) - numberOf(b)).map(name => path.join(folder, name))
 }

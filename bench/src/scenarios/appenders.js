@@ -44,7 +44,7 @@ function batchComparisons(results) {
   ]
 }
 
-/** Percent that each round is below the other case's in the same round: a slow minute meets both. */
+/** Percent below the other case's, round by round: a slow minute meets both. */
 const losses = (rolled, still) =>
   rolled.slice(0, still.length).map((round, at) => 100 * (1 - round.entriesPerSecond / still[at].entriesPerSecond))
 

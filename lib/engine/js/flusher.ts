@@ -222,7 +222,9 @@ export class Flusher {
     return false
   }
 
-  /** A call has waited for room as long as it may. If writing fails, others would wait in vain, too. */
+  /**
+   * A call has waited for room as long as it may. If writing fails, others would wait in vain, too.
+   */
   giveUpWaiting(): void {
     this.#isVain = this.#failure !== undefined
   }
