@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cmath>
 #include <string>
 #include <thread>
@@ -286,6 +287,31 @@ TEST(Block, WaitsNoLongerThanTheTimeout) {
   }
   EXPECT_EQ(producer.blocked(), 1u);
   EXPECT_EQ(producer.dropped(), 1u);
+}
+
+TEST(Block, WhileWritingFailsOneCallWaitsAndTheOthersDoNot) {
+  Rig rig;
+  engine::ErrorReporter errors;
+  rig.signals().errors = &errors;
+  engine::Config config = SmallConfig("unused", 1);
+  config.on_full = engine::OnFull::kBlock;
+  config.block_timeout_ns = 1'000'000;
+  auto sets = std::shared_ptr<engine::BufferSets>(&rig.sets(), [](engine::BufferSets*) {});
+  auto signals = std::shared_ptr<engine::Signals>(&rig.signals(), [](engine::Signals*) {});
+  Producer producer(sets, signals, config, 1);
+  const std::string entry(4000, 'x');
+  // Slow, but not failing: each waits.
+  while (Append(producer, entry)) {
+  }
+  EXPECT_FALSE(Append(producer, entry));
+  EXPECT_EQ(producer.blocked(), 2u);
+  errors.ReportFailure({"ERR_SHARDLOG_WRITE", "no room", "unused", ENOSPC, "write"});
+  for (int i = 0; i < 10; i++) EXPECT_FALSE(Append(producer, entry));
+  EXPECT_EQ(producer.blocked(), 3u);
+  errors.ReportSuccess();
+  EXPECT_FALSE(Append(producer, entry));
+  EXPECT_EQ(producer.blocked(), 4u);
+  EXPECT_EQ(producer.dropped(), 13u);
 }
 
 // --- the direct route ---
