@@ -88,7 +88,7 @@ export function explain(model: Model, { logger, level, message, fields }: Exampl
   let isCertain = true
   let ended = `neither ${nameOf(logger)} nor a logger above it names it, or additivity is off between them`
   if (number < model.levelNumber(resolved.level)) {
-    ended = `below the level of the logger, ${resolved.level}`
+    ended = `below the level of the logger, ${resolved.level === 'silent' ? 'off' : resolved.level}`
   } else {
     for (const step of resolved.steps) {
       const denied = denial(step.filters, record, nameOf(step.logger))

@@ -164,12 +164,23 @@ class Compiler {
     })
   }
 
+  #pathAt(pointer: string): string {
+    return this.checked.problem(pointer, undefined, '').path
+  }
+
+  /** Whether the schema refuses what stands there, or a part of it. */
   #isRefused(pointer: string): boolean {
-    const { path } = this.checked.problem(pointer, undefined, '')
+    const path = this.#pathAt(pointer)
     return this.checked.problems.some(problem => {
       const rest = problem.path.startsWith(path) ? problem.path.slice(path.length) : '?'
       return rest === '' || rest.startsWith('.') || rest.startsWith('[')
     })
+  }
+
+  /** Whether the schema accepts the option of an appender, or its default stands there. */
+  #isRight(options: Record<string, unknown>, key: string, pointer: string): boolean {
+    const at = `${pointer}/${pointerName(key)}`
+    return options[key] === undefined || this.#pathAt(at) === this.#pathAt(pointer) || !this.#isRefused(at)
   }
 
   #appender(name: string, options: Record<string, unknown>): void {
@@ -177,7 +188,6 @@ class Compiler {
     const kind = typeof options.type === 'string' ? knownKinds().get(options.type) : undefined
     if (kind === undefined) return
     if (options.fileName === undefined && kind.defaultFile !== undefined) options.fileName = kind.defaultFile(name)
-    const isRefused = this.#isRefused(pointer)
     const layout = asMap(options.layout ?? { type: 'JSON' })
     const isTerminal =
       options.type === 'Console' && Boolean(options.target === 'stderr' ? process.stderr.isTTY : process.stdout.isTTY)
@@ -188,11 +198,14 @@ class Compiler {
       options,
       filters: this.#filters(options, pointer),
       level: this.#level(options, 'level', pointer),
-      layout: isRefused ? null : this.#attempt(`${pointer}/layout`, layout, null, make)
+      layout: this.#isRight(options, 'layout', pointer) ? this.#attempt(`${pointer}/layout`, layout, null, make) : null
     })
-    if (isRefused) return
-    this.#file(name, options.fileName, pointer)
-    for (const { option, message } of kind.check?.(options) ?? []) {
+    // What no schema can tell is told beside what it does.
+    const right = Object.fromEntries(Object.entries(options).filter(([key]) => this.#isRight(options, key, pointer)))
+    const required = (kind.schema.required as readonly string[] | undefined) ?? []
+    if (!required.every(key => Object.hasOwn(right, key))) return
+    this.#file(name, right.fileName, pointer)
+    for (const { option, message } of kind.check?.(right) ?? []) {
       this.#tell(`${pointer}/${pointerName(option)}`, options[option], `${message}, got ${show(options[option])}`)
     }
   }

@@ -442,12 +442,9 @@ function unknownWord(pattern: string, rest: string): ShardlogError {
   const given = /^\w*/.exec(rest)![0]
   const near = given === '' ? undefined : nearestName(given, NAMES)
   return configError(
-    `the pattern ${JSON.stringify(pattern)} has %${given}, which stands for nothing${near === undefined ? '.' : `; did you mean %${near}?`} Allowed are ${[
-      ...NAMES
-    ]
-      .sort()
-      .map(name => `%${name}`)
-      .join(' ')} and %% for a percent sign`
+    `the pattern ${JSON.stringify(pattern)} has %${given}, which stands for nothing${near === undefined ? '.' : `; did you mean %${near}?`} Allowed are ${WORDS.map(
+      ({ names: [name] }) => `%${name}`
+    ).join(' ')}, longer names of some, and %% for a percent sign`
   )
 }
 

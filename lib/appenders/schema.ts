@@ -281,9 +281,14 @@ const typeNames: Readonly<Record<string, string>> = {
   array: 'a list'
 }
 
+/** `fileName` as `file_name`. */
+const snakeCase = (name: string): string => name.replace(/([a-z])([A-Z]+)/g, '$1_$2').toLowerCase()
+
 function unknownName(error: ErrorObject): string {
   const name = String(error.params.additionalProperty)
-  const names = Object.keys((error.parentSchema as { properties?: Values }).properties ?? {})
+  const known = Object.keys((error.parentSchema as { properties?: Values }).properties ?? {})
+  // Spelt as the one that was given is.
+  const names = /[A-Z]/.test(name) ? known : known.map(snakeCase)
   const near = nearestName(name, names)
   return `is unknown${near === undefined ? '.' : `; did you mean ${near}?`} Allowed are ${listed(names)}`
 }

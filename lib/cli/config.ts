@@ -1,6 +1,7 @@
 import { explain } from '../appenders/explain'
 import { type Model, readModel } from '../appenders/logging'
 import { registerRemoteKinds } from '../ship/kinds'
+import { visibleLine } from '../text'
 import { type Command, EXIT_FAILED, EXIT_OK, helpOf, parseCommand, UsageError } from './command'
 import { FdWriter } from './output'
 import { say } from './terminal'
@@ -50,9 +51,11 @@ async function check(files: readonly string[]): Promise<number> {
   return code
 }
 
-/** Each problem on a line of its own. */
+/** Each problem on a line of its own, below what they are problems of. */
 function sayAll(error: unknown): void {
-  for (const line of (error as Error).message.split('\n')) say(line)
+  const [first, ...problems] = (error as Error).message.split('\n')
+  say(first!)
+  for (const problem of problems) process.stderr.write(`${visibleLine(problem)}\n`)
 }
 
 /** Fields as they were given: numbers and the like are those. */
@@ -68,6 +71,9 @@ function fieldsOf(given: readonly string[]): Record<string, unknown> {
   )
 }
 
+/** Of the column of appenders: one long name does not push the reasons of all aside. */
+const MOST_WIDTH = 40
+
 const REACHED = new Map<boolean | null, string>([
   [true, 'reached'],
   [null, 'perhaps'],
@@ -81,13 +87,14 @@ function told(
   example: { message: string; fields: Record<string, unknown> }
 ): string {
   const { level: own, fates } = explain(model, { logger, level, ...example })
-  const width = Math.max(...fates.map(({ appender, type }) => appender.length + type.length)) + 3
+  const longest = Math.max(...fates.map(({ appender, type }) => appender.length + type.length)) + 3
+  const width = Math.min(longest, MOST_WIDTH)
   const lines = fates.map(
     ({ appender, type, reached, reason }) =>
       `  ${REACHED.get(reached)!.padEnd(9)}${`${appender} (${type})`.padEnd(width)} ${reason}`
   )
   return [
-    `logger ${logger === '' ? 'root' : logger}, whose level is ${own}; a record of level ${level}:`,
+    `logger ${logger === '' ? 'root' : logger}, whose level is ${own === 'silent' ? 'off' : own}; a record of level ${level}:`,
     ...lines,
     ''
   ].join('\n')

@@ -52,7 +52,7 @@ describe('shardlog config', () => {
     const { status, stderr } = shardlogConfig('check', file)
     expect(status).toBe(1)
     expect(stderr).toMatch(
-      /wrong\.yaml: 2 problems\nshardlog: {3}line 2, appenders\.a\.type: .*\nshardlog: {3}line 3, appenders\.b\.file_name: /
+      /wrong\.yaml: 2 problems\n {2}line 2, appenders\.a\.type: .*\n {2}line 3, appenders\.b\.file_name: /
     )
     expect(shardlogConfig('check', `${file}.none`).stderr).toMatch(/ENOENT/)
   })
