@@ -5,7 +5,7 @@
 
 import fs from 'node:fs'
 import { inspect } from 'node:util'
-import { type Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import { type Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import { fromSystemError, ShardlogError } from '../errors'
 
 /** Keys and indexes from the top, as they are written. */
@@ -186,6 +186,18 @@ function offsetOf(document: Document, path: Path): number {
   return offset
 }
 
+/** Of the first alias whose anchor is not there; else of the last one: there are too many. */
+function offsetOfAlias(document: Document): number {
+  let offset = 0
+  visit(document, {
+    Alias: (_key, alias) => {
+      offset = alias.range?.[0] ?? offset
+      return alias.resolve(document) === undefined ? visit.BREAK : undefined
+    }
+  })
+  return offset
+}
+
 function checkedSource(
   file: string | null,
   raw: unknown,
@@ -235,12 +247,8 @@ export function parseSource(name: string, text: string, environment: Environment
   try {
     raw = document.toJS({ maxAliasCount: 100 })
   } catch (cause) {
-    // Aliases that would grow without end.
-    throw new ConfigurationError(
-      name,
-      [{ path: '', line: null, value: undefined, message: (cause as Error).message }],
-      cause
-    )
+    const { line } = lines.linePos(offsetOfAlias(document))
+    throw new ConfigurationError(name, [{ path: '', line, value: undefined, message: (cause as Error).message }], cause)
   }
   return checkedSource(name, raw, environment, path => lines.linePos(offsetOf(document, path)).line || 1)
 }

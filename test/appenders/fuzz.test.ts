@@ -4,13 +4,14 @@ import path from 'node:path'
 import Ajv from 'ajv'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { stringify } from 'yaml'
 import { dateFormatter } from '../../lib/appenders/date-format'
 import { readModel } from '../../lib/appenders/logging'
 import { Model } from '../../lib/appenders/model'
 import { patternFormatter } from '../../lib/appenders/pattern'
 import { RecordView } from '../../lib/appenders/record-view'
 import { RollNames } from '../../lib/appenders/roll-names'
-import { objectSource, parseSource } from '../../lib/appenders/source'
+import { type ConfigurationError, objectSource, parseSource } from '../../lib/appenders/source'
 import { packageRoot } from '../support/shardlog'
 
 const RUNS = 500
@@ -122,6 +123,33 @@ const place = (value: unknown, path: readonly number[], put: unknown): unknown =
     : { ...value, [key]: inner }
 }
 
+interface Edit {
+  line: number
+  column: number
+  kind: string
+  text: string
+}
+
+function edited(lines: readonly string[], { line, column, kind, text }: Edit): string[] {
+  const at = line % lines.length
+  const old = lines[at]!
+  const put = (...now: string[]): string[] => lines.toSpliced(at, 1, ...now)
+  switch (kind) {
+    case 'insert':
+      return put(old.slice(0, column) + text + old.slice(column))
+    case 'delete':
+      return put(old.slice(0, column) + old.slice(column + 1 + (text.length % 5)))
+    case 'drop line':
+      return lines.length === 1 ? [...lines] : put()
+    case 'repeat line':
+      return put(old, old)
+    case 'indent':
+      return put(`  ${old}`)
+    default:
+      return put(old.slice(column) + old.slice(0, column))
+  }
+}
+
 describe('whatever a configuration is', () => {
   it('made of any values, it is right or refused by an error with a code', () => {
     fc.assert(
@@ -181,6 +209,43 @@ describe('whatever a configuration is', () => {
       fc.property(text, given => void expectCoded(() => new Model(parseSource('any.yaml', given)))),
       { numRuns: RUNS * 2 }
     )
+  })
+
+  it('its text changed at some places, it is right or each problem has its place', () => {
+    const lines = stringify(RIGHT).split('\n')
+    const edit = fc.record({
+      line: fc.nat(lines.length - 1),
+      column: fc.nat(40),
+      kind: fc.constantFrom('insert', 'delete', 'drop line', 'repeat line', 'indent', 'swap'),
+      text: fc.oneof(
+        fc.constantFrom(...KEYS, ...VALUES, ': ', '- ', '  ', '{', ']', '"', '\t', '&a ', '*a', '#'),
+        fc.string()
+      )
+    })
+    let right = 0
+    let wrong = 0
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), edits => {
+        const changed = edits.reduce(edited, lines)
+        try {
+          new Model(parseSource('any.yaml', changed.join('\n')))
+          right++
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'ShardlogError', code: 'ERR_SHARDLOG_CONFIG' })
+          const { problems } = error as ConfigurationError
+          expect(problems.length).toBeGreaterThan(0)
+          const count = changed.join('\n').split(/\r\n|\r|\n/).length
+          for (const { path, line } of problems) {
+            expect(typeof path).toBe('string')
+            expect(line).toBeGreaterThanOrEqual(1)
+            expect(line).toBeLessThanOrEqual(count)
+          }
+          wrong++
+        }
+      }),
+      { numRuns: RUNS * 2 }
+    )
+    expect(Math.min(right, wrong)).toBeGreaterThan(RUNS / 10)
   })
 
   it('aliases that grow without end are refused', () => {

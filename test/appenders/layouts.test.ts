@@ -111,6 +111,67 @@ describe('a pattern', () => {
   })
 })
 
+describe('lines that are written in parts', () => {
+  const messages = [
+    '',
+    'plain',
+    'x'.repeat(300),
+    'ends with a newline\n',
+    'ümlauts, 日本, 🦫',
+    'half of a pair: \ud83e',
+    '\u0000\u001b[31m',
+    'a'.repeat(200_000),
+    'ü'.repeat(100_000)
+  ]
+
+  it.each([
+    '%d{UNIX} %-5p [%t] %c - %m%n',
+    '%m%n',
+    'ü%m日%n',
+    '%highlight{%p} %style{%c}{red}: %m%n%n',
+    '%p{length=1}%m\\n'
+  ])('are those that are joined first (%s)', async pattern => {
+    const folder = tempDir()
+    const file = (engine: string): string => path.join(folder, `${engine}.log`)
+    const layout = { type: 'Pattern', pattern, colors: 'always' }
+    const appender = (engine: string): object => ({ type: 'File', fileName: file(engine), engine, layout })
+    const logging = shardlog.configure({ appenders: { native: appender('native'), js: appender('js') } })
+    for (let round = 0; round < 3; round++) {
+      for (const name of ['', 'a.b']) {
+        const log = logging.getLogger(name)
+        for (const message of messages) {
+          log.info(message)
+          log.warn({ err: new Error('with a stack') }, message)
+          log.error(message)
+        }
+      }
+      await logging.flush()
+    }
+    await logging.close()
+    const [native, js] = ['native', 'js'].map(engine => fs.readFileSync(file(engine), 'utf8'))
+    // Of two clocks, one for each line.
+    const plain = (text: string): string => text.replace(/^\d{10} /gm, '')
+    expect(plain(native!) === plain(js!)).toBe(true)
+    expect(plain(js!).match(/with a stack/g)).toHaveLength(3 * 2 * messages.length)
+  })
+
+  it('have the message of the call, also where a getter logs meanwhile', async () => {
+    const folder = tempDir()
+    const fileName = path.join(folder, 'app.log')
+    const logging = shardlog.configure({ appenders: { f: { type: 'File', fileName, layout: 'Message' } } })
+    const log = logging.getLogger()
+    const message = {
+      toJSON: () => {
+        log.info('within')
+        return 'outer'
+      }
+    }
+    log.info({ msg: message })
+    await logging.close()
+    expect(fs.readFileSync(fileName, 'utf8')).toBe('within\nouter\n')
+  })
+})
+
 describe('dates', () => {
   const time = Date.UTC(2026, 0, 4, 5, 6, 7, 89)
 
