@@ -1,6 +1,7 @@
 /** A configuration at work: its appenders, its loggers, and reloads. */
 
 import fs from 'node:fs'
+import path from 'node:path'
 import { asShardlogError, ShardlogError } from '../errors'
 import { pathOf } from '../path-like'
 import type { Internals } from '../pino/context'
@@ -331,8 +332,10 @@ export class ConfiguredLogging implements Logging {
     for (const { name, logger } of this.#others) set(name, logger.deref())
   }
 
+  /** Closes an appender, not before a call is over that may be giving it a record. */
   #leave(port: Port): void {
-    const closed = closePort(port)
+    const closed = Promise.resolve(port)
+      .then(closePort)
       .catch(error => this.#report(port.name, error))
       .finally(() => this.#leaving.delete(closed))
     this.#leaving.add(closed)
@@ -436,6 +439,9 @@ export function openLogging(configuration: string | URL | object | undefined, op
     throw configError(`configure: give a file or an object, or name a file in ${VARIABLE}`)
   }
   const file = pathOf(given, 'configuration')
-  if (typeof file === 'string') return new ConfiguredLogging(readSource(file), { file, options })
+  if (typeof file === 'string') {
+    // Absolute: it is read anew when the working directory may be another.
+    return new ConfiguredLogging(readSource(file), { file: path.resolve(file), options })
+  }
   return new ConfiguredLogging(objectSource(given), { file: null, options })
 }

@@ -97,6 +97,7 @@ function interpolate(text: string, environment: Environment, tell: (message: str
     }
     const value = environment[name]
     // As a shell has it, `:-` also stands in for an empty value.
+    if (fallback?.includes('${')) tell(`${show(`${whole}…`)}: a default cannot have a variable in it`)
     if (value !== undefined && !(value === '' && fallback !== undefined)) return value
     if (fallback !== undefined) return fallback
     tell(`the environment has no variable ${name}: set it, or give a default, \${${name}:-default}`)

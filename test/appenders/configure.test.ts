@@ -199,6 +199,13 @@ loggers:
     ])
   })
 
+  it('refuses a variable in the default of another, which would end at the first brace', () => {
+    const fileName = ['$', '{SHARDLOG_TEST_NONE:-', '$', '{HOME}}'].join('')
+    const [problem, ...others] = problemsOf({ appenders: { f: { type: 'File', fileName } } })
+    expect(problem).toMatchObject({ path: 'appenders.f.fileName', message: expect.stringContaining('default') })
+    expect(others).toEqual([])
+  })
+
   it('refuses two appenders of one file, however it is written', () => {
     const one = { type: 'File', fileName: 'x/../same.log' }
     const problems = problemsOf({ appenders: { one, two: { ...one, fileName: path.resolve('same.log') } } })
@@ -298,6 +305,50 @@ describe('a reload', () => {
     log.info('2')
     await logging.close()
     expect(messagesOf(path.join(folder, 'a.log'))).toEqual(['1', 'still', 'still', 'still', '2'])
+  })
+
+  it('finds its file again after a change of the working directory', () => {
+    const folder = tempDir()
+    fs.writeFileSync(path.join(folder, 'l.yaml'), `appenders: { f: { type: File, fileName: "${folder}/app.log" } }\n`)
+    const script = `
+      process.chdir(config.folder)
+      const logging = shardlog.configure('l.yaml')
+      process.chdir('/')
+      logging.reload()
+      logging.getLogger().info('after')
+      logging.close()`
+    const { status, stderr } = runChild(script, { config: { folder } })
+    expect([status, stderr]).toEqual([0, ''])
+    expect(messagesOf(path.join(folder, 'app.log'))).toEqual(['after'])
+  })
+
+  it('loses no record of a call in which it happens', async () => {
+    const folder = tempDir()
+    const fileIn = (name: string): string => path.join(folder, name)
+    const appenders = (name: string): object => ({
+      appenders: {
+        values: { type: 'File', fileName: fileIn(`values-${name}`) },
+        text: { type: 'File', fileName: fileIn(`text-${name}`), layout: 'Message' }
+      }
+    })
+    const logging = configured(appenders('1.log'))
+    const log = logging.getLogger()
+    for (let n = 2; n < 6; n++) {
+      const fields = {
+        get read(): number {
+          logging.reload(appenders(`${n}.log`))
+          return n
+        }
+      }
+      log.info(fields, `reload ${n}`)
+      log.info(`after ${n}`)
+    }
+    await logging.close()
+    const names = [1, 2, 3, 4, 5].map(n => `${n}.log`)
+    const messages = [2, 3, 4, 5].flatMap(n => [`reload ${n}`, `after ${n}`])
+    expect(names.flatMap(name => messagesOf(fileIn(`values-${name}`)))).toEqual(messages)
+    const texts = names.map(name => fs.readFileSync(fileIn(`text-${name}`), 'utf8')).join('')
+    expect(texts).toBe(`${messages.join('\n')}\n`)
   })
 
   it('gives a file that has new options its new options', async () => {

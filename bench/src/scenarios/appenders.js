@@ -33,15 +33,19 @@ function batchComparisons(results) {
     }
   ]
   if (!Number.isFinite(each)) return found
-  return [
-    ...found,
-    {
-      measure: 'the same against each record flushed',
-      bound: '≥ 100 ×',
-      figure: `${format(buffered / each, 1)} × ${format(each)}/s`,
-      ok: buffered / each >= BOUNDS.ratio
-    }
-  ]
+  const ratio = (measure, one, other) => ({
+    measure,
+    bound: '≥ 100 ×',
+    figure: `${format(other / one, 1)} × ${format(one)}/s`,
+    ok: other / one >= BOUNDS.ratio
+  })
+  const [eachThere, bufferedThere] = ['shardlog, each flushed, device', 'shardlog, batch_size 1000, device'].map(id =>
+    rateOf(results, id)
+  )
+  found.push(ratio('the same against each record flushed', each, buffered))
+  if (Number.isFinite(bufferedThere / eachThere))
+    found.push(ratio('the same, all of them on the device (fsync, the default)', eachThere, bufferedThere))
+  return found
 }
 
 /** Percent below the other case's, round by round: a slow minute meets both. */
