@@ -101,6 +101,16 @@ function batchTable(results) {
   }
 }
 
+/** Who splits records where files are rolled. */
+function splits(results) {
+  return Object.entries(results)
+    .filter(([, rounds]) => rounds.some(({ split }) => split > 0))
+    .map(
+      ([id, rounds]) =>
+        `${id}: ${format(Math.max(...rounds.map(({ split }) => split)))} records lie in two files, a part in each`
+    )
+}
+
 function report(results) {
   const [flushed, rolled, printed] = ['batches', 'rolling', 'patterns'].map(part => ofPart(results, part))
   const tables = []
@@ -122,6 +132,7 @@ function report(results) {
       ...(Object.keys(printed).length > 0 ? [bar('Lines by a pattern', printed, 'lines per second')] : [])
     ],
     notes: [
+      ...splits(rolled),
       'every file is read back: each record carries its number, all must be there, whole and in order over all files',
       "device: fsync true, the appender's default; else what is flushed is with the system, as the document's is",
       'the source ran on another machine, in Python: its ratio is held against ours, its figures are for information'
