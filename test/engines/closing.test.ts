@@ -94,7 +94,7 @@ describe('after closing, the native engine', () => {
     )
     expect([raw.status, raw.stderr, lines.status, lines.stderr]).toEqual([0, '', 0, ''])
     expect(Number(raw.stdout)).toBeLessThan(4_000)
-    expect(Number(lines.stdout)).toBeLessThan(20_000)
+    expect(Number(lines.stdout)).toBeLessThan(4_000)
   })
 
   it('leaves nobody a way to the log that is opened next', () => {
