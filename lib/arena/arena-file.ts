@@ -7,6 +7,8 @@ import { crc32c } from '../format/block'
 // The byte offsets of an arena. docs/reference/log-format.md, section 2, explains them.
 
 export const ARENA_MAGIC = 'SHLARENA'
+/** Of one that is in the log as a whole and could not be removed. */
+const EMPTIED_MAGIC = 'SHLEMPTY'
 /** Versions that can be read; the last one is written. */
 export const ARENA_VERSIONS: readonly number[] = [1, 2]
 export const ARENA_HEADER_BYTES = 4096
@@ -211,7 +213,9 @@ export class ArenaFile {
     }
     try {
       if (!fstatSync(fd).isFile()) throw corrupt(path, 'is not a regular file, so it is no arena')
-      return new ArenaFile(path, fd)
+      if (!isEmptied(fd)) return new ArenaFile(path, fd)
+      closeSync(fd)
+      return null
     } catch (error) {
       closeSync(fd)
       throw error
@@ -268,6 +272,27 @@ export class ArenaFile {
 export function isArenaHead(head: Buffer): boolean {
   if (head.toString('latin1', 0, ARENA_MAGIC.length) !== ARENA_MAGIC) return false
   return head.length < HEADER.version + 4 || head.readUInt32LE(HEADER.version) < 0x1_0000
+}
+
+/** Whether what lies at an arena's place is one that was emptied. */
+export function isEmptiedArena(path: string): boolean {
+  let fd: number
+  try {
+    fd = openSync(path, OPEN_FLAGS)
+  } catch {
+    return false // Not there any more, or not for us to read.
+  }
+  try {
+    return fstatSync(fd).isFile() && isEmptied(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function isEmptied(fd: number): boolean {
+  const magic = Buffer.alloc(EMPTIED_MAGIC.length)
+  readSync(fd, magic, 0, magic.length, 0)
+  return magic.toString('latin1') === EMPTIED_MAGIC
 }
 
 /** A field of the header that counts kinds, of which `last` is the last one known. */

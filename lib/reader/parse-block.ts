@@ -112,7 +112,12 @@ export function findTrailer(bytes: Buffer, at: number, valid: number, available:
   const extent = blockExtent(valid)
   if (extent > available) return -1
   const trailerAt = at + extent - TRAILER_BYTES
-  return bytes.readUInt32LE(trailerAt) === TRAILER_MAGIC ? trailerAt : -1
+  if (bytes.readUInt32LE(trailerAt) !== TRAILER_MAGIC) return -1
+  if (trailerFits(valid)) return trailerAt
+  // Where a kill has left no carrier, the next block's trailer may stand in its place.
+  const carrier = at + blockStride(valid)
+  const isCarrier = bytes.readUInt32LE(carrier) === SECTOR_BYTES && bytes.readUInt32LE(carrier + 4) === 0
+  return isCarrier || decodeTrailer(bytes, trailerAt)?.length === extent ? trailerAt : -1
 }
 
 /** Whether the trailer at `trailerAt` is one, belongs to the block at `at`, and vouches for it. */
@@ -194,7 +199,7 @@ function parsePlain(path: string, bytes: Buffer, at: number, position: number, t
     const fatal = { kind: 'bad-entry', message: 'an entry with an impossible length' } as const
     return { ...block, fatal }
   }
-  if (padded && trailersSeen && trailerFits(valid)) {
+  if (padded && trailersSeen) {
     return { ...block, fatal: { kind: 'bad-trailer', message: 'a block whose trailer is unreadable' } }
   }
   const message = 'padding of a block without trailer is not zero'

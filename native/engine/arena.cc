@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "engine/arena_file.h"
 #include "engine/arena_paths.h"
@@ -136,6 +137,11 @@ std::shared_ptr<Arena> Arena::Open(const std::string& path, const io::FileInfo& 
   if (got != sizeof header) {
     throw Error("ERR_SHARDLOG_ARENA_CORRUPT", path + " is too short for an arena", 0, "", path);
   }
+  if (header.magic == kEmptiedMagic) {
+    // What takes its name may say what is in the way, if it still cannot be removed.
+    unlink(path.c_str());
+    return nullptr;
+  }
   std::shared_ptr<Arena> arena(new Arena);
   arena->geometry_ = CheckHeader(header, static_cast<uint64_t>(st.st_size), path);
   arena->MapFile(fd.get(), header.total_bytes, MAP_PRIVATE);
@@ -252,7 +258,18 @@ void Arena::SetLog(const io::FileInfo& info) {
 
 int Arena::Remove() {
   if (path_.empty() || (fd_ >= 0 && !IsNamed(path_, fd_))) return 0;
-  return unlink(path_.c_str()) == 0 ? 0 : -errno;
+  if (unlink(path_.c_str()) == 0) return 0;
+  const int error = errno;
+  if (error == ENOENT || fd_ < 0) return -error;
+  // A directory that has become append-only, or is not ours any more: what is in the log already
+  // must not be recovered again. The memory stays mapped, so that the file keeps its size.
+  auto emptied = std::make_unique<ArenaHeader>();
+  emptied->magic = kEmptiedMagic;
+  const ssize_t put = pwrite(fd_, emptied.get(), sizeof *emptied, 0);
+  if (put != static_cast<ssize_t>(sizeof *emptied)) return -error;
+  static_cast<void>(fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, sizeof *emptied,
+                              static_cast<off_t>(mapped_bytes_ - sizeof *emptied)));
+  return 0;
 }
 
 bool Arena::HasItsName() const { return path_.empty() || fd_ < 0 || IsNamed(path_, fd_); }

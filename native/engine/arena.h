@@ -91,7 +91,8 @@ class Arena {
   // Says which file the log is now, after it was replaced.
   void SetLog(const io::FileInfo& info);
 
-  // Removes the file, if it still has its name; the memory stays mapped. 0 or -errno.
+  // Removes the file, if it still has its name, or empties it where nothing can be removed: Open
+  // takes it for none then. The memory stays mapped. 0 or -errno.
   int Remove();
 
   // Lets the next opening of the log have the file, if it was not removed. The memory stays mapped.

@@ -51,6 +51,15 @@ std::string DirectoryOf(const std::string& path) {
   return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
+// Whether names stay in the directory for ever (chattr +a). False where the file system does not
+// know, or does not tell us.
+bool IsAppendOnly(const std::string& directory) {
+  const ArenaFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  int flags = 0;
+  return fd.get() >= 0 && ioctl(fd.get(), FS_IOC_GETFLAGS, &flags) == 0 &&
+         (flags & FS_APPEND_FL) != 0;
+}
+
 // As open(2), also where a signal interrupts it.
 int Open(const std::string& path, int flags, mode_t mode) {
   for (;;) {
@@ -130,6 +139,8 @@ int OpenArenaFile(const std::string& path, const io::FileInfo& log, struct stat*
 
 NewArenaFile::NewArenaFile(const std::string& path, uint64_t bytes, const io::FileInfo& log)
     : path_(path), log_(log) {
+  // It could be made, and then neither a close nor the next opening would get rid of it.
+  if (IsAppendOnly(DirectoryOf(path))) ThrowCannotMake("directory is append-only", path, EPERM);
   MakeNameless();
   if (fd_ < 0) MakeNamed();
   try {

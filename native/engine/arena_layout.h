@@ -12,6 +12,8 @@
 namespace shardlog::engine {
 
 inline constexpr uint64_t kArenaMagic = 0x414E4552414C4853;  // "SHLARENA"
+// Of one that is in the log as a whole and could not be removed.
+inline constexpr uint64_t kEmptiedMagic = 0x5954504D454C4853;  // "SHLEMPTY"
 inline constexpr uint32_t kArenaVersion = 2;
 // Version 1 has no journal states, and the journal tells where a generation was being written to.
 inline constexpr uint32_t kOldestArenaVersion = 1;

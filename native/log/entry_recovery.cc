@@ -10,6 +10,7 @@
 #include "sink/append_point.h"
 #include "sink/batch_writer.h"
 #include "sink/block_encoder.h"
+#include "sink/torn_block.h"
 
 namespace shardlog::engine {
 namespace {

@@ -6,6 +6,7 @@
 #include "platform/clock.h"
 #include "sink/append_point.h"
 #include "sink/line_encoder.h"
+#include "sink/torn_block.h"
 
 namespace shardlog::engine {
 namespace {

@@ -8,6 +8,7 @@
 #include "engine/error.h"
 #include "platform/clock.h"
 #include "sink/append_point.h"
+#include "sink/torn_block.h"
 
 namespace shardlog::engine {
 namespace {
@@ -129,16 +130,6 @@ void RecoveryPass::Write(const Generation& generation, GenerationEncoder* writer
   report_->blocks += totals.blocks;
   report_->bytes += totals.bytes;
   report_->damaged += totals.damaged;
-}
-
-size_t RecoveryPass::FittingEntries(const uint8_t* entries, size_t ours) {
-  size_t fitting = 0;
-  const size_t whole = format::FindWholeEntries(entries, ours - format::kBlockHeaderBytes).bytes;
-  for (size_t at = 0; at < whole;) {
-    at += format::kEntryPrefixBytes + format::Load<uint32_t>(entries + at);
-    if (format::Stride(at) <= ours) fitting = at;
-  }
-  return fitting;
 }
 
 void RecoveryPass::Shorten(LogSource* source, const ScannedBlock& broken, size_t whole) {

@@ -98,11 +98,6 @@ class RecoveryPass {
 
   void Write(const Generation& generation, GenerationEncoder* writer, LinesInLog* in_log);
 
-  // Bytes of the most entries of a block, of which only the first `ours` bytes are as we wrote
-  // them, that leave room for their padding in these: bytes of somebody else in the place of the
-  // trailer would make it a bad one.
-  static size_t FittingEntries(const uint8_t* entries, size_t ours);
-
   // Cuts a block to the entries in its first `whole` bytes, whose padding is ours, leaving what is
   // behind them.
   static void Shorten(LogSource* source, const ScannedBlock& broken, size_t whole);

@@ -13,25 +13,14 @@ namespace shardlog::engine {
 int ReadFully(io::File* file, void* to, size_t size, uint64_t offset);
 
 // Finds the end of the log's last block and makes the file ready for appending there: a torn last
-// block is cut to its whole entries in place (so that readers do not take the next block for the
-// rest of it), and the file is filled with zeroes up to a multiple of its alignment. The file never
-// gets shorter, and foreign bytes are left as they are. On success *end is that offset, the file's
-// size. `from` is an offset at which a block begins, or would: what lies before it is known to be
-// whole. A torn block that is cut gets the trailer `identity`, if it is known whose it is.
+// block is cut in place to those of its entries that are ours for certain (so that readers do not
+// take the next block for the rest of it), and the file is filled with zeroes up to a multiple of
+// its alignment. The file never gets shorter, and what may be foreign bytes is left as it is. On
+// success *end is that offset, the file's size. `from` is an offset at which a block begins, or
+// would: what lies before it is known to be whole. `identity`: the torn block is known to be ours
+// up to the end of the file; all its whole entries get this trailer.
 IoStatus PrepareAppend(io::File* file, uint64_t* end, uint64_t from = 0,
                        const format::Trailer* identity = nullptr);
-
-// The block at the end of the file that claims more bytes than the file has. False if there is
-// none.
-struct TornBlock {
-  uint64_t at = 0;
-  format::BlockHeader header;
-};
-IoStatus FindTornBlock(io::File* file, uint64_t from, uint64_t size, bool* found, TornBlock* torn);
-
-// Cuts a block that is torn, or in which somebody else's bytes lie, to its first `valid` bytes of
-// entries by its header alone; to none: it becomes fill.
-IoStatus ShortenBlock(io::File* file, uint64_t at, const format::BlockHeader& header, size_t valid);
 
 // The same for a file of text: ends a line that is not ended, so that ours begin on lines of their
 // own. *end is the file's size.

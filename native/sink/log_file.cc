@@ -11,6 +11,7 @@
 #include "format/block.h"
 #include "platform/lock_holder.h"
 #include "sink/append_point.h"
+#include "sink/torn_block.h"
 
 namespace shardlog::engine {
 namespace {

@@ -1,13 +1,15 @@
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { arenaOf, oldArenaOf } from '../support/arena-path'
 import { runChild } from '../support/child'
 import { killWithEntries } from '../support/killed'
 import { readTexts } from '../support/plain-reader'
 import { run } from '../support/run'
-import { Logger, packageRoot, shardlog } from '../support/shardlog'
+import { type Config, Logger, packageRoot, shardlog } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
 const { readLog, recoverLog, verifyLog } = shardlog
@@ -229,4 +231,87 @@ describe("an arena in /dev/shm, when its log's file is rotated", () => {
       expect(arenas.filter(arena => fs.existsSync(arena))).toEqual([])
     }
   )
+})
+
+/** Makes a directory append-only, or no longer; false where that cannot be had. */
+const chattr = (sign: '+' | '-', directory: string): boolean =>
+  spawnSync('chattr', [`${sign}a`, directory], { stdio: 'ignore' }).status === 0
+
+function canBeAppendOnly(): boolean {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'shardlog-append-only-'))
+  const can = chattr('+', directory)
+  chattr('-', directory)
+  fs.rmSync(directory, { recursive: true })
+  return can
+}
+
+describe.skipIf(!canBeAppendOnly())('a directory that is append-only (needs root and chattr)', () => {
+  /** An empty one with a log's name, and another for arenas. */
+  function places(): { logFilePath: string; arenaDir: string; directory: string } {
+    const logFilePath = tempLog()
+    const directory = path.dirname(logFilePath)
+    const arenaDir = path.dirname(tempLog())
+    onTestFinished(() => void chattr('-', directory))
+    return { logFilePath, arenaDir, directory }
+  }
+
+  function append(options: Config, text: string): void {
+    const logger = new Logger({ ...small, ...options })
+    logger.log(text)
+    logger.closeSync()
+  }
+
+  it('is refused by the first opening, which says what to do, and works with the arena elsewhere', () => {
+    const { logFilePath, arenaDir, directory } = places()
+    chattr('+', directory)
+    for (let i = 0; i < 2; i++) {
+      expect(() => append({ logFilePath }, 'refused')).toThrow(
+        expect.objectContaining({ code: 'ERR_SHARDLOG_IO', message: expect.stringContaining('option arenaDir') })
+      )
+    }
+    append({ logFilePath, arenaDir }, 'a')
+    append({ logFilePath, arenaDir }, 'b')
+    append({ logFilePath, crashSafe: 'shm' }, 'c')
+    append({ logFilePath, crashSafe: false }, 'd')
+    expect(readTexts(logFilePath)).toEqual(['a', 'b', 'c', 'd'])
+    expect(fs.readdirSync(directory)).toEqual([path.basename(logFilePath)])
+  })
+
+  it('that it has become while the log was open: what is in the log is not recovered again', async () => {
+    const { logFilePath, arenaDir, directory } = places()
+    const logger = new Logger({ ...small, logFilePath })
+    logger.log('a')
+    chattr('+', directory)
+    logger.closeSync()
+    fs.truncateSync(logFilePath)
+    append({ logFilePath, arenaDir }, 'b')
+    expect(readTexts(logFilePath)).toEqual(['b'])
+    expect((await verifyLog(logFilePath)).ok).toBe(true)
+    chattr('-', directory)
+    append({ logFilePath }, 'c')
+    expect(readTexts(logFilePath)).toEqual(['b', 'c'])
+    expect(fs.readdirSync(directory)).toEqual([path.basename(logFilePath)])
+  })
+
+  it('that it has become since a kill: what was left is recovered once, with the next arena elsewhere', () => {
+    const { logFilePath, arenaDir, directory } = places()
+    killWithEntries({ ...small, logFilePath }, 3)
+    chattr('+', directory)
+    append({ logFilePath, arenaDir }, 'a')
+    append({ logFilePath, arenaDir }, 'b')
+    expect(readTexts(logFilePath)).toEqual([...texts(3), 'a', 'b'])
+  })
+
+  it('is refused by the JavaScript engine, too', () => {
+    const { logFilePath, directory } = places()
+    chattr('+', directory)
+    for (let i = 0; i < 2; i++) {
+      expect(() => append({ logFilePath, engine: 'js' }, 'refused')).toThrow(
+        expect.objectContaining({ code: 'ERR_SHARDLOG_IO', message: expect.stringContaining('append-only') })
+      )
+    }
+    chattr('-', directory)
+    append({ logFilePath, engine: 'js' }, 'a')
+    expect(readTexts(logFilePath)).toEqual(['a'])
+  })
 })

@@ -47,8 +47,8 @@ function wholeEntriesOf(data: Buffer): Buffer[] {
 
 /**
  * Reads a log by the rules alone, with no code of the package. Throws on anything the rules do not
- * allow; carriers come out as blocks without entries. `mayBeTorn`: nobody was left to complete the
- * last block, of which what is whole counts.
+ * allow; carriers come out as blocks without entries. `mayBeTorn`: nobody was left to complete a
+ * block, of which what is whole counts, and what is no header is passed over.
  */
 export function readPlain(file: string, mayBeTorn = false): PlainBlock[] {
   const log = fs.readFileSync(file)
@@ -58,6 +58,11 @@ export function readPlain(file: string, mayBeTorn = false): PlainBlock[] {
     const capacity = log.readUInt32LE(at)
     const valid = log.readUInt32LE(at + 4)
     if (capacity === 0 && valid === 0) {
+      at += 512
+      continue
+    }
+    const isHeader = capacity % 512 === 0 && capacity <= 2 ** 30 && valid <= capacity - 8
+    if (mayBeTorn && !isHeader) {
       at += 512
       continue
     }

@@ -116,6 +116,11 @@ function soundBlockEndsAt(fd: number, end: number): boolean {
   return trailerMatches(block, block.length - TRAILER_BYTES, crc32c(block, 0, 0, BLOCK_HEADER_BYTES + valid))
 }
 
+// The beginning of a block that a kill in the middle of a write has left. As
+// `native/sink/torn_block.cc`.
+
+const alignDown = (offset: number): number => offset - (offset % SECTOR_BYTES)
+
 /**
  * Reads block headers in ascending order: ahead where they lie close together, which in text and in
  * holes is every sector, and a page where blocks are skipped.
@@ -138,11 +143,17 @@ class HeaderReader {
   }
 }
 
-/** Offset of a last block that claims more bytes than the file has; undefined if there is none. */
-function findTornBlock(file: string, fd: number, size: number): number | undefined {
+/** A block that claims more bytes than the file has. */
+interface TornBlock {
+  readonly at: number
+  readonly capacity: number
+  readonly valid: number
+}
+
+/** The first one from `from` on, where a block begins, or would; undefined if there is none. */
+function findTornBlock(fd: number, from: number, size: number, holes: Holes | null): TornBlock | undefined {
   const headers = new HeaderReader(fd)
-  const holes = Holes.of(file, fd)
-  let at = holes?.past(0) ?? 0
+  let at = holes?.past(from) ?? from
   while (at + BLOCK_HEADER_BYTES <= size) {
     const { capacity, valid } = headers.read(at)
     // Memory comes in whole sectors, which text that looks like a header does not: no block has
@@ -150,7 +161,7 @@ function findTornBlock(file: string, fd: number, size: number): number | undefin
     const ours = capacity % SECTOR_BYTES === 0 && capacity <= MAX_CAPACITY_BYTES
     const plausible = ours && capacity >= BLOCK_HEADER_BYTES && valid <= capacity - BLOCK_HEADER_BYTES
     const next = at + (plausible ? blockStride(valid) : SECTOR_BYTES)
-    if (plausible && next > size) return at
+    if (plausible && next > size) return { at, capacity, valid }
     at = holes?.past(next) ?? next
   }
   return undefined
@@ -176,25 +187,101 @@ function beginsLikePadding(padding: Buffer, valid: number): boolean {
   return zeroes.every(byte => byte === 0) && magic.equals(MAGIC.subarray(0, magic.length))
 }
 
+/** What comes behind the whole entries of a torn block, as far as the file goes. */
+type Behind = 'ours' | 'nothing' | 'foreign'
+
+const isZeroes = (bytes: Buffer): boolean => bytes.every(byte => byte === 0)
+
+/** @param bytes the block, header included; @param whole bytes of whole entries in it */
+function lookBehind(bytes: Buffer, valid: number, whole: number): Behind {
+  const at = BLOCK_HEADER_BYTES + whole
+  const behind = bytes.subarray(at)
+  if (behind.length === 0) return 'nothing'
+  const sector = bytes.subarray(at, alignUp(at, SECTOR_BYTES))
+  // As an earlier repair has left it that did not come to an end.
+  if (sector.length > 0 && isZeroes(sector)) return 'ours'
+  if (whole === valid) return beginsLikePadding(behind, valid) ? 'ours' : 'foreign'
+  if (behind.length < ENTRY_PREFIX_BYTES) return 'nothing'
+  // Text, taken for a length, is larger than any block but the largest.
+  const length = behind.readUInt32LE(0)
+  return length !== 0 && whole + ENTRY_PREFIX_BYTES + length <= valid ? 'ours' : 'foreign'
+}
+
+/** Where each of `whole` bytes of entries ends, from the block's start. */
+function* entryEnds(bytes: Buffer, whole: number): Generator<number> {
+  const end = BLOCK_HEADER_BYTES + whole
+  for (let at = BLOCK_HEADER_BYTES; at < end; ) {
+    at += ENTRY_PREFIX_BYTES + bytes.readUInt32LE(at)
+    yield at
+  }
+}
+
 /**
- * Cuts the block at `at` to its whole entries and zeroes the rest; all of it, if none is whole:
- * left as it is, the block would swallow those that are appended behind it.
+ * Bytes of the most entries that leave room for their padding within the first `limit` bytes of a
+ * block.
  */
-function repairTornBlock(fd: number, at: number, size: number): void {
-  const available = size - at - BLOCK_HEADER_BYTES
-  if (available > MAX_BLOCK) return // Not a block of ours: foreign bytes, left alone.
-  const header = read(fd, BLOCK_HEADER_BYTES, at)
-  const bytes = read(fd, available, at + BLOCK_HEADER_BYTES)
-  const valid = header.readUInt32LE(4)
-  // Somebody has appended behind the entries; what he has written stays.
-  if (valid <= available && !beginsLikePadding(bytes.subarray(valid), valid)) return
-  const whole = wholeEntriesPrefix(bytes, 0, Math.min(valid, bytes.length))
-  if (whole === 0 && !beginsLikeAnEntry(bytes, valid)) return // Text that happens to look like a header.
-  if (whole === 0) header.fill(0)
-  else header.writeUInt32LE(whole, 4)
-  // The header last: until then the block is torn, and is repaired again.
-  writeAll(fd, bytes.subarray(whole).fill(0), at + BLOCK_HEADER_BYTES + whole)
+function fittingEntries(bytes: Buffer, whole: number, limit: number): number {
+  let fitting = 0
+  for (const end of entryEnds(bytes, whole)) {
+    if (alignUp(end, SECTOR_BYTES) <= limit) fitting = end - BLOCK_HEADER_BYTES
+  }
+  return fitting
+}
+
+/**
+ * Bytes of entries that are ours for certain; undefined: the block is not to be cut. What follows
+ * an entry vouches for it: somebody else's text, which may have completed a torn one, goes on as no
+ * block does.
+ */
+function entriesOfOurs(bytes: Buffer, valid: number): number | undefined {
+  const there = Math.min(bytes.length - BLOCK_HEADER_BYTES, valid)
+  const whole = wholeEntriesPrefix(bytes, BLOCK_HEADER_BYTES, there)
+  if (whole === 0) return beginsLikeAnEntry(bytes.subarray(BLOCK_HEADER_BYTES), valid) ? 0 : undefined
+  const behind = lookBehind(bytes, valid, whole)
+  if (behind === 'ours') return whole
+  const end = BLOCK_HEADER_BYTES + whole
+  const last = [BLOCK_HEADER_BYTES, ...entryEnds(bytes, whole)].at(-2)!
+  const isInOneSector = alignDown(last) === alignDown(end - 1)
+  if (behind === 'nothing') return isInOneSector ? whole : last - BLOCK_HEADER_BYTES
+  if (isInOneSector && whole === valid) return undefined // Nothing but padding is missing.
+  if (isInOneSector && end % SECTOR_BYTES === 0) return whole
+  return fittingEntries(bytes, whole, alignDown(last))
+}
+
+/**
+ * Cuts a torn block to those of its entries that are ours for certain; to none, and it becomes
+ * fill. Nobody knows where our bytes end: a kill breaks a write off between two sectors, and what
+ * another program has appended since begins there. So what lies behind the sector in which those
+ * entries end stays as it is, as bytes of no block.
+ *
+ * @returns where that begins; `size`, and nothing is done, if the block is none of ours
+ */
+function cutToOurs(fd: number, { at, capacity, valid }: TornBlock, size: number): number {
+  const bytes = read(fd, size - at, at)
+  const ours = entriesOfOurs(bytes, valid)
+  if (ours === undefined) return size
+  const next = at + blockStride(ours)
+  const dataEnd = at + BLOCK_HEADER_BYTES + ours
+  const header = Buffer.alloc(BLOCK_HEADER_BYTES)
+  if (ours > 0) {
+    header.writeUInt32LE(capacity)
+    header.writeUInt32LE(ours, 4)
+  }
+  // The header last: until then the block is torn, and is cut again.
+  writeAll(fd, Buffer.alloc(Math.min(next, size) - dataEnd), dataEnd)
   writeAll(fd, header, at)
+  return next
+}
+
+/** Cuts the block that is torn at the end of a file of `size` bytes. */
+function cutTornBlocks(file: string, fd: number, size: number): void {
+  const holes = Holes.of(file, fd)
+  // What stays of a torn block may hold bytes that look like another.
+  for (let from = 0; from < size; ) {
+    const torn = findTornBlock(fd, from, size, holes)
+    if (torn === undefined) return
+    from = cutToOurs(fd, torn, size)
+  }
 }
 
 /** Makes fill of `out` bytes of ours, behind which somebody else has written. */
@@ -208,9 +295,9 @@ export function blank(file: string, at: number, out: number): void {
 }
 
 /**
- * Makes an existing file ready for appending: a torn last block is cut to its whole entries, a
- * foreign or torn tail is filled up to a sector. Foreign bytes stay. As
- * `native/sink/append_point.cc`.
+ * Makes an existing file ready for appending: a torn last block is cut to those of its entries that
+ * are ours for certain, a foreign or torn tail is filled up to a sector. What may be foreign bytes
+ * stays. As `native/sink/append_point.cc`.
  *
  * @returns the offset where the next block goes
  */
@@ -222,8 +309,7 @@ function prepareAppend(file: string): number {
     const { size } = fs.fstatSync(fd)
     if (size === 0) return 0
     if (!soundBlockEndsAt(fd, endWithoutFill(fd, size))) {
-      const torn = findTornBlock(file, fd, size)
-      if (torn !== undefined) repairTornBlock(fd, torn, size)
+      cutTornBlocks(file, fd, size)
     }
     return fillUp(file, size)
   } finally {
@@ -418,7 +504,7 @@ function bytesInUse(bytes: Buffer, unit: number): number {
  * A file's parts of a megabyte in which all is zero. Looks for those that have data from both ends
  * until it has found what there is: data mostly lies at one of them.
  */
-export class Holes {
+class Holes {
   readonly #size: number
   /** By the part's index. */
   readonly #hasData: boolean[]

@@ -4,6 +4,7 @@
  */
 
 import fs from 'node:fs'
+import { isEmptiedArena } from '../../arena/arena-file'
 import { arenaPaths } from '../../arena/locate'
 import { fromSystemError, ShardlogError } from '../../errors'
 import { pause } from '../engine'
@@ -227,12 +228,37 @@ export class Lock {
     }
     try {
       fs.writeSync(fd, lockLine('preparing'), 0)
+      this.#checkRemovable()
       return fd
     } catch (error) {
       // A full disk: an empty lock would be in the way of the next opening.
-      fs.closeSync(fd)
-      fs.rmSync(this.#path, { force: true })
+      this.#abandon(fd)
       throw error
+    }
+  }
+
+  #abandon(fd: number): void {
+    try {
+      fs.ftruncateSync(fd)
+      fs.closeSync(fd)
+      fs.unlinkSync(this.#path)
+    } catch {
+      // Nobody's lock stays, since nothing can be removed there.
+    }
+  }
+
+  /** Refuses a directory that is append-only: the lock would be in the way of the next opening. */
+  #checkRemovable(): void {
+    const name = `${this.#path}.${process.pid}.new`
+    try {
+      fs.linkSync(this.#path, name)
+    } catch {
+      return // File systems without hard links have no such directories.
+    }
+    try {
+      fs.unlinkSync(name)
+    } catch (error) {
+      throw irremovable(this.#path, error)
     }
   }
 
@@ -272,7 +298,7 @@ export class Lock {
       fs.renameSync(this.#path, aside)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw error
+      throw irremovable(this.#path, error)
     }
     const moved = readOwner(aside)
     if (moved !== undefined && moved.pid !== dead.pid && living(moved)) fs.linkSync(aside, this.#path)
@@ -291,6 +317,13 @@ export class Lock {
   }
 }
 
+function irremovable(file: string, error: unknown): ShardlogError {
+  const context =
+    `cannot remove ${file}: the JavaScript engine needs a directory that is not append-only; ` +
+    "log to another one, or with the native engine and option arenaDir, or crashSafe 'shm' or false"
+  return fromSystemError('ERR_SHARDLOG_IO', context, error, file)
+}
+
 function linkOf(descriptor: string): string | undefined {
   try {
     return fs.readlinkSync(`/proc/self/fd/${descriptor}`)
@@ -307,7 +340,7 @@ function linkOf(descriptor: string): string | undefined {
  *   alive
  */
 export function checkNoArena(log: string, arenaDir?: string): void {
-  const left = arenaPaths(log, arenaDir).find(file => fs.existsSync(file))
+  const left = arenaPaths(log, arenaDir).find(file => fs.existsSync(file) && !isEmptiedArena(file))
   if (left === undefined) return
   const holder = fs.existsSync(log) ? flockHolder(log) : undefined
   if (holder !== undefined) throw lockedError(log, holder, 'native')
