@@ -93,7 +93,14 @@ std::string NoteOf(size_t size, bool ended) {
   return note;
 }
 
-// Whatever its length, and wherever the kill was.
+// All lengths up to two sectors, and behind them those near a sector's end and some in between.
+bool IsTried(size_t size) {
+  constexpr size_t kSeldom = 193;
+  const size_t in_sector = (size + 2) % 512;
+  return size <= 1100 || in_sector <= 4 || size % kSeldom == 0;
+}
+
+// Wherever the kill was.
 TEST_F(AppendTo, WhatOthersHaveAppendedToATornBlockStaysAsItIs) {
   const std::string sound = Block({"one"});
   const std::vector<std::string> entries = {std::string(40, 'a'),  std::string(700, 'b'),
@@ -104,6 +111,7 @@ TEST_F(AppendTo, WhatOthersHaveAppendedToATornBlockStaysAsItIs) {
   size_t kept = 0;
   for (size_t torn = 512; torn < block.size(); torn += 512) {
     for (size_t size = 1; size <= kLongest; size++) {
+      if (!IsTried(size)) continue;
       const std::string note = NoteOf(size, (size + torn / 512) % 2 == 0);
       const std::string file = sound + block.substr(0, torn) + note;
       std::vector<uint8_t> bytes(file.begin(), file.end());

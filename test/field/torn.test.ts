@@ -5,7 +5,7 @@ import { Logger, shardlog } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
 // A process without an arena was killed in the middle of a write; before the next opening another
-// program has appended. All lengths of what it appends: `append_point_test.cc`.
+// program has appended. More lengths of what it appends: `append_point_test.cc`.
 
 const SECTOR = 512
 const ENTRIES = [40, 700, 5, 1_600, 470, 130, 600].map((length, i) => `${i}`.repeat(length))
