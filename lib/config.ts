@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { inspect } from 'node:util'
 import { nearestName, ShardlogError } from './errors'
-import { checkArenaDir, checkLogPath } from './path-like'
+import { checkArenaDir, checkLogPath, ownName } from './path-like'
 import type { OptionalOption, PlainConfig, ResolvedConfig } from './types'
 
 const MIB = 1024 * 1024
@@ -245,7 +245,7 @@ export function resolveConfig(input: PlainConfig | string, defaults: Partial<Pla
   checkShardSize(resolved)
   const siblings = siblingsOf(resolved.logFilePath)
   if (siblings !== undefined) resolved.siblings = siblings
-  resolved.logFilePath = path.resolve(substitute(resolved.logFilePath))
+  resolved.logFilePath = ownName(path.resolve(substitute(resolved.logFilePath)))
   resolveArenaDir(resolved)
   checkLogPath(resolved.logFilePath, resolved.crashSafe === 'file' && resolved.arenaDir === undefined)
   return resolved

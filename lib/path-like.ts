@@ -47,6 +47,37 @@ export function withPaths<Given>(given: Given): WithPaths<Given> {
   return (Object.keys(paths).length === 0 ? given : { ...given, ...paths }) as WithPaths<Given>
 }
 
+const DESCRIPTOR = /^\/(?:dev\/(?:fd\/(\d+)|(stdout)|(stderr))|proc\/(?:self|\d+)\/fd\/(\d+))$/
+const STDOUT = 1
+const STDERR = 2
+
+/**
+ * The descriptor of this process that a path as `/dev/stdout` or `/proc/self/fd/1` stands for;
+ * undefined for any other.
+ */
+export function descriptorOf(file: string): number | undefined {
+  const [, number, stdout, stderr, ofProc] = DESCRIPTOR.exec(file) ?? []
+  if (stdout !== undefined) return STDOUT
+  if (stderr !== undefined) return STDERR
+  const isOurs = ofProc === undefined || /^\/proc\/self\//.test(file) || file.startsWith(`/proc/${process.pid}/`)
+  const found = number ?? ofProc
+  return found === undefined || !isOurs ? undefined : Number(found)
+}
+
+/**
+ * The file's own name, where the path is that of a descriptor which leads to a regular file: beside
+ * that name there can be an arena. Any other path as it is.
+ */
+export function ownName(file: string): string {
+  if (descriptorOf(file) === undefined) return file
+  try {
+    const real = fs.realpathSync(file)
+    return fs.statSync(real).isFile() ? real : file
+  } catch {
+    return file // A pipe, or a file that has been deleted: checkLogPath says what it is.
+  }
+}
+
 const pathError = (message: string, errno: string, file: string): ShardlogError =>
   new ShardlogError('ERR_SHARDLOG_PATH', message, { errno, path: file })
 
@@ -85,8 +116,11 @@ export function checkLogPath(file: string, needsDirectory: boolean, option = 'lo
   if (!parent.isDirectory()) throw pathError(`option ${option}: ${directory} is not a directory`, 'ENOTDIR', file)
   const log = statOf(file, option)
   if (log?.isDirectory()) throw pathError(`option ${option}: ${file} is a directory; a file is needed`, 'EISDIR', file)
-  if (log !== undefined && !log.isFile())
-    throw pathError(`option ${option}: ${file} is not a regular file`, 'EINVAL', file)
+  if (log !== undefined && !log.isFile()) {
+    const hint =
+      "lines go to a pipe, terminal or device by shardlog.destination({ dest: descriptor, format: 'ndjson' })"
+    throw pathError(`option ${option}: ${file} is not a regular file; ${hint}`, 'EINVAL', file)
+  }
   if (log !== undefined) checkAccess(file, 'file', option)
   const hint = log === undefined ? '' : ', so the arena cannot lie beside the log (arenaDir puts it elsewhere)'
   if (log === undefined || needsDirectory) checkAccess(directory, 'directory', option, hint)

@@ -12,7 +12,7 @@ import { openNativeRecords } from '../engine/native-engine'
 import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
 import type { Reading } from '../metrics'
-import { type WithPaths, withPaths } from '../path-like'
+import { descriptorOf, type WithPaths, withPaths } from '../path-like'
 import { RecordEncoder, type RecordWriter } from '../record/record-encoder'
 import { nextTick, setImmediate } from '../timers'
 import type { Config, FlushMetrics, PlainConfig, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
@@ -247,6 +247,13 @@ function checkOptions(options: RecordDestinationOptions): void {
   )
 }
 
+/** A path that stands for a descriptor of lines is that descriptor. */
+function withDescriptor(options: WithPaths<RecordDestinationOptions>): WithPaths<RecordDestinationOptions> {
+  const { dest, format } = options
+  const descriptor = typeof dest === 'string' && format === 'ndjson' ? descriptorOf(dest) : undefined
+  return descriptor === undefined ? options : Object.assign({}, options, { dest: descriptor })
+}
+
 function resolve({ dest, format, ...rest }: WithPaths<RecordDestinationOptions>): ResolvedConfig {
   if (typeof dest === 'number') return resolveDescriptorConfig(rest, dest)
   return resolveConfig(Object.assign(rest, { logFilePath: dest as string }), DEFAULTS[format])
@@ -291,7 +298,7 @@ export class RecordDestination extends EventEmitter {
   /** @throws ShardlogError as the constructor of `Logger` does */
   constructor(given: RecordDestinationOptions) {
     super()
-    const options = withPaths(given)
+    const options = withDescriptor(withPaths(given))
     checkOptions(options)
     const { format, onError = error => this.#tell(error) } = options
     let path = ''
