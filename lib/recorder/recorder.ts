@@ -11,6 +11,7 @@ import type { DrainedRun } from './arena'
 import { installCapture, type Observe } from './capture'
 import type { RecordedEvent } from './decode'
 import {
+  ALL_FIELDS,
   asText,
   checkedTime,
   EventBuilder,
@@ -164,7 +165,7 @@ export class RingRecorder {
     this.adds = this.#sites !== null || this.#trace !== null
     this.#ring = openRing(this.#options, { ...around.levels }, around.messageKey)
     const { target } = this.#ring
-    this.#encoder = new RecordEncoder(target, new KeptFields(Number.POSITIVE_INFINITY, () => undefined))
+    this.#encoder = new RecordEncoder(target, new KeptFields(ALL_FIELDS, () => undefined))
     this.#writer = new EventWriter(this.#encoder)
     this.#cap = new KeptFields(this.#options.maxFields, () => this.#ring.countTruncated())
     this.#capped = new RecordEncoder(target, this.#cap)

@@ -26,6 +26,9 @@ constexpr int kReadings = 4;
 // than the first of the architecture.
 double Whole(double ms) { return static_cast<double>(static_cast<int64_t>(ms)); }
 
+// Of ticks within a window: processors convert signed numbers in one step, others in several.
+double AsDouble(uint64_t ticks) { return static_cast<double>(static_cast<int64_t>(ticks)); }
+
 #if defined(__x86_64__)
 
 uint64_t Ticks() { return __rdtsc(); }
@@ -61,7 +64,7 @@ double TickClock::NowMs() {
   // Unsigned: a counter that has gone back, after a suspension or a migration, is far beyond it.
   const uint64_t ticks = Ticks() - base_ticks_;
   if (ticks < window_ticks_) [[likely]] {
-    return Whole(base_ms_ + static_cast<double>(ticks) * ms_per_tick_);
+    return Whole(base_ms_ + AsDouble(ticks) * ms_per_tick_);
   }
   Synchronize();
   return Whole(base_ms_);
@@ -70,7 +73,7 @@ double TickClock::NowMs() {
 uint64_t TickClock::NowNs() {
   const uint64_t ticks = Ticks() - base_ticks_;
   if (ticks < window_ticks_) [[likely]] {
-    return base_ns_ + static_cast<uint64_t>(static_cast<double>(ticks) * ms_per_tick_ * kNsPerMs);
+    return base_ns_ + static_cast<uint64_t>(static_cast<int64_t>(AsDouble(ticks) * ns_per_tick_));
   }
   Synchronize();
   return base_ns_;
@@ -106,8 +109,8 @@ void TickClock::Calibrate(uint64_t ticks, uint64_t boot_ns) {
     rate_ns_ = boot_ns;
     ms_per_tick_ = 0;
   } else if (elapsed >= kMinRateNs) {
-    ms_per_tick_ =
-        static_cast<double>(elapsed) / static_cast<double>(ticks - rate_ticks_) / kNsPerMs;
+    ns_per_tick_ = static_cast<double>(elapsed) / static_cast<double>(ticks - rate_ticks_);
+    ms_per_tick_ = ns_per_tick_ / kNsPerMs;
     if (elapsed >= kMaxRateNs) {
       rate_ticks_ = ticks;
       rate_ns_ = boot_ns;

@@ -30,6 +30,7 @@ class TickClock {
   uint64_t base_ns_ = 0;
   double base_ms_ = 0;         // the same
   double ms_per_tick_ = 0;     // 0: not known yet
+  double ns_per_tick_ = 0;     // the same
   uint64_t window_ticks_ = 0;  // for how long a reading of the kernel's clock is good
   uint64_t rate_ticks_ = 0;    // what the rate is measured from
   uint64_t rate_ns_ = 0;       // since boot; 0: nothing yet
