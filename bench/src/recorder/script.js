@@ -6,7 +6,9 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { Worker } = require('node:worker_threads')
 const subject = require('../subject')
+const { makeOrder, makeSites } = require('../call-sites')
 const { median } = require('../numbers')
+const peers = require('../peers')
 
 /** Calls from JavaScript: see scenarios/recorder.js. */
 
@@ -42,34 +44,60 @@ async function recordAlone({ folder, quick }) {
   return { ns, bytes, ...counted(stats) }
 }
 
-/** A logger's calls: below its level into the ring, and into the log with the ring and without. */
+/** A logger's destination and what empties its buffers. */
+function openLogger(folder, options) {
+  const { target: log, flush } = subject.openRecords(
+    path.join(folder, 'app.log'),
+    { format: 'ndjson', crashSafe: false },
+    options
+  )
+  return { log, flush }
+}
+
+/** A logger's calls with a recorder: below its level into the ring, and into both. */
 async function recordByLogger({ folder, quick }) {
-  const shardlog = subject.load()
   const bursts = quick ? 6 : 40
-  const open = (name, options) => {
-    const dest = path.join(folder, name)
-    const destination = shardlog.destination({ dest, format: 'ndjson', crashSafe: false })
-    return { log: shardlog({ level: 'info', ...options }, destination), destination }
-  }
-  const recording = { recorder: { directory: folder, onCrash: false } }
-  const ring = open('with.log', recording)
-  const plain = open('without.log', {})
-  const flushed = ({ destination }) => new Promise(resolve => destination.flush(resolve))
-  const below = await nsPerCall(n => ring.log.debug(fieldsOf(n), 'user login'), bursts)
-  const both = await nsPerCall(
-    n => ring.log.info(fieldsOf(n), 'user login'),
-    bursts,
-    () => flushed(ring)
-  )
-  const alone = await nsPerCall(
-    n => plain.log.info(fieldsOf(n), 'user login'),
-    bursts,
-    () => flushed(plain)
-  )
-  const { recorder } = shardlog.getLoggerStats(ring.log)
-  await ring.log.close()
-  await plain.log.close()
-  return { below, both, alone, ...counted(recorder) }
+  const { log, flush } = openLogger(folder, { level: 'info', recorder: { directory: folder, onCrash: false } })
+  const below = await nsPerCall(n => log.debug(fieldsOf(n), 'user login'), bursts)
+  const both = await nsPerCall(n => log.info(fieldsOf(n), 'user login'), bursts, flush)
+  const { recorder } = subject.load().getLoggerStats(log)
+  await log.close()
+  return { below, both, ...counted(recorder) }
+}
+
+/** The same calls of one that has none. */
+async function logAlone({ folder, quick }) {
+  const { log, flush } = openLogger(folder, { level: 'info' })
+  const ns = await nsPerCall(n => log.info(fieldsOf(n), 'user login'), quick ? 6 : 40, flush)
+  await log.close()
+  return { ns }
+}
+
+const SITES = 20
+
+/** ns of a call from so many places of a program, each with fields and a message of its own. */
+function nsPerSite(target, quick, between) {
+  const sites = makeSites(SITES)
+  const order = makeOrder(SITES)
+  const call = n => sites[order[n & (order.length - 1)]](target, n)
+  return nsPerCall(call, quick ? 6 : 40, between)
+}
+
+/** Recording from many places: what a logger keeps that is below its level. */
+async function recordFromSites({ folder, quick }) {
+  const { log } = openLogger(folder, { level: 'warn', recorder: { directory: folder, onCrash: false } })
+  const ns = await nsPerSite(log, quick)
+  const { recorder } = subject.load().getLoggerStats(log)
+  await log.close()
+  return { ns, ...counted(recorder) }
+}
+
+/** The same calls of pino, which logs them. */
+async function pinoFromSites({ folder, quick }) {
+  const pino = await peers.find('pino async').open(path.join(folder, 'pino.log'), 'record', {})
+  const ns = await nsPerSite(pino.target, quick, pino.settle)
+  await pino.close()
+  return { ns }
 }
 
 /** Bytes of an event by the ring's own count, and by the process's resident memory. */
@@ -155,4 +183,13 @@ async function distributed({ folder, quick }) {
   return { nodes, seconds, perProcess, mergeMs, merged: merged.length, ...counted(total) }
 }
 
-module.exports = { recordAlone, recordByLogger, memoryMatrix, snapshotWhileRecording, distributed }
+module.exports = {
+  recordAlone,
+  recordByLogger,
+  logAlone,
+  recordFromSites,
+  pinoFromSites,
+  memoryMatrix,
+  snapshotWhileRecording,
+  distributed
+}
