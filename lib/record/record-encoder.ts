@@ -669,7 +669,9 @@ export class RecordEncoder implements RecordWriter {
     ring.#remember(format.bindings)
   }
 
-  /** Appends the record that `made` holds, and what is added to it. False if it cannot be said so. */
+  /**
+   * Appends the record that `made` holds, and what is added to it. False if it cannot be said so.
+   */
   #appendWith({ keys, values }: Added, made: PayloadWriter, format: LineFormat, time: number, from: number): boolean {
     const template = this.#busy ? null : format.tree.prefixed(made.template!, keys)
     if (template === null) return false

@@ -137,7 +137,9 @@ function firstOf(fields: EventFields, most: number): EventFields {
   return Object.fromEntries(some)
 }
 
-/** More fields than an object has. Not Infinity, which V8 keeps in another way than small numbers. */
+/**
+ * More fields than an object has. Not Infinity, which V8 keeps in another way than small numbers.
+ */
 export const ALL_FIELDS = 0x3fffffff
 
 /** Which fields of events are kept: the first so many. */

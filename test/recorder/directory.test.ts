@@ -113,7 +113,7 @@ it.skipIf(!isRoot)(
 
 // A listener of exit throws, when the ring's file is gone: what is lost then is told.
 
-/** Of a process that has thrown at its exit: what it said of that, its status, and whether the ring stays. */
+/** Of a process that has thrown at its exit: what it said of that, and its status. */
 interface ExitTold {
   status: number | null
   stdout: string
