@@ -404,11 +404,10 @@ export class LineFormats {
     shared: SharedFormat,
     bindings: StringDefinition | null,
     isOfCalls: boolean,
-    alike: LineFormats | null,
-    inline: Addition | null = null
+    alike: LineFormats | null
   ) {
     this.logger = logger
-    this.inline = inline
+    this.inline = null
     this.isOfCalls = isOfCalls
     this.shared = shared
     this.bindings = bindings
@@ -468,7 +467,9 @@ export class LineFormats {
     // The child may have got other bindings since, which make its text longer.
     const isLast = text.length === this.#chindings.length + added.text.length
     if (takesInline && isLast && added.name !== '' && added.value.length <= LONGEST_INLINE) {
-      return new LineFormats(logger, this.shared, this.all(), this.isOfCalls, alike, added)
+      const formats = new LineFormats(logger, this.shared, this.all(), this.isOfCalls, alike)
+      formats.inline = added
+      return formats
     }
     return new LineFormats(logger, this.shared, this.bindingsOf(text, added), this.isOfCalls, alike)
   }

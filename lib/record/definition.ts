@@ -138,7 +138,7 @@ export class StringDefinition implements Definition {
     return this.#shared
   }
 
-  /** As `shared`, with `key` behind the text; null until several have followed each other with it. */
+  /** As `shared`, with `key` behind the text; null until several in a row had it. */
   sharedWith(key: string): Words | null {
     return this.#sharedKey === key && this.#sharedWithKey !== null ? this.#sharedWithKey : this.#share(key)
   }

@@ -13,10 +13,10 @@ import { MESSAGE_FIXED, MESSAGE_INLINE, MESSAGE_NONE } from './wire'
 export type Conversion = (value: unknown) => unknown
 
 /**
- * What a node adds to its parent: a key with a value; a key with an object, whose keys follow; that
- * object's end.
+ * What a node adds to its parent: a key with a value; the same of a binding in front of the fields;
+ * a key with an object, whose keys follow; that object's end.
  */
-type Edge = 'value' | 'open' | 'close'
+type Edge = 'value' | 'binding' | 'open' | 'close'
 
 /** The key of nodes that have none. No object has it, so that a comparison with it fails. */
 const NO_KEY = `shardlog.noKey.${Math.random()}`
@@ -92,8 +92,7 @@ export class ShapeNode {
     key: string,
     parent: ShapeNode | null,
     parentObject: ShapeNode | null,
-    convert: Conversion | null,
-    isBinding = false
+    convert: Conversion | null
   ) {
     this.next = sentinel ?? this
     this.key = key
@@ -103,8 +102,8 @@ export class ShapeNode {
     this.nextOpen = this.next
     this.parent = parent
     this.root = parent === null ? this : parent.root
-    this.count = parent === null ? 0 : parent.count + (edge === 'value' ? 1 : 0)
-    const isField = parent !== null && parentObject === null && edge !== 'close' && !isBinding
+    this.count = parent === null ? 0 : parent.count + (edge === 'value' || edge === 'binding' ? 1 : 0)
+    const isField = parent !== null && parentObject === null && edge !== 'close' && edge !== 'binding'
     this.fields = parent === null ? 0 : parent.fields + (isField ? 1 : 0)
     this.parentObject = parentObject
     this.depth = (parentObject === null ? 0 : parentObject.depth) + (edge === 'open' ? 1 : 0)
@@ -136,7 +135,7 @@ sentinel = new ShapeNode('value', NO_KEY, null, null, null)
 function plainKeys(node: ShapeNode): readonly string[] | null {
   const keys: string[] = []
   for (let at = node; at.parent !== null; at = at.parent) {
-    if (at.edge !== 'value' || at.convert !== null) return null
+    if (at.edge === 'open' || at.edge === 'close' || at.convert !== null) return null
     keys.push(at.key)
   }
   const isOfRequest = keys.includes('headers') && keys.includes('socket')
@@ -379,7 +378,7 @@ export class ShapeTree {
     let node = this.#bindings.get(key)
     if (node === undefined) {
       this.#count()
-      node = new ShapeNode('value', key, this.root, null, null, true)
+      node = new ShapeNode('binding', key, this.root, null, null)
       this.#bindings.set(key, node)
     }
     this.#recentBinding = node
