@@ -161,6 +161,9 @@ class alignas(64) Producer {
     js_.words[JsControl::kEnd] = 0;
   }
 
+  // For the direct route: whether the time of the entry that is being published is to be put there.
+  bool WantsTime() const { return js_.words[JsControl::kTime] != 0; }
+
   // For the direct route: the last `size` bytes of the entry that JavaScript has written up to
   // kEnd; nullptr if they are not of the lease.
   const uint8_t* Written(size_t size) const {

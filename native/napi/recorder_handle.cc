@@ -158,11 +158,14 @@ void RecorderHandle::PublishBeside() {
   engine::Producer& log = env_state_.producer();
   const uint32_t size = producer_->PayloadBytes();
   const uint8_t* const written = size == 0 ? nullptr : log.Written(size);
+  const bool wants_time = log.WantsTime();
   uint64_t now_ns = 0;
   log.PublishAt([&] {
     now_ns = producer_->Now();
     return static_cast<double>(static_cast<uint64_t>(static_cast<double>(now_ns) / kNsPerMs));
   });
+  // A log that has been sealed does not ask for it.
+  if (wants_time && now_ns == 0) now_ns = producer_->Now();
   if (written == nullptr) {
     producer_->CountInvalid();
   } else {

@@ -68,3 +68,22 @@ describe.each(['file', false] as const)('what a logger records beside its log (c
     }
   })
 })
+
+it('has its time although the log’s segment was sealed while it was made', async () => {
+  const directory = tempDir()
+  const destination = shardlog.destination({ dest: path.join(directory, 'app.log'), format: 'ndjson' })
+  const log = shardlog({ base: null, recorder: { directory, onCrash: false } }, destination)
+  const sealing = (n: number) => ({
+    get n() {
+      if (n % 2 === 1) destination.flushSync()
+      return n
+    }
+  })
+  const start = Date.now()
+  for (let n = 0; n < 10; n++) log.info(sealing(n), 'm')
+  const { events } = readSnapshot(await log.snapshot('test'))
+  await log.close()
+  expect(events.map(event => event.fields.n)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  // By another reading of the clock, which may be corrected in between.
+  for (const { time } of events) expect(Number(time / 1_000_000n)).toBeGreaterThan(start - 60_000)
+})
