@@ -249,7 +249,7 @@ class KafkaBroker {
    * All records of a topic, by Kafka's own consumer: `{ partition, id, key, value }`, in the order
    * of each partition.
    */
-  consume(topic, { idleMs = 5_000 } = {}) {
+  consume(topic, { idleMs = 15_000 } = {}) {
     const args = [
       ...['--bootstrap-server', this.address, '--topic', topic, '--from-beginning', '--timeout-ms', String(idleMs)],
       ...['--property', 'print.partition=true', '--property', 'print.headers=true', '--property', 'print.key=true'],
