@@ -71,8 +71,9 @@ export function descriptorOf(file: string): number | undefined {
 export function ownName(file: string): string {
   if (descriptorOf(file) === undefined) return file
   try {
-    const real = fs.realpathSync(file)
-    return fs.statSync(real).isFile() ? real : file
+    // Both so that no stat of a pipe is left behind, see `statOf`.
+    const real = fs.realpathSync.native(file)
+    return fs.statSync(real, { bigint: true }).isFile() ? real : file
   } catch {
     return file // A pipe, or a file that has been deleted: checkLogPath says what it is.
   }

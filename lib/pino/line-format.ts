@@ -149,18 +149,17 @@ export class SerializerSet {
     const errorKey = logger[errorKeySym]
     const messageKey = logger[messageKeySym]
     const printsAsJson = logger[stringifySym] === stringify
-    const converting = (key: string, serializer: Serializers[string]): Conversion | null => {
+    // A message is no error, also where both have the same key.
+    const conversionOf = (key: string, isMessage = false): Conversion | null => {
+      const serializer = serializers[key] || (key === errorKey && !isMessage ? serializers.err : undefined)
       const stringifier = stringifiers[key] ?? stringifiers[wildcardFirstSym]
       return serializer || stringifier ? conversion(serializer, stringifier, printsAsJson) : null
     }
-    const conversionOf = (key: string) =>
-      converting(key, serializers[key] || (key === errorKey ? serializers.err : undefined))
     this.printsAsJson = printsAsJson
     this.errorKey = errorKey
     this.messageKey = messageKey
     this.tree = new ShapeTree({ conversionOf, quote, messageKey })
-    // A message is no error, also where both have the same key.
-    this.convertMessage = converting(messageKey, serializers[messageKey])
+    this.convertMessage = conversionOf(messageKey, true)
   }
 
   /** The prefix with this text and form of time, nearly always the same one. */

@@ -521,7 +521,7 @@ export class PayloadWriter {
     const known = expected === null ? null : expected.keys
     const keys = known ?? NO_KEYS
     // null while the fields are those of the template that is expected.
-    let node: ShapeNode | null = known === null ? tree.start(format.prefix) : null
+    let node: ShapeNode | null = known !== null ? null : inline === null ? tree.root : tree.start(format.prefix)
     let count = 0
     const start = this.#start
     let end = start + HEADER_BYTES

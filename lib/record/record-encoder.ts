@@ -428,12 +428,10 @@ export class RecordEncoder implements RecordWriter {
     if (this.#defined.size > 0) this.#defined.clear()
   }
 
-  /** The segment that a definition remembers. */
-  #knownIn(definition: Definition): number {
-    return this.#cap === null ? definition.definedIn : definition.definedInRing
-  }
-
-  /** Has a definition remember the leased segment. */
+  /**
+   * Has a definition remember the leased segment, as a log's or a ring's: it remembers one of each,
+   * by numbers that no other segment has.
+   */
   #mark(definition: Definition): void {
     if (this.#cap === null) definition.definedIn = this.#segment
     else definition.definedInRing = this.#segment
@@ -442,8 +440,10 @@ export class RecordEncoder implements RecordWriter {
   /** Whether the leased segment has not been told of it. */
   #isUnknown(definition: Definition | null): definition is Definition {
     if (definition === null) return false
-    const known = this.#knownIn(definition)
-    return known !== this.#segment && (known === UNDEFINED || !this.#defined.has(definition.id))
+    const { definedIn, definedInRing, id } = definition
+    if (definedIn === this.#segment || definedInRing === this.#segment) return false
+    const isNew = definedIn === UNDEFINED && definedInRing === UNDEFINED
+    return isNew || !this.#defined.has(id)
   }
 
   /** What a record refers to and its segment has not been told. */
@@ -455,16 +455,18 @@ export class RecordEncoder implements RecordWriter {
   #noteDefined(definitions: readonly Definition[]): void {
     for (const definition of definitions) {
       this.#defined.add(definition.id)
-      if (this.#knownIn(definition) === UNDEFINED) this.#mark(definition)
+      const known = this.#cap === null ? definition.definedIn : definition.definedInRing
+      if (known === UNDEFINED) this.#mark(definition)
     }
   }
 
   /** Has the next record find it by the definition itself. */
   #remember(definition: Definition | null): void {
     if (definition === null) return
-    const known = this.#knownIn(definition)
-    if (known === this.#segment || known === UNDEFINED) return
-    if (this.#defined.has(definition.id)) this.#mark(definition)
+    const { definedIn, definedInRing, id } = definition
+    if (definedIn === this.#segment || definedInRing === this.#segment) return
+    if (definedIn === UNDEFINED && definedInRing === UNDEFINED) return
+    if (this.#defined.has(id)) this.#mark(definition)
   }
 
   /**
@@ -500,7 +502,9 @@ export class RecordEncoder implements RecordWriter {
   #putDefinition(bindings: StringDefinition, at: number): number {
     const leased = this.#leased
     // Of a logger that lives longer than a segment the bytes are made.
-    if (this.#knownIn(bindings) !== UNDEFINED) return copyBytes(leased, at, bindings.bytes, 0, bindings.bytes.length)
+    if (bindings.definedIn !== UNDEFINED || bindings.definedInRing !== UNDEFINED) {
+      return copyBytes(leased, at, bindings.bytes, 0, bindings.bytes.length)
+    }
     const view = this.#leasedView
     const body = at + DEFINITION_BODY
     const { base, added } = bindings
@@ -565,12 +569,13 @@ export class RecordEncoder implements RecordWriter {
     const leased = this.#leased
     const segment = this.#segment
     const isBundled = this.#isBundled
-    const isTold = isBundled || bindings === null || this.#knownIn(bindings) === segment
+    const isTold =
+      isBundled || bindings === null || bindings.definedIn === segment || bindings.definedInRing === segment
     if (!isTold || payload.bytes !== leased) return NOWHERE
     const template = payload.template!
     this.#remember(template)
     const before = isBundled ? this.#before : null
-    if (template === before || this.#knownIn(template) === segment) return at
+    if (template === before || template.definedIn === segment || template.definedInRing === segment) return at
     const entry = this.#words[this.#lease[WORD]!]! + PREFIX_BYTES
     const first = isBundled ? at : at + BUNDLE_DEFINITIONS
     const start = first + template.bytes.length
@@ -587,15 +592,21 @@ export class RecordEncoder implements RecordWriter {
 
   /** A bundle has been accepted in the leased segment. */
   #noteBundle({ bindings }: LineFormat): void {
+    const segment = this.#segment
+    const template = this.#before
+    if (template !== null) this.#defined.add(template.id)
     if (bindings !== null) {
       // Those that are known elsewhere are another log's too, which makes them forget this segment.
-      if (this.#knownIn(bindings) !== UNDEFINED) this.#defined.add(bindings.id)
-      this.#mark(bindings)
+      const isKnown = bindings.definedIn !== UNDEFINED || bindings.definedInRing !== UNDEFINED
+      if (isKnown) this.#defined.add(bindings.id)
     }
-    const template = this.#before
-    if (template === null) return
-    this.#mark(template)
-    this.#defined.add(template.id)
+    if (this.#cap === null) {
+      if (bindings !== null) bindings.definedIn = segment
+      if (template !== null) template.definedIn = segment
+    } else {
+      if (bindings !== null) bindings.definedInRing = segment
+      if (template !== null) template.definedInRing = segment
+    }
   }
 
   /**

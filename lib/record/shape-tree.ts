@@ -251,21 +251,21 @@ export class LinePrefix {
   find(message: unknown): Template | null {
     if (this.recent?.message === message) return this.recent
     if (typeof message !== 'string') return null
-    const place = placeOf(message)
-    const likely = this.#places[place]!
-    const found = likely !== null && likely.message === message ? likely : this.#lookUp(message, place)
-    if (found !== null) this.recent = found
-    return found
-  }
-
-  #lookUp(message: string, place: number): Template | null {
+    if (this.#places !== NO_PLACES) {
+      const likely = this.#places[placeOf(message)]!
+      if (likely !== null && likely.message === message) {
+        this.recent = likely
+        return likely
+      }
+    }
     if (!this.#budget.allows(message)) return null
     const found = this.#byMessage.get(message)
     if (found === undefined) {
       this.#budget.misses++
       return null
     }
-    this.#putAt(place, found)
+    this.#putAt(placeOf(message), found)
+    this.recent = found
     return found
   }
 
@@ -280,9 +280,8 @@ export class LinePrefix {
     // A tree that has forgotten the prefix does not clear it.
     if (this.#byMessage.size >= MAX_MESSAGES) this.clear()
     this.#byMessage.set(template.message, template)
-    const place = placeOf(template.message)
-    // It may be that of the same message with other keys.
-    if (this.#places[place] !== null) this.#putAt(place, template)
+    // At its place there may be one of the same message with other keys.
+    if (this.#places !== NO_PLACES) this.#putAt(placeOf(template.message), template)
   }
 
   clear(): void {

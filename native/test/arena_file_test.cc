@@ -82,15 +82,15 @@ TEST_F(NewFile, IsNotOpenedThroughALinkThatCameJustNow) {
 
 // Where files have no way to be nameless, one that cannot be removed is not taken for ours.
 TEST_F(NewFile, IsNotWhatLiesThereAlready) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root: chroot, and a directory that files stay in";
+  if (geteuid() != 0) GTEST_SKIP() << "needs root: chroot, and a file that cannot be removed";
   const std::string temporary = directory_.File("arena.new");
   { std::ofstream(temporary) << "another's"; }
   ASSERT_EQ(chmod(temporary.c_str(), 0600), 0);
-  const engine::ArenaFd folder(open(directory_.File("").c_str(), O_RDONLY | O_DIRECTORY));
+  const engine::ArenaFd theirs(open(temporary.c_str(), O_RDONLY));
   int flags = 0;
-  ASSERT_EQ(ioctl(folder.get(), FS_IOC_GETFLAGS, &flags), 0);
-  const int append_only = flags | FS_APPEND_FL;
-  ASSERT_EQ(ioctl(folder.get(), FS_IOC_SETFLAGS, &append_only), 0);
+  ASSERT_EQ(ioctl(theirs.get(), FS_IOC_GETFLAGS, &flags), 0);
+  const int immutable = flags | FS_IMMUTABLE_FL;
+  ASSERT_EQ(ioctl(theirs.get(), FS_IOC_SETFLAGS, &immutable), 0);
   SharedCounters refused;
   LiveAndDie([&] {
     // Without /proc.
@@ -101,7 +101,7 @@ TEST_F(NewFile, IsNotWhatLiesThereAlready) {
       refused[0] = static_cast<uint32_t>(error.error_number());
     }
   });
-  ASSERT_EQ(ioctl(folder.get(), FS_IOC_SETFLAGS, &flags), 0);
+  ASSERT_EQ(ioctl(theirs.get(), FS_IOC_SETFLAGS, &flags), 0);
   EXPECT_EQ(refused[0], static_cast<uint32_t>(EEXIST));
   EXPECT_EQ(ReadFile(temporary), "another's");
 }
