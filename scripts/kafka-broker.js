@@ -7,10 +7,10 @@
 
 const { spawn, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
-const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 const readline = require('node:readline')
+const { answers, freePorts } = require('./ports')
 
 const VERSION = '3.9.1'
 const SLF4J = '1.7.36'
@@ -57,32 +57,7 @@ function javaArgs(main, args, memory = '256m') {
 }
 
 /** So many ports that nobody has: all are held before any is given back. */
-async function freePorts(count) {
-  const servers = await Promise.all(Array.from({ length: count }, listening))
-  const ports = servers.map(server => server.address().port)
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return ports
-}
-
-function listening() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().on('error', reject)
-    server.listen(0, '127.0.0.1', () => resolve(server))
-  })
-}
-
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
-
-function answers(port) {
-  return new Promise(resolve => {
-    const socket = net.connect(port, '127.0.0.1')
-    const done = answered => {
-      socket.destroy()
-      resolve(answered)
-    }
-    socket.on('connect', () => done(true)).on('error', () => done(false))
-  })
-}
 
 /** Processor time of a process so far, in ms; null if it has ended. */
 function cpuOf(pid) {

@@ -8,8 +8,8 @@
 
 const { spawn, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
-const net = require('node:net')
 const path = require('node:path')
+const { answers, freePorts } = require('./ports')
 
 const VERSION = 'v0.120.0'
 const folder = path.join(__dirname, '..', 'build', 'otel-collector', VERSION)
@@ -44,27 +44,6 @@ function build() {
 
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })
-}
-
-function answers(port) {
-  return new Promise(resolve => {
-    const socket = net.connect(port, '127.0.0.1')
-    const done = answered => {
-      socket.destroy()
-      resolve(answered)
-    }
-    socket.on('connect', () => done(true)).on('error', () => done(false))
-  })
-}
-
 /** A collector, with what it has taken in a file. */
 class OtelCollector {
   #child
@@ -77,7 +56,7 @@ class OtelCollector {
 
   /** @param place a folder for its configuration and its file */
   static async start(place) {
-    const port = await freePort()
+    const [port] = await freePorts(1)
     const file = path.join(place, 'taken.json')
     const config = {
       receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
