@@ -8,7 +8,7 @@ import type { LineFormat } from '../record/payload-writer'
 import { type Conversion, type LinePrefix, ShapeTree } from '../record/shape-tree'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
 import type { Family, Fields, Internals, Serializers, Stringifier, Stringifiers } from './context'
-import { isStandardError, loggedObject } from './fields'
+import { isStandardError, loggedObject, stdSerializers } from './fields'
 import { epochTime, isoTime, nullTime, unixTime } from './json-line'
 import { type Hide, hidingOf, quote, stringify, UNABLE } from './json-text'
 import {
@@ -88,7 +88,8 @@ function typeOf(error: ErrorLike): unknown {
  * What the standard serializer makes of an error with no cause and no other errors in it, as a
  * plain object: that one makes two sets, an object with a prototype whose properties a loop over
  * its keys would meet, and a property of the error that it deletes again. Each property is read as
- * often as there, since a getter may log. null: it is left to that one.
+ * often as there, since a getter may log. null: it is left to that one, which reads all of them
+ * again.
  */
 function plainError(error: ErrorLike): object | null {
   const made: Record<string, unknown> = { type: typeOf(error), message: '', stack: '' }
@@ -107,16 +108,16 @@ function plainError(error: ErrorLike): object | null {
   return made
 }
 
-/** As the standard serializer, but of errors the copy is plain. */
+/** As one of the standard serializers, but what is made of errors is plain. */
 function withoutPrototype(serializer: Conversion): Conversion {
-  return value => {
-    if (!isErrorLike(value)) return value
-    const plain = plainError(value as ErrorLike)
-    if (plain !== null) return plain
+  const plain: Conversion = value => {
     const serialized = serializer(value)
     const isOfError = serialized !== value && typeof serialized === 'object' && serialized !== null
     return isOfError ? { ...serialized } : serialized
   }
+  // The other one, which keeps causes apart, reads less, and prints no stack where there is none.
+  if (serializer !== stdSerializers.err) return plain
+  return value => (isErrorLike(value) ? (plainError(value as ErrorLike) ?? plain(value)) : value)
 }
 
 function conversion(
@@ -139,7 +140,8 @@ export class SerializerSet {
   readonly tree: ShapeTree
   /** What a message goes through before it is recorded. */
   readonly convertMessage: Conversion | null
-  // Lines of one level follow each other, also when each is of another child.
+  // Lines of one level follow each other, also when each is of another child; those of children
+  // come between those of their parents.
   #recent: LinePrefix | null = null
   #recentInline: LinePrefix | null = null
 
@@ -162,21 +164,15 @@ export class SerializerSet {
     this.convertMessage = conversionOf(messageKey, true)
   }
 
-  /** The prefix with this text and form of time, nearly always the same one. */
-  prefix(text: string, timeForm: number): LinePrefix {
-    const recent = this.#recent
-    if (recent !== null && recent.text === text && recent.timeForm === timeForm) return recent
-    this.#recent = this.tree.prefix(text, timeForm)
-    return this.#recent
-  }
-
-  /** The same of lines that have a binding with this key in each record. */
-  prefixWith(binding: string, text: string, timeForm: number): LinePrefix {
-    const recent = this.#recentInline
-    const isIt = recent !== null && recent.binding === binding && recent.text === text && recent.timeForm === timeForm
+  /** As the tree's; nearly always the same one. */
+  prefix(text: string, timeForm: number, binding: string | null): LinePrefix {
+    const recent = binding === null ? this.#recent : this.#recentInline
+    const isIt = recent !== null && recent.text === text && recent.timeForm === timeForm && recent.binding === binding
     if (isIt) return recent
-    this.#recentInline = this.tree.prefix(text, timeForm, binding)
-    return this.#recentInline
+    const made = this.tree.prefix(text, timeForm, binding)
+    if (binding === null) this.#recent = made
+    else this.#recentInline = made
+    return made
   }
 }
 
@@ -489,15 +485,11 @@ export class LineFormats {
 
   /** What lines of a level begin with. */
   prefix(level: number): LinePrefix {
-    if (this.inline !== null) return this.prefixWith(this.inline.name, level)
-    if (this.#alike !== null) return this.#alike.of(level).prefix
     const { serializers, timeForm } = this.shared
-    return serializers.prefix(this.logger[lsCacheSym][level] ?? '', timeForm)
-  }
-
-  private prefixWith(binding: string, level: number): LinePrefix {
-    const { text, timeForm } = this.#alike!.of(level).prefix
-    return this.shared.serializers.prefixWith(binding, text, timeForm)
+    const alike = this.#alike?.of(level).prefix
+    if (alike !== undefined && this.inline === null) return alike
+    const text = alike === undefined ? (this.logger[lsCacheSym][level] ?? '') : alike.text
+    return serializers.prefix(text, timeForm, this.inline === null ? null : this.inline.name)
   }
 
   /**

@@ -191,10 +191,8 @@ function bindingAddition(logger: BindingsContext, key: string, value: unknown): 
   const shaped = serializer ? serialized(serializer, value) : value
   const stringify: Stringify = binding.stringify ?? logger[stringifySym]
   // The id of a request, nearly always.
-  if (typeof shaped === 'string' && stringify === asJson) {
-    const name = binding.isUsual ? key : ''
-    if (isPlainText(shaped)) return new Addition(`${binding.quoted}${shaped}"`, binding.quoted, shaped, name)
-    return new Addition(binding.printed + JSON.stringify(shaped))
+  if (typeof shaped === 'string' && stringify === asJson && isPlainText(shaped)) {
+    return new Addition(`${binding.quoted}${shaped}"`, binding.quoted, shaped, binding.isUsual ? key : '')
   }
   const text = stringify(shaped, logger[stringifySafeSym])
   return text === undefined ? null : new Addition(binding.printed + text)

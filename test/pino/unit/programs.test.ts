@@ -111,6 +111,48 @@ type Log = Omit<AnyLogger, 'child'> &
     child(bindings: object, options?: object): Log
   }
 
+/** Errors as programs throw them, and what serializers may take for one. */
+function logErrors(log: Log): void {
+  class Failure extends TypeError {}
+  class Nameless {
+    message = 'like an error'
+  }
+  const flat = (error: object, fields: object = {}) => Object.assign(error, { stack: 'at' }, fields)
+  const inner = () => flat(new RangeError('inner'))
+  const defined = JSON.parse('{"__proto__":1,"constructor":2}') as object
+  const fields: object[] = [
+    {},
+    { code: 'E', errno: -2, syscall: 'open' },
+    { type: 'T', raw: 1, aggregateErrors: 2, name: 'N' },
+    { a: { b: [1, undefined] }, c: () => 1, d: undefined, e: Symbol('s'), f: new Date(0) },
+    { message: '', stack: undefined },
+    { message: 5 },
+    { stack: { not: 'text' } },
+    { errors: 'none' },
+    { cause: 'a text' },
+    { toString: 1, valueOf: 2 }
+  ]
+  for (const made of [Error, Failure, Nameless]) {
+    for (const more of fields) log.info(flat(new made('failed'), more))
+    log.info({ err: flat(new made('failed')), other: 1 }, 'm')
+    log.info(flat(new made('failed'), { constructor: 'none' }))
+    log.info(Object.defineProperties(flat(new made('failed')), Object.getOwnPropertyDescriptors(defined)))
+    for (const more of [{ cause: inner() }, { inner: inner() }, { errors: [inner(), 1] }, { cause: inner }]) {
+      log.info(flat(new made('failed'), more))
+    }
+    let reads = 0
+    const counting = flat(new made('failed'))
+    for (const name of ['message', 'cause', 'errors', 'code']) {
+      const get = () => {
+        log.info({ reads: ++reads }, name)
+        return name === 'message' ? 'counted' : undefined
+      }
+      Object.defineProperty(counting, name, { get, enumerable: true, configurable: true })
+    }
+    log.info(counting)
+  }
+}
+
 /** What random programs have found, or are not likely to. */
 const found: [string, object, (log: Log) => void][] = [
   [
@@ -168,50 +210,8 @@ const found: [string, object, (log: Log) => void][] = [
       }
     }
   ],
-  [
-    'errors of every kind',
-    {},
-    log => {
-      class Failure extends TypeError {}
-      class Nameless {
-        message = 'like an error'
-      }
-      const flat = (error: object, fields: object = {}) => Object.assign(error, { stack: 'at' }, fields)
-      const inner = () => flat(new RangeError('inner'))
-      const defined = JSON.parse('{"__proto__":1,"constructor":2}') as object
-      const fields: object[] = [
-        {},
-        { code: 'E', errno: -2, syscall: 'open' },
-        { type: 'T', raw: 1, aggregateErrors: 2, name: 'N' },
-        { a: { b: [1, undefined] }, c: () => 1, d: undefined, e: Symbol('s'), f: new Date(0) },
-        { message: '', stack: undefined },
-        { message: 5 },
-        { stack: { not: 'text' } },
-        { errors: 'none' },
-        { cause: 'a text' },
-        { toString: 1, valueOf: 2 }
-      ]
-      for (const made of [Error, Failure, Nameless]) {
-        for (const more of fields) log.info(flat(new made('failed'), more))
-        log.info({ err: flat(new made('failed')), other: 1 }, 'm')
-        log.info(flat(new made('failed'), { constructor: 'none' }))
-        log.info(Object.defineProperties(flat(new made('failed')), Object.getOwnPropertyDescriptors(defined)))
-        for (const more of [{ cause: inner() }, { inner: inner() }, { errors: [inner(), 1] }, { cause: inner }]) {
-          log.info(flat(new made('failed'), more))
-        }
-        let reads = 0
-        const counting = flat(new made('failed'))
-        for (const name of ['message', 'cause', 'errors', 'code']) {
-          const get = () => {
-            log.info({ reads: ++reads }, name)
-            return name === 'message' ? 'counted' : undefined
-          }
-          Object.defineProperty(counting, name, { get, enumerable: true, configurable: true })
-        }
-        log.info(counting)
-      }
-    }
-  ],
+  ['errors of every kind', {}, logErrors],
+  ['the same with their causes apart', { serializers: { err: realPino.stdSerializers.errWithCause } }, logErrors],
   [
     'a frozen logger, and a frozen child',
     {},
