@@ -1,35 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LEASE } from '../../lib/engine/direct-route'
-import { Addition, StringDefinition } from '../../lib/record/definition'
-import type { EventShape, LineFormat } from '../../lib/record/payload-writer'
+import type { EventShape } from '../../lib/record/payload-writer'
 import { type Added, RecordEncoder } from '../../lib/record/record-encoder'
-import { renderSegment } from '../../lib/record/render'
-import { LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
-import { TIME_MS } from '../../lib/record/wire'
 import { KeptFields } from '../../lib/recorder/events'
-import { FakeLog } from '../support/fake-log'
-
-const newTree = (): ShapeTree => new ShapeTree({ conversionOf: () => null, quote: JSON.stringify, messageKey: 'msg' })
-
-/** A style of lines with bindings of their own. */
-function style(tree: ShapeTree, name: string): LineFormat {
-  const bindings = `,"name":"${name}"`
-  return {
-    prefix: new LinePrefix('{"level":30', TIME_MS),
-    bindings: new StringDefinition(new Addition(bindings)),
-    tree,
-    printsAsJson: true,
-    inline: null,
-    replaced: null,
-    quote: JSON.stringify,
-    stringify: JSON.stringify,
-    line: (time, _text, fields, message) => {
-      const inner = JSON.stringify(fields ?? {}).slice(1, -1)
-      return `{"level":30,"time":${time}${bindings}${inner && `,${inner}`},"msg":${JSON.stringify(message)}}\n`
-    }
-  }
-}
+import { FakeLog, linesOf } from '../support/fake-log'
+import { namedLines, newTree } from '../support/named-lines'
 
 /** A log of a lane. */
 class FakeLane extends FakeLog {
@@ -59,15 +35,6 @@ class FakeRing extends FakeLog {
     this.publish()
     this.copied++
   }
-}
-
-function linesOf(log: FakeLog): string[] {
-  log.seal()
-  return log.segments.flatMap(segment => {
-    const { lines, damaged } = renderSegment(segment)
-    expect(damaged).toBe(0)
-    return lines.map(line => line.bytes.toString())
-  })
 }
 
 const MOST = 3
@@ -104,7 +71,7 @@ describe('a log and a ring that share the making of records', () => {
           ring: new RecordEncoder(ring, new KeptFields(MOST, () => void truncated++))
         }
         const tree = newTree()
-        const styles = ['one', 'two', 'three'].map(name => style(tree, name))
+        const styles = ['one', 'two', 'three'].map(name => namedLines(tree, name))
         const expected = { log: [] as string[], ring: [] as string[], truncated: 0 }
         for (const [i, { to, style: which, fields, message, seal, added }] of steps.entries()) {
           const format = styles[which]!
@@ -144,7 +111,7 @@ describe('a log and a ring that share the making of records', () => {
     const ring = new FakeRing(4_096, log)
     const [own, beside] = [new RecordEncoder(log), new RecordEncoder(ring, new KeptFields(MOST, () => undefined))]
     const tree = newTree()
-    const format = style(tree, 'one')
+    const format = namedLines(tree, 'one')
     const node = tree.step(tree.step(tree.root, 'a')!, 'b')!
     const event: EventShape = { message: 'm', node, fields: ([a, b]) => ({ a, b }) }
     for (let i = 0; i < 10; i++) expect(own.eventBeside(beside, format, i, event, [i, 'x'])).toBe(true)
@@ -162,7 +129,7 @@ describe('a log and a ring that share the making of records', () => {
     const log = new FakeLane(4_096)
     const ring = new FakeRing(4_096, log)
     const [own, beside] = [new RecordEncoder(log), new RecordEncoder(ring, new KeptFields(MOST, () => undefined))]
-    const format = style(newTree(), 'one')
+    const format = namedLines(newTree(), 'one')
     let asked = 0
     for (let i = 0; i < 3; i++) {
       const fields = {

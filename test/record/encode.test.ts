@@ -4,10 +4,9 @@ import { ENTRY_PREFIX_BYTES } from '../../lib/format/constants'
 import { Addition, StringDefinition } from '../../lib/record/definition'
 import type { LineFormat } from '../../lib/record/payload-writer'
 import { RecordEncoder } from '../../lib/record/record-encoder'
-import { renderSegment } from '../../lib/record/render'
 import { type Conversion, LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
 import { KIND_BUNDLE, KIND_TEXT, TIME_MS, TIME_TEXT } from '../../lib/record/wire'
-import { FakeLog } from '../support/fake-log'
+import { FakeLog, linesOf } from '../support/fake-log'
 
 type Fields = Record<string, unknown>
 
@@ -36,15 +35,6 @@ function style(overrides: Partial<LineFormat> = {}): LineFormat {
     },
     ...overrides
   }
-}
-
-function lines(log: FakeLog): string[] {
-  log.seal()
-  return log.segments.flatMap(segment => {
-    const { lines: rendered, damaged } = renderSegment(segment)
-    expect(damaged).toBe(0)
-    return rendered.map(line => line.bytes.toString())
-  })
 }
 
 /** The kind of each payload in a segment. */
@@ -97,7 +87,7 @@ describe('the record encoder', () => {
           if (seal) log.seal()
           if (encoder.record(text, time, '', fields, message)) expected.push(text.line(time, '', fields, message))
         }
-        expect(lines(log)).toEqual(expected)
+        expect(linesOf(log)).toEqual(expected)
       }),
       { numRuns: 400 }
     )
@@ -111,7 +101,7 @@ describe('the record encoder', () => {
       encoder.record(text, 5, ',"t":"now"', { message }, message)
       return text.line(5, ',"t":"now"', { message }, message)
     })
-    expect(lines(log)).toEqual(expected)
+    expect(linesOf(log)).toEqual(expected)
   })
 
   it('once its segment knows what it refers to, a record takes no call', () => {
@@ -121,7 +111,7 @@ describe('the record encoder', () => {
     for (let i = 0; i < 100; i++) encoder.record(text, i, '', { i, name: 'x' }, 'a message')
     expect(log.calls).toBe(0)
     expect(log.accepted).toBe(100)
-    expect(lines(log)).toHaveLength(100)
+    expect(linesOf(log)).toHaveLength(100)
   })
 
   it('a record made by a getter comes before the one it is part of, and neither is made twice', () => {
@@ -136,7 +126,7 @@ describe('the record encoder', () => {
       }
     }
     for (let i = 0; i < 3; i++) encoder.record(text, i, '', fields, 'outer')
-    expect(lines(log).map(line => /inner text|"msg":"\w+"/.exec(line)![0])).toEqual(
+    expect(linesOf(log).map(line => /inner text|"msg":"\w+"/.exec(line)![0])).toEqual(
       [0, 1, 2].flatMap(() => ['"msg":"inner"', 'inner text', '"msg":"outer"'])
     )
   })
@@ -160,7 +150,7 @@ describe('the record encoder', () => {
     const records = 500
     for (let i = 0; i < records; i++) encoder.record(text, i, '', fields(i), `message ${i % 3}`)
     expect(count).toEqual({ got: records, converted: records, stringified: records })
-    const made = lines(log).map(line => JSON.parse(line) as { got: number; stringified: number; converted: object })
+    const made = linesOf(log).map(line => JSON.parse(line) as { got: number; stringified: number; converted: object })
     expect(made.map(line => [line.got, line.stringified])).toEqual(
       Array.from({ length: records }, (_, i) => [i + 1, i + 1])
     )
@@ -186,7 +176,7 @@ describe('the record encoder', () => {
       encoder.record(text, i, '', { i, pad: 'x'.repeat(i) }, 'message')
       expected.push(text.line(i, '', { i }, 'other'), text.line(i, '', { i, pad: 'x'.repeat(i) }, 'message'))
     }
-    expect(lines(log)).toEqual(expected)
+    expect(linesOf(log)).toEqual(expected)
   })
 
   it('bindings that one or two lines have are told to their segment, whatever they hold and whenever it ends', () => {
@@ -213,7 +203,7 @@ describe('the record encoder', () => {
             expected.push(`{"level":30,"time":${i}${bindings},"sealing":${i},"pad":"${fields.pad}","msg":"message"}\n`)
           }
         }
-        expect(lines(log)).toEqual(expected)
+        expect(linesOf(log)).toEqual(expected)
       })
     )
   })
@@ -230,7 +220,7 @@ describe('the record encoder', () => {
     const filling = Object.fromEntries(Array.from({ length: 390 }, (_, i) => [`f${i}`, 'x'.repeat(i < 389 ? 40 : 20)]))
     encoder.record(text, 1, '', { ...filling, ...fields }, 'm')
     expect(stringified).toBe(sizes.length)
-    const [made] = lines(log)
+    const [made] = linesOf(log)
     stringified = 0
     expect(made).toBe(text.line(1, '', { ...filling, ...fields }, 'm'))
   })
@@ -253,7 +243,7 @@ describe('the record encoder', () => {
       expected.push(text.line(i, '', { before: fields.before, inner: depth, after: i }, `m${depth}`))
     }
     for (let i = 0; i < 60; i++) say(3, i)
-    expect(lines(log)).toEqual(expected)
+    expect(linesOf(log)).toEqual(expected)
   })
 
   it('a log that is closed in the middle of a record refuses it', () => {
@@ -268,7 +258,7 @@ describe('the record encoder', () => {
       }
     }
     expect(encoder.record(style(), 2, '', fields, 'x')).toBe(false)
-    expect(lines(log)).toEqual([style().line(1, '', { a: 1 }, 'x')])
+    expect(linesOf(log)).toEqual([style().line(1, '', { a: 1 }, 'x')])
   })
 
   it('an enormous record is made, whatever its segment has room for', () => {
@@ -277,7 +267,7 @@ describe('the record encoder', () => {
     const [huge, object] = ['x'.repeat(5 << 20), { deep: ['é'.repeat(3 << 20)] }]
     for (const fields of [{ huge }, { object }]) expect(encoder.record(style(), 1, '', fields, 'x')).toBe(true)
     expect(encoder.text(1, `${huge}\n`)).toBe(true)
-    expect(lines(log).map(line => line.length)).toEqual([
+    expect(linesOf(log).map(line => line.length)).toEqual([
       style().line(1, '', { huge }, 'x').length,
       style().line(1, '', { object }, 'x').length,
       huge.length + 1
@@ -295,7 +285,7 @@ describe('the record encoder', () => {
     }
     expect(() => encoder.record(text, 1, '', fields, 'x')).toThrow('broken')
     expect(encoder.record(text, 2, '', { fine: true }, 'y')).toBe(true)
-    expect(lines(log)).toEqual([text.line(2, '', { fine: true }, 'y')])
+    expect(linesOf(log)).toEqual([text.line(2, '', { fine: true }, 'y')])
   })
 
   it('inherited properties are not recorded', () => {
@@ -303,7 +293,7 @@ describe('the record encoder', () => {
     const encoder = new RecordEncoder(log)
     const fields: Fields = Object.assign(Object.create({ inherited: 1 }), { own: 2 })
     encoder.record(style(), 1, '', fields, 'x')
-    expect(lines(log)).toEqual([style().line(1, '', { own: 2 }, 'x')])
+    expect(linesOf(log)).toEqual([style().line(1, '', { own: 2 }, 'x')])
   })
 
   it('conversions see the values of their keys', () => {
@@ -311,7 +301,7 @@ describe('the record encoder', () => {
     const encoder = new RecordEncoder(log)
     const text = style({ tree: tree(key => (key === 'secret' ? () => '[Redacted]' : null)) })
     for (let i = 0; i < 3; i++) encoder.record(text, 1, '', { a: 1, secret: { deep: i } }, 'x')
-    expect(new Set(lines(log))).toEqual(new Set([text.line(1, '', { a: 1, secret: '[Redacted]' }, 'x')]))
+    expect(new Set(linesOf(log))).toEqual(new Set([text.line(1, '', { a: 1, secret: '[Redacted]' }, 'x')]))
   })
 
   it('a record that is refused is told so', () => {
@@ -328,7 +318,7 @@ describe('the record encoder', () => {
     const text = style()
     for (let i = 0; i < 10; i++) encoder.record(text, i, '', { i }, 'm')
     expect(log.calls).toBe(10)
-    expect(lines(log)).toEqual(Array.from({ length: 10 }, (_, i) => text.line(i, '', { i }, 'm')))
+    expect(linesOf(log)).toEqual(Array.from({ length: 10 }, (_, i) => text.line(i, '', { i }, 'm')))
   })
 
   it('keys and messages without end leave memory bounded, and nothing unsaid', () => {
@@ -340,7 +330,7 @@ describe('the record encoder', () => {
     // They come so fast that they are taken for data.
     expect(text.tree.isStrained).toBe(true)
     expect(text.tree.root === root ? root.children!.size : 0).toBeLessThan(10_000)
-    expect(lines(log)).toHaveLength(25_000)
+    expect(linesOf(log)).toHaveLength(25_000)
   })
 
   it('keys that are data become texts, also where the message is that of a template', () => {
@@ -353,7 +343,7 @@ describe('the record encoder', () => {
       encoder.record(plain, i, '', fields, 'message')
       expected.push(plain.line(i, '', fields, 'message'))
     }
-    expect(lines(log)).toEqual(expected)
+    expect(linesOf(log)).toEqual(expected)
     expect(log.segments.flatMap(kindsIn).filter(kind => kind === KIND_TEXT).length).toBeGreaterThan(15_000)
   })
 
@@ -363,10 +353,10 @@ describe('the record encoder', () => {
     const replaced = (fields: object): object => ('secret' in fields ? { hidden: true } : fields)
     const replacing = style({ replaced })
     for (let i = 0; i < 10_000; i++) encoder.record(replacing, i, '', { [`key ${i}`]: i }, 'message')
-    const before = lines(log).length
+    const before = linesOf(log).length
     for (let i = 0; i < 100; i++) encoder.record(replacing, i, '', { secret: i, [`other ${i}`]: i }, 'message')
     const expected = Array.from({ length: 100 }, (_, i) => replacing.line(i, '', { hidden: true }, 'message'))
-    expect(lines(log).slice(before)).toEqual(expected)
+    expect(linesOf(log).slice(before)).toEqual(expected)
   })
 
   it('a child’s first record is a bundle in its place, whatever its fields begin with', () => {
@@ -396,7 +386,7 @@ describe('the record encoder', () => {
     // The parent's templates, and then a bundle for the child's bindings alone.
     const isBundle = kindsIn(entries!).map(kind => kind === KIND_BUNDLE)
     expect(isBundle).toEqual([true, true, true, true, true, false, false, false])
-    expect(lines(log)).toHaveLength(2 * shapes.length)
+    expect(linesOf(log)).toHaveLength(2 * shapes.length)
   })
 
   it('texts that lines begin with leave memory bounded', () => {
@@ -412,7 +402,7 @@ describe('the record encoder', () => {
       expected.push(`{"level":${i},"time":1,"pid":71,"a":${i},"msg":"message"}\n`)
       expected.push(`first,"time":1,"pid":71,"a":${i},"msg":"message ${i}"}\n`)
     }
-    expect(lines(log)).toEqual(expected)
+    expect(linesOf(log)).toEqual(expected)
     expect(plain.tree.prefix('first', TIME_MS)).not.toBe(first)
   })
 
@@ -430,7 +420,7 @@ describe('the record encoder', () => {
     clock.mockRestore()
     expect(text.tree.isStrained).toBe(false)
     expect(text.tree.root).not.toBe(root)
-    expect(lines(log)).toHaveLength(12_000)
+    expect(linesOf(log)).toHaveLength(12_000)
   })
 
   it('keys that the format cannot hold make a text', () => {
@@ -440,6 +430,6 @@ describe('the record encoder', () => {
     const wide = Object.fromEntries(Array.from({ length: 70_000 }, (_, i) => [`k${i}`, 1]))
     const long = { ['x'.repeat(70_000)]: 1 }
     for (const fields of [wide, long]) encoder.record(text, 1, '', fields, 'm')
-    expect(lines(log)).toEqual([wide, long].map(fields => text.line(1, '', fields, 'm')))
+    expect(linesOf(log)).toEqual([wide, long].map(fields => text.line(1, '', fields, 'm')))
   })
 })

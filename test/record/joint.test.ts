@@ -3,43 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { Addition, StringDefinition } from '../../lib/record/definition'
 import type { LineFormat } from '../../lib/record/payload-writer'
 import { JointEncoder, RecordEncoder, type RecordWriter } from '../../lib/record/record-encoder'
-import { renderSegment } from '../../lib/record/render'
-import { LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
-import { TIME_MS } from '../../lib/record/wire'
-import { FakeLog } from '../support/fake-log'
+import { FakeLog, linesOf } from '../support/fake-log'
+import { namedLines, newTree } from '../support/named-lines'
 
-const newTree = (): ShapeTree => new ShapeTree({ conversionOf: () => null, quote: JSON.stringify, messageKey: 'msg' })
 const tree = newTree()
 
-/** A style of lines with bindings of their own. */
-function style(name: string): LineFormat {
-  const bindings = `,"name":"${name}"`
-  return {
-    prefix: new LinePrefix('{"level":30', TIME_MS),
-    bindings: new StringDefinition(new Addition(bindings)),
-    tree,
-    printsAsJson: true,
-    inline: null,
-    replaced: null,
-    quote: JSON.stringify,
-    stringify: JSON.stringify,
-    line: (time, _text, fields, message) => {
-      const inner = JSON.stringify(fields ?? {}).slice(1, -1)
-      return `{"level":30,"time":${time}${bindings}${inner && `,${inner}`},"msg":${JSON.stringify(message)}}\n`
-    }
-  }
-}
-
-const styles = ['one', 'two', 'three'].map(style)
-
-function linesOf(log: FakeLog): string[] {
-  log.seal()
-  return log.segments.flatMap(segment => {
-    const { lines, damaged } = renderSegment(segment)
-    expect(damaged).toBe(0)
-    return lines.map(line => line.bytes.toString())
-  })
-}
+const styles = ['one', 'two', 'three'].map(name => namedLines(tree, name))
 
 /**
  * A record for the first log, the second, or both; `seal`: segments that are taken away before it.
@@ -97,7 +66,7 @@ describe('logs that share the making of records', () => {
   it('are told of bindings twice at the most where they take turns, also once templates are known', () => {
     const logs = [new FakeLog(65_536), new FakeLog(65_536)]
     const encoders = logs.map(log => new RecordEncoder(log))
-    const one = { ...style('one'), tree: newTree() }
+    const one = { ...namedLines(tree, 'one'), tree: newTree() }
     // In the place of the first one's bindings: a child with the same templates.
     const child = { ...one, bindings: new StringDefinition(new Addition(',"name":"child"')) }
     for (const made of [one, child]) {

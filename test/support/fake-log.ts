@@ -1,6 +1,8 @@
+import { expect } from 'vitest'
 import { type DirectRoute, LEASE, LEASE_WORDS, RENEWAL } from '../../lib/engine/direct-route'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../../lib/format/constants'
 import type { RecordTarget } from '../../lib/record/record-encoder'
+import { renderSegment } from '../../lib/record/render'
 
 /** Place of the leased segment's word; the one at 0 refuses. */
 const WORD = 1
@@ -84,4 +86,14 @@ export class FakeLog implements RecordTarget {
     if (end > BLOCK_HEADER_BYTES) this.segments.push(Buffer.from(this.#memory.slice(BLOCK_HEADER_BYTES, end)))
     this.#words[WORD] = SEALED
   }
+}
+
+/** The lines of a log's records, all of them sound. */
+export function linesOf(log: FakeLog): string[] {
+  log.seal()
+  return log.segments.flatMap(segment => {
+    const { lines, damaged } = renderSegment(segment)
+    expect(damaged).toBe(0)
+    return lines.map(line => line.bytes.toString())
+  })
 }
