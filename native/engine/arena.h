@@ -115,6 +115,7 @@ class Arena {
   Arena() = default;
   // `sharing`: MAP_SHARED or MAP_PRIVATE.
   void MapFile(int fd, uint64_t bytes, int sharing);
+  void Remap(int fd);
   void Layout();
   void AllocateShards(bool one_mapping);
   void KeepFromChildren();

@@ -38,8 +38,7 @@ class View {
 // Word by word, so that none is torn that a producer changes meanwhile: a lessee that is given up,
 // of which the last look of MoveArena takes care, and times that nobody reads of sealed segments.
 // MM counter: relaxed, what others had done before the seal is seen by it.
-__attribute__((no_sanitize("thread"))) void CopyWords(uint8_t* to, const uint8_t* from,
-                                                      uint64_t bytes) {
+void CopyWords(uint8_t* to, const uint8_t* from, uint64_t bytes) {
   for (uint64_t at = 0; at < bytes; at += sizeof(uint64_t)) {
     const uint64_t word =
         __atomic_load_n(reinterpret_cast<const uint64_t*>(from + at), __ATOMIC_RELAXED);
@@ -52,13 +51,17 @@ class Move {
   Move(BufferSets* sets, const io::FileInfo& log)
       : sets_(*sets),
         arena_(sets->arena()),
-        generation_(sets->active()),
+        // Only the flusher changes it: what is swapped to meanwhile is this one's follower.
+        generation_(sets->recycled()),
         file_(arena_.path(), arena_.header().total_bytes, log),
         copy_(file_.fd(), arena_.header().total_bytes, PROT_READ | PROT_WRITE, arena_.path()),
         before_(arena_.fd(), arena_.control_bytes(), PROT_READ, arena_.path()) {}
 
-  void Run() {
-    const std::vector<SealedSegment> sealed = SealBoth();
+  // False: producers have begun with the other set.
+  bool Run() {
+    if (!SealFree()) return false;
+    const std::vector<SealedSegment> sealed = sets_.Seal(generation_, 0);
+    HoldFreeSlots();
     ArenaFd before;
     try {
       Copy(sealed);
@@ -71,15 +74,30 @@ class Move {
     // Wherever it is now, it must not be taken for ours again.
     static_cast<void>(ftruncate(before.get(), 0));
     sets_.pages().Forget();
+    return true;
   }
 
  private:
   uint32_t shards() const { return sets_.geometry().num_shards; }
 
-  // Nothing is claimed or accepted from here on, in either set. The free one has nothing claimed.
-  std::vector<SealedSegment> SealBoth() {
-    for (uint32_t i = 0; i < shards(); i++) arena_.claim(generation_ + 1, i).Seal();
-    return sets_.Seal(generation_, 0);
+  // Nothing is claimed in the free set from here on, also by those who have swapped to it. Somebody
+  // may have claimed there before: then it is not free, and goes on.
+  bool SealFree() const {
+    bool is_free = true;
+    for (uint32_t i = 0; i < shards(); i++) {
+      is_free &= arena_.claim(generation_ + 1, i).Seal().claimed() == 0;
+    }
+    if (is_free) return true;
+    for (uint32_t i = 0; i < shards(); i++) arena_.claim(generation_ + 1, i).Unseal();
+    return false;
+  }
+
+  // A late claimer that is about to back out finds them taken: a lease that it took here would not
+  // be in the copy, where it would give up that of somebody else.
+  void HoldFreeSlots() {
+    ForEachSlot([this](SegmentSlot& slot) {
+      if (slot.TakeLease(kMover)) held_.push_back(&slot);
+    });
   }
 
   // The sealed generation waits for the flusher in the copy; producers go on with the next one.
@@ -92,31 +110,46 @@ class Move {
     for (uint32_t i = 0; i < shards(); i++) {
       claims[((generation_ + 1) & 1) * shards() + i].Reset(generation_ + 1);
     }
+    for (const SegmentSlot* slot : held_) Copied(slot)->Release();
     for (const SealedSegment& segment : sealed) {
       std::memcpy(copy_.at() + (segment.data - arena_.control()), segment.data,
                   format::kBlockHeaderBytes + segment.valid);
     }
   }
 
+  SegmentSlot* Copied(const SegmentSlot* slot) const {
+    const auto at = reinterpret_cast<const uint8_t*>(slot) - arena_.control();
+    return reinterpret_cast<SegmentSlot*>(copy_.at() + at);
+  }
+
   // The move has failed: producers go on with the free set of the old file.
   void Reopen() {
+    for (SegmentSlot* slot : held_) slot->Release();
     for (uint32_t i = 0; i < shards(); i++) arena_.claim(generation_ + 1, i).Reset(generation_ + 1);
     sets_.TrySwap(generation_);
   }
 
   // Leases that were given up after they had been copied: nobody else gives them up.
   void ReleaseWhatWasReleased() {
-    const auto* before =
-        reinterpret_cast<const SegmentSlot*>(before_.at() + SlotsOffset(sets_.geometry()));
+    ForEachSlot([this](SegmentSlot& now) {
+      const auto at = reinterpret_cast<const uint8_t*>(&now) - arena_.control();
+      const auto* before = reinterpret_cast<const SegmentSlot*>(before_.at() + at);
+      if (now.Lessee() != 0 && before->Lessee() == 0) now.Release();
+    });
+  }
+
+  template <typename Do>
+  void ForEachSlot(Do&& with) const {
     const uint32_t per_set = sets_.geometry().segments_per_set();
     const uint32_t per_shard = sets_.geometry().segments_per_shard;
-    for (uint32_t set = 0; set < 2; set++) {
-      for (uint32_t i = 0; i < per_set; i++) {
-        SegmentSlot& now = arena_.slot(set, i / per_shard, i % per_shard);
-        if (now.Lessee() != 0 && before[set * per_set + i].Lessee() == 0) now.Release();
-      }
+    for (uint32_t i = 0; i < 2 * per_set; i++) {
+      const uint32_t in_set = i % per_set;
+      with(arena_.slot(i / per_set, in_set / per_shard, in_set % per_shard));
     }
   }
+
+  // Stands for a lessee. Producers count up from 1.
+  static constexpr uint32_t kMover = UINT32_MAX;
 
   BufferSets& sets_;
   Arena& arena_;
@@ -124,14 +157,14 @@ class Move {
   NewArenaFile file_;
   const View copy_;
   const View before_;
+  std::vector<SegmentSlot*> held_;  // in the file before
 };
 
 }  // namespace
 
 bool MoveArena(BufferSets* sets, const io::FileInfo& log) {
   if (sets->recycled() != sets->active()) return false;
-  Move(sets, log).Run();
-  return true;
+  return Move(sets, log).Run();
 }
 
 }  // namespace shardlog::engine

@@ -122,12 +122,12 @@ ClaimResult BufferSets::LeaseRun(uint64_t generation, uint32_t shard, uint32_t f
     GiveRunBack(generation, shard, first, segments);
     return ClaimResult::kStartOver;
   }
-  slot.claimed_time = platform::RealtimeNs();
-  slot.released_time = 0;
-  slot.producer = producer;
-  // [MM counter] relaxed: only the lessee writes it; accept publishes it.
-  slot.span.store(segments, std::memory_order_relaxed);
-  slot.needed.store(run.least, std::memory_order_relaxed);  // [MM counter] relaxed: the same
+  // [MM counter] relaxed: only the lessee writes them; accept publishes them.
+  slot.claimed_time.store(platform::RealtimeNs(), std::memory_order_relaxed);
+  slot.released_time.store(0, std::memory_order_relaxed);    // [MM counter] relaxed: the same
+  slot.producer.store(producer, std::memory_order_relaxed);  // [MM counter] relaxed: the same
+  slot.span.store(segments, std::memory_order_relaxed);      // [MM counter] relaxed: the same
+  slot.needed.store(run.least, std::memory_order_relaxed);   // [MM counter] relaxed: the same
   const bool whole_shard = segments == g.segments_per_shard;
   lease->slot = &slot;
   lease->data = arena_->segment(generation, shard, first);
@@ -182,7 +182,8 @@ void BufferSets::GiveRunBack(uint64_t generation, uint32_t shard, uint32_t first
 
 void BufferSets::Release(Lease* lease) const {
   if (!lease->held()) return;
-  lease->slot->released_time = platform::RealtimeNs();
+  // [MM counter] relaxed: the release publishes it.
+  lease->slot->released_time.store(platform::RealtimeNs(), std::memory_order_relaxed);
   GiveRunBack(lease->generation, lease->shard, lease->segment, lease->span);
   lease->slot = &header_.null_slot;
   lease->span = 0;

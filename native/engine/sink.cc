@@ -10,7 +10,8 @@ namespace shardlog::engine {
 uint64_t FirstTime(const std::vector<SealedSegment>& segments) {
   uint64_t first = UINT64_MAX;
   for (const SealedSegment& segment : segments) {
-    first = std::min(first, segment.slot->claimed_time);
+    // [MM counter] relaxed: published by the accept that the seal has seen.
+    first = std::min(first, segment.slot->claimed_time.load(std::memory_order_relaxed));
   }
   return first;
 }

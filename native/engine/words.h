@@ -123,10 +123,11 @@ struct alignas(64) SegmentSlot {
   std::atomic<uint32_t> lessee_;  // producer id, 0: none
 
  public:
-  uint64_t claimed_time;       // ns since the epoch
-  uint64_t released_time;      // written before the release; 0 while leased
-  std::atomic<uint32_t> span;  // segments of this claim
-  uint32_t producer;           // who claimed it in this generation
+  // What tells of the lease is atomic because a move copies it while the lessee may change it.
+  std::atomic<uint64_t> claimed_time;   // ns since the epoch
+  std::atomic<uint64_t> released_time;  // written before the release; 0 while leased
+  std::atomic<uint32_t> span;           // segments of this claim
+  std::atomic<uint32_t> producer;       // who claimed it in this generation
   // Segments that the entry takes for which they were claimed. Atomic because the flusher looks,
   // before any accept, for large entries that are being copied; relaxed because it only decides
   // whether to wait a little.
@@ -183,6 +184,12 @@ struct alignas(64) ClaimWord {
   ClaimState Seal() {
     // [MM claim-seal] acq_rel: pairs with claim and with the second reading of acquire.
     return {word_.fetch_or(ClaimState::kSealedBit, std::memory_order_acq_rel)};
+  }
+
+  // Of a set that turned out not to be free: claims go on. Who found it sealed reads it again.
+  void Unseal() {
+    // [MM claim-seal] acq_rel: the same word.
+    word_.fetch_and(~ClaimState::kSealedBit, std::memory_order_acq_rel);
   }
 
   void Reset(uint64_t generation) {

@@ -72,8 +72,8 @@ class FileSystem {
                                      int* error, const char** call) = 0;
   // What the path names now. 0 or -errno.
   virtual int StatPath(const std::string& path, FileInfo* info) = 0;
-  // Paths of the files beside the one at `path` whose names begin with its name, or with that
-  // without its extension; its own excepted.
+  // Paths of the files beside the one at `path`, and in the folders beside it, whose names begin
+  // with its name, or with that without its extension; its own excepted.
   virtual std::vector<std::string> Siblings(const std::string& /*path*/) { return {}; }
   // Makes the name of the file at `path` durable: fsync of the directory that it lies in.
   virtual int SyncDirectory(const std::string& path) = 0;

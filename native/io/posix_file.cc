@@ -204,12 +204,10 @@ class PosixFiles final : public FileSystem {
     const bool has_extension = dot != std::string::npos && dot != 0;
     const std::string stem = has_extension ? name.substr(0, dot) : name;
     std::vector<std::string> found;
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), &closedir);
-    if (entries == nullptr) return found;
-    while (const dirent* entry = readdir(entries.get())) {
-      const std::string other = entry->d_name;
-      if (other != name && other.rfind(stem, 0) == 0) found.push_back(directory + other);
-    }
+    std::vector<std::string> folders;
+    AddNamed(directory, stem, &found, &folders);
+    std::erase(found, directory + name);
+    for (const std::string& folder : folders) AddNamed(folder, stem, &found, nullptr);
     std::sort(found.begin(), found.end());
     return found;
   }
@@ -228,6 +226,22 @@ class PosixFiles final : public FileSystem {
   }
 
  private:
+  // Adds the files of the directory whose names begin with the stem, and its folders that are not
+  // hidden. What may not be read has none.
+  static void AddNamed(const std::string& directory, const std::string& stem,
+                       std::vector<std::string>* found, std::vector<std::string>* folders) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), &closedir);
+    if (entries == nullptr) return;
+    while (const dirent* entry = readdir(entries.get())) {
+      const std::string name = entry->d_name;
+      if (folders != nullptr && entry->d_type == DT_DIR && name[0] != '.') {
+        folders->push_back(directory + name + "/");
+      } else if (name.rfind(stem, 0) == 0) {
+        found->push_back(directory + name);
+      }
+    }
+  }
+
   static std::unique_ptr<File> Fail(int* error, int code, int fd) {
     if (fd >= 0) close(fd);
     *error = code;

@@ -55,13 +55,14 @@ format::Trailer BlockEncoder::TrailerOf(const SealedSegment& segment, const Bloc
   trailer.flags = context.flags;
   trailer.stream = context.stream;
   trailer.sequence = sequence;
-  trailer.first_time = slot.claimed_time;
-  trailer.last_time =
-      segment.leased || slot.released_time == 0 ? context.sealed_time : slot.released_time;
+  // [MM counter] relaxed: published by the accept that the seal has seen, or by the release.
+  trailer.first_time = slot.claimed_time.load(std::memory_order_relaxed);
+  const uint64_t released = slot.released_time.load(std::memory_order_relaxed);  // [MM counter]
+  trailer.last_time = segment.leased || released == 0 ? context.sealed_time : released;
   trailer.entries = static_cast<uint32_t>(entries);
   trailer.generation = static_cast<uint32_t>(context.generation);
   trailer.segment = segment.shard * geometry_.segments_per_shard + segment.segment;
-  trailer.producer = slot.producer;
+  trailer.producer = slot.producer.load(std::memory_order_relaxed);  // [MM counter]
   return trailer;
 }
 

@@ -33,7 +33,7 @@ LineEncoder::LineEncoder(const Geometry& geometry, std::unique_ptr<LineOutput> l
 void LineEncoder::StartMerging(const std::vector<SealedSegment>& segments) {
   producers_.clear();
   for (const SealedSegment& segment : segments) {
-    const uint32_t id = segment.slot->producer;
+    const uint32_t id = segment.slot->producer.load(std::memory_order_relaxed);  // [MM counter]
     auto found = std::find_if(producers_.begin(), producers_.end(),
                               [id](const Producer& producer) { return producer.id == id; });
     if (found == producers_.end()) found = producers_.insert(found, {id, {}});

@@ -7,6 +7,10 @@ import { readTexts } from '../support/plain-reader'
 import { Logger, type StatsSnapshot } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
+/** Of a log that is open: its flusher may make the arena anew between two steps of the removal. */
+const removeFolderOf = (file: string): void =>
+  fs.rmSync(path.dirname(file), { recursive: true, maxRetries: 10, retryDelay: 1 })
+
 describe.each(engines)('%s engine', engine => {
   it('a deleted log is created again by the next flush', async () => {
     const logFilePath = tempLog()
@@ -118,7 +122,7 @@ describe.each(engines)('%s engine', engine => {
     const logFilePath = path.join(path.dirname(tempLog()), 'sub', 'app.log')
     fs.mkdirSync(path.dirname(logFilePath))
     const logger = new Logger(small(logFilePath, engine))
-    fs.rmSync(path.dirname(logFilePath), { recursive: true })
+    removeFolderOf(logFilePath)
     logger.log('kept')
     await expect(logger.flush()).rejects.toThrow()
     fs.mkdirSync(path.dirname(logFilePath))
@@ -131,7 +135,7 @@ describe.each(engines)('%s engine', engine => {
     const logFilePath = path.join(path.dirname(tempLog()), 'sub', 'app.log')
     fs.mkdirSync(path.dirname(logFilePath))
     const logger = new Logger({ ...small(logFilePath, engine), onFull: 'block', blockTimeout: 20 })
-    fs.rmSync(path.dirname(logFilePath), { recursive: true })
+    removeFolderOf(logFilePath)
     const entry = 'x'.repeat(1_000)
     let accepted = 0
     while (logger.log(entry)) accepted++
@@ -150,7 +154,7 @@ describe.each(engines)('%s engine', engine => {
     const entry = 'x'.repeat(1_000)
     const blocked = (): number => logger.getStatsSnapshot().blockedLogs
     for (let outage = 1; outage <= 2; outage++) {
-      fs.rmSync(path.dirname(logFilePath), { recursive: true })
+      removeFolderOf(logFilePath)
       await expect(logger.log(entry) && logger.flush()).rejects.toThrow()
       // Before the flusher is found to fail, a call may wait for the other set in vain.
       while (logger.log(entry));
@@ -170,7 +174,7 @@ describe.each(engines)('%s engine', engine => {
     const logFilePath = path.join(path.dirname(tempLog()), 'sub', 'app.log')
     fs.mkdirSync(path.dirname(logFilePath))
     const logger = new Logger({ ...small(logFilePath, engine), crashSafe: false })
-    fs.rmSync(path.dirname(logFilePath), { recursive: true })
+    removeFolderOf(logFilePath)
     for (let i = 0; i < 5; i++) logger.log('x')
     await expect(logger.close()).rejects.toMatchObject({ code: 'ERR_SHARDLOG_WRITE' })
     await logger.close()

@@ -24,9 +24,11 @@ engine::Config SmallConfig(const std::string& path, uint32_t shards) {
   return config;
 }
 
-Rig::Rig(uint32_t shards, engine::ShardSelection selection, uint64_t first_generation)
+Rig::Rig(uint32_t shards, engine::ShardSelection selection, uint64_t first_generation,
+         engine::CrashSafe crash_safe)
     : config_(SmallConfig(directory_.File("log"), shards)) {
   config_.shard_selection = selection;
+  config_.crash_safe = crash_safe;
   sets_ = std::make_shared<BufferSets>(Arena::Create(config_, io::FileInfo{}, 77));
   signals_ = std::make_shared<engine::Signals>();
   file_ = std::make_unique<engine::LogFile>(&io::PosixFileSystem(), config_.path, config_.io);

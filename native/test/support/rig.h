@@ -22,7 +22,8 @@ class Rig {
  public:
   explicit Rig(uint32_t shards = 1,
                engine::ShardSelection selection = engine::ShardSelection::kAffinity,
-               uint64_t first_generation = 0);
+               uint64_t first_generation = 0,
+               engine::CrashSafe crash_safe = engine::CrashSafe::kOff);
 
   engine::BufferSets& sets() { return *sets_; }
   engine::Signals& signals() { return *signals_; }
