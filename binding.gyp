@@ -4,6 +4,7 @@
     'sources': ["<!@(node -p \"require('./scripts/native-sources').join(' ')\")"],
     'include_dirs': [
       'native',
+      'include',
       "<!(node -p \"require('node-addon-api').include_dir\")"
     ],
     'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED',

@@ -85,6 +85,15 @@ export class Recorder {
     return this.#recorder.uploaded()
   }
 
+  /**
+   * For other addons, which record into the ring by it without a call of JavaScript: an external
+   * value, `shardlog_recorder` of the package's `include/shardlog/recorder.h`. null with the
+   * JavaScript engine.
+   */
+  get native(): object | null {
+    return this.#recorder.native
+  }
+
   /** Counters of the ring, and of this thread's snapshots. */
   get stats(): RecorderStats {
     return this.#recorder.stats

@@ -8,7 +8,8 @@ const { layers, filesOf } = require('./native-sources')
 const { tool } = require('./tools')
 
 function main() {
-  const cpp = filesOf([...layers, 'test', 'fuzz'], ['.cc', '.h'])
+  const header = 'include/shardlog/recorder.h'
+  const cpp = [header, ...filesOf([...layers, 'test', 'fuzz'], ['.cc', '.h'])]
   if (process.argv.includes('--check')) {
     run(tool('clang-format'), ['--dry-run', '-Werror', ...cpp])
     return

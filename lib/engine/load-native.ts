@@ -87,7 +87,7 @@ export interface NativeBinding {
    * Opens the ring of a recorder, or joins it if this process has it open. `path` is absolute;
    * empty: memory. Throws with a `code`, and a RangeError for a number of segments that cannot be.
    */
-  openRecorder(options: { path: string; segments: number; about: string; kind: string; thread: number }): RecorderHandle
+  openRecorder(options: RingOpening): RecorderHandle
   recorderStats(of: Keeper): RecorderNumbers
   /** A copy of the arena's bytes, without runs that have changed while they were copied. */
   recorderImage(of: Keeper): ArrayBuffer
@@ -161,6 +161,20 @@ export interface RecordCalls {
   renew(bytes: number): number
 }
 
+/** What a ring is opened with. */
+export interface RingOpening {
+  /** Empty: memory. */
+  path: string
+  segments: number
+  about: string
+  kind: string
+  thread: number
+  /** For other addons' events: the number of the lowest level that is kept, and how many fields. */
+  leastLevel: number
+  mostFields: number
+  messageKey: string
+}
+
 /** A recorder's, whose ring is one log of records that is never flushed. */
 export interface RecorderHandle extends RecordCalls {
   /**
@@ -171,6 +185,8 @@ export interface RecorderHandle extends RecordCalls {
   readonly keeper: Keeper
   /** As NativeBinding.route. */
   readonly direct: DirectWords | null
+  /** An external, for other addons: `shardlog_recorder` of include/shardlog/recorder.h. */
+  readonly native: object
   /** Where the arena is now that an earlier process has left at the path; null: none. */
   readonly left: string | null
 }

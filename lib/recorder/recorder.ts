@@ -479,6 +479,11 @@ export class RingRecorder {
     return recorded - overwritten - drained
   }
 
+  /** See `Recorder.native`. */
+  get native(): object | null {
+    return this.#ring.native
+  }
+
   /**
    * Events that the ring is laid out for; of one that is laid out for bytes, as many of the mean
    * size of those in it.

@@ -32,6 +32,8 @@ export interface OpenRing {
   readonly path: string | null
   /** An arena that an earlier process has left; null: none. */
   readonly left: string | null
+  /** For other addons; null: there is no addon to write to. */
+  readonly native: object | null
   stats(): RecorderNumbers
   /** What is in it now. Disturbs nobody who records. */
   arena(): Arena
@@ -57,6 +59,9 @@ interface Said {
   about: Buffer
   /** What of it recorders have to agree on that share a ring. */
   kind: string
+  /** The number of the recorder's level. */
+  leastLevel: number
+  messageKey: string
 }
 
 function saidOf(options: ResolvedOptions, levels: Record<string, number>, messageKey: string): Said {
@@ -70,7 +75,9 @@ function saidOf(options: ResolvedOptions, levels: Record<string, number>, messag
     capacity: options.capacity
   }
   const text = Buffer.from(JSON.stringify(about))
-  if (text.length <= MOST_ABOUT_BYTES) return { about: text, kind: JSON.stringify([levels, messageKey]) }
+  const leastLevel = options.level === undefined ? Number.NEGATIVE_INFINITY : levels[options.level]!
+  const kind = JSON.stringify([levels, messageKey])
+  if (text.length <= MOST_ABOUT_BYTES) return { about: text, kind, leastLevel, messageKey }
   const message = `names of the service and of levels take ${text.length} bytes, a recorder has room for ${MOST_ABOUT_BYTES}`
   throw new ShardlogError('ERR_SHARDLOG_CONFIG', message)
 }
@@ -82,17 +89,28 @@ function inOurWords(error: unknown): ShardlogError {
   return new ShardlogError(code, ours, { errno, syscall, path: file, cause: error })
 }
 
-function openAt(options: ResolvedOptions, file: string | null, { about, kind }: Said): OpenRing {
+function openAt(options: ResolvedOptions, file: string | null, said: Said): OpenRing {
   const binding = loadNative()
-  const { segments } = options
-  const handle = binding.openRecorder({ path: file ?? '', segments, about: about.toString(), kind, thread: threadId })
-  const { keeper, direct, logBytes, putText, publish, publishBeside, renew, left } = handle
+  const { segments, maxFields } = options
+  const { about, kind, leastLevel, messageKey } = said
+  const handle = binding.openRecorder({
+    path: file ?? '',
+    segments,
+    about: about.toString(),
+    kind,
+    thread: threadId,
+    leastLevel,
+    mostFields: maxFields,
+    messageKey
+  })
+  const { keeper, direct, logBytes, putText, publish, publishBeside, renew, left, native } = handle
   const route = direct && { ...direct, buffer: () => binding.recorderBuffer(keeper) }
   return {
     engine: 'native',
     target: { direct: route, logBytes, putText, publish, publishBeside, renew },
     path: file,
     left,
+    native,
     stats: () => binding.recorderStats(keeper),
     arena: () => parseArena(Buffer.from(binding.recorderImage(keeper)), file ?? 'the recorder', true),
     countTruncated: () => binding.countTruncated(keeper),
@@ -136,6 +154,7 @@ function openScriptRing(options: ResolvedOptions, about: Buffer): OpenRing {
     target: ring.target,
     path: null,
     left: null,
+    native: null,
     stats: () => {
       const now = arena()
       const { recorded, dropped, truncated, drained } = now

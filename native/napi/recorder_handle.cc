@@ -29,11 +29,15 @@ Napi::Value Open(const Info& info) {
   options.about = given.Get("about").As<Napi::String>().Utf8Value();
   options.kind = given.Get("kind").As<Napi::String>().Utf8Value();
   const uint32_t thread = given.Get("thread").As<Napi::Number>().Uint32Value();
+  recorder::Kept kept;
+  kept.least_level = given.Get("leastLevel").As<Napi::Number>().DoubleValue();
+  kept.most_fields = given.Get("mostFields").As<Napi::Number>().Uint32Value();
+  kept.message_key = given.Get("messageKey").As<Napi::String>().Utf8Value();
   if (options.segments < recorder::kLeastSegments || options.segments > recorder::kMostSegments) {
     throw Napi::RangeError::New(env, "number of segments");
   }
   try {
-    return std::make_shared<RecorderHandle>(env, options, thread)->ToObject(env);
+    return std::make_shared<RecorderHandle>(env, options, thread, kept)->ToObject(env);
   } catch (const engine::Error& error) {
     throw MakeError(env, error);
   }
@@ -126,11 +130,13 @@ void RecorderHandle::Export(Napi::Object* exports) {
       });
 }
 
-RecorderHandle::RecorderHandle(napi_env env, const recorder::RingOptions& options, uint32_t thread)
+RecorderHandle::RecorderHandle(napi_env env, const recorder::RingOptions& options, uint32_t thread,
+                               const recorder::Kept& kept)
     : env_(env),
       env_state_(EnvState::Of(env)),
       ring_(recorder::JoinRing(options)),
-      producer_(std::make_shared<RingProducer>(ring_, thread)) {
+      producer_(std::make_shared<RingProducer>(ring_, thread)),
+      for_addons_(std::make_shared<recorder::NativeRecorder>(ring_, kept)) {
   napi_add_env_cleanup_hook(env_, EnvEnds, this);
 }
 
@@ -143,6 +149,7 @@ void RecorderHandle::Close(bool keep) {
   if (closed_) return;
   closed_ = true;
   napi_remove_env_cleanup_hook(env_, EnvEnds, this);
+  for_addons_->Close();
   producer_->Detach();
   Leave(keep);
 }
@@ -182,6 +189,19 @@ Napi::Value RecorderHandle::DirectRoute(Napi::Env env) {
   return made ? Napi::Value(route) : env.Null();
 }
 
+// What include/shardlog/recorder.h describes.
+Napi::Value RecorderHandle::ForAddons(Napi::Env env) const {
+  auto kept = std::make_unique<std::shared_ptr<recorder::NativeRecorder>>(for_addons_);
+  const auto external = Napi::External<shardlog_recorder>::New(
+      env, for_addons_.get(),
+      [](Napi::Env, shardlog_recorder*, std::shared_ptr<recorder::NativeRecorder>* owned) {
+        delete owned;
+      },
+      kept.get());
+  static_cast<void>(kept.release());
+  return external;
+}
+
 Napi::Object RecorderHandle::ToObject(Napi::Env env) {
   auto kept = std::make_unique<Shared>(shared_from_this());
   const Keeper keeper =
@@ -202,6 +222,7 @@ Napi::Object RecorderHandle::ToObject(Napi::Env env) {
   add("renew", Renew<RecorderHandle>);
   add("publishBeside", napi::PublishBeside);
   object.Set("direct", DirectRoute(env));
+  object.Set("native", ForAddons(env));
   const std::string& left = ring_->left();
   object.Set("left", left.empty() ? env.Null() : Napi::String::New(env, left));
   return object;

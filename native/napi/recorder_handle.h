@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "recorder/native_producer.h"
 #include "recorder/ring_producer.h"
 
 namespace shardlog::napi {
@@ -16,7 +17,8 @@ class EnvState;
 class RecorderHandle : public std::enable_shared_from_this<RecorderHandle> {
  public:
   // Joins the ring. Throws engine::Error.
-  RecorderHandle(napi_env env, const recorder::RingOptions& options, uint32_t thread);
+  RecorderHandle(napi_env env, const recorder::RingOptions& options, uint32_t thread,
+                 const recorder::Kept& kept);
   ~RecorderHandle();
   RecorderHandle(const RecorderHandle&) = delete;
   RecorderHandle& operator=(const RecorderHandle&) = delete;
@@ -40,11 +42,13 @@ class RecorderHandle : public std::enable_shared_from_this<RecorderHandle> {
  private:
   static void EnvEnds(void* handle);
   Napi::Value DirectRoute(Napi::Env env);
+  Napi::Value ForAddons(Napi::Env env) const;
 
   const napi_env env_;
   EnvState& env_state_;
   const std::shared_ptr<recorder::Ring> ring_;
   const std::shared_ptr<recorder::RingProducer> producer_;
+  const std::shared_ptr<recorder::NativeRecorder> for_addons_;
   bool closed_ = false;
   bool left_ = false;
 };

@@ -71,11 +71,20 @@ bool RingProducer::HasRoom(size_t size) const {
   return lease_.held() && Offset() + format::kEntryPrefixBytes + size <= lease_.limit;
 }
 
+// The lease that was given up after the last payload.
+void RingProducer::TakeBack() {
+  if (!relinquished_.held()) return;
+  if (ring_->Retake(relinquished_, id_)) lease_ = relinquished_;
+  relinquished_ = Lease{};
+}
+
+uint64_t RingProducer::RunWithRoom(size_t size) {
+  TakeBack();
+  return HasRoom(size) ? lease_.sequence : 0;
+}
+
 bool RingProducer::Append(const void* bytes, size_t size) {
-  if (relinquished_.held()) {
-    if (ring_->Retake(relinquished_, id_)) lease_ = relinquished_;
-    relinquished_ = Lease{};
-  }
+  TakeBack();
   if (size == 0 || (!HasRoom(size) && !Acquire(size))) {
     ring_->CountDropped(1);
     return false;
@@ -86,6 +95,7 @@ bool RingProducer::Append(const void* bytes, size_t size) {
   std::memcpy(payload, bytes, size);
   Refine(payload, size);
   Accept(at + static_cast<uint32_t>(format::kEntryPrefixBytes + size));
+  run_ = lease_.sequence;
   if (ring_->IsCrowded()) Relinquish();
   PublishLease();
   return true;

@@ -82,6 +82,13 @@ class alignas(64) RingProducer {
   void Reply(size_t bytes) { js_.words[engine::JsControl::kEnd] = static_cast<int32_t>(bytes); }
   engine::Renewal Renew(size_t size);
 
+  // The run that the next payload of `size` bytes goes to; 0: another one than any before.
+  uint64_t RunWithRoom(size_t size);
+  // The run that the last payload went to.
+  uint64_t run() const { return run_; }
+  // Whether the ring had a place for another producer.
+  bool attached() const { return id_ != 0; }
+
   // An event that never got here.
   void CountInvalid() { ring_->CountDropped(1); }
 
@@ -116,6 +123,7 @@ class alignas(64) RingProducer {
   }
   void Refine(uint8_t* payload, size_t size);
   bool HasRoom(size_t size) const;
+  void TakeBack();
   bool Acquire(size_t size);
   void Relinquish();
   void PublishLease();
@@ -125,6 +133,7 @@ class alignas(64) RingProducer {
   Lease relinquished_;
   engine::JsControl js_;
   uint64_t js_sequence_ = 0;
+  uint64_t run_ = 0;
   platform::TickClock clock_;
   uint64_t last_ns_ = 0;
   const uint32_t thread_;

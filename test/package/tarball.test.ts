@@ -21,11 +21,14 @@ it('holds compiled JavaScript, types, addons and the documents, and nothing to c
       // For editors.
       name !== 'docs/reference/configuration.schema.json' &&
       !/^dist\/.+\.(m?js|d\.m?ts)$/.test(name) &&
+      // For other addons.
+      name !== 'include/shardlog/recorder.h' &&
       // New Relic's agent looks for it there.
       name !== 'lib/tools.js' &&
       !/^prebuilds\/.+\.node$/.test(name)
   )
   expect(strangers).toEqual([])
+  expect(files).toContain('include/shardlog/recorder.h')
 })
 
 it('has no .gyp file and no install script, so that no package manager tries to build it', () => {
