@@ -164,18 +164,12 @@ bool shardlog_producer::Record(int32_t level, std::string_view target, std::stri
   const shardlog::recorder::Kept& kept = recorder_->kept();
   if (recorder_->closed() || static_cast<double>(level) < kept.least_level) return false;
   const size_t some = std::min<size_t>(count, kept.most_fields);
-  body_.clear();
-  if (!shardlog::recorder::PutTemplate(&body_, level, kept.message_key, message, fields, some)) {
+  Definition* const shape = Shape(level, message, fields, some);
+  if (shape == nullptr) {
     CountDropped();
     return false;
   }
-  Definition* const shape = Find(&templates_, Defines::kTemplate);
-  Definition* name = nullptr;
-  if (!target.empty()) {
-    body_.assign(",\"name\":");
-    shardlog::recorder::PutQuoted(&body_, target);
-    name = Find(&targets_, Defines::kString);
-  }
+  Definition* const name = target.empty() ? nullptr : Name(target);
   record_.assign(shardlog::record::kRecordHeaderBytes, '\0');
   const double now =
       static_cast<double>(shardlog::platform::RealtimeNs()) / shardlog::recorder::kNsPerMs;
@@ -188,22 +182,59 @@ bool shardlog_producer::Record(int32_t level, std::string_view target, std::stri
   return true;
 }
 
-// That whose body is in body_, made if there is none.
-shardlog_producer::Definition* shardlog_producer::Find(Definitions* among, Defines what) {
-  const auto found = among->find(body_);
-  if (found != among->end()) return &found->second;
+// The template of events with this message and these keys; null if a text is too long for one. What
+// it is found by is quicker to put together than its body.
+shardlog_producer::Definition* shardlog_producer::Shape(int32_t level, std::string_view message,
+                                                        const shardlog_field* fields,
+                                                        size_t count) {
+  key_.clear();
+  shardlog::recorder::Put(&key_, level);
+  key_.append(message);
+  for (size_t i = 0; i < count; i++) {
+    key_.push_back('\0');
+    key_.append(fields[i].key);
+  }
+  Definition* const found = Find(templates_);
+  if (found != nullptr) return found;
+  std::string body;
+  const std::string& message_key = recorder_->kept().message_key;
+  if (!shardlog::recorder::PutTemplate(&body, level, message_key, message, fields, count)) {
+    return nullptr;
+  }
+  return Define(&templates_, Defines::kTemplate, body);
+}
+
+shardlog_producer::Definition* shardlog_producer::Name(std::string_view target) {
+  key_.assign(target);
+  Definition* const found = Find(targets_);
+  if (found != nullptr) return found;
+  std::string body = ",\"name\":";
+  shardlog::recorder::PutQuoted(&body, target);
+  return Define(&targets_, Defines::kString, body);
+}
+
+// By key_; null if there is none.
+shardlog_producer::Definition* shardlog_producer::Find(Definitions& among) {
+  const auto found = among.find(key_);
+  return found == among.end() ? nullptr : &found->second;
+}
+
+shardlog_producer::Definition* shardlog_producer::Define(Definitions* among, Defines what,
+                                                         const std::string& body) {
   if (among->size() >= kMostDefinitions) among->clear();
   Definition made;
   made.id = ++last_id_;
   shardlog::recorder::Put(&made.bytes, made.id);
   made.bytes.push_back(static_cast<char>(what));
-  shardlog::recorder::Put(&made.bytes, static_cast<uint32_t>(body_.size()));
-  made.bytes.append(body_);
-  return &among->emplace(body_, std::move(made)).first->second;
+  shardlog::recorder::Put(&made.bytes, static_cast<uint32_t>(body.size()));
+  made.bytes.append(body);
+  return &among->emplace(key_, std::move(made)).first->second;
 }
 
-// Makes the bundle of what the run has not been told, and of the record. How much that is.
-size_t shardlog_producer::Bundle(const std::array<Definition*, 2>& definitions, uint64_t run) {
+// The bundle of what the run has not been told, and of the record; the record alone if it has been
+// told all of it.
+std::string_view shardlog_producer::ForRun(const std::array<Definition*, 2>& definitions,
+                                           uint64_t run) {
   size_t count = 0;
   bundle_.assign(shardlog::record::kBundleDefinitionsOffset, static_cast<char>(Kind::kBundle));
   for (const Definition* definition : definitions) {
@@ -211,18 +242,17 @@ size_t shardlog_producer::Bundle(const std::array<Definition*, 2>& definitions, 
     bundle_.append(definition->bytes);
     count++;
   }
+  if (count == 0) return record_;
   bundle_[shardlog::record::kBundleCountOffset] = static_cast<char>(count);
   bundle_.append(record_);
-  return count;
+  return bundle_;
 }
 
 bool shardlog_producer::Append(const std::array<Definition*, 2>& definitions) {
-  if (Bundle(definitions, producer_.RunWithRoom(record_.size())) == 0) {
-    return producer_.Append(record_.data(), record_.size());
-  }
-  // With the bundle it may go to a new run, which knows nothing.
-  if (producer_.RunWithRoom(bundle_.size()) == 0) Bundle(definitions, 0);
-  if (!producer_.Append(bundle_.data(), bundle_.size())) return false;
+  std::string_view payload = ForRun(definitions, producer_.RunWithRoom(record_.size()));
+  // As a bundle it may have to go to a new run, which has been told nothing.
+  if (producer_.RunWithRoom(payload.size()) == 0) payload = ForRun(definitions, 0);
+  if (!producer_.Append(payload.data(), payload.size())) return false;
   for (Definition* definition : definitions) {
     if (definition != nullptr) definition->run = producer_.run();
   }

@@ -66,8 +66,12 @@ struct shardlog_producer {
   };
   using Definitions = std::unordered_map<std::string, Definition>;
 
-  Definition* Find(Definitions* among, shardlog::record::Defines what);
-  size_t Bundle(const std::array<Definition*, 2>& definitions, uint64_t run);
+  Definition* Shape(int32_t level, std::string_view message, const shardlog_field* fields,
+                    size_t count);
+  Definition* Name(std::string_view target);
+  Definition* Find(Definitions& among);
+  Definition* Define(Definitions* among, shardlog::record::Defines what, const std::string& body);
+  std::string_view ForRun(const std::array<Definition*, 2>& definitions, uint64_t run);
   bool Append(const std::array<Definition*, 2>& definitions);
 
   const std::shared_ptr<shardlog::recorder::NativeRecorder> recorder_;
@@ -75,8 +79,8 @@ struct shardlog_producer {
   Definitions templates_;
   Definitions targets_;
   uint32_t last_id_ = 0;
-  // Memory for the next event: a definition's body, a record, both.
-  std::string body_;
+  // Memory for the next event: what a definition is found by, a record, both.
+  std::string key_;
   std::string record_;
   std::string bundle_;
 };
