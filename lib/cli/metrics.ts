@@ -4,7 +4,7 @@ import { asideArenas, type LogPlace } from '../arena/locate'
 import { openMetrics, type Reading } from '../metrics'
 import { arenaOfLog, beginsAsArena, countWaiting, openArena, type WaitingReport } from '../reader/log-place'
 import { isRing, readArenaCounts, startOf } from '../recorder/arena'
-import { lagOf } from '../ship/log-source'
+import { lagOf } from '../ship/marks'
 import { holderOf, readState } from '../ship/state'
 import {
   ARENA_HELP,

@@ -19,21 +19,16 @@ import { arenaOfLog } from '../reader/log-place'
 import { makeScanner, sourceFormat, stableEnd } from '../reader/open-log'
 import { recoverLog } from '../reader/read-log'
 import { performance } from '../timers'
-import {
-  fileAt,
-  isInode,
-  isUntouched,
-  type LogFile,
-  logFiles,
-  OpenFile,
-  type RotatedNames,
-  rotatedNames
-} from './rotation'
+import { Backlog, type Listing, type Upcoming } from './backlog'
+import { FileMarks, headOf, inodeOf } from './marks'
+import { fileAt, isInode, type LogFile, logFiles, OpenFile, type RotatedNames, rotatedNames } from './rotation'
 import type { ShipRecord } from './sink'
 import { type FileMark, newStream, PROOF_BYTES, type Proof, proofOf, type ShipState } from './state'
 
 /** What is read at once of a file that may be long. */
 const CHUNK_BYTES = 1024 * 1024
+/** Of files that are shorter, no less than this. */
+const SMALL_CHUNK_BYTES = 64 * 1024
 /** How often the folder is looked through while the log's own file stays where it is. */
 const LOOK_MS = 5_000
 /** A rotated file's last line without newline is waited for so long. */
@@ -51,8 +46,16 @@ export interface ReadRecord extends ShipRecord {
   readonly at: number
   /** Entries of the block at `at` up to it; 0 in a text. */
   readonly skip: number
-  /** Index in `data` of the position behind it; of a text. */
+  /** Index in `data` of the position behind it, and that position; a block's differs from `at`. */
   readonly next: number
+  readonly behind: number
+}
+
+/** A file that has been read, with another one behind it; what was given is still to be delivered. */
+export interface Passed {
+  passed: FileMark
+  /** Where reading goes on. */
+  place: FileMark
 }
 
 export interface SourceOptions {
@@ -96,7 +99,9 @@ interface Reading {
   skip: number
   /** Entries of the block at `at` that are not to be given again. */
   left: number
-  /** Bytes before `at`; the first ones if that is 0. */
+  /** Behind the last byte that was given: in a text `at`, in a block behind an entry. */
+  given: number
+  /** Bytes before that; the first ones if it is 0. */
   before: Buffer
   /** The first bytes; of a file of blocks, whose first one a recovery may complete, none. */
   head: Buffer
@@ -126,6 +131,8 @@ export class LogSource {
   private deadSince: number | null = null
   /** Files that begin as the log's own: copies of it, or the beginnings of such. */
   private readonly copies = new Map<string, LogFile>()
+  private readonly marks: FileMarks
+  private readonly backlog: Backlog
 
   constructor(
     private readonly options: SourceOptions,
@@ -133,6 +140,12 @@ export class LogSource {
     private readonly events: SourceEvents
   ) {
     this.names = rotatedNames(options.log, options.rotated)
+    this.marks = new FileMarks(state)
+    this.backlog = new Backlog({
+      list: () => this.files(),
+      isDone: file => this.isBeingRead(file) || this.marks.isRead(file),
+      judge: file => this.judge(file)
+    })
   }
 
   /** Without a cursor: what is not to be shipped counts as read. */
@@ -150,10 +163,11 @@ export class LogSource {
   }
 
   /**
-   * The next records; 'switch' when another file follows the one that was being read: what was
-   * given has to be delivered then, and `advance` called; null: nothing at present.
+   * The next records; that a file has been passed; 'switch' when another file follows the one that
+   * was being read: what was given has to be delivered then, and `advance` called; null: nothing at
+   * present.
    */
-  async next(): Promise<readonly ReadRecord[] | 'switch' | null> {
+  async next(): Promise<readonly ReadRecord[] | Passed | 'switch' | null> {
     if (!this.started && !(await this.resume())) return this.nothing()
     for (;;) {
       const { reading } = this
@@ -161,6 +175,7 @@ export class LogSource {
       if (!reading) return (await this.successor()) ? 'switch' : this.nothing()
       const step = await this.step(reading)
       if (step === null) return this.nothing()
+      if (step === 'switch' && (await this.mayPass(reading))) return this.pass(reading)
       if (step === 'switch' || (step !== 'again' && step.length > 0)) return step
     }
   }
@@ -176,7 +191,7 @@ export class LogSource {
       else if (item.kind === 'block') takeBlock(reading, item, records)
       else if (item.kind === 'damage') await this.events.damage({ ...item.damage, reason: item.damage.message })
     }
-    if (reading.format === 'shard') reading.before = await bytesBefore(reading.file, reading.at)
+    if (reading.format === 'shard') reading.before = await bytesBefore(reading.file, reading.given)
     return records
   }
 
@@ -185,32 +200,81 @@ export class LogSource {
    * delivered. False if there is none to be read yet.
    */
   async advance(): Promise<boolean> {
-    await this.leave()
+    const left = await this.leave()
+    this.state.ahead = []
+    if (left) await this.judgeAgain(left)
     for (;;) {
       const file = await this.successor()
-      if (!file) return false
-      const mark = await this.markFor(file)
-      if (!(await this.open(file, mark === 'read' ? null : mark))) return false
+      if (this.backlog.uncertain) this.begin()
+      this.backlog.uncertain = false
+      const next = file && (this.backlog.take() ?? (await this.judge(file)))
+      if (next === null || next === 'read') return false
+      if (!(await this.read(next))) return false
       // The log's own file may have been copied and cut before it was open: the copy comes first.
-      if (!this.reading!.atPath || !(await this.successor())) return true
+      if (!this.reading!.atPath || !(await this.successor())) break
       await this.close()
       this.state.current = null
     }
+    const { atPath, file } = this.reading!
+    this.state.ahead = atPath ? [] : this.backlog.plan(file.file)
+    return true
+  }
+
+  /** The cursor has been written as `advance` left it. */
+  saved(): void {
+    this.backlog.follow(this.state.ahead ?? [])
+  }
+
+  /** Whether the next file may be begun while records of this one are on their way. */
+  private async mayPass(reading: Reading): Promise<boolean> {
+    if (reading.atPath || this.wasCut || this.copies.size > 0) return false
+    const { file } = reading.file
+    return this.backlog.mayPass({ ...file, size: (await diskOf(reading.file)).size })
+  }
+
+  private async pass(reading: Reading): Promise<Passed | 'switch'> {
+    const passed = await this.markOfEnd(reading)
+    if (await this.backlog.upcoming!.opened.isProvedBy(passed.proof!)) return 'switch'
+    const next = this.backlog.take()!
+    await this.close(false)
+    this.marks.pass(passed)
+    this.backlog.advance()
+    const isOpen = await this.read(next, false)
+    return { passed, place: isOpen ? this.place() : passed }
+  }
+
+  /** The file that comes next may be what has just been read, packed. */
+  private async judgeAgain(left: FileMark): Promise<void> {
+    const { upcoming } = this.backlog
+    if (!upcoming || !(await upcoming.opened.isProvedBy(left.proof!))) return
+    const verdict = await this.markFor(upcoming.opened.file, upcoming.opened)
+    if (verdict === 'read') await this.backlog.take()!.opened.close()
+    else upcoming.mark = verdict
+  }
+
+  /** What was passed has been delivered. */
+  settle(passed: readonly FileMark[]): void {
+    this.marks.settle(passed)
+    this.state.counts.files += passed.length
+  }
+
+  private place(): FileMark {
+    const reading = this.reading!
+    const { file, at, skip } = reading
+    return { ...markOf(file.file), offset: at, skip, proof: proofHere(reading) }
   }
 
   /** The mark of the file that is being read, as far as a record that `next` gave of it. */
-  async markAt({ at, skip, data, start, next }: ReadRecord): Promise<FileMark> {
+  async markAt({ at, skip, data, start, next, behind }: ReadRecord): Promise<FileMark> {
     const { reading } = this
-    if (!reading) return { ...this.wasCut!, offset: at, skip, proof: proofOfLine(at, data.subarray(start, next)) }
-    const { file, format } = reading
-    const mark = { ...markOf(file.file), offset: at, skip }
-    if (at === 0) return { ...mark, proof: proofOf(0, reading.head) }
-    const bytes = await bytesBefore(file, at)
-    const line = format === 'ndjson' ? data.subarray(start, next) : bytes
+    const line = data.subarray(start, next)
+    if (!reading) return { ...this.wasCut!, offset: at, skip, proof: proofOfLine(behind, line) }
+    const bytes = await bytesBefore(reading.file, behind)
     const tail = line.subarray(-bytes.length)
     const same = bytes.length > 0 && bytes.subarray(-tail.length).equals(tail)
     // Else the file has been cut since.
-    return { ...mark, proof: same ? proofOf(at - bytes.length, bytes) : proofOfLine(at, line) }
+    const proof = same ? proofOf(behind - bytes.length, bytes) : proofOfLine(behind, line)
+    return { ...markOf(reading.file.file), offset: at, skip, proof }
   }
 
   /**
@@ -221,9 +285,10 @@ export class LogSource {
     if (!this.started) return
     const { rotated, own } = await this.files()
     const all = own ? [...rotated, own] : rotated
-    const isRead = (file: LogFile): boolean => this.state.files.some(mark => isInode(file, mark))
+    const there = new Set(all.map(inodeOf))
+    const isRead = (file: LogFile): boolean => this.marks.of(file) !== undefined
     for (const [key, gone] of this.waiting) {
-      if (all.some(file => keyOf(file) === key)) continue
+      if (there.has(key)) continue
       this.waiting.delete(key)
       const isPacked = all.some(file => file.packed && file.path.startsWith(gone.path))
       if (isPacked || isRead(gone) || this.isCurrent(gone)) continue
@@ -231,20 +296,23 @@ export class LogSource {
       this.events.problem(new Error(`${gone.path} was deleted before its ${gone.size} bytes were shipped`))
     }
     for (const file of rotated) {
-      if (!isRead(file) && !this.isCurrent(file) && !this.copies.has(file.path)) this.waiting.set(keyOf(file), file)
-      else this.waiting.delete(keyOf(file))
+      if (!isRead(file) && !this.isCurrent(file) && !this.copies.has(file.path)) this.waiting.set(inodeOf(file), file)
+      else this.waiting.delete(inodeOf(file))
     }
   }
 
   private isCurrent(file: LogFile): boolean {
     const { current } = this.state
-    return (
-      (this.reading !== null && isInode(file, markOf(this.reading.file.file))) ||
-      (current !== null && isInode(file, current))
-    )
+    return this.isBeingRead(file) || (current !== null && isInode(file, current))
   }
 
-  async close(): Promise<void> {
+  private isBeingRead(file: LogFile): boolean {
+    return this.reading !== null && isInode(file, markOf(this.reading.file.file))
+  }
+
+  /** @param all whether the file that comes next is given up, too */
+  async close(all = true): Promise<void> {
+    if (all) await this.backlog.reset()
     await this.reading?.scanner.close()
     await this.reading?.file.close()
     this.reading = null
@@ -266,7 +334,9 @@ export class LogSource {
     files.sort((a, b) => Number(isInode(b, wanted)) - Number(isInode(a, wanted)))
     this.started = true
     for (const file of files) {
-      if (await this.resumeIn(file, wanted)) return true
+      if (!(await this.resumeIn(file, wanted))) continue
+      this.goOnAsPlanned(wanted, { rotated, own })
+      return true
     }
     state.counts.gaps++
     this.begin()
@@ -282,13 +352,29 @@ export class LogSource {
   private async resumeIn(file: LogFile, wanted: FileMark): Promise<boolean> {
     const opened = await this.openFile(file)
     if (!opened) return false
-    const proved = wanted.proof !== null && (await opened.isProvedBy(wanted.proof))
-    await opened.close()
-    if (!proved) return false
+    // Of blocks nothing need have been given yet.
+    const isFresh = isInode(file, wanted) && wanted.proof?.bytes === 0
+    const proved = isFresh || (wanted.proof !== null && (await opened.isProvedBy(wanted.proof)))
+    if (!proved) {
+      await opened.close()
+      return false
+    }
     // Of a copy nobody knows whether it has all that was sent: what follows could get ids that
     // records which it lacks have had.
     if (!isInode(file, wanted) && !file.packed) this.begin()
-    return await this.open(file, wanted)
+    return await this.read({ opened, mark: wanted })
+  }
+
+  /** The files behind the one of the cursor may have been sent: they come in the same order again. */
+  private goOnAsPlanned(wanted: FileMark, listing: Listing): void {
+    const { clean, ahead = [] } = this.state
+    if (clean || ahead.length === 0) return
+    const { file } = this.reading!.file
+    const at = ahead.findIndex(planned => inodeOf(planned) === inodeOf(wanted))
+    // What was written to it since has not got the ids that come next.
+    const isSame = inodeOf(file) === inodeOf(wanted) ? file.size === ahead[at]?.size : file.packed
+    if (at >= 0 && isSame) this.backlog.resume(ahead.slice(at + 1), listing)
+    else this.begin()
   }
 
   /** New ids, unless it is known that none was given that is not written down. */
@@ -306,18 +392,15 @@ export class LogSource {
       if (!opened) return
       const bytes = await bytesBefore(opened, offset)
       mark.proof = proofOf(offset - bytes.length, bytes)
+      Object.assign(mark, withHead(await headOf(opened, offset)))
       await opened.close()
     }
-    this.remember(mark)
-  }
-
-  private remember(mark: FileMark): void {
-    this.state.files = [...this.state.files.filter(known => !(known.ino === mark.ino && known.dev === mark.dev)), mark]
+    this.marks.add(mark)
   }
 
   // Reading.
 
-  private files(): Promise<{ rotated: LogFile[]; own: LogFile | null }> {
+  private files(): Promise<Listing> {
     return logFiles(this.names, this.options.log)
   }
 
@@ -332,46 +415,57 @@ export class LogSource {
       if (Date.now() - file.mtime < TORN_MS) return null
       const damage = { path: file.path, offset: 0, length: file.size, reason: (error as Error).message }
       await this.events.damage(damage)
-      this.remember({ ...markOf(file), proof: null, size: file.size, mtime: file.mtime })
+      this.marks.add({ ...markOf(file), proof: null, size: file.size, mtime: file.mtime })
       return null
     }
   }
 
   /** @param moves whether the cursor goes there: nothing given is still to be delivered */
-  private async open(file: LogFile, mark: FileMark | null, moves = true): Promise<boolean> {
-    const opened = await this.openFile(file)
-    if (!opened) return false
-    let format: LogFormat | null
-    try {
-      format = await sourceFormat(opened.source, this.options.format)
-    } catch (error) {
-      await opened.close()
-      const damage = { path: file.path, offset: 0, length: file.size, reason: (error as Error).message }
-      await this.events.damage(damage)
-      await this.markRead(file, file.size)
-      return false
-    }
-    if (!format) {
+  private async read({ opened, mark }: Upcoming, moves = true): Promise<boolean> {
+    const format = await this.formatOf(opened)
+    if (format === null) {
       await opened.close()
       return false
     }
-    const at = mark?.offset ?? 0
-    const skip = mark?.skip ?? 0
-    const head = await opened.bytes(0, format === 'ndjson' ? PROOF_BYTES : 0)
-    const before = at === 0 ? head : await bytesBefore(opened, at)
-    const scanner = makeScanner(opened.source, format, { start: at, live: true, chunkBytes: CHUNK_BYTES })
-    const { dev, ino } = opened.file
+    const { file } = opened
     const own = await fileAt(this.options.log)
-    const atPath = own !== null && own.dev === dev && own.ino === ino
-    this.reading = { file: opened, format, scanner, at, skip, left: skip, before, head, atPath, succeeded: false }
-    if (moves) this.state.current = { ...markOf(opened.file), offset: at, skip, proof: proofHere(this.reading) }
+    const atPath = own !== null && inodeOf(own) === inodeOf(file)
+    const { offset: at = 0, skip = 0, proof = null } = mark ?? {}
+    const given = format === 'shard' && proof !== null ? proof.from + proof.bytes : at
+    const head = await opened.bytes(0, format === 'ndjson' ? PROOF_BYTES : 0)
+    const before = given === 0 ? head : await bytesBefore(opened, given)
+    // A file that grows no more takes no more memory than it has bytes.
+    const bytes = atPath ? CHUNK_BYTES : await opened.source.size()
+    const chunkBytes = Math.min(CHUNK_BYTES, Math.max(SMALL_CHUNK_BYTES, bytes))
+    const scanner = makeScanner(opened.source, format, { start: at, live: true, chunkBytes })
+    const place = { at, skip, left: skip, given, before, head }
+    this.reading = { file: opened, format, scanner, ...place, atPath, succeeded: false }
+    if (moves) this.state.current = this.place()
     return true
   }
 
+  /** Null: it is not to be read, or not yet. */
+  private async formatOf({ file, source }: OpenFile): Promise<LogFormat | null> {
+    try {
+      const format = await sourceFormat(source, this.options.format)
+      // Too few bytes to tell: of a rotated file no more will come.
+      if (format !== null || file.path === this.options.log || Date.now() - file.mtime < TORN_MS) return format
+      await this.giveUp(file, 'too short to be a log')
+    } catch (error) {
+      await this.giveUp(file, (error as Error).message)
+    }
+    return null
+  }
+
+  private async giveUp(file: LogFile, reason: string): Promise<void> {
+    await this.events.damage({ path: file.path, offset: 0, length: file.size, reason })
+    await this.markRead(file, file.size)
+  }
+
   /** Whether what was just read belongs behind what was read before: the file has not been cut. */
-  private async isStill({ file, atPath, before, at }: Reading): Promise<boolean> {
+  private async isStill({ file, atPath, before, given }: Reading): Promise<boolean> {
     if (!atPath) return true
-    const from = at === 0 ? 0 : at - before.length
+    const from = given === 0 ? 0 : given - before.length
     return before.equals(await file.bytes(from, before.length))
   }
 
@@ -412,8 +506,10 @@ export class LogSource {
     }
     reading.before = lastBytes(at === 0 ? NOTHING : reading.before, rest)
     reading.at = size
+    reading.given = size
     reading.scanner.position = size
-    return whole ? [{ data: rest, start: 0, end: rest.length, next: rest.length, at: size, skip: 0 }] : 'switch'
+    const { length } = rest
+    return whole ? [{ data: rest, start: 0, end: length, next: length, at: size, skip: 0, behind: size }] : 'switch'
   }
 
   /**
@@ -424,9 +520,9 @@ export class LogSource {
     const { at } = reading
     await this.close()
     const wanted = proofHere(reading)
-    let copied = at === 0
+    let copied = reading.given === 0
     for (const file of (await this.files()).rotated) {
-      if (this.state.files.some(mark => isUntouched(file, mark))) continue
+      if (this.marks.isRead(file)) continue
       const opened = await this.openFile(file)
       if (!opened) continue
       const isCopy = await opened.isProvedBy(wanted)
@@ -450,7 +546,8 @@ export class LogSource {
   /** What was given and not delivered yet keeps its ids: it lies in memory, and in the copy. */
   private async goOnInCopy(file: LogFile, { at, skip }: Reading, proof: Proof): Promise<boolean> {
     const mark = { ...markOf(file), offset: at, skip, proof }
-    if (!(await this.open(file, mark, false))) return false
+    const opened = await this.openFile(file)
+    if (!opened || !(await this.read({ opened, mark }, false))) return false
     this.copies.clear()
     const { current } = this.state
     if (current) this.state.current = { ...current, ...placeOf(file) }
@@ -458,77 +555,82 @@ export class LogSource {
   }
 
   /** Leaves the file that has been read, with a mark of how far. */
-  private async leave(): Promise<void> {
+  private async leave(): Promise<FileMark | null> {
     const { reading, wasCut } = this
     if (wasCut) {
-      this.state.files = this.state.files.filter(known => !(known.ino === wasCut.ino && known.dev === wasCut.dev))
+      this.marks.forget(wasCut)
       this.state.current = null
       this.wasCut = null
     }
-    if (!reading) return
-    const { file, at, skip } = reading
+    if (!reading) return null
     for (const { path: name } of this.copies.values()) {
       const copy = await fileAt(name)
-      if (copy && copy.size <= at) await this.markRead(copy, copy.size)
+      if (copy && copy.size <= reading.at) await this.markRead(copy, copy.size)
       // What it has more will be missing in the log's own file if that is cut.
-      else if (copy) this.remember({ ...markOf(copy), offset: at, skip, proof: proofHere(reading), end: at })
+      else if (copy) this.marks.add({ ...this.place(), ...placeOf(copy), end: reading.at })
     }
     this.copies.clear()
-    const { size, mtimeNs } = await file.source.handle.stat({ bigint: true })
-    const end = Number(size)
-    const disk = file.file.packed ? file.file : { size: end, mtime: Number(mtimeNs) / NS_PER_MS }
-    const mark = { ...markOf(file.file), offset: at, skip, proof: proofHere(reading) }
-    await this.close()
-    this.remember({ ...mark, end, size: disk.size, mtime: disk.mtime })
+    const mark = await this.markOfEnd(reading)
+    await this.close(false)
+    this.marks.add(mark)
     this.state.counts.files++
     this.state.current = null
-    await this.prune()
+    return mark
   }
 
-  /** Forgets the marks of files that are there no more. */
-  private async prune(): Promise<void> {
-    const { rotated, own } = await this.files()
-    const files = own ? [...rotated, own] : rotated
-    // One that has just been packed lives on under another inode, which is not known yet.
-    const kept = this.state.files.filter(mark => files.some(file => isInode(file, mark)))
-    const gone = this.state.files.filter(mark => !kept.includes(mark)).slice(-KEPT_GONE)
-    this.state.files = [...gone, ...kept]
+  /** The mark of a file that has been read to its end. */
+  private async markOfEnd({ file, given }: Reading): Promise<FileMark> {
+    const { end, size, mtime } = await diskOf(file)
+    return { ...this.place(), ...withHead(await headOf(file, given)), end, size, mtime }
   }
 
   // Which file comes next.
 
   /** The oldest file that has something that was not read; not the one that is being read. */
   private async successor(): Promise<LogFile | null> {
-    const { rotated, own } = await this.files()
-    for (const file of own && own.size > 0 ? [...rotated, own] : rotated) {
-      if (this.reading && isInode(file, markOf(this.reading.file.file))) continue
-      if (this.state.files.some(mark => isUntouched(file, mark))) continue
-      if ((await this.markFor(file)) !== 'read') return file
+    const rotated = await this.backlog.next()
+    if (rotated) return rotated
+    const { own, seen } = this.backlog
+    const others = seen.filter(file => file !== own)
+    // While there is one that is not known, it may be what one which has gone has become.
+    if (others.every(file => this.isBeingRead(file) || this.marks.isRead(file))) this.marks.prune(seen, KEPT_GONE)
+    if (!own || own.size === 0 || this.isBeingRead(own) || this.marks.isRead(own)) return null
+    const judged = await this.judge(own)
+    if (judged === null || judged === 'read') return null
+    // It is opened when it is its turn: it may be copied and cut before.
+    await judged.opened.close()
+    return own
+  }
+
+  /** Opens a file, with the mark from where it is to be read; 'read': there is nothing unread. */
+  private async judge(file: LogFile): Promise<Upcoming | 'read' | null> {
+    const opened = await this.openFile(file)
+    if (!opened) return null
+    let verdict: FileMark | 'read' | null = 'read'
+    try {
+      verdict = await this.markFor(file, opened)
+    } finally {
+      if (verdict === 'read') await opened.close()
     }
-    return null
+    return verdict === 'read' ? verdict : { opened, mark: verdict }
   }
 
   /** From where a file is to be read; null: from its start; 'read': there is nothing unread. */
-  private async markFor(file: LogFile): Promise<FileMark | 'read' | null> {
-    const opened = await this.openFile(file)
-    if (!opened) return 'read'
-    try {
-      const size = await opened.source.size()
-      const known = [...this.state.files].sort((a, b) => Number(isInode(file, b)) - Number(isInode(file, a)))
-      for (const mark of known) {
-        if (mark.proof === null || mark.offset > size || !(await opened.isProvedBy(mark.proof))) continue
-        if (size > (mark.end ?? mark.offset)) return mark
-        // The same under another inode, or touched: it is known from now on.
-        this.remember({ ...mark, ...placeOf(file), size: file.size, mtime: file.mtime })
-        return 'read'
-      }
-      if (!this.reading?.atPath || file.path === this.options.log) return null
-      if (!(await beginsAs(opened, this.reading.head))) return null
-      this.copies.set(file.path, file)
+  private async markFor(file: LogFile, opened: OpenFile): Promise<FileMark | 'read' | null> {
+    const size = await opened.source.size()
+    for (const mark of await this.marks.like(opened)) {
+      if (mark.proof === null || mark.offset > size || !(await opened.isProvedBy(mark.proof))) continue
+      if (size > (mark.end ?? mark.offset)) return mark
+      // It is known when that is delivered.
+      if (this.marks.isPassed(mark)) return 'read'
+      // The same under another inode, or touched: it is known from now on.
+      this.marks.add({ ...mark, ...placeOf(file), size: file.size, mtime: file.mtime })
       return 'read'
-    } finally {
-      await opened.close()
     }
+    if (!this.reading?.atPath || file.path === this.options.log) return null
+    if (!(await beginsAs(opened, this.reading.head))) return null
+    this.copies.set(file.path, file)
+    return 'read'
   }
 
   // Arenas of the dead.
@@ -567,14 +669,23 @@ export class LogSource {
 
 const NOTHING = Buffer.alloc(0)
 
-const keyOf = ({ dev, ino }: LogFile): string => `${dev} ${ino}`
-
 const placeOf = ({ path, dev, ino }: LogFile): Pick<FileMark, 'path' | 'dev' | 'ino'> => ({ path, dev, ino })
 
 const markOf = (file: LogFile): FileMark => ({ ...placeOf(file), offset: 0, skip: 0, proof: null })
 
-function proofHere({ at, before, head }: Reading): Proof {
-  return at === 0 ? proofOf(0, head) : proofOf(at - before.length, before)
+const withHead = (head: Proof | undefined): { head?: Proof } => (head ? { head } : {})
+
+function proofHere({ given, before, head }: Reading): Proof {
+  return given === 0 ? proofOf(0, head) : proofOf(given - before.length, before)
+}
+
+/** A file as it is on the disk now, and the bytes of its content. */
+async function diskOf({ file, source }: OpenFile): Promise<{ end: number; size: number; mtime: number }> {
+  const { size, mtimeNs } = await source.handle.stat({ bigint: true })
+  const end = Number(size)
+  return file.packed
+    ? { end, size: file.size, mtime: file.mtime }
+    : { end, size: end, mtime: Number(mtimeNs) / NS_PER_MS }
 }
 
 function proofOfLine(at: number, line: Buffer): Proof {
@@ -599,16 +710,21 @@ function takeLines(reading: Reading, { data, offset, start, end }: LinesItem, re
     let last = next
     if (last > at && data[last - 1] === NEWLINE) last--
     if (last > at && data[last - 1] === RETURN) last--
-    if (last > at) records.push({ data, start: at, end: last, next, at: offset + next - start, skip: 0 })
+    if (last > at) {
+      const behind = offset + next - start
+      records.push({ data, start: at, end: last, next, at: behind, skip: 0, behind })
+    }
     at = next
   }
   reading.before = lastBytes(reading.at === 0 ? NOTHING : reading.before, data.subarray(start, end))
   reading.at = offset + end - start
+  reading.given = reading.at
 }
 
 /** The entries of a block as records; those that were given before the shipper ended are not. */
-function takeBlock(reading: Reading, { data, info, start, end }: BlockItem, records: ReadRecord[]): void {
+function takeBlock(reading: Reading, { data, info, start, end, skipped }: BlockItem, records: ReadRecord[]): void {
   const { left } = reading
+  const place = info.offset + skipped - start
   let done = 0
   for (let at = start; at < end; ) {
     const first = at + ENTRY_PREFIX_BYTES
@@ -617,26 +733,12 @@ function takeBlock(reading: Reading, { data, info, start, end }: BlockItem, reco
     if (done <= left) continue
     let last = at
     if (last > first && data[last - 1] === NEWLINE) last--
-    if (last > first) records.push({ data, start: first, end: last, next: at, at: info.offset, skip: done })
+    if (last > first) {
+      records.push({ data, start: first, end: last, next: at, at: info.offset, skip: done, behind: place + at })
+    }
   }
   reading.left = 0
   reading.at = info.offset
   reading.skip = done
-}
-
-/** Bytes on the disk behind a cursor: what has not been delivered. */
-export async function lagOf(
-  state: Pick<ShipState, 'current' | 'files'>,
-  log: string,
-  rotated: string | null
-): Promise<number> {
-  const { rotated: files, own } = await logFiles(rotatedNames(log, rotated), log)
-  let bytes = 0
-  for (const file of own ? [...files, own] : files) {
-    const { current } = state
-    if (state.files.some(mark => isUntouched(file, mark))) continue
-    const mark = current && isInode(file, current) ? current : state.files.find(known => isInode(file, known))
-    bytes += Math.max(0, file.size - (mark?.offset ?? 0))
-  }
-  return bytes
+  reading.given = place + end
 }

@@ -190,8 +190,9 @@ export class OpenFile {
     return bytes.subarray(0, count)
   }
 
+  /** Whether it has the bytes of a proof; no bytes prove nothing. */
   async isProvedBy(proof: Proof): Promise<boolean> {
-    return isProvedBy(proof, await this.bytes(proof.from, proof.bytes))
+    return proof.bytes > 0 && isProvedBy(proof, await this.bytes(proof.from, proof.bytes))
   }
 
   close(): Promise<void> {
@@ -202,9 +203,4 @@ export class OpenFile {
 /** Whether it is the same inode as when the mark was made. */
 export function isInode(file: LogFile, mark: FileMark): boolean {
   return file.ino === mark.ino && file.dev === mark.dev
-}
-
-/** Whether a file is, untouched, the one that was read to its end. */
-export function isUntouched(file: LogFile, mark: FileMark): boolean {
-  return isInode(file, mark) && mark.size === file.size && mark.mtime === file.mtime
 }

@@ -8,7 +8,8 @@ import { ShardlogError } from '../errors'
 import { timeOfLine } from '../reader/lines'
 import { clearTimeout, performance, setTimeout } from '../timers'
 import { DeadLetters } from './dead-letters'
-import { LogSource, lagOf, type ReadRecord, type SourceOptions } from './log-source'
+import { LogSource, type ReadRecord, type SourceOptions } from './log-source'
+import { lagOf } from './marks'
 import { type Batch, idOf, partOf, type Sink, SinkError } from './sink'
 import { Cursor, type FileMark, type ShipCounts } from './state'
 
@@ -61,6 +62,8 @@ export interface ShipperStats extends ShipCounts {
 const MS_PER_S = 1_000
 /** How often deleted files are looked for. */
 const OBSERVE_MS = 1_000
+/** Among very many files that takes long: no more than this part of the time. */
+const OBSERVE_SHARE = 20
 /** A part that fails so often and may be too large is split. */
 const SPLIT_AFTER = 3
 const NS_PER_MS = 1_000_000n
@@ -68,6 +71,10 @@ const NS_PER_MS = 1_000_000n
 /** Records on their way into a batch. */
 interface Gathered {
   records: ReadRecord[]
+  /** Files that they end, or that had none. */
+  passed: FileMark[]
+  /** Where reading goes on behind the last one of these; null: a record has been taken there. */
+  place: FileMark | null
   bytes: number
   since: number
   time: number
@@ -76,6 +83,7 @@ interface Gathered {
 interface Ready {
   batch: Batch
   mark: FileMark
+  passed: readonly FileMark[]
 }
 
 type Step = Ready | 'switch' | 'idle'
@@ -141,9 +149,11 @@ export class Shipper {
   }
 
   private observe(): void {
+    const began = performance.now()
     const again = (): void => {
       if (this.stopping.signal.aborted) return
-      this.observeTimer = setTimeout(() => this.observe(), OBSERVE_MS)
+      const next = Math.max(OBSERVE_MS, OBSERVE_SHARE * (performance.now() - began))
+      this.observeTimer = setTimeout(() => this.observe(), next)
       this.observeTimer.unref()
     }
     this.source.observe().then(again, error => {
@@ -237,6 +247,7 @@ export class Shipper {
   /** Nothing is left. True if that is the end. */
   private async idle(): Promise<boolean> {
     this.idles++
+    this.settle()
     if (this.draining) return true
     await this.rest()
     return false
@@ -244,8 +255,20 @@ export class Shipper {
 
   private async goOn(): Promise<void> {
     await this.begin()
-    if (!(await this.source.advance())) await this.rest()
+    this.settle()
+    const isThere = await this.source.advance()
     await this.save()
+    this.source.saved()
+    if (!isThere) await this.rest()
+  }
+
+  /** All has been delivered: the cursor goes behind files that were passed without a record. */
+  private settle(): void {
+    const { records, passed, place } = this.gathered
+    if (place === null || records.length > 0) return
+    this.source.settle(passed)
+    this.cursor.state.current = place
+    this.gathered = none()
   }
 
   /** From now on ids may have been given that are not written down. */
@@ -269,7 +292,10 @@ export class Shipper {
       }
       const next = await this.source.next()
       if (next === 'switch') this.ended = true
-      else if (next !== null) {
+      else if (next !== null && 'passed' in next) {
+        this.gathered.passed.push(next.passed)
+        this.gathered.place = next.place
+      } else if (next !== null) {
         this.given = next
         this.givenAt = 0
       } else {
@@ -318,6 +344,7 @@ export class Shipper {
         gathered.time = timeOf(record)
       }
       gathered.records.push(record)
+      gathered.place = null
       gathered.bytes += bytes
       this.givenAt++
     }
@@ -327,16 +354,16 @@ export class Shipper {
   }
 
   private async ready(): Promise<Ready> {
-    const { records, bytes, time } = this.gathered
-    const mark = await this.source.markAt(records[records.length - 1]!)
+    const { records, bytes, time, passed, place } = this.gathered
+    const mark = place ?? (await this.source.markAt(records[records.length - 1]!))
     this.gathered = none()
-    return { batch: { stream: '', first: 0, records, bytes, time }, mark }
+    return { batch: { stream: '', first: 0, records, bytes, time }, mark, passed }
   }
 
   // Delivery.
 
   /** Sends a batch until it is taken, as a whole or in parts, or set aside. */
-  private async deliver({ batch: given, mark }: Ready): Promise<void> {
+  private async deliver({ batch: given, mark, passed }: Ready): Promise<void> {
     const { state } = this.cursor
     const batch = { ...given, stream: state.stream, first: state.sequence }
     this.pending = batch
@@ -364,6 +391,7 @@ export class Shipper {
     this.pending = null
     state.sequence = batch.first + batch.records.length
     state.current = mark
+    this.source.settle(passed)
     state.counts.batches++
     await this.saveSoon()
   }
@@ -489,7 +517,7 @@ export class Shipper {
   }
 }
 
-const none = (): Gathered => ({ records: [], bytes: 0, since: 0, time: 0 })
+const none = (): Gathered => ({ records: [], passed: [], place: null, bytes: 0, since: 0, time: 0 })
 
 /** ms since the epoch that a record tells, or else now. */
 function timeOf({ data, start, end }: ReadRecord): number {

@@ -42,11 +42,20 @@ export interface FileMark {
   skip: number
   /** Null: of a file that was there, packed, before shipping began; only its inode is known. */
   proof: Proof | null
+  /** Of its first bytes, by which it is looked for among many; what has none is compared with all. */
+  head?: Proof
   /** Bytes of its content that were known when it was left; more are unread. */
   end?: number
   /** Both as they were on the disk then. */
   size?: number
   mtime?: number
+}
+
+/** A rotated file that is to be read, as it was when that was decided. */
+export interface PlannedFile {
+  dev: string
+  ino: string
+  size: number
 }
 
 /** What is counted over all processes that used the cursor. */
@@ -81,6 +90,11 @@ export interface ShipState {
   current: FileMark | null
   /** Files that have been read to where their marks say. */
   files: FileMark[]
+  /**
+   * Rotated files that are read one after the other, from `current` on: ids may have been given to
+   * records of all of them.
+   */
+  ahead?: PlannedFile[]
   counts: ShipCounts
   /** Whether a shipper ended with all that it had sent written down here. */
   clean: boolean
@@ -137,7 +151,7 @@ function isMark(value: unknown): value is FileMark {
 function isState(value: unknown): value is ShipState {
   const state = value as ShipState | null
   if (typeof state !== 'object' || state === null || state.format !== 'shardlog-ship-1') return false
-  const marks = Array.isArray(state.files) && state.files.every(isMark)
+  const marks = Array.isArray(state.files) && state.files.every(isMark) && Array.isArray(state.ahead ?? [])
   const place = state.current === null || isMark(state.current)
   return marks && place && isCount(state.sequence) && /^[0-9a-f]{16}$/.test(state.stream)
 }
@@ -183,6 +197,21 @@ async function syncFolder(folder: string): Promise<void> {
 /** Pid of the shipper that has a cursor; undefined: none has. */
 export function holderOf(file: string): number | undefined {
   return jsLockHolder(file)
+}
+
+/** Marks never change: of many files, those that are new are written out. */
+const markTexts = new WeakMap<FileMark, string>()
+
+function textOfMark(mark: FileMark): string {
+  const known = markTexts.get(mark)
+  if (known !== undefined) return known
+  const text = JSON.stringify(mark)
+  markTexts.set(mark, text)
+  return text
+}
+
+function textOfState({ files, ...rest }: ShipState): string {
+  return `${JSON.stringify(rest).slice(0, -1)},"files":[${files.map(textOfMark).join(',')}]}\n`
 }
 
 /** A cursor that is in use: nobody else may use it meanwhile. */
@@ -234,7 +263,7 @@ export class Cursor {
     const { state } = this
     state.saved = Date.now()
     state.pid = process.pid
-    const text = `${JSON.stringify(state)}\n`
+    const text = textOfState(state)
     const done = this.saving.catch(() => undefined).then(() => this.write(text))
     this.saving = done
     return done
