@@ -27,12 +27,17 @@ const RECORD_BYTES = 200
 const CHUNK_RECORDS = 10_000
 /** Half of it beside the application, which then ends. */
 const CATCH_UP_S = 120
-const WARM_UP_S = 10
+const WARM_UP_S = 30
+/** Memory of so many of the last seconds of a phase counts. */
+const STEADY_S = 10
 const TICK_MS = 5
 const NS_PER_US = 1e3
 const MS_PER_S = 1e3
 const RSYSLOG_MS = 120_000
 const LOOK_MS = 50
+const FIELD = Buffer.from('"n":')
+const ZERO = 0x30
+const NINE = 0x39
 /** Older ones may be from before. */
 const STATS_MS = 2_000
 
@@ -266,7 +271,8 @@ async function serve(config, rate, seconds) {
       }
       if (performance.now() - start > memory.length * MS_PER_S) {
         memory.push(process.memoryUsage().rss)
-        process.send({ n, lagBytes: logging.stats().remote.lagBytes })
+        const { shipped, lagBytes } = logging.stats().remote
+        process.send({ n, shipped, lagBytes })
       }
       await pause(TICK_MS)
     }
@@ -278,7 +284,7 @@ async function serve(config, rate, seconds) {
       p50: us(calls.percentile(50)),
       p999: us(calls.percentile(99.9)),
       max: us(calls.max),
-      rss: [mib(memory[0]), mib(Math.max(...memory)), mib(memory.at(-1))],
+      rss: { middleOfLast: mib(middle(memory.slice(-STEADY_S))), most: mib(Math.max(...memory)) },
       stats: logging.stats().remote
     })
   }
@@ -287,9 +293,32 @@ async function serve(config, rate, seconds) {
   process.disconnect()
 }
 
+/** Numbers, each of which counts once: as bits, since a set would take longer than shipping. */
+class Numbers {
+  size = 0
+  #bits = Buffer.alloc(1 << 20)
+
+  add(n) {
+    const at = n >> 3
+    if (at >= this.#bits.length) this.#bits = Buffer.concat([this.#bits, Buffer.alloc(Math.max(at, this.#bits.length))])
+    const bit = 1 << (n & 7)
+    if ((this.#bits[at] & bit) === 0) this.size++
+    this.#bits[at] |= bit
+  }
+
+  /** Adds the field `n` of each record of a body. */
+  addAll(body) {
+    for (let at = body.indexOf(FIELD); at >= 0; at = body.indexOf(FIELD, at)) {
+      let n = 0
+      for (at += FIELD.length; body[at] >= ZERO && body[at] <= NINE; at++) n = 10 * n + body[at] - ZERO
+      this.add(n)
+    }
+  }
+}
+
 /** A collector that keeps the numbers that have come. */
 class Collector {
-  numbers = new Set()
+  numbers = new Numbers()
   #sockets = new Set()
 
   async start() {
@@ -298,11 +327,7 @@ class Collector {
       request.on('error', () => undefined)
       request.on('data', chunk => chunks.push(chunk))
       request.on('end', () => {
-        for (const [, n] of zlib
-          .gunzipSync(Buffer.concat(chunks))
-          .toString()
-          .matchAll(/"n":(\d+)/g))
-          this.numbers.add(Number(n))
+        this.numbers.addAll(zlib.gunzipSync(Buffer.concat(chunks)))
         response.end('{}')
       })
     })
@@ -350,7 +375,7 @@ class Broker {
   }
 
   async count() {
-    const seen = new Set()
+    const seen = new Numbers()
     await this.broker.eachValue('away', value => seen.add(Number(/"n":(\d+)/.exec(value)[1])))
     return seen.size
   }
@@ -359,6 +384,9 @@ class Broker {
     return this.broker.remove()
   }
 }
+
+/** To a tenth; the service tells once a second. */
+const inSeconds = ms => (ms === null ? null : Math.round(ms / 100) / 10)
 
 async function measureAway(folder, { rate, seconds, kafka }) {
   const other = kafka ? new Broker() : new Collector()
@@ -376,10 +404,14 @@ async function measureAway(folder, { rate, seconds, kafka }) {
   let logged = 0
   let backAt = 0
   let caughtUp = null
+  let shippedBefore = null
+  let firstBatch = null
   child.on('message', async message => {
     if (message.logged !== undefined) logged = message.logged
     else if (message.lagBytes !== undefined) {
       // Counted once a second; this is what a second of logging leaves.
+      if (backAt === 0) shippedBefore = message.shipped
+      else if (message.shipped > shippedBefore) firstBatch ??= performance.now() - backAt
       const isBehind = message.lagBytes > rate * RECORD_BYTES
       if (backAt > 0 && !isBehind && performance.now() - backAt > STATS_MS) caughtUp ??= performance.now() - backAt
     } else if (message.stats) console.log(JSON.stringify(message))
@@ -390,15 +422,15 @@ async function measureAway(folder, { rate, seconds, kafka }) {
       child.send('back')
     }
   })
-  const ended = new Promise(resolve => child.once('exit', resolve))
-  await ended
+  await new Promise(resolve => child.once('exit', resolve))
   const arrived = await other.count()
   console.log(
     JSON.stringify({
       logged,
       arrived,
       lost: logged - arrived,
-      caughtUpSeconds: caughtUp === null ? null : Math.round(caughtUp / 100) / 10
+      firstBatchSeconds: inSeconds(firstBatch),
+      caughtUpSeconds: inSeconds(caughtUp)
     })
   )
   await other.end()

@@ -37,7 +37,7 @@ export class FileSource implements Source {
   readonly path: string
   readonly arenaDir: string | undefined
 
-  private constructor(
+  protected constructor(
     { path, arenaDir }: LogPlace,
     readonly handle: FileHandle
   ) {

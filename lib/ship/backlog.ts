@@ -12,7 +12,7 @@ import type { FileMark, PlannedFile } from './state'
 /** What was seen of the folder is good for so long. */
 const SEEN_MS = 5_000
 /** So many files are planned at once: as many are read again after a crash, at the most. */
-const PLANNED = 64
+const PLANNED = 200
 /** How often a file that has been renamed meanwhile is looked for anew. */
 const TRIES = 10
 
@@ -32,7 +32,7 @@ export interface BacklogEvents {
   list(): Promise<Listing>
   /** Whether a file need not be opened: it is being read, or has been. */
   isDone(file: LogFile): boolean
-  /** Opens a file if it has something that was not read; null: it is not there, or cannot be read. */
+  /** Opens a file that has something unread; null: it is not there, or cannot be read. */
   judge(file: LogFile): Promise<Upcoming | 'read' | null>
 }
 
@@ -99,7 +99,7 @@ export class Backlog {
         return undefined
       }
       // One that is there and cannot be read yet holds nothing up.
-      if (file !== null && (await isStillThere(file))) continue
+      if (file !== null && isStillThere(file)) continue
       if (this.seenAt === Number.POSITIVE_INFINITY) this.uncertain = true
       else {
         this.queue = []
@@ -162,7 +162,7 @@ export class Backlog {
   }
 }
 
-async function isStillThere(file: LogFile): Promise<boolean> {
-  const there = await fileAt(file.path)
+function isStillThere(file: LogFile): boolean {
+  const there = fileAt(file.path)
   return there !== null && inodeOf(there) === inodeOf(file)
 }

@@ -51,7 +51,7 @@ export interface ReadRecord extends ShipRecord {
   readonly behind: number
 }
 
-/** A file that has been read, with another one behind it; what was given is still to be delivered. */
+/** A file that has been read, with another one behind it, and need not be delivered yet. */
 export interface Passed {
   passed: FileMark
   /** Where reading goes on. */
@@ -154,7 +154,7 @@ export class LogSource {
     if (this.state.saved !== 0) return
     if (start !== 'oldest') for (const file of (await this.files()).rotated) await this.markRead(file, file.size)
     if (start !== 'end') return
-    const own = await fileAt(log)
+    const own = fileAt(log)
     const opened = own && (await this.openFile(own))
     if (!opened) return
     const end = await tailStart(opened.source, 0, await sourceFormat(opened.source, this.options.format))
@@ -175,7 +175,7 @@ export class LogSource {
       if (!reading) return (await this.successor()) ? 'switch' : this.nothing()
       const step = await this.step(reading)
       if (step === null) return this.nothing()
-      if (step === 'switch' && (await this.mayPass(reading))) return this.pass(reading)
+      if (step === 'switch' && this.mayPass(reading)) return this.pass(reading)
       if (step === 'switch' || (step !== 'again' && step.length > 0)) return step
     }
   }
@@ -226,10 +226,10 @@ export class LogSource {
   }
 
   /** Whether the next file may be begun while records of this one are on their way. */
-  private async mayPass(reading: Reading): Promise<boolean> {
+  private mayPass(reading: Reading): boolean {
     if (reading.atPath || this.wasCut || this.copies.size > 0) return false
     const { file } = reading.file
-    return this.backlog.mayPass({ ...file, size: (await diskOf(reading.file)).size })
+    return this.backlog.mayPass({ ...file, size: diskOf(reading.file).size })
   }
 
   private async pass(reading: Reading): Promise<Passed | 'switch'> {
@@ -365,7 +365,7 @@ export class LogSource {
     return await this.read({ opened, mark: wanted })
   }
 
-  /** The files behind the one of the cursor may have been sent: they come in the same order again. */
+  /** The files behind the cursor's may have been sent: they come in the same order again. */
   private goOnAsPlanned(wanted: FileMark, listing: Listing): void {
     const { clean, ahead = [] } = this.state
     if (clean || ahead.length === 0) return
@@ -428,7 +428,7 @@ export class LogSource {
       return false
     }
     const { file } = opened
-    const own = await fileAt(this.options.log)
+    const own = fileAt(this.options.log)
     const atPath = own !== null && inodeOf(own) === inodeOf(file)
     const { offset: at = 0, skip = 0, proof = null } = mark ?? {}
     const given = format === 'shard' && proof !== null ? proof.from + proof.bytes : at
@@ -475,7 +475,7 @@ export class LogSource {
     const size = await reading.file.source.size()
     const position = reading.format === 'ndjson' ? reading.at : reading.scanner.position
     if (size < position) return this.cut(reading)
-    const own = await fileAt(this.options.log)
+    const own = fileAt(this.options.log)
     const atPath = own !== null && isInode(own, markOf(reading.file.file))
     const moved = reading.atPath !== atPath
     reading.atPath = atPath
@@ -499,8 +499,7 @@ export class LogSource {
     if (rest.includes(NEWLINE)) return null
     const whole = isWholeLine(rest)
     if (!whole) {
-      const { mtimeMs } = await file.source.handle.stat()
-      if (Date.now() - mtimeMs < TORN_MS || this.waitsInArena()) return null
+      if (Date.now() - diskOf(file).mtime < TORN_MS || this.waitsInArena()) return null
       const reason = 'the last line of a file that is written no more is cut off'
       await this.events.damage({ path: file.file.path, offset: at, length: rest.length, reason, bytes: rest })
     }
@@ -564,7 +563,7 @@ export class LogSource {
     }
     if (!reading) return null
     for (const { path: name } of this.copies.values()) {
-      const copy = await fileAt(name)
+      const copy = fileAt(name)
       if (copy && copy.size <= reading.at) await this.markRead(copy, copy.size)
       // What it has more will be missing in the log's own file if that is cut.
       else if (copy) this.marks.add({ ...this.place(), ...placeOf(copy), end: reading.at })
@@ -580,7 +579,7 @@ export class LogSource {
 
   /** The mark of a file that has been read to its end. */
   private async markOfEnd({ file, given }: Reading): Promise<FileMark> {
-    const { end, size, mtime } = await diskOf(file)
+    const { end, size, mtime } = diskOf(file)
     return { ...this.place(), ...withHead(await headOf(file, given)), end, size, mtime }
   }
 
@@ -680,8 +679,8 @@ function proofHere({ given, before, head }: Reading): Proof {
 }
 
 /** A file as it is on the disk now, and the bytes of its content. */
-async function diskOf({ file, source }: OpenFile): Promise<{ end: number; size: number; mtime: number }> {
-  const { size, mtimeNs } = await source.handle.stat({ bigint: true })
+function diskOf({ file, source }: OpenFile): { end: number; size: number; mtime: number } {
+  const { size, mtimeNs } = source.stat()
   const end = Number(size)
   return file.packed
     ? { end, size: file.size, mtime: file.mtime }

@@ -30,7 +30,9 @@ export async function headOf(file: OpenFile, end: number): Promise<Proof | undef
 
 export class FileMarks {
   private readonly marks = new Map<string, FileMark>()
-  /** Of files that have been read and not delivered: they are not in the cursor. */
+  /** What the cursor has: of files that have been read and not delivered, the mark before. */
+  private readonly settled = new Map<string, FileMark>()
+  /** Inodes of these files. */
   private readonly passed = new Set<string>()
   /** Inodes by what their files begin with; how many have a beginning of so many bytes. */
   private readonly heads = new Map<string, Set<string>>()
@@ -40,7 +42,10 @@ export class FileMarks {
 
   /** @param state gets those of files that are delivered, as `files` */
   constructor(private readonly state: Pick<ShipState, 'files'>) {
-    for (const mark of state.files) this.put(mark)
+    for (const mark of state.files) {
+      this.put(mark)
+      this.settled.set(inodeOf(mark), mark)
+    }
   }
 
   of(file: Inode): FileMark | undefined {
@@ -60,24 +65,28 @@ export class FileMarks {
 
   add(mark: FileMark): void {
     this.put(mark)
-    this.passed.delete(inodeOf(mark))
-    this.write()
+    this.settle([mark])
   }
 
   /** Adds the mark of a file that has been read; `settle` says that it is delivered. */
   pass(mark: FileMark): void {
     this.put(mark)
     this.passed.add(inodeOf(mark))
-    this.write()
   }
 
   settle(marks: readonly FileMark[]): void {
-    for (const mark of marks) this.passed.delete(inodeOf(mark))
-    this.write()
+    for (const mark of marks) {
+      const key = inodeOf(mark)
+      this.passed.delete(key)
+      this.settled.delete(key)
+      this.settled.set(key, mark)
+    }
+    if (marks.length > 0) this.write()
   }
 
   forget(file: Inode): void {
     this.take(inodeOf(file))
+    this.settled.delete(inodeOf(file))
     this.write()
   }
 
@@ -85,11 +94,15 @@ export class FileMarks {
   prune(files: readonly LogFile[], most: number): void {
     const there = new Set(files.map(inodeOf))
     const gone = [...this.marks.keys()].filter(key => !there.has(key) && !this.passed.has(key))
-    for (const key of gone.slice(0, Math.max(0, gone.length - most))) this.take(key)
-    this.write()
+    const forgotten = gone.slice(0, Math.max(0, gone.length - most))
+    for (const key of forgotten) {
+      this.take(key)
+      this.settled.delete(key)
+    }
+    if (forgotten.length > 0) this.write()
   }
 
-  /** Marks of files that an open one may be, under its own inode or another: that of its own first. */
+  /** Marks of files that an open one may be: that of its own inode first. */
   async like(opened: OpenFile): Promise<FileMark[]> {
     const own = inodeOf(opened.file)
     const keys = new Set(this.marks.has(own) ? [own] : [])
@@ -136,9 +149,7 @@ export class FileMarks {
   }
 
   private write(): void {
-    const { marks, passed } = this
-    this.state.files = [...marks.values()]
-    if (passed.size > 0) this.state.files = this.state.files.filter(mark => !passed.has(inodeOf(mark)))
+    this.state.files = [...this.settled.values()]
   }
 }
 

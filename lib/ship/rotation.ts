@@ -4,12 +4,21 @@
  */
 
 import { createHash } from 'node:crypto'
-import { type BigIntStats, createReadStream, createWriteStream, statSync } from 'node:fs'
-import { readdir, stat, unlink } from 'node:fs/promises'
+import {
+  type BigIntStats,
+  constants,
+  createReadStream,
+  createWriteStream,
+  fstatSync,
+  readSync,
+  statSync
+} from 'node:fs'
+import { open, readdir, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import type { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import * as zlib from 'node:zlib'
+import type { LogPlace } from '../arena/locate'
 import { ShardlogError } from '../errors'
 import { FileSource } from '../reader/source'
 import { type FileMark, isProvedBy, type Proof } from './state'
@@ -35,10 +44,14 @@ function fileOf(file: string, { dev, ino, size, mtimeNs }: BigIntStats): LogFile
   return { path: file, dev: String(dev), ino: String(ino), size: Number(size), mtime, packed: PACKED.test(file) }
 }
 
-/** The regular file at a path; null if there is none. */
-export async function fileAt(file: string): Promise<LogFile | null> {
+/**
+ * The regular file at a path; null if there is none. At once, as all small things are here: a
+ * thread that does nothing but ship waits less for the kernel than for an event of each of many
+ * files.
+ */
+export function fileAt(file: string): LogFile | null {
   try {
-    const stats = await stat(file, { bigint: true })
+    const stats = statSync(file, { bigint: true })
     return stats.isFile() ? fileOf(file, stats) : null
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null
@@ -87,10 +100,7 @@ function byName(a: LogFile, b: LogFile): number {
   return /\.\d{1,4}(?:\.(?:gz|zst))?$/.test(a.path) ? -order : order
 }
 
-/**
- * As `fileAt`, at once: a thread that does nothing but ship waits less for the kernel than for an
- * event of each of many files.
- */
+/** As `fileAt`, quick where there is none. */
 function fileNow(file: string): LogFile | null {
   const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
   return stats?.isFile() ? fileOf(file, stats) : null
@@ -116,7 +126,7 @@ const TRIES = 10
  */
 export async function logFiles(names: RotatedNames, log: string): Promise<{ rotated: LogFile[]; own: LogFile | null }> {
   for (let tries = 1; ; tries++) {
-    const own = await fileAt(log)
+    const own = fileAt(log)
     const list = await namesIn(names.folder)
     const found = new Map<string, LogFile>()
     for (const name of list) {
@@ -127,8 +137,7 @@ export async function logFiles(names: RotatedNames, log: string): Promise<{ rota
     }
     const again = await namesIn(names.folder)
     const before = new Set(list)
-    const still =
-      isSame(own, await fileAt(log)) && again.length === list.length && again.every(name => before.has(name))
+    const still = isSame(own, fileAt(log)) && again.length === list.length && again.every(name => before.has(name))
     if (!still && tries < TRIES) continue
     const files = [...found.values()].filter(file => !file.packed || !found.has(file.path.replace(PACKED, '')))
     return { rotated: files.sort((a, b) => a.mtime - b.mtime || byName(a, b)), own }
@@ -143,11 +152,39 @@ function unpacker(file: string): Transform {
   throw new ShardlogError('ERR_SHARDLOG_READ', message, { path: file })
 }
 
+/** Reads of so many bytes are made at once. */
+const AT_ONCE_BYTES = 64 * 1024
+
+/** A file's bytes, of which few are asked for at a time. */
+class LogBytes extends FileSource {
+  static override async open(log: LogPlace): Promise<LogBytes> {
+    const { O_RDONLY, O_NONBLOCK = 0 } = constants
+    const handle = await open(log.path, O_RDONLY | O_NONBLOCK)
+    if (fstatSync(handle.fd).isFile()) return new LogBytes(log, handle)
+    await handle.close()
+    throw Object.assign(new Error('it is not a regular file'), { code: 'EINVAL' })
+  }
+
+  /** As the kernel has it now. */
+  stat(): BigIntStats {
+    return fstatSync(this.handle.fd, { bigint: true })
+  }
+
+  override async size(): Promise<number> {
+    return fstatSync(this.handle.fd).size
+  }
+
+  override async read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
+    if (length > AT_ONCE_BYTES) return super.read(target, offset, length, position)
+    return readSync(this.handle.fd, target, offset, length, position)
+  }
+}
+
 /** A file of a log that is open. */
 export class OpenFile {
   private constructor(
     readonly file: LogFile,
-    readonly source: FileSource
+    readonly source: LogBytes
   ) {}
 
   /**
@@ -158,8 +195,8 @@ export class OpenFile {
   static async open(file: LogFile, folder: string, arenaDir: string | undefined): Promise<OpenFile | null> {
     try {
       if (file.packed) return new OpenFile(file, await OpenFile.unpack(file.path, folder))
-      const source = await FileSource.open({ path: file.path, arenaDir })
-      const there = fileOf(file.path, await source.handle.stat({ bigint: true }))
+      const source = await LogBytes.open({ path: file.path, arenaDir })
+      const there = fileOf(file.path, source.stat())
       if (there.ino === file.ino && there.dev === file.dev) return new OpenFile(there, source)
       await source.close()
       return null
@@ -169,12 +206,12 @@ export class OpenFile {
     }
   }
 
-  private static async unpack(file: string, folder: string): Promise<FileSource> {
+  private static async unpack(file: string, folder: string): Promise<LogBytes> {
     const key = createHash('sha256').update(file).digest('hex').slice(0, 16)
     const copy = path.join(folder, `.shardlog-unpacked-${process.pid}-${key}`)
     try {
       await pipeline(createReadStream(file), unpacker(file), createWriteStream(copy, { mode: 0o600 }))
-      return await FileSource.open({ path: copy, arenaDir: undefined })
+      return await LogBytes.open({ path: copy, arenaDir: undefined })
     } finally {
       await unlink(copy).catch(() => undefined)
     }

@@ -103,6 +103,9 @@ export class Shipper {
   private pending: Batch | null = null
   private savedAt = Number.NEGATIVE_INFINITY
   private saveTimer: NodeJS.Timeout | null = null
+  /** The cursor is being written; and it could not be, so far. */
+  private saving: Promise<void> = Promise.resolve()
+  private isUnsaved = false
   private observeTimer: NodeJS.Timeout | null = null
   private draining = false
   /** How often nothing was left to be read or sent. */
@@ -496,8 +499,10 @@ export class Shipper {
     for (let failures = 1; ; failures++) {
       try {
         await this.cursor.save()
+        this.isUnsaved = false
         return
       } catch (error) {
+        this.isUnsaved = true
         this.tell(error as Error)
         if (this.stopping.signal.aborted) return
         await this.backOff(failures, undefined)
@@ -505,10 +510,16 @@ export class Shipper {
     }
   }
 
+  /** The next batch need not wait for the disk, but those after the interval do. */
   private async saveSoon(): Promise<void> {
     const left = this.savedAt + this.options.commitInterval - performance.now()
-    if (left <= 0) await this.save()
-    else this.saveTimer ??= setTimeout(() => void this.save(), left)
+    if (left <= 0 || this.isUnsaved) await this.saving
+    if (left <= 0) this.saving = this.save()
+    else this.saveTimer ??= setTimeout(() => this.saveLater(), left)
+  }
+
+  private saveLater(): void {
+    this.saving = this.saving.then(() => this.save())
   }
 
   private tell(error: Error): void {

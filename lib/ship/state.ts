@@ -42,7 +42,7 @@ export interface FileMark {
   skip: number
   /** Null: of a file that was there, packed, before shipping began; only its inode is known. */
   proof: Proof | null
-  /** Of its first bytes, by which it is looked for among many; what has none is compared with all. */
+  /** Of its first bytes: by these it is looked for among many, and without them among all. */
   head?: Proof
   /** Bytes of its content that were known when it was left; more are unread. */
   end?: number
