@@ -303,7 +303,9 @@ export class LogSource {
 
   private isCurrent(file: LogFile): boolean {
     const { current } = this.state
-    return this.isBeingRead(file) || (current !== null && isInode(file, current))
+    // The next one is open: deleted or not, it is read.
+    const upcoming = this.backlog.upcoming?.opened.file
+    return [this.reading?.file.file, upcoming, current].some(one => one && inodeOf(one) === inodeOf(file))
   }
 
   private isBeingRead(file: LogFile): boolean {
