@@ -8,6 +8,8 @@
 //                                        to a server that only counts
 //   node bench/shipping.js syslog [--records 500000] [--runs 3]
 //                                        beside rsyslog, in turns
+//   node bench/shipping.js files [--files 2000] [--runs 3]
+//                                        rotated files of 4 KiB, plain and packed, to such a server
 //   node bench/shipping.js away [--seconds 60] [--rate 50000] [--kafka]
 //                                        a service that logs while the other side is away
 
@@ -35,6 +37,9 @@ const NS_PER_US = 1e3
 const MS_PER_S = 1e3
 const RSYSLOG_MS = 120_000
 const LOOK_MS = 50
+/** 4 KiB of them, and the time of the oldest file. */
+const FILE_RECORDS = 20
+const FIRST_FILE_S = 1_700_000_000
 const FIELD = Buffer.from('"n":')
 const ZERO = 0x30
 const NINE = 0x39
@@ -45,10 +50,11 @@ const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 const perSecond = (count, ms) => Math.round((count * 1000) / ms).toLocaleString('en')
 
 /** A file of records of 200 bytes. */
-function writeRecords(file, count) {
+function writeRecords(file, count, first = 0) {
   const fd = fs.openSync(file, 'w')
-  for (let n = 0; n < count; n += CHUNK_RECORDS) {
-    const lines = Array.from({ length: Math.min(CHUNK_RECORDS, count - n) }, (_, i) => {
+  for (let done = 0; done < count; done += CHUNK_RECORDS) {
+    const n = first + done
+    const lines = Array.from({ length: Math.min(CHUNK_RECORDS, count - done) }, (_, i) => {
       const start = `{"level":30,"time":${1_700_000_000_000 + n + i},"pid":1234,"hostname":"bench","name":"orders","n":${n + i},"msg":"`
       return `${start.padEnd(RECORD_BYTES - 3, 'x')}"}\n`
     })
@@ -81,7 +87,7 @@ function tell(what, count, { ms, cpuMs }) {
 
 const middle = numbers => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]
 
-/** Tells each run, and the middle ones of all. */
+/** Tells each run, and the middle ones of all; the latter's ms. */
 async function inTurns(runs, count, contestants) {
   const all = new Map(contestants.map(({ name }) => [name, []]))
   for (let run = 1; run <= runs; run++) {
@@ -91,10 +97,13 @@ async function inTurns(runs, count, contestants) {
       all.get(name).push(used)
     }
   }
+  const figures = new Map()
   for (const [name, used] of all) {
     const [ms, cpuMs] = ['ms', 'cpuMs'].map(key => middle(used.map(one => one[key])))
     tell(`middle of ${runs}, ${name}`, count, { ms, cpuMs })
+    figures.set(name, ms)
   }
+  return figures
 }
 
 /** A cursor of its own each time. */
@@ -143,9 +152,8 @@ async function measureKafka(folder, count, runs) {
 
 // HTTP.
 
-async function measureHttp(folder, count, runs) {
-  const log = path.join(folder, 'records.log')
-  writeRecords(log, count)
+/** A server that counts records; `ship` ships a log to it, all of whose records have to come. */
+async function httpCounter(folder, log, count) {
   let records = 0
   const server = http.createServer((request, response) => {
     records += Number(request.headers['x-shardlog-records'])
@@ -160,6 +168,13 @@ async function measureHttp(folder, count, runs) {
     if (records !== count) throw new Error(`${records} of ${count} records came`)
     return used
   }
+  return { server, ship }
+}
+
+async function measureHttp(folder, count, runs) {
+  const log = path.join(folder, 'records.log')
+  writeRecords(log, count)
+  const { server, ship } = await httpCounter(folder, log, count)
   await inTurns(
     runs,
     count,
@@ -169,6 +184,37 @@ async function measureHttp(folder, count, runs) {
     }))
   )
   server.close()
+}
+
+// Many files.
+
+async function measureFiles(folder, files, runs) {
+  const contestants = []
+  const servers = []
+  for (const kind of ['plain', 'packed']) {
+    const place = path.join(folder, kind)
+    fs.mkdirSync(place)
+    const log = path.join(place, 'records.log')
+    writeRecords(log, FILE_RECORDS)
+    for (let n = 0; n < files; n++) {
+      const name = path.join(place, `records-${n}.log`)
+      writeRecords(name, FILE_RECORDS, n * FILE_RECORDS)
+      if (kind === 'packed') {
+        fs.writeFileSync(`${name}.gz`, zlib.gzipSync(fs.readFileSync(name)))
+        fs.unlinkSync(name)
+      }
+      const file = kind === 'packed' ? `${name}.gz` : name
+      // In the order of their numbers, and long ago.
+      fs.utimesSync(file, FIRST_FILE_S + n, FIRST_FILE_S + n)
+    }
+    fs.writeFileSync(log, '')
+    const { server, ship } = await httpCounter(place, log, files * FILE_RECORDS)
+    servers.push(server)
+    contestants.push({ name: `${files} files, ${kind}`, measure: () => ship('none') })
+  }
+  const figures = await inTurns(runs, files * FILE_RECORDS, contestants)
+  for (const [name, ms] of figures) console.log(`${name}: ${perSecond(files, ms)} files/s, with the start of Node.js`)
+  for (const server of servers) server.close()
 }
 
 // Syslog.
@@ -441,6 +487,7 @@ async function main() {
     allowPositionals: true,
     options: {
       records: { type: 'string' },
+      files: { type: 'string', default: '2000' },
       runs: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '60' },
       rate: { type: 'string', default: '50000' },
@@ -455,8 +502,9 @@ async function main() {
     if (positionals[0] === 'kafka') await measureKafka(folder, Number(values.records ?? 1_000_000), runs)
     else if (positionals[0] === 'http') await measureHttp(folder, Number(values.records ?? 1_000_000), runs)
     else if (positionals[0] === 'syslog') await measureSyslog(folder, Number(values.records ?? 500_000), runs)
+    else if (positionals[0] === 'files') await measureFiles(folder, Number(values.files), runs)
     else if (positionals[0] === 'away') await measureAway(folder, { rate, seconds, kafka: values.kafka })
-    else throw new Error('say what: kafka, http, syslog or away')
+    else throw new Error('say what: kafka, http, files, syslog or away')
   } finally {
     fs.rmSync(folder, { recursive: true, force: true })
   }

@@ -90,9 +90,11 @@ export class Backlog {
   /** Opens the first one of the queue that has something unread. */
   private async first(): Promise<'moved' | undefined> {
     while (this.queue.length > 0) {
-      const file = this.queue.pop()!
-      if (file !== null && this.events.isDone(file)) continue
-      const judged = file && (await this.events.judge(file))
+      const file = this.queue.at(-1) ?? null
+      const isDone = file !== null && this.events.isDone(file)
+      // One that a disk does not give is asked for again: it keeps its place.
+      const judged = isDone ? 'read' : file && (await this.events.judge(file))
+      this.queue.pop()
       if (judged === 'read') continue
       if (judged !== null) {
         this.upcoming = judged

@@ -3,6 +3,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import path from 'node:path'
 import zlib from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Backlog } from '../../lib/ship/backlog'
 import { Shipper, type ShipperOptions } from '../../lib/ship/shipper'
 import { SinkError } from '../../lib/ship/sink'
 import { readState } from '../../lib/ship/state'
@@ -218,6 +219,32 @@ test('files that are deleted while they wait: those that are open are shipped, t
   expect(numbers).toEqual([...numbers].sort((a, b) => a - b))
   expect(new Set(numbers).size).toBe(numbers.length)
   expect(numbers.slice(-PER_FILE)).toEqual(upTo(PER_FILE).map(n => n + 20 * PER_FILE))
+})
+
+test('a file that cannot be opened for a while keeps its place', async () => {
+  const files = ['a', 'b'].map(name => ({
+    path: at(name),
+    dev: '1',
+    ino: name,
+    size: 1,
+    mtime: 0,
+    packed: false
+  }))
+  let fails = true
+  const opened: string[] = []
+  const backlog = new Backlog({
+    list: async () => ({ rotated: files, own: null }),
+    isDone: file => opened.includes(file.ino),
+    judge: async file => {
+      if (fails) throw new Error('EIO')
+      opened.push(file.ino)
+      return 'read'
+    }
+  })
+  for (let i = 0; i < 3; i++) await expect(backlog.next()).rejects.toThrow('EIO')
+  fails = false
+  expect(await backlog.next()).toBeNull()
+  expect(opened).toEqual(['a', 'b'])
 })
 
 test('a line of several MiB in a backlog is shipped by itself', async () => {
