@@ -77,14 +77,14 @@ function arenaError(path: string): ShardlogError {
 /**
  * What a log is, by its bytes.
  *
- * @param hint what it is taken for if they do not tell
+ * @param hint asked for what it is taken for if they do not tell
  * @returns null if it is empty, or shorter than a block's header and no text, and there is no hint
  * @throws ShardlogError `ERR_SHARDLOG_FORMAT` if it is neither and there is no hint
  */
-async function detectFormat(source: Source, hint: LogFormat | null): Promise<LogFormat | null> {
+async function detectFormat(source: Source, hint: () => LogFormat | null): Promise<LogFormat | null> {
   const head = await source.head()
   if (isArenaHead(head)) throw arenaError(source.path)
-  const found = formatOf(head, await lastSector(source)) ?? hint
+  const found = formatOf(head, await lastSector(source)) ?? hint()
   if (found || head.length < BLOCK_HEADER_BYTES) return found
   const { path } = source
   const message =
@@ -117,7 +117,7 @@ export function formatOfArena(log: LogPlace): LogFormat | null {
  */
 export async function sourceFormat(source: Source, choice: FormatChoice = 'auto'): Promise<LogFormat | null> {
   if (choice !== 'auto') return choice
-  return detectFormat(source, source instanceof FileSource ? formatOfArena(source) : null)
+  return detectFormat(source, () => (source instanceof FileSource ? formatOfArena(source) : null))
 }
 
 /** The scanner for a format. */

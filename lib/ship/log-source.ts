@@ -28,7 +28,7 @@ import { type FileMark, newStream, PROOF_BYTES, type Proof, proofOf, type ShipSt
 /** What is read at once of a file that may be long. */
 const CHUNK_BYTES = 1024 * 1024
 /** Of files that are shorter, no less than this. */
-const SMALL_CHUNK_BYTES = 64 * 1024
+const SMALL_CHUNK_BYTES = 8 * 1024
 /** How often the folder is looked through while the log's own file stays where it is. */
 const LOOK_MS = 5_000
 /** A rotated file's last line without newline is waited for so long. */

@@ -10,8 +10,10 @@ import {
   createReadStream,
   createWriteStream,
   fstatSync,
+  readFileSync,
   readSync,
-  statSync
+  statSync,
+  writeFileSync
 } from 'node:fs'
 import { open, readdir, unlink } from 'node:fs/promises'
 import path from 'node:path'
@@ -152,8 +154,21 @@ function unpacker(file: string): Transform {
   throw new ShardlogError('ERR_SHARDLOG_READ', message, { path: file })
 }
 
-/** Reads of so many bytes are made at once. */
+/** Reads of so many bytes are made at once, and files that are packed into no more unpacked. */
 const AT_ONCE_BYTES = 64 * 1024
+/** A packed file that has more than so many bytes is unpacked piece by piece. */
+const UNPACKED_BYTES = 2 * 1024 * 1024
+
+/** What a small gzipped file holds; null: it is no such. */
+function unpackedAtOnce(file: string): Buffer | null {
+  if (!file.endsWith('.gz') || statSync(file).size > AT_ONCE_BYTES) return null
+  try {
+    return zlib.gunzipSync(readFileSync(file), { maxOutputLength: UNPACKED_BYTES })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return null
+    throw error
+  }
+}
 
 /** A file's bytes, of which few are asked for at a time. */
 class LogBytes extends FileSource {
@@ -172,6 +187,11 @@ class LogBytes extends FileSource {
 
   override async size(): Promise<number> {
     return fstatSync(this.handle.fd).size
+  }
+
+  override async head(): Promise<Buffer> {
+    const bytes = Buffer.alloc(Math.min(AT_ONCE_BYTES, await this.size()))
+    return bytes.subarray(0, readSync(this.handle.fd, bytes, 0, bytes.length, 0))
   }
 
   override async read(target: Buffer, offset: number, length: number, position: number): Promise<number> {
@@ -210,7 +230,9 @@ export class OpenFile {
     const key = createHash('sha256').update(file).digest('hex').slice(0, 16)
     const copy = path.join(folder, `.shardlog-unpacked-${process.pid}-${key}`)
     try {
-      await pipeline(createReadStream(file), unpacker(file), createWriteStream(copy, { mode: 0o600 }))
+      const content = unpackedAtOnce(file)
+      if (content !== null) writeFileSync(copy, content, { mode: 0o600 })
+      else await pipeline(createReadStream(file), unpacker(file), createWriteStream(copy, { mode: 0o600 }))
       return await LogBytes.open({ path: copy, arenaDir: undefined })
     } finally {
       await unlink(copy).catch(() => undefined)

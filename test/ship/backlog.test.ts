@@ -221,6 +221,19 @@ test('files that are deleted while they wait: those that are open are shipped, t
   expect(numbers.slice(-PER_FILE)).toEqual(upTo(PER_FILE).map(n => n + 20 * PER_FILE))
 })
 
+test('a small packed file that is long, or of several members, is unpacked as a whole', async () => {
+  const kept = new Kept()
+  const total = writeBacklog(2)
+  const pad = ' '.repeat(1 << 20)
+  const long = upTo(5).map(n => `{"n":${total + n},"pad":"${pad}"}\n`)
+  fs.writeFileSync(at('app-0.5.log.gz'), Buffer.concat(long.map(line => zlib.gzipSync(line))))
+  fs.utimesSync(at('app-0.5.log.gz'), FIRST_TIME + 0.5, FIRST_TIME + 0.5)
+  expect(fs.statSync(at('app-0.5.log.gz')).size).toBeLessThan(64 * 1024)
+  await shipAll(fromOldest(), kept)
+  expect([...numbersOf(kept.order)].sort((a, b) => a - b)).toEqual(upTo(total + 5))
+  expect(numbersOf(kept.order).slice(5, 10)).toEqual(upTo(5).map(n => total + n))
+})
+
 test('a file that cannot be opened for a while keeps its place', async () => {
   const files = ['a', 'b'].map(name => ({
     path: at(name),
