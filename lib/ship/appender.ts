@@ -39,7 +39,7 @@ const LOCK_MS = 5_000
  * Of what a thread ships nearly all dies young, batch by batch. V8 would let that grow to 48 MiB,
  * and the bytes of as many batches with it; with this it takes no longer.
  */
-const YOUNG_MB = 6
+const YOUNG_MB = 12
 
 class Shipping {
   private worker: Worker
