@@ -594,7 +594,8 @@ export class LogSource {
     const { own, seen } = this.backlog
     const others = seen.filter(file => file !== own)
     // While there is one that is not known, it may be what one which has gone has become.
-    if (others.every(file => this.isBeingRead(file) || this.marks.isRead(file))) this.marks.prune(seen, KEPT_GONE)
+    const isKnown = (file: LogFile): boolean => this.isBeingRead(file) || this.marks.isRead(file)
+    if (others.every(file => isKnown(file) || this.copies.has(file.path))) this.marks.prune(seen, KEPT_GONE)
     if (!own || own.size === 0 || this.isBeingRead(own) || this.marks.isRead(own)) return null
     const judged = await this.judge(own)
     if (judged === null || judged === 'read') return null
