@@ -98,19 +98,22 @@ export class Requests {
     this.agent = new this.module.Agent({ keepAlive: true, maxSockets: 1, ...tlsOf(options.tls) })
   }
 
+  /** A body as it is sent: packed, unless that is not wanted. */
+  async pack(body: Buffer): Promise<Buffer> {
+    return this.options.compression === 'none' ? body : compress(body, { level: GZIP_LEVEL })
+  }
+
   /**
-   * Sends a body; the answer is of a status from 200 to 299, and whole.
+   * Sends a body that `pack` has made; the answer is of a status from 200 to 299, and whole.
    *
    * @throws SinkError
    */
   async post(body: Buffer, headers: Record<string, string>, signal: AbortSignal): Promise<Answer> {
-    const packed = this.options.compression !== 'none'
-    const bytes = packed ? await compress(body, { level: GZIP_LEVEL }) : body
     const answer = await this.request(
-      bytes,
+      body,
       {
         ...headers,
-        ...(packed ? { 'content-encoding': 'gzip' } : {}),
+        ...(this.options.compression === 'none' ? {} : { 'content-encoding': 'gzip' }),
         ...this.options.headers
       },
       signal
@@ -168,6 +171,23 @@ export class Requests {
   }
 }
 
+/** Bodies of batches, made while others are on their way; what is sent again is not made again. */
+export class Bodies {
+  private readonly made = new WeakMap<Batch, Promise<Buffer>>()
+
+  constructor(private readonly make: (batch: Batch) => Promise<Buffer>) {}
+
+  of(batch: Batch): Promise<Buffer> {
+    const made = this.made.get(batch)
+    if (made) return made
+    const body = this.make(batch)
+    this.made.set(batch, body)
+    // Whoever sends it is told, and makes it anew the next time.
+    body.catch(() => this.made.delete(batch))
+    return body
+  }
+}
+
 export interface HttpOptions extends RequestOptions {
   /** Lines of JSON, or one array. Default 'ndjson'. */
   format?: 'ndjson' | 'json'
@@ -179,21 +199,31 @@ export interface HttpOptions extends RequestOptions {
 export class HttpSink implements Sink {
   readonly target: string
   private readonly requests: Requests
+  private readonly bodies: Bodies
 
   /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
   constructor(private readonly options: HttpOptions) {
     this.requests = new Requests(options)
     this.target = this.requests.target
+    this.bodies = new Bodies(async batch => this.requests.pack(this.bodyOf(batch)))
+  }
+
+  private bodyOf(batch: Batch): Buffer {
+    const { format, idField = 'log_id' } = this.options
+    const field = idField === false ? null : idField
+    if (format !== 'json') return asObjects(batch, field, NEWLINE)
+    // Of an array the last comma is its end.
+    return Buffer.concat([Buffer.from('['), asObjects(batch, field, COMMA).subarray(0, -1), Buffer.from(']')])
+  }
+
+  async prepare(batch: Batch): Promise<void> {
+    await this.bodies.of(batch)
   }
 
   async send(batch: Batch, signal: AbortSignal): Promise<void> {
-    const { format = 'ndjson', idField = 'log_id' } = this.options
-    const lines = format === 'ndjson'
-    const objects = asObjects(batch, idField === false ? null : idField, lines ? NEWLINE : COMMA)
-    // Of an array the last comma is its end.
-    const body = lines ? objects : Buffer.concat([Buffer.from('['), objects.subarray(0, -1), Buffer.from(']')])
+    const body = await this.bodies.of(batch)
     const headers = {
-      'content-type': lines ? 'application/x-ndjson' : 'application/json',
+      'content-type': this.options.format !== 'json' ? 'application/x-ndjson' : 'application/json',
       'x-shardlog-stream': batch.stream,
       'x-shardlog-sequence': String(batch.first),
       'x-shardlog-records': String(batch.records.length)

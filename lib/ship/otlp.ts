@@ -4,7 +4,7 @@
  */
 
 import { version } from '../own-place'
-import { type RequestOptions, Requests } from './http'
+import { Bodies, type RequestOptions, Requests } from './http'
 import { fieldsOf, severityOf, timeOfFields } from './records'
 import { type Batch, idOf, type ShipRecord, type Sink, SinkError, textOf } from './sink'
 
@@ -347,18 +347,25 @@ export class OtlpSink implements Sink {
   readonly target: string
   private readonly requests: Requests
   private readonly resource: Readonly<Record<string, unknown>>
+  private readonly bodies: Bodies
 
   /** @throws ShardlogError `ERR_SHARDLOG_CONFIG` */
   constructor(private readonly options: OtlpOptions) {
     const url = /^https?:\/\/[^/]+\/?$/.test(options.url) ? `${options.url.replace(/\/$/, '')}/v1/logs` : options.url
     this.requests = new Requests({ ...options, url })
     this.target = this.requests.target
+    const encode = options.encoding === 'json' ? encodeJson : encodeProtobuf
+    this.bodies = new Bodies(async batch => this.requests.pack(encode(batch, this.resource)))
     this.resource = { 'telemetry.sdk.name': 'shardlog', 'telemetry.sdk.version': version, ...options.resource }
+  }
+
+  async prepare(batch: Batch): Promise<void> {
+    await this.bodies.of(batch)
   }
 
   async send(batch: Batch, signal: AbortSignal): Promise<void> {
     const { encoding = 'protobuf' } = this.options
-    const body = (encoding === 'protobuf' ? encodeProtobuf : encodeJson)(batch, this.resource)
+    const body = await this.bodies.of(batch)
     const type = encoding === 'protobuf' ? 'application/x-protobuf' : 'application/json'
     const answer = await this.requests.post(body, { 'content-type': type }, signal)
     const { count, reason } = rejectedOf(answer.body, encoding)

@@ -228,6 +228,7 @@ export class Shipper {
     for (let ends = false; !ends && !this.stopping.signal.aborted; ) {
       try {
         const step = await this.collect()
+        if (typeof step === 'object') this.prepare(step.batch)
         await underway
         underway = null
         if (this.stopping.signal.aborted) break
@@ -356,19 +357,26 @@ export class Shipper {
     return gathered.records.length >= batchSize
   }
 
+  /** Has the next batch made ready while the one before it is on its way. */
+  private prepare(batch: Batch): void {
+    // What is wrong with it is told when it is sent.
+    this.sink.prepare?.(batch).catch(() => undefined)
+  }
+
   private async ready(): Promise<Ready> {
     const { records, bytes, time, passed, place } = this.gathered
     const mark = place ?? (await this.source.markAt(records[records.length - 1]!))
     this.gathered = none()
-    return { batch: { stream: '', first: 0, records, bytes, time }, mark, passed }
+    const { stream, sequence } = this.cursor.state
+    const first = this.pending ? this.pending.first + this.pending.records.length : sequence
+    return { batch: { stream, first, records, bytes, time }, mark, passed }
   }
 
   // Delivery.
 
   /** Sends a batch until it is taken, as a whole or in parts, or set aside. */
-  private async deliver({ batch: given, mark, passed }: Ready): Promise<void> {
+  private async deliver({ batch, mark, passed }: Ready): Promise<void> {
     const { state } = this.cursor
-    const batch = { ...given, stream: state.stream, first: state.sequence }
     this.pending = batch
     const parts = [batch]
     let failures = 0

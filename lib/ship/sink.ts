@@ -84,6 +84,11 @@ export interface Sink {
    *   counts as one that may pass
    */
   send(batch: Batch, signal: AbortSignal): Promise<void>
+  /**
+   * Makes what `send` will need of a batch, while the one before it is on its way. What fails then
+   * fails again when it is sent.
+   */
+  prepare?(batch: Batch): Promise<void>
   /** Gives up connections. Nothing is sent afterwards. */
   close(): Promise<void>
   /** What the sink counts of itself. */
