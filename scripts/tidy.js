@@ -12,7 +12,15 @@ const { tool } = require('./tools')
 
 const program = tool('clang-tidy')
 const nodeHeaders = path.join(nodeDirectory() ?? '/usr', 'include', 'node')
-const flags = ['-std=c++20', '-Inative', '-Iinclude', '-isystem', require('node-addon-api').include_dir, '-isystem', nodeHeaders]
+const flags = [
+  '-std=c++20',
+  '-Inative',
+  '-Iinclude',
+  '-isystem',
+  require('node-addon-api').include_dir,
+  '-isystem',
+  nodeHeaders
+]
 const defines = ['-DNAPI_VERSION=8', '-DNAPI_CPP_EXCEPTIONS']
 
 /** Resolves to whether the file is clean; what is not is printed. */
