@@ -218,7 +218,10 @@ int NewArenaFile::LockByName() {
   struct stat st;
   ArenaFd named(OpenArenaFile(path_, log_, &st));
   if (named.get() < 0 || !IsNamed(path_, fd_)) ThrowTaken();
-  // Whoever takes it in between finds nothing in it and removes it.
+  // Two can share a lock: nobody finds the file unlocked in between, and takes for left what we are
+  // about to use.
+  flock(fd_, LOCK_SH | LOCK_NB);
+  if (flock(named.get(), LOCK_SH | LOCK_NB) != 0) ThrowTaken();
   flock(fd_, LOCK_UN);
   if (flock(named.get(), LOCK_EX | LOCK_NB) != 0) ThrowTaken();
   return named.Release();
@@ -255,6 +258,11 @@ void MakeWay(const std::string& path, const io::FileInfo& log) {
   if (lstat(path.c_str(), &st) != 0) return;
   const std::string why = WhyDistrusted(st, log);
   if (!why.empty()) ThrowOwner(path, why);
+  // A running process would do the same to us.
+  const ArenaFd fd(Open(path, O_RDWR | O_NONBLOCK, 0));
+  if (fd.get() >= 0 && flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    throw Error("ERR_SHARDLOG_LOCKED", path + " belongs to a running process", 0, "flock", path);
+  }
   const int error = RenameWithoutReplacing(path, AsidePlace(path));
   if (error != 0) ThrowIo("rename", path, error);
 }

@@ -74,7 +74,8 @@ class NewArenaFile {
 };
 
 // Makes way at `path`: what is there goes to a new name beside it, if it is to be believed. Throws
-// Error(ERR_SHARDLOG_ARENA_OWNER) if it is not, Error(ERR_SHARDLOG_IO) if that fails.
+// Error(ERR_SHARDLOG_ARENA_OWNER) if it is not, Error(ERR_SHARDLOG_LOCKED) if a running process
+// uses it, Error(ERR_SHARDLOG_IO) if that fails.
 void MakeWay(const std::string& path, const io::FileInfo& log);
 
 // 0 or a positive errno; EEXIST if something has the name `to` already.

@@ -46,6 +46,12 @@ void CopyWords(uint8_t* to, const uint8_t* from, uint64_t bytes) {
   }
 }
 
+// A segment that somebody leased when the free ones were taken.
+struct Leased {
+  SegmentSlot* slot;
+  uint32_t lessee;
+};
+
 class Move {
  public:
   Move(BufferSets* sets, const io::FileInfo& log)
@@ -67,6 +73,8 @@ class Move {
       Copy(sealed);
       before.Reset(arena_.Adopt(file_.Publish()));
     } catch (const Error&) {
+      // What the copy holds is going to be written from here.
+      if (IsNamed(arena_.path(), file_.fd())) unlink(arena_.path().c_str());
       Reopen();
       throw;
     }
@@ -96,7 +104,11 @@ class Move {
   // be in the copy, where it would give up that of somebody else.
   void HoldFreeSlots() {
     ForEachSlot([this](SegmentSlot& slot) {
-      if (slot.TakeLease(kMover)) held_.push_back(&slot);
+      for (;;) {
+        if (slot.TakeLease(kMover)) return held_.push_back(&slot);
+        const uint32_t lessee = slot.Lessee();
+        if (lessee != 0) return leased_.push_back({&slot, lessee});
+      }
     });
   }
 
@@ -110,16 +122,29 @@ class Move {
     for (uint32_t i = 0; i < shards(); i++) {
       claims[((generation_ + 1) & 1) * shards() + i].Reset(generation_ + 1);
     }
-    for (const SegmentSlot* slot : held_) Copied(slot)->Release();
+    ForEachSlot([this](const SegmentSlot& slot) {
+      // What a late claimer had opened in the free set is not to stay open.
+      if (IsOfFreeSet(slot)) Copied(&slot)->Recycle();
+    });
+    for (const SegmentSlot* slot : held_) Copied(slot)->InitLessee(0);
+    // Not as they are by now: what is given up meanwhile, and is not held, may be taken here again.
+    for (const Leased& leased : leased_) Copied(leased.slot)->InitLessee(leased.lessee);
     for (const SealedSegment& segment : sealed) {
       std::memcpy(copy_.at() + (segment.data - arena_.control()), segment.data,
                   format::kBlockHeaderBytes + segment.valid);
     }
   }
 
-  SegmentSlot* Copied(const SegmentSlot* slot) const {
+  bool IsOfFreeSet(const SegmentSlot& slot) const {
+    const auto at = static_cast<uint64_t>(&slot - &arena_.slot(0, 0, 0));
+    return at / sets_.geometry().segments_per_set() == ((generation_ + 1) & 1);
+  }
+
+  SegmentSlot* Copied(const SegmentSlot* slot) const { return In(copy_, slot); }
+
+  SegmentSlot* In(const View& view, const SegmentSlot* slot) const {
     const auto at = reinterpret_cast<const uint8_t*>(slot) - arena_.control();
-    return reinterpret_cast<SegmentSlot*>(copy_.at() + at);
+    return reinterpret_cast<SegmentSlot*>(view.at() + at);
   }
 
   // The move has failed: producers go on with the free set of the old file.
@@ -129,13 +154,12 @@ class Move {
     sets_.TrySwap(generation_);
   }
 
-  // Leases that were given up after they had been copied: nobody else gives them up.
+  // Leases that were given up in the old file alone. The new one has none of anybody else's there:
+  // until they are given up here, nobody can take them.
   void ReleaseWhatWasReleased() {
-    ForEachSlot([this](SegmentSlot& now) {
-      const auto at = reinterpret_cast<const uint8_t*>(&now) - arena_.control();
-      const auto* before = reinterpret_cast<const SegmentSlot*>(before_.at() + at);
-      if (now.Lessee() != 0 && before->Lessee() == 0) now.Release();
-    });
+    for (const Leased& leased : leased_) {
+      if (In(before_, leased.slot)->Lessee() == 0) leased.slot->Release();
+    }
   }
 
   template <typename Do>
@@ -157,7 +181,9 @@ class Move {
   NewArenaFile file_;
   const View copy_;
   const View before_;
-  std::vector<SegmentSlot*> held_;  // in the file before
+  // Where producers find them.
+  std::vector<SegmentSlot*> held_;
+  std::vector<Leased> leased_;
 };
 
 }  // namespace

@@ -138,23 +138,26 @@ uint64_t Flusher::SettleOverBudget() {
 
 void Flusher::LookForFile() {
   // [MM swap] release: pairs with the flusher's reading.
-  look_for_file_.store(true, std::memory_order_release);
+  const uint64_t wanted = looks_wanted_.fetch_add(1, std::memory_order_acq_rel) + 1;
   signals_->work.Signal();
   for (;;) {
     const uint32_t epoch = signals_->progress.Epoch();
     // [MM event-wait] acquire: what the flusher did before is done.
-    if (!look_for_file_.load(std::memory_order_acquire)) return;
+    if (looks_done_.load(std::memory_order_acquire) >= wanted) return;
     if (ended_.load(std::memory_order_acquire)) return;  // [MM event-wait]
     signals_->progress.Wait(epoch, platform::kForever);
   }
 }
 
+// Who asks during a look may have moved the file behind it, and waits for the next one.
 void Flusher::LookIfAsked() {
   // [MM swap] acquire: pairs with LookForFile.
-  if (!look_for_file_.load(std::memory_order_acquire)) return;
+  const uint64_t wanted = looks_wanted_.load(std::memory_order_acquire);
+  // [MM counter] relaxed: this thread's own.
+  if (wanted == looks_done_.load(std::memory_order_relaxed)) return;
   sink_->LookForFile();
   // [MM event-signal] release: pairs with LookForFile.
-  look_for_file_.store(false, std::memory_order_release);
+  looks_done_.store(wanted, std::memory_order_release);
   signals_->progress.Signal();
 }
 

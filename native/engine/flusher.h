@@ -100,7 +100,8 @@ class Flusher {
 
   std::atomic<uint64_t> requested_{0};  // generations below it are wanted on the device
   std::atomic<uint64_t> attempts_failed_{0};
-  std::atomic<bool> look_for_file_{false};
+  std::atomic<uint64_t> looks_wanted_{0};  // of LookForFile
+  std::atomic<uint64_t> looks_done_{0};    // so many of those were asked for before the last look
   std::atomic<bool> stopping_{false};
   std::atomic<bool> ended_{false};  // end_status_ is final
 

@@ -118,6 +118,12 @@ struct alignas(64) SegmentSlot {
     offset_.store(OffsetState::kSealedBit, std::memory_order_relaxed);
   }
 
+  // In a copy: who has the lease, or nobody.
+  void InitLessee(uint32_t producer) {
+    // [MM init] relaxed: no other thread knows of the copy yet.
+    lessee_.store(producer, std::memory_order_relaxed);
+  }
+
  private:
   std::atomic<uint32_t> offset_;
   std::atomic<uint32_t> lessee_;  // producer id, 0: none

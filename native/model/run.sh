@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks swap.pml, park.pml and ring.pml: the protocol in several sizes, every state of each, and
-# then with one rule taken out at a time, where spin has to object. Needs spin and gcc; takes about
-# two minutes and 3 GB on two cores.
+# Checks swap.pml, move.pml, park.pml and ring.pml: the protocol in several sizes, every state of
+# each, and then with one rule taken out at a time, where spin has to object. Needs spin and gcc;
+# takes about three minutes and 3 GB on two cores.
 #
 # usage: run.sh [name ...]     only the checks of these names
 set -u
@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/shardlog-model-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# name (what begins with `park` or `ring` is of park.pml, ring.pml), what spin has to say, options.
+# name (what begins with `move`, `park` or `ring` is of that file), what spin has to say, options.
 # `sound`: no error in any state. `broken`: an error.
 checks=(
   'set-reused-twice sound -DKILL -DSHARDS=1 -DSEGMENTS=1 -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=4'
@@ -38,6 +38,18 @@ checks=(
   'segments-sealed-first broken -DSEGMENTS_SEALED_FIRST -DSHARDS=1 -DSEGMENTS=2 -DLOGS=1 -DGENERATIONS=3'
   'close-seals-one-set broken -DCLOSE_SEALS_ONE -DCLOSE_AT_ANY_TIME -DSHARDS=1 -DSEGMENTS=1 -DLOGS=1 -DGENERATIONS=3'
   'padding-in-leased-segment broken -DPADDING_IN_PLACE -DCAP=2 -DSHARDS=1 -DSEGMENTS=1 -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
+  'move sound -DKILL -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
+  'move-late-claimer sound -DKILL -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=4 -DRECYCLED=1'
+  'move-two-segments sound -DKILL -DSEGMENTS=2 -DLOGS=1 -DGENERATIONS=3'
+  'move-yield sound -DKILL -DYIELD -DLOGS=1 -DGENERATIONS=3'
+  'move-twice sound -DKILL -DMOVES=2 -DLOGS=1 -DGENERATIONS=4'
+  'move-generation-is-active broken -DGENERATION_IS_ACTIVE -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
+  'move-no-hold broken -DNO_HOLD -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=4 -DRECYCLED=1'
+  'move-lessees-as-copied broken -DLESSEES_AS_COPIED -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=4 -DRECYCLED=1'
+  'move-no-look broken -DNO_LOOK -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
+  'move-no-unseal broken -DNO_UNSEAL -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
+  'move-copy-before-seal broken -DCOPY_BEFORE_SEAL -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
+  'move-name-stays broken -DKILL -DNAME_STAYS -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
   'park sound'
   'park-look-first broken -DLOOK_BEFORE_PARK'
   'park-wake-first broken -DWAKE_BEFORE_CLAIM'
@@ -59,6 +71,7 @@ checks=(
 check() {
   local name=$1 expected=$2 model=swap out states seconds found=broken
   shift 2
+  [[ $name != move* ]] || model=move
   [[ $name != park* ]] || model=park
   [[ $name != ring* ]] || model=ring
   mkdir "$work/$name" && cd "$work/$name" || exit 1

@@ -106,5 +106,21 @@ TEST_F(NewFile, IsNotWhatLiesThereAlready) {
   EXPECT_EQ(ReadFile(temporary), "another's");
 }
 
+TEST_F(NewFile, MakesNoWayForWhatARunningProcessUses) {
+  {
+    engine::NewArenaFile file(path_, kBytes, {});
+    const engine::ArenaFd published(file.Publish());
+    try {
+      engine::MakeWay(path_, {});
+      ADD_FAILURE() << "it was put aside";
+    } catch (const engine::Error& error) {
+      EXPECT_EQ(error.code(), "ERR_SHARDLOG_LOCKED");
+    }
+    EXPECT_TRUE(engine::IsNamed(path_, published.get()));
+  }
+  engine::MakeWay(path_, {});
+  EXPECT_NE(access(path_.c_str(), F_OK), 0) << "what a dead one has left goes";
+}
+
 }  // namespace
 }  // namespace shardlog::test

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <string>
 #include <thread>
@@ -13,6 +14,7 @@
 
 #include "engine/error.h"
 #include "support/entries.h"
+#include "support/first_store.h"
 #include "support/rig.h"
 #include "support/sanitizers.h"
 
@@ -26,6 +28,9 @@ constexpr uint32_t kMoves = kThreadSanitizer ? 60 : 400;
 
 class Moves : public testing::Test {
  protected:
+  explicit Moves(uint32_t shards = 2)
+      : rig_(shards, engine::ShardSelection::kAffinity, 0, engine::CrashSafe::kFile) {}
+
   // Whether it moved. `may_make`: whether there may be a file in its place.
   bool Move(bool may_make = true) {
     const std::string& path = rig_.arena().path();
@@ -53,7 +58,17 @@ class Moves : public testing::Test {
     accepted_[thread] = said;
   }
 
-  Rig rig_{2, engine::ShardSelection::kAffinity, 0, engine::CrashSafe::kFile};
+  // Moves, now and then in vain, and flushes meanwhile.
+  void MoveOften(uint32_t times) {
+    uint32_t moves = 0;
+    for (uint32_t round = 0; moves < times; round++) {
+      moves += Move(round % 5 != 4) ? 1 : 0;
+      while (rig_.sets().recycled() < rig_.sets().active()) rig_.FlushOldest();
+    }
+    ended_ = true;
+  }
+
+  Rig rig_;
   std::atomic<bool> ended_{false};
   std::vector<uint32_t> accepted_ = std::vector<uint32_t>(kThreads);
 };
@@ -65,12 +80,7 @@ TEST_F(Moves, LoseAndRepeatNothingWhileProducersLog) {
   for (uint32_t t = 0; t < kThreads; t++) {
     threads.emplace_back([this, t, &producers] { Log(t, producers[t].get()); });
   }
-  uint32_t moves = 0;
-  for (uint32_t round = 0; moves < kMoves; round++) {
-    moves += Move(round % 5 != 4) ? 1 : 0;
-    while (rig_.sets().recycled() < rig_.sets().active()) rig_.FlushOldest();
-  }
-  ended_ = true;
+  MoveOften(kMoves);
   for (std::thread& thread : threads) thread.join();
   rig_.Flush();
   rig_.Flush();
@@ -88,6 +98,124 @@ TEST_F(Moves, WaitForASetThatHasBeenSwappedTo) {
   rig_.FlushOldest();
   EXPECT_TRUE(Move());
   EXPECT_EQ(rig_.sets().active(), 2u);
+}
+
+// With so many shards there are enough slots for others to get in between while they are copied.
+class LeasesOverMoves : public Moves {
+ protected:
+  LeasesOverMoves() : Moves(kShards), holders_(size_t{2} * rig_.geometry().segments_per_set()) {}
+
+  std::atomic<uint32_t>& HolderOf(const engine::Lease& lease, uint32_t i) {
+    const engine::Geometry& g = rig_.geometry();
+    const uint64_t set = lease.generation & 1;
+    return holders_[set * g.segments_per_set() + lease.shard * g.segments_per_shard +
+                    lease.segment + i];
+  }
+
+  void GiveUpOldest(std::deque<engine::Lease>* leases) {
+    engine::Lease& oldest = leases->front();
+    for (uint32_t i = 0; i < oldest.span; i++) HolderOf(oldest, i) = 0;
+    rig_.sets().Release(&oldest);
+    leases->pop_front();
+  }
+
+  // Leases runs of segments until `ended_`, and keeps each over a few others.
+  void Lease(uint32_t id) {
+    Random random(id);
+    std::deque<engine::Lease> leases;
+    while (!ended_) {
+      const uint64_t generation = rig_.sets().active();
+      const auto shard = static_cast<uint32_t>(random.Between(0, kShards - 1));
+      engine::Lease lease;
+      switch (rig_.sets().Claim(generation, shard, {1, 3}, id, &lease)) {
+        case engine::ClaimResult::kLeased:
+          for (uint32_t i = 0; i < lease.span; i++) shared_ += HolderOf(lease, i).exchange(id) != 0;
+          leases.push_back(lease);
+          break;
+        case engine::ClaimResult::kShardFull:
+          rig_.sets().TrySwap(generation);
+          break;
+        case engine::ClaimResult::kStartOver:
+          // Some are to be left for later in a move.
+          if (random.Between(0, 63) != 0) continue;
+          break;
+      }
+      if (leases.size() > random.Between(0, 12)) GiveUpOldest(&leases);
+    }
+    while (!leases.empty()) GiveUpOldest(&leases);
+  }
+
+  void FlushAll() {
+    while (rig_.sets().recycled() < rig_.sets().active()) rig_.FlushOldest();
+  }
+
+  void SwapAndFlush() {
+    rig_.Swap(rig_.sets().active());
+    FlushAll();
+  }
+
+  // From an even generation to another: the set that is free in the move is that of the odd ones.
+  void GiveUpAndTakeInAMove() {
+    constexpr uint32_t kShard = 27;
+    engine::BufferSets& sets = rig_.sets();
+    SwapAndFlush();
+    engine::Lease former;
+    engine::Lease latter;
+    ASSERT_EQ(sets.Claim(sets.active(), kShard, {1, 1}, 1, &former), engine::ClaimResult::kLeased);
+    SwapAndFlush();
+    const uint64_t next = sets.active() + 1;
+    std::thread claimer([&] {
+      while (sets.active() != next) {
+      }
+      EXPECT_EQ(sets.Claim(next, kShard, {1, 1}, 2, &latter), engine::ClaimResult::kLeased);
+    });
+    {
+      // The last slots that a mover takes.
+      auto* const behind = reinterpret_cast<uint8_t*>(&rig_.arena().slot(1, kShard + 1, 0));
+      const FirstStore stop(behind, engine::kPageBytes, [&] { sets.Release(&former); });
+      EXPECT_TRUE(Move());
+      EXPECT_TRUE(FirstStore::HasCome());
+    }
+    claimer.join();
+    EXPECT_EQ(latter.slot->Lessee(), 2u);
+    // That segment, or the next one if the mover had not yet given the former lease up.
+    EXPECT_LE(latter.segment, 1u);
+    if (latter.segment == 1) EXPECT_EQ(rig_.arena().slot(1, kShard, 0).Lessee(), 0u);
+    sets.Release(&latter);
+    FlushAll();
+    SwapAndFlush();
+  }
+
+  static constexpr uint32_t kShards = 32;
+  std::vector<std::atomic<uint32_t>> holders_;  // of each segment, in set 0, then in set 1
+  std::atomic<uint32_t> shared_{0};             // leases of segments that somebody else had
+};
+
+TEST_F(LeasesOverMoves, AreOfOneAtATimeAndEnd) {
+  std::vector<std::thread> threads;
+  for (uint32_t t = 1; t <= kThreads; t++) {
+    threads.emplace_back([this, t] { Lease(t); });
+  }
+  MoveOften(kMoves / 4);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(shared_, 0u);
+  const engine::Geometry& g = rig_.geometry();
+  for (uint32_t i = 0; i < 2 * g.segments_per_set(); i++) {
+    const uint32_t in_set = i % g.segments_per_set();
+    const engine::SegmentSlot& slot = rig_.arena().slot(
+        i / g.segments_per_set(), in_set / g.segments_per_shard, in_set % g.segments_per_shard);
+    EXPECT_EQ(slot.Lessee(), 0u);
+  }
+}
+
+// A lease that is given up when the mover has seen it, and taken again before it has looked once
+// more, is the new lessee's.
+TEST_F(LeasesOverMoves, AreNotTakenFromWhoGotThemMeanwhile) {
+  if (kThreadSanitizer) GTEST_SKIP() << "not under ThreadSanitizer: see FirstStore";
+  for (int round = 0; round < 50; round++) {
+    GiveUpAndTakeInAMove();
+    if (HasFailure()) return;
+  }
 }
 
 }  // namespace

@@ -4,10 +4,15 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <fstream>
+#include <functional>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "engine/error.h"
@@ -311,6 +316,69 @@ TEST_F(Faults, BlocksOnADeviceOf4096ByteSectorsAreAligned) {
   ExpectAllOnce();
   for (const PlainBlock& block : ReadPlainLog(path()).blocks) EXPECT_EQ(block.offset % 4096, 0u);
   EXPECT_EQ(ReadFile(path()).size() % 4096, 0u);
+}
+
+// Looks for its file, and does in the first look what `during` says.
+class LookingSink : public engine::Sink {
+ public:
+  LookingSink(std::shared_ptr<engine::BufferSets> sets, const Config& config,
+              engine::FlushStats* stats, engine::ErrorReporter* errors,
+              std::function<void()> during)
+      : Sink(std::move(sets), config, stats, errors), during_(std::move(during)) {}
+
+  void LookForFile() override {
+    if (looks_.fetch_add(1) == 0) during_();
+  }
+  uint32_t looks() const { return looks_; }
+
+  uint64_t CommitPartial() override { return 0; }
+  void Finish() override {}
+  void Close() override {}
+  engine::IoMode io_mode() const override { return {}; }
+  io::FileInfo file_info() const override { return {}; }
+
+ protected:
+  engine::IoStatus WriteSealed(uint64_t, engine::BlockTotals*) override { return {}; }
+  engine::FlushError ProblemOf(const engine::IoStatus&) const override { return {}; }
+
+ private:
+  const std::function<void()> during_;
+  std::atomic<uint32_t> looks_{0};
+};
+
+// What was moved while the flusher looked may have been moved behind it.
+TEST(LookForFile, ThatIsAskedForInALookWaitsForTheNext) {
+  const Config config = SmallConfig("log", 1);
+  const auto sets =
+      std::make_shared<engine::BufferSets>(engine::Arena::Create(config, io::FileInfo{}, 1));
+  LookingSink* sink = nullptr;
+  engine::Flusher* asked = nullptr;
+  std::thread other;
+  std::atomic<bool> asks{false};
+  uint32_t looks = 0;
+  engine::Flusher flusher(sets, std::make_shared<engine::Signals>(), config,
+                          [&](engine::FlushStats* stats, engine::ErrorReporter* errors) {
+                            auto made =
+                                std::make_unique<LookingSink>(sets, config, stats, errors, [&] {
+                                  other = std::thread([&] {
+                                    asks = true;
+                                    asked->LookForFile();
+                                    looks = sink->looks();
+                                  });
+                                  while (!asks) std::this_thread::yield();
+                                  // It is about to ask; if it comes after this look, the next one
+                                  // is its own as well.
+                                  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                                });
+                            sink = made.get();
+                            return made;
+                          });
+  asked = &flusher;
+  flusher.Start();
+  flusher.LookForFile();
+  other.join();
+  EXPECT_EQ(looks, 2u);
+  EXPECT_TRUE(flusher.Stop().ok());
 }
 
 }  // namespace
