@@ -3,8 +3,10 @@
 namespace shardlog::engine {
 
 void LogStats::Add(const Producer& producer) {
-  total_logs += producer.accepted() + producer.dropped();
-  dropped_logs += producer.dropped();
+  // Read once: it may be dropping at this moment, and what is accepted is the difference.
+  const uint64_t dropped = producer.dropped();
+  total_logs += producer.accepted() + dropped;
+  dropped_logs += dropped;
   oversized_logs += producer.oversized();
   empty_logs += producer.empty();
   blocked_logs += producer.blocked();

@@ -548,12 +548,6 @@ proctype Flusher() {
      writeBlocks();
      recycleSet();
      g = 0
-#if SEGMENTS > 1
-  :: d_step {
-       recycled == activeGen[mapped] && activeGen[mapped] + 1 < GENERATIONS && CLAIM(activeGen[mapped]).claimed > 0 ->
-       activeGen[mapped] = activeGen[mapped] + 1 /* interval, flush() */
-     }
-#endif
   :: moves < MOVES && recycled == activeGen[mapped] && recycled >= RECYCLED && recycled + 2 < GENERATIONS ->
      moves++;
      move()

@@ -42,7 +42,7 @@ checks=(
   'move-late-claimer sound -DKILL -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=4 -DRECYCLED=1'
   'move-two-segments sound -DKILL -DSEGMENTS=2 -DLOGS=1 -DGENERATIONS=3'
   'move-yield sound -DKILL -DYIELD -DLOGS=1 -DGENERATIONS=3'
-  'move-twice sound -DKILL -DMOVES=2 -DLOGS=1 -DGENERATIONS=4'
+  'move-again-and-again sound -DKILL -DYIELD -DPRODUCERS=1 -DMOVES=3 -DLOGS=3 -DGENERATIONS=6'
   'move-generation-is-active broken -DGENERATION_IS_ACTIVE -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
   'move-no-hold broken -DNO_HOLD -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=4 -DRECYCLED=1'
   'move-lessees-as-copied broken -DLESSEES_AS_COPIED -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=4 -DRECYCLED=1'

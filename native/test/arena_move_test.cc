@@ -3,6 +3,7 @@
 #include "engine/arena_move.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "log/log.h"
 #include "support/entries.h"
 #include "support/first_store.h"
 #include "support/rig.h"
@@ -21,6 +23,7 @@
 namespace shardlog::test {
 namespace {
 
+using engine::kNsPerMs;
 using engine::MoveArena;
 
 constexpr uint32_t kThreads = 3;
@@ -217,6 +220,91 @@ TEST_F(LeasesOverMoves, AreNotTakenFromWhoGotThemMeanwhile) {
     if (HasFailure()) return;
   }
 }
+
+// A whole log, whose arena's file is deleted again and again while threads come and go.
+class LogOverMoves : public testing::TestWithParam<engine::CrashSafe> {
+ protected:
+  void Open() {
+    config_ = SmallConfig(directory_.File("log"), 2);
+    config_.crash_safe = GetParam();
+    config_.flush_interval_ns = kNsPerMs;
+    config_.on_full = engine::OnFull::kBlock;
+    config_.block_timeout_ns = UINT64_MAX;
+    log_ = engine::Log::Open(config_);
+  }
+
+  // Logs by one producer after the other until `ended_`.
+  void LogAndLeave(uint32_t thread) {
+    Random random(thread);
+    while (!ended_) {
+      const uint32_t id = next_id_++;
+      const auto producer = log_->Attach();
+      const auto count = static_cast<uint32_t>(random.Between(1, 3000));
+      for (uint32_t i = 0; i < count; i++) {
+        const std::string entry = MakeEntry(id, i, random.Between(20, 9000));
+        if (!producer->Append(entry.data(), entry.size())) complaints_++;
+        accepted_++;
+      }
+      log_->Detach(producer);
+    }
+  }
+
+  // What was accepted before a flush is written after it.
+  void FlushOften() {
+    while (!ended_) {
+      const engine::LogStats before = log_->Stats();
+      if (!log_->Flush().ok()) complaints_++;
+      if (log_->Stats().written_logs < before.total_logs - before.dropped_logs) complaints_++;
+    }
+  }
+
+  void DeleteArena(uint32_t times) {
+    uint64_t last = 0;
+    for (uint32_t deleted = 0; deleted < times;) {
+      struct stat st;
+      const std::string path = log_->arena().path();
+      if (lstat(path.c_str(), &st) == 0 && st.st_ino != last && unlink(path.c_str()) == 0) {
+        last = st.st_ino;
+        deleted++;
+      }
+      std::this_thread::yield();
+    }
+    ended_ = true;
+  }
+
+  TempDir directory_;
+  engine::Config config_;
+  std::shared_ptr<engine::Log> log_;
+  std::atomic<bool> ended_{false};
+  std::atomic<uint32_t> next_id_{0};
+  std::atomic<uint64_t> accepted_{0};
+  std::atomic<uint32_t> complaints_{0};
+};
+
+TEST_P(LogOverMoves, HasEachEntryOnceAndItsCountersAreExact) {
+  Open();
+  std::vector<std::thread> threads;
+  for (uint32_t t = 0; t < kThreads; t++) threads.emplace_back([this, t] { LogAndLeave(t); });
+  threads.emplace_back([this] { FlushOften(); });
+  DeleteArena(20);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(log_->Close().ok());
+  EXPECT_EQ(complaints_, 0u);
+  const engine::LogStats stats = log_->Stats();
+  EXPECT_EQ(stats.total_logs, accepted_);
+  EXPECT_EQ(stats.dropped_logs, 0u);
+  EXPECT_EQ(stats.written_logs, accepted_);
+  const PlainLog log = ReadPlainLog(config_.path);
+  EXPECT_EQ(log.complaints, std::vector<std::string>{});
+  EntryCheck check = CheckEntries(log.Entries());
+  EXPECT_EQ(check.complaints, std::vector<std::string>{});
+  uint64_t found = 0;
+  for (const auto& [id, count] : check.count) found += count;
+  EXPECT_EQ(found, accepted_);
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, LogOverMoves,
+                         testing::Values(engine::CrashSafe::kFile, engine::CrashSafe::kShm));
 
 }  // namespace
 }  // namespace shardlog::test
