@@ -58,14 +58,16 @@ class Move {
       : sets_(*sets),
         arena_(sets->arena()),
         // Only the flusher changes it: what is swapped to meanwhile is this one's follower.
-        generation_(sets->recycled()),
+        generation_(sets->written()),
         file_(arena_.path(), arena_.header().total_bytes, log),
         copy_(file_.fd(), arena_.header().total_bytes, PROT_READ | PROT_WRITE, arena_.path()),
         before_(arena_.fd(), arena_.control_bytes(), PROT_READ, arena_.path()) {}
 
   // False: producers have begun with the other set.
   bool Run() {
-    if (!SealFree()) return false;
+    // As long as the other set is not recycled, nobody can swap to it.
+    const bool may_be_swapped_to = sets_.recycled() == generation_;
+    if (may_be_swapped_to && !SealFree()) return false;
     const std::vector<SealedSegment> sealed = sets_.Seal(generation_, 0);
     HoldFreeSlots();
     ArenaFd before;
@@ -118,12 +120,13 @@ class Move {
     auto& header = *reinterpret_cast<ArenaHeader*>(copy_.at());
     // [MM init] relaxed: no other thread knows of the copy yet.
     header.active.store(generation_ + 1, std::memory_order_relaxed);
+    header.recycled.store(generation_, std::memory_order_relaxed);  // [MM init] relaxed: the same
     auto* claims = reinterpret_cast<ClaimWord*>(copy_.at() + ClaimWordsOffset());
     for (uint32_t i = 0; i < shards(); i++) {
       claims[((generation_ + 1) & 1) * shards() + i].Reset(generation_ + 1);
     }
     ForEachSlot([this](const SegmentSlot& slot) {
-      // What a late claimer had opened in the free set is not to stay open.
+      // Recycled, if it was not; nor is what a late claimer has opened there to stay open.
       if (IsOfFreeSet(slot)) Copied(&slot)->Recycle();
     });
     for (const SegmentSlot* slot : held_) Copied(slot)->InitLessee(0);
@@ -150,7 +153,13 @@ class Move {
   // The move has failed: producers go on with the free set of the old file.
   void Reopen() {
     for (SegmentSlot* slot : held_) slot->Release();
-    for (uint32_t i = 0; i < shards(); i++) arena_.claim(generation_ + 1, i).Reset(generation_ + 1);
+    if (sets_.recycled() < generation_) {
+      sets_.Recycle(generation_ - 1);
+    } else {
+      for (uint32_t i = 0; i < shards(); i++) {
+        arena_.claim(generation_ + 1, i).Reset(generation_ + 1);
+      }
+    }
     sets_.TrySwap(generation_);
   }
 
@@ -188,9 +197,13 @@ class Move {
 
 }  // namespace
 
+bool CanMoveArena(const BufferSets& sets) {
+  const uint64_t recycled = sets.recycled();
+  return recycled == sets.active() || recycled < sets.written();
+}
+
 bool MoveArena(BufferSets* sets, const io::FileInfo& log) {
-  if (sets->recycled() != sets->active()) return false;
-  return Move(sets, log).Run();
+  return CanMoveArena(*sets) && Move(sets, log).Run();
 }
 
 }  // namespace shardlog::engine

@@ -6,11 +6,16 @@
 
 namespace shardlog::engine {
 
+// Whether the arena can be moved now: a set is free, or was written and is not recycled yet.
+// Flusher.
+bool CanMoveArena(const BufferSets& sets);
+
 // Moves the arena into a new file under its name, at the same addresses: entries that were accepted
-// are in the new file before the next one is. Needs a free set: false if there is none, until the
-// flusher has written the other one. Producers that log meanwhile wait for it, some milliseconds.
-// Step *move* of docs/internals/memory-model.md. Flusher. Throws Error as Arena::Create does; the
-// arena goes on where it is then.
+// are in the new file before the next one is. False if CanMoveArena says no, or producers have
+// begun with the free set meanwhile. What was written is recycled by it, also where it fails.
+// Producers that log meanwhile wait for it, some milliseconds. Step *move* of
+// docs/internals/memory-model.md. Flusher. Throws Error as Arena::Create does; the arena goes on
+// where it is then.
 bool MoveArena(BufferSets* sets, const io::FileInfo& log);
 
 }  // namespace shardlog::engine

@@ -25,7 +25,7 @@ void ArenaWatch::Look(const io::FileInfo& log) {
   FlushError problem{kLost, "", arena.path(), 0, ""};
   const bool repaired = Repair(log, &problem);
   arena.set_is_lost(!repaired);
-  // The set that is being written is written first; then there is a free one.
+  // The set that is being written is written first.
   if (!repaired && problem.message.empty()) return;
   if (repaired || !is_told_) errors_.Report(problem);
   is_told_ = !repaired;
@@ -39,7 +39,7 @@ bool ArenaWatch::Repair(const io::FileInfo& log, FlushError* problem) {
     return true;
   }
   try {
-    if (sets_.recycled() != sets_.active()) return false;
+    if (!CanMoveArena(sets_)) return false;
     MakeWay(arena.path(), log);
     if (!MoveArena(&sets_, log)) return false;
     problem->message = lost + "; a new file has taken its place, and nothing is lost";

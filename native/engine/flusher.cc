@@ -267,14 +267,18 @@ bool Flusher::FlushIsRequested() const {
 }
 
 // Where a store may be answered by SIGBUS for want of a block, the set is kept until there is one.
+// Where the arena has lost its name, it is moved before producers can swap to the set.
 IoStatus Flusher::WriteAndHandBack(uint64_t generation) {
-  if (!sets_->arena().may_need_room()) return sink_->Write(generation, true);
+  const Arena& arena = sets_->arena();
+  if (!arena.may_need_room() && !arena.is_lost()) return sink_->Write(generation, true);
   IoStatus status;
   if (sets_->written() <= generation) status = sink_->Write(generation, false);
-  if (status.ok()) status = Touch(generation);
+  if (status.ok() && arena.may_need_room()) status = Touch(generation);
   if (!status.ok()) return status;
-  sets_->Recycle(generation);
   errors_.ReportSuccess();
+  if (arena.is_lost()) watch_.Look(sink_->file_info());
+  // A move has recycled it.
+  if (sets_->recycled() == generation) sets_->Recycle(generation);
   return status;
 }
 
@@ -299,8 +303,6 @@ IoStatus Flusher::WriteOldest() {
   watch_.Look(sink_->file_info());
   const IoStatus status = WriteAndHandBack(sets_->recycled());
   if (status.ok()) {
-    // What could not be moved while no set was free.
-    if (sets_->arena().is_lost()) watch_.Look(sink_->file_info());
     retry_at_ns_ = 0;
     retry_pause_ns_ = 0;
     signals_->room.SignalOne();

@@ -6,7 +6,8 @@
  * is one step, and what a producer does before it goes into the file that is given up.
  *
  * The copy is not one step: each slot's word is copied by itself, then each segment's entries. A
- * move may fail when the copy is made, and moves are tried at any time when no set waits.
+ * move may fail when the copy is made, and moves are tried at any time when no set waits; or, with
+ * MOVES_WRITTEN, when one is written and not recycled.
  *
  * Ghost state (accepted, last, holder) takes no part in the protocol. `holder` is who has leased a
  * segment, in whichever file: there must never be two, and nobody else may give the lease up.
@@ -343,11 +344,12 @@ inline recycleSet() {
   od;
   i = 0;
   d_step { CLAIM(g).gen = g + 2; CLAIM(g).claimed = 0; CLAIM(g).sealed = false }
-  d_step {
-    recycled = g + 1;
-    /* Who finds the active set sealed starts over until it is not. */
-    assert(activeGen[mapped] > recycled || !CLAIM(recycled).sealed)
-  }
+  recycled = g + 1
+}
+
+/* Who finds the active set sealed starts over until it is not. */
+inline assertOpen() {
+  assert(activeGen[mapped] > recycled || !CLAIM(recycled).sealed)
 }
 
 /* Takes the lease of every free segment. `lessees` remembers whose the others are. */
@@ -459,7 +461,10 @@ inline reopen() {
   :: else -> break
   od;
   i = 0;
-  d_step { CLAIM(g + 1).gen = g + 1; CLAIM(g + 1).claimed = 0; CLAIM(g + 1).sealed = false }
+  if
+  :: recycled < g -> g--; recycleSet(); g++
+  :: else -> d_step { CLAIM(g + 1).gen = g + 1; CLAIM(g + 1).claimed = 0; CLAIM(g + 1).sealed = false }
+  fi;
   d_step {
     if
     :: activeGen[mapped] == g -> activeGen[mapped] = g + 1
@@ -489,15 +494,21 @@ inline releaseWhatWasReleased() {
 #endif
 }
 
-/* `recycled` and `active` were found to be the same. */
+/* `recycled` and `active` were found to be the same, or the set that is not active was written. */
 inline move() {
   named = NONE;
 #ifdef GENERATION_IS_ACTIVE
   g = activeGen[mapped];
   CLAIM(g + 1).sealed = true;
 #else
-  g = recycled;
-  d_step { CLAIM(g + 1).sealed = true; ok = (CLAIM(g + 1).claimed == 0) }
+  g = written;
+  d_step {
+    ok = (recycled < g);
+    if
+    :: !ok -> CLAIM(g + 1).sealed = true; ok = (CLAIM(g + 1).claimed == 0)
+    :: else
+    fi
+  }
   if
   :: !ok ->
 #ifndef NO_UNSEAL
@@ -527,7 +538,7 @@ inline move() {
      reopen()
   :: true ->
      named = 1 - mapped;
-     mapped = 1 - mapped;
+     d_step { mapped = 1 - mapped; recycled = g }
      releaseWhatWasReleased()
   fi;
 moved:
@@ -546,11 +557,23 @@ proctype Flusher() {
      g = recycled;
      sealGeneration();
      writeBlocks();
+#ifdef MOVES_WRITTEN
+     if
+     :: moves < MOVES && written >= RECYCLED && written + 1 < GENERATIONS ->
+        moves++;
+        move()
+     :: true -> recycleSet(); assertOpen()
+     fi;
+#else
      recycleSet();
+     assertOpen();
+#endif
      g = 0
+#ifndef MOVES_WRITTEN
   :: moves < MOVES && recycled == activeGen[mapped] && recycled >= RECYCLED && recycled + 2 < GENERATIONS ->
      moves++;
      move()
+#endif
   :: d_step { recycled == activeGen[mapped] && running == 0 -> moves = MOVES } break
   od;
 
