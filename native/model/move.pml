@@ -14,9 +14,10 @@
  *
  * Sizes: PRODUCERS, SEGMENTS (of a set), CAP (entries a segment holds), LOGS and OTHERS_LOG (calls
  * of the first producer and of each other one), GENERATIONS (the model stops when `active` would
- * reach it), RECYCLED (generations before the first move), MOVES (that are tried). YIELD: leases may be yielded after each call. KILL: in every
- * state, what recovery finds in the file that has the name. run.sh names the configurations, and
- * the mutations, each of which takes one rule out and must make spin object.
+ * reach it), RECYCLED (generations before the first move), MOVES (that are tried). YIELD: leases
+ * may be yielded after each call. KILL: in every state, what recovery finds in the file that has
+ * the name. run.sh names the configurations, and the mutations, each of which takes one rule out
+ * and must make spin object.
  */
 
 #ifndef PRODUCERS
