@@ -31,6 +31,12 @@ export const LEASE = {
   TIME: 7
 } as const
 
+/** Places in `DirectRoute.words` of a log, beside those that a lease tells. */
+export const WORDS = {
+  /** Goes up when the memory is another: what was on its way there is not in it. */
+  MOVES: 32
+} as const
+
 export const LEASE_WORDS = Object.keys(LEASE).length
 
 /** Of which of a thread's logs the addon's shared calls are. */

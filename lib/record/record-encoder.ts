@@ -2,7 +2,7 @@
  * Writes the records of one thread into the segments that it leases, or has the addon take them.
  */
 
-import { type DirectRoute, type Lane, LEASE, LEASE_WORDS, RENEWAL } from '../engine/direct-route'
+import { type DirectRoute, type Lane, LEASE, LEASE_WORDS, RENEWAL, WORDS } from '../engine/direct-route'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import { type Definition, type StringDefinition, UNDEFINED, type Words } from './definition'
 import {
@@ -100,6 +100,7 @@ export interface FieldCap {
 // Constants of this module rather than imports: an import is a property read at each use, which
 // shows in this path.
 const { WORD, BUFFER, START, LIMIT, SERIAL, END, TIME } = LEASE
+const { MOVES } = WORDS
 const {
   KIND_BUNDLE,
   BUNDLE_DEFINITIONS,
@@ -178,6 +179,10 @@ export class RecordEncoder implements RecordWriter {
   #serial = -1
   /** The number of the leased segment in this thread. */
   #segment = NO_SEGMENT
+  /** How often the arena had moved when the lease was noticed. */
+  #moves = 0
+  /** The record that was made last was not accepted, and may not be whole: it is made again. */
+  #isTorn = false
   /**
    * What was defined in the segment, also if other logs have defined it since: a definition
    * remembers one segment.
@@ -209,6 +214,7 @@ export class RecordEncoder implements RecordWriter {
     this.#lane = lane ?? null
     this.#cap = cap
     this.#publishBeside = target.publishBeside ?? null
+    this.#moves = this.#words[MOVES]!
     const put = putText === undefined ? null : (text: string, at: number) => this.#putText(text, at)
     this.#payload = new PayloadWriter(put)
   }
@@ -241,7 +247,13 @@ export class RecordEncoder implements RecordWriter {
         logged = cap.kept(logged)
         end = payload.fields(format, time, timeText, logged, message)
       }
-      if (end !== IMPOSSIBLE) return this.#finish(format, time, at, end)
+      if (end !== IMPOSSIBLE) {
+        const accepted = this.#finish(format, time, at, end)
+        if (!this.#isTorn) return accepted
+        this.#beginAgain()
+        end = payload.fields(format, time, timeText, logged, message)
+        if (end !== IMPOSSIBLE) return this.#finishInScratch(format, time, SCRATCH_START)
+      }
       return this.#line(format, time, timeText, logged, message)
     } finally {
       this.#busy = false
@@ -305,8 +317,12 @@ export class RecordEncoder implements RecordWriter {
       const at = this.#place(format, null)
       if (at === NOWHERE) return false
       const end = payload.values(format, time, timeText, event, values)
-      if (end !== IMPOSSIBLE) return this.#finish(format, time, at, end)
-      return this.#line(format, time, timeText, event.fields(values), event.message)
+      if (end === IMPOSSIBLE) return this.#line(format, time, timeText, event.fields(values), event.message)
+      const accepted = this.#finish(format, time, at, end)
+      if (!this.#isTorn) return accepted
+      this.#beginAgain()
+      payload.values(format, time, timeText, event, values)
+      return this.#finishInScratch(format, time, SCRATCH_START)
     } finally {
       this.#busy = false
       writing = outer
@@ -425,6 +441,7 @@ export class RecordEncoder implements RecordWriter {
     this.#leasedView = seen.view
     this.#serial = lease[SERIAL]!
     this.#segment = ++segments
+    this.#moves = this.#words[MOVES]!
     if (this.#defined.size > 0) this.#defined.clear()
   }
 
@@ -636,16 +653,19 @@ export class RecordEncoder implements RecordWriter {
     const publish = ring.#publishBeside
     const isDirect = publish !== null && lane !== null && lane.own >= 0
     if (!isDirect || !ring.#hasPlaceFor(format.bindings, template!, end - start)) {
+      if (this.#words[MOVES] !== this.#moves) return false
       this.#giveTo(ring, format, time, start)
       return this.#accept(time, start + HEADER_TIME, end)
     }
-    this.#beside = null
     const lease = this.#lease
     lane.word[0] = lane.own
     lease[END] = end
     lease[TIME] = Number.isNaN(time) ? start + HEADER_TIME : 0
     publish()
-    return lease[END] === 0
+    const accepted = lease[END] === 0
+    // What the log does not take the ring is given when it is whole for certain.
+    if (accepted) this.#beside = null
+    return accepted
   }
 
   /**
@@ -697,11 +717,25 @@ export class RecordEncoder implements RecordWriter {
     return true
   }
 
+  /**
+   * The record goes into the scratch now: the flusher has moved the arena to another file, where
+   * what had been written of the record until then is not. The move is noted with the next lease.
+   */
+  #beginAgain(): void {
+    this.#isTorn = false
+    this.#moves = this.#words[MOVES]!
+    this.#payload.useScratch()
+    this.#payload.place(SCRATCH_START, 0, NO_SEGMENT, null)
+  }
+
   /** A record that could not be accepted where it was written, which begins at `from`. */
   #finishInScratch(format: LineFormat, time: number, from: number): boolean {
     const payload = this.#payload
     // The segment may be sealed before a bundle is accepted in it, and then is somebody else's.
     payload.spill(payload.end)
+    // Asked when it has been copied. A ring does not move.
+    this.#isTorn = this.#cap === null && this.#words[MOVES] !== this.#moves
+    if (this.#isTorn) return false
     if (this.#beside !== null) this.#giveTo(this.#beside, format, time, from)
     const accepted = this.#append(payload, format, time, from)
     payload.release()

@@ -70,7 +70,8 @@ struct ArenaHeader {
   uint64_t pid_namespace;  // in which owner_pid counts: inode of /proc/self/ns/pid; 0: not known
 
   // One cache line for each thing that another thread writes.
-  alignas(64) uint8_t spare_before_words[128];
+  alignas(64) std::atomic<uint32_t> moves;  // of the arena into another file, modulo 2^32
+  uint8_t spare_before_words[124];
   alignas(64) std::atomic<uint64_t> active;
   alignas(64) std::atomic<uint64_t> recycled;
   alignas(64) Journal journal;
@@ -95,6 +96,7 @@ static_assert(offsetof(ArenaHeader, boot_id) == 88);
 static_assert(offsetof(ArenaHeader, header_crc) == 104);
 static_assert(offsetof(ArenaHeader, content) == 112);
 static_assert(offsetof(ArenaHeader, pid_namespace) == 120);
+static_assert(offsetof(ArenaHeader, moves) == 128);
 static_assert(offsetof(ArenaHeader, active) == 256);
 static_assert(offsetof(ArenaHeader, recycled) == 320);
 static_assert(offsetof(ArenaHeader, journal) == 384);

@@ -46,15 +46,6 @@ void CopyWords(uint8_t* to, const uint8_t* from, uint64_t bytes) {
   }
 }
 
-// What its lessee may be writing at this moment, and nobody else reads: a race that ThreadSanitizer
-// would tell of.
-__attribute__((no_sanitize("thread"))) void CopyDraft(uint8_t* to, const uint8_t* from,
-                                                      uint64_t bytes) {
-  const auto* const words = reinterpret_cast<const volatile uint64_t*>(from);
-  auto* const copies = reinterpret_cast<volatile uint64_t*>(to);
-  for (uint64_t i = 0; i < bytes / sizeof(uint64_t); i++) copies[i] = words[i];
-}
-
 // A segment that somebody leased when the free ones were taken.
 struct Leased {
   SegmentSlot* slot;
@@ -82,9 +73,7 @@ class Move {
     ArenaFd before;
     try {
       Copy(sealed);
-      const int published = file_.Publish();
-      CopyDrafts();
-      before.Reset(arena_.Adopt(published));
+      before.Reset(arena_.Adopt(file_.Publish()));
     } catch (const Error&) {
       // What the copy holds is going to be written from here.
       if (IsNamed(arena_.path(), file_.fd())) unlink(arena_.path().c_str());
@@ -132,6 +121,7 @@ class Move {
     // [MM init] relaxed: no other thread knows of the copy yet.
     header.active.store(generation_ + 1, std::memory_order_relaxed);
     header.recycled.store(generation_, std::memory_order_relaxed);  // [MM init] relaxed: the same
+    header.moves.fetch_add(1, std::memory_order_relaxed);           // [MM init] relaxed: the same
     auto* claims = reinterpret_cast<ClaimWord*>(copy_.at() + ClaimWordsOffset());
     for (uint32_t i = 0; i < shards(); i++) {
       claims[((generation_ + 1) & 1) * shards() + i].Reset(generation_ + 1);
@@ -147,26 +137,6 @@ class Move {
       std::memcpy(copy_.at() + (segment.data - arena_.control()), segment.data,
                   format::kBlockHeaderBytes + segment.valid);
     }
-  }
-
-  // What a lessee has written above the offset: from there it says an entry again that was not
-  // accepted. Once to have the pages there, and again as late as can be.
-  void CopyDrafts() {
-    const uint64_t bytes = sets_.geometry().segment_bytes;
-    for (int pass = 0; pass < 2; pass++) {
-      for (const Leased& leased : leased_) {
-        const uint8_t* const from = DataOf(*leased.slot);
-        CopyDraft(copy_.at() + (from - arena_.control()), from, bytes);
-      }
-    }
-  }
-
-  const uint8_t* DataOf(const SegmentSlot& slot) const {
-    const Geometry& g = sets_.geometry();
-    const auto at = static_cast<uint32_t>(&slot - &arena_.slot(0, 0, 0));
-    const uint32_t in_set = at % g.segments_per_set();
-    return arena_.segment(at / g.segments_per_set(), in_set / g.segments_per_shard,
-                          in_set % g.segments_per_shard);
   }
 
   bool IsOfFreeSet(const SegmentSlot& slot) const {

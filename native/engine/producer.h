@@ -161,6 +161,9 @@ class alignas(64) Producer {
     js_.words[JsControl::kEnd] = 0;
   }
 
+  // For the direct route: whether the last entry was accepted.
+  bool HasPublished() const { return js_.words[JsControl::kEnd] == 0; }
+
   // For the direct route: whether the time of the entry that is being published is to be put there.
   bool WantsTime() const { return js_.words[JsControl::kTime] != 0; }
 

@@ -171,7 +171,8 @@ void RecorderHandle::PublishBeside() {
     now_ns = producer_->Now();
     return static_cast<double>(static_cast<uint64_t>(static_cast<double>(now_ns) / kNsPerMs));
   });
-  // A log that has been sealed does not ask for it.
+  // A log that has been sealed takes the record again, and what it gives the ring then is whole.
+  if (written != nullptr && !log.HasPublished()) return;
   if (wants_time && now_ns == 0) now_ns = producer_->Now();
   if (written == nullptr) {
     producer_->CountInvalid();

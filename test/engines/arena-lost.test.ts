@@ -84,4 +84,51 @@ describe('an arena whose file is lost while its log is open', () => {
     })
     expect(readTexts(logFilePath).length).toBeGreaterThan(5)
   })
+
+  it.each([
+    { format: 'ndjson', options: {} },
+    { format: 'shard', options: {} },
+    { format: 'ndjson', options: { recorder: { capacity: 1000, path: false } } }
+  ])('records that are on their way while it moves are whole: $format, $options', ({ format, options }) => {
+    const dest = tempLog()
+    const config = { dest, format, engine: 'native', flushInterval: 1, bufferSize: 1 << 21, onFull: 'block', options }
+    const ended = runChild(
+      `const fs = require('node:fs')
+       const { options, ...config_ } = config
+       const told = []
+       const destination = shardlog.destination({ ...config_, onError: error => told.push(error.code) })
+       const log = shardlog({ base: null, ...options }, destination)
+       const { arenaPath } = destination.getStatsSnapshot()
+       let lost = 0
+       let n = 0
+       const step = () => {
+         for (let i = 0; i < 500; i++) log.info({ n: n++, text: 'of some length', within: { n } }, 'a message')
+         if (told.length === 60) return end()
+         if (told.length === lost) {
+           fs.unlinkSync(arenaPath)
+           lost++
+         }
+         setImmediate(step)
+       }
+       const end = () => {
+         destination.flushSync()
+         const { droppedLogs } = destination.getStatsSnapshot()
+         const recorder = shardlog.getLoggerStats(log).recorder
+         destination.closeSync()
+         console.log(JSON.stringify({ n, told: [...new Set(told)], droppedLogs, recorded: recorder?.recorded ?? n }))
+       }
+       step()`,
+      { config }
+    )
+    expect(ended.stderr).toBe('')
+    const { n, told, droppedLogs, recorded } = JSON.parse(ended.stdout)
+    expect({ told, droppedLogs, recorded }).toEqual({ told: ['ERR_SHARDLOG_ARENA_LOST'], droppedLogs: 0, recorded: n })
+    const lines = format === 'shard' ? readTexts(dest).join('') : fs.readFileSync(dest, 'utf8')
+    const numbers = lines
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as { n: number; within: { n: number } })
+    expect(numbers.every((line, i) => line.n === i && line.within.n === i + 1)).toBe(true)
+    expect(numbers).toHaveLength(n)
+  })
 })
