@@ -214,8 +214,12 @@ function parseControl(image: Buffer, layout: Layout, path: string, isCopy: boole
   let recorded = 0n
   let live = 0n
   for (let segment = 0; segment < layout.segments; segment++) {
-    const counts = image.readBigUInt64LE(layout.slotsAt + segment * SLOT_BYTES + SLOT.COUNTS)
-    live += counts & EVENT_MASK
+    const slot = layout.slotsAt + segment * SLOT_BYTES
+    const counts = image.readBigUInt64LE(slot + SLOT.COUNTS)
+    const isClosed = (image.readBigUInt64LE(slot + SLOT.OWNER) & CLOSED) !== 0n
+    // Of a segment that somebody was taking when the process was killed, events are over, though
+    // not yet counted so.
+    if (!isClosed) live += counts & EVENT_MASK
     recorded += (counts & EVENT_MASK) + (counts >> EVENT_BITS)
     const run = runAt(image, layout, segment, isCopy)
     if (run !== null) runs.push(run)

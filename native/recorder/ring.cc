@@ -247,8 +247,10 @@ RingStats Ring::Stats() const {
     const Counts counts{one.counts.load(std::memory_order_relaxed)};
     // [MM ring-look] relaxed: the same.
     const Owner owner{one.owner.load(std::memory_order_relaxed)};
-    events += counts.events();
-    stats.overwritten += counts.overwritten();
+    // Of a run that is over, and that somebody is about to count so.
+    const uint64_t over = owner.closed() ? counts.events() : 0;
+    events += counts.events() - over;
+    stats.overwritten += counts.overwritten() + over;
     if (owner.sequence() == 0 || owner.closed()) continue;
     // [MM ring-drain] relaxed: the same.
     const Drained drained{one.drained.load(std::memory_order_relaxed)};

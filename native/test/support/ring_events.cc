@@ -79,8 +79,9 @@ RingContent ReadRing(const std::vector<uint8_t>& image) {
     const uint8_t* const slot = slots + size_t{i} * sizeof(Slot);
     const Counts counts{Field<uint64_t>(slot, offsetof(Slot, counts))};
     content.recorded += counts.events() + counts.overwritten();
-    content.overwritten += counts.overwritten();
     const Owner owner{Field<uint64_t>(slot, offsetof(Slot, owner))};
+    // A kill may come before what is over is counted so.
+    content.overwritten += counts.overwritten() + (owner.closed() ? counts.events() : 0);
     if (owner.sequence() != 0 && !owner.closed()) runs.emplace_back(owner.sequence(), i);
   }
   std::sort(runs.begin(), runs.end());
