@@ -28,7 +28,7 @@ const targets = {
 const addonPath = ({ arch, libc }) => path.join(root, 'prebuilds', `linux-${arch}`, `shardlog.${libc}.node`)
 
 /** Inputs of every addon. */
-const inputs = ['binding.gyp', 'package-lock.json', ...filesOf(layers, ['.cc', '.h'])]
+const inputs = ['binding.gyp', 'package-lock.json', 'include/shardlog/recorder.h', ...filesOf(layers, ['.cc', '.h'])]
 
 function isFresh(target) {
   const built = fs.statSync(addonPath(target), { throwIfNoEntry: false })
@@ -43,7 +43,7 @@ function stage(name) {
   const directory = path.join(root, 'build-prebuild', name)
   fs.rmSync(directory, { recursive: true, force: true })
   fs.mkdirSync(directory, { recursive: true })
-  for (const file of ['binding.gyp', 'native', 'scripts', 'package.json', 'node_modules']) {
+  for (const file of ['binding.gyp', 'include', 'native', 'scripts', 'package.json', 'node_modules']) {
     fs.symlinkSync(path.join(root, file), path.join(directory, file))
   }
   return directory
