@@ -161,7 +161,8 @@ void RecorderHandle::Leave(bool keep) {
 }
 
 void RecorderHandle::PublishBeside() {
-  constexpr double kNsPerMs = 1e6;
+  // Whole: a division by a constant is a multiplication, and of doubles it is not.
+  constexpr uint64_t kNsPerMs = 1'000'000;
   engine::Producer& log = env_state_.producer();
   const uint32_t size = producer_->PayloadBytes();
   const uint8_t* const written = size == 0 ? nullptr : log.Written(size);
@@ -169,7 +170,7 @@ void RecorderHandle::PublishBeside() {
   uint64_t now_ns = 0;
   log.PublishAt([&] {
     now_ns = producer_->Now();
-    return static_cast<double>(static_cast<uint64_t>(static_cast<double>(now_ns) / kNsPerMs));
+    return static_cast<double>(static_cast<int64_t>(now_ns / kNsPerMs));
   });
   // A log that has been sealed takes the record again, and what it gives the ring then is whole.
   if (written != nullptr && !log.HasPublished()) return;
