@@ -227,19 +227,26 @@ class PosixFiles final : public FileSystem {
 
  private:
   // Adds the files of the directory whose names begin with the stem, and its folders that are not
-  // hidden. What may not be read has none.
+  // hidden, also by symbolic links. What may not be read has none.
   static void AddNamed(const std::string& directory, const std::string& stem,
                        std::vector<std::string>* found, std::vector<std::string>* folders) {
     const std::unique_ptr<DIR, int (*)(DIR*)> entries(opendir(directory.c_str()), &closedir);
     if (entries == nullptr) return;
     while (const dirent* entry = readdir(entries.get())) {
       const std::string name = entry->d_name;
-      if (folders != nullptr && entry->d_type == DT_DIR && name[0] != '.') {
+      if (folders != nullptr && name[0] != '.' && IsFolder(directory + name, entry->d_type)) {
         folders->push_back(directory + name + "/");
       } else if (name.rfind(stem, 0) == 0) {
         found->push_back(directory + name);
       }
     }
+  }
+
+  // `type`: as the directory says. Not every file system tells it.
+  static bool IsFolder(const std::string& path, unsigned char type) {
+    if (type != DT_LNK && type != DT_UNKNOWN) return type == DT_DIR;
+    struct stat info;
+    return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
   }
 
   static std::unique_ptr<File> Fail(int* error, int code, int fd) {

@@ -69,13 +69,20 @@ void AddRotated(const LogFile& log, const ArenaHeader& header, const JournalStat
     LogSource source;
     bool proven;
     uint64_t changed_time;
+    io::FileInfo info;
   };
   std::vector<Rotated> found;
+  // Two names may lead to it: a folder and a symbolic link to that.
+  const auto is_known = [&found](const io::FileInfo& info) {
+    return std::any_of(found.begin(), found.end(), [&info](const Rotated& other) {
+      return other.info.device == info.device && other.info.inode == info.inode;
+    });
+  };
   uint64_t since = 0;
   for (const std::string& path : log.files()->Siblings(log.path())) {
     std::unique_ptr<io::File> file = OpenRotated(path, header, log);
     io::FileInfo info;
-    if (file == nullptr || file->Stat(&info) != 0) continue;
+    if (file == nullptr || file->Stat(&info) != 0 || is_known(info)) continue;
     const bool proven = state != nullptr && state->end != 0 &&
                         IsProofFor(path, log, header, *state) &&
                         IsProven(file.get(), info.size, *state);
@@ -85,7 +92,8 @@ void AddRotated(const LogFile& log, const ArenaHeader& header, const JournalStat
     sources->proven = sources->proven || proven;
     const uint64_t from = proven && !everything ? state->end : 0;
     io::File* const opened = file.get();
-    found.push_back({{path, opened, from, info.size, std::move(file)}, proven, info.changed_time});
+    found.push_back(
+        {{path, opened, from, info.size, std::move(file)}, proven, info.changed_time, info});
   }
   for (Rotated& rotated : found) {
     if (!rotated.proven && rotated.changed_time < since) continue;

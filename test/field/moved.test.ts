@@ -92,6 +92,16 @@ const changes: Change[] = [
     }
   },
   {
+    name: 'it is renamed into a folder for old logs that a symbolic link leads to, twice',
+    happens: file => {
+      const folder = path.join(tempDir(), 'old')
+      fs.mkdirSync(folder)
+      for (const name of ['archive', 'old']) fs.symlinkSync(folder, path.join(path.dirname(file), name))
+      fs.symlinkSync('.', path.join(path.dirname(file), 'here'))
+      return unchanged(file, rename(file, path.join(folder, 'app.log.1')))
+    }
+  },
+  {
     name: 'it is renamed into a folder for old logs elsewhere',
     repeats: true,
     happens: file => unchanged(file, rename(file, path.join(tempDir(), 'app.log.1')))
