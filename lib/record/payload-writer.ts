@@ -107,15 +107,24 @@ type Quote = (text: string) => string
 type PutText = (text: string, at: number) => number
 type Primitive = string | number | boolean | null
 
+const { getPrototypeOf, keys: keysOf } = Object
 const isOwn = Object.prototype.hasOwnProperty
 const printDate = Date.prototype.toJSON
 
-/** Whether `JSON.stringify` prints the object by its own fields and nothing else. */
-function isPlain(value: object): boolean {
+/** Kinds of objects: `JSON.stringify` prints it otherwise than by its own fields alone, or may. */
+const PECULIAR = 0
+const ORDINARY = 1
+/** It has no prototype. */
+const BARE = 2
+
+function kindOf(value: object): number {
   // What is of a class may be printed otherwise (an array, a String), or is rare enough to be left
   // to JSON.stringify.
   const object = value as { constructor: unknown; toJSON?: unknown }
-  return object.constructor === Object && typeof object.toJSON !== 'function' && !Array.isArray(value)
+  const isOrdinary = object.constructor === Object
+  if (!isOrdinary && getPrototypeOf(value) !== null) return PECULIAR
+  if (typeof object.toJSON === 'function' || Array.isArray(value)) return PECULIAR
+  return isOrdinary ? ORDINARY : BARE
 }
 
 /** JSON of an object in an object; undefined if it cannot be had without the objects around it. */
@@ -381,26 +390,25 @@ export class PayloadWriter {
    * @returns AS_JSON, or where the values end; then #node is what follows
    */
   #putObject(at: number, key: string, object: object, from: ShapeNode, tree: ShapeTree): number {
-    let node = tree.open(from, key)
-    if (node === null) return AS_JSON
+    const opened = tree.open(from, key)
+    if (opened === null) return AS_JSON
+    if (opened.inherits) return this.#putKeys(at, object, opened, tree)
+    let node: ShapeNode | null = opened
     let end = at
     for (const inner in object) {
-      if (!isOwn.call(object, inner)) continue
+      if (!isOwn.call(object, inner)) {
+        opened.inherits = true
+        continue
+      }
       const value = (object as Record<string, unknown>)[inner]
       const put = this.#putCommon(end, value)
       if (put === UNCOMMON) {
-        if (value === undefined || typeof value === 'function' || typeof value === 'symbol') continue
-        if (typeof value === 'bigint') return AS_JSON
-        if (typeof value === 'object' && value !== null) {
-          end = this.#putInner(end, inner, value, node, tree)
-          if (end === AS_JSON) return AS_JSON
-          node = this.#node as ShapeNode
-          continue
-        }
-        end = this.#putPrimitive(end, value as Primitive, JSON.stringify)
-      } else {
-        end = put
+        end = this.#putUncommon(end, inner, value, node, tree)
+        if (end === AS_JSON) return AS_JSON
+        node = this.#node as ShapeNode
+        continue
       }
+      end = put
       node = node.next.key === inner ? node.next : tree.step(node, inner)
       if (node === null) return AS_JSON
     }
@@ -408,12 +416,62 @@ export class PayloadWriter {
     return end
   }
 
+  /**
+   * As #putObject, of an object that is open at `from`: where there is no prototype, or it has keys
+   * too, a `for in` takes several times as long.
+   */
+  #putKeys(at: number, object: object, from: ShapeNode, tree: ShapeTree): number {
+    let end = at
+    let node: ShapeNode | null = from
+    for (const inner of keysOf(object)) {
+      const value = (object as Record<string, unknown>)[inner]
+      const put = this.#putCommon(end, value)
+      if (put === UNCOMMON) end = this.#putUncommon(end, inner, value, node, tree)
+      else {
+        end = put
+        this.#node = node.next.key === inner ? node.next : tree.step(node, inner)
+      }
+      node = this.#node
+      if (end === AS_JSON || node === null) return AS_JSON
+    }
+    this.#node = tree.close(node)
+    return end
+  }
+
+  /**
+   * A member that #putCommon has left, behind `before`. Sets #node to what follows; returns as
+   * #putObject.
+   */
+  #putUncommon(at: number, key: string, value: unknown, before: ShapeNode, tree: ShapeTree): number {
+    this.#node = before
+    switch (typeof value) {
+      case 'undefined':
+      case 'function':
+      case 'symbol':
+        return at
+      case 'bigint':
+        return AS_JSON
+      case 'object':
+        if (value !== null) return this.#putInner(at, key, value, before, tree)
+    }
+    const node = before.next.key === key ? before.next : tree.step(before, key)
+    if (node === null) return AS_JSON
+    this.#node = node
+    return this.#putPrimitive(at, value as Primitive, JSON.stringify)
+  }
+
+  /** An object in an object; returns as #putObject. */
+  #putMembers(at: number, key: string, object: object, from: ShapeNode, tree: ShapeTree): number {
+    const kind = kindOf(object)
+    if (kind === ORDINARY) return this.#putObject(at, key, object, from, tree)
+    const node = kind === BARE ? tree.open(from, key) : null
+    return node === null ? AS_JSON : this.#putKeys(at, object, node, tree)
+  }
+
   /** An object in an object in an object; returns as #putObject. */
   #putInner(at: number, key: string, value: object, from: ShapeNode, tree: ShapeTree): number {
-    if (isPlain(value)) {
-      const end = this.#putObject(at, key, value, from, tree)
-      if (end !== AS_JSON) return end
-    }
+    const end = this.#putMembers(at, key, value, from, tree)
+    if (end !== AS_JSON) return end
     const json = innerJson(value)
     const node = json === undefined ? null : tree.step(from, key)
     if (node === null) return AS_JSON
@@ -421,10 +479,10 @@ export class PayloadWriter {
     return this.#putUtf8(TAG_JSON, at, json as string)
   }
 
-  /** As #putObject, of any object. */
+  /** As #putMembers, whatever the object does. */
   #tryObject(at: number, key: string, object: object, from: ShapeNode, tree: ShapeTree): number {
     try {
-      return isPlain(object) ? this.#putObject(at, key, object, from, tree) : AS_JSON
+      return this.#putMembers(at, key, object, from, tree)
     } catch {
       // A getter or a proxy; what is printed of it then is for `stringify` to say, which meets the
       // same.
@@ -505,9 +563,9 @@ export class PayloadWriter {
     return this.#expected!.node.ancestor(count)
   }
 
-  #putInline(at: number, { value }: Addition, format: LineFormat): number {
+  #putInline(at: number, { value, isJson }: Addition, format: LineFormat): number {
     format.onInline?.()
-    return this.#putPrimitive(at, value, format.quote)
+    return isJson ? this.#putUtf8(TAG_JSON, at, value) : this.#putPrimitive(at, value, format.quote)
   }
 
   /**

@@ -85,6 +85,8 @@ export class ShapeNode {
   opens: Map<string, ShapeNode> | null
   /** Of a node that opens an object: the nodes within. */
   descendants: number
+  /** Of the same: whether prototypes of such objects have had keys, too. */
+  inherits: boolean
   templates: Map<LinePrefix, Map<string | null | undefined, Template>> | null
 
   constructor(
@@ -111,6 +113,7 @@ export class ShapeNode {
     this.children = null
     this.opens = null
     this.descendants = 0
+    this.inherits = false
     this.templates = null
     for (let object = parentObject; object !== null; object = object.parentObject) object.descendants++
   }

@@ -178,8 +178,16 @@ function value(rand: Rand, depth: number): unknown {
   return object(rand, depth - 1)
 }
 
+/** A prototype of objects that are logged. */
+function prototype(rand: Rand): object | null {
+  const kind = rand()
+  if (kind < 0.8) return Object.prototype
+  if (kind < 0.9) return null
+  return { a: 'inherited', data: { inherited: 1 }, inherited: 2 }
+}
+
 function object(rand: Rand, depth: number): Record<string, unknown> {
-  const made: Record<string, unknown> = {}
+  const made = Object.create(prototype(rand)) as Record<string, unknown>
   const size = chance(rand, 0.02) ? 130 : Math.floor(rand() * 6)
   for (let i = 0; i < size; i++) {
     const name = size > 100 ? `wide ${i}` : key(rand)
