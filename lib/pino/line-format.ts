@@ -331,7 +331,7 @@ export class LoggerFormat implements LineFormat {
   }
 
   onInline(): void {
-    this.#formats.countInline()
+    this.#formats.countInline(this.inline!.value.length)
   }
 
   stringify(value: unknown): string | undefined {
@@ -359,13 +359,21 @@ const definitionOf = (text: string): StringDefinition | null =>
 
 const NOTHING = new Addition('')
 
-/** Bindings up to this many characters are in each record of a child. */
+/** Bindings up to so many characters are in each record of a child: strings. */
 const LONGEST_INLINE = 32
+/** And others, such as a request. */
+const LONGEST_INLINE_JSON = 4096
 /**
  * A child that has logged as many lines lives long: to refer to its bindings costs less than to
  * repeat them.
  */
 const MOST_INLINED = 16
+/** The same, of characters. */
+const MOST_INLINED_TEXT = 2048
+
+/** Whether each record of a child should have it, unless the child turns out to live long. */
+const isForInline = ({ name, value, isJson }: Addition): boolean =>
+  name !== '' && value.length <= (isJson ? LONGEST_INLINE_JSON : LONGEST_INLINE)
 
 /**
  * The formats of one logger's lines, one for each level, made when a level is logged at first. No
@@ -461,7 +469,7 @@ export class LineFormats {
     const alike = this.#alike ?? this
     // The child may have got other bindings since, which make its text longer.
     const isLast = text.length === this.#chindings.length + added.text.length
-    if (takesInline && isLast && added.name !== '' && added.value.length <= LONGEST_INLINE) {
+    if (takesInline && isLast && isForInline(added)) {
       const formats = new LineFormats(logger, this.shared, this.all(), this.isOfCalls, alike)
       formats.inline = added
       return formats
@@ -469,9 +477,9 @@ export class LineFormats {
     return new LineFormats(logger, this.shared, this.bindingsOf(text, added), this.isOfCalls, alike)
   }
 
-  /** A record has had the binding `inline`. */
-  countInline(): void {
-    if (++this.#inlined === MOST_INLINED) this.endInline()
+  /** A record has had the binding `inline`, of so many characters. */
+  countInline(length: number): void {
+    if (++this.#inlined === MOST_INLINED || this.#inlined * length >= MOST_INLINED_TEXT) this.endInline()
   }
 
   /** From now on no record has a binding of its own. */

@@ -195,7 +195,9 @@ function bindingAddition(logger: BindingsContext, key: string, value: unknown): 
     return new Addition(`${binding.quoted}${shaped}"`, binding.quoted, shaped, binding.isUsual ? key : '')
   }
   const text = stringify(shaped, logger[stringifySafeSym])
-  return text === undefined ? null : new Addition(binding.printed + text)
+  if (text === undefined) return null
+  const isText = typeof text === 'string'
+  return new Addition(binding.printed + text, '', isText ? text : '', isText && binding.isUsual ? key : '', isText)
 }
 
 function serialized(serializer: (value: unknown) => unknown, value: unknown): unknown {

@@ -72,16 +72,19 @@ export class Addition {
   readonly text: string
   /** Of a key with a string that has nothing to escape: all up to that string. Else ''. */
   readonly key: string
-  /** That string. */
+  /** That string; or the JSON that follows the key, if `isJson`. */
   readonly value: string
   /** The key itself, if many have it; else ''. */
   readonly name: string
+  /** Of a key with anything else. */
+  readonly isJson: boolean
 
-  constructor(text: string, key = '', value = '', name = '') {
+  constructor(text: string, key = '', value = '', name = '', isJson = false) {
     this.text = text
     this.key = key
     this.value = value
     this.name = name
+    this.isJson = isJson
   }
 }
 

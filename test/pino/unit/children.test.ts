@@ -1,0 +1,109 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import pino from 'pino'
+import { describe, expect, it } from 'vitest'
+import { engines } from '../../support/engines'
+import { shardlog } from '../../support/shardlog'
+import { tempDir } from '../../support/temp'
+
+interface Log {
+  info(...args: unknown[]): void
+  child(bindings: object, options?: object): Log
+  setBindings(bindings: object): void
+}
+
+const CHILDREN = 300
+
+class Uncommon {
+  constructor(readonly id: number) {}
+  toJSON(key: string): object {
+    return { key, id: this.id }
+  }
+}
+
+/** As serializers make them: the prototype has the same keys, one of which is hidden. */
+const ofRequests = Object.create({}, { method: { enumerable: true, writable: true, value: '' }, raw: { get: () => 1 } })
+
+/** What the child of a request is bound to; some of them lie past each bound. */
+const bound: ((n: number) => unknown)[] = [
+  n => ({ method: 'GET', url: `/items/${n}`, headers: { host: '127.0.0.1', 'user-agent': 'é "quoted" \\' } }),
+  n => Object.assign(Object.create(ofRequests), { method: 'PUT', url: `/${n}`, query: {}, params: [n] }),
+  n => Object.assign(Object.create(null), { n, headers: Object.assign(Object.create(null), { host: 'a' }) }),
+  n => ({ body: 'x'.repeat(n % 2 === 0 ? 4_070 : 5_000) }),
+  n => ({ body: 'é'.repeat(1_000 + n) }),
+  n => [n, 'a', null],
+  n => n / 2,
+  () => null,
+  () => true,
+  () => '\ud800 alone, and "quoted"',
+  n => ({ alone: `\udc00${n}` }),
+  n => new Date(n),
+  n => new Uncommon(n),
+  n => BigInt(n),
+  () => ({}),
+  () => ({ inner: { self: undefined, list: [undefined, () => 1] } })
+]
+
+/** Requests as a service logs them: a child for each, with some lines. */
+function serve(log: Log): void {
+  for (let n = 0; n < CHILDREN; n++) {
+    // Several in a row have the same kind, as those of a service have.
+    const kind = bound[Math.floor(n / 4) % bound.length]!
+    const child = log.child({ req: kind(n) })
+    for (let line = n % 19; line > 0; line--) child.info({ line }, 'a line')
+    if (n % 3 === 0) {
+      const logs = {
+        get inner() {
+          child.info('from within')
+          return { n }
+        }
+      }
+      child.info(logs, 'logs meanwhile')
+    }
+    if (n % 5 === 0) {
+      const grandchild = child.child({ a: n })
+      grandchild.info('of a grandchild')
+      grandchild.child({ req: { again: true } }).info({ req: { and: 'again' } }, 'the same key')
+    }
+    if (n % 7 === 0) {
+      child.setBindings({ b: n })
+      child.info({ b: 'field' }, 'bound anew')
+    }
+    if (n % 11 === 0) child.child({ req: kind(n + 1), a: 1 }).info('two bindings')
+    child.info(new Error(`error ${n}`).message)
+  }
+}
+
+const options = {
+  'no options': {},
+  serializers: { serializers: { req: (value: unknown) => ({ was: value }) } },
+  redaction: { redact: ['req.headers.host', 'req.body'] },
+  'a nested key': { nestedKey: 'payload', base: null },
+  'formatters of bindings': { formatters: { bindings: (bindings: object) => ({ ...bindings, added: 1 }) } }
+}
+
+/** Seals its segments often, so that children's lines meet all of their places in one. */
+const small = { bufferSize: 1 << 17, numShards: 1 }
+
+describe.each(engines)('children bound to requests and the like print what pino prints, with the %s engine', engine => {
+  it.each(Object.entries(options))('%s', (_name, given) => {
+    const timed = { ...given, timestamp: () => ',"time":0' }
+    const lines: string[] = []
+    serve(pino(timed, { write: line => void lines.push(line) }) as unknown as Log)
+    const expected = Buffer.from(lines.join('')).toString()
+    for (const sizes of [{}, small]) {
+      const dest = path.join(tempDir(), 'app.log')
+      const destination = shardlog.destination({
+        dest,
+        format: 'ndjson',
+        dsync: false,
+        onFull: 'block',
+        engine,
+        ...sizes
+      })
+      serve(shardlog(timed, destination) as unknown as Log)
+      destination.closeSync()
+      expect(fs.readFileSync(dest, 'utf8').split('\n')).toEqual(expected.split('\n'))
+    }
+  })
+})
