@@ -2,7 +2,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import Ajv from 'ajv'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { dateFormatter } from '../../lib/appenders/date-format'
@@ -12,6 +11,7 @@ import { patternFormatter } from '../../lib/appenders/pattern'
 import { RecordView } from '../../lib/appenders/record-view'
 import { RollNames } from '../../lib/appenders/roll-names'
 import { type ConfigurationError, objectSource, parseSource } from '../../lib/appenders/source'
+import fc from '../support/random'
 import { packageRoot } from '../support/shardlog'
 
 const RUNS = 500

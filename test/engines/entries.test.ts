@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { engines, small } from '../support/engines'
 import { readEntries, readTexts } from '../support/plain-reader'
+import fc from '../support/random'
 import { type Config, Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 

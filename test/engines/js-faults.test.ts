@@ -1,9 +1,9 @@
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
-import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { small } from '../support/engines'
 import { readTexts, readTrailers } from '../support/plain-reader'
+import fc from '../support/random'
 import { Logger, shardlog } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 

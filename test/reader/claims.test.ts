@@ -1,6 +1,5 @@
 import fs from 'node:fs'
 import { PassThrough } from 'node:stream'
-import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { readLog, verifyLog } from '../../lib/reader'
 import { BlockScanner, type ScannerOptions } from '../../lib/reader/block-scanner'
@@ -8,6 +7,7 @@ import { collectEntries, type Entry } from '../../lib/reader/items'
 import { type Source, StreamSource } from '../../lib/reader/source'
 import { CountingSource } from '../support/counting-source'
 import { makeBlock, makePlainBlock } from '../support/make-log'
+import fc from '../support/random'
 import { tempLog } from '../support/temp'
 
 const MIB = 1024 * 1024

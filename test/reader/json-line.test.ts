@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { JsonChecker, timeOfLine } from '../../lib/reader/lines'
+import fc from '../support/random'
 
 const checker = new JsonChecker()
 

@@ -4,13 +4,13 @@ import os from 'node:os'
 import path from 'node:path'
 import { PassThrough } from 'node:stream'
 import { pathToFileURL } from 'node:url'
-import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Damage, type ReadOptions, readLog, recoverLog, verifyLog } from '../../lib/reader'
 import { tailStart } from '../../lib/reader/follow'
 import { scanSource } from '../../lib/reader/scan-log'
 import { openSource, StreamSource } from '../../lib/reader/source'
 import { lines, makeBlock, makePlainBlock } from '../support/make-log'
+import fc from '../support/random'
 
 let folder: string
 let file: string

@@ -1,7 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { Readable } from 'node:stream'
-import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type Damage, type ReadOptions, readLog, verifyLog } from '../../lib/reader'
 import { tailStart } from '../../lib/reader/follow'
@@ -9,6 +8,7 @@ import { collectEntries, type Entry } from '../../lib/reader/items'
 import { scanSource } from '../../lib/reader/scan-log'
 import { FileSource, StreamSource } from '../../lib/reader/source'
 import { makeBlock } from '../support/make-log'
+import fc from '../support/random'
 import { tempDir } from '../support/temp'
 
 const LONGEST = 64 * 1024 * 1024

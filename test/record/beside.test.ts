@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LEASE } from '../../lib/engine/direct-route'
 import type { EventShape } from '../../lib/record/payload-writer'
@@ -6,6 +5,7 @@ import { type Added, RecordEncoder } from '../../lib/record/record-encoder'
 import { KeptFields } from '../../lib/recorder/events'
 import { FakeLog, linesOf } from '../support/fake-log'
 import { namedLines, newTree } from '../support/named-lines'
+import fc from '../support/random'
 
 /** A log of a lane. */
 class FakeLane extends FakeLog {

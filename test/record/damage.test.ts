@@ -1,7 +1,7 @@
-import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { renderEntries, renderSegment } from '../../lib/record/render'
 import { pack } from '../support/make-log'
+import fc from '../support/random'
 import {
   absent,
   bundle,

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { recordSinkSym } from '../../lib/pino/context'
 import { logger as pino } from '../../lib/pino/logger'
@@ -7,6 +6,7 @@ import { recordSink } from '../../lib/pino/record-destination'
 import { RecordEncoder } from '../../lib/record/record-encoder'
 import { renderSegment } from '../../lib/record/render'
 import { FakeLog } from '../support/fake-log'
+import fc from '../support/random'
 
 type Logger = ReturnType<typeof pino>
 

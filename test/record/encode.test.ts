@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { ENTRY_PREFIX_BYTES } from '../../lib/format/constants'
 import { Addition, StringDefinition } from '../../lib/record/definition'
@@ -7,6 +6,7 @@ import { RecordEncoder } from '../../lib/record/record-encoder'
 import { type Conversion, LinePrefix, ShapeTree } from '../../lib/record/shape-tree'
 import { KIND_BUNDLE, KIND_TEXT, TIME_MS, TIME_TEXT } from '../../lib/record/wire'
 import { FakeLog, linesOf } from '../support/fake-log'
+import fc from '../support/random'
 
 type Fields = Record<string, unknown>
 

@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Addition, StringDefinition } from '../../lib/record/definition'
 import type { LineFormat } from '../../lib/record/payload-writer'
 import { JointEncoder, RecordEncoder, type RecordWriter } from '../../lib/record/record-encoder'
 import { FakeLog, linesOf } from '../support/fake-log'
 import { namedLines, newTree } from '../support/named-lines'
+import fc from '../support/random'
 
 const tree = newTree()
 

@@ -1,6 +1,6 @@
-import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { mergeSegments, mergeThreads } from '../../lib/record/merge'
+import fc from '../support/random'
 
 interface TestLine {
   time: number

@@ -1,8 +1,8 @@
-import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { printNumber, printString } from '../../lib/record/payload-reader'
 import { renderSegment } from '../../lib/record/render'
 import { pack } from '../support/make-log'
+import fc from '../support/random'
 import { type LoggedCall, SegmentWriter } from '../support/record-encoder'
 
 const unicode = fc.string({ unit: 'binary' })

@@ -1,10 +1,10 @@
 import fs from 'node:fs'
 import path from 'node:path'
-import fc from 'fast-check'
 import { expect, it, onTestFinished } from 'vitest'
 import { Recorder, readSnapshot, ShardlogError } from '../../lib/public'
 import { readArenaFile } from '../../lib/recorder/arena'
 import { readEvents } from '../../lib/recorder/snapshot'
+import fc from '../support/random'
 import { tempDir } from '../support/temp'
 
 /** Changes of bytes, by their places as shares of the length. */

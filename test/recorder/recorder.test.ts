@@ -1,9 +1,9 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
-import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Recorder, type RecorderOptions } from '../../lib/public'
+import fc from '../support/random'
 import { packageRoot } from '../support/shardlog'
 import { tempDir } from '../support/temp'
 

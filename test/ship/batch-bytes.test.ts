@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module'
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { crc32c } from '../../lib/format/block'
 import { IdBytes } from '../../lib/ship/id-bytes'
 import { PartitionBatch, produceAnswer, produceRequest } from '../../lib/ship/kafka-batch'
 import { asObjects, NameFinder } from '../../lib/ship/records'
 import { type Batch, idOf, type ShipRecord } from '../../lib/ship/sink'
+import fc from '../support/random'
 
 // Bodies that are written from the bytes of the log.
 

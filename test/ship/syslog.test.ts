@@ -5,10 +5,10 @@ import fs from 'node:fs'
 import net, { type AddressInfo } from 'node:net'
 import path from 'node:path'
 import tls from 'node:tls'
-import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Shipper } from '../../lib/ship/shipper'
 import { SyslogFrames, SyslogSink, syslogMessage } from '../../lib/ship/syslog'
+import fc from '../support/random'
 import { lines, optionsFor, shipAll, temporaryFolder, upTo } from './support'
 
 let folder: string

@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { barLines } from '../../lib/view/bars'
 import { Clock, NO_TIME } from '../../lib/view/clock'
@@ -8,6 +7,7 @@ import { decodeEvent, encodeEvent } from '../../lib/view/event-line'
 import { Histogram } from '../../lib/view/histogram'
 import { Prompt } from '../../lib/view/prompt'
 import { cut, encode, oneLine, widthOf, wrap } from '../../lib/view/styled'
+import fc from '../support/random'
 
 const { stringWidth: measure } = createRequire(__filename)('terminal-kit') as { stringWidth(text: string): number }
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import pino from 'pino'
 import { describe, expect, it } from 'vitest'
+import fc from '../../support/random'
 import { shardlog } from '../../support/shardlog'
 import { fields, leaf, logged, number, text, value } from './records'
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import pino from 'pino'
 import { describe, expect, it } from 'vitest'
 import { recordSinkSym } from '../../../lib/pino/context'
@@ -7,6 +6,7 @@ import { recordSink } from '../../../lib/pino/record-destination'
 import { RecordEncoder } from '../../../lib/record/record-encoder'
 import { renderSegment } from '../../../lib/record/render'
 import { FakeLog } from '../../support/fake-log'
+import fc from '../../support/random'
 
 type Level = 'info' | 'error'
 type Log = Record<Level, (...args: unknown[]) => void> & {

@@ -1,9 +1,9 @@
 import fs from 'node:fs'
-import fc from 'fast-check'
 import pino from 'pino'
 import { describe, expect, it } from 'vitest'
 import { logger } from '../../../lib/pino/logger'
 import { destination } from '../../../lib/pino/public'
+import fc from '../../support/random'
 import { tempLog } from '../../support/temp'
 
 type Call = readonly unknown[]

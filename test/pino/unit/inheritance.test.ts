@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import pino from 'pino'
 import { describe, expect, it } from 'vitest'
 import { logger } from '../../../lib/pino/logger'
+import fc from '../../support/random'
 import { linesOf } from './lines'
 
 type Log = ReturnType<typeof logger>

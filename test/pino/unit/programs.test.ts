@@ -3,6 +3,7 @@ import path from 'node:path'
 import realPino from 'pino'
 import { describe, expect, it, vi } from 'vitest'
 import { readTexts } from '../../support/plain-reader'
+import { SEED } from '../../support/random'
 import { shardlog } from '../../support/shardlog'
 import { tempDir } from '../../support/temp'
 import { type AnyLogger, impossible, type Make, runProgram } from './programs'
@@ -11,11 +12,10 @@ const pino = realPino as unknown as Make
 const ours = shardlog as unknown as Make
 
 /**
- * The same ones each time, so that a change is judged by what it changed. Others, and more of them:
+ * How many. Others, and more of them:
  * `SHARDLOG_PROGRAMS=20000 SHARDLOG_SEED=$RANDOM npx vitest run test/pino/unit/programs.test.ts`.
  */
 const PROGRAMS = Number(process.env.SHARDLOG_PROGRAMS ?? 400)
-const SEED = Number(process.env.SHARDLOG_SEED ?? 1_912_652_183)
 const STEPS = 25
 /** Programs that log to the same destination. */
 const TOGETHER = 200

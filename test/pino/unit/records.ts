@@ -1,6 +1,6 @@
 /** Arbitrary records: what programs may log, and what they should not but will. */
 
-import fc from 'fast-check'
+import fc from '../../support/random'
 
 export const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),
