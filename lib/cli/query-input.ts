@@ -9,7 +9,7 @@ import { isArena, openLog, sourceFormat } from '../reader/open-log'
 import { FileSource } from '../reader/source'
 import { inputLog, scanInput } from './command'
 import { eventOfLine, logSource, openSource, type Source, type ViewedEvent } from './events'
-import { sayDamage } from './terminal'
+import { sayDamage, sayUnread } from './terminal'
 
 /** What was found of damage, in all inputs. */
 export interface Found {
@@ -85,6 +85,7 @@ export async function openInput(
     const { source, events } = openSource(log.path)
     if (source.kind !== 'log') {
       found.damaged += source.damaged
+      sayUnread(source)
       const all = recorded({ ...source, levels: { ...levels, ...source.levels } }, events as Iterable<ViewedEvent>)
       return { name, plain: null, scan: null, eventOf: neverALine, events: all }
     }

@@ -54,6 +54,11 @@ export function sayDamage(damage: Damage): void {
   say(`${damage.path}: offset ${damage.offset}${bytes}: ${damage.kind}: ${damage.message}`)
 }
 
+/** Says how much of a ring or a snapshot is damaged. */
+export function sayUnread({ file, damaged }: { file: string; damaged: number }): void {
+  if (damaged > 0) say(`${file}: ${plural(damaged, 'entry', 'entries')} could not be read`)
+}
+
 function sayWaiting({ path, arenaDir }: LogPlace, waiting: WaitingReport): void {
   const { entries, arenaPath, ownerPid, ofThisBoot } = waiting
   if (entries === 0) return

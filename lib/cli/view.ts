@@ -6,7 +6,7 @@ import { merged, type OpenSource, openSource, type ViewedEvent } from './events'
 import { viewInteractively } from './interactive'
 import { FdWriter } from './output'
 import { writeReport } from './report'
-import { humanCount, isoTime, say, visibleJson, visibleLine } from './terminal'
+import { humanCount, isoTime, say, sayUnread, visibleJson, visibleLine } from './terminal'
 
 const HELP = `Usage: shardlog view [options] FILE...
 
@@ -190,7 +190,7 @@ async function run(args: string[]): Promise<number> {
   else await writeReport(html, sources, filter, filters)
   const isDamaged = sources.some(({ source }) => source.damaged > 0)
   for (const { source } of sources) {
-    if (source.damaged > 0 && source.kind !== 'log') say(`${source.file}: ${source.damaged} entries could not be read`)
+    if (source.kind !== 'log') sayUnread(source)
   }
   return failed || isDamaged ? EXIT_FAILED : EXIT_OK
 }

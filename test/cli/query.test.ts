@@ -362,6 +362,23 @@ describe('shardlog query', () => {
     })
   })
 
+  it('says what it could not read of a ring', () => {
+    const ring = path.join(directory, 'ring')
+    const recorder = new Recorder({ directory, path: ring, onCrash: false })
+    onTestFinished(() => recorder.close())
+    for (let n = 0; n < 100; n++) recorder.record('info', 't', 'message', { n })
+    const bytes = fs.readFileSync(ring)
+    const [slotsAt, dataAt] = [24, 32].map(at => Number(bytes.readBigUInt64LE(at))) as [number, number]
+    // The length of the first entry of the first run, which makes all that follows unreadable.
+    expect(bytes.readBigUInt64LE(slotsAt + 8)).not.toBe(0n)
+    bytes.writeUInt32LE(0xffffff, dataAt + 8)
+    write('damaged', bytes)
+    expect(run(['select 1', 'damaged'])).toMatchObject({
+      status: 1,
+      stderr: 'shardlog: damaged: 1 entry could not be read\n'
+    })
+  })
+
   it('says what to install where DuckDB is missing', () => {
     write('app.log', LINES)
     const elsewhere = tempDir()
