@@ -89,16 +89,20 @@ function sourceLine({ source }: OpenSource): string {
   return `${file}: ${kind}${why} of ${service}, process ${pid} on ${hostname}${lost}`
 }
 
+function timesOf({ first, last }: Summary): string[] {
+  if (first === null) return ['no event has a time']
+  return [`${'from'.padEnd(10)}${isoTime(first)}`, `${'to'.padEnd(10)}${isoTime(last as bigint)}`]
+}
+
 function summaryText(summary: Summary, sources: readonly OpenSource[]): string {
   const lines = sources.map(sourceLine)
   lines.push('')
-  if (summary.first === null) lines.push('no events')
+  if (summary.events === 0) lines.push('no events')
   else {
     const rate = summary.rate === null ? '' : `, ${summary.rate.toPrecision(3)} a second`
     lines.push(
       `${'events'.padEnd(10)}${humanCount(summary.events)}${rate}`,
-      `${'from'.padEnd(10)}${isoTime(summary.first)}`,
-      `${'to'.padEnd(10)}${isoTime(summary.last as bigint)}`,
+      ...timesOf(summary),
       ...row('levels', summary.levels.top(SHOWN)),
       ...row('targets', summary.targets.top(SHOWN)),
       ...summary.gaps.map(

@@ -74,8 +74,7 @@ export class Report {
 
   add(event: ViewEvent): void {
     const level = classOf(event.level, event.source.levels)
-    if (event.time > 0n) this.#summary.add(event)
-    else this.#summary.addWithoutTime(event)
+    this.#summary.add(event)
     if (!this.#colors.has(event.level)) this.#colors.set(event.level, LEVEL_CLASSES[level]!)
     this.#histogram.add(this.#clock.ticksOf(event.time), level)
     const numbered = { number: this.#number++, event }

@@ -43,6 +43,7 @@ export interface Gap {
 
 export class Summary {
   events = 0
+  /** Of the events that have a time; null: none has. */
   first: bigint | null = null
   last: bigint | null = null
   readonly levels = new Tally()
@@ -56,20 +57,19 @@ export class Summary {
     this.#mostGaps = gaps
   }
 
-  add(event: ViewEvent): void {
-    const { time } = event
-    if (this.last !== null) this.#noteGap(this.last, time)
-    if (this.first === null || time < this.first) this.first = time
-    if (this.last === null || time > this.last) this.last = time
-    this.addWithoutTime(event)
-  }
-
-  /** Counts an event but for its time. */
-  addWithoutTime({ level, target, message }: ViewEvent): void {
+  add({ time, level, target, message }: ViewEvent): void {
+    // What has none would seem to be of 1970.
+    if (time > 0n) this.#noteTime(time)
     this.events++
     this.levels.add(level)
     this.targets.add(target)
     this.messages.add(message)
+  }
+
+  #noteTime(time: bigint): void {
+    if (this.last !== null) this.#noteGap(this.last, time)
+    if (this.first === null || time < this.first) this.first = time
+    if (this.last === null || time > this.last) this.last = time
   }
 
   #noteGap(from: bigint, to: bigint): void {

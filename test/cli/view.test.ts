@@ -134,6 +134,22 @@ describe('shardlog view', () => {
     expect(shardlog('view')).toMatchObject({ status: 2 })
   })
 
+  it('tells times of what has some', () => {
+    const file = path.join(directory, 'app.log')
+    fs.writeFileSync(file, 'a line of text\n')
+    expect(shardlog('view', file).stdout).toMatch(/^events +1\nno event has a time\nlevels /m)
+    fs.appendFileSync(file, '{"level":30,"time":1764419926000,"msg":"one"}\n{"level":30,"msg":"two"}\n')
+    fs.appendFileSync(file, '{"level":30,"time":1764419928000,"msg":"three"}\n')
+    const [summary] = lines(shardlog('view', '--summary', '--json', file).stdout)
+    expect(summary).toMatchObject({
+      events: 4,
+      first: '2025-11-29T12:38:46.000000000Z',
+      last: '2025-11-29T12:38:48.000000000Z',
+      rate: 2,
+      gaps: [{ from: '2025-11-29T12:38:46.000000000Z', seconds: 2 }]
+    })
+  })
+
   it('says which file it cannot read, and shows the others', async () => {
     const file = await snapshotOf('shop', [[0, 'info', 'one']])
     const damaged = path.join(directory, 'damaged.bin')
