@@ -7,7 +7,7 @@ import type { Column } from './histogram'
 import { HELP_LINE, KEYS_HELP } from './keys'
 import type { Prompt } from './prompt'
 import { fitted, type Line, type Measure, oneLine, type Piece, type Style, widthOf, wrap } from './styled'
-import { detailsOf, fieldsText, isOneDay, secondText, sourceText, timeText } from './texts'
+import { detailsOf, fieldsText, isOneDay, rangeText, sourceText, timeText } from './texts'
 import type { Viewer } from './viewer'
 
 /** What a person has opened, and how far it is scrolled. */
@@ -95,10 +95,7 @@ function headerLine(viewer: Viewer, layout: Layout): Line {
   const events = viewer.isFiltered
     ? `${humanCount(viewer.length)} of ${humanCount(index.length)} events`
     : `${humanCount(index.length)} ${index.length === 1 ? 'event' : 'events'}`
-  const times =
-    range === null
-      ? ''
-      : `${secondText(clock.nsOf(range.first))} to ${secondText(clock.nsOf(range.last)).slice(-8)} UTC`
+  const times = range === null ? '' : `${rangeText(clock.nsOf(range.first), clock.nsOf(range.last))} UTC`
   const state = !index.isComplete
     ? `reading${readProgress === null ? '' : ` ${percent(readProgress)}`}`
     : viewer.isFollowing

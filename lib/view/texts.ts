@@ -7,6 +7,8 @@ const PLAIN = /^[^\s"=]+$/
 const NS_PER_DAY = 86_400_000_000_000n
 const DATE = 10
 const MS = 23
+/** Characters of `03:04:05`. */
+const TIME_OF_DAY = 8
 
 export const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
 
@@ -69,6 +71,12 @@ export function timeText(time: bigint, form: 'day' | 'date' | 'short'): string {
 export function secondText(time: bigint): string {
   const text = isoTime(time)
   return text.endsWith('Z') ? `${text.slice(0, DATE)} ${text.slice(DATE + 1, DATE + 9)}` : text
+}
+
+/** From when to when, to the second; the day is told once if it is one. */
+export function rangeText(first: bigint, last: bigint): string {
+  const end = secondText(last)
+  return `${secondText(first)} to ${isOneDay(first, last) ? end.slice(-TIME_OF_DAY) : end}`
 }
 
 /** Where an event is from, in few characters. */

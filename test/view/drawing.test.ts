@@ -7,6 +7,7 @@ import { decodeEvent, encodeEvent } from '../../lib/view/event-line'
 import { Histogram } from '../../lib/view/histogram'
 import { Prompt } from '../../lib/view/prompt'
 import { cut, encode, oneLine, widthOf, wrap } from '../../lib/view/styled'
+import { rangeText } from '../../lib/view/texts'
 import fc from '../support/random'
 
 const { stringWidth: measure } = createRequire(__filename)('terminal-kit') as { stringWidth(text: string): number }
@@ -69,6 +70,14 @@ describe('texts', () => {
         expect(lines.join('').replaceAll(' ', '')).toBe(shown.replaceAll(' ', ''))
       })
     )
+  })
+
+  it('tell the day of an end that is another one', () => {
+    const [first, last] = ['2026-01-01T23:59:58Z', '2026-01-03T00:00:01Z'].map(
+      iso => BigInt(Date.parse(iso)) * 1_000_000n
+    )
+    expect(rangeText(first!, first! + 1_000_000_000n)).toBe('2026-01-01 23:59:58 to 23:59:59')
+    expect(rangeText(first!, last!)).toBe('2026-01-01 23:59:58 to 2026-01-03 00:00:01')
   })
 
   it('have nothing that a terminal acts on', () => {
