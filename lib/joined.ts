@@ -39,10 +39,13 @@ function copyGuarded(target: object, source: object): void {
  */
 export function joined(...sources: (object | null | undefined)[]): Record<string, unknown> {
   try {
-    return Object.assign({}, ...sources) as Record<string, unknown>
+    // Where it is assigned, it would set the prototype.
+    const isPlain = !sources.some(source => source && Object.hasOwn(source, '__proto__'))
+    if (isPlain) return Object.assign({}, ...sources) as Record<string, unknown>
   } catch {
-    const all = {}
-    for (const source of sources) if (source) copyGuarded(all, source)
-    return all
+    // A proxy that fails, or a getter: what can be read is.
   }
+  const all = {}
+  for (const source of sources) if (source) copyGuarded(all, source)
+  return all
 }

@@ -17,12 +17,22 @@ interface Lz4 {
 
 export interface Codec {
   encode(value: unknown): Buffer
-  decode(bytes: Uint8Array): unknown
+  decode(bytes: Buffer): unknown
   /** As a block of LZ4 behind its length before compression, a u32. */
   compress(bytes: Buffer): Promise<Buffer>
   compressSync(bytes: Buffer): Buffer
   /** Throws what the package throws. */
   uncompressSync(bytes: Buffer): Buffer
+}
+
+/** A key that the package calls otherwise in objects, whose prototype it could set. */
+const PROTOTYPE_KEY = '__proto__'
+
+/** Maps as objects, with every key. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain)
+  if (!(value instanceof Map)) return value
+  return Object.fromEntries([...value].map(([key, item]) => [key, plain(item)]))
 }
 
 let loaded: Codec | undefined
@@ -49,9 +59,10 @@ export function codec(): Codec {
   // Maps with text keys and nothing of the package's own, so that every decoder reads them.
   const encoder = new Encoder({ useRecords: false, mapsAsObjects: true, tagUint8Array: false, variableMapSize: true })
   const decoder = new Decoder({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' })
+  const mapDecoder = new Decoder({ useRecords: false, mapsAsObjects: false, int64AsType: 'bigint' })
   loaded = {
     encode: value => encoder.encode(value),
-    decode: bytes => decoder.decode(bytes),
+    decode: bytes => (bytes.includes(PROTOTYPE_KEY) ? plain(mapDecoder.decode(bytes)) : decoder.decode(bytes)),
     compress: bytes => lz4.compress(bytes),
     compressSync: bytes => lz4.compressSync(bytes),
     uncompressSync: bytes => lz4.uncompressSync(bytes)

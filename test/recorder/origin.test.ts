@@ -47,6 +47,14 @@ describe.each(['native', 'js'] as const)('a recorder that is asked where events 
     expect(events[0]!.fields.n).toBe(1)
   })
 
+  it('leaves an event every field, also one whose key objects have of themselves', () => {
+    const recorder = open({ engine, caller: true })
+    recorder.record('info', 't', 'a', JSON.parse('{"__proto__":1,"n":2}'))
+    const { caller, ...fields } = recorder.takeSnapshot()[0]!.fields
+    expect(caller).toMatch(/origin\.test\.ts/)
+    expect(JSON.stringify(fields)).toBe('{"__proto__":1,"n":2}')
+  })
+
   it('tells the active span, where there is one, and leaves an event what it says itself', () => {
     withContexts()
     const recorder = open({ engine, otel: true, caller: true, maxFields: 1 })
