@@ -197,8 +197,10 @@ export class RingRecorder {
       return number
     }
     const names = Object.keys(this.#levels)
-    const near = nearestName(level, names)
-    const message = `${what} must be one of ${names.join(', ')}, got ${String(level)}${near ? `; did you mean ${near}?` : ''}`
+    // A number, where nobody checks types.
+    const given = String(level)
+    const near = nearestName(given, names)
+    const message = `${what} must be one of ${names.join(', ')}, got ${given}${near ? `; did you mean ${near}?` : ''}`
     throw new ShardlogError('ERR_SHARDLOG_CONFIG', message)
   }
 

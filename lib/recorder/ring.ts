@@ -8,7 +8,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { loadNative } from '../engine/load-native'
-import { asShardlogError, ShardlogError } from '../errors'
+import { asShardlogError, fromSystemError, ShardlogError } from '../errors'
 import { version } from '../own-place'
 import type { RecordTarget } from '../record/record-encoder'
 import type { RecorderNumbers } from '../types'
@@ -132,13 +132,22 @@ function isTaken(error: unknown): boolean {
   return code === 'ERR_SHARDLOG_LOCKED' || code === 'ERR_SHARDLOG_ARENA_OWNER' || code === 'ERR_SHARDLOG_CONFIG'
 }
 
+/** @throws ShardlogError `ERR_SHARDLOG_IO` */
+function makeDirectory(directory: string): void {
+  try {
+    fs.mkdirSync(directory, { recursive: true })
+  } catch (error) {
+    throw fromSystemError('ERR_SHARDLOG_IO', `cannot make the directory ${directory}`, error, directory)
+  }
+}
+
 /** @throws ShardlogError with the addon's codes */
 function openNativeRing(options: ResolvedOptions, said: Said): OpenRing {
   const { path: file, isDefaultPath } = options
   if (file === null) return openAt(options, null, said)
   for (let i = 1; ; i++) {
     try {
-      if (isDefaultPath) fs.mkdirSync(path.dirname(file), { recursive: true })
+      if (isDefaultPath) makeDirectory(path.dirname(file))
       return openAt(options, i === 1 ? file : `${file}-${i}`, said)
     } catch (error) {
       if (!isDefaultPath || !isTaken(error) || i === MOST_DEFAULT_PATHS) throw inOurWords(error)

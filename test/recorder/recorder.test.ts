@@ -109,6 +109,13 @@ describe.each(['native', 'js'] as const)('a recorder of the %s engine', engine =
     expect(recorder.length).toBe(0)
   })
 
+  it('takes no number for a level, where nobody checks types', () => {
+    const recorder = open({ engine })
+    for (const level of [30, undefined, Symbol('s')] as unknown as string[])
+      expect(() => recorder.record(level, '', 'm')).toThrow(/level of an event must be one of .* got /)
+    expect(recorder.length).toBe(0)
+  })
+
   it('keeps nothing below its level', () => {
     const recorder = open({ engine, level: 'info' })
     expect(recorder.record('debug', '', 'no')).toBe(false)
@@ -155,6 +162,13 @@ it('removes its file at the end, and makes none for memory', () => {
   recorder.close()
   expect(fs.readdirSync(directory)).toEqual([])
   expect(recorder.record('info', '', 'late')).toBe(false)
+})
+
+it('says that its directory cannot be made', () => {
+  const file = path.join(tempDir(), 'file')
+  fs.writeFileSync(file, '')
+  const told = { code: 'ERR_SHARDLOG_IO', errno: 'EEXIST', path: file }
+  expect(() => open({ directory: file })).toThrow(expect.objectContaining(told))
 })
 
 it('shares its path with no recorder of other options', () => {
