@@ -281,8 +281,17 @@ function named(temporary: string, file: string, number: number): boolean {
   return true
 }
 
+/** Whether a directory may be written to and not be read: it can neither be synced nor listed. */
+const isUnreadable = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EACCES'
+
 function syncDirectory(directory: string): void {
-  const fd = fs.openSync(directory, 'r')
+  let fd: number
+  try {
+    fd = fs.openSync(directory, 'r')
+  } catch (error) {
+    if (isUnreadable(error)) return
+    throw error
+  }
   try {
     fs.fsyncSync(fd)
   } finally {
@@ -324,8 +333,11 @@ async function writeFile(bytes: Buffer, place: Place, naming: Naming): Promise<s
       await handle.close()
     }
     const file = publish(temporary, directory, naming)
-    const folder = await fs.promises.open(directory, 'r')
-    await folder.sync().finally(() => folder.close())
+    const folder = await fs.promises.open(directory, 'r').catch((error: unknown) => {
+      if (isUnreadable(error)) return null
+      throw error
+    })
+    await folder?.sync().finally(() => folder.close())
     return file
   } catch (error) {
     await fs.promises.rm(temporary, { force: true })
@@ -387,7 +399,14 @@ interface Kept {
 function ownSnapshots(directory: string): Kept[] {
   const user = process.getuid?.()
   const kept: Kept[] = []
-  for (const name of fs.readdirSync(directory)) {
+  let names: string[]
+  try {
+    names = fs.readdirSync(directory)
+  } catch (error) {
+    if (isUnreadable(error)) return []
+    throw error
+  }
+  for (const name of names) {
     if (!NAME.test(name)) continue
     const file = path.join(directory, name)
     const stat = fs.lstatSync(file, { throwIfNoEntry: false })
@@ -433,17 +452,47 @@ function corrupt(file: string, what: string, cause?: unknown): ShardlogError {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** No time of an event is as late, in ns. */
+const TIMES_END = 2n ** 63n
+
+const textOr = (value: unknown): string => (typeof value === 'string' ? value : '')
+
 function toEvent(value: unknown, file: string): RecordedEvent {
   if (!isObject(value)) throw corrupt(file, 'an event is not a map')
   const { time, level, target, message, thread, fields } = value
   if (typeof time !== 'bigint' && typeof time !== 'number') throw corrupt(file, 'an event has no time')
+  const ns = BigInt(Number.isInteger(time) || typeof time === 'bigint' ? time : 0)
   return {
-    time: BigInt(Math.trunc(Number(time)) === time || typeof time === 'bigint' ? time : 0),
+    time: ns > 0n && ns < TIMES_END ? ns : 0n,
     level: String(level ?? ''),
     target: String(target ?? ''),
     message: String(message ?? ''),
-    thread: Number(thread ?? 0),
+    thread: typeof thread === 'number' ? thread : 0,
     fields: isObject(fields) ? fields : {}
+  }
+}
+
+const COUNTERS = ['recorded', 'overwritten', 'drained', 'dropped', 'truncated', 'damaged'] as const
+
+/** The numbers of a map, if it is one. */
+function numbersOf(value: unknown): Record<string, number> {
+  const entries = isObject(value) ? Object.entries(value) : []
+  return Object.fromEntries(entries.filter((entry): entry is [string, number] => typeof entry[1] === 'number'))
+}
+
+/** What is there for each key but `events`, whatever a file says that somebody else made. */
+function toHead(content: Record<string, unknown>): Omit<Snapshot, 'events'> {
+  const { service, hostname, pid, reason, created_at, versions, levels, counters } = content
+  const counted = numbersOf(counters)
+  return {
+    service: textOr(service),
+    hostname: textOr(hostname),
+    pid: typeof pid === 'number' ? pid : 0,
+    reason: textOr(reason),
+    created_at: textOr(created_at),
+    versions: (isObject(versions) ? versions : {}) as Record<string, string>,
+    levels: numbersOf(levels),
+    counters: Object.fromEntries(COUNTERS.map(name => [name, counted[name] ?? 0])) as unknown as SnapshotCounters
   }
 }
 
@@ -472,5 +521,5 @@ export function readSnapshot(file: string): Snapshot {
   if (content.version !== VERSION) throw corrupt(file, `version ${String(content.version)} is not known`)
   const { events } = content
   if (!Array.isArray(events)) throw corrupt(file, 'it has no events')
-  return { ...(content as unknown as Snapshot), events: events.map(event => toEvent(event, file)) }
+  return { ...content, ...toHead(content), events: events.map(event => toEvent(event, file)) }
 }

@@ -63,6 +63,15 @@ describe('the directory of the snapshots', () => {
     expect(fs.readdirSync(directory)).toEqual([])
   })
 
+  it.skipIf(!isRoot)(`may be written to and not be read${leftOut(isRoot, 'needs root to become another')}`, () => {
+    const directory = tempDir()
+    fs.chmodSync(directory, 0o733)
+    const { status, stdout, stderr } = live('triesAsNobody', { directory, path: false })
+    expect([status, stderr]).toEqual([0, ''])
+    expect(JSON.parse(stdout)).toEqual({ failed: null, snapshots: 2, snapshotErrors: 0, kept: ['first', 'second'] })
+    expect(snapshotsIn(directory)).toHaveLength(2)
+  })
+
   it('is gone, and is made again', () => {
     const directory = path.join(tempDir(), 'snapshots')
     fs.mkdirSync(directory)

@@ -4,6 +4,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { Recorder, type RecorderOptions, readSnapshot } from '../../lib/public'
+import { codec } from '../../lib/recorder/codec'
+import type { Snapshot } from '../../lib/recorder/snapshot'
 import { othersIn, snapshotsIn } from '../support/snapshots'
 import { tempDir } from '../support/temp'
 
@@ -193,6 +195,40 @@ it('leaves nothing half written where the disk is full', async () => {
   recorder.record('fatal', '', 'end')
   expect(recorder.stats.lastError).toMatchObject({ code: 'ERR_SHARDLOG_SNAPSHOT', errno: 'ENOSPC' })
   expect(fs.readdirSync(directory)).toEqual([])
+})
+
+it('keeps every key, also one that objects have of themselves', async () => {
+  const fields = '{"__proto__":{"a":[{"__proto__":1}]},"__proto_":2,"constructor":3,"toString":"t"}'
+  const recorder = open({ directory: tempDir(), path: false })
+  recorder.record('info', 't', 'm', JSON.parse(fields))
+  const [event] = readSnapshot(await recorder.snapshot()).events
+  expect(JSON.stringify(event!.fields)).toBe(fields)
+  expect(event!.fields).toBeInstanceOf(Object)
+})
+
+it('reads a file of somebody else, whatever it leaves out', () => {
+  const { encode, compressSync } = codec()
+  const file = path.join(tempDir(), 'a.bin')
+  const written = (content: object): Snapshot => {
+    fs.writeFileSync(file, compressSync(encode({ format: 'shardlog-snapshot', version: 1, ...content })))
+    return readSnapshot(file)
+  }
+  const nothing = {
+    service: '',
+    hostname: '',
+    pid: 0,
+    reason: '',
+    created_at: '',
+    versions: {},
+    levels: {},
+    counters: { recorded: 0, overwritten: 0, drained: 0, dropped: 0, truncated: 0, damaged: 0 }
+  }
+  expect(written({ events: [] })).toEqual({ ...nothing, events: [], format: 'shardlog-snapshot', version: 1 })
+  const wrong = { service: 1, hostname: [2], pid: 'x', reason: null, levels: 3, counters: { damaged: 'many' } }
+  expect(written({ ...wrong, events: [] })).toMatchObject(nothing)
+  const empty = { level: '', target: '', message: '', thread: 0, fields: {} }
+  for (const time of [-5n, 0, 1.5, 2n ** 63n, 2n ** 70n])
+    expect(written({ events: [{ time, thread: 'x', fields: [1] }] }).events).toEqual([{ ...empty, time: 0n }])
 })
 
 it('refuses what is no snapshot', () => {
