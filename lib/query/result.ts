@@ -64,11 +64,21 @@ export async function showRows(
   })
 }
 
+/** The rows as a format can have them: JSON has no NaN and nothing infinite; both are null. */
+async function rowsFor(connection: Connection, format: FileFormat): Promise<string> {
+  if (format !== 'json' && format !== 'ndjson') return 'FROM result'
+  const columns = "SELECT column_name FROM (DESCRIBE result) WHERE column_type IN ('FLOAT', 'DOUBLE')"
+  const names = (await (await connection.run(columns)).getRowsJson()).map(([name]) => identifier(String(name)))
+  const finite = names.map(name => `CASE WHEN isfinite(${name}) THEN ${name} END AS ${name}`)
+  return finite.length === 0 ? 'FROM result' : `SELECT * REPLACE (${finite.join(', ')}) FROM result`
+}
+
 /** Runs a query, and returns the file with its rows, which is the session's. */
 export async function rowsFile(session: QuerySession, sql: string, name: string, format: FileFormat): Promise<string> {
   const file = path.join(session.directory, 'rows')
   await session.run(sql, async connection => {
-    await connection.run(`COPY (FROM result) TO ${literal(file)} (${copyOptions(name, format)})`)
+    const rows = await rowsFor(connection, format)
+    await connection.run(`COPY (${rows}) TO ${literal(file)} (${copyOptions(name, format)})`)
   })
   return file
 }
@@ -104,7 +114,8 @@ export async function writeRows(session: QuerySession, sql: string, given: strin
   }
   try {
     await session.run(sql, async connection => {
-      await connection.run(`COPY (FROM result) TO ${literal(temporary)} (${copyOptions(file, format)})`)
+      const rows = await rowsFor(connection, format)
+      await connection.run(`COPY (${rows}) TO ${literal(temporary)} (${copyOptions(file, format)})`)
     })
     fs.renameSync(temporary, file)
   } catch (error) {
@@ -149,7 +160,7 @@ export async function writePartitions(
       fs.mkdirSync(temporary)
       const columns = by.map(identifier).join(', ')
       const options = `${OPTIONS[format]}, PARTITION_BY (${columns}), FILENAME_PATTERN '{uuid}'`
-      await connection.run(`COPY (FROM result) TO ${literal(temporary)} (${options})`)
+      await connection.run(`COPY (${await rowsFor(connection, format)}) TO ${literal(temporary)} (${options})`)
     })
     moveInto(temporary, directory)
   } finally {

@@ -282,6 +282,19 @@ describe('shardlog query', () => {
     expect(fs.readdirSync(directory).filter(name => name.startsWith('.'))).toEqual([])
   })
 
+  it('prints JSON that is JSON where numbers are none', () => {
+    write('app.log', LINES)
+    const sql =
+      'select ms, \'NaN\'::float as nan, ms / 0 as "in f", \'NaN\' as text from (select "user" * 0.5::double as ms from logs) order by ms'
+    expect(rows(sql, 'app.log')).toEqual([0.5, 1, null].map(ms => ({ ms, nan: null, 'in f': null, text: 'NaN' })))
+    expect(JSON.parse(run(['--format', 'json', sql, 'app.log']).stdout)).toHaveLength(3)
+    expect(run(['-o', 'out.ndjson', sql, 'app.log']).status).toBe(0)
+    expect(JSON.parse(fs.readFileSync(path.join(directory, 'out.ndjson'), 'utf8').split('\n')[0]!)).toMatchObject({
+      nan: null
+    })
+    expect(run(['--format', 'csv', sql, 'app.log']).stdout).toContain('0.5,nan,inf,NaN')
+  })
+
   it('writes folders by the values of columns, and adds to them', () => {
     write('app.log', LINES)
     const args = ['-o', 'out', '--partition-by', 'day,level', 'select *, time::date as day from logs', 'app.log']
