@@ -44,24 +44,27 @@ const OPTIONS = {
 const NS_PER_S = 1e9
 const SHOWN = 10
 
+/** Null: it tells none. */
+const timeOf = ({ time }: ViewedEvent): string | null => (time > 0n ? isoTime(time) : null)
+
 const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
 
 function jsonOf(event: ViewedEvent): string {
-  const { source, time, level, target, message, thread, fields } = event
+  const { source, level, target, message, thread, fields } = event
   const { file, service, hostname, pid } = source
   const from = source.kind === 'log' ? { file } : { file, service, hostname, pid, thread }
-  return `${visibleJson(JSON.stringify({ time: isoTime(time), level, target, message, fields, ...from }, plain))}\n`
+  return `${visibleJson(JSON.stringify({ time: timeOf(event), level, target, message, fields, ...from }, plain))}\n`
 }
 
 function lineOf(event: ViewedEvent, several: boolean): string {
-  const { source, time, level, target, message, fields } = event
+  const { source, level, target, message, fields } = event
   const texts = Object.entries(fields).map(
     ([key, value]) =>
       `${key}=${typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value, plain)}`
   )
   const from = several ? [source.pid === null ? source.file : `${source.service}/${source.pid}`] : []
   const words = [
-    isoTime(time),
+    timeOf(event) ?? '-',
     level.toUpperCase().padEnd(5),
     ...from,
     ...(target === '' ? [] : [`${target}:`]),

@@ -161,7 +161,7 @@ const viewed = (files: readonly string[]): { file: string; told: Told }[] =>
   jsonLines(shardlog('view', '--json', ...files)).map(row => ({
     file: row.file as string,
     told: {
-      time: nsOfIso(row.time as string),
+      time: row.time === null ? null : nsOfIso(row.time as string),
       level: row.level as string,
       name: row.target as string,
       msg: row.message as string,
@@ -251,11 +251,11 @@ it.each([
         }
         // A line without a time has that of the line before it.
         for (const file of files) {
-          let before = 0n
+          let before: bigint | null = null
           for (const { told, file: of } of printed) {
             if (of !== file) continue
             told.time ??= told.fields.time === undefined ? before : null
-            before = told.time ?? 0n
+            before = told.time
           }
         }
         expect(byFile(viewed(files))).toEqual(byFile(printed))

@@ -138,6 +138,8 @@ describe('shardlog view', () => {
     const file = path.join(directory, 'app.log')
     fs.writeFileSync(file, 'a line of text\n')
     expect(shardlog('view', file).stdout).toMatch(/^events +1\nno event has a time\nlevels /m)
+    expect(shardlog('view', '--list', file).stdout).toMatch(/^- /)
+    expect(JSON.parse(shardlog('view', '--json', file).stdout)).toMatchObject({ time: null })
     fs.appendFileSync(file, '{"level":30,"time":1764419926000,"msg":"one"}\n{"level":30,"msg":"two"}\n')
     fs.appendFileSync(file, '{"level":30,"time":1764419928000,"msg":"three"}\n')
     const [summary] = lines(shardlog('view', '--summary', '--json', file).stdout)
