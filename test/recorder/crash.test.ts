@@ -8,11 +8,14 @@ import { readSnapshot, type ShardlogError } from '../../lib/public'
 import { HEADER_BYTES, readArenaFile } from '../../lib/recorder/arena'
 import { EventDecoder } from '../../lib/recorder/decode'
 import { harvest } from '../../lib/recorder/triggers'
+import { decodedByOthers, hasDecoder } from '../support/other-decoder'
 import { kill, live, othersIn, snapshotsIn, start } from '../support/snapshots'
 import { tempDir } from '../support/temp'
 
 const CAPACITY = 5000
-const KILLS = 15
+/** More of them: `SHARDLOG_KILLS=600 npx vitest run test/recorder/crash.test.ts`. */
+const KILLS = Number(process.env.SHARDLOG_KILLS ?? 15)
+const MOST_MS_A_KILL = 8_000
 
 /** What is made of the arenas beside a ring: files, and errors. */
 async function harvestAll(ring: string, directory: string): Promise<(string | ShardlogError)[]> {
@@ -207,32 +210,41 @@ it('writes one at a signal, and after the event loop has stood still', () => {
   expect(afterStall.stdout).toContain('-stall.bin')
 })
 
-it('leaves the last events whole and in order, whenever the process is killed', async () => {
-  for (let i = 0; i < KILLS; i++) {
-    const directory = tempDir()
-    const child = start('forever', { directory, capacity: CAPACITY })
-    let told = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      told += text
-    })
-    await once(child.stdout, 'data')
-    await sleep(Math.random() * 150)
-    await kill(child)
-    const acknowledged = Number(told.trimEnd().split('\n').at(-1))
-    const { stdout } = live('harvests', { directory, capacity: CAPACITY })
-    const [file] = JSON.parse(stdout) as string[]
-    const { events, counters, reason, pid } = readSnapshot(file!)
-    expect([reason, pid]).toEqual(['killed', child.pid])
-    const numbers = events.map(event => event.fields.n as number)
-    expect(numbers.length).toBeGreaterThanOrEqual(Math.min(CAPACITY, acknowledged))
-    expect(numbers.at(-1)).toBeGreaterThanOrEqual(acknowledged)
-    expect(numbers).toEqual(Array.from(numbers, (_, at) => numbers[0]! + at))
-    for (const { fields } of events)
-      expect(fields).toEqual({ n: fields.n, text: `event ${fields.n}`, half: (fields.n as number) / 2 })
-    expect(counters).toMatchObject({ recorded: numbers.at(-1), overwritten: numbers[0]! - 1, damaged: 0 })
-    expect(othersIn(directory)).toEqual([])
-  }
-}, 120_000)
+it(
+  'leaves the last events whole and in order, whenever the process is killed',
+  async () => {
+    for (let i = 0; i < KILLS; i++) {
+      const directory = tempDir()
+      const child = start('forever', { directory, capacity: CAPACITY })
+      let told = ''
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        told += text
+      })
+      await once(child.stdout, 'data')
+      await sleep(Math.random() * 150)
+      await kill(child)
+      const acknowledged = Number(told.trimEnd().split('\n').at(-1))
+      const { stdout } = live('harvests', { directory, capacity: CAPACITY })
+      const [file] = JSON.parse(stdout) as string[]
+      const { events, counters, reason, pid } = readSnapshot(file!)
+      expect([reason, pid]).toEqual(['killed', child.pid])
+      const numbers = events.map(event => event.fields.n as number)
+      expect(numbers.length).toBeGreaterThanOrEqual(Math.min(CAPACITY, acknowledged))
+      expect(numbers.at(-1)).toBeGreaterThanOrEqual(acknowledged)
+      expect(numbers).toEqual(Array.from(numbers, (_, at) => numbers[0]! + at))
+      for (const { fields } of events)
+        expect(fields).toEqual({ n: fields.n, text: `event ${fields.n}`, half: (fields.n as number) / 2 })
+      expect(counters).toMatchObject({ recorded: numbers.at(-1), overwritten: numbers[0]! - 1, damaged: 0 })
+      if (hasDecoder) {
+        const others = decodedByOthers(file!) as { events: { time: string }[] }
+        expect(others.events).toEqual(events.map(event => ({ ...event, time: String(event.time) })))
+      }
+      expect(othersIn(directory)).toEqual([])
+      fs.rmSync(directory, { recursive: true })
+    }
+  },
+  KILLS * MOST_MS_A_KILL
+)
 
 it('is read from outside while its process hangs, and while it records', async () => {
   const directory = tempDir()

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -6,11 +5,9 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 import { Recorder, type RecorderOptions, readSnapshot } from '../../lib/public'
 import { codec } from '../../lib/recorder/codec'
 import type { Snapshot } from '../../lib/recorder/snapshot'
+import { decodedByOthers, hasDecoder, needsDecoder } from '../support/other-decoder'
 import { othersIn, snapshotsIn } from '../support/snapshots'
 import { tempDir } from '../support/temp'
-
-const PYTHON = process.env.SHARDLOG_TEST_PYTHON ?? 'python3'
-const hasDecoder = spawnSync(PYTHON, ['-c', 'import cbor2, lz4.block'], { stdio: 'ignore' }).status === 0
 
 function open(options: RecorderOptions): Recorder {
   const recorder = new Recorder({ onCrash: false, ...options })
@@ -51,23 +48,15 @@ it('writes a file that says who, why and what', async () => {
   expect(snapshot.events).toEqual(recorder.takeSnapshot())
 })
 
-it.runIf(hasDecoder)(
-  `is read by another decoder${hasDecoder ? '' : ' (left out: needs Python with cbor2 and lz4)'}`,
-  async () => {
-    const recorder = open({ directory: tempDir(), path: false })
-    for (let n = 0; n < 5000; n++)
-      recorder.record('info', 't', 'm', { n, text: `tëxt ${n}`, real: n / 4, list: [n, null, true] })
-    const file = await recorder.snapshot()
-    const code = `
-import sys, json, cbor2, lz4.block
-raw = open(sys.argv[1], 'rb').read()
-print(json.dumps(cbor2.loads(lz4.block.decompress(raw))))`
-    const { stdout } = spawnSync(PYTHON, ['-c', code, file], { encoding: 'utf8', maxBuffer: 1 << 26 })
-    const decoded = JSON.parse(stdout.replace(/"time": (\d+)/g, '"time": "$1"'))
-    const { events, ...rest } = readSnapshot(file)
-    expect(decoded).toEqual({ ...rest, events: events.map(event => ({ ...event, time: String(event.time) })) })
-  }
-)
+it.runIf(hasDecoder)(`is read by another decoder${needsDecoder}`, async () => {
+  const recorder = open({ directory: tempDir(), path: false })
+  for (let n = 0; n < 5000; n++)
+    recorder.record('info', 't', 'm', { n, text: `tëxt ${n}`, real: n / 4, list: [n, null, true] })
+  const file = await recorder.snapshot()
+  const { events, ...rest } = readSnapshot(file)
+  const expected = { ...rest, events: events.map(event => ({ ...event, time: String(event.time) })) }
+  expect(decodedByOthers(file)).toEqual(expected)
+})
 
 it('has no surrogate that stands alone, which other decoders refuse', async () => {
   const recorder = open({ directory: tempDir(), path: false, service: 'cut \ud83d' })
