@@ -71,6 +71,7 @@ class Move {
         Copy(losses);
       } while (!(arena_.State() == before));
       adopt();
+      if (losses->control) sets_.BeginWith(sets_.NextUnseen());
     } catch (const Error&) {
       Unseal();
       throw;

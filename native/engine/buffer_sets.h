@@ -116,6 +116,8 @@ class BufferSets {
 
   // A generation that nobody has seen yet, whatever became of the words. Flusher.
   uint64_t NextUnseen() const { return newest_ + kNeverSeen; }
+  // The words begin with it now.
+  void BeginWith(uint64_t generation) { newest_ = generation; }
 
  private:
   uint32_t Claimed(uint64_t generation, uint32_t shard) const;
@@ -134,7 +136,7 @@ class BufferSets {
 
   std::shared_ptr<Arena> arena_;
   ArenaHeader& header_;
-  uint64_t newest_ = 0;  // that was written, in the memory of the process
+  uint64_t newest_ = 0;  // that was written, or begun with; in the memory of the process
   PagesAhead pages_;
   const std::unique_ptr<Spills> spills_;
 };
