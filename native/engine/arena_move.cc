@@ -127,21 +127,24 @@ class Move {
     }
     CopyWords(copy_.at(), arena_.control(), arena_.control_bytes());
     auto& header = *reinterpret_cast<ArenaHeader*>(copy_.at());
-    // [MM init] relaxed: no other thread knows of the copy yet. A swap that comes from here on is
-    // none, as nothing was claimed by it.
-    header.active.store(active_, std::memory_order_relaxed);
+    // [MM init] relaxed: no other thread knows of the copy yet. If nobody has swapped to the other
+    // set yet, it is done here: who does it in the old file meanwhile changes what is so already.
+    header.active.store(Last(), std::memory_order_relaxed);
     for (const Generation& generation : generations_) {
       CopySet(generation);
       CopyEntries(generation, is_cut, losses);
     }
   }
 
-  // Claims go on as they were; of a set that is in use, segments that were claimed stay sealed.
+  // Claims go on as they were, but for those of the generation that was swapped away from; of a set
+  // that is in use, segments that were claimed stay sealed.
   void CopySet(const Generation& generation) {
     auto* const claims = reinterpret_cast<ClaimWord*>(copy_.at() + ClaimWordsOffset());
     const uint64_t set = generation.number & 1;
     for (uint32_t i = 0; i < shards(); i++) {
-      claims[set * shards() + i].Init(generation.claims[i]);
+      const ClaimState before = generation.claims[i];
+      const bool is_over = generation.number == active_ && generation.number != Last();
+      claims[set * shards() + i].Init(is_over ? before.Sealed() : before);
       const uint32_t claimed =
           generation.number > active_ ? 0 : std::min(generation.claims[i].claimed(), PerShard());
       for (uint32_t s = claimed; s < PerShard(); s++) {
@@ -187,6 +190,9 @@ class Move {
     }
     return last;
   }
+
+  // The one that is active in the copy.
+  uint64_t Last() const { return generations_.back().number; }
 
   uint32_t PerShard() const { return sets_.geometry().segments_per_shard; }
 

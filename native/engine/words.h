@@ -174,6 +174,7 @@ struct BasicClaimState {
   uint32_t full_order() const { return static_cast<uint32_t>(bits >> kOrderShift & kOrderMask); }
   bool IsOf(uint64_t generation) const { return bits >> 32 == (generation & kGenerationMask); }
   bool Accepts(uint64_t generation) const { return IsOf(generation) && !sealed(); }
+  BasicClaimState Sealed() const { return {bits | kSealedBit}; }
   BasicClaimState WithClaimed(uint32_t claimed) const { return {(bits & ~kClaimedMask) | claimed}; }
   BasicClaimState WithFull(uint32_t order) const {
     return {bits | kFullBit | (order & kOrderMask) << kOrderShift};

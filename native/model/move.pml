@@ -407,7 +407,11 @@ inline sealBoth() {
 /* Into the file that is not mapped: the words one by one, then the entries below the offsets. */
 inline copyWords() {
   d_step {
+#ifdef NO_SWAP
     activeGen[1 - mapped] = g;
+#else
+    activeGen[1 - mapped] = recycled + 1; /* as somebody may swap in the old file meanwhile */
+#endif
     recycledIn[1 - mapped] = recycled;
     i = 0;
     do
@@ -417,7 +421,7 @@ inline copyWords() {
 #ifdef NO_UNSEAL
        claimIn(1 - mapped, recycled + i).sealed = true;
 #else
-       claimIn(1 - mapped, recycled + i).sealed = was[i];
+       claimIn(1 - mapped, recycled + i).sealed = (was[i] || (i == 0 && g == recycled));
 #endif
        i++
     :: else -> break
