@@ -297,13 +297,29 @@ FileState Arena::State() const {
 bool Arena::IsCut() const {
   if (path_.empty() || fd_ < 0) return false;
   const FileState state = State();
-  if (state.bytes < mapped_bytes_ || state.blocks < least_blocks_) return true;
+  if (is_doubted_ || state.bytes < mapped_bytes_ || state.blocks < least_blocks_) return true;
   // One that was left may be of a version that marks no pages, and was looked at when it was
   // opened.
   return known_ != nullptr && !IsControlMarked();
 }
 
-bool Arena::IsControlWhole() const { return State().bytes >= control_bytes() && IsControlMarked(); }
+bool Arena::IsControlWhole() const {
+  return !is_doubted_ && State().bytes >= control_bytes() && IsControlMarked();
+}
+
+void Arena::DoubtIfCut(int fd) {
+  struct stat st;
+  is_doubted_ = fstat(fd, &st) != 0 || static_cast<uint64_t>(st.st_size) < control_bytes();
+  uint64_t magic = 0;
+  is_doubted_ |= pread(fd, &magic, sizeof magic, 0) != sizeof magic || magic != kArenaMagic;
+  for (uint64_t page = kPageBytes; page < control_bytes(); page += kPageBytes) {
+    for (const uint64_t at : kMarksInPage) {
+      uint64_t mark = 0;
+      const ssize_t got = pread(fd, &mark, sizeof mark, static_cast<off_t>(page + at));
+      is_doubted_ |= got != sizeof mark || mark != kPageMark;
+    }
+  }
+}
 
 bool Arena::IsControlMarked() const {
   bool is_whole = header().magic == kArenaMagic;
@@ -387,6 +403,7 @@ bool Arena::TakeNameBack() {
 int Arena::Adopt(int fd, uint64_t blocks) {
   ArenaFd guard(fd);
   Remap(fd);
+  is_doubted_ = false;
   const int before = fd_;
   fd_ = guard.Release();
   least_blocks_ = blocks;

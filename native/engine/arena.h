@@ -82,6 +82,10 @@ class Arena {
   uint64_t CountWhole(const uint8_t* from, uint64_t size) const;
   // And whether parts of it came back as zeroes, or are holes.
   bool HasHoles() const;
+  // After Adopt: the file before, now `fd`, was cut when the copy was made already. Who has found a
+  // segment in what was left of its words may write over what the copy holds: nothing of that is
+  // believed. No-op if it was not.
+  void DoubtIfCut(int fd);
   // Whom to wake when that is noticed by a thread that stores; outlives the arena, or is taken back
   // by nullptr.
   void WakeWhenCut(platform::Event* event) { mapping_.Wake(event); }
@@ -187,6 +191,7 @@ class Arena {
   std::unique_ptr<LesseeWord[]> lessees_;
   std::unique_ptr<ArenaHeader> known_;  // null: opened
   platform::CuttableMapping mapping_;
+  bool is_doubted_ = false;
   uint64_t least_blocks_ = 0;  // of the file, while nobody has cut it; 0: not known
   std::vector<uint8_t*> shards_;
   bool separate_shards_ = false;

@@ -225,6 +225,7 @@ void MoveArena(BufferSets* sets, const io::FileInfo& log, const IsBegun& is_begu
     if (IsNamed(arena.path(), arena.fd())) unlink(arena.path().c_str());
     try {
       const ArenaFd before(arena.Adopt(file.Publish(), blocks));
+      if (!losses->control) arena.DoubtIfCut(before.get());
       // Wherever it is now, it must not be taken for ours again.
       static_cast<void>(ftruncate(before.get(), 0));
     } catch (const Error&) {
@@ -243,7 +244,10 @@ void MoveArenaToMemory(BufferSets* sets, const IsBegun& is_begun, MoveLosses* lo
   const int failed = posix_fallocate(memory.get(), 0, static_cast<off_t>(arena.bytes()));
   if (failed != 0) Throw("fallocate", arena.path(), failed);
   const uint64_t blocks = BlocksOf(memory.get());
-  const auto adopt = [&] { const ArenaFd before(arena.Adopt(memory.Release(), blocks)); };
+  const auto adopt = [&] {
+    const ArenaFd before(arena.Adopt(memory.Release(), blocks));
+    if (!losses->control) arena.DoubtIfCut(before.get());
+  };
   Move(sets, memory.get(), is_begun).Run(adopt, losses);
 }
 

@@ -53,6 +53,14 @@ bool ArenaWatch::Replace(const io::FileInfo& log, const std::string& lost, Flush
   try {
     if (!IsNamed(arena.path(), arena.fd())) MakeWay(arena.path(), log);
     MoveArena(&sets_, log, owner_.is_begun, &losses);
+    // It may have been cut once more while it was moved.
+    while (arena.IsCut()) {
+      MoveLosses others;
+      MoveArena(&sets_, log, owner_.is_begun, &others);
+      losses.control |= others.control;
+      losses.entries |= others.entries;
+      losses.begun |= others.begun;
+    }
     problem->message = lost + "; a new file has taken its place, and " + Settle(losses);
     return true;
   } catch (const Error& error) {

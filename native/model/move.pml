@@ -561,7 +561,16 @@ inline move() {
      unsealBoth()
   :: !zeroed[mapped] ->
      named = 1 - mapped;
-     mapped = 1 - mapped
+     mapped = 1 - mapped;
+     /* Who has leased a segment in the zeroes may write over what was copied. */
+     if
+#ifndef NO_DOUBT
+     :: zeroed[1 - mapped] -> forgetFile(1 - mapped); makeAnew()
+     :: !zeroed[1 - mapped]
+#else
+     :: true
+#endif
+     fi
   fi;
   forgetFile(1 - mapped);
   g = 0

@@ -52,6 +52,7 @@ checks=(
   'move-no-unseal broken -DNO_UNSEAL -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
   'move-copy-before-seal broken -DCOPY_BEFORE_SEAL -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
   'move-name-stays broken -DKILL -DNAME_STAYS -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
+  'move-cut-no-doubt broken -DCUT -DNO_DOUBT -DPRODUCERS=1 -DYIELD -DLOGS=3 -DGENERATIONS=7'
   'move-cut-lessees-in-file broken -DCUT -DLESSEES_IN_FILE -DMOVES=0 -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=7'
   'move-cut-generation-seen broken -DCUT -DGENERATION_SEEN -DMOVES=0 -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=7'
   'park sound'
