@@ -127,8 +127,9 @@ class Move {
     }
     CopyWords(copy_.at(), arena_.control(), arena_.control_bytes());
     auto& header = *reinterpret_cast<ArenaHeader*>(copy_.at());
-    // [MM init] relaxed: no other thread knows of the copy yet. If nobody has swapped to the other
-    // set yet, it is done here: who does it in the old file meanwhile changes what is so already.
+    // If nobody has swapped to the other set yet, it is done here: who does it in the old file
+    // meanwhile changes what is so already.
+    // [MM init] relaxed: no other thread knows of the copy yet.
     header.active.store(Last(), std::memory_order_relaxed);
     for (const Generation& generation : generations_) {
       CopySet(generation);

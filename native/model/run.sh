@@ -44,7 +44,6 @@ checks=(
   'move-two-segments sound -DKILL -DSEGMENTS=2 -DLOGS=1 -DGENERATIONS=3'
   'move-yield sound -DKILL -DYIELD -DLOGS=1 -DGENERATIONS=3'
   'move-again-and-again sound -DKILL -DYIELD -DPRODUCERS=1 -DMOVES=3 -DLOGS=3 -DGENERATIONS=6'
-  'move-cut sound -DCUT -DMOVES=0 -DLOGS=1 -DGENERATIONS=6'
   'move-cut-while-it-moves sound -DCUT -DPRODUCERS=1 -DYIELD -DLOGS=3 -DGENERATIONS=7'
   'move-no-swap broken -DKILL -DNO_SWAP -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'
   'move-active-read-first broken -DACTIVE_READ_FIRST -DLOGS=2 -DOTHERS_LOG=1 -DGENERATIONS=3'

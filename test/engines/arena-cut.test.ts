@@ -55,26 +55,27 @@ function expectRising(numbers: readonly number[]): void {
 }
 
 describe('an arena whose file is cut while its log is open', () => {
-  it.each(
-    Object.entries(CUTS).flatMap(([name, cut]) => ['file', 'shm'].map(crashSafe => ({ name, cut, crashSafe })))
-  )('$name, $crashSafe: it is told, and a kill afterwards loses nothing', ({ cut, crashSafe }) => {
-    const logFilePath = tempLog()
-    const config = { logFilePath, engine: 'native', flushInterval: 50, bufferSize: 1 << 21, numShards: 2, crashSafe }
-    const killed = runChild(script(cut), { config })
-    expect(killed.stderr).toBe('')
-    const { next, mended, told, arenaPath, message } = JSON.parse(killed.stdout)
-    expect(new Set(told)).toEqual(new Set(['ERR_SHARDLOG_ARENA_LOST']))
-    expect(message).toContain('was cut by another program; a new file has taken its place')
-    if (crashSafe === 'file') expect(arenaPath).toBe(arenaOf(logFilePath))
-    new Logger(config as never).closeSync()
-    const numbers = numbersOf(readTexts(logFilePath))
-    expectRising(numbers)
-    expect(numbers.slice(0, 100)).toEqual(Array.from({ length: 100 }, (_, i) => i))
-    const afterwards = numbers.filter(n => n >= mended)
-    expect(afterwards).toEqual(Array.from({ length: next - mended }, (_, i) => mended + i))
-    const rest = fs.readdirSync(path.dirname(logFilePath)).filter(name => name.endsWith('.arena'))
-    expect(rest).toEqual([])
-  })
+  it.each(Object.entries(CUTS).flatMap(([name, cut]) => ['file', 'shm'].map(crashSafe => ({ name, cut, crashSafe }))))(
+    '$name, $crashSafe: it is told, and a kill afterwards loses nothing',
+    ({ cut, crashSafe }) => {
+      const logFilePath = tempLog()
+      const config = { logFilePath, engine: 'native', flushInterval: 50, bufferSize: 1 << 21, numShards: 2, crashSafe }
+      const killed = runChild(script(cut), { config })
+      expect(killed.stderr).toBe('')
+      const { next, mended, told, arenaPath, message } = JSON.parse(killed.stdout)
+      expect(new Set(told)).toEqual(new Set(['ERR_SHARDLOG_ARENA_LOST']))
+      expect(message).toContain('was cut by another program; a new file has taken its place')
+      if (crashSafe === 'file') expect(arenaPath).toBe(arenaOf(logFilePath))
+      new Logger(config as never).closeSync()
+      const numbers = numbersOf(readTexts(logFilePath))
+      expectRising(numbers)
+      expect(numbers.slice(0, 100)).toEqual(Array.from({ length: 100 }, (_, i) => i))
+      const afterwards = numbers.filter(n => n >= mended)
+      expect(afterwards).toEqual(Array.from({ length: next - mended }, (_, i) => mended + i))
+      const rest = fs.readdirSync(path.dirname(logFilePath)).filter(name => name.endsWith('.arena'))
+      expect(rest).toEqual([])
+    }
+  )
 
   it.each(Object.entries(CUTS))('%s: each entry is in the log, or counted', (_, cut) => {
     const logFilePath = tempLog()
@@ -157,7 +158,14 @@ describe('an arena whose file is cut while its log is open', () => {
 
   it('threads log on', () => {
     const logFilePath = tempLog()
-    const config = { logFilePath, engine: 'native', flushInterval: 5, bufferSize: 1 << 21, numShards: 2, onFull: 'block' }
+    const config = {
+      logFilePath,
+      engine: 'native',
+      flushInterval: 5,
+      bufferSize: 1 << 21,
+      numShards: 2,
+      onFull: 'block'
+    }
     const thread = `
       const { workerData } = require('node:worker_threads')
       const logger = new Logger(config)
