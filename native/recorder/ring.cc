@@ -1,6 +1,5 @@
 #include "recorder/ring.h"
 
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -23,7 +22,7 @@ constexpr uint64_t kLaps = 2;
 
 }  // namespace
 
-Ring::Ring(const RingOptions& options) : path_(options.path), segments_(options.segments) {
+Ring::Ring(const RingOptions& options) : path_(options.path) {
   const uint64_t bytes = FileBytes(options.segments);
   if (path_.empty()) {
     Map(-1, bytes);
@@ -35,9 +34,7 @@ Ring::Ring(const RingOptions& options) : path_(options.path), segments_(options.
 
 Ring::~Ring() {
   Close(true);
-  mapping_.End();
   if (base_ != nullptr) munmap(base_, mapped_);
-  if (fd_ >= 0) close(fd_);
 }
 
 void Ring::Map(int fd, uint64_t bytes) {
@@ -65,7 +62,6 @@ void Ring::OpenFile(const RingOptions& options) {
   try {
     FillIn(options);
     fd_ = file.Publish();
-    mapping_.Begin(base_, bytes, fd_);
   } catch (const Error&) {
     munmap(base_, mapped_);
     throw;
@@ -73,11 +69,10 @@ void Ring::OpenFile(const RingOptions& options) {
 }
 
 void Ring::Close(bool keep) {
-  if (fd_ < 0 || is_closed_) return;
-  is_closed_ = true;
+  if (fd_ < 0) return;
   if (!keep) RemoveRingFile(path_, fd_);
-  // The descriptor stays as long as the mapping does, which another program may cut.
-  flock(fd_, LOCK_UN);
+  close(fd_);
+  fd_ = -1;
 }
 
 uint32_t Ring::Attach() {
@@ -116,7 +111,6 @@ uint64_t Ring::MostBytes() const {
 }
 
 bool Ring::Claim(uint32_t least, uint32_t most, uint32_t producer, uint32_t thread, Lease* lease) {
-  if (IsCut()) return false;
   std::atomic<uint64_t>& head = header().head;
   const uint32_t count = segments();
   for (uint64_t tries = kLaps * count; tries > 0; tries--) {
@@ -139,10 +133,8 @@ bool Ring::Claim(uint32_t least, uint32_t most, uint32_t producer, uint32_t thre
                                                     std::memory_order_relaxed);  // [MM ring-head]
     if (!drawn || !enough) continue;
     const uint32_t taken = Take(position, idle, producer);
-    // If it was cut meanwhile, the words may have said of a segment that nobody leases it.
-    if (taken < least || IsCut()) {
+    if (taken < least) {
       GiveBack(first, taken);
-      if (IsCut()) return false;
       continue;
     }
     // Who reads what is written from here on, sees that the runs that were here are taken.
@@ -216,7 +208,7 @@ bool Ring::Retake(const Lease& lease, uint32_t producer) {
 
 void Ring::CountDropped(uint64_t events) {
   // [MM counter] relaxed: a number for people.
-  (IsCut() ? dropped_ : header().dropped).fetch_add(events, std::memory_order_relaxed);
+  header().dropped.fetch_add(events, std::memory_order_relaxed);
 }
 
 void Ring::CountTruncated(uint64_t events) {
@@ -276,8 +268,7 @@ RingStats Ring::Stats() const {
   stats.overwritten -=
       std::min(stats.overwritten, stats.drained - std::min(stats.drained, drained_live));
   // [MM counter] relaxed: numbers for people.
-  stats.dropped = header().dropped.load(std::memory_order_relaxed) +
-                  dropped_.load(std::memory_order_relaxed);  // [MM counter]
+  stats.dropped = header().dropped.load(std::memory_order_relaxed);
   // [MM counter] relaxed: the same.
   stats.truncated = header().truncated.load(std::memory_order_relaxed);
   stats.bytes = data_bytes();
