@@ -68,7 +68,6 @@ void AddRotated(const LogFile& log, const ArenaHeader& header, const JournalStat
   struct Rotated {
     LogSource source;
     bool proven;
-    uint64_t changed_time;
     io::FileInfo info;
   };
   std::vector<Rotated> found;
@@ -92,11 +91,10 @@ void AddRotated(const LogFile& log, const ArenaHeader& header, const JournalStat
     sources->proven = sources->proven || proven;
     const uint64_t from = proven && !everything ? state->end : 0;
     io::File* const opened = file.get();
-    found.push_back(
-        {{path, opened, from, info.size, std::move(file)}, proven, info.changed_time, info});
+    found.push_back({{path, opened, from, info.size, std::move(file)}, proven, info});
   }
   for (Rotated& rotated : found) {
-    if (!rotated.proven && rotated.changed_time < since) continue;
+    if (!rotated.proven && rotated.info.changed_time < since) continue;
     sources->files.push_back(std::move(rotated.source));
   }
 }
