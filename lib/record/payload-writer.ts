@@ -108,7 +108,7 @@ type PutText = (text: string, at: number) => number
 type Primitive = string | number | boolean | null
 
 const { getPrototypeOf, keys: keysOf } = Object
-const isOwn = Object.prototype.hasOwnProperty
+const { hasOwnProperty: isOwn, toString: printKind } = Object.prototype
 const printDate = Date.prototype.toJSON
 
 /** Kinds of objects: `JSON.stringify` prints it otherwise than by its own fields alone, or may. */
@@ -124,7 +124,9 @@ function kindOf(value: object): number {
   const isOrdinary = object.constructor === Object
   if (!isOrdinary && getPrototypeOf(value) !== null) return PECULIAR
   if (typeof object.toJSON === 'function' || Array.isArray(value)) return PECULIAR
-  return isOrdinary ? ORDINARY : BARE
+  if (isOrdinary) return ORDINARY
+  // A string or number as an object, whose prototype somebody took, cannot be printed at all.
+  return printKind.call(value) === '[object Object]' ? BARE : PECULIAR
 }
 
 /** JSON of an object in an object; undefined if it cannot be had without the objects around it. */

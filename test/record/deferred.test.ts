@@ -186,6 +186,7 @@ describe('objects in objects', () => {
     ['of a class', { a: new Point(1, 2), b: { c: new Point(3, 4) } }],
     ['without a prototype', { a: nullish, b: { c: nullish } }],
     ['with boxed values', { a: { n: new Number(1), s: new String('x'), b: new Boolean(false), o: Object(2n) } }],
+    ['with boxed values without a prototype', { n: 1, a: { s: Object.setPrototypeOf(Object('x'), null), b: 1 } }],
     ['with bigints', { a: { b: { c: 2n, d: 1 } } }],
     ['with numbers that are none', { a: { n: Number.NaN, i: Number.NEGATIVE_INFINITY, z: -0, f: 1e21 } }],
     ['with arrays', { a: { list: [1, undefined, () => 1, { b: [] }], none: [] } }],
