@@ -42,9 +42,10 @@ IoStatus Sink::Write(uint64_t generation, bool recycle) {
     }
     sets_->arena().header().next_sequence += totals.blocks;
   }
+  // Whoever waits for this generation finds it counted.
+  if (!sealed_.empty()) CountSuccess(totals, started);
   sets_->MarkWritten(generation);
   if (recycle) sets_->Recycle(generation);
-  if (!sealed_.empty()) CountSuccess(totals, started);
   sealed_.clear();
   sealed_generation_ = kNoGeneration;
   return {};
