@@ -191,15 +191,25 @@ const SIGNALS = [
   ['SIGHUP', 1]
 ] as const
 
-/** Stops a session at a signal that ends programs, and ends this if that takes long. */
-function stopAtSignals(session: QuerySession): { signal: number } {
-  const state = { signal: 0 }
+/** What a signal stops, once it is there. */
+interface Stoppable {
+  session: QuerySession | null
+  /** That came; 0: none. */
+  signal: number
+}
+
+/**
+ * Stops a session at a signal that ends programs, and ends this if that takes long. Called before
+ * the session makes its directory, which a signal would leave behind otherwise.
+ */
+function stopAtSignals(): Stoppable {
+  const state: Stoppable = { session: null, signal: 0 }
   for (const [name, number] of SIGNALS) {
     process.once(name, () => {
       state.signal ||= number
-      session.stop()
+      state.session?.stop()
       const end = (): void => {
-        session.close()
+        state.session?.close()
         process.exit(EXIT_SIGNAL + number)
       }
       setTimeout(end, GRACE_MS).unref()
@@ -227,8 +237,9 @@ async function run(args: string[]): Promise<number> {
   const found = { damaged: 0 }
   const inputs = []
   for (const log of logs) inputs.push(await openInput(log, levels, found))
+  const state = stopAtSignals()
   const session = new QuerySession(inputs, levels)
-  const state = stopAtSignals(session)
+  state.session = session
   try {
     await session.open()
     await deliver(session, sql, choices)
