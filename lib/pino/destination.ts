@@ -253,6 +253,10 @@ export async function whenClosed(stream: Ending): Promise<void> {
     return
   }
   if (!isOpen(stream) || typeof stream.once !== 'function') return
+  if (stream instanceof RecordDestination) {
+    await stream.whenClosed()
+    return
+  }
   await new Promise<void>((resolve, reject) => {
     stream.once?.('close', () => resolve())
     stream.once?.('error', reject)

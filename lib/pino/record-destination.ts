@@ -294,6 +294,8 @@ export class RecordDestination extends EventEmitter {
   readonly #write: (line: string) => boolean
   #ended = false
   #owesDrain = false
+  /** Of what `end` wrote. */
+  #lastFailure: ShardlogError | null = null
 
   /** @throws ShardlogError as the constructor of `Logger` does */
   constructor(given: RecordDestinationOptions) {
@@ -388,10 +390,20 @@ export class RecordDestination extends EventEmitter {
         this.emit('close')
       },
       (error: ShardlogError) => {
+        this.#lastFailure = error
         this.#tell(error)
         this.emit('close')
       }
     )
+  }
+
+  /**
+   * Resolves when a destination that is ended next is closed; rejects if what had been recorded
+   * could not be written. An 'error' event says less: it may be of something long past.
+   */
+  async whenClosed(): Promise<void> {
+    await new Promise(resolve => this.once('close', resolve))
+    if (this.#lastFailure !== null) throw this.#lastFailure
   }
 
   /** As `end`: what was recorded is never thrown away. */

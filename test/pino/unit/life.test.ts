@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { circuitBreaker } from '../../../lib/features/circuit-breaker'
 import { logger } from '../../../lib/pino/logger'
 import { destination, multistream, symbols } from '../../../lib/pino/public'
+import { arenaOf } from '../../support/arena-path'
 import { packageRoot } from '../../support/shardlog'
 import { tempLog } from '../../support/temp'
 
@@ -43,6 +44,27 @@ describe('every logger has', () => {
     expect(log.getStatsSnapshot()?.droppedLogs).toBe(1)
     await logger({}, { write: () => true }).close()
     logger({}, { write: () => true }).flushSync()
+  })
+
+  it('a close that what was told of the past does not fail', async () => {
+    const file = tempLog()
+    fs.writeFileSync(arenaOf(file), 'nobody can read this', { mode: 0o600 })
+    const stream = destination({ dest: file, format: 'ndjson' })
+    const codes: string[] = []
+    stream.on('error', ({ code }) => codes.push(code))
+    const log = logger({ base: null, timestamp: false }, stream)
+    log.info('text')
+    await log.close()
+    expect(codes).toEqual(['ERR_SHARDLOG_ARENA_ASIDE'])
+    expect(fs.readFileSync(file, 'utf8')).toBe('{"level":30,"msg":"text"}\n')
+  })
+
+  it('a close that fails if its lines cannot be written', async () => {
+    const fd = fs.openSync('/dev/full', 'w')
+    const log = logger({}, destination({ dest: fd, format: 'ndjson' }))
+    log.info('text')
+    await expect(log.close()).rejects.toMatchObject({ code: 'ERR_SHARDLOG_WRITE' })
+    fs.closeSync(fd)
   })
 
   it('a close that waits for a stream of pino', async () => {
