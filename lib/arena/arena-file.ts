@@ -60,7 +60,7 @@ export const HEADER = {
 /** Claim word: generation:32 | fullOrder:14 | full:1 | sealed:1 | claimed:16. */
 export const CLAIM = { claimedMask: 0xffff, fullBit: 1 << 17, orderShift: 18 } as const
 
-export const SLOT = { offset: 0, lessee: 4, claimedTime: 8, releasedTime: 16, span: 24, producer: 28 } as const
+export const SLOT = { offset: 0, claimedTime: 8, releasedTime: 16, span: 24, producer: 28 } as const
 /** Of the offset word: no further entry is accepted. */
 export const OFFSET_MASK = 0x7fff_ffff
 

@@ -31,12 +31,6 @@ export const LEASE = {
   TIME: 7
 } as const
 
-/** Places in `DirectRoute.words` of a log, beside those that a lease tells. */
-export const WORDS = {
-  /** Goes up when the memory is another: what was on its way there is not in it. */
-  MOVES: 32
-} as const
-
 export const LEASE_WORDS = Object.keys(LEASE).length
 
 /** Of which of a thread's logs the addon's shared calls are. */
@@ -52,6 +46,11 @@ export interface DirectWords {
   lease: Int32Array
   /** The arena's control words; `words[lease[0]]` is the low half of the leased segment's word. */
   words: Int32Array
+  /**
+   * Of a log's arena: one word, which is odd while the arena's memory becomes another, in whole or
+   * in part, and is another one each time afterwards: what was on its way there is not in it.
+   */
+  changes?: Int32Array | undefined
 }
 
 /** What JavaScript needs to write entries into the leased segment by itself. */

@@ -152,8 +152,8 @@ function tryToOpen<C extends Content>(binding: NativeBinding, config: NativeConf
 function routeOf({ binding, handle: { keeper } }: Opened<Content>): DirectRoute | null {
   const direct = binding.route(keeper)
   if (direct === null) return null
-  const { lease, words } = direct
-  return { lease, words, buffer: index => binding.buffer(keeper, index) }
+  const { lease, words, changes } = direct
+  return { lease, words, changes, buffer: index => binding.buffer(keeper, index) }
 }
 
 /** `value` as the addon has made it, with an error of ours in it. Not spread, see lib/config.ts. */

@@ -2,7 +2,7 @@
  * Writes the records of one thread into the segments that it leases, or has the addon take them.
  */
 
-import { type DirectRoute, type Lane, LEASE, LEASE_WORDS, RENEWAL, WORDS } from '../engine/direct-route'
+import { type DirectRoute, type Lane, LEASE, LEASE_WORDS, RENEWAL } from '../engine/direct-route'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
 import { type Definition, type StringDefinition, UNDEFINED, type Words } from './definition'
 import {
@@ -100,7 +100,6 @@ export interface FieldCap {
 // Constants of this module rather than imports: an import is a property read at each use, which
 // shows in this path.
 const { WORD, BUFFER, START, LIMIT, SERIAL, END, TIME } = LEASE
-const { MOVES } = WORDS
 const {
   KIND_BUNDLE,
   BUNDLE_DEFINITIONS,
@@ -179,8 +178,10 @@ export class RecordEncoder implements RecordWriter {
   #serial = -1
   /** The number of the leased segment in this thread. */
   #segment = NO_SEGMENT
-  /** How often the arena had moved when the lease was noticed. */
-  #moves = 0
+  /** See DirectWords. */
+  readonly #changes: Int32Array
+  /** Its word when the lease was noticed. */
+  #change = 0
   /** The record that was made last was not accepted, and may not be whole: it is made again. */
   #isTorn = false
   /**
@@ -210,11 +211,12 @@ export class RecordEncoder implements RecordWriter {
     this.#open = direct !== null
     this.#lease = direct?.lease ?? new Int32Array(LEASE_WORDS)
     this.#words = direct?.words ?? new Int32Array(1)
+    this.#changes = direct?.changes ?? new Int32Array(1)
     this.#publish = publish ?? noop
     this.#lane = lane ?? null
     this.#cap = cap
     this.#publishBeside = target.publishBeside ?? null
-    this.#moves = this.#words[MOVES]!
+    this.#change = this.#changes[0]!
     const put = putText === undefined ? null : (text: string, at: number) => this.#putText(text, at)
     this.#payload = new PayloadWriter(put)
   }
@@ -252,7 +254,7 @@ export class RecordEncoder implements RecordWriter {
         if (!this.#isTorn) return accepted
         this.#beginAgain()
         end = payload.fields(format, time, timeText, logged, message)
-        if (end !== IMPOSSIBLE) return this.#finishInScratch(format, time, SCRATCH_START)
+        if (end !== IMPOSSIBLE) return this.#finishInScratch(format, time, SCRATCH_START, true)
       }
       return this.#line(format, time, timeText, logged, message)
     } finally {
@@ -322,7 +324,7 @@ export class RecordEncoder implements RecordWriter {
       if (!this.#isTorn) return accepted
       this.#beginAgain()
       payload.values(format, time, timeText, event, values)
-      return this.#finishInScratch(format, time, SCRATCH_START)
+      return this.#finishInScratch(format, time, SCRATCH_START, true)
     } finally {
       this.#busy = false
       writing = outer
@@ -441,7 +443,7 @@ export class RecordEncoder implements RecordWriter {
     this.#leasedView = seen.view
     this.#serial = lease[SERIAL]!
     this.#segment = ++segments
-    this.#moves = this.#words[MOVES]!
+    this.#change = Atomics.load(this.#changes, 0)
     if (this.#defined.size > 0) this.#defined.clear()
   }
 
@@ -653,7 +655,7 @@ export class RecordEncoder implements RecordWriter {
     const publish = ring.#publishBeside
     const isDirect = publish !== null && lane !== null && lane.own >= 0
     if (!isDirect || !ring.#hasPlaceFor(format.bindings, template!, end - start)) {
-      if (this.#words[MOVES] !== this.#moves) return false
+      if (this.#isChanged()) return false
       this.#giveTo(ring, format, time, start)
       return this.#accept(time, start + HEADER_TIME, end)
     }
@@ -717,24 +719,34 @@ export class RecordEncoder implements RecordWriter {
     return true
   }
 
+  /** Whether the arena's memory may be another since the lease was noticed. */
+  #isChanged(): boolean {
+    const change = Atomics.load(this.#changes, 0)
+    return change !== this.#change || change % 2 !== 0
+  }
+
   /**
-   * The record goes into the scratch now: the flusher has moved the arena to another file, where
-   * what had been written of the record until then is not. The move is noted with the next lease.
+   * The record goes into the scratch now: the arena is in another file, or another program has cut
+   * its file, and what had been written of the record until then is not in it. The change is noted
+   * with the next lease.
    */
   #beginAgain(): void {
     this.#isTorn = false
-    this.#moves = this.#words[MOVES]!
+    this.#change = Atomics.load(this.#changes, 0)
     this.#payload.useScratch()
     this.#payload.place(SCRATCH_START, 0, NO_SEGMENT, null)
   }
 
-  /** A record that could not be accepted where it was written, which begins at `from`. */
-  #finishInScratch(format: LineFormat, time: number, from: number): boolean {
+  /**
+   * A record that could not be accepted where it was written, which begins at `from`.
+   * @param isAgain it was made again, in the scratch
+   */
+  #finishInScratch(format: LineFormat, time: number, from: number, isAgain = false): boolean {
     const payload = this.#payload
     // The segment may be sealed before a bundle is accepted in it, and then is somebody else's.
     payload.spill(payload.end)
     // Asked when it has been copied. A ring does not move.
-    this.#isTorn = this.#cap === null && this.#words[MOVES] !== this.#moves
+    this.#isTorn = this.#cap === null && !isAgain && this.#isChanged()
     if (this.#isTorn) return false
     if (this.#beside !== null) this.#giveTo(this.#beside, format, time, from)
     const accepted = this.#append(payload, format, time, from)

@@ -106,10 +106,12 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   // It appears whole or not at all: what is killed before leaves nothing.
   NewArenaFile file(path, total, info);
   arena->MapFile(file.fd(), total, MAP_SHARED);
+  arena->mapping_.Begin(arena->control_, total, file.fd());
   // Reading ahead would fill the page cache with the zeroes of a file that has just been made.
   madvise(arena->control_, total, MADV_RANDOM);
   arena->Layout();
   arena->Initialise(config, info, stream);
+  arena->least_blocks_ = BlocksOf(file.fd());
   arena->fd_ = file.Publish();
   arena->path_ = path;
   try {
@@ -148,6 +150,7 @@ std::shared_ptr<Arena> Arena::Open(const std::string& path, const io::FileInfo& 
   arena->MapFile(fd.get(), header.total_bytes, MAP_PRIVATE);
   arena->fd_ = fd.Release();
   arena->path_ = path;
+  arena->mapping_.Begin(arena->control_, arena->mapped_bytes_, arena->fd_);
   arena->Layout();
   return arena;
 }
@@ -159,8 +162,16 @@ Arena::~Arena() {
       continue;
     std::free(shards_[i]);
   }
+  LetGoOfFile();
   if (control_ != nullptr) munmap(control_, mapped_bytes_);
   if (fd_ >= 0) close(fd_);
+}
+
+// Nobody stores into it any more.
+void Arena::LetGoOfFile() {
+  mapping_.End();
+  if (file_of_mapping_ >= 0) close(file_of_mapping_);
+  file_of_mapping_ = -1;
 }
 
 void Arena::KeepChanges() { Remap(fd_); }
@@ -175,14 +186,20 @@ void Arena::MapFile(int fd, uint64_t bytes, int sharing) {
 // Another file in the same place. Other threads use the words there meanwhile, which is right: the
 // kernel swaps the pages under its own lock. ThreadSanitizer takes a call of mmap for a write.
 void Arena::Remap(int fd) {
-  const long at = syscall(SYS_mmap, control_, mapped_bytes_, PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_FIXED, fd, 0L);
-  if (at == -1) ThrowIo("mmap", path_, errno);
+  int error = 0;
+  mapping_.Change(fd, [&] {
+    const long at = syscall(SYS_mmap, control_, mapped_bytes_, PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_FIXED, fd, 0L);
+    error = at == -1 ? errno : 0;
+    return at != -1;
+  });
+  if (error != 0) ThrowIo("mmap", path_, error);
 }
 
 void Arena::Layout() {
   claims_ = reinterpret_cast<ClaimWord*>(control_ + ClaimWordsOffset());
   slots_ = reinterpret_cast<SegmentSlot*>(control_ + SlotsOffset(geometry_));
+  lessees_ = std::make_unique<LesseeWord[]>(size_t{2} * geometry_.segments_per_set());
   if (separate_shards_) return;
   for (uint32_t i = 0; i < 2 * geometry_.num_shards; i++) {
     shards_.push_back(control_ + DataOffset(geometry_) + i * geometry_.shard_bytes());
@@ -239,11 +256,94 @@ void Arena::Initialise(const Config& config, const io::FileInfo& info, uint64_t 
   // [MM init] relaxed: no other thread knows of the arena yet.
   h.journal.generation.store(kNoGeneration, std::memory_order_relaxed);
   h.null_slot.InitSealed();
-  for (uint32_t shard = 0; shard < geometry_.num_shards; shard++) {
-    claim(0, shard).Reset(0);
-    claim(1, shard).Reset(1);
-  }
   h.header_crc = HeaderCrc(h);
+  known_ = std::make_unique<ArenaHeader>();
+  std::memcpy(static_cast<void*>(known_.get()), &h, sizeof h);
+  InitialiseControl(control_, 0);
+}
+
+// Behind the header.
+void Arena::InitialiseControl(uint8_t* control, uint64_t generation) const {
+  auto* const claims = reinterpret_cast<ClaimWord*>(control + ClaimWordsOffset());
+  for (uint64_t g = generation; g <= generation + 1; g++) {
+    for (uint32_t shard = 0; shard < geometry_.num_shards; shard++) {
+      claims[(g & 1) * geometry_.num_shards + shard].Init(ClaimState::Fresh(g));
+    }
+  }
+  for (uint64_t page = kPageBytes; page < control_bytes(); page += kPageBytes) {
+    for (const uint64_t at : kMarksInPage) format::Store(control + page + at, kPageMark);
+  }
+}
+
+void Arena::MakeControl(uint8_t* copy, uint64_t generation) const {
+  std::memcpy(copy, static_cast<const void*>(known_.get()), sizeof *known_);
+  auto& header = *reinterpret_cast<ArenaHeader*>(copy);
+  // [MM init] relaxed: no other thread knows of the copy yet.
+  header.active.store(generation, std::memory_order_relaxed);
+  header.recycled.store(generation, std::memory_order_relaxed);  // [MM init] relaxed: the same
+  header.written.store(generation, std::memory_order_relaxed);   // [MM init] relaxed: the same
+  InitialiseControl(copy, generation);
+}
+
+FileState Arena::State() const {
+  FileState state{mapping_.whole_bytes(), 0, changes()};
+  struct stat st;
+  if (fd_ < 0 || fstat(fd_, &st) != 0) return state;
+  state.bytes = std::min(state.bytes, static_cast<uint64_t>(st.st_size));
+  if (least_blocks_ != 0) state.blocks = static_cast<uint64_t>(st.st_blocks);
+  return state;
+}
+
+bool Arena::IsCut() const {
+  if (path_.empty() || fd_ < 0) return false;
+  const FileState state = State();
+  if (is_doubted_ || state.bytes < mapped_bytes_ || state.blocks < least_blocks_) return true;
+  // One that was left may be of a version that marks no pages, and was looked at when it was
+  // opened.
+  return known_ != nullptr && !IsControlMarked();
+}
+
+bool Arena::IsControlWhole() const {
+  return !is_doubted_ && State().bytes >= control_bytes() && IsControlMarked();
+}
+
+void Arena::DoubtIfCut(int fd) {
+  struct stat st;
+  is_doubted_ = fstat(fd, &st) != 0 || static_cast<uint64_t>(st.st_size) < control_bytes();
+  uint64_t magic = 0;
+  is_doubted_ |= pread(fd, &magic, sizeof magic, 0) != sizeof magic || magic != kArenaMagic;
+  for (uint64_t page = kPageBytes; page < control_bytes(); page += kPageBytes) {
+    for (const uint64_t at : kMarksInPage) {
+      uint64_t mark = 0;
+      const ssize_t got = pread(fd, &mark, sizeof mark, static_cast<off_t>(page + at));
+      is_doubted_ |= got != sizeof mark || mark != kPageMark;
+    }
+  }
+}
+
+bool Arena::IsControlMarked() const {
+  bool is_whole = header().magic == kArenaMagic;
+  for (uint64_t page = kPageBytes; page < control_bytes(); page += kPageBytes) {
+    for (const uint64_t at : kMarksInPage) {
+      is_whole &= format::Load<uint64_t>(control_ + page + at) == kPageMark;
+    }
+  }
+  return is_whole;
+}
+
+bool Arena::HasHoles() const {
+  const FileState state = State();
+  return least_blocks_ == 0 || state.blocks < least_blocks_ * state.bytes / mapped_bytes_;
+}
+
+uint64_t Arena::CountWhole(const uint8_t* from, uint64_t size) const {
+  const auto start = static_cast<uint64_t>(from - control_);
+  uint64_t end = std::min(start + size, State().bytes);
+  if (end <= start) return 0;
+  const off_t hole = lseek(fd_, static_cast<off_t>(start), SEEK_HOLE);
+  if (hole < 0) return 0;
+  end = std::min(end, static_cast<uint64_t>(hole));
+  return end - std::min(start, end);
 }
 
 int Arena::Touch(uint32_t set, uint32_t shard, uint32_t from, uint32_t to) const {
@@ -261,6 +361,14 @@ int Arena::Touch(uint32_t set, uint32_t shard, uint32_t from, uint32_t to) const
 void Arena::SetLog(const io::FileInfo& info) {
   header().log_device = info.device;
   header().log_inode = info.inode;
+  if (known_ == nullptr) return;
+  known_->log_device = info.device;
+  known_->log_inode = info.inode;
+}
+
+void Arena::AddBlocks(uint64_t blocks) {
+  known_->next_sequence += blocks;
+  header().next_sequence = known_->next_sequence;
 }
 
 int Arena::Remove() {
@@ -292,35 +400,41 @@ bool Arena::TakeNameBack() {
   return IsNamed(now, fd_) && RenameWithoutReplacing(now, path_) == 0;
 }
 
-int Arena::Adopt(int fd) {
+int Arena::Adopt(int fd, uint64_t blocks) {
   ArenaFd guard(fd);
   Remap(fd);
-  madvise(control_, mapped_bytes_, MADV_RANDOM);
+  is_doubted_ = false;
   const int before = fd_;
   fd_ = guard.Release();
+  least_blocks_ = blocks;
+  madvise(control_, mapped_bytes_, MADV_RANDOM);
   return before;
 }
 
 void Arena::Unlock() {
   if (fd_ < 0) return;
   flock(fd_, LOCK_UN);  // closing does not do it: the mapping keeps the file open
-  close(fd_);
+  if (file_of_mapping_ >= 0) close(file_of_mapping_);
+  file_of_mapping_ = fd_;  // a thread may still be storing into what another program cuts
   fd_ = -1;
 }
 
 void Arena::GiveBack() {
   // Zeroes are words that refuse every accept: no lease has an offset below 8. Where there is no
   // room for another mapping, the memory goes when the last holder does.
-  static_cast<void>(mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0));
+  const void* given = mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  if (given != MAP_FAILED) LetGoOfFile();
   if (!separate_shards_) return;
   for (uint8_t* shard : shards_) madvise(shard, geometry_.shard_bytes(), MADV_DONTNEED);
 }
 
 void Arena::AbandonAfterFork() {
   // The lock is the parent's, and goes with its last descriptor.
+  mapping_.AbandonAfterFork();
   if (fd_ >= 0) close(fd_);
-  fd_ = -1;
+  if (file_of_mapping_ >= 0) close(file_of_mapping_);
+  fd_ = file_of_mapping_ = -1;
   // Zeroes are words that refuse every accept: no lease has an offset below 8. Plain memory is the
   // child's own copy, but no flusher runs there, so it is emptied as well.
   const void* emptied = mmap(control_, mapped_bytes_, PROT_READ | PROT_WRITE,

@@ -14,8 +14,19 @@
 #include "engine/config.h"
 #include "engine/geometry.h"
 #include "io/file.h"
+#include "platform/cuttable_mapping.h"
 
 namespace shardlog::engine {
+
+// What was noticed of an arena's file that another program cuts. Two that are the same: nothing has
+// happened in between, as far as can be told.
+struct FileState {
+  uint64_t bytes = 0;   // of the file when it was shortest
+  uint64_t blocks = 0;  // that the file has; 0: its file system does not tell
+  uint32_t changes = 0;
+
+  bool operator==(const FileState& other) const = default;
+};
 
 class Arena {
  public:
@@ -55,8 +66,37 @@ class Arena {
   // or something else has the name.
   bool TakeNameBack();
   // Goes on in another file of the same size and content, at the same addresses. Takes the
-  // descriptor, and returns that of the file before. Throws Error(ERR_SHARDLOG_IO).
-  int Adopt(int fd);
+  // descriptor, and returns that of the file before. `blocks`: BlocksOf(fd), before anybody else
+  // knew of the file. Throws Error(ERR_SHARDLOG_IO).
+  int Adopt(int fd, uint64_t blocks);
+  // Whether another program has cut the file, or holes into it. Always false for plain
+  // memory. What comes back as zeroes is noticed where the file system tells blocks, or a page of
+  // the control part is gone.
+  bool IsCut() const;
+  FileState State() const;
+  // Any thread. Whether one has met what is missing.
+  bool WasMissed() const { return mapping_.is_cut(); }
+  // Of a file that is cut: whether all of the control part is as it was.
+  bool IsControlWhole() const;
+  // And how many bytes, of `size` from `from` on, which are of the arena's, are as they were.
+  uint64_t CountWhole(const uint8_t* from, uint64_t size) const;
+  // And whether parts of it came back as zeroes, or are holes.
+  bool HasHoles() const;
+  // After Adopt: the file before, now `fd`, was cut when the copy was made already. Who has found a
+  // segment in what was left of its words may write over what the copy holds: nothing of that is
+  // believed. No-op if it was not.
+  void DoubtIfCut(int fd);
+  // Whom to wake when that is noticed by a thread that stores; outlives the arena, or is taken back
+  // by nullptr.
+  void WakeWhenCut(platform::Event* event) { mapping_.Wake(event); }
+  // A word that is odd while other memory is put in the arena's place, or a part of it, and another
+  // one each time afterwards. It outlives the arena.
+  const std::atomic<uint32_t>& changes() const { return mapping_.changes(); }
+
+  // A control part in which nothing has happened, ready for `generation`, for a copy of the arena
+  // that is full of zeroes.
+  void MakeControl(uint8_t* copy, uint64_t generation) const;
+
   // Whether there is no file under path() at the moment, although there should be.
   bool is_lost() const { return is_lost_.load(std::memory_order_relaxed); }  // [MM counter]
   void set_is_lost(bool lost) {
@@ -68,8 +108,15 @@ class Arena {
     return claims_[(generation & 1) * geometry_.num_shards + shard];
   }
   SegmentSlot& slot(uint64_t generation, uint32_t shard, uint32_t segment) const {
-    return slots_[(generation & 1) * geometry_.segments_per_set() +
-                  uint64_t{shard} * geometry_.segments_per_shard + segment];
+    return slots_[IndexOf(generation, shard, segment)];
+  }
+  LesseeWord& lessee(uint64_t generation, uint32_t shard, uint32_t segment) const {
+    return lessees_[IndexOf(generation, shard, segment)];
+  }
+  // Of a segment, in both sets.
+  uint64_t IndexOf(uint64_t generation, uint32_t shard, uint32_t segment) const {
+    return (generation & 1) * geometry_.segments_per_set() +
+           uint64_t{shard} * geometry_.segments_per_shard + segment;
   }
   // First byte of a segment: its block header, entries from byte 8 on.
   uint8_t* segment(uint64_t generation, uint32_t shard, uint32_t segment) const {
@@ -83,6 +130,8 @@ class Arena {
   // The control part, for JavaScript.
   uint8_t* control() const { return control_; }
   uint64_t control_bytes() const { return DataOffset(geometry_); }
+  // Of the file.
+  uint64_t bytes() const { return mapped_bytes_; }
 
   // Faults the pages of segments [from, to) of a shard in for writing. 0 or -errno: -EINVAL if the
   // kernel does not know how, -EFAULT if a store there would be answered by SIGBUS.
@@ -90,6 +139,12 @@ class Arena {
 
   // Says which file the log is now, after it was replaced.
   void SetLog(const io::FileInfo& info);
+
+  // What the header says once and for all, and what the flusher alone writes there, from the memory
+  // of the process: the file may be cut.
+  uint64_t stream() const { return Known().stream; }
+  uint64_t next_sequence() const { return Known().next_sequence; }
+  void AddBlocks(uint64_t blocks);
 
   // Removes the file, if it still has its name, or empties it where nothing can be removed: Open
   // takes it for none then. The memory stays mapped. 0 or -errno.
@@ -120,14 +175,24 @@ class Arena {
   void AllocateShards(bool one_mapping);
   void KeepFromChildren();
   void Initialise(const Config& config, const io::FileInfo& info, uint64_t stream);
+  void InitialiseControl(uint8_t* control, uint64_t generation) const;
+  void LetGoOfFile();
+  bool IsControlMarked() const;
+  const ArenaHeader& Known() const { return known_ == nullptr ? header() : *known_; }
 
   Geometry geometry_;
   std::string path_;
   int fd_ = -1;
+  int file_of_mapping_ = -1;  // of one that is unlocked
   uint8_t* control_ = nullptr;
   uint64_t mapped_bytes_ = 0;  // from control_ on; the data too unless shards are separate
   ClaimWord* claims_ = nullptr;
   SegmentSlot* slots_ = nullptr;
+  std::unique_ptr<LesseeWord[]> lessees_;
+  std::unique_ptr<ArenaHeader> known_;  // null: opened
+  platform::CuttableMapping mapping_;
+  bool is_doubted_ = false;
+  uint64_t least_blocks_ = 0;  // of the file, while nobody has cut it; 0: not known
   std::vector<uint8_t*> shards_;
   bool separate_shards_ = false;
   bool may_need_room_ = false;

@@ -20,6 +20,7 @@ namespace shardlog::engine {
 namespace {
 
 constexpr uint32_t kRoot = 0;
+constexpr uint64_t kBlockBytes = 512;  // of st_blocks
 constexpr mode_t kMode = 0600;
 constexpr mode_t kOthersMayWrite = S_IWGRP | S_IWOTH;
 
@@ -276,6 +277,17 @@ bool MayNeedRoom(int fd) {
 bool WritesBackForRoom(int fd) {
   struct statfs fs;
   return fstatfs(fd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC;
+}
+
+uint64_t BlocksOf(int fd) {
+  struct statfs fs;
+  struct stat st;
+  if (fstatfs(fd, &fs) != 0 || fstat(fd, &st) != 0) return 0;
+  const bool is_known = fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == TMPFS_MAGIC ||
+                        fs.f_type == XFS_SUPER_MAGIC || fs.f_type == OVERLAYFS_SUPER_MAGIC;
+  // Some are of the file system's own, which may need fewer of them later.
+  const uint64_t ours = static_cast<uint64_t>(st.st_size) / kBlockBytes;
+  return is_known && static_cast<uint64_t>(st.st_blocks) >= ours ? ours : 0;
 }
 
 int RenameWithoutReplacing(const std::string& from, const std::string& to) {

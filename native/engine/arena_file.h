@@ -88,6 +88,10 @@ bool MayNeedRoom(int fd);
 // Whether it writes other pages back while it looks for that room: see store_in_pages.h.
 bool WritesBackForRoom(int fd);
 
+// How many blocks a file has that nobody has cut, if its file system takes none away by itself; 0:
+// that is not known.
+uint64_t BlocksOf(int fd);
+
 // Whether `path` names the file behind `fd`.
 bool IsNamed(const std::string& path, int fd);
 

@@ -70,8 +70,7 @@ struct ArenaHeader {
   uint64_t pid_namespace;  // in which owner_pid counts: inode of /proc/self/ns/pid; 0: not known
 
   // One cache line for each thing that another thread writes.
-  alignas(64) std::atomic<uint32_t> moves;  // of the arena into another file, modulo 2^32
-  uint8_t spare_before_words[124];
+  alignas(64) uint8_t spare_before_words[128];
   alignas(64) std::atomic<uint64_t> active;
   alignas(64) std::atomic<uint64_t> recycled;
   alignas(64) Journal journal;
@@ -96,7 +95,6 @@ static_assert(offsetof(ArenaHeader, boot_id) == 88);
 static_assert(offsetof(ArenaHeader, header_crc) == 104);
 static_assert(offsetof(ArenaHeader, content) == 112);
 static_assert(offsetof(ArenaHeader, pid_namespace) == 120);
-static_assert(offsetof(ArenaHeader, moves) == 128);
 static_assert(offsetof(ArenaHeader, active) == 256);
 static_assert(offsetof(ArenaHeader, recycled) == 320);
 static_assert(offsetof(ArenaHeader, journal) == 384);
@@ -106,6 +104,7 @@ static_assert(offsetof(ArenaHeader, states) == 640);
 static_assert(offsetof(ArenaHeader, path) == 1024);
 static_assert(offsetof(SegmentSlot, claimed_time) == 8);
 static_assert(offsetof(SegmentSlot, span) == 24);
+static_assert(offsetof(SegmentSlot, mark) == 56);
 #pragma GCC diagnostic pop
 static_assert(sizeof(ArenaHeader) == kPageBytes);
 
@@ -117,5 +116,12 @@ inline constexpr uint64_t DataOffset(const Geometry& g) {
   return format::AlignUp(SlotsOffset(g) + 2 * sizeof(SegmentSlot) * g.segments_per_set(),
                          kPageBytes);
 }
+
+// Each page of the control part behind the header says at its beginning and its end that it is as
+// it was made: what another program has cut out of the file, and what came back as zeroes, does
+// not.
+inline constexpr uint64_t kPageMark = 0x454741504C4853;  // "SHLPAGE"
+inline constexpr uint64_t kMarksInPage[] = {64 - sizeof kPageMark, kPageBytes - sizeof kPageMark};
+static_assert(sizeof(SegmentSlot) == 64 && sizeof(ClaimWord) == 64);
 
 }  // namespace shardlog::engine

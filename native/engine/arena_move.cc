@@ -1,11 +1,13 @@
 #include "engine/arena_move.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "engine/arena_file.h"
@@ -14,15 +16,18 @@
 namespace shardlog::engine {
 namespace {
 
+[[noreturn]] void Throw(const char* call, const std::string& path, int error_number) {
+  throw Error("ERR_SHARDLOG_IO",
+              std::string(call) + " of arena " + path + " failed: " + std::strerror(error_number),
+              error_number, call, path);
+}
+
 // A second view of a file, for as long as the move takes.
 class View {
  public:
-  View(int fd, uint64_t bytes, int protection, const std::string& path) : bytes_(bytes) {
-    void* at = mmap(nullptr, bytes, protection, MAP_SHARED, fd, 0);
-    if (at == MAP_FAILED) {
-      throw Error("ERR_SHARDLOG_IO", "mmap of arena " + path + " failed: " + std::strerror(errno),
-                  errno, "mmap", path);
-    }
+  View(int fd, uint64_t bytes, const std::string& path) : bytes_(bytes) {
+    void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) Throw("mmap", path, errno);
     at_ = static_cast<uint8_t*>(at);
   }
   ~View() { munmap(at_, bytes_); }
@@ -35,9 +40,8 @@ class View {
   uint8_t* at_;
 };
 
-// Word by word, so that none is torn that a producer changes meanwhile: a lessee that is given up,
-// of which the last look of MoveArena takes care, and times that nobody reads of sealed segments.
-// MM counter: relaxed, what others had done before the seal is seen by it.
+// Word by word, so that none is torn that a producer changes meanwhile: times that nobody reads of
+// sealed segments. MM counter: relaxed, what others had done before the seal is seen by it.
 void CopyWords(uint8_t* to, const uint8_t* from, uint64_t bytes) {
   for (uint64_t at = 0; at < bytes; at += sizeof(uint64_t)) {
     const uint64_t word =
@@ -46,167 +50,206 @@ void CopyWords(uint8_t* to, const uint8_t* from, uint64_t bytes) {
   }
 }
 
-// A segment that somebody leased when the free ones were taken.
-struct Leased {
-  SegmentSlot* slot;
-  uint32_t lessee;
-};
-
 class Move {
  public:
-  Move(BufferSets* sets, const io::FileInfo& log)
+  // Into the file `fd`, which is full of zeroes and as large as the arena.
+  Move(BufferSets* sets, int fd, const IsBegun& is_begun)
       : sets_(*sets),
         arena_(sets->arena()),
-        // Only the flusher changes it: what is swapped to meanwhile is this one's follower.
-        generation_(sets->written()),
-        file_(arena_.path(), arena_.header().total_bytes, log),
-        copy_(file_.fd(), arena_.header().total_bytes, PROT_READ | PROT_WRITE, arena_.path()),
-        before_(arena_.fd(), arena_.control_bytes(), PROT_READ, arena_.path()) {}
+        is_begun_(is_begun),
+        copy_(fd, arena_.bytes(), arena_.path()) {}
 
-  // False: producers have begun with the other set.
-  bool Run() {
-    // As long as the other set is not recycled, nobody can swap to it.
-    const bool may_be_swapped_to = sets_.recycled() == generation_;
-    if (may_be_swapped_to && !SealFree()) return false;
-    const std::vector<SealedSegment> sealed = sets_.Seal(generation_, 0);
-    HoldFreeSlots();
-    ArenaFd before;
+  // `adopt()` maps the file over the arena. If it fails, producers go on where they are.
+  template <typename Adopt>
+  void Run(Adopt adopt, MoveLosses* losses) {
+    Seal();
     try {
-      Copy(sealed);
-      before.Reset(arena_.Adopt(file_.Publish()));
+      // What is cut while it is copied is copied anew.
+      FileState before;
+      do {
+        before = arena_.State();
+        Copy(losses);
+      } while (!(arena_.State() == before));
+      adopt();
+      if (losses->control) sets_.BeginWith(sets_.NextUnseen());
     } catch (const Error&) {
-      // What the copy holds is going to be written from here.
-      if (IsNamed(arena_.path(), file_.fd())) unlink(arena_.path().c_str());
-      Reopen();
+      Unseal();
       throw;
     }
-    ReleaseWhatWasReleased();
-    // Wherever it is now, it must not be taken for ours again.
-    static_cast<void>(ftruncate(before.get(), 0));
     sets_.pages().Forget();
-    return true;
   }
 
  private:
+  struct Generation {
+    uint64_t number;
+    std::vector<ClaimState> claims;     // of each shard, before they were sealed
+    std::vector<SealedSegment> sealed;  // if it may have entries
+  };
+
   uint32_t shards() const { return sets_.geometry().num_shards; }
 
-  // Nothing is claimed in the free set from here on, also by those who have swapped to it. Somebody
-  // may have claimed there before: then it is not free, and goes on.
-  bool SealFree() const {
-    bool is_free = true;
-    for (uint32_t i = 0; i < shards(); i++) {
-      is_free &= arena_.claim(generation_ + 1, i).Seal().claimed() == 0;
+  // Nothing is claimed or accepted from here on. Who has swapped to the free set meanwhile and
+  // found it sealed looks for the active generation again; if somebody has claimed there, it is
+  // that.
+  void Seal() {
+    const uint64_t oldest = sets_.recycled();
+    for (uint64_t g = oldest; g <= oldest + 1; g++) {
+      Generation generation{g, {}, {}};
+      for (uint32_t i = 0; i < shards(); i++)
+        generation.claims.push_back(arena_.claim(g, i).Seal());
+      generations_.push_back(std::move(generation));
     }
-    if (is_free) return true;
-    for (uint32_t i = 0; i < shards(); i++) arena_.claim(generation_ + 1, i).Unseal();
-    return false;
+    active_ = sets_.active();
+    for (Generation& generation : generations_) {
+      // What is written is in the log, and what is free is empty.
+      const bool holds = generation.number <= active_ && generation.number >= sets_.written();
+      if (holds) generation.sealed = sets_.Seal(generation.number, 0);
+    }
   }
 
-  // A late claimer that is about to back out finds them taken: a lease that it took here would not
-  // be in the copy, where it would give up that of somebody else.
-  void HoldFreeSlots() {
-    ForEachSlot([this](SegmentSlot& slot) {
-      for (;;) {
-        if (slot.TakeLease(kMover)) return held_.push_back(&slot);
-        const uint32_t lessee = slot.Lessee();
-        if (lessee != 0) return leased_.push_back({&slot, lessee});
+  // Segments stay sealed: their lessees take others.
+  void Unseal() const {
+    for (const Generation& generation : generations_) {
+      for (uint32_t i = 0; i < shards(); i++) {
+        if (!generation.claims[i].sealed()) arena_.claim(generation.number, i).Unseal();
       }
-    });
+    }
   }
 
-  // The sealed generation waits for the flusher in the copy; producers go on with the next one.
-  void Copy(const std::vector<SealedSegment>& sealed) {
+  void Copy(MoveLosses* losses) {
+    *losses = {};
+    const bool is_cut = arena_.IsCut();
+    if (is_cut && !arena_.IsControlWhole()) {
+      losses->control = true;
+      std::memset(copy_.at(), 0, arena_.control_bytes());
+      arena_.MakeControl(copy_.at(), sets_.NextUnseen());
+      return;
+    }
     CopyWords(copy_.at(), arena_.control(), arena_.control_bytes());
     auto& header = *reinterpret_cast<ArenaHeader*>(copy_.at());
+    // If nobody has swapped to the other set yet, it is done here: who does it in the old file
+    // meanwhile changes what is so already.
     // [MM init] relaxed: no other thread knows of the copy yet.
-    header.active.store(generation_ + 1, std::memory_order_relaxed);
-    header.recycled.store(generation_, std::memory_order_relaxed);  // [MM init] relaxed: the same
-    header.moves.fetch_add(1, std::memory_order_relaxed);           // [MM init] relaxed: the same
-    auto* claims = reinterpret_cast<ClaimWord*>(copy_.at() + ClaimWordsOffset());
+    header.active.store(Last(), std::memory_order_relaxed);
+    for (const Generation& generation : generations_) {
+      CopySet(generation);
+      CopyEntries(generation, is_cut, losses);
+    }
+  }
+
+  // Claims go on as they were, but for those of the generation that was swapped away from; of a set
+  // that is in use, segments that were claimed stay sealed.
+  void CopySet(const Generation& generation) {
+    auto* const claims = reinterpret_cast<ClaimWord*>(copy_.at() + ClaimWordsOffset());
+    const uint64_t set = generation.number & 1;
     for (uint32_t i = 0; i < shards(); i++) {
-      claims[((generation_ + 1) & 1) * shards() + i].Reset(generation_ + 1);
-    }
-    ForEachSlot([this](const SegmentSlot& slot) {
-      // Recycled, if it was not; nor is what a late claimer has opened there to stay open.
-      if (IsOfFreeSet(slot)) Copied(&slot)->Recycle();
-    });
-    for (const SegmentSlot* slot : held_) Copied(slot)->InitLessee(0);
-    // Not as they are by now: what is given up meanwhile, and is not held, may be taken here again.
-    for (const Leased& leased : leased_) Copied(leased.slot)->InitLessee(leased.lessee);
-    for (const SealedSegment& segment : sealed) {
-      std::memcpy(copy_.at() + (segment.data - arena_.control()), segment.data,
-                  format::kBlockHeaderBytes + segment.valid);
-    }
-  }
-
-  bool IsOfFreeSet(const SegmentSlot& slot) const {
-    const auto at = static_cast<uint64_t>(&slot - &arena_.slot(0, 0, 0));
-    return at / sets_.geometry().segments_per_set() == ((generation_ + 1) & 1);
-  }
-
-  SegmentSlot* Copied(const SegmentSlot* slot) const { return In(copy_, slot); }
-
-  SegmentSlot* In(const View& view, const SegmentSlot* slot) const {
-    const auto at = reinterpret_cast<const uint8_t*>(slot) - arena_.control();
-    return reinterpret_cast<SegmentSlot*>(view.at() + at);
-  }
-
-  // The move has failed: producers go on with the free set of the old file.
-  void Reopen() {
-    for (SegmentSlot* slot : held_) slot->Release();
-    if (sets_.recycled() < generation_) {
-      sets_.Recycle(generation_ - 1);
-    } else {
-      for (uint32_t i = 0; i < shards(); i++) {
-        arena_.claim(generation_ + 1, i).Reset(generation_ + 1);
+      const ClaimState before = generation.claims[i];
+      const bool is_over = generation.number == active_ && generation.number != Last();
+      claims[set * shards() + i].Init(is_over ? before.Sealed() : before);
+      const uint32_t claimed =
+          generation.number > active_ ? 0 : std::min(generation.claims[i].claimed(), PerShard());
+      for (uint32_t s = claimed; s < PerShard(); s++) {
+        // What a late claimer has opened there, and closes again, does not stay open.
+        Copied(generation.number, i, s).Recycle();
       }
     }
-    sets_.TrySwap(generation_);
   }
 
-  // Leases that were given up in the old file alone. The new one has none of anybody else's there:
-  // until they are given up here, nobody can take them.
-  void ReleaseWhatWasReleased() {
-    for (const Leased& leased : leased_) {
-      if (In(before_, leased.slot)->Lessee() != 0) continue;
-      // ThreadSanitizer knows words by their addresses: here it finds that the lessee has stopped.
-      if (leased.slot->Lessee() != 0) leased.slot->Release();
+  void CopyEntries(const Generation& generation, bool is_cut, MoveLosses* losses) {
+    bool is_lost = false;
+    for (const SealedSegment& segment : generation.sealed) {
+      const uint64_t bytes = format::kBlockHeaderBytes + segment.valid;
+      const uint64_t whole = is_cut ? arena_.CountWhole(segment.data, bytes) : bytes;
+      uint8_t* const to = copy_.at() + (segment.data - arena_.control());
+      std::memcpy(to, segment.data, whole);
+      if (!is_cut) continue;
+      const uint64_t kept =
+          whole <= format::kBlockHeaderBytes
+              ? 0
+              : Keep(to + format::kBlockHeaderBytes, whole - format::kBlockHeaderBytes);
+      is_lost |= kept < segment.valid;
+      SlotOf(generation, segment)
+          .InitSealedAt(static_cast<uint32_t>(format::kBlockHeaderBytes + kept));
+    }
+    losses->entries |= is_lost;
+    if (!is_lost || !is_begun_(generation.number)) return;
+    losses->begun = true;
+    for (const SealedSegment& segment : generation.sealed) {
+      SlotOf(generation, segment).InitSealedAt(format::kBlockHeaderBytes);
     }
   }
 
-  template <typename Do>
-  void ForEachSlot(Do&& with) const {
-    const uint32_t per_set = sets_.geometry().segments_per_set();
-    const uint32_t per_shard = sets_.geometry().segments_per_shard;
-    for (uint32_t i = 0; i < 2 * per_set; i++) {
-      const uint32_t in_set = i % per_set;
-      with(arena_.slot(i / per_set, in_set / per_shard, in_set % per_shard));
+  // Bytes of entries that are whole. Where a page has lost its end to zeroes, the entry in which
+  // that begins ends with one; those behind it have no length.
+  uint64_t Keep(const uint8_t* entries, uint64_t bytes) const {
+    const uint64_t whole = format::FindWholeEntries(entries, bytes).bytes;
+    if (whole == 0 || entries[whole - 1] != 0 || !arena_.HasHoles()) return whole;
+    uint64_t last = 0;
+    for (uint64_t at = 0; at < whole;) {
+      last = at;
+      at += format::kEntryPrefixBytes + format::Load<uint32_t>(entries + at);
     }
+    return last;
   }
 
-  // Stands for a lessee. Producers count up from 1.
-  static constexpr uint32_t kMover = UINT32_MAX;
+  // The one that is active in the copy.
+  uint64_t Last() const { return generations_.back().number; }
+
+  uint32_t PerShard() const { return sets_.geometry().segments_per_shard; }
+
+  SegmentSlot& SlotOf(const Generation& generation, const SealedSegment& segment) const {
+    return Copied(generation.number, segment.shard, segment.segment);
+  }
+
+  SegmentSlot& Copied(uint64_t generation, uint32_t shard, uint32_t segment) const {
+    auto* const slots = reinterpret_cast<SegmentSlot*>(copy_.at() + SlotsOffset(sets_.geometry()));
+    return slots[arena_.IndexOf(generation, shard, segment)];
+  }
 
   BufferSets& sets_;
   Arena& arena_;
-  const uint64_t generation_;
-  NewArenaFile file_;
+  const IsBegun& is_begun_;
   const View copy_;
-  const View before_;
-  // Where producers find them.
-  std::vector<SegmentSlot*> held_;
-  std::vector<Leased> leased_;
+  uint64_t active_ = 0;
+  std::vector<Generation> generations_;  // those that have a set
 };
 
 }  // namespace
 
-bool CanMoveArena(const BufferSets& sets) {
-  const uint64_t recycled = sets.recycled();
-  return recycled == sets.active() || recycled < sets.written();
+void MoveArena(BufferSets* sets, const io::FileInfo& log, const IsBegun& is_begun,
+               MoveLosses* losses) {
+  Arena& arena = sets->arena();
+  NewArenaFile file(arena.path(), arena.bytes(), log);
+  const uint64_t blocks = BlocksOf(file.fd());
+  const auto adopt = [&] {
+    // What is left of it is in the copy.
+    if (IsNamed(arena.path(), arena.fd())) unlink(arena.path().c_str());
+    try {
+      const ArenaFd before(arena.Adopt(file.Publish(), blocks));
+      if (!losses->control) arena.DoubtIfCut(before.get());
+      // Wherever it is now, it must not be taken for ours again.
+      static_cast<void>(ftruncate(before.get(), 0));
+    } catch (const Error&) {
+      // What the copy holds is going to be written from here.
+      if (IsNamed(arena.path(), file.fd())) unlink(arena.path().c_str());
+      throw;
+    }
+  };
+  Move(sets, file.fd(), is_begun).Run(adopt, losses);
 }
 
-bool MoveArena(BufferSets* sets, const io::FileInfo& log) {
-  return CanMoveArena(*sets) && Move(sets, log).Run();
+void MoveArenaToMemory(BufferSets* sets, const IsBegun& is_begun, MoveLosses* losses) {
+  Arena& arena = sets->arena();
+  ArenaFd memory(memfd_create("shardlog-arena", MFD_CLOEXEC));
+  if (memory.get() < 0) Throw("memfd_create", arena.path(), errno);
+  const int failed = posix_fallocate(memory.get(), 0, static_cast<off_t>(arena.bytes()));
+  if (failed != 0) Throw("fallocate", arena.path(), failed);
+  const uint64_t blocks = BlocksOf(memory.get());
+  const auto adopt = [&] {
+    const ArenaFd before(arena.Adopt(memory.Release(), blocks));
+    if (!losses->control) arena.DoubtIfCut(before.get());
+  };
+  Move(sets, memory.get(), is_begun).Run(adopt, losses);
 }
 
 }  // namespace shardlog::engine

@@ -1,21 +1,32 @@
-// Gives a log whose arena has lost its file another one, while producers log.
+// Gives a log whose arena has lost its file, or a part of it, another one, while producers log.
 #pragma once
+
+#include <functional>
 
 #include "engine/buffer_sets.h"
 #include "io/file.h"
 
 namespace shardlog::engine {
 
-// Whether the arena can be moved now: a set is free, or was written and is not recycled yet.
-// Flusher.
-bool CanMoveArena(const BufferSets& sets);
+// What of the arena was gone.
+struct MoveLosses {
+  bool control = false;  // its words: nothing of what it held can be told
+  bool entries = false;
+  bool begun = false;  // all of a generation of which a part is in the log already
+};
 
 // Moves the arena into a new file under its name, at the same addresses: entries that were accepted
-// are in the new file before the next one is. False if CanMoveArena says no, or producers have
-// begun with the free set meanwhile. What was written is recycled by it, also where it fails.
-// Producers that log meanwhile wait for it, some milliseconds. Step *move* of
-// docs/internals/memory-model.md. Flusher. Throws Error as Arena::Create does; the arena goes on
-// where it is then.
-bool MoveArena(BufferSets* sets, const io::FileInfo& log);
+// are in the new file before the next one is. What another program has cut out of the file is lost;
+// *losses tells. Producers that log meanwhile wait for it, some milliseconds. `is_begun` tells of a
+// generation whether a part of it is in the log already, so that it cannot be gone on with if any
+// of it is lost. Step *move* of docs/internals/memory-model.md. Flusher. Throws Error as
+// Arena::Create does; the arena goes on where it is then.
+using IsBegun = std::function<bool(uint64_t generation)>;
+void MoveArena(BufferSets* sets, const io::FileInfo& log, const IsBegun& is_begun,
+               MoveLosses* losses);
+
+// The same, into memory: where no file can be made, and the one there is does not hold what is
+// stored.
+void MoveArenaToMemory(BufferSets* sets, const IsBegun& is_begun, MoveLosses* losses);
 
 }  // namespace shardlog::engine

@@ -157,7 +157,7 @@ uint32_t BufferSets::NextFullOrder(uint64_t generation, uint32_t shard) const {
 uint32_t BufferSets::CountUnleased(uint64_t generation, uint32_t shard, uint32_t first,
                                    uint32_t most) const {
   uint32_t count = 0;
-  while (count < most && arena_->slot(generation, shard, first + count).Lessee() == 0) count++;
+  while (count < most && arena_->lessee(generation, shard, first + count).Lessee() == 0) count++;
   return count;
 }
 
@@ -166,7 +166,7 @@ uint32_t BufferSets::CountUnleased(uint64_t generation, uint32_t shard, uint32_t
 bool BufferSets::TakeRun(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
                          uint32_t producer) const {
   for (uint32_t taken = 0; taken < segments; taken++) {
-    if (arena_->slot(generation, shard, first + taken).TakeLease(producer)) continue;
+    if (arena_->lessee(generation, shard, first + taken).TakeLease(producer)) continue;
     GiveRunBack(generation, shard, first, taken);
     return false;
   }
@@ -177,7 +177,7 @@ bool BufferSets::TakeRun(uint64_t generation, uint32_t shard, uint32_t first, ui
 
 void BufferSets::GiveRunBack(uint64_t generation, uint32_t shard, uint32_t first,
                              uint32_t segments) const {
-  for (uint32_t i = 0; i < segments; i++) arena_->slot(generation, shard, first + i).Release();
+  for (uint32_t i = 0; i < segments; i++) arena_->lessee(generation, shard, first + i).Release();
 }
 
 void BufferSets::Release(Lease* lease) const {
@@ -192,11 +192,15 @@ void BufferSets::Release(Lease* lease) const {
 
 bool BufferSets::Reacquire(const Lease& lease, uint32_t producer) const {
   SegmentSlot& slot = arena_->slot(lease.generation, lease.shard, lease.segment);
-  if (!slot.TakeLease(producer)) return false;
+  LesseeWord& lessee = arena_->lessee(lease.generation, lease.shard, lease.segment);
+  if (!lessee.TakeLease(producer)) return false;
   if (slot.Reopen() &&
-      arena_->claim(lease.generation, lease.shard).Read().Accepts(lease.generation))
+      arena_->claim(lease.generation, lease.shard).Read().Accepts(lease.generation)) {
+    // [MM counter] relaxed: what is accepted from here on may be younger. Accept publishes it.
+    slot.released_time.store(0, std::memory_order_relaxed);
     return true;
-  slot.Release();
+  }
+  lessee.Release();
   return false;
 }
 
@@ -221,21 +225,23 @@ std::vector<SealedSegment> BufferSets::Seal(uint64_t generation, uint64_t budget
   for (const Shard& shard : shards) {
     for (uint32_t i = 0; i < shard.claimed; i++) {
       SegmentSlot& slot = arena_->slot(generation, shard.index, i);
-      AwaitLargeEntry(slot, deadline);
+      const LesseeWord& lessee = arena_->lessee(generation, shard.index, i);
+      AwaitLargeEntry(slot, lessee, deadline);
       const OffsetState state = slot.Seal();
       if (!state.has_entries()) continue;
       sealed.push_back({&slot, arena_->segment(generation, shard.index, i), shard.index, i,
                         state.offset() - static_cast<uint32_t>(format::kBlockHeaderBytes),
-                        slot.Lessee() != 0, spills_.get()});
+                        lessee.Lessee() != 0, spills_.get()});
     }
   }
   return sealed;
 }
 
-void BufferSets::AwaitLargeEntry(const SegmentSlot& slot, uint64_t deadline_ns) const {
+void BufferSets::AwaitLargeEntry(const SegmentSlot& slot, const LesseeWord& lessee,
+                                 uint64_t deadline_ns) const {
   // [MM counter] relaxed: see SegmentSlot::needed.
   while (slot.Peek().bits == format::kBlockHeaderBytes &&
-         slot.needed.load(std::memory_order_relaxed) > 1 && slot.Lessee() != 0 &&  // [MM counter]
+         slot.needed.load(std::memory_order_relaxed) > 1 && lessee.Lessee() != 0 &&  // [MM counter]
          platform::MonotonicNs() < deadline_ns) {
     const timespec pause{0, kLargeEntryPollNs};
     nanosleep(&pause, nullptr);
@@ -245,13 +251,13 @@ void BufferSets::AwaitLargeEntry(const SegmentSlot& slot, uint64_t deadline_ns) 
 void BufferSets::MarkWritten(uint64_t generation) {
   // [MM written-store] release: the blocks are on the device before recovery may skip them.
   header_.written.store(generation + 1, std::memory_order_release);
+  newest_ = std::max(newest_, generation + 1);
   spills_->Remove(generation);
 }
 
 void BufferSets::Recycle(uint64_t generation) {
   for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
-    ClaimWord& claim = arena_->claim(generation, shard);
-    const uint32_t claimed = claim.Read().claimed();
+    const uint32_t claimed = Claimed(generation, shard);
     for (uint32_t i = 0; i < claimed; i++) arena_->slot(generation, shard, i).Recycle();
   }
   for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {

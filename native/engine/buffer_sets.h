@@ -114,6 +114,11 @@ class BufferSets {
   // Makes a written generation's set free for generation + 2.
   void Recycle(uint64_t generation);
 
+  // A generation that nobody has seen yet, whatever became of the words. Flusher.
+  uint64_t NextUnseen() const { return newest_ + kNeverSeen; }
+  // The words begin with it now.
+  void BeginWith(uint64_t generation) { newest_ = generation; }
+
  private:
   uint32_t Claimed(uint64_t generation, uint32_t shard) const;
   uint32_t NextFullOrder(uint64_t generation, uint32_t shard) const;
@@ -123,10 +128,15 @@ class BufferSets {
   bool TakeRun(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments,
                uint32_t producer) const;
   void GiveRunBack(uint64_t generation, uint32_t shard, uint32_t first, uint32_t segments) const;
-  void AwaitLargeEntry(const SegmentSlot& slot, uint64_t deadline_ns) const;
+  void AwaitLargeEntry(const SegmentSlot& slot, const LesseeWord& lessee,
+                       uint64_t deadline_ns) const;
+
+  // Producers are at most in the one behind the first that is not written.
+  static constexpr uint64_t kNeverSeen = 4;
 
   std::shared_ptr<Arena> arena_;
   ArenaHeader& header_;
+  uint64_t newest_ = 0;  // that was written, or begun with; in the memory of the process
   PagesAhead pages_;
   const std::unique_ptr<Spills> spills_;
 };

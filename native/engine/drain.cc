@@ -19,6 +19,8 @@ void LeaveForRecovery(BufferSets* sets, Sink* sink, FlushStats* stats) {
     // What the last attempt got out whole stays there; with an arena, recovery writes it again.
     const uint64_t kept = sink->CommitPartial();
     stats->lost_entries.Add(waiting - std::min(waiting, kept));
+  } else {
+    stats->left_entries.Add(waiting);
   }
   sink->Finish();
 }
@@ -28,10 +30,12 @@ void LeaveForRecovery(BufferSets* sets, Sink* sink, FlushStats* stats) {
 // Every generation below the active one, then the active one and the one after it, which a producer
 // that had not yet seen Signals::closed might be swapping to. Neither is recycled, so that nobody
 // swaps again.
-IoStatus DrainAll(BufferSets* sets, Sink* sink, FlushStats* stats) {
+IoStatus DrainAll(BufferSets* sets, Sink* sink, FlushStats* stats,
+                  const std::function<void()>& mend) {
   bool last_swap_done = false;
   IoStatus status;
   for (int attempt = 0; attempt < kAttemptsAtClose; attempt++) {
+    mend();
     status = {};
     while (status.ok() && !last_swap_done && sets->recycled() < sets->active()) {
       status = sink->Write(sets->recycled(), true);

@@ -26,7 +26,9 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
       flush_interval_ns_(config.flush_interval_ns),
       name_(config.path),
       sink_(open(&stats_, &errors_)),
-      watch_(sets_.get(), &errors_) {
+      watch_(sets_.get(), &errors_,
+             {[this](uint64_t generation) { return sink_->HasBegun(generation); },
+              [this](const MoveLosses& losses) { return SettleCut(losses); }}) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
   signals_->errors = &errors_;
   sink_->set_before_wait([this] { return SettleOverBudget(); });
@@ -35,6 +37,7 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
 Flusher::~Flusher() { Stop(); }
 
 void Flusher::Start() {
+  sets_->arena().WakeWhenCut(&signals_->work);
   sets_->spills().RemoveOrphans();
   thread_ = platform::StartBackgroundThread("shardlog-flush", [this] { Run(); });
 }
@@ -204,7 +207,9 @@ void Flusher::Run() {
   while (sets_->recycled() < std::min(sets_->written(), sets_->active())) {
     sets_->Recycle(sets_->recycled());
   }
-  const IoStatus status = DrainAll(sets_.get(), sink_.get(), &stats_);
+  const auto mend = [this] { watch_.Look(sink_->file_info()); };
+  const IoStatus status = DrainAll(sets_.get(), sink_.get(), &stats_, mend);
+  sets_->arena().WakeWhenCut(nullptr);
   if (!status.ok()) SayLost(stats_.lost_entries.Read() - lost_before);
   // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long
   // after the end.
@@ -289,7 +294,8 @@ IoStatus Flusher::Touch(uint64_t generation) {
     const uint32_t claimed = std::min(arena.claim(generation, shard).Read().claimed(),
                                       sets_->geometry().segments_per_shard);
     const int error = arena.Touch(static_cast<uint32_t>(generation & 1), shard, 0, claimed);
-    if (error == 0 || error == -EINVAL) continue;
+    // Where it is cut it is mended, not waited for.
+    if (error == 0 || error == -EINVAL || arena.IsCut()) continue;
     errors_.ReportFailure({"ERR_SHARDLOG_WRITE",
                            "the file system of " + arena.path() +
                                " has no room for the buffers; half of them wait until it has",
@@ -299,9 +305,37 @@ IoStatus Flusher::Touch(uint64_t generation) {
   return {};
 }
 
+// After a cut the arena holds something else, or nothing.
+uint64_t Flusher::SettleCut(const MoveLosses& losses) {
+  sink_->BeginAnew(losses);
+  // Before what waits is counted, to which callers add.
+  const uint64_t accepted = count_accepted_ ? count_accepted_() : 0;
+  uint64_t waiting = 0;
+  for (uint64_t g = sets_->written(); g <= sets_->active(); g++) waiting += sets_->CountWaiting(g);
+  // Callers count what they have just had accepted a little later: what is missed here is counted
+  // with the next cut, or at the end.
+  const uint64_t known = stats_.written_entries.Read() + stats_.lost_entries.Read() + waiting;
+  const uint64_t lost = accepted - std::min(accepted, known);
+  stats_.lost_entries.Add(lost);
+  stats_.cuts.Add(1);
+  signals_->room.SignalOne();
+  signals_->progress.Signal();
+  SettleWaiters();
+  return lost;
+}
+
+// Mends the arena first, and once more if it turns out to be cut while it is written.
+IoStatus Flusher::WriteWhole() {
+  for (;;) {
+    watch_.Look(sink_->file_info());
+    if (sets_->recycled() >= sets_->active()) return {};  // all that was to be written is lost
+    const IoStatus status = WriteAndHandBack(sets_->recycled());
+    if (status.error != EFAULT || !sets_->arena().IsCut()) return status;
+  }
+}
+
 IoStatus Flusher::WriteOldest() {
-  watch_.Look(sink_->file_info());
-  const IoStatus status = WriteAndHandBack(sets_->recycled());
+  const IoStatus status = WriteWhole();
   if (status.ok()) {
     retry_at_ns_ = 0;
     retry_pause_ns_ = 0;

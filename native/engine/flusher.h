@@ -30,6 +30,9 @@ class Flusher {
   Flusher(const Flusher&) = delete;
   Flusher& operator=(const Flusher&) = delete;
 
+  // How many entries producers have had accepted so far. Before Start.
+  void set_count_accepted(std::function<uint64_t()> count) { count_accepted_ = std::move(count); }
+
   void Start();
 
   // Any thread: asks for everything accepted so far to be written, and waits. A failed attempt ends
@@ -81,6 +84,8 @@ class Flusher {
   bool TickIsOver(uint64_t active, uint64_t now, uint64_t* next_tick);
   bool FlushIsRequested() const;
   IoStatus WriteOldest();
+  IoStatus WriteWhole();
+  uint64_t SettleCut(const MoveLosses& losses);
   IoStatus WriteAndHandBack(uint64_t generation);
   IoStatus Touch(uint64_t generation);
   void LookIfAsked();
@@ -92,6 +97,7 @@ class Flusher {
   FlushStats stats_;
   ErrorReporter errors_;
   const std::unique_ptr<Sink> sink_;
+  std::function<uint64_t()> count_accepted_;
 
   // The flusher thread's own.
   ArenaWatch watch_;

@@ -1,5 +1,7 @@
 #include "engine/producer.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -17,6 +19,8 @@ namespace {
 // waiting.
 constexpr uint32_t kFreshGenerations = 64;
 constexpr uint32_t kFreshGenerationsLarge = 4;
+// Others get in between for a moment; longer, if the flusher has to change something first.
+constexpr uint32_t kStartsBeforeNap = 200;
 
 // Of a record, in bytes; its line is no shorter. Beyond it lengths would not fit their fields.
 constexpr uint64_t kMaxRecordBytes = UINT32_MAX - (1u << 20);
@@ -280,6 +284,7 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
   // [MM counter] relaxed: a policy, not a protocol.
   const uint32_t longest = signals_->longest_run.load(std::memory_order_relaxed);
   const RunLength length{segments, segments > 1 ? segments : longest};
+  uint32_t starts = 0;
   for (;;) {
     if (signals_->IsClosed()) return Outcome::kClosed;
     const uint64_t generation = sets_->active();
@@ -293,7 +298,10 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
       }
       return Outcome::kHeld;
     }
-    if (start_over) continue;
+    if (start_over) {
+      if (++starts > kStartsBeforeNap) NapWhileChanged();
+      continue;
+    }
     if (sets_->TrySwap(generation)) {
       signals_->work.Signal();
       if (--fresh_left == 0) return segments > 1 ? Outcome::kScattered : Outcome::kFull;
@@ -303,6 +311,15 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
     // else.
     if (sets_->active() == generation) return Outcome::kFull;
   }
+}
+
+// The arena is being moved to another file; or its words make no sense, since another program has
+// cut it, which the flusher is going to notice.
+void Producer::NapWhileChanged() const {
+  constexpr long kNapNs = 50'000;
+  signals_->work.Signal();
+  const timespec pause{0, kNapNs};
+  nanosleep(&pause, nullptr);
 }
 
 bool Producer::ScanShards(uint64_t generation, Lease* lease, RunLength length, bool* start_over) {

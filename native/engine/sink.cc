@@ -35,12 +35,14 @@ IoStatus Sink::Write(uint64_t generation, bool recycle) {
   BlockTotals totals;
   if (!sealed_.empty()) {
     const IoStatus status = WriteSealed(generation, &totals);
+    // It is mended first, and then written again.
+    if (!status.ok() && status.error == EFAULT && sets_->arena().IsCut()) return status;
     if (!status.ok()) {
       stats_->flush_errors.Add(1);
       errors_->ReportFailure(ProblemOf(status));
       return status;
     }
-    sets_->arena().header().next_sequence += totals.blocks;
+    sets_->arena().AddBlocks(totals.blocks);
   }
   // Whoever waits for this generation finds it counted.
   if (!sealed_.empty()) CountSuccess(totals, started);
@@ -51,13 +53,21 @@ IoStatus Sink::Write(uint64_t generation, bool recycle) {
   return {};
 }
 
+void Sink::BeginAnew(const MoveLosses& losses) {
+  if (losses.control || losses.begun) GiveUp();
+  LookAnew(losses.control);
+  sealed_.clear();
+  sealed_generation_ = kNoGeneration;
+}
+
 uint64_t Sink::WaitBudgetNs(uint64_t) const { return platform::kForever; }
 
 BlockContext Sink::Context(uint64_t generation) const {
   BlockContext context;
   context.generation = generation;
-  context.stream = sets_->arena().header().stream;
-  context.sequence = sets_->arena().header().next_sequence;
+  context.arena = &sets_->arena();
+  context.stream = sets_->arena().stream();
+  context.sequence = sets_->arena().next_sequence();
   context.first_time = FirstTime(sealed_);
   context.sealed_time = sealed_time_;
   return context;

@@ -4,6 +4,7 @@
 // Thread: the flusher, but for what says otherwise.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,10 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "engine/arena_move.h"
 #include "engine/buffer_sets.h"
 #include "engine/config.h"
 #include "engine/duration_histogram.h"
 #include "engine/error_reporter.h"
+#include "engine/io_status.h"
 #include "engine/producer.h"
 
 namespace shardlog::engine {
@@ -27,6 +30,9 @@ struct BlockContext {
   uint64_t first_time = 0;  // ns; no entry is older
   uint64_t sealed_time = 0;
   uint16_t flags = 0;
+  const Arena* arena = nullptr;  // where the entries lie, if it may be cut meanwhile
+
+  bool IsSourceCut() const { return arena != nullptr && arena->IsCut(); }
 };
 
 // What of a generation is in the log.
@@ -38,6 +44,9 @@ struct BlockTotals {
   uint64_t damaged = 0;  // entries that could not be made out, or segments cut to what is whole
   std::vector<uint64_t> entries_of_shard;
 };
+
+// What a write says whose memory another program has cut.
+inline constexpr IoStatus kArenaIsCut{EFAULT, "reading the arena"};
 
 // When the first of the segments was claimed; ns since the epoch.
 uint64_t FirstTime(const std::vector<SealedSegment>& segments);
@@ -51,6 +60,8 @@ struct FlushStats {
   Counter flush_errors;
   Counter reopens;
   Counter lost_entries;   // given up: at close, or because nobody reads them any more
+  Counter cuts;           // of the arena, by other programs, in which something was lost
+  Counter left_entries;   // in the arena's file, at the end, for the next opening
   Counter closing_swaps;  // the one of the end, which no full set and nobody's flush asked for
   DurationHistogram durations;
   std::vector<Counter> entries_of_shard;
@@ -76,6 +87,14 @@ class Sink {
   // `recycle` its set is free afterwards. On failure it stays as it is, sealed, and is written
   // again, or gone on with, by the next call.
   IoStatus Write(uint64_t generation, bool recycle);
+
+  // Whether a part of the generation is in the log, and the rest can only be written if nothing of
+  // the generation is lost.
+  virtual bool HasBegun(uint64_t /*generation*/) const { return false; }
+  // The arena was cut, and is sound again, with less in it: what was sealed is looked at anew.
+  // Where a generation that had begun is not gone on with, what of it is in the log counts as
+  // written.
+  void BeginAnew(const MoveLosses& losses);
 
   // After a failure that is the last: what has got out whole counts as written. Returns the number
   // of its entries.
@@ -111,7 +130,12 @@ class Sink {
   virtual io::FileInfo file_info() const = 0;
 
  protected:
-  // Writes sealed(), which is not empty.
+  // Nothing more comes into the log of the generation that has begun, if any has.
+  virtual void GiveUp() {}
+  // Segments hold less than when they were written last; with `control`, the words are new.
+  virtual void LookAnew(bool /*control*/) {}
+  // Writes sealed(), which is not empty. Fails with kArenaIsCut, without more of it in the log,
+  // where the arena turns out to be cut.
   virtual IoStatus WriteSealed(uint64_t generation, BlockTotals* totals) = 0;
   virtual FlushError ProblemOf(const IoStatus& status) const = 0;
 

@@ -1,9 +1,9 @@
-// The two atomic words of the protocol. docs/internals/memory-model.md is normative; this file
+// The atomic words of the protocol. docs/internals/memory-model.md is normative; this file
 // holds the only code that knows their bits.
 //
 // Invariants kept here (numbers as there):
 //   I2  only a segment's lessee moves its offset up (Accept is called by the lessee alone);
-//   I3  only the lessee clears the lessee (Release, Undo);
+//   I3  only the lessee clears the lessee (Release);
 //   I6  a sealed segment's offset does not change until Recycle.
 #pragma once
 
@@ -27,11 +27,36 @@ struct OffsetState {
   bool has_entries() const { return offset() > format::kBlockHeaderBytes; }
 };
 
+// Who has the lease of a segment, alone in its cache line. It lies in the memory of the process:
+// nobody asks for it when the process is over, and nobody else can change it, whatever happens to
+// the arena's file.
+struct alignas(64) LesseeWord {
+  // [MM lessee-read] acquire: pairs with release; the former lessee's copying is over.
+  uint32_t Lessee() const { return lessee_.load(std::memory_order_acquire); }
+
+  // Free -> leased. False if a late claimer, about to back out, holds it.
+  bool TakeLease(uint32_t producer) {
+    uint32_t nobody = 0;
+    // [MM lease] acquire: pairs with release.
+    return lessee_.compare_exchange_strong(nobody, producer, std::memory_order_acq_rel,
+                                           std::memory_order_relaxed);  // [MM lease]
+  }
+
+  // The lessee gives the segment up: it is not copying and will not come back to it.
+  void Release() {
+    // [MM release] release: whoever leases it next finds our copying done.
+    lessee_.store(0, std::memory_order_release);
+  }
+
+ private:
+  std::atomic<uint32_t> lessee_{0};  // producer id, 0: none
+};
+static_assert(sizeof(LesseeWord) == 64);
+
 // One segment's slot in the arena, alone in its cache line. The lessee writes what is behind the
-// two words, before its first accept, and the flusher reads it after it saw an accepted entry.
+// word, before its first accept, and the flusher reads it after it saw an accepted entry.
 //
-// Both words are 32 bits wide because JavaScript accepts entries with Atomics.compareExchange on
-// the first of them.
+// The word is 32 bits wide because JavaScript accepts entries with Atomics.compareExchange on it.
 struct alignas(64) SegmentSlot {
   // The offset as it is, for a lessee that checks whether its lease still holds: an entry may be
   // accepted at an offset of 8 or more whose sealed bit is clear. 0 is a segment recycled under an
@@ -46,17 +71,6 @@ struct alignas(64) SegmentSlot {
     // [MM accept] release: publishes the entry to the flusher's seal, and to readers of the arena.
     return offset_.compare_exchange_strong(from.bits, to, std::memory_order_release,
                                            std::memory_order_relaxed);  // [MM accept]
-  }
-
-  // [MM lessee-read] acquire: pairs with release; the former lessee's copying is over.
-  uint32_t Lessee() const { return lessee_.load(std::memory_order_acquire); }
-
-  // Free -> leased. False if a late claimer, about to back out, holds it.
-  bool TakeLease(uint32_t producer) {
-    uint32_t nobody = 0;
-    // [MM lease] acquire: pairs with release.
-    return lessee_.compare_exchange_strong(nobody, producer, std::memory_order_acq_rel,
-                                           std::memory_order_relaxed);  // [MM lease]
   }
 
   // The new lessee opens a free segment for entries. False: sealed meanwhile.
@@ -86,12 +100,6 @@ struct alignas(64) SegmentSlot {
     offset_.fetch_and(OffsetState::kSealedBit, std::memory_order_acq_rel);
   }
 
-  // The lessee gives the segment up: it is not copying and will not come back to it.
-  void Release() {
-    // [MM release] release: whoever leases it next finds our copying done.
-    lessee_.store(0, std::memory_order_release);
-  }
-
   // No entry is accepted from here on. Returns the final offset.
   OffsetState Seal() {
     // [MM seal] acquire: the entries below the offset are visible.
@@ -105,11 +113,10 @@ struct alignas(64) SegmentSlot {
     offset_.store(0, std::memory_order_release);
   }
 
-  // Where the two words lie in the slot.
+  // Where the word lies in the slot.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
   static constexpr size_t OffsetPlace() { return offsetof(SegmentSlot, offset_); }
-  static constexpr size_t LesseePlace() { return offsetof(SegmentSlot, lessee_); }
 #pragma GCC diagnostic pop
 
   // A slot that refuses every accept, for producers that hold no lease.
@@ -118,15 +125,15 @@ struct alignas(64) SegmentSlot {
     offset_.store(OffsetState::kSealedBit, std::memory_order_relaxed);
   }
 
-  // In a copy: who has the lease, or nobody.
-  void InitLessee(uint32_t producer) {
+  // In a copy: sealed, with entries up to `end`, an offset.
+  void InitSealedAt(uint32_t end) {
     // [MM init] relaxed: no other thread knows of the copy yet.
-    lessee_.store(producer, std::memory_order_relaxed);
+    offset_.store(OffsetState::kSealedBit | end, std::memory_order_relaxed);
   }
 
  private:
   std::atomic<uint32_t> offset_;
-  std::atomic<uint32_t> lessee_;  // producer id, 0: none
+  [[maybe_unused]] uint32_t spare_before_times_;  // once the lessee
 
  public:
   // What tells of the lease is atomic because a move copies it while the lessee may change it.
@@ -140,6 +147,8 @@ struct alignas(64) SegmentSlot {
   std::atomic<uint32_t> needed;
   uint32_t spare;
   uint64_t in_log;  // 1 + the last generation whose block of this segment is in the log
+  uint64_t spare_before_mark;
+  uint64_t mark;  // of some: see PageMarks
 };
 static_assert(sizeof(SegmentSlot) == 64);
 
@@ -165,6 +174,7 @@ struct BasicClaimState {
   uint32_t full_order() const { return static_cast<uint32_t>(bits >> kOrderShift & kOrderMask); }
   bool IsOf(uint64_t generation) const { return bits >> 32 == (generation & kGenerationMask); }
   bool Accepts(uint64_t generation) const { return IsOf(generation) && !sealed(); }
+  BasicClaimState Sealed() const { return {bits | kSealedBit}; }
   BasicClaimState WithClaimed(uint32_t claimed) const { return {(bits & ~kClaimedMask) | claimed}; }
   BasicClaimState WithFull(uint32_t order) const {
     return {bits | kFullBit | (order & kOrderMask) << kOrderShift};
@@ -196,6 +206,12 @@ struct alignas(64) ClaimWord {
   void Unseal() {
     // [MM claim-seal] acq_rel: the same word.
     word_.fetch_and(~ClaimState::kSealedBit, std::memory_order_acq_rel);
+  }
+
+  // In a copy.
+  void Init(ClaimState state) {
+    // [MM init] relaxed: no other thread knows of the copy yet.
+    word_.store(state.bits, std::memory_order_relaxed);
   }
 
   void Reset(uint64_t generation) {

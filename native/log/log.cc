@@ -144,6 +144,10 @@ Log::Log(const Config& config, std::unique_ptr<io::Stream> stream, const Recover
 }
 
 void Log::Start(const RecoveryReport& recovered) {
+  flusher_->set_count_accepted([this] {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return Accepted();
+  });
   if (!recovered.set_aside.empty()) {
     flusher_->errors().Report({"ERR_SHARDLOG_ARENA_ASIDE",
                                "an arena was not recovered and is kept as " + recovered.set_aside +
@@ -262,6 +266,25 @@ LogStats Log::Stats() const {
   return stats;
 }
 
+// Under the lock.
+uint64_t Log::Accepted() const {
+  uint64_t accepted = past_.total_logs - past_.dropped_logs;
+  for (const auto& producer : producers_) accepted += producer->accepted();
+  for (const auto& producer : retired_) accepted += producer->accepted();
+  return accepted;
+}
+
+// Of an arena that was cut, what was accepted and is neither written nor counted as lost, when
+// nothing is on its way any more. Under the lock.
+uint64_t Log::LostSince() const {
+  const FlushStats& flushed = flusher_->stats();
+  if (!is_finished_ || flushed.cuts.Read() == 0) return 0;
+  const uint64_t known =
+      flushed.written_entries.Read() + flushed.lost_entries.Read() + flushed.left_entries.Read();
+  const uint64_t accepted = Accepted();
+  return accepted - std::min(accepted, known);
+}
+
 // Without those of producers that have retired. Under the lock.
 LogStats Log::StatsNow() const {
   const uint64_t swaps = last_.has_value() ? last_->active : sets_->active();
@@ -269,7 +292,7 @@ LogStats Log::StatsNow() const {
   for (const auto& producer : producers_) stats.Add(*producer);
   stats.producers = producers_.size();
   const FlushStats& flushed = flusher_->stats();
-  stats.dropped_logs += flushed.lost_entries.Read();
+  stats.dropped_logs += flushed.lost_entries.Read() + LostSince();
   stats.bytes_written = flushed.bytes_written.Read();
   stats.payload_bytes = flushed.payload_bytes.Read();
   stats.written_logs = flushed.written_entries.Read();

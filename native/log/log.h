@@ -89,6 +89,8 @@ class Log : public LogNumbers {
   void Retire(const std::shared_ptr<Producer>& producer);
   void GiveBackIfUnused();
   LogStats StatsNow() const;
+  uint64_t Accepted() const;
+  uint64_t LostSince() const;
   std::vector<ShardStats> ShardsNow() const;
 
   const Config config_;

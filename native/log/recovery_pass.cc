@@ -44,6 +44,7 @@ void RecoveryPass::Run() {
   FindWritten();
   if (trust_ == Trust::kProven) CheckNew();
   sets_.arena().KeepChanges();
+  if (sets_.arena().IsCut()) ThrowRecoveryError(kArenaIsCut, log_->path());
   WriteMissing();
 }
 
@@ -108,6 +109,7 @@ BlockContext RecoveryPass::ContextOf(uint64_t generation,
                                      const std::vector<SealedSegment>& segments) const {
   BlockContext context;
   context.generation = generation;
+  context.arena = &sets_.arena();
   context.stream = header().stream;
   context.sequence = sequence_;
   context.first_time = FirstTime(segments);

@@ -1,16 +1,21 @@
 /*
- * Step Move of docs/internals/memory-model.md: the arena's file has lost its name, and the flusher
- * moves the arena into another one while producers claim, lease, accept, yield, swap and back out.
- * Steps and abstractions are those of swap.pml, with one shard. Every word is there twice, in two
- * files, and `mapped` says which of them producers find at the addresses that they know: the remap
- * is one step, and what a producer does before it goes into the file that is given up.
+ * Steps Move and Cut of docs/internals/memory-model.md: the arena's file has lost its name, or
+ * another program has cut it, and the flusher moves the arena into another one while producers
+ * claim, lease, accept, yield, swap and back out. Steps and abstractions are those of swap.pml, with
+ * one shard. Every word is there twice, in two files, and `mapped` says which of them producers find
+ * at the addresses that they know: the remap is one step, and what a producer does before it goes
+ * into the file that is given up. Lessees are in neither file.
  *
  * The copy is not one step: each slot's word is copied by itself, then each segment's entries. A
- * move may fail when the copy is made, and moves are tried at any time when no set waits; or, with
- * MOVES_WRITTEN, when one is written and not recycled.
+ * move may fail when the copy is made, and moves are tried at any time, also while a set waits; with
+ * MOVES_WRITTEN, also when one is written and not recycled.
+ *
+ * CUT: once, at any time, everything in the mapped file becomes 0, all at once as by a truncation,
+ * and the flusher makes it anew. What was accepted before may be lost then, but no
+ * entry comes into the log twice, torn, or before an earlier one.
  *
  * Ghost state (accepted, last, holder) takes no part in the protocol. `holder` is who has leased a
- * segment, in whichever file: there must never be two, and nobody else may give the lease up.
+ * segment: there must never be two, and nobody else may give the lease up.
  *
  * Sizes: PRODUCERS, SEGMENTS (of a set), CAP (entries a segment holds), LOGS and OTHERS_LOG (calls
  * of the first producer and of each other one), GENERATIONS (the model stops when `active` would
@@ -48,7 +53,6 @@
 #define NONE 255
 #define TORN 254
 #define TRAILER 253
-#define MOVER 200
 #define SLOTS (2 * SEGMENTS)
 #define slot(g, i) (((g) & 1) * SEGMENTS + (i))
 #define entry(p, n) ((p) * 32 + (n))
@@ -63,18 +67,22 @@
 #define CELL(s, n) cellIn(mapped, s, n)
 
 typedef Claim { byte gen; byte claimed; bool sealed }
-typedef Word { byte offset; bool sealed; byte lessee }
+typedef Word { byte offset; bool sealed }
 
 Claim claim[4];
 Word word[2 * SLOTS];
 byte cell[2 * SLOTS * CAP];
 byte activeGen[2];
-byte recycled, written; /* only the flusher changes them, and not while it moves */
+byte recycled, written; /* the flusher's: it alone changes them, and not while it moves */
+byte recycledIn[2];     /* what producers see of `recycled` */
 bit mapped;
 byte named = NONE; /* the file that recovery would find, once one has been moved to */
 
 byte running = PRODUCERS;
+byte lessee[SLOTS];
 byte holder[SLOTS];
+bit zeroed[2]; /* the file was cut */
+bit isOver;
 byte accepted[PRODUCERS + 1];
 byte last[PRODUCERS + 1]; /* of each producer's entries in the log */
 
@@ -83,12 +91,12 @@ byte last[PRODUCERS + 1]; /* of each producer's entries in the log */
 /* CAS lessee 0 -> me. */
 inline take(s) {
   d_step {
-    ok = (WORD(s).lessee == 0);
+    ok = (lessee[s] == 0);
     if
     :: ok ->
        assert(holder[s] == 0);
        holder[s] = me;
-       WORD(s).lessee = me
+       lessee[s] = me
     :: else
     fi
   }
@@ -98,7 +106,7 @@ inline giveUp(s) {
   d_step {
     assert(holder[s] == me); /* I3 */
     holder[s] = 0;
-    WORD(s).lessee = 0;
+    lessee[s] = 0;
     s = NONE
   }
 }
@@ -123,7 +131,7 @@ nextCall:
      d_step {
        assert(holder[leased] == me);
        holder[leased] = 0;
-       WORD(leased).lessee = 0;
+       lessee[leased] = 0;
        yielded = true
      }
   :: true
@@ -206,7 +214,7 @@ tryClaim:
   :: ok && claimed >= SEGMENTS -> goto swap
   :: ok && claimed < SEGMENTS
   fi;
-  ok = (WORD(slot(g, claimed)).lessee == 0);
+  ok = (lessee[slot(g, claimed)] == 0);
   /* One that somebody still leases from an earlier generation is passed over. */
   d_step {
     if
@@ -247,7 +255,7 @@ tryClaim:
 
 swap:
   claimed = 0;
-  ok = (recycled == g);
+  ok = (recycledIn[mapped] == g);
   if
   :: ok && g + 1 >= GENERATIONS -> goto ends /* the bound of the model */
   :: ok && g + 1 < GENERATIONS ->
@@ -256,7 +264,7 @@ swap:
        :: activeGen[mapped] == g -> activeGen[mapped] = g + 1
        :: else
        fi;
-       assert(activeGen[mapped] <= recycled + 1) /* I1 */
+       assert(zeroed[mapped] || activeGen[mapped] <= recycledIn[mapped] + 1) /* I1 */
      }
      goto startOver
   :: else
@@ -292,35 +300,44 @@ inline writeBlocks() {
   do
   :: i < CLAIM(g).claimed ->
      d_step {
-       ok = (WORD(slot(g, i)).lessee == 0 && WORD(slot(g, i)).offset >= 1 && WORD(slot(g, i)).offset <= CAP);
+       ok = (lessee[slot(g, i)] == 0 && WORD(slot(g, i)).offset >= 1 && WORD(slot(g, i)).offset <= CAP);
        if
        :: ok -> CELL(slot(g, i), WORD(slot(g, i)).offset - 1) = TRAILER
        :: else
        fi
      }
      /* Nobody scribbles over what is built in the segment. */
-     assert(!ok || CELL(slot(g, i), WORD(slot(g, i)).offset - 1) == TRAILER);
+     assert(!ok || zeroed[mapped] || CELL(slot(g, i), WORD(slot(g, i)).offset - 1) == TRAILER);
      d_step { ok = false; i++ }
   :: else -> break
   od;
   i = 0;
   d_step {
+    ok = !zeroed[mapped]; /* it looks once more, before the bytes go out */
     do
-    :: i < CLAIM(g).claimed ->
+    :: ok && i < CLAIM(g).claimed ->
        n = 0;
        do
        :: n + 1 < WORD(slot(g, i)).offset ->
           assert(CELL(slot(g, i), n) != 0 && CELL(slot(g, i), n) < TRAILER); /* I5 */
           who = CELL(slot(g, i), n) / 32;
+#ifdef CUT
+          assert(CELL(slot(g, i), n) % 32 > last[who]); /* I7, but for what is lost; I8 */
+          last[who] = CELL(slot(g, i), n) % 32;
+#else
           assert(CELL(slot(g, i), n) % 32 == last[who] + 1); /* I7, I8 */
           last[who]++;
+#endif
           n++
        :: else -> break
        od;
        i++
     :: else -> break
     od;
-    written = g + 1;
+    if
+    :: ok -> written = g + 1
+    :: else
+    fi;
     i = 0; n = 0; who = 0
   }
 }
@@ -335,7 +352,7 @@ inline recycleSet() {
        /* What a free segment holds does not matter: fewer states. */
        n = 0;
        do
-       :: WORD(slot(g, i)).lessee == 0 && n < CAP -> CELL(slot(g, i), n) = 0; n++
+       :: lessee[slot(g, i)] == 0 && n < CAP -> CELL(slot(g, i), n) = 0; n++
        :: else -> break
        od;
        n = 0;
@@ -345,27 +362,41 @@ inline recycleSet() {
   od;
   i = 0;
   d_step { CLAIM(g).gen = g + 2; CLAIM(g).claimed = 0; CLAIM(g).sealed = false }
-  recycled = g + 1
+  d_step { recycled = g + 1; recycledIn[mapped] = g + 1 }
 }
 
 /* Who finds the active set sealed starts over until it is not. */
 inline assertOpen() {
-  assert(activeGen[mapped] > recycled || !CLAIM(recycled).sealed)
+  assert(zeroed[mapped] || activeGen[mapped] > recycled || !CLAIM(recycled).sealed)
 }
 
-/* Takes the lease of every free segment. `lessees` remembers whose the others are. */
-inline holdFreeSlots() {
+/* Nothing is claimed from here on; then nothing is accepted. */
+inline sealBoth() {
   i = 0;
   do
-  :: i < SLOTS ->
+  :: i < 2 ->
      d_step {
-       lessees[i] = WORD(i).lessee;
-#ifndef NO_HOLD
+       was[i] = CLAIM(recycled + i).sealed;
+       claimedBy[i] = CLAIM(recycled + i).claimed;
+       CLAIM(recycled + i).sealed = true;
+       i++
+     }
+  :: else -> break
+  od;
+  g = activeGen[mapped];
+#ifdef ACTIVE_READ_FIRST
+  g = first;
+#endif
+  i = 0;
+  do
+  :: i < 2 * SEGMENTS ->
+     d_step {
        if
-       :: WORD(i).lessee == 0 -> WORD(i).lessee = MOVER
+       :: recycled + i / SEGMENTS <= g && recycled + i / SEGMENTS >= written &&
+          i % SEGMENTS < claimedBy[i / SEGMENTS] ->
+          WORD(slot(recycled + i / SEGMENTS, i % SEGMENTS)).sealed = true
        :: else
        fi;
-#endif
        i++
      }
   :: else -> break
@@ -376,25 +407,44 @@ inline holdFreeSlots() {
 /* Into the file that is not mapped: the words one by one, then the entries below the offsets. */
 inline copyWords() {
   d_step {
-    activeGen[1 - mapped] = g + 1;
-    claimIn(1 - mapped, g).gen = CLAIM(g).gen;
-    claimIn(1 - mapped, g).claimed = CLAIM(g).claimed;
-    claimIn(1 - mapped, g).sealed = true;
-    claimIn(1 - mapped, g + 1).gen = g + 1;
-    claimIn(1 - mapped, g + 1).claimed = 0;
-    claimIn(1 - mapped, g + 1).sealed = false
-  }
-  i = 0;
-  do
-  :: i < SLOTS ->
-     d_step {
-       wordIn(1 - mapped, i).offset = (i / SEGMENTS == (g & 1) -> WORD(i).offset : 0);
-       wordIn(1 - mapped, i).sealed = WORD(i).sealed;
-#ifdef LESSEES_AS_COPIED
-       wordIn(1 - mapped, i).lessee = (WORD(i).lessee == MOVER -> 0 : WORD(i).lessee);
+#ifdef NO_SWAP
+    activeGen[1 - mapped] = g;
 #else
-       wordIn(1 - mapped, i).lessee = lessees[i];
+    activeGen[1 - mapped] = recycled + 1; /* as somebody may swap in the old file meanwhile */
 #endif
+    recycledIn[1 - mapped] = recycled;
+    i = 0;
+    do
+    :: i < 2 ->
+       claimIn(1 - mapped, recycled + i).gen = CLAIM(recycled + i).gen;
+       claimIn(1 - mapped, recycled + i).claimed = claimedBy[i];
+#ifdef NO_UNSEAL
+       claimIn(1 - mapped, recycled + i).sealed = true;
+#else
+       claimIn(1 - mapped, recycled + i).sealed = (was[i] || (i == 0 && g == recycled));
+#endif
+       i++
+    :: else -> break
+    od;
+    i = 0
+  }
+  do
+  :: i < 2 * SEGMENTS ->
+     d_step {
+       n = slot(recycled + i / SEGMENTS, i % SEGMENTS);
+       if
+       :: recycled + i / SEGMENTS <= g && i % SEGMENTS < claimedBy[i / SEGMENTS] ->
+          wordIn(1 - mapped, n).offset = WORD(n).offset;
+#ifdef SLOTS_UNSEALED
+          wordIn(1 - mapped, n).sealed = (recycled + i / SEGMENTS < g)
+#else
+          wordIn(1 - mapped, n).sealed = WORD(n).sealed
+#endif
+       :: else ->
+          wordIn(1 - mapped, n).offset = 0;
+          wordIn(1 - mapped, n).sealed = false
+       fi;
+       n = 0;
        i++
      }
   :: else -> break
@@ -406,10 +456,12 @@ inline copyEntries() {
   d_step {
     i = 0;
     do
-    :: i < SEGMENTS ->
+    :: i < SLOTS ->
        n = 0;
        do
-       :: n + 1 < WORD(slot(g, i)).offset -> cellIn(1 - mapped, slot(g, i), n) = CELL(slot(g, i), n); n++
+       :: n + 1 < WORD(i).offset && n < CAP ->
+          cellIn(1 - mapped, i, n) = CELL(i, n);
+          n++
        :: else -> break
        od;
        i++
@@ -422,19 +474,19 @@ inline copyEntries() {
 /* Nobody uses it any more: fewer states. */
 inline forgetFile(f) {
   d_step {
-    activeGen[f] = 0;
+    activeGen[f] = 0; recycledIn[f] = 0; zeroed[f] = 0;
     i = 0;
     do
     :: i < 2 ->
        claimIn(f, i).gen = 0; claimIn(f, i).claimed = 0; claimIn(f, i).sealed = false;
+       was[i] = false; claimedBy[i] = 0;
        i++
     :: else -> break
     od;
     i = 0;
     do
     :: i < SLOTS ->
-       wordIn(f, i).offset = 0; wordIn(f, i).sealed = false; wordIn(f, i).lessee = 0;
-       lessees[i] = 0;
+       wordIn(f, i).offset = 0; wordIn(f, i).sealed = false;
        n = 0;
        do
        :: n < CAP -> cellIn(f, i, n) = 0; n++
@@ -447,160 +499,184 @@ inline forgetFile(f) {
   }
 }
 
-/* The move has failed before the mapping: producers go on with the free set of the old file. */
-inline reopen() {
+/* The move has failed before the mapping: producers go on in the old file. */
+inline unsealBoth() {
   i = 0;
   do
-  :: i < SLOTS ->
+  :: i < 2 ->
      d_step {
        if
-       :: WORD(i).lessee == MOVER -> WORD(i).lessee = 0
+       :: !was[i] -> CLAIM(recycled + i).sealed = false
        :: else
        fi;
        i++
      }
   :: else -> break
   od;
-  i = 0;
-  if
-  :: recycled < g -> g--; recycleSet(); g++
-  :: else -> d_step { CLAIM(g + 1).gen = g + 1; CLAIM(g + 1).claimed = 0; CLAIM(g + 1).sealed = false }
-  fi;
-  d_step {
-    if
-    :: activeGen[mapped] == g -> activeGen[mapped] = g + 1
-    :: else
-    fi
-  }
-}
-
-/* A lease that was given up in the old file is given up in the new one. */
-inline releaseWhatWasReleased() {
-  i = 0;
-#ifndef NO_LOOK
-  do
-  :: i < SLOTS ->
-     if
-     :: lessees[i] != 0 && wordIn(1 - mapped, i).lessee == 0 ->
-        d_step {
-          assert(holder[i] == 0); /* I3 */
-          WORD(i).lessee = 0
-        }
-     :: else
-     fi;
-     i++
-  :: else -> break
-  od;
   i = 0
-#endif
 }
 
-/* `recycled` and `active` were found to be the same, or the set that is not active was written. */
+/* In place of what was cut: words in which nothing has happened, of a generation not seen yet. */
+inline makeAnew() {
+  d_step {
+#ifdef GENERATION_SEEN
+    g = written;
+#else
+    g = written + 4;
+#endif
+    activeGen[1 - mapped] = g;
+    recycledIn[1 - mapped] = g;
+    claimIn(1 - mapped, g).gen = g;
+    claimIn(1 - mapped, g + 1).gen = g + 1
+  }
+  named = 1 - mapped;
+  d_step { mapped = 1 - mapped; written = g; recycled = g }
+}
+
 inline move() {
   named = NONE;
-#ifdef GENERATION_IS_ACTIVE
-  g = activeGen[mapped];
-  CLAIM(g + 1).sealed = true;
-#else
-  g = written;
-  d_step {
-    ok = (recycled < g);
-    if
-    :: !ok -> CLAIM(g + 1).sealed = true; ok = (CLAIM(g + 1).claimed == 0)
-    :: else
-    fi
-  }
-  if
-  :: !ok ->
-#ifndef NO_UNSEAL
-     CLAIM(g + 1).sealed = false;
-#endif
-     goto moved
-  :: else -> ok = false
-  fi;
+#ifdef ACTIVE_READ_FIRST
+  first = activeGen[mapped];
 #endif
 #ifdef COPY_BEFORE_SEAL
-  holdFreeSlots();
+  d_step {
+    g = activeGen[mapped];
+    claimedBy[0] = CLAIM(recycled).claimed; claimedBy[1] = CLAIM(recycled + 1).claimed
+  }
   copyWords();
   copyEntries();
-  sealGeneration();
+  sealBoth();
 #else
-  sealGeneration();
-  holdFreeSlots();
+  sealBoth();
   copyWords();
   copyEntries();
 #endif
   if
-  :: true -> /* it cannot be mapped */
+  :: zeroed[mapped] -> forgetFile(1 - mapped); makeAnew()
+  :: !zeroed[mapped] -> /* it cannot be mapped */
      named = 1 - mapped;
 #ifndef NAME_STAYS
      named = NONE;
 #endif
-     reopen()
-  :: true ->
+     unsealBoth()
+  :: !zeroed[mapped] ->
      named = 1 - mapped;
-     d_step { mapped = 1 - mapped; recycled = g }
-     releaseWhatWasReleased()
+     mapped = 1 - mapped;
+     /* Who has leased a segment in the zeroes may write over what was copied. */
+     if
+#ifndef NO_DOUBT
+     :: zeroed[1 - mapped] -> forgetFile(1 - mapped); makeAnew()
+     :: !zeroed[1 - mapped]
+#else
+     :: true
+#endif
+     fi
   fi;
-moved:
-  ok = false;
   forgetFile(1 - mapped);
   g = 0
 }
 
 proctype Flusher() {
-  byte g, i, n, who, moves;
-  byte lessees[SLOTS];
+  byte g, i, n, who, moves, first;
+  byte claimedBy[2];
+  bool was[2];
   bool ok;
 
   do
-  :: recycled < activeGen[mapped] ->
+  :: zeroed[mapped] -> makeAnew(); forgetFile(1 - mapped); g = 0
+  :: !zeroed[mapped] && recycled < activeGen[mapped] ->
      g = recycled;
      sealGeneration();
      writeBlocks();
 #ifdef MOVES_WRITTEN
      if
-     :: moves < MOVES && written >= RECYCLED && written + 1 < GENERATIONS ->
+     :: ok && moves < MOVES && written >= RECYCLED && written + 1 < GENERATIONS ->
         moves++;
-        move()
-     :: true -> recycleSet(); assertOpen()
+        move();
+        g = recycled
+     :: true
      fi;
-#else
-     recycleSet();
-     assertOpen();
 #endif
+     if
+     :: ok && !zeroed[mapped] && written > recycled -> recycleSet(); assertOpen()
+     :: else
+     fi;
+     ok = false;
      g = 0
-#ifndef MOVES_WRITTEN
-  :: moves < MOVES && recycled == activeGen[mapped] && recycled >= RECYCLED && recycled + 2 < GENERATIONS ->
+  :: moves < MOVES && recycled >= RECYCLED && recycled + 2 < GENERATIONS ->
      moves++;
      move()
-#endif
-  :: d_step { recycled == activeGen[mapped] && running == 0 -> moves = MOVES } break
+  :: d_step { recycled == activeGen[mapped] && running == 0 && !zeroed[mapped] -> moves = MOVES } break
   od;
 
   /* What is left. Closing at any time is swap.pml's. */
   do
-  :: written <= activeGen[mapped] ->
+  :: zeroed[mapped] -> makeAnew(); forgetFile(1 - mapped); g = 0
+  :: !zeroed[mapped] && written <= activeGen[mapped] ->
      g = written;
      sealGeneration();
      writeBlocks()
-  :: else -> break
+  :: d_step { !zeroed[mapped] && written > activeGen[mapped] -> isOver = true } break
   od;
   i = 0;
   d_step {
     i = 1;
     do
-    :: i <= PRODUCERS -> assert(last[i] == accepted[i]); i++ /* I7 */
+    :: i <= PRODUCERS ->
+#ifdef CUT
+       assert(last[i] <= accepted[i]);
+#else
+       assert(last[i] == accepted[i]); /* I7 */
+#endif
+       i++
     :: else -> break
     od;
     i = 0;
     do
-    :: i < SLOTS -> assert(holder[i] == 0 && WORD(i).lessee == 0); i++ /* nobody's lease is left */
+    :: i < SLOTS -> assert(holder[i] == 0 && lessee[i] == 0); i++ /* nobody's lease is left */
     :: else -> break
     od;
     i = 0; g = 0
   }
 }
+
+/* ---- Cut ----------------------------------------------------------------------------------- */
+
+#ifdef CUT
+proctype Cutter() {
+  byte i, n;
+
+  d_step {
+    if
+    :: !isOver ->
+       zeroed[mapped] = 1;
+       activeGen[mapped] = 0; recycledIn[mapped] = 0;
+       i = 0;
+       do
+       :: i < 2 -> CLAIM(i).gen = 0; CLAIM(i).claimed = 0; CLAIM(i).sealed = false; i++
+       :: else -> break
+       od;
+       i = 0;
+       do
+       :: i < SLOTS ->
+          WORD(i).offset = 0; WORD(i).sealed = false;
+#ifdef LESSEES_IN_FILE
+          lessee[i] = 0;
+#endif
+          n = 0;
+          do
+          :: n < CAP -> CELL(i, n) = 0; n++
+          :: else -> break
+          od;
+          i++
+       :: else -> break
+       od;
+       i = 0; n = 0
+    :: else
+    fi
+  }
+}
+#endif
 
 /* ---- Kill ---------------------------------------------------------------------------------- */
 
@@ -661,6 +737,9 @@ init {
     :: else -> break
     od;
     run Flusher();
+#ifdef CUT
+    run Cutter();
+#endif
 #ifdef KILL
     run Killer()
 #endif

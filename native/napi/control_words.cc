@@ -52,7 +52,6 @@ void AddLease(Napi::Object* groups) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
 void AddArena(Napi::Object* groups) {
-  Add(groups, "WORDS", {{"MOVES", offsetof(ArenaHeader, moves) / sizeof(int32_t)}});
   const size_t journal = offsetof(ArenaHeader, journal);
   Add(groups, "HEADER",
       {{"version", offsetof(ArenaHeader, version)},
@@ -81,7 +80,6 @@ void AddArena(Napi::Object* groups) {
        {"path", offsetof(ArenaHeader, path)}});
   Add(groups, "SLOT",
       {{"offset", SegmentSlot::OffsetPlace()},
-       {"lessee", SegmentSlot::LesseePlace()},
        {"claimedTime", offsetof(SegmentSlot, claimed_time)},
        {"releasedTime", offsetof(SegmentSlot, released_time)},
        {"span", offsetof(SegmentSlot, span)},

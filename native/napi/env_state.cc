@@ -18,6 +18,11 @@ size_t MostDirectThreads() {
   return std::max(kAlways, size_t{2} * std::thread::hardware_concurrency());
 }
 
+// A word of the process's, which JavaScript only reads.
+uint32_t* ChangesOf(const engine::Arena& arena) {
+  return reinterpret_cast<uint32_t*>(const_cast<std::atomic<uint32_t>*>(&arena.changes()));
+}
+
 }  // namespace
 
 // A thread writes to a few of the shards, and V8 takes what each buffer spans for memory that the
@@ -129,7 +134,8 @@ Napi::Value EnvState::DirectRoute(Napi::Env env, const std::shared_ptr<engine::L
   const bool made =
       SetArray<Napi::Int32Array>(route, "lease", producer.js_words(),
                                  engine::JsControl::kWords * sizeof(int32_t), shared.producer) &&
-      SetArray<Napi::Int32Array>(route, "words", arena->control(), arena->control_bytes(), arena);
+      SetArray<Napi::Int32Array>(route, "words", arena->control(), arena->control_bytes(), arena) &&
+      SetArray<Napi::Int32Array>(route, "changes", ChangesOf(*arena), sizeof(int32_t), arena);
   if (!made) return env.Null();
   shared.direct = Napi::Persistent(route);
   return route;

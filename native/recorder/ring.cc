@@ -1,5 +1,6 @@
 #include "recorder/ring.h"
 
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ constexpr uint64_t kLaps = 2;
 
 }  // namespace
 
-Ring::Ring(const RingOptions& options) : path_(options.path) {
+Ring::Ring(const RingOptions& options) : path_(options.path), segments_(options.segments) {
   const uint64_t bytes = FileBytes(options.segments);
   if (path_.empty()) {
     Map(-1, bytes);
@@ -34,7 +35,9 @@ Ring::Ring(const RingOptions& options) : path_(options.path) {
 
 Ring::~Ring() {
   Close(true);
+  mapping_.End();
   if (base_ != nullptr) munmap(base_, mapped_);
+  if (fd_ >= 0) close(fd_);
 }
 
 void Ring::Map(int fd, uint64_t bytes) {
@@ -62,6 +65,7 @@ void Ring::OpenFile(const RingOptions& options) {
   try {
     FillIn(options);
     fd_ = file.Publish();
+    mapping_.Begin(base_, bytes, fd_);
   } catch (const Error&) {
     munmap(base_, mapped_);
     throw;
@@ -69,10 +73,11 @@ void Ring::OpenFile(const RingOptions& options) {
 }
 
 void Ring::Close(bool keep) {
-  if (fd_ < 0) return;
+  if (fd_ < 0 || is_closed_) return;
+  is_closed_ = true;
   if (!keep) RemoveRingFile(path_, fd_);
-  close(fd_);
-  fd_ = -1;
+  // The descriptor stays as long as the mapping does, which another program may cut.
+  flock(fd_, LOCK_UN);
 }
 
 uint32_t Ring::Attach() {
@@ -111,6 +116,7 @@ uint64_t Ring::MostBytes() const {
 }
 
 bool Ring::Claim(uint32_t least, uint32_t most, uint32_t producer, uint32_t thread, Lease* lease) {
+  if (IsCut()) return false;
   std::atomic<uint64_t>& head = header().head;
   const uint32_t count = segments();
   for (uint64_t tries = kLaps * count; tries > 0; tries--) {
@@ -133,8 +139,10 @@ bool Ring::Claim(uint32_t least, uint32_t most, uint32_t producer, uint32_t thre
                                                     std::memory_order_relaxed);  // [MM ring-head]
     if (!drawn || !enough) continue;
     const uint32_t taken = Take(position, idle, producer);
-    if (taken < least) {
+    // If it was cut meanwhile, the words may have said of a segment that nobody leases it.
+    if (taken < least || IsCut()) {
       GiveBack(first, taken);
+      if (IsCut()) return false;
       continue;
     }
     // Who reads what is written from here on, sees that the runs that were here are taken.
@@ -208,7 +216,7 @@ bool Ring::Retake(const Lease& lease, uint32_t producer) {
 
 void Ring::CountDropped(uint64_t events) {
   // [MM counter] relaxed: a number for people.
-  header().dropped.fetch_add(events, std::memory_order_relaxed);
+  (IsCut() ? dropped_ : header().dropped).fetch_add(events, std::memory_order_relaxed);
 }
 
 void Ring::CountTruncated(uint64_t events) {
@@ -268,7 +276,8 @@ RingStats Ring::Stats() const {
   stats.overwritten -=
       std::min(stats.overwritten, stats.drained - std::min(stats.drained, drained_live));
   // [MM counter] relaxed: numbers for people.
-  stats.dropped = header().dropped.load(std::memory_order_relaxed);
+  stats.dropped = header().dropped.load(std::memory_order_relaxed) +
+                  dropped_.load(std::memory_order_relaxed);  // [MM counter]
   // [MM counter] relaxed: the same.
   stats.truncated = header().truncated.load(std::memory_order_relaxed);
   stats.bytes = data_bytes();

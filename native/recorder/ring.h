@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "platform/cuttable_mapping.h"
 #include "recorder/ring_layout.h"
 
 namespace shardlog::recorder {
@@ -63,17 +64,20 @@ class Ring {
 
   const std::string& path() const { return path_; }
   const std::string& left() const { return left_; }
-  uint32_t segments() const { return header().segments; }
-  uint64_t file_bytes() const { return header().file_bytes; }
+  uint32_t segments() const { return segments_; }
+  uint64_t file_bytes() const { return FileBytes(segments_); }
   // The header and the slots, which JavaScript sees as words.
   uint8_t* control() const { return base_; }
-  size_t control_bytes() const { return header().data_at; }
-  uint8_t* data() const { return base_ + header().data_at; }
+  size_t control_bytes() const { return DataAt(segments_); }
+  uint8_t* data() const { return base_ + DataAt(segments_); }
   size_t data_bytes() const { return size_t{segments()} * kSegmentBytes; }
   Header& header() const { return *reinterpret_cast<Header*>(base_); }
   Slot& slot(uint32_t segment) const {
-    return reinterpret_cast<Slot*>(base_ + header().slots_at)[segment];
+    return reinterpret_cast<Slot*>(base_ + kHeaderBytes)[segment];
   }
+  // Any thread. Another program has cut the file: what its words say of leases cannot be believed,
+  // and nobody gets one any more.
+  bool IsCut() const { return mapping_.is_cut() || header().magic != kMagic; }
 
   // Gives the file up: nobody records any more. It is removed, or kept for whoever looks into it.
   void Close(bool keep);
@@ -114,11 +118,15 @@ class Ring {
   uint32_t Take(uint64_t position, uint32_t segments, uint32_t producer);
   void GiveBack(uint32_t first, uint32_t segments);
 
-  std::string path_;
+  const std::string path_;
+  const uint32_t segments_;
   std::string left_;
+  platform::CuttableMapping mapping_;
+  std::atomic<uint64_t> dropped_{0};  // since the file was cut
   uint8_t* base_ = nullptr;
   uint64_t mapped_ = 0;
   int fd_ = -1;
+  bool is_closed_ = false;
   std::atomic<uint32_t> producers_{0};
   std::mutex drain_mutex_;        // guards the words of what was drained
   mutable std::mutex ids_mutex_;  // guards the next two

@@ -54,7 +54,6 @@ void PutSlot(uint8_t* to, const Slot& from, Owner owner, uint32_t offset, uint32
 // Whether the run that begins at the segment was copied; false if there is none, or it has changed.
 bool CopyRun(const Ring& ring, uint32_t first, Owner owner, uint8_t* image) {
   const Slot& slot = ring.slot(first);
-  const Header& header = ring.header();
   // [MM ring-open] relaxed: published by the owner word, which the caller has read.
   const uint32_t span = slot.span.load(std::memory_order_relaxed);
   // [MM ring-read] acquire: pairs with accept; the entries below it are whole.
@@ -62,7 +61,7 @@ bool CopyRun(const Ring& ring, uint32_t first, Owner owner, uint8_t* image) {
   if (span == 0 || span > ring.segments() - first || offset > uint64_t{span} * kSegmentBytes) {
     return false;
   }
-  const uint64_t at = header.data_at + uint64_t{first} * kSegmentBytes;
+  const uint64_t at = DataAt(ring.segments()) + uint64_t{first} * kSegmentBytes;
   const uint32_t start = std::min(offset, kFirstOffset);
   CopyUnchecked(image + at + start, ring.control() + at + start, offset - start);
   uint8_t kept[kSlotBytes] = {};
@@ -70,7 +69,7 @@ bool CopyRun(const Ring& ring, uint32_t first, Owner owner, uint8_t* image) {
   // [MM ring-fence] acquire: if any of it is of a later run, its owner word is seen below.
   std::atomic_thread_fence(std::memory_order_acquire);
   if (!IsWhole(ring, first, span, owner.sequence())) return false;
-  std::memcpy(image + header.slots_at + uint64_t{first} * kSlotBytes, kept, sizeof kept);
+  std::memcpy(image + kHeaderBytes + uint64_t{first} * kSlotBytes, kept, sizeof kept);
   return true;
 }
 
@@ -82,7 +81,7 @@ ImageReport CopyImage(const Ring& ring, uint8_t* image) {
   // [MM ring-head] relaxed: what is drawn later is left out.
   const uint64_t head = header.head.load(std::memory_order_relaxed);
   CopyUnchecked(image, ring.control(), kHeaderBytes);
-  std::memset(image + header.slots_at, 0, header.data_at - header.slots_at);
+  std::memset(image + kHeaderBytes, 0, DataAt(ring.segments()) - kHeaderBytes);
   const uint32_t count = ring.segments();
   // From the oldest on: it is overwritten next.
   for (uint64_t i = 0; i < count; i++) {
@@ -96,7 +95,7 @@ ImageReport CopyImage(const Ring& ring, uint8_t* image) {
     }
     if (is_run) report.missed++;
     // Its events count on as events that were.
-    uint8_t* const to = image + header.slots_at + uint64_t{first} * kSlotBytes;
+    uint8_t* const to = image + kHeaderBytes + uint64_t{first} * kSlotBytes;
     // [MM ring-count] relaxed: numbers for people.
     format::Store(to + offsetof(Slot, counts),
                   ring.slot(first).counts.load(std::memory_order_relaxed));

@@ -68,7 +68,8 @@ void RingProducer::Refine(uint8_t* payload, size_t size) {
 }
 
 bool RingProducer::HasRoom(size_t size) const {
-  return lease_.held() && Offset() + format::kEntryPrefixBytes + size <= lease_.limit;
+  const uint32_t at = Offset();
+  return IsOpen(at) && at + format::kEntryPrefixBytes + size <= lease_.limit;
 }
 
 // The lease that was given up after the last payload.

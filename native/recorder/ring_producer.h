@@ -35,7 +35,7 @@ class alignas(64) RingProducer {
     const auto end = static_cast<uint32_t>(js_.words[engine::JsControl::kEnd]);
     const auto time = static_cast<uint32_t>(js_.words[engine::JsControl::kTime]);
     const uint32_t start = at + static_cast<uint32_t>(format::kEntryPrefixBytes);
-    if (!lease_.held() || end <= start || end > lease_.limit) return;
+    if (!IsOpen(at) || end <= start || end > lease_.limit) return;
     if (time != 0 && time + sizeof(double) <= end) {
       format::Store(lease_.data + time, NowNs());
     } else {
@@ -50,8 +50,9 @@ class alignas(64) RingProducer {
   // The payload is a record, and `now_ns` its time; 0: it tells its own.
   uint32_t PayloadBytes() const {
     const auto end = static_cast<uint32_t>(js_.words[engine::JsControl::kEnd]);
-    const uint32_t start = Offset() + static_cast<uint32_t>(format::kEntryPrefixBytes);
-    return lease_.held() && end > start && end <= lease_.limit ? end - start : 0;
+    const uint32_t at = Offset();
+    const uint32_t start = at + static_cast<uint32_t>(format::kEntryPrefixBytes);
+    return IsOpen(at) && end > start && end <= lease_.limit ? end - start : 0;
   }
   void PublishCopy(const uint8_t* from, uint32_t size, uint64_t now_ns) {
     const uint32_t at = Offset();
@@ -76,7 +77,7 @@ class alignas(64) RingProducer {
   };
   Place WritePlace() const {
     const auto start = static_cast<uint32_t>(js_.words[engine::JsControl::kEnd]);
-    if (!lease_.held() || start <= Offset() || start >= lease_.limit) return {nullptr, 0};
+    if (!IsOpen(Offset()) || start <= Offset() || start >= lease_.limit) return {nullptr, 0};
     return {lease_.data + start, lease_.limit - start};
   }
   void Reply(size_t bytes) { js_.words[engine::JsControl::kEnd] = static_cast<int32_t>(bytes); }
@@ -111,6 +112,10 @@ class alignas(64) RingProducer {
     const uint32_t last = size - kBlock;
     for (uint32_t at = 0; at < last; at += kBlock) std::memcpy(to + at, from + at, kBlock);
     std::memcpy(to + last, from + last, kBlock);
+  }
+  // Whether entries are accepted there: not of who has no lease, nor where the word is gone.
+  static bool IsOpen(uint32_t at) {
+    return static_cast<int32_t>(at) >= static_cast<int32_t>(kFirstOffset);
   }
   uint32_t Offset() const {
     // [MM peek] relaxed: only this thread changes it.

@@ -10,6 +10,7 @@ namespace shardlog::engine {
 namespace {
 
 constexpr size_t kScratchBytes = 1u << 20;
+constexpr size_t kCopiesBytes = 4u << 20;
 constexpr size_t kMaxTail = 64u << 10;  // alignment + sector, for any alignment up to 32 KiB
 
 // What of the segment is whole entries: all, but for memory that somebody else wrote over and for
@@ -36,16 +37,26 @@ IoStatus BlockEncoder::Write(LogFile* log, const BlockContext& context,
   progress->totals().entries_of_shard.resize(geometry_.num_shards);
   pieces_.Start(log, progress->torn());
   blocks_.clear();
-  scratch_used_ = 0;
+  scratch_used_ = copied_ = 0;
   const uint64_t done = context.generation + 1;
   for (const SealedSegment& segment : segments) {
     if (segment.slot->in_log == done) continue;
-    Add(segment, context, log->alignment(), progress);
+    const bool copies = context.arena != nullptr && !context.arena->path().empty();
+    if (copies && !HasRoomForCopy(segment, log->alignment())) {
+      const IoStatus status = WriteBatch(context, progress);
+      if (!status.ok()) return status;
+      HasRoomForCopy(segment, log->alignment());
+    }
+    if (copies) {
+      AddCopy(segment, context, log->alignment(), progress);
+    } else {
+      Add(segment, context, log->alignment(), progress);
+    }
     if (!BatchIsFull()) continue;
-    const IoStatus status = WriteBatch(context.generation, progress);
+    const IoStatus status = WriteBatch(context, progress);
     if (!status.ok()) return status;
   }
-  return WriteBatch(context.generation, progress);
+  return WriteBatch(context, progress);
 }
 
 format::Trailer BlockEncoder::TrailerOf(const SealedSegment& segment, const BlockContext& context,
@@ -96,6 +107,39 @@ void BlockEncoder::Add(const SealedSegment& segment, const BlockContext& context
   blocks_.push_back({segment.slot, segment.shard, end, payload, entries});
 }
 
+// False: first the batch has to be written, which needs what there is.
+bool BlockEncoder::HasRoomForCopy(const SealedSegment& segment, size_t alignment) {
+  const size_t bytes = format::AlignUp(format::BlockExtent(segment.valid), alignment);
+  if (copied_ + bytes <= copies_.capacity()) return true;
+  if (!pieces_.empty()) return false;
+  copied_ = 0;
+  copies_.Reserve(std::max(bytes, kCopiesBytes), 0);
+  return true;
+}
+
+void BlockEncoder::AddCopy(const SealedSegment& segment, const BlockContext& context,
+                           size_t alignment, WriteProgress* progress) {
+  uint8_t* const block = copies_.data() + copied_;
+  std::memcpy(block + format::kBlockHeaderBytes, segment.data + format::kBlockHeaderBytes,
+              segment.valid);
+  SealedSegment copy = segment;
+  copy.data = block;
+  const auto [valid, entries] = WholeOf(copy);
+  if (valid != segment.valid) progress->totals().damaged++;
+  if (valid == 0) return;
+  format::EncodeHeader(block, {static_cast<uint32_t>(MemoryBytes(segment, geometry_)),
+                               static_cast<uint32_t>(valid)});
+  const uint32_t crc = format::Crc32c(block, format::kBlockHeaderBytes + valid);
+  const uint64_t sequence = context.sequence + progress->blocks() + blocks_.size();
+  const uint64_t end = format::AlignUp(format::BlockExtent(valid), alignment);
+  format::BuildTail(block, 0, end, valid, TrailerOf(segment, context, sequence, entries), crc);
+  pieces_.Add(block, end);
+  pieces_.EndBlock();
+  copied_ += end;
+  const uint64_t payload = valid - entries * format::kEntryPrefixBytes;
+  blocks_.push_back({segment.slot, segment.shard, end, payload, entries});
+}
+
 std::vector<uint8_t> BlockEncoder::BlockOf(const SealedSegment& segment, size_t skipped,
                                            const BlockContext& context, uint64_t sequence,
                                            size_t alignment) const {
@@ -133,12 +177,13 @@ bool BlockEncoder::BatchIsFull() const {
 }
 
 // What has come into the log is marked in the arena before the journal says so.
-IoStatus BlockEncoder::WriteBatch(uint64_t generation, WriteProgress* progress) {
+IoStatus BlockEncoder::WriteBatch(const BlockContext& context, WriteProgress* progress) {
+  if (context.IsSourceCut()) return kArenaIsCut;
   const IoStatus status = pieces_.Write();
   BlockTotals& totals = progress->totals();
   for (size_t i = 0; i < pieces_.whole_blocks(); i++) {
     const Block& block = blocks_[i];
-    block.slot->in_log = generation + 1;
+    block.slot->in_log = context.generation + 1;
     totals.bytes += block.bytes;
     totals.payload += block.payload;
     totals.entries += block.entries;
@@ -147,7 +192,7 @@ IoStatus BlockEncoder::WriteBatch(uint64_t generation, WriteProgress* progress) 
   }
   progress->Advance(pieces_.log(), 0, pieces_.whole_blocks(), pieces_.torn());
   blocks_.clear();
-  if (status.ok()) scratch_used_ = 0;
+  if (status.ok()) scratch_used_ = copied_ = 0;
   return status;
 }
 

@@ -47,10 +47,16 @@ class BlockEncoder final : public GenerationEncoder {
   format::Trailer TrailerOf(const SealedSegment& segment, const BlockContext& context,
                             uint64_t sequence, uint64_t entries) const;
   uint8_t* TakeScratch(size_t bytes);
+  void AddCopy(const SealedSegment& segment, const BlockContext& context, size_t alignment,
+               WriteProgress* progress);
+  bool HasRoomForCopy(const SealedSegment& segment, size_t alignment);
   bool BatchIsFull() const;
-  IoStatus WriteBatch(uint64_t generation, WriteProgress* progress);
+  IoStatus WriteBatch(const BlockContext& context, WriteProgress* progress);
 
   const Geometry geometry_;
+  // Blocks, where another program may cut what they are made of before they are written.
+  AlignedMemory copies_;
+  size_t copied_ = 0;
   AlignedMemory scratch_;  // tails of blocks whose segment is leased
   size_t scratch_used_ = 0;
   BatchWriter pieces_;

@@ -28,7 +28,9 @@ IoStatus FdSink::WriteSealed(uint64_t generation, BlockTotals* totals) {
       records_.Write(nullptr, Context(generation), sealed(), &progress, nullptr);
   *totals = progress.totals();
   is_partial_ = !status.ok();
-  if (status.ok() || lines_->broken() || stream_->MayPass(status.error)) return status;
+  attempted_ = generation;
+  const bool is_cut = status.error == EFAULT && sets().arena().IsCut();
+  if (status.ok() || is_cut || lines_->broken() || stream_->MayPass(status.error)) return status;
   Lose(generation, status, totals);
   return {};
 }
@@ -59,6 +61,15 @@ BlockTotals FdSink::Delivered() const {
   totals.bytes = totals.payload = lines_->delivered();
   totals.entries = lines_->delivered_lines();
   return totals;
+}
+
+bool FdSink::HasBegun(uint64_t generation) const {
+  return is_partial_ && attempted_ == generation && lines_->delivered() != 0;
+}
+
+void FdSink::GiveUp() {
+  CommitPartial();
+  is_partial_ = false;
 }
 
 uint64_t FdSink::CommitPartial() {

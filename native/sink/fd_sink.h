@@ -24,6 +24,7 @@ class FdSink final : public Sink {
 
   // Lines that have gone out stay out.
   uint64_t CommitPartial() override;
+  bool HasBegun(uint64_t generation) const override;
   void Finish() override {}
   void Close() override;
   void BeginShutdown() override;
@@ -38,6 +39,7 @@ class FdSink final : public Sink {
   io::FileInfo file_info() const override { return info_; }
 
  protected:
+  void GiveUp() override;
   IoStatus WriteSealed(uint64_t generation, BlockTotals* totals) override;
   FlushError ProblemOf(const IoStatus& status) const override;
 
@@ -53,8 +55,9 @@ class FdSink final : public Sink {
   std::unique_ptr<io::Stream> stream_;  // until Close
   FdOutput* const lines_;               // the records' own
   LineEncoder records_;
-  bool is_gone_ = false;     // nobody reads any more
-  bool is_partial_ = false;  // of a generation some has gone out
+  bool is_gone_ = false;                // nobody reads any more
+  bool is_partial_ = false;             // of a generation some has gone out
+  uint64_t attempted_ = kNoGeneration;  // the generation that this is about
 };
 
 }  // namespace shardlog::engine

@@ -10,6 +10,7 @@ FileSink::FileSink(std::shared_ptr<BufferSets> sets, std::unique_ptr<LogFile> fi
     : Sink(std::move(sets), config, stats, errors),
       file_(std::move(file)),
       direct_(config.io.direct),
+      content_(config.content),
       writer_(MakeGenerationEncoder(config.content, config.format, this->sets().geometry(),
                                     Overlap::kYes)),
       progress_(&this->sets().arena().header()) {
@@ -36,7 +37,7 @@ IoStatus FileSink::WriteSealed(uint64_t generation, BlockTotals* totals) {
   status = writer_->Write(file_.get(), Context(generation), sealed(), &progress_, nullptr);
   if (status.ok()) {
     *totals = progress_.totals();
-    const uint64_t next = sets().arena().header().next_sequence + totals->blocks;
+    const uint64_t next = sets().arena().next_sequence() + totals->blocks;
     begun_ = generation + 1;
     static_cast<void>(progress_.Begin(begun_, next, file_.get()));  // as at the opening
     return status;
@@ -68,7 +69,7 @@ void FileSink::StartOver(uint64_t generation) {
 void FileSink::Begin(uint64_t generation) {
   if (begun_ == generation) return;
   begun_ = generation;
-  const uint64_t sequence = sets().arena().header().next_sequence;
+  const uint64_t sequence = sets().arena().next_sequence();
   static_cast<void>(progress_.Begin(generation, sequence, file_.get()));  // as at the opening
 }
 
@@ -83,9 +84,41 @@ void FileSink::StoreJournal(uint64_t generation, bool anew) {
   journal.generation.store(kNoGeneration, std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // [MM journal]
   journal.base = file_->end();
-  journal.sequence = header.next_sequence;
+  journal.sequence = sets().arena().next_sequence();
   journal.sealed_time = sealed_time();
   journal.generation.store(generation, std::memory_order_release);  // [MM journal]
+}
+
+// Lines of several segments come in one order, which is another one without some of them.
+bool FileSink::HasBegun(uint64_t generation) const {
+  const bool is_in_part = progress_.done() != 0 || progress_.torn() != 0;
+  return content_ == Content::kRecords && begun_ == generation && is_in_part;
+}
+
+void FileSink::GiveUp() {
+  CountWritten(progress_.totals());
+  sets().arena().AddBlocks(progress_.totals().blocks);
+  progress_.totals() = {};
+  begun_ = kNoGeneration;
+  GiveUpTorn();
+}
+
+// A block becomes fill; a line, whose rest is nowhere, is ended.
+void FileSink::GiveUpTorn() {
+  if (progress_.torn() == 0) return;
+  static_cast<void>(file_->format() == Format::kNdjson
+                        ? file_->FindEnd()
+                        : file_->Disown(file_->end(), progress_.torn()));
+  progress_.ForgetTorn();
+}
+
+void FileSink::LookAnew(bool control) {
+  // Segments say themselves whether they are in the log: it goes on with the others.
+  if (content_ == Content::kEntries) GiveUp();
+  if (!control) return;
+  begun_ = sets().active();
+  // As at the opening.
+  static_cast<void>(progress_.Begin(begun_, sets().arena().next_sequence(), file_.get()));
 }
 
 FlushError FileSink::ProblemOf(const IoStatus& status) const {

@@ -22,6 +22,7 @@ class FileSink final : public Sink {
 
   // Whole blocks stay in the file.
   uint64_t CommitPartial() override;
+  bool HasBegun(uint64_t generation) const override;
   void Finish() override {}
   void LookForFile() override;
   void AbandonAfterFork() override { file_->AbandonAfterFork(); }
@@ -31,17 +32,21 @@ class FileSink final : public Sink {
   io::FileInfo file_info() const override;
 
  protected:
+  void GiveUp() override;
+  void LookAnew(bool control) override;
   IoStatus WriteSealed(uint64_t generation, BlockTotals* totals) override;
   FlushError ProblemOf(const IoStatus& status) const override;
 
  private:
   void Begin(uint64_t generation);
   void StartOver(uint64_t generation);
+  void GiveUpTorn();
   void StoreJournal(uint64_t generation, bool anew);
   void PublishIoMode();
 
   const std::unique_ptr<LogFile> file_;
   const io::DirectIo direct_;
+  const Content content_;
   std::unique_ptr<GenerationEncoder> writer_;  // null: closed
   WriteProgress progress_;
   uint64_t begun_ = kNoGeneration;  // the generation of which progress_ tells

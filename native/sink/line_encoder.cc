@@ -84,6 +84,11 @@ IoStatus LineEncoder::WriteLines(LogFile* log, const BlockContext& context, Writ
   for (bool more = true; more && status.ok();) {
     chunk_.Clear();
     more = merger_.Fill(&chunk_, kChunkBytes);
+    // Lines that came of what is cut by now may be none. Those before them are.
+    if (context.IsSourceCut()) {
+      status = lines_->Finish();
+      return status.ok() ? kArenaIsCut : status;
+    }
     if (chunk_.lines() == 0) continue;
     const record::LineBuffer* const rest = Rest(&position, done, in_log);
     if (rest->lines() != 0) status = lines_->Append(*rest);

@@ -126,7 +126,7 @@ TEST(Run, HoldsEntriesAcrossItsSegmentsAndIsOneBlock) {
   ASSERT_EQ(sealed.size(), 1u);
   EXPECT_EQ(sealed[0].valid, 12 * (4 + MakeEntry(1, 0, 1000).size()));
   rig.sets().Release(&run);
-  for (uint32_t i = 0; i < 3; i++) EXPECT_EQ(rig.arena().slot(0, 0, i).Lessee(), 0u);
+  for (uint32_t i = 0; i < 3; i++) EXPECT_EQ(rig.arena().lessee(0, 0, i).Lessee(), 0u);
 }
 
 TEST(Run, WithoutEntriesIsNotWaitedForAsALargeEntryIs) {
@@ -218,7 +218,7 @@ TEST(Recycle, EverySegmentOfALargeLeaseIsPassedOver) {
   rig.Flush();
   EXPECT_EQ(MustClaim(rig, 2, 0, 1, 2).segment, 5u);
   rig.sets().Release(&large);
-  for (uint32_t i = 0; i < 5; i++) EXPECT_EQ(rig.arena().slot(0, 0, i).Lessee(), 0u);
+  for (uint32_t i = 0; i < 5; i++) EXPECT_EQ(rig.arena().lessee(0, 0, i).Lessee(), 0u);
 }
 
 TEST(Recycle, ARunSkipsBehindTheLastLeasedSegmentInItsWay) {
@@ -262,7 +262,7 @@ TEST(Reacquire, FailsOnceTheSetIsSealedRecycledOrOfAnotherGeneration) {
   ASSERT_TRUE(Put(other, "two"));
   rig.sets().Release(&other);
   EXPECT_FALSE(rig.sets().Reacquire(remembered, 1)) << "the segment is another producer's by now";
-  EXPECT_EQ(remembered.slot->Lessee(), 0u);
+  EXPECT_EQ(rig.arena().lessee(remembered.generation, 0, remembered.segment).Lessee(), 0u);
   EXPECT_EQ(remembered.slot->Peek().offset(), 8u + 4 + 3);
 }
 

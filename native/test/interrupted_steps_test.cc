@@ -34,7 +34,7 @@ TEST(Claim, ThatSleptThroughASealAndARecycleStartsOver) {
   Lease lease;
   ClaimResult result = ClaimResult::kLeased;
   {
-    // The word is claimed, the slot not yet taken.
+    // The word is claimed and the segment leased, the slot not yet opened.
     const FirstStore stop(control + offset, engine::DataOffset(geometry) - offset, [&] {
       rig.Swap(0);
       rig.FlushOldest();
@@ -44,7 +44,7 @@ TEST(Claim, ThatSleptThroughASealAndARecycleStartsOver) {
   }
   EXPECT_EQ(rig.sets().recycled(), 1u);
   EXPECT_EQ(result, ClaimResult::kStartOver);
-  EXPECT_EQ(rig.arena().slot(0, 3, 0).Lessee(), 0u) << "the slot is nobody's again";
+  EXPECT_EQ(rig.arena().lessee(0, 3, 0).Lessee(), 0u) << "the slot is nobody's again";
   EXPECT_EQ(rig.arena().slot(0, 3, 0).Peek().bits, 0u) << "and closed";
 }
 

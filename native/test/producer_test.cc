@@ -214,7 +214,7 @@ TEST(Full, CrowdedThreadsGiveTheirLeaseUpAfterEachCall) {
   for (uint32_t i = 0; i < 10; i++) producers.push_back(rig.NewProducer());
   for (uint32_t n = 0; n < 20; n++) {
     for (uint32_t i = 0; i < 10; i++) ASSERT_TRUE(Append(*producers[i], MakeEntry(i, n, 40)));
-    for (uint32_t s = 0; s < 10; s++) EXPECT_EQ(rig.arena().slot(0, 0, s).Lessee(), 0u);
+    for (uint32_t s = 0; s < 10; s++) EXPECT_EQ(rig.arena().lessee(0, 0, s).Lessee(), 0u);
   }
   EXPECT_EQ(rig.arena().claim(0, 0).Read().claimed(), 10u) << "each went on in the segment it had";
   rig.Flush();
@@ -233,7 +233,7 @@ TEST(Full, ARunThatIsGivenUpWhileCrowdedIsNotTakenBack) {
   rig.signals().longest_run = 1;
   for (uint32_t n = 0; n < 5; n++) ASSERT_TRUE(Append(*producer, MakeEntry(0, 9 + n, 40)));
   EXPECT_EQ(rig.arena().claim(0, 0).Read().claimed(), 9u);
-  for (uint32_t s = 0; s < 16; s++) EXPECT_EQ(rig.arena().slot(0, 0, s).Lessee(), 0u);
+  for (uint32_t s = 0; s < 16; s++) EXPECT_EQ(rig.arena().lessee(0, 0, s).Lessee(), 0u);
   rig.Flush();
   EXPECT_EQ(rig.Log().Entries().size(), 7u);
 }
@@ -259,9 +259,9 @@ TEST(Detach, ReleasesTheLeaseAndDropsFromThenOn) {
   Rig rig;
   const auto producer = rig.NewProducer();
   ASSERT_TRUE(Append(*producer, "x"));
-  EXPECT_EQ(rig.arena().slot(0, 0, 0).Lessee(), 1u);
+  EXPECT_EQ(rig.arena().lessee(0, 0, 0).Lessee(), 1u);
   producer->Detach();
-  EXPECT_EQ(rig.arena().slot(0, 0, 0).Lessee(), 0u);
+  EXPECT_EQ(rig.arena().lessee(0, 0, 0).Lessee(), 0u);
   EXPECT_FALSE(Append(*producer, "y"));
   EXPECT_EQ(producer->dropped(), 1u);
 }

@@ -340,6 +340,34 @@ TEST(RecorderFile, WhatIsNoArenaIsLeftAlone) {
   EXPECT_EQ(test::ReadFile(dir.File("a")), "somebody's notes");
 }
 
+// Another program cuts the file: to nothing, behind the slots, and as zeroes that come back.
+TEST(RecorderFile, ThatIsCutTakesNoMoreAndCountsWhatItDrops) {
+  const TempDir directory;
+  for (const auto& [to, again] :
+       std::vector<std::pair<uint64_t, bool>>{{0, false}, {DataAt(256) + 100, false}, {0, true}}) {
+    const std::string path = directory.File("ring" + std::to_string(to) + (again ? "again" : ""));
+    const auto ring = std::make_shared<Ring>(RingOptions{path, 256, "{}"});
+    RingProducer producer(ring, 0);
+    RingProducer other(ring, 1);
+    for (uint64_t n = 1; n <= 1000; n++) ASSERT_TRUE(PutEvent(&producer, 1, n, kEventBytes));
+    ASSERT_EQ(truncate(path.c_str(), static_cast<off_t>(to)), 0);
+    if (again) ASSERT_EQ(truncate(path.c_str(), static_cast<off_t>(ring->file_bytes())), 0);
+    uint64_t dropped = 0;
+    std::vector<std::thread> threads;
+    threads.emplace_back([&] {
+      for (uint64_t n = 1; n <= 20'000; n++) PutEvent(&other, 2, n, kEventBytes);
+    });
+    for (uint64_t n = 1001; n <= 20'000; n++) {
+      dropped += PutEvent(&producer, 1, n, kEventBytes) ? 0 : 1;
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_GT(dropped, 0u);
+    EXPECT_GE(ring->Stats().dropped, dropped);
+    std::vector<uint8_t> image(ring->file_bytes());
+    CopyImage(*ring, image.data());
+  }
+}
+
 TEST(RecorderFile, AKillAtAnyMomentLeavesTheLastEventsWhole) {
   const int kills = test::kThreadSanitizer ? 10 : 60;
   constexpr uint32_t kThreads = 2;

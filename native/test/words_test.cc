@@ -1,4 +1,4 @@
-// The bits of the two words (docs/reference/log-format.md 2.2, 2.3).
+// The bits of the words (docs/reference/log-format.md 2.2, 2.3).
 #include "engine/words.h"
 
 #include <gtest/gtest.h>
@@ -15,22 +15,21 @@ class SegmentWord : public testing::Test {
 };
 
 TEST_F(SegmentWord, IsOpenedAtTheEndOfTheBlockHeader) {
-  ASSERT_TRUE(slot_.TakeLease(7));
   ASSERT_TRUE(slot_.Open());
   EXPECT_EQ(slot_.Peek().bits, 8u);
   EXPECT_FALSE(slot_.Peek().has_entries());
-  EXPECT_EQ(slot_.Lessee(), 7u);
 }
 
-TEST_F(SegmentWord, IsLeasedToOneOnly) {
-  ASSERT_TRUE(slot_.TakeLease(1));
-  EXPECT_FALSE(slot_.TakeLease(2));
-  slot_.Release();
-  EXPECT_TRUE(slot_.TakeLease(2));
+TEST(Lessee, IsOneOnly) {
+  LesseeWord word;
+  ASSERT_TRUE(word.TakeLease(1));
+  EXPECT_FALSE(word.TakeLease(2));
+  EXPECT_EQ(word.Lessee(), 1u);
+  word.Release();
+  EXPECT_TRUE(word.TakeLease(2));
 }
 
 TEST_F(SegmentWord, AcceptsOnlyFromTheOffsetThatWasSeen) {
-  slot_.TakeLease(1);
   slot_.Open();
   const OffsetState at = slot_.Peek();
   ASSERT_TRUE(slot_.Accept(at, 20));
@@ -39,7 +38,6 @@ TEST_F(SegmentWord, AcceptsOnlyFromTheOffsetThatWasSeen) {
 }
 
 TEST_F(SegmentWord, SealedAcceptsNothingAndKeepsItsOffset) {
-  slot_.TakeLease(1);
   slot_.Open();
   const OffsetState at = slot_.Peek();
   slot_.Accept(at, 100);
@@ -53,22 +51,17 @@ TEST_F(SegmentWord, SealedAcceptsNothingAndKeepsItsOffset) {
 
 TEST_F(SegmentWord, SealedCannotBeOpened) {
   slot_.Seal();
-  EXPECT_TRUE(slot_.TakeLease(1)) << "the lessee's word knows nothing of seals";
   EXPECT_FALSE(slot_.Open());
 }
 
 TEST_F(SegmentWord, ASegmentWithEntriesCannotBeOpenedAgain) {
-  slot_.TakeLease(1);
   slot_.Open();
   slot_.Accept(slot_.Peek(), 64);
-  slot_.Release();
-  ASSERT_TRUE(slot_.TakeLease(2));
   EXPECT_FALSE(slot_.Open());
   EXPECT_EQ(slot_.Peek().offset(), 64u);
 }
 
 TEST_F(SegmentWord, UnopenKeepsTheSeal) {
-  slot_.TakeLease(1);
   slot_.Open();
   slot_.Seal();
   slot_.UndoOpen();
@@ -76,19 +69,15 @@ TEST_F(SegmentWord, UnopenKeepsTheSeal) {
   EXPECT_EQ(slot_.Peek().offset(), 0u);
 }
 
-TEST_F(SegmentWord, RecycleLeavesTheLessee) {
-  slot_.TakeLease(9);
+TEST_F(SegmentWord, IsFreeWhenItIsRecycled) {
   slot_.Open();
   slot_.Accept(slot_.Peek(), 50);
   slot_.Seal();
   slot_.Recycle();
   EXPECT_EQ(slot_.Peek().bits, 0u);
-  EXPECT_EQ(slot_.Lessee(), 9u);
-  EXPECT_FALSE(slot_.TakeLease(3));
 }
 
 TEST_F(SegmentWord, AnAcceptFromBeforeTheRecycleFails) {
-  slot_.TakeLease(9);
   slot_.Open();
   const OffsetState stale = slot_.Peek();
   slot_.Seal();
@@ -97,7 +86,6 @@ TEST_F(SegmentWord, AnAcceptFromBeforeTheRecycleFails) {
 }
 
 TEST_F(SegmentWord, OffsetReachesTheWidthOfItsField) {
-  slot_.TakeLease(1);
   slot_.Open();
   ASSERT_TRUE(slot_.Accept(slot_.Peek(), 0x7FFFFFFFu));
   EXPECT_FALSE(slot_.Peek().sealed());

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as arena from '../../lib/arena/arena-file'
-import { LEASE, LEASE_WORDS, RENEWAL, WORDS } from '../../lib/engine/direct-route'
+import { LEASE, LEASE_WORDS, RENEWAL } from '../../lib/engine/direct-route'
 import { loadNative } from '../../lib/engine/load-native'
 import * as block from '../../lib/format/constants'
 import * as record from '../../lib/record/wire'
@@ -35,7 +35,6 @@ describe('JavaScript and C++ have the same number for every name of', () => {
   it.each<[string, () => object]>([
     ['LEASE', () => LEASE],
     ['RENEWAL', () => RENEWAL],
-    ['WORDS', () => WORDS],
     ['HEADER', () => arena.HEADER],
     ['SLOT', () => arena.SLOT],
     ['CLAIM', () => arena.CLAIM],
@@ -57,8 +56,7 @@ it('every group that C++ has is compared', () => {
     'LEASE',
     'RECORD',
     'RENEWAL',
-    'SLOT',
-    'WORDS'
+    'SLOT'
   ])
 })
 

@@ -1,0 +1,227 @@
+#include "platform/cuttable_mapping.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+
+namespace shardlog::platform {
+
+// Entries are never freed, so that a handler that runs meanwhile finds each of them as an entry.
+// Everything here happens once in a log's life, or after a file was cut: its atomics are
+// sequentially consistent.
+struct CuttableMapping::Entry {
+  std::atomic<bool> used{false};
+  std::atomic<bool> locked{false};  // guards the mapping and what follows
+  std::atomic<uintptr_t> begin{0};  // 0: none
+  std::atomic<uintptr_t> end{0};
+  std::atomic<int> fd{-1};
+  std::atomic<uint64_t> whole{0};      // the file was at least so long, always
+  std::atomic<uintptr_t> replaced{0};  // from here to the end lies memory of the process
+  std::atomic<uint32_t> vain{0};       // faults that were not of a cut file
+  std::atomic<uint32_t> changes{0};
+  std::atomic<Event*> event{nullptr};
+  Entry* next = nullptr;
+};
+
+namespace {
+
+using Entry = CuttableMapping::Entry;
+
+// A thread whose fault came before the mapping was changed, or the file grown again, meets what is
+// in order now, and makes its access again. One that goes on failing is none of ours: a device that
+// cannot be read, a file system without room.
+constexpr uint32_t kMostVainFaults = 10'000;
+
+std::atomic<Entry*> entries{nullptr};
+struct sigaction before {};
+
+// Who holds it may be a thread that this one keeps from running: it sleeps.
+void Lock(Entry* entry) {
+  const timespec nap{0, 20'000};
+  while (entry->locked.exchange(true)) nanosleep(&nap, nullptr);
+}
+
+void Unlock(Entry* entry) { entry->locked = false; }
+
+Entry* Take() {
+  for (Entry* entry = entries; entry != nullptr; entry = entry->next) {
+    bool free = false;
+    if (entry->used.compare_exchange_strong(free, true)) return entry;
+  }
+  auto* const made = new Entry;
+  made->used = true;
+  made->next = entries;
+  while (!entries.compare_exchange_weak(made->next, made)) {
+  }
+  return made;
+}
+
+// Puts memory in the place of what the file does not have any more. False: it cannot be had.
+bool Replace(Entry* entry, uintptr_t from, uintptr_t to) {
+  entry->changes++;
+  const long at = syscall(SYS_mmap, from, to - from, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0L);
+  entry->changes++;
+  if (at == -1) return false;
+  entry->replaced = from;
+  return true;
+}
+
+// Whether the access that failed at `address` can be made again.
+bool AnswerLocked(Entry* entry, uintptr_t address) {
+  const uintptr_t begin = entry->begin;
+  if (address < begin || address >= entry->end) return true;  // it has ended: look anew
+  const uintptr_t replaced = entry->replaced;
+  if (address >= replaced) return true;  // another thread was here
+  struct stat st;
+  if (fstat(entry->fd, &st) != 0) return false;
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const auto size = static_cast<uint64_t>(st.st_size);
+  const uintptr_t from = begin + (size + page - 1) / page * page;
+  if (address < from) return ++entry->vain < kMostVainFaults;
+  // Before anybody finds memory there.
+  if (size < entry->whole) entry->whole = size;
+  if (!Replace(entry, from, replaced)) return false;
+  Event* const event = entry->event;
+  if (event != nullptr) event->Signal();
+  return true;
+}
+
+bool Answer(uintptr_t address) {
+  for (Entry* entry = entries; entry != nullptr; entry = entry->next) {
+    if (address < entry->begin || address >= entry->end) continue;
+    Lock(entry);
+    const bool answered = AnswerLocked(entry, address);
+    Unlock(entry);
+    return answered;
+  }
+  return false;
+}
+
+// What would have come about without us.
+void HandOn(int signal, siginfo_t* info, void* context) {
+  const bool is_sent = info->si_code <= 0;
+  const bool is_ignored = before.sa_handler == SIG_IGN;
+  if (is_ignored && is_sent) return;
+  if (is_ignored || before.sa_handler == SIG_DFL) {
+    struct sigaction end {};
+    end.sa_handler = SIG_DFL;
+    sigaction(signal, &end, nullptr);
+    // The access is made again, and ends the process; what was sent is sent again, and does so when
+    // this handler is over.
+    if (is_sent) syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signal);
+    return;
+  }
+  const struct sigaction handler = before;
+  if ((handler.sa_flags & SA_RESETHAND) != 0) {
+    before = {};
+    before.sa_handler = SIG_DFL;
+  }
+  // Signals are blocked as it wants them.
+  sigset_t mask = static_cast<ucontext_t*>(context)->uc_sigmask;
+  sigorset(&mask, &mask, &handler.sa_mask);
+  if ((handler.sa_flags & SA_NODEFER) == 0) sigaddset(&mask, signal);
+  sigset_t ours;
+  pthread_sigmask(SIG_SETMASK, &mask, &ours);
+  if ((handler.sa_flags & SA_SIGINFO) != 0) {
+    handler.sa_sigaction(signal, info, context);
+  } else {
+    handler.sa_handler(signal);
+  }
+  pthread_sigmask(SIG_SETMASK, &ours, nullptr);
+}
+
+void OnBusError(int signal, siginfo_t* info, void* context) {
+  const int kept = errno;
+  // Behind the end of a file: not a broken memory module, nor an address that is none, nor kill().
+  const bool may_be_ours = info->si_code == BUS_ADRERR;
+  if (!may_be_ours || !Answer(reinterpret_cast<uintptr_t>(info->si_addr))) {
+    HandOn(signal, info, context);
+  }
+  errno = kept;
+}
+
+void Install() {
+  struct sigaction ours {};
+  ours.sa_sigaction = OnBusError;
+  ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+  // No other handler runs in a thread that holds the lock: it might need what is locked.
+  sigfillset(&ours.sa_mask);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) {
+    sigdelset(&ours.sa_mask, fault);
+  }
+  sigaction(SIGBUS, nullptr, &before);
+  sigaction(SIGBUS, &ours, &before);
+}
+
+}  // namespace
+
+CuttableMapping::CuttableMapping() : entry_(Take()) {}
+
+CuttableMapping::~CuttableMapping() {
+  End();
+  entry_->used = false;
+}
+
+void CuttableMapping::Begin(void* at, uint64_t bytes, int fd) {
+  static std::once_flag installed;
+  std::call_once(installed, Install);
+  Lock();
+  const auto begin = reinterpret_cast<uintptr_t>(at);
+  entry_->fd = fd;
+  entry_->whole = bytes;
+  entry_->replaced = begin + bytes;
+  entry_->vain = 0;
+  entry_->end = begin + bytes;
+  entry_->begin = begin;
+  platform::Unlock(entry_);
+}
+
+void CuttableMapping::End() {
+  Lock();
+  entry_->end = 0;
+  entry_->begin = 0;
+  entry_->fd = -1;
+  entry_->event = nullptr;
+  platform::Unlock(entry_);
+}
+
+void CuttableMapping::AbandonAfterFork() {
+  // Another thread of the parent may have held it.
+  entry_->locked = false;
+  entry_->end = 0;
+  entry_->begin = 0;
+}
+
+void CuttableMapping::Lock() { platform::Lock(entry_); }
+
+void CuttableMapping::BeginChange() { entry_->changes++; }
+
+void CuttableMapping::EndChange(bool done, int fd) {
+  entry_->changes++;
+  if (done) {
+    entry_->fd = fd;
+    entry_->whole = entry_->end - entry_->begin;
+    entry_->replaced = entry_->end.load();
+    entry_->vain = 0;
+  }
+  platform::Unlock(entry_);
+}
+
+void CuttableMapping::Wake(Event* event) { entry_->event = event; }
+
+bool CuttableMapping::is_cut() const { return entry_->whole < entry_->end - entry_->begin; }
+
+uint64_t CuttableMapping::whole_bytes() const { return entry_->whole; }
+
+const std::atomic<uint32_t>& CuttableMapping::changes() const { return entry_->changes; }
+
+}  // namespace shardlog::platform
