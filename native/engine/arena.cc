@@ -321,12 +321,28 @@ void Arena::DoubtIfCut(int fd) {
   }
 }
 
+bool Arena::HasItsEnd() const {
+  static_cast<void>(*static_cast<volatile uint8_t*>(control_ + mapped_bytes_ - 1));
+  return !WasMissed();
+}
+
+bool Arena::IsMarked(const void* word) {
+  // The arena begins with a page.
+  const auto* const page = reinterpret_cast<const uint8_t*>(reinterpret_cast<uintptr_t>(word) &
+                                                            ~uintptr_t{kPageBytes - 1});
+  bool is_marked = true;
+  for (const uint64_t at : kMarksInPage) {
+    // [MM init] relaxed: in pages that were made before anybody knew of them.
+    is_marked &= __atomic_load_n(reinterpret_cast<const uint64_t*>(page + at), __ATOMIC_RELAXED) ==
+                 kPageMark;
+  }
+  return is_marked;
+}
+
 bool Arena::IsControlMarked() const {
   bool is_whole = header().magic == kArenaMagic;
   for (uint64_t page = kPageBytes; page < control_bytes(); page += kPageBytes) {
-    for (const uint64_t at : kMarksInPage) {
-      is_whole &= format::Load<uint64_t>(control_ + page + at) == kPageMark;
-    }
+    is_whole &= IsMarked(control_ + page);
   }
   return is_whole;
 }

@@ -76,8 +76,13 @@ class Arena {
   FileState State() const;
   // Any thread. Whether one has met what is missing.
   bool WasMissed() const { return mapping_.is_cut(); }
+  // Any thread. Meets what is missing at the end, as is what is missing anywhere, but for holes.
+  bool HasItsEnd() const;
   // Of a file that is cut: whether all of the control part is as it was.
   bool IsControlWhole() const;
+  // Any thread. Whether the page of the control part that a claim word or a slot lies in is as it
+  // was made. Where it is not it never becomes so again, but by a move.
+  static bool IsMarked(const void* word);
   // And how many bytes, of `size` from `from` on, which are of the arena's, are as they were.
   uint64_t CountWhole(const uint8_t* from, uint64_t size) const;
   // And whether parts of it came back as zeroes, or are holes.

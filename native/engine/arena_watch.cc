@@ -83,6 +83,7 @@ bool ArenaWatch::Replace(const io::FileInfo& log, const std::string& lost, Flush
 std::string ArenaWatch::Settle(const MoveLosses& losses) {
   if (!losses.control && !losses.entries) return "nothing is lost";
   const uint64_t entries = owner_.settle(losses);
+  if (entries == 0) return "nothing is lost";
   return std::to_string(entries) + (entries == 1 ? " entry is lost" : " entries are lost");
 }
 

@@ -86,6 +86,8 @@ ClaimResult BufferSets::Claim(uint64_t generation, uint32_t shard, RunLength len
   const Geometry& g = geometry();
   ClaimWord& word = arena_->claim(generation, shard);
   ClaimState seen = word.Read();
+  // What is claimed in vain is not there for others.
+  if (!arena_->HasItsEnd()) return ClaimResult::kStartOver;
   for (;;) {
     if (!seen.Accepts(generation)) return ClaimResult::kStartOver;
     if (seen.full()) return ClaimResult::kShardFull;
@@ -116,8 +118,11 @@ ClaimResult BufferSets::LeaseRun(uint64_t generation, uint32_t shard, uint32_t f
   const uint32_t segments = run.most;
   if (!TakeRun(generation, shard, first, segments, producer)) return ClaimResult::kStartOver;
   SegmentSlot& slot = arena_->slot(generation, shard, first);
-  // The second reading: a claimer that slept through a seal and a recycle finds out here (I4).
-  if (!arena_->claim(generation, shard).Read().Accepts(generation)) {
+  // The second reading: a claimer that slept through a seal and a recycle finds out here (I4). So
+  // does one that has claimed or opened what lies in the place of a file that was cut.
+  const ClaimWord& word = arena_->claim(generation, shard);
+  const bool is_sound = arena_->HasItsEnd() && Arena::IsMarked(&word) && Arena::IsMarked(&slot);
+  if (!is_sound || !word.Read().Accepts(generation)) {
     slot.UndoOpen();
     GiveRunBack(generation, shard, first, segments);
     return ClaimResult::kStartOver;

@@ -21,6 +21,9 @@ constexpr uint32_t kFreshGenerations = 64;
 constexpr uint32_t kFreshGenerationsLarge = 4;
 // Others get in between for a moment; longer, if the flusher has to change something first.
 constexpr uint32_t kStartsBeforeNap = 200;
+// What it can change takes it no second.
+constexpr uint32_t kMostNaps = 10'000;
+constexpr long kNapNs = 50'000;
 
 // Of a record, in bytes; its line is no shorter. Beyond it lengths would not fit their fields.
 constexpr uint64_t kMaxRecordBytes = UINT32_MAX - (1u << 20);
@@ -296,10 +299,11 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
           sets_->TrySwap(generation)) {
         signals_->work.Signal();
       }
+      naps_ = 0;
       return Outcome::kHeld;
     }
     if (start_over) {
-      if (++starts > kStartsBeforeNap) NapWhileChanged();
+      if (++starts > kStartsBeforeNap && !NapWhileChanged()) return Outcome::kFull;
       continue;
     }
     if (sets_->TrySwap(generation)) {
@@ -313,13 +317,15 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
   }
 }
 
-// The arena is being moved to another file; or its words make no sense, since another program has
-// cut it, which the flusher is going to notice.
-void Producer::NapWhileChanged() const {
-  constexpr long kNapNs = 50'000;
+// The arena is being moved to another file; or it was cut by another program, which the flusher is
+// going to mend. False: it cannot, as calls before this one have waited long enough to find out.
+bool Producer::NapWhileChanged() {
   signals_->work.Signal();
+  if (naps_ == kMostNaps) return false;
+  naps_++;
   const timespec pause{0, kNapNs};
   nanosleep(&pause, nullptr);
+  return true;
 }
 
 bool Producer::ScanShards(uint64_t generation, Lease* lease, RunLength length, bool* start_over) {

@@ -264,7 +264,7 @@ class alignas(64) Producer {
   bool Drop(Counter* reason);
   Outcome Acquire(Lease* lease, size_t size);
   Outcome ClaimSomewhere(Lease* lease, uint32_t segments);
-  void NapWhileChanged() const;
+  bool NapWhileChanged();
   bool ScanShards(uint64_t generation, Lease* lease, RunLength length, bool* start_over);
   bool AwaitRoom(uint32_t epoch, uint64_t* deadline_ns);
   bool AwaitProgress(uint32_t epoch, uint64_t deadline_ns);
@@ -296,6 +296,7 @@ class alignas(64) Producer {
   const uint32_t home_shard_;
   bool detached_ = false;
   std::vector<Lease> yielded_;  // one for each lease, while crowded
+  uint32_t naps_ = 0;           // since a segment was had for the last time
   Counter dropped_;
   Counter oversized_;
   Counter empty_;

@@ -342,6 +342,7 @@ TEST(RecorderFile, WhatIsNoArenaIsLeftAlone) {
 
 // Another program cuts the file: to nothing, behind the slots, and as zeroes that come back.
 TEST(RecorderFile, ThatIsCutTakesNoMoreAndCountsWhatItDrops) {
+  if (test::kThreadSanitizer) GTEST_SKIP() << test::kNoFaultsInAtomics;
   const TempDir directory;
   for (const auto& [to, again] :
        std::vector<std::pair<uint64_t, bool>>{{0, false}, {DataAt(256) + 100, false}, {0, true}}) {
