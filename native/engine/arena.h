@@ -76,6 +76,9 @@ class Arena {
   FileState State() const;
   // Any thread. Whether one has met what is missing.
   bool WasMissed() const { return mapping_.is_cut(); }
+  // Any thread. Whether words may be believed: none of what is known to be missing is of the
+  // control part. Of an arena that this process has made.
+  bool HasItsWords() const { return !WasMissed() && IsControlMarked(); }
   // Any thread. Meets what is missing at the end, as is what is missing anywhere, but for holes.
   bool HasItsEnd() const;
   // Of a file that is cut: whether all of the control part is as it was.
@@ -91,6 +94,10 @@ class Arena {
   // segment in what was left of its words may write over what the copy holds: nothing of that is
   // believed. No-op if it was not.
   void DoubtIfCut(int fd);
+  // Now and then, of a file: another part of the program may have taken the handler's place.
+  void StayWatched() const {
+    if (!path_.empty()) platform::CuttableMapping::StayInstalled();
+  }
   // Whom to wake when that is noticed by a thread that stores; outlives the arena, or is taken back
   // by nullptr.
   void WakeWhenCut(platform::Event* event) { mapping_.Wake(event); }

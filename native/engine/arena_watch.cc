@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint64_t kBetweenLooksNs = 20 * kNsPerMs;
 constexpr char kLost[] = "ERR_SHARDLOG_ARENA_LOST";
+constexpr char kNothingLost[] = "nothing is lost";
 
 void TellWhy(const Error& error, FlushError* problem) {
   problem->error_number = error.error_number();
@@ -18,8 +19,9 @@ void TellWhy(const Error& error, FlushError* problem) {
 }  // namespace
 
 void ArenaWatch::LookNow(uint64_t now_ns, const io::FileInfo& log) {
-  if (now_ns - looked_at_ns_ < kBetweenLooksNs && !sets_.arena().WasMissed()) return;
+  if (now_ns - looked_at_ns_ < kBetweenLooksNs && sets_.arena().HasItsWords()) return;
   looked_at_ns_ = now_ns;
+  sets_.arena().StayWatched();
   Look(log);
 }
 
@@ -61,7 +63,8 @@ bool ArenaWatch::Replace(const io::FileInfo& log, const std::string& lost, Flush
       losses.entries |= others.entries;
       losses.begun |= others.begun;
     }
-    problem->message = lost + "; a new file has taken its place, and " + Settle(losses);
+    problem->message =
+        lost + "; a new file has taken its place, and " + (is_cut ? Settle(losses) : kNothingLost);
     return true;
   } catch (const Error& error) {
     TellWhy(error, problem);
@@ -81,9 +84,8 @@ bool ArenaWatch::Replace(const io::FileInfo& log, const std::string& lost, Flush
 }
 
 std::string ArenaWatch::Settle(const MoveLosses& losses) {
-  if (!losses.control && !losses.entries) return "nothing is lost";
   const uint64_t entries = owner_.settle(losses);
-  if (entries == 0) return "nothing is lost";
+  if (entries == 0) return kNothingLost;
   return std::to_string(entries) + (entries == 1 ? " entry is lost" : " entries are lost");
 }
 

@@ -16,6 +16,25 @@ namespace {
 constexpr uint64_t kFirstRetryPauseNs = 10 * kNsPerMs;
 constexpr uint64_t kMaxRetryPauseNs = 1'000 * kNsPerMs;
 constexpr uint64_t kNoTick = UINT64_MAX;
+constexpr uint64_t kNotYet = UINT64_MAX;  // target of a flush
+
+// Words that come back as zeroes wake nobody. Who waits for a flush does not wait for good.
+constexpr uint64_t kLongestSleepWhileAwaitedNs = 20 * kNsPerMs;
+
+// Counts a flush that somebody waits for, as long as it lives.
+class Awaited {
+ public:
+  // [MM event-signal] release: the flusher that is woken next does not sleep for long.
+  explicit Awaited(std::atomic<uint32_t>* count) : count_(*count) {
+    count_.fetch_add(1, std::memory_order_release);
+  }
+  ~Awaited() { count_.fetch_sub(1, std::memory_order_relaxed); }  // [MM counter]
+  Awaited(const Awaited&) = delete;
+  Awaited& operator=(const Awaited&) = delete;
+
+ private:
+  std::atomic<uint32_t>& count_;
+};
 
 }  // namespace
 
@@ -44,21 +63,36 @@ void Flusher::Start() {
 
 // Asks for everything accepted so far to be written.
 Flusher::Wanted Flusher::Want() {
-  const uint64_t since_ns = platform::MonotonicNs();
+  Wanted wanted;
+  wanted.since_ns = platform::MonotonicNs();
+  // [MM event-wait] acquire: what was lost before is no concern of this flush.
+  wanted.losses_before = losses_.load(std::memory_order_acquire);
+  Aim(&wanted);
+  return wanted;
+}
+
+void Flusher::Aim(Wanted* wanted) {
+  // [MM event-wait] acquire: words that are read after this are those of that mending, or later.
+  wanted->mended_before = cuts_mended_.load(std::memory_order_acquire);
   const uint64_t generation = sets_->active();
   const uint64_t target = sets_->HasEntries(generation) ? generation + 1 : generation;
   // [MM event-wait] acquire: a request made after this was not wiped by the failure counted here.
-  const uint64_t failed_before = attempts_failed_.load(std::memory_order_acquire);
+  wanted->failed_before = attempts_failed_.load(std::memory_order_acquire);
+  wanted->target = target;
+  // Aimed at once more when it is mended, which the flusher does at its next step.
+  if (!sets_->arena().HasItsWords()) {
+    wanted->target = kNotYet;
+    return;
+  }
   // [MM counter] relaxed: the exchange below is what the flusher sees.
   uint64_t seen = requested_.load(std::memory_order_relaxed);
   // [MM swap] release: the flusher that reads the request sees the entries it is about.
   while (seen < target &&
          !requested_.compare_exchange_weak(seen, target, std::memory_order_acq_rel)) {
   }
-  return {target, failed_before, since_ns, nullptr};
 }
 
-bool Flusher::IsSettled(const Wanted& wanted, IoStatus* status) {
+bool Flusher::IsSettled(Wanted* wanted, IoStatus* status) {
   *status = {};
   // The arena's words may be gone at the end.
   // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there.
@@ -67,21 +101,28 @@ bool Flusher::IsSettled(const Wanted& wanted, IoStatus* status) {
     *status = end_status_;
     return true;
   }
-  if (sets_->written() >= wanted.target) return true;
-  // [MM counter] relaxed: what failed is told under the reporter's lock, this only ends the wait.
-  if (attempts_failed_.load(std::memory_order_relaxed) == wanted.failed_before) return false;
+  // [MM event-wait] acquire: pairs with SettleCut.
+  const bool is_lost = losses_.load(std::memory_order_acquire) != wanted->losses_before;
+  if (!is_lost) {
+    // Generations may have other numbers now.
+    if (cuts_mended_.load(std::memory_order_acquire) != wanted->mended_before) Aim(wanted);
+    if (sets_->written() >= wanted->target) return true;
+    // [MM counter] relaxed: what failed is told under the reporter's lock, this only ends the wait.
+    if (attempts_failed_.load(std::memory_order_relaxed) == wanted->failed_before) return false;
+  }
   const FlushError problem = errors_.last();
   *status = {problem.error_number == 0 ? EIO : problem.error_number, "flush"};
   return true;
 }
 
 IoStatus Flusher::Flush() {
-  const Wanted wanted = Want();
+  const Awaited awaited(&awaited_);
+  Wanted wanted = Want();
   if (sets_->written() < wanted.target) signals_->work.Signal();
   for (;;) {
     const uint32_t epoch = signals_->progress.Epoch();
     IoStatus status;
-    if (IsSettled(wanted, &status)) return status;
+    if (IsSettled(&wanted, &status)) return status;
     const uint64_t budget_ns = sink_->WaitBudgetNs(wanted.since_ns);
     if (budget_ns == 0) {
       errors_.SetLast(sink_->StallError());
@@ -97,6 +138,8 @@ void Flusher::FlushThen(Settle settle) {
   {
     const std::lock_guard<std::mutex> lock(waiters_mutex_);
     waiters_.push_back(std::move(wanted));
+    // [MM event-signal] release: the flusher that is woken next does not sleep for long.
+    awaited_.fetch_add(1, std::memory_order_release);
   }
   signals_->work.Signal();
   // A flusher that waits for a reader learns how long it may.
@@ -111,8 +154,9 @@ void Flusher::SettleWaiters() {
     const std::lock_guard<std::mutex> lock(waiters_mutex_);
     std::erase_if(waiters_, [&](Wanted& wanted) {
       IoStatus status;
-      if (!IsSettled(wanted, &status)) return false;
+      if (!IsSettled(&wanted, &status)) return false;
       settled.emplace_back(std::move(wanted.settle), status);
+      awaited_.fetch_sub(1, std::memory_order_relaxed);  // [MM counter]
       return true;
     });
   }
@@ -131,6 +175,7 @@ uint64_t Flusher::SettleOverBudget() {
       least_ns = budget_ns == 0 ? least_ns : std::min(least_ns, budget_ns);
       if (budget_ns != 0) return false;
       settled.push_back(std::move(wanted.settle));
+      awaited_.fetch_sub(1, std::memory_order_relaxed);  // [MM counter]
       return true;
     });
   }
@@ -166,7 +211,10 @@ void Flusher::LookIfAsked() {
 
 IoStatus Flusher::FlushAtEnd(bool* broken) {
   sink_->BeginShutdown();
+  const uint64_t lost_before = stats_.lost_entries.Read();
   const IoStatus status = Flush();
+  // Listeners are not told any more.
+  SayLost(stats_.lost_entries.Read() - lost_before);
   *broken = sink_->broken();
   return status;
 }
@@ -196,11 +244,17 @@ void Flusher::Run() {
     sets_->pages().Touch();
     const uint64_t now = platform::MonotonicNs();
     watch_.LookNow(now, sink_->file_info());
+    if (!sets_->arena().HasItsWords()) FailFlushes();
     LookIfAsked();
     uint64_t wake_at = UINT64_MAX;
     if (Step(now, &next_tick, &wake_at)) continue;
     if (stopping_.load(std::memory_order_acquire)) break;  // [MM closed]
-    signals_->work.Wait(epoch, wake_at == UINT64_MAX ? platform::kForever : wake_at - now);
+    uint64_t sleep_ns = wake_at == UINT64_MAX ? platform::kForever : wake_at - now;
+    // [MM event-wait] acquire: pairs with the counting.
+    if (awaited_.load(std::memory_order_acquire) != 0) {
+      sleep_ns = std::min(sleep_ns, kLongestSleepWhileAwaitedNs);
+    }
+    signals_->work.Wait(epoch, sleep_ns);
   }
   const uint64_t lost_before = stats_.lost_entries.Read();
   // Nobody writes into it any more.
@@ -210,7 +264,7 @@ void Flusher::Run() {
   const auto mend = [this] { watch_.Look(sink_->file_info()); };
   const IoStatus status = DrainAll(sets_.get(), sink_.get(), &stats_, mend);
   sets_->arena().WakeWhenCut(nullptr);
-  if (!status.ok()) SayLost(stats_.lost_entries.Read() - lost_before);
+  SayLost(stats_.lost_entries.Read() - lost_before);
   // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long
   // after the end.
   sink_->Close();
@@ -220,6 +274,13 @@ void Flusher::Run() {
   }
   ended_.store(true, std::memory_order_release);  // [MM event-signal] release: pairs with Flush
   signals_->room.Signal();
+  signals_->progress.Signal();
+  SettleWaiters();
+}
+
+// The words cannot be mended.
+void Flusher::FailFlushes() {
+  attempts_failed_.fetch_add(1, std::memory_order_release);  // [MM event-signal] release: as above
   signals_->progress.Signal();
   SettleWaiters();
 }
@@ -307,7 +368,7 @@ IoStatus Flusher::Touch(uint64_t generation) {
 
 // After a cut the arena holds something else, or nothing.
 uint64_t Flusher::SettleCut(const MoveLosses& losses) {
-  sink_->BeginAnew(losses);
+  if (losses.control || losses.entries) sink_->BeginAnew(losses);
   // Before what waits is counted, to which callers add.
   const uint64_t accepted = count_accepted_ ? count_accepted_() : 0;
   uint64_t waiting = 0;
@@ -318,6 +379,17 @@ uint64_t Flusher::SettleCut(const MoveLosses& losses) {
   const uint64_t lost = accepted - std::min(accepted, known);
   stats_.lost_entries.Add(lost);
   stats_.cuts.Add(1);
+  if (lost != 0) {
+    // What callers of flush() are told, until all is known.
+    errors_.SetLast({"ERR_SHARDLOG_ARENA_LOST",
+                     "the arena " + sets_->arena().path() + " was cut by another program, and " +
+                         std::to_string(lost) + " entries are lost",
+                     sets_->arena().path(), 0, ""});
+    losses_.fetch_add(1,
+                      std::memory_order_release);  // [MM event-signal] release: the error is there
+  }
+  // [MM event-signal] release: who sees this finds the words of the new file.
+  cuts_mended_.fetch_add(1, std::memory_order_release);
   signals_->room.SignalOne();
   signals_->progress.Signal();
   SettleWaiters();

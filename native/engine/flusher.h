@@ -68,17 +68,21 @@ class Flusher {
  private:
   // A flush that somebody waits for.
   struct Wanted {
-    uint64_t target;         // generations below it
-    uint64_t failed_before;  // attempts
-    uint64_t since_ns;
+    uint64_t target = 0;         // generations below it
+    uint64_t failed_before = 0;  // attempts
+    uint64_t mended_before = 0;  // cuts
+    uint64_t losses_before = 0;
+    uint64_t since_ns = 0;
     Settle settle;  // of FlushThen
   };
 
   Wanted Want();
-  bool IsSettled(const Wanted& wanted, IoStatus* status);
+  void Aim(Wanted* wanted);
+  bool IsSettled(Wanted* wanted, IoStatus* status);
   void SettleWaiters();
   uint64_t SettleOverBudget();
   void Run();
+  void FailFlushes();
   void SayLost(uint64_t entries) const;
   bool Step(uint64_t now, uint64_t* next_tick, uint64_t* wake_at);
   bool TickIsOver(uint64_t active, uint64_t now, uint64_t* next_tick);
@@ -106,6 +110,9 @@ class Flusher {
 
   std::atomic<uint64_t> requested_{0};  // generations below it are wanted on the device
   std::atomic<uint64_t> attempts_failed_{0};
+  std::atomic<uint64_t> cuts_mended_{0};   // of the arena
+  std::atomic<uint64_t> losses_{0};        // those in which entries were lost
+  std::atomic<uint32_t> awaited_{0};       // flushes that somebody waits for
   std::atomic<uint64_t> looks_wanted_{0};  // of LookForFile
   std::atomic<uint64_t> looks_done_{0};    // so many of those were asked for before the last look
   std::atomic<bool> stopping_{false};

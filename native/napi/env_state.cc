@@ -57,6 +57,7 @@ void EnvState::CleanUp(void* data) {
     state->open_.pop_back();
     handle->Detach();
     handle->Leave();
+    handle->ForgetListener();
   }
 }
 

@@ -43,8 +43,13 @@ Napi::Value BeginFlush(Napi::Env env, const std::shared_ptr<Handle>& handle) {
 
 // The flusher ends, which it cannot wait for itself.
 Napi::Value BeginLeave(Napi::Env env, const std::shared_ptr<Handle>& handle) {
-  return Begin(env, handle, [&handle](const Settler::Done& done) {
-    const auto leave = [handle, done] { done(handle->Leave()); };
+  const std::shared_ptr<Settler> queue = EnvState::Of(env).settler(env);
+  return Begin(env, handle, [&handle, &queue](const Settler::Done& done) {
+    const auto leave = [handle, done, queue] {
+      const IoStatus status = handle->Leave();
+      queue->Post([handle](Napi::Env) { handle->ForgetListener(); });
+      done(status);
+    };
     try {
       platform::StartBackgroundThread("shardlog-close", leave).detach();
     } catch (const std::system_error&) {
@@ -177,7 +182,9 @@ void ExportWaits(Napi::Object* exports) {
   });
   Export(exports, "closeSync", [](Napi::Env env, const Shared& h, const Info&) {
     h->Detach();
-    return Settled(env, *h, h->Leave());
+    const IoStatus status = h->Leave();
+    h->ForgetListener();
+    return Settled(env, *h, status);
   });
 }
 
@@ -228,7 +235,10 @@ Handle::Handle(EnvState* state, const engine::Config& config)
       producer_(state->Acquire(log_)),
       lane_(state->TakeLane(producer_)) {}
 
-Handle::~Handle() = default;
+Handle::~Handle() {
+  // Its environment has ended, and all references with it.
+  if (listener_ != nullptr) listener_->SuppressDestruct();
+}
 
 std::shared_ptr<engine::Log> Handle::log() const {
   const std::lock_guard<std::mutex> lock(log_mutex_);
@@ -259,10 +269,6 @@ void Handle::FlushThen(engine::Flusher::Settle settle) const {
 bool Handle::Detach() {
   if (detached_) return false;
   detached_ = true;
-  if (listener_ != nullptr) {
-    log_->flusher().errors().RemoveListener(this);
-    listener_ = nullptr;
-  }
   // The environment's producer may go on for other handles. Otherwise it drops what comes.
   if (!state_->Release(log_)) producer_ = state_->Dropping(log_);
   state_->GiveLaneBack(lane_);
@@ -286,6 +292,8 @@ IoStatus Handle::Leave() {
   // Only we change it, under the lock that is held.
   const std::shared_ptr<engine::Log> left = log();
   const IoStatus status = engine::Leave(left);
+  // What comes about at the end is told, too.
+  left->flusher().errors().RemoveListener(this);
   std::shared_ptr<const engine::LogEnd> end = left->End();
   if (end == nullptr) return status;
   const std::lock_guard<std::mutex> swap(log_mutex_);

@@ -53,6 +53,9 @@ class Handle : public std::enable_shared_from_this<Handle> {
   // calls wait for the first and return ok.
   engine::IoStatus Leave();
 
+  // On the environment's thread, when that is done.
+  void ForgetListener() { listener_ = nullptr; }
+
   // On the environment's thread, of a closed handle: gives up what the statistics were read from.
   // False, and nothing is done, if the log goes on, or its end was not a good one.
   bool Forget();

@@ -41,7 +41,12 @@ using Entry = CuttableMapping::Entry;
 constexpr uint32_t kMostVainFaults = 10'000;
 
 std::atomic<Entry*> entries{nullptr};
-struct sigaction before {};
+// What handled the signal before us. Never freed: a handler may be reading it.
+const struct sigaction kDefaultAction {};
+std::atomic<const struct sigaction*> before{&kDefaultAction};
+// Of the thread that runs the handler before us; 0: none.
+std::atomic<pid_t> handing_on{0};
+std::mutex installing;
 
 // Who holds it may be a thread that this one keeps from running: it sleeps.
 void Lock(Entry* entry) {
@@ -109,33 +114,34 @@ bool Answer(uintptr_t address) {
 // What would have come about without us.
 void HandOn(int signal, siginfo_t* info, void* context) {
   const bool is_sent = info->si_code <= 0;
-  const bool is_ignored = before.sa_handler == SIG_IGN;
+  const struct sigaction handler = *before.load();
+  const auto self = static_cast<pid_t>(syscall(SYS_gettid));
+  const bool is_ignored = handler.sa_handler == SIG_IGN;
   if (is_ignored && is_sent) return;
-  if (is_ignored || before.sa_handler == SIG_DFL) {
+  // Who came before us may have come behind us, too, and hand on what we hand on.
+  if (is_ignored || handler.sa_handler == SIG_DFL || handing_on == self) {
     struct sigaction end {};
     end.sa_handler = SIG_DFL;
     sigaction(signal, &end, nullptr);
     // The access is made again, and ends the process; what was sent is sent again, and does so when
     // this handler is over.
-    if (is_sent) syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signal);
+    if (is_sent) syscall(SYS_tgkill, getpid(), self, signal);
     return;
   }
-  const struct sigaction handler = before;
-  if ((handler.sa_flags & SA_RESETHAND) != 0) {
-    before = {};
-    before.sa_handler = SIG_DFL;
-  }
+  if ((handler.sa_flags & SA_RESETHAND) != 0) before = &kDefaultAction;
   // Signals are blocked as it wants them.
   sigset_t mask = static_cast<ucontext_t*>(context)->uc_sigmask;
   sigorset(&mask, &mask, &handler.sa_mask);
   if ((handler.sa_flags & SA_NODEFER) == 0) sigaddset(&mask, signal);
   sigset_t ours;
   pthread_sigmask(SIG_SETMASK, &mask, &ours);
+  handing_on = self;
   if ((handler.sa_flags & SA_SIGINFO) != 0) {
     handler.sa_sigaction(signal, info, context);
   } else {
     handler.sa_handler(signal);
   }
+  handing_on = 0;
   pthread_sigmask(SIG_SETMASK, &ours, nullptr);
 }
 
@@ -149,7 +155,17 @@ void OnBusError(int signal, siginfo_t* info, void* context) {
   errno = kept;
 }
 
+// Again where somebody has put another handler in the place of ours: libuv does, for
+// process.on('SIGBUS'), and takes all away with the last of its own.
 void Install() {
+  const std::lock_guard<std::mutex> lock(installing);
+  struct sigaction present {};
+  sigaction(SIGBUS, nullptr, &present);
+  if ((present.sa_flags & SA_SIGINFO) != 0 && present.sa_sigaction == OnBusError) return;
+  const struct sigaction* const known = before;
+  const bool is_known =
+      known->sa_sigaction == present.sa_sigaction && known->sa_flags == present.sa_flags;
+  if (!is_known) before = new struct sigaction(present);
   struct sigaction ours {};
   ours.sa_sigaction = OnBusError;
   ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
@@ -158,8 +174,7 @@ void Install() {
   for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS}) {
     sigdelset(&ours.sa_mask, fault);
   }
-  sigaction(SIGBUS, nullptr, &before);
-  sigaction(SIGBUS, &ours, &before);
+  sigaction(SIGBUS, &ours, nullptr);
 }
 
 }  // namespace
@@ -172,8 +187,7 @@ CuttableMapping::~CuttableMapping() {
 }
 
 void CuttableMapping::Begin(void* at, uint64_t bytes, int fd) {
-  static std::once_flag installed;
-  std::call_once(installed, Install);
+  Install();
   Lock();
   const auto begin = reinterpret_cast<uintptr_t>(at);
   entry_->fd = fd;
@@ -200,6 +214,8 @@ void CuttableMapping::AbandonAfterFork() {
   entry_->end = 0;
   entry_->begin = 0;
 }
+
+void CuttableMapping::StayInstalled() { Install(); }
 
 void CuttableMapping::Lock() { platform::Lock(entry_); }
 

@@ -42,6 +42,9 @@ class CuttableMapping {
     return done;
   }
 
+  // Now and then: another part of the program may have put another handler in the place of ours.
+  static void StayInstalled();
+
   // Whom to wake when something is missing: outlives the mapping, or is taken back by nullptr.
   void Wake(Event* event);
 

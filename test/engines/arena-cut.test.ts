@@ -43,6 +43,9 @@ const script = (cut: string): string => `
     process.kill(process.pid, 'SIGKILL')
   }, 600)`
 
+/** What is found to be lost when a log is closed is said on standard error. */
+const SAID = /^(shardlog: \d+ entries for \S+ are lost: the arena \S+ was cut by another program.*\n)*$/
+
 const numbersOf = (texts: readonly string[]): number[] =>
   texts.map(text => {
     expect(text).toMatch(/^entry \d+$/)
@@ -96,7 +99,7 @@ describe('an arena whose file is cut while its log is open', () => {
        }, 400)`,
       { config }
     )
-    expect(ended.stderr).toBe('')
+    expect(ended.stderr).toMatch(SAID)
     const { next, totalLogs, writtenLogs, droppedLogs } = JSON.parse(ended.stdout)
     const numbers = numbersOf(readTexts(logFilePath))
     expectRising(numbers)
@@ -139,7 +142,7 @@ describe('an arena whose file is cut while its log is open', () => {
        step()`,
       { config }
     )
-    expect(ended.stderr).toBe('')
+    expect(ended.stderr).toMatch(SAID)
     const { n, told, totalLogs, writtenLogs, droppedLogs } = JSON.parse(ended.stdout)
     const lines = format === 'shard' ? readTexts(dest).join('') : fs.readFileSync(dest, 'utf8')
     const records = lines
@@ -189,7 +192,7 @@ describe('an arena whose file is cut while its log is open', () => {
        }`,
       { config }
     )
-    expect(ended.stderr).toBe('')
+    expect(ended.stderr).toMatch(SAID)
     const { totalLogs, writtenLogs, droppedLogs } = JSON.parse(ended.stdout)
     const numbers = numbersOf(readTexts(logFilePath))
     for (const t of [1, 2, 3]) expectRising(numbers.filter(n => Math.floor(n / 1000000) === t))
@@ -197,6 +200,101 @@ describe('an arena whose file is cut while its log is open', () => {
       totalLogs: 300000,
       writtenLogs: numbers.length,
       droppedLogs: 300000 - numbers.length
+    })
+  })
+
+  it.each(['closeSync', 'close'])('%s tells of what it finds', close => {
+    const logFilePath = tempLog()
+    const ended = runChild(
+      `const fs = require('node:fs')
+       const told = []
+       const logger = new Logger({ ...config, onError: error => told.push(error.message) })
+       for (let i = 0; i < 100; i++) logger.log('entry ' + i)
+       fs.truncateSync(logger.getStatsSnapshot().arenaPath, 0)
+       ;(async () => {
+         await logger.${close}()
+         for (let turn = 0; told.length === 0 && turn < 500; turn++) await new Promise(resolve => setTimeout(resolve, 10))
+         const { totalLogs, droppedLogs } = logger.getStatsSnapshot()
+         console.log(JSON.stringify({ told, totalLogs, droppedLogs }))
+       })()`,
+      { config: { logFilePath, engine: 'native', flushInterval: 3_600_000 } }
+    )
+    const { told, totalLogs, droppedLogs } = JSON.parse(ended.stdout)
+    expect(told).toEqual([expect.stringContaining('100 entries are lost')])
+    expect({ totalLogs, droppedLogs }).toEqual({ totalLogs: 100, droppedLogs: 100 })
+    expect(ended.stderr).toMatch(SAID)
+  })
+
+  it('flush fails for what is lost, and not for what comes afterwards', () => {
+    const logFilePath = tempLog()
+    const ended = runChild(
+      `const fs = require('node:fs')
+       const logger = new Logger({ ...config, onError: () => {} })
+       const said = []
+       const cut = () => {
+         logger.log('lost')
+         fs.truncateSync(logger.getStatsSnapshot().arenaPath, 0)
+       }
+       ;(async () => {
+         cut()
+         try { logger.flushSync() } catch ({ code }) { said.push(code) }
+         cut()
+         await logger.flush().catch(({ code }) => said.push(code))
+         for (let i = 0; i < 10; i++) logger.log('entry ' + i)
+         await logger.flush()
+         logger.flushSync()
+         console.log(JSON.stringify({ said }))
+         process.kill(process.pid, 'SIGKILL')
+       })()`,
+      { config: { logFilePath, engine: 'native', flushInterval: 3_600_000 } }
+    )
+    expect(ended.stderr).toBe('')
+    const { said } = JSON.parse(ended.stdout)
+    expect(said).toEqual(['ERR_SHARDLOG_ARENA_LOST', 'ERR_SHARDLOG_ARENA_LOST'])
+    expect(numbersOf(readTexts(logFilePath))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  })
+
+  it('flushes end when the words that they wait for come back as zeroes', () => {
+    const logFilePath = tempLog()
+    const ended = runChild(
+      `const { spawn } = require('node:child_process')
+       const logger = new Logger({ ...config, onError: () => {} })
+       const { arenaPath } = logger.getStatsSnapshot()
+       let n = 0
+       let pending = 0
+       let punched = 0
+       const punch = () => {
+         if (++punched > 5) return
+         spawn('fallocate', ['-p', '-o', '0', '-l', '65536', arenaPath]).on('exit', () => setTimeout(punch, 30))
+       }
+       punch()
+       const step = () => {
+         for (let i = 0; i < 20; i++) logger.log('entry ' + n++)
+         pending++
+         const settled = () => pending--
+         logger.flush().then(settled, settled)
+         try { logger.flushSync() } catch {}
+         if (punched <= 5) return setImmediate(step)
+         // Nothing more is logged: what waits ends by itself.
+         const wait = setInterval(() => {
+           if (pending > 0) return
+           clearInterval(wait)
+           logger.closeSync()
+           const { totalLogs, writtenLogs, droppedLogs } = logger.getStatsSnapshot()
+           console.log(JSON.stringify({ n, totalLogs, writtenLogs, droppedLogs }))
+         }, 10)
+       }
+       step()`,
+      { config: { logFilePath, engine: 'native', flushInterval: 1, bufferSize: 1 << 20, numShards: 2 } }
+    )
+    expect(ended.stderr).toMatch(SAID)
+    const { n, totalLogs, writtenLogs, droppedLogs } = JSON.parse(ended.stdout)
+    const numbers = numbersOf(readTexts(logFilePath))
+    expectRising(numbers)
+    expect({ totalLogs, writtenLogs, droppedLogs }).toEqual({
+      totalLogs: n,
+      writtenLogs: numbers.length,
+      droppedLogs: n - numbers.length
     })
   })
 
