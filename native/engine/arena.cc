@@ -326,10 +326,9 @@ bool Arena::HasItsEnd() const {
   return !WasMissed();
 }
 
-bool Arena::IsMarked(const void* word) {
-  // The arena begins with a page.
-  const auto* const page = reinterpret_cast<const uint8_t*>(reinterpret_cast<uintptr_t>(word) &
-                                                            ~uintptr_t{kPageBytes - 1});
+bool Arena::IsMarked(const void* word) const {
+  const uint64_t at_word = static_cast<const uint8_t*>(word) - control_;
+  const uint8_t* const page = control_ + at_word / kPageBytes * kPageBytes;
   bool is_marked = true;
   for (const uint64_t at : kMarksInPage) {
     // [MM init] relaxed: in pages that were made before anybody knew of them.

@@ -85,7 +85,7 @@ class Arena {
   bool IsControlWhole() const;
   // Any thread. Whether the page of the control part that a claim word or a slot lies in is as it
   // was made. Where it is not it never becomes so again, but by a move.
-  static bool IsMarked(const void* word);
+  bool IsMarked(const void* word) const;
   // And how many bytes, of `size` from `from` on, which are of the arena's, are as they were.
   uint64_t CountWhole(const uint8_t* from, uint64_t size) const;
   // And whether parts of it came back as zeroes, or are holes.

@@ -121,7 +121,7 @@ ClaimResult BufferSets::LeaseRun(uint64_t generation, uint32_t shard, uint32_t f
   // The second reading: a claimer that slept through a seal and a recycle finds out here (I4). So
   // does one that has claimed or opened what lies in the place of a file that was cut.
   const ClaimWord& word = arena_->claim(generation, shard);
-  const bool is_sound = arena_->HasItsEnd() && Arena::IsMarked(&word) && Arena::IsMarked(&slot);
+  const bool is_sound = arena_->HasItsEnd() && arena_->IsMarked(&word) && arena_->IsMarked(&slot);
   if (!is_sound || !word.Read().Accepts(generation)) {
     slot.UndoOpen();
     GiveRunBack(generation, shard, first, segments);

@@ -26,7 +26,7 @@ class Awaited {
  public:
   // [MM event-signal] release: the flusher that is woken next does not sleep for long.
   explicit Awaited(std::atomic<uint32_t>* count) : count_(*count) {
-    count_.fetch_add(1, std::memory_order_release);
+    count_.fetch_add(1, std::memory_order_release);  // [MM event-signal]
   }
   ~Awaited() { count_.fetch_sub(1, std::memory_order_relaxed); }  // [MM counter]
   Awaited(const Awaited&) = delete;
@@ -104,7 +104,7 @@ bool Flusher::IsSettled(Wanted* wanted, IoStatus* status) {
   // [MM event-wait] acquire: pairs with SettleCut.
   const bool is_lost = losses_.load(std::memory_order_acquire) != wanted->losses_before;
   if (!is_lost) {
-    // Generations may have other numbers now.
+    // [MM event-wait] acquire: generations may have other numbers now.
     if (cuts_mended_.load(std::memory_order_acquire) != wanted->mended_before) Aim(wanted);
     if (sets_->written() >= wanted->target) return true;
     // [MM counter] relaxed: what failed is told under the reporter's lock, this only ends the wait.

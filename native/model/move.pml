@@ -1,28 +1,28 @@
 /*
  * Steps Move and Cut of docs/internals/memory-model.md: the arena's file has lost its name, or
  * another program has cut it, and the flusher moves the arena into another one while producers
- * claim, lease, accept, yield, swap and back out. Steps and abstractions are those of swap.pml, with
- * one shard. Every word is there twice, in two files, and `mapped` says which of them producers find
- * at the addresses that they know: the remap is one step, and what a producer does before it goes
- * into the file that is given up. Lessees are in neither file.
+ * claim, lease, accept, yield, swap and back out. Steps and abstractions are those of swap.pml,
+ * with one shard. Every word is there twice, in two files, and `mapped` says which of them
+ * producers find at the addresses that they know: the remap is one step, and what a producer does
+ * before it goes into the file that is given up. Lessees are in neither file.
  *
  * The copy is not one step: each slot's word is copied by itself, then each segment's entries. A
- * move may fail when the copy is made, and moves are tried at any time, also while a set waits; with
- * MOVES_WRITTEN, also when one is written and not recycled.
+ * move may fail when the copy is made, and moves are tried at any time, also while a set waits;
+ * with MOVES_WRITTEN, also when one is written and not recycled.
  *
- * CUT: once, at any time, everything in the mapped file becomes 0, all at once as by a truncation,
- * and the flusher makes it anew. What was accepted before may be lost then, but no
+ * CUT: once, at any time, everything in the mapped file becomes 0, all at once as by a
+ * truncation, and the flusher makes it anew. What was accepted before may be lost then, but no
  * entry comes into the log twice, torn, or before an earlier one.
  *
- * Ghost state (accepted, last, holder) takes no part in the protocol. `holder` is who has leased a
- * segment: there must never be two, and nobody else may give the lease up.
+ * Ghost state (accepted, last, holder) takes no part in the protocol. `holder` is who has leased
+ * a segment: there must never be two, and nobody else may give the lease up.
  *
- * Sizes: PRODUCERS, SEGMENTS (of a set), CAP (entries a segment holds), LOGS and OTHERS_LOG (calls
- * of the first producer and of each other one), GENERATIONS (the model stops when `active` would
- * reach it), RECYCLED (generations before the first move), MOVES (that are tried). YIELD: leases
- * may be yielded after each call. KILL: in every state, what recovery finds in the file that has
- * the name. run.sh names the configurations, and the mutations, each of which takes one rule out
- * and must make spin object.
+ * Sizes: PRODUCERS, SEGMENTS (of a set), CAP (entries a segment holds), LOGS and OTHERS_LOG
+ * (calls of the first producer and of each other one), GENERATIONS (the model stops when `active`
+ * would reach it), RECYCLED (generations before the first move), MOVES (that are tried). YIELD:
+ * leases may be yielded after each call. KILL: in every state, what recovery finds in the file
+ * that has the name. run.sh names the configurations, and the mutations, each of which takes one
+ * rule out and must make spin object.
  */
 
 #ifndef PRODUCERS
