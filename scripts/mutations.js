@@ -178,6 +178,48 @@ const MUTATIONS = [
     from: 'failed = posix_fallocate(fd_, 0, static_cast<off_t>(bytes));',
     to: 'failed = ftruncate(fd_, static_cast<off_t>(bytes));',
     tests: ['arena_file_test']
+  },
+  {
+    name: 'cut-words-are-believed',
+    file: 'engine/buffer_sets.cc',
+    from: 'arena_->HasItsEnd() && arena_->IsMarked(&word) && arena_->IsMarked(&slot)',
+    to: 'true',
+    tests: ['arena_cut_test']
+  },
+  {
+    name: 'cut-end-not-looked-at',
+    file: 'engine/buffer_sets.cc',
+    from: 'if (!arena_->HasItsEnd()) return ClaimResult::kStartOver;',
+    to: '',
+    tests: ['arena_cut_test']
+  },
+  {
+    name: 'cut-words-are-copied',
+    file: 'engine/arena_move.cc',
+    from: 'if (is_cut && !arena_.IsControlWhole()) {',
+    to: 'if (false) {',
+    tests: ['arena_cut_test']
+  },
+  {
+    name: 'cut-data-is-copied',
+    file: 'engine/arena_move.cc',
+    from: 'is_cut ? arena_.CountWhole(segment.data, bytes) : bytes',
+    to: 'bytes',
+    tests: ['arena_cut_test']
+  },
+  {
+    name: 'cut-generation-is-known',
+    file: 'engine/arena_move.cc',
+    from: 'arena_.MakeControl(copy_.at(), sets_.NextUnseen());',
+    to: 'arena_.MakeControl(copy_.at(), 0);',
+    tests: ['arena_cut_test']
+  },
+  {
+    name: 'sigbus-not-handed-on',
+    file: 'platform/cuttable_mapping.cc',
+    from: '    HandOn(signal, info, context);\n',
+    to: '',
+    tests: ['cuttable_mapping_test']
   }
 ]
 

@@ -66,7 +66,7 @@ Flusher::Wanted Flusher::Want() {
   Wanted wanted;
   wanted.since_ns = platform::MonotonicNs();
   // [MM event-wait] acquire: what was lost before is no concern of this flush.
-  wanted.losses_before = losses_.load(std::memory_order_acquire);
+  wanted.lost_before = lost_in_cuts_.load(std::memory_order_acquire);
   Aim(&wanted);
   return wanted;
 }
@@ -102,7 +102,7 @@ bool Flusher::IsSettled(Wanted* wanted, IoStatus* status) {
     return true;
   }
   // [MM event-wait] acquire: pairs with SettleCut.
-  const bool is_lost = losses_.load(std::memory_order_acquire) != wanted->losses_before;
+  const bool is_lost = lost_in_cuts_.load(std::memory_order_acquire) != wanted->lost_before;
   if (!is_lost) {
     // [MM event-wait] acquire: generations may have other numbers now.
     if (cuts_mended_.load(std::memory_order_acquire) != wanted->mended_before) Aim(wanted);
@@ -211,10 +211,11 @@ void Flusher::LookIfAsked() {
 
 IoStatus Flusher::FlushAtEnd(bool* broken) {
   sink_->BeginShutdown();
-  const uint64_t lost_before = stats_.lost_entries.Read();
+  // [MM counter] relaxed: only the flusher adds to it, before it settles the flush.
+  const uint64_t lost_before = lost_in_cuts_.load(std::memory_order_relaxed);
   const IoStatus status = Flush();
   // Listeners are not told any more.
-  SayLost(stats_.lost_entries.Read() - lost_before);
+  SayLost(lost_in_cuts_.load(std::memory_order_relaxed) - lost_before);  // [MM counter]
   *broken = sink_->broken();
   return status;
 }
@@ -257,6 +258,8 @@ void Flusher::Run() {
     signals_->work.Wait(epoch, sleep_ns);
   }
   const uint64_t lost_before = stats_.lost_entries.Read();
+  // [MM counter] relaxed: this thread's own.
+  const uint64_t cut_before = lost_in_cuts_.load(std::memory_order_relaxed);
   // Nobody writes into it any more.
   while (sets_->recycled() < std::min(sets_->written(), sets_->active())) {
     sets_->Recycle(sets_->recycled());
@@ -264,7 +267,9 @@ void Flusher::Run() {
   const auto mend = [this] { watch_.Look(sink_->file_info()); };
   const IoStatus status = DrainAll(sets_.get(), sink_.get(), &stats_, mend);
   sets_->arena().WakeWhenCut(nullptr);
-  SayLost(stats_.lost_entries.Read() - lost_before);
+  // What a reader has not taken that went away first is only counted.
+  SayLost(status.ok() ? lost_in_cuts_.load(std::memory_order_relaxed) - cut_before  // [MM counter]
+                      : stats_.lost_entries.Read() - lost_before);
   // The lock goes now: handles, and buffers that JavaScript has not collected yet, may keep us long
   // after the end.
   sink_->Close();
@@ -385,8 +390,8 @@ uint64_t Flusher::SettleCut(const MoveLosses& losses) {
                      "the arena " + sets_->arena().path() + " was cut by another program, and " +
                          std::to_string(lost) + " entries are lost",
                      sets_->arena().path(), 0, ""});
-    losses_.fetch_add(1,
-                      std::memory_order_release);  // [MM event-signal] release: the error is there
+    // [MM event-signal] release: the error is there.
+    lost_in_cuts_.fetch_add(lost, std::memory_order_release);
   }
   // [MM event-signal] release: who sees this finds the words of the new file.
   cuts_mended_.fetch_add(1, std::memory_order_release);

@@ -71,7 +71,7 @@ class Flusher {
     uint64_t target = 0;         // generations below it
     uint64_t failed_before = 0;  // attempts
     uint64_t mended_before = 0;  // cuts
-    uint64_t losses_before = 0;
+    uint64_t lost_before = 0;    // in cuts
     uint64_t since_ns = 0;
     Settle settle;  // of FlushThen
   };
@@ -111,7 +111,7 @@ class Flusher {
   std::atomic<uint64_t> requested_{0};  // generations below it are wanted on the device
   std::atomic<uint64_t> attempts_failed_{0};
   std::atomic<uint64_t> cuts_mended_{0};   // of the arena
-  std::atomic<uint64_t> losses_{0};        // those in which entries were lost
+  std::atomic<uint64_t> lost_in_cuts_{0};  // entries
   std::atomic<uint32_t> awaited_{0};       // flushes that somebody waits for
   std::atomic<uint64_t> looks_wanted_{0};  // of LookForFile
   std::atomic<uint64_t> looks_done_{0};    // so many of those were asked for before the last look
