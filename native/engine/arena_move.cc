@@ -61,7 +61,7 @@ class Move {
 
   // `adopt()` maps the file over the arena. If it fails, producers go on where they are.
   template <typename Adopt>
-  void Run(Adopt adopt, MoveLosses* losses) {
+  void Run(Adopt adopt, const CountAccepted& count_accepted, MoveLosses* losses) {
     Seal();
     try {
       // What is cut while it is copied is copied anew.
@@ -70,6 +70,7 @@ class Move {
         before = arena_.State();
         Copy(losses);
       } while (!(arena_.State() == before));
+      if (losses->cut && count_accepted) losses->accepted = count_accepted();
       adopt();
       if (losses->control) sets_.BeginWith(sets_.NextUnseen());
     } catch (const Error&) {
@@ -119,6 +120,7 @@ class Move {
   void Copy(MoveLosses* losses) {
     *losses = {};
     const bool is_cut = arena_.IsCut();
+    losses->cut = is_cut;
     if (is_cut && !arena_.IsControlWhole()) {
       losses->control = true;
       std::memset(copy_.at(), 0, arena_.control_bytes());
@@ -157,6 +159,7 @@ class Move {
 
   void CopyEntries(const Generation& generation, bool is_cut, MoveLosses* losses) {
     bool is_lost = false;
+    uint64_t waiting = 0;
     for (const SealedSegment& segment : generation.sealed) {
       const uint64_t bytes = format::kBlockHeaderBytes + segment.valid;
       const uint64_t whole = is_cut ? arena_.CountWhole(segment.data, bytes) : bytes;
@@ -168,11 +171,16 @@ class Move {
               ? 0
               : Keep(to + format::kBlockHeaderBytes, whole - format::kBlockHeaderBytes);
       is_lost |= kept < segment.valid;
-      SlotOf(generation, segment)
-          .InitSealedAt(static_cast<uint32_t>(format::kBlockHeaderBytes + kept));
+      SegmentSlot& slot = SlotOf(generation, segment);
+      slot.InitSealedAt(static_cast<uint32_t>(format::kBlockHeaderBytes + kept));
+      if (slot.in_log == generation.number + 1) continue;
+      waiting += format::FindWholeEntries(to + format::kBlockHeaderBytes, kept).entries;
     }
     losses->entries |= is_lost;
-    if (!is_lost || !is_begun_(generation.number)) return;
+    if (!is_lost || !is_begun_(generation.number)) {
+      losses->waiting += waiting;
+      return;
+    }
     losses->begun = true;
     for (const SealedSegment& segment : generation.sealed) {
       SlotOf(generation, segment).InitSealedAt(format::kBlockHeaderBytes);
@@ -217,7 +225,7 @@ class Move {
 }  // namespace
 
 void MoveArena(BufferSets* sets, const io::FileInfo& log, const IsBegun& is_begun,
-               MoveLosses* losses) {
+               MoveLosses* losses, const CountAccepted& count_accepted) {
   Arena& arena = sets->arena();
   NewArenaFile file(arena.path(), arena.bytes(), log);
   const uint64_t blocks = BlocksOf(file.fd());
@@ -235,10 +243,11 @@ void MoveArena(BufferSets* sets, const io::FileInfo& log, const IsBegun& is_begu
       throw;
     }
   };
-  Move(sets, file.fd(), is_begun).Run(adopt, losses);
+  Move(sets, file.fd(), is_begun).Run(adopt, count_accepted, losses);
 }
 
-void MoveArenaToMemory(BufferSets* sets, const IsBegun& is_begun, MoveLosses* losses) {
+void MoveArenaToMemory(BufferSets* sets, const IsBegun& is_begun, MoveLosses* losses,
+                       const CountAccepted& count_accepted) {
   Arena& arena = sets->arena();
   ArenaFd memory(memfd_create("shardlog-arena", MFD_CLOEXEC));
   if (memory.get() < 0) Throw("memfd_create", arena.path(), errno);
@@ -249,7 +258,7 @@ void MoveArenaToMemory(BufferSets* sets, const IsBegun& is_begun, MoveLosses* lo
     const ArenaFd before(arena.Adopt(memory.Release(), blocks));
     if (!losses->control) arena.DoubtIfCut(before.get());
   };
-  Move(sets, memory.get(), is_begun).Run(adopt, losses);
+  Move(sets, memory.get(), is_begun).Run(adopt, count_accepted, losses);
 }
 
 }  // namespace shardlog::engine

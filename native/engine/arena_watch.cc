@@ -19,7 +19,8 @@ void TellWhy(const Error& error, FlushError* problem) {
 }  // namespace
 
 void ArenaWatch::LookNow(uint64_t now_ns, const io::FileInfo& log) {
-  if (now_ns - looked_at_ns_ < kBetweenLooksNs && sets_.arena().HasItsWords()) return;
+  const bool may_wait = failing() || sets_.arena().HasItsWords();
+  if (now_ns - looked_at_ns_ < kBetweenLooksNs && may_wait) return;
   looked_at_ns_ = now_ns;
   sets_.arena().StayWatched();
   Look(log);
@@ -50,37 +51,49 @@ bool ArenaWatch::Repair(const io::FileInfo& log, FlushError* problem) {
 
 bool ArenaWatch::Replace(const io::FileInfo& log, const std::string& lost, FlushError* problem) {
   Arena& arena = sets_.arena();
-  const bool is_cut = arena.IsCut();
+  owner_.begin();
   MoveLosses losses;
+  bool is_moved = false;
   try {
     if (!IsNamed(arena.path(), arena.fd())) MakeWay(arena.path(), log);
-    MoveArena(&sets_, log, owner_.is_begun, &losses);
-    // It may have been cut once more while it was moved.
-    while (arena.IsCut()) {
-      MoveLosses others;
-      MoveArena(&sets_, log, owner_.is_begun, &others);
-      losses.control |= others.control;
-      losses.entries |= others.entries;
-      losses.begun |= others.begun;
-    }
-    problem->message =
-        lost + "; a new file has taken its place, and " + (is_cut ? Settle(losses) : kNothingLost);
-    return true;
+    MoveOften(&losses, [&](MoveLosses* found) {
+      MoveArena(&sets_, log, owner_.is_begun, found, owner_.count_accepted);
+    });
+    is_moved = true;
+    problem->message = lost + "; a new file has taken its place, and ";
   } catch (const Error& error) {
     TellWhy(error, problem);
     problem->message = lost + ", and cannot be made again: " + error.what() +
-                       "; until then a kill loses what is not flushed";
+                       "; until then a kill loses what is not flushed; ";
   }
-  if (!is_cut) return false;
-  try {
-    MoveArenaToMemory(&sets_, owner_.is_begun, &losses);
-    problem->message += "; " + Settle(losses);
-  } catch (const Error& error) {
-    // Producers go on in what was put in the place of what is missing, and the next look finds it.
-    TellWhy(error, problem);
-    problem->message += ", nor can memory be had for it: " + std::string(error.what());
+  if (!is_moved && arena.IsCut()) {
+    try {
+      MoveOften(&losses, [&](MoveLosses* found) {
+        MoveArenaToMemory(&sets_, owner_.is_begun, found, owner_.count_accepted);
+      });
+    } catch (const Error& error) {
+      // Nothing is accepted in what was put in the place of what is missing. The next look tries.
+      TellWhy(error, problem);
+      problem->message += "nor can memory be had for it: " + std::string(error.what()) + "; ";
+    }
   }
-  return false;
+  problem->message += Settle(losses);
+  return is_moved;
+}
+
+// It may be cut once more while it is moved.
+template <typename Move>
+void ArenaWatch::MoveOften(MoveLosses* losses, Move move) {
+  do {
+    MoveLosses found;
+    move(&found);
+    losses->cut |= found.cut;
+    losses->control |= found.control;
+    losses->entries |= found.entries;
+    losses->begun |= found.begun;
+    losses->accepted = found.cut ? found.accepted : losses->accepted;
+    losses->waiting = found.cut ? found.waiting : losses->waiting;
+  } while (sets_.arena().IsCut());
 }
 
 std::string ArenaWatch::Settle(const MoveLosses& losses) {

@@ -20,7 +20,10 @@ class ArenaWatch {
   struct Owner {
     // See MoveArena.
     IsBegun is_begun;
-    // The arena was cut, and is sound again. How many entries are lost that were not so far.
+    CountAccepted count_accepted;
+    // The words are going to be others.
+    std::function<void()> begin;
+    // They are, or stay as they are. How many entries are lost that were not so far.
     std::function<uint64_t(const MoveLosses& losses)> settle;
   };
 
@@ -36,9 +39,14 @@ class ArenaWatch {
   // As Look, if it has not been done for a while, or a thread has met what is missing.
   void LookNow(uint64_t now_ns, const io::FileInfo& log);
 
+  // Whether what was found could not be mended yet.
+  bool failing() const { return is_told_; }
+
  private:
   bool Repair(const io::FileInfo& log, FlushError* problem);
   bool Replace(const io::FileInfo& log, const std::string& lost, FlushError* problem);
+  template <typename Move>
+  void MoveOften(MoveLosses* losses, Move move);
   std::string Settle(const MoveLosses& losses);
 
   BufferSets& sets_;

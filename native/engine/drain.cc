@@ -15,7 +15,7 @@ void LeaveForRecovery(BufferSets* sets, Sink* sink, FlushStats* stats) {
     sets->Seal(g, 0);
     waiting += sets->CountWaiting(g);
   }
-  if (sets->arena().path().empty()) {
+  if (sets->arena().path().empty() || sets->arena().is_lost()) {
     // What the last attempt got out whole stays there; with an arena, recovery writes it again.
     const uint64_t kept = sink->CommitPartial();
     stats->lost_entries.Add(waiting - std::min(waiting, kept));

@@ -47,7 +47,10 @@ Flusher::Flusher(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> sign
       sink_(open(&stats_, &errors_)),
       watch_(sets_.get(), &errors_,
              {[this](uint64_t generation) { return sink_->HasBegun(generation); },
-              [this](const MoveLosses& losses) { return SettleCut(losses); }}) {
+              [this] { return count_accepted_ ? count_accepted_() : 0; },
+              // [MM event-signal] release: who sees the new words sees this, too.
+              [this] { moves_begun_.fetch_add(1, std::memory_order_release); },
+              [this](const MoveLosses& losses) { return SettleMove(losses); }}) {
   stats_.entries_of_shard = std::vector<Counter>(config.num_shards);
   signals_->errors = &errors_;
   sink_->set_before_wait([this] { return SettleOverBudget(); });
@@ -72,15 +75,15 @@ Flusher::Wanted Flusher::Want() {
 }
 
 void Flusher::Aim(Wanted* wanted) {
-  // [MM event-wait] acquire: words that are read after this are those of that mending, or later.
-  wanted->mended_before = cuts_mended_.load(std::memory_order_acquire);
+  // [MM event-wait] acquire: words that are read after this are those of that move, or later.
+  wanted->moves_before = moves_done_.load(std::memory_order_acquire);
   const uint64_t generation = sets_->active();
   const uint64_t target = sets_->HasEntries(generation) ? generation + 1 : generation;
   // [MM event-wait] acquire: a request made after this was not wiped by the failure counted here.
   wanted->failed_before = attempts_failed_.load(std::memory_order_acquire);
   wanted->target = target;
-  // Aimed at once more when it is mended, which the flusher does at its next step.
-  if (!sets_->arena().HasItsWords()) {
+  // Aimed at once more when that is done, which the flusher does at its next step.
+  if (IsMoving(*wanted) || !sets_->arena().HasItsWords()) {
     wanted->target = kNotYet;
     return;
   }
@@ -92,21 +95,35 @@ void Flusher::Aim(Wanted* wanted) {
   }
 }
 
+bool Flusher::IsLost(const Wanted& wanted) const {
+  // [MM event-wait] acquire: pairs with SettleMove.
+  return lost_in_cuts_.load(std::memory_order_acquire) != wanted.lost_before;
+}
+
+// Whether the words may be others since the flush was aimed.
+bool Flusher::IsMoving(const Wanted& wanted) const {
+  // [MM event-wait] acquire: pairs with the beginning of a move.
+  return moves_begun_.load(std::memory_order_acquire) != wanted.moves_before;
+}
+
 bool Flusher::IsSettled(Wanted* wanted, IoStatus* status) {
   *status = {};
+  // [MM event-wait] acquire: in the child of fork() nobody writes.
+  if (abandoned_.load(std::memory_order_acquire)) return true;
   // The arena's words may be gone at the end.
   // [MM event-wait] acquire: pairs with the end of the flusher; end_status_ is there.
   if (ended_.load(std::memory_order_acquire)) {
     const std::lock_guard<std::mutex> lock(end_mutex_);
     *status = end_status_;
-    return true;
-  }
-  // [MM event-wait] acquire: pairs with SettleCut.
-  const bool is_lost = lost_in_cuts_.load(std::memory_order_acquire) != wanted->lost_before;
-  if (!is_lost) {
+    if (!status->ok() || !IsLost(*wanted)) return true;
+  } else if (!IsLost(*wanted)) {
     // [MM event-wait] acquire: generations may have other numbers now.
-    if (cuts_mended_.load(std::memory_order_acquire) != wanted->mended_before) Aim(wanted);
-    if (sets_->written() >= wanted->target) return true;
+    if (moves_done_.load(std::memory_order_acquire) != wanted->moves_before) {
+      Aim(wanted);
+      signals_->work.Signal();
+    }
+    // The words may have become others before they were read.
+    if (sets_->written() >= wanted->target && !IsMoving(*wanted) && !IsLost(*wanted)) return true;
     // [MM counter] relaxed: what failed is told under the reporter's lock, this only ends the wait.
     if (attempts_failed_.load(std::memory_order_relaxed) == wanted->failed_before) return false;
   }
@@ -118,7 +135,7 @@ bool Flusher::IsSettled(Wanted* wanted, IoStatus* status) {
 IoStatus Flusher::Flush() {
   const Awaited awaited(&awaited_);
   Wanted wanted = Want();
-  if (sets_->written() < wanted.target) signals_->work.Signal();
+  signals_->work.Signal();
   for (;;) {
     const uint32_t epoch = signals_->progress.Epoch();
     IoStatus status;
@@ -245,7 +262,7 @@ void Flusher::Run() {
     sets_->pages().Touch();
     const uint64_t now = platform::MonotonicNs();
     watch_.LookNow(now, sink_->file_info());
-    if (!sets_->arena().HasItsWords()) FailFlushes();
+    if (watch_.failing() && !sets_->arena().HasItsWords()) FailFlushes();
     LookIfAsked();
     uint64_t wake_at = UINT64_MAX;
     if (Step(now, &next_tick, &wake_at)) continue;
@@ -372,18 +389,9 @@ IoStatus Flusher::Touch(uint64_t generation) {
 }
 
 // After a cut the arena holds something else, or nothing.
-uint64_t Flusher::SettleCut(const MoveLosses& losses) {
+uint64_t Flusher::SettleMove(const MoveLosses& losses) {
   if (losses.control || losses.entries) sink_->BeginAnew(losses);
-  // Before what waits is counted, to which callers add.
-  const uint64_t accepted = count_accepted_ ? count_accepted_() : 0;
-  uint64_t waiting = 0;
-  for (uint64_t g = sets_->written(); g <= sets_->active(); g++) waiting += sets_->CountWaiting(g);
-  // Callers count what they have just had accepted a little later: what is missed here is counted
-  // with the next cut, or at the end.
-  const uint64_t known = stats_.written_entries.Read() + stats_.lost_entries.Read() + waiting;
-  const uint64_t lost = accepted - std::min(accepted, known);
-  stats_.lost_entries.Add(lost);
-  stats_.cuts.Add(1);
+  const uint64_t lost = losses.cut ? CountLost(losses) : 0;
   if (lost != 0) {
     // What callers of flush() are told, until all is known.
     errors_.SetLast({"ERR_SHARDLOG_ARENA_LOST",
@@ -394,10 +402,21 @@ uint64_t Flusher::SettleCut(const MoveLosses& losses) {
     lost_in_cuts_.fetch_add(lost, std::memory_order_release);
   }
   // [MM event-signal] release: who sees this finds the words of the new file.
-  cuts_mended_.fetch_add(1, std::memory_order_release);
+  moves_done_.fetch_add(1, std::memory_order_release);
   signals_->room.SignalOne();
   signals_->progress.Signal();
   SettleWaiters();
+  return lost;
+}
+
+// Callers count what they have just had accepted a little later: what is missed here is counted
+// with the next cut, or at the end.
+uint64_t Flusher::CountLost(const MoveLosses& losses) {
+  const uint64_t known =
+      stats_.written_entries.Read() + stats_.lost_entries.Read() + losses.waiting;
+  const uint64_t lost = losses.accepted - std::min(losses.accepted, known);
+  stats_.lost_entries.Add(lost);
+  stats_.cuts.Add(1);
   return lost;
 }
 
@@ -405,6 +424,7 @@ uint64_t Flusher::SettleCut(const MoveLosses& losses) {
 IoStatus Flusher::WriteWhole() {
   for (;;) {
     watch_.Look(sink_->file_info());
+    if (sets_->arena().IsCut()) return kArenaIsCut;
     if (sets_->recycled() >= sets_->active()) return {};  // all that was to be written is lost
     const IoStatus status = WriteAndHandBack(sets_->recycled());
     if (status.error != EFAULT || !sets_->arena().IsCut()) return status;

@@ -53,7 +53,12 @@ class Flusher {
   void LookForFile();
 
   // In the child of fork(), which has none of the threads: gives the descriptors up.
-  void AbandonAfterFork() { sink_->AbandonAfterFork(); }
+  void AbandonAfterFork() {
+    // [MM event-signal] release: there is no other thread any more.
+    abandoned_.store(true, std::memory_order_release);
+    ended_.store(true, std::memory_order_release);  // [MM event-signal] release: the same
+    sink_->AbandonAfterFork();
+  }
 
   // Writes everything and ends the thread. Signals::closed is set already. Ok if nothing was left
   // unwritten.
@@ -70,7 +75,7 @@ class Flusher {
   struct Wanted {
     uint64_t target = 0;         // generations below it
     uint64_t failed_before = 0;  // attempts
-    uint64_t mended_before = 0;  // cuts
+    uint64_t moves_before = 0;   // of the arena
     uint64_t lost_before = 0;    // in cuts
     uint64_t since_ns = 0;
     Settle settle;  // of FlushThen
@@ -78,6 +83,8 @@ class Flusher {
 
   Wanted Want();
   void Aim(Wanted* wanted);
+  bool IsLost(const Wanted& wanted) const;
+  bool IsMoving(const Wanted& wanted) const;
   bool IsSettled(Wanted* wanted, IoStatus* status);
   void SettleWaiters();
   uint64_t SettleOverBudget();
@@ -89,7 +96,8 @@ class Flusher {
   bool FlushIsRequested() const;
   IoStatus WriteOldest();
   IoStatus WriteWhole();
-  uint64_t SettleCut(const MoveLosses& losses);
+  uint64_t SettleMove(const MoveLosses& losses);
+  uint64_t CountLost(const MoveLosses& losses);
   IoStatus WriteAndHandBack(uint64_t generation);
   IoStatus Touch(uint64_t generation);
   void LookIfAsked();
@@ -110,13 +118,15 @@ class Flusher {
 
   std::atomic<uint64_t> requested_{0};  // generations below it are wanted on the device
   std::atomic<uint64_t> attempts_failed_{0};
-  std::atomic<uint64_t> cuts_mended_{0};   // of the arena
+  std::atomic<uint64_t> moves_begun_{0};  // of the arena
+  std::atomic<uint64_t> moves_done_{0};
   std::atomic<uint64_t> lost_in_cuts_{0};  // entries
   std::atomic<uint32_t> awaited_{0};       // flushes that somebody waits for
   std::atomic<uint64_t> looks_wanted_{0};  // of LookForFile
   std::atomic<uint64_t> looks_done_{0};    // so many of those were asked for before the last look
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> ended_{false};  // end_status_ is final
+  std::atomic<bool> ended_{false};      // end_status_ is final
+  std::atomic<bool> abandoned_{false};  // in the child of fork()
 
   std::mutex end_mutex_;  // guards what follows
   IoStatus end_status_;

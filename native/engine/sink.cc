@@ -31,6 +31,11 @@ IoStatus Sink::Write(uint64_t generation, bool recycle) {
     sealed_ = sets_->Seal(generation, flush_timeout_ns_);
     sealed_generation_ = generation;
     sealed_time_ = platform::RealtimeNs();
+    // Words that are gone say that nothing was claimed.
+    if (sealed_.empty() && sets_->arena().IsCut()) {
+      sealed_generation_ = kNoGeneration;
+      return kArenaIsCut;
+    }
   }
   BlockTotals totals;
   if (!sealed_.empty()) {

@@ -38,7 +38,7 @@ using Entry = CuttableMapping::Entry;
 // A thread whose fault came before the mapping was changed, or the file grown again, meets what is
 // in order now, and makes its access again. One that goes on failing is none of ours: a device that
 // cannot be read, a file system without room.
-constexpr uint32_t kMostVainFaults = 10'000;
+constexpr uint32_t kMostVainFaults = 1'000;
 
 std::atomic<Entry*> entries{nullptr};
 // What handled the signal before us. Never freed: a handler may be reading it.

@@ -1,6 +1,7 @@
 #include "sink/block_encoder.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "format/block.h"
@@ -39,9 +40,10 @@ IoStatus BlockEncoder::Write(LogFile* log, const BlockContext& context,
   blocks_.clear();
   scratch_used_ = copied_ = 0;
   const uint64_t done = context.generation + 1;
+  const bool copies = context.arena != nullptr && !context.arena->path().empty();
+  if (copies && !ReserveCopies(segments, log->alignment())) return {ENOMEM, "malloc"};
   for (const SealedSegment& segment : segments) {
     if (segment.slot->in_log == done) continue;
-    const bool copies = context.arena != nullptr && !context.arena->path().empty();
     if (copies && !HasRoomForCopy(segment, log->alignment())) {
       const IoStatus status = WriteBatch(context, progress);
       if (!status.ok()) return status;
@@ -107,13 +109,30 @@ void BlockEncoder::Add(const SealedSegment& segment, const BlockContext& context
   blocks_.push_back({segment.slot, segment.shard, end, payload, entries});
 }
 
+// For the largest of the segments, and as many as make a batch. False: there is no memory.
+bool BlockEncoder::ReserveCopies(const std::vector<SealedSegment>& segments, size_t alignment) {
+  size_t all = 0;
+  size_t largest = 0;
+  for (const SealedSegment& segment : segments) {
+    const size_t bytes = format::AlignUp(format::BlockExtent(segment.valid), alignment);
+    all += bytes;
+    largest = std::max(largest, bytes);
+  }
+  try {
+    copies_.Trim(std::max(largest, kCopiesBytes));
+    copies_.Reserve(std::max(largest, std::min(all, kCopiesBytes)), 0);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
+}
+
 // False: first the batch has to be written, which needs what there is.
 bool BlockEncoder::HasRoomForCopy(const SealedSegment& segment, size_t alignment) {
   const size_t bytes = format::AlignUp(format::BlockExtent(segment.valid), alignment);
   if (copied_ + bytes <= copies_.capacity()) return true;
   if (!pieces_.empty()) return false;
   copied_ = 0;
-  copies_.Reserve(std::max(bytes, kCopiesBytes), 0);
   return true;
 }
 

@@ -116,7 +116,7 @@ void FileSink::LookAnew(bool control) {
   // Segments say themselves whether they are in the log: it goes on with the others.
   if (content_ == Content::kEntries) GiveUp();
   if (!control) return;
-  begun_ = sets().active();
+  begun_ = sets().written();
   // As at the opening.
   static_cast<void>(progress_.Begin(begun_, sets().arena().next_sequence(), file_.get()));
 }

@@ -108,7 +108,9 @@ describe.each(engines)('with the %s engine, a reader that', engine => {
     const { code, said } = await logging.end()
     const [[codes, { totalLogs, droppedLogs, writtenLogs }]] = said as [[string[], Stats]]
     const stalled = 'ERR_SHARDLOG_STALLED'
-    expect([code, codes]).toEqual([0, [stalled, stalled, stalled]])
+    // Of the end, `end` tells, and perhaps the engine as well.
+    expect([code, codes.slice(0, 3)]).toEqual([0, [stalled, stalled, stalled]])
+    expect(codes.slice(3)).toEqual(codes.length > 3 ? [stalled] : [])
     expect(totalLogs).toBe(10_001)
     expect(writtenLogs + droppedLogs).toBe(totalLogs)
     expect(linesOf(await reader.rest()).map(line => line.i)).toEqual(upTo(writtenLogs))
