@@ -119,7 +119,10 @@ bool Flusher::IsSettled(Wanted* wanted, IoStatus* status) {
   } else if (!IsLost(*wanted)) {
     // [MM event-wait] acquire: generations may have other numbers now.
     if (moves_done_.load(std::memory_order_acquire) != wanted->moves_before) {
+      // An attempt that has failed since the flush began still ends it.
+      const uint64_t failed_before = wanted->failed_before;
       Aim(wanted);
+      wanted->failed_before = failed_before;
       signals_->work.Signal();
     }
     // The words may have become others before they were read.
