@@ -83,8 +83,8 @@ const MUTATIONS = [
   {
     name: 'segments-not-marked',
     file: 'sink/block_encoder.cc',
-    from: 'block.slot->in_log = generation + 1;',
-    to: 'block.slot->in_log = generation * 0;',
+    from: 'block.slot->in_log = context.generation + 1;',
+    to: 'block.slot->in_log = context.generation * 0;',
     tests: ['flusher_test', 'recovery_test', 'crash_consistency_test']
   },
   {
@@ -139,8 +139,8 @@ const MUTATIONS = [
   {
     name: 'claim-not-read-again',
     file: 'engine/buffer_sets.cc',
-    from: 'if (!arena_->claim(generation, shard).Read().Accepts(generation)) {',
-    to: 'if (false) {',
+    from: 'if (!is_sound || !word.Read().Accepts(generation)) {',
+    to: 'if (!is_sound) {',
     tests: ['interrupted_steps_test']
   },
   {
