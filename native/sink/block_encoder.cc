@@ -25,6 +25,11 @@ uint64_t MemoryBytes(const SealedSegment& segment, const Geometry& geometry) {
   return uint64_t{segment.slot->span.load(std::memory_order_relaxed)} * geometry.segment_bytes;
 }
 
+// Of a block with so many bytes of entries.
+size_t BytesInLog(uint64_t valid, size_t alignment) {
+  return format::AlignUp(format::BlockExtent(valid), alignment);
+}
+
 }  // namespace
 
 BlockEncoder::BlockEncoder(const Geometry& geometry)
@@ -91,7 +96,7 @@ void BlockEncoder::Add(const SealedSegment& segment, const BlockContext& context
   const uint64_t sequence = context.sequence + progress->blocks() + blocks_.size();
   const format::Trailer trailer = TrailerOf(segment, context, sequence, entries);
 
-  const uint64_t end = format::AlignUp(format::BlockExtent(valid), alignment);
+  const uint64_t end = BytesInLog(valid, alignment);
   if (!segment.leased && end <= memory_bytes) {
     format::BuildTail(segment.data, 0, end, valid, trailer, crc);
     pieces_.Add(segment.data, end);
@@ -104,9 +109,14 @@ void BlockEncoder::Add(const SealedSegment& segment, const BlockContext& context
     if (tail_start > 0) pieces_.Add(segment.data, tail_start);
     pieces_.Add(tail, end - tail_start);
   }
+  EndBlock(segment, end, {valid, entries});
+}
+
+void BlockEncoder::EndBlock(const SealedSegment& segment, uint64_t bytes,
+                            const format::WholeEntries& whole) {
   pieces_.EndBlock();
-  const uint64_t payload = valid - entries * format::kEntryPrefixBytes;
-  blocks_.push_back({segment.slot, segment.shard, end, payload, entries});
+  const uint64_t payload = whole.bytes - whole.entries * format::kEntryPrefixBytes;
+  blocks_.push_back({segment.slot, segment.shard, bytes, payload, whole.entries});
 }
 
 // For the largest of the segments, and as many as make a batch. False: there is no memory.
@@ -114,7 +124,7 @@ bool BlockEncoder::ReserveCopies(const std::vector<SealedSegment>& segments, siz
   size_t all = 0;
   size_t largest = 0;
   for (const SealedSegment& segment : segments) {
-    const size_t bytes = format::AlignUp(format::BlockExtent(segment.valid), alignment);
+    const size_t bytes = BytesInLog(segment.valid, alignment);
     all += bytes;
     largest = std::max(largest, bytes);
   }
@@ -129,7 +139,7 @@ bool BlockEncoder::ReserveCopies(const std::vector<SealedSegment>& segments, siz
 
 // False: first the batch has to be written, which needs what there is.
 bool BlockEncoder::HasRoomForCopy(const SealedSegment& segment, size_t alignment) {
-  const size_t bytes = format::AlignUp(format::BlockExtent(segment.valid), alignment);
+  const size_t bytes = BytesInLog(segment.valid, alignment);
   if (copied_ + bytes <= copies_.capacity()) return true;
   if (!pieces_.empty()) return false;
   copied_ = 0;
@@ -150,13 +160,11 @@ void BlockEncoder::AddCopy(const SealedSegment& segment, const BlockContext& con
                                static_cast<uint32_t>(valid)});
   const uint32_t crc = format::Crc32c(block, format::kBlockHeaderBytes + valid);
   const uint64_t sequence = context.sequence + progress->blocks() + blocks_.size();
-  const uint64_t end = format::AlignUp(format::BlockExtent(valid), alignment);
+  const uint64_t end = BytesInLog(valid, alignment);
   format::BuildTail(block, 0, end, valid, TrailerOf(segment, context, sequence, entries), crc);
   pieces_.Add(block, end);
-  pieces_.EndBlock();
   copied_ += end;
-  const uint64_t payload = valid - entries * format::kEntryPrefixBytes;
-  blocks_.push_back({segment.slot, segment.shard, end, payload, entries});
+  EndBlock(segment, end, {valid, entries});
 }
 
 std::vector<uint8_t> BlockEncoder::BlockOf(const SealedSegment& segment, size_t skipped,
@@ -173,7 +181,7 @@ std::vector<uint8_t> BlockEncoder::BlockOf(const SealedSegment& segment,
                                            size_t alignment) const {
   if (entries.empty()) return {};
   const size_t valid = entries.size();
-  std::vector<uint8_t> block(format::AlignUp(format::BlockExtent(valid), alignment));
+  std::vector<uint8_t> block(BytesInLog(valid, alignment));
   const uint64_t memory_bytes = MemoryBytes(segment, geometry_);
   format::EncodeHeader(block.data(),
                        {static_cast<uint32_t>(memory_bytes), static_cast<uint32_t>(valid)});

@@ -49,6 +49,7 @@ class BlockEncoder final : public GenerationEncoder {
   uint8_t* TakeScratch(size_t bytes);
   void AddCopy(const SealedSegment& segment, const BlockContext& context, size_t alignment,
                WriteProgress* progress);
+  void EndBlock(const SealedSegment& segment, uint64_t bytes, const format::WholeEntries& whole);
   bool ReserveCopies(const std::vector<SealedSegment>& segments, size_t alignment);
   bool HasRoomForCopy(const SealedSegment& segment, size_t alignment);
   bool BatchIsFull() const;
