@@ -21,6 +21,7 @@
 #include "support/entries.h"
 #include "support/rig.h"
 #include "support/sanitizers.h"
+#include "support/traffic.h"
 
 namespace shardlog::test {
 namespace {
@@ -270,82 +271,51 @@ class ALog : public testing::TestWithParam<std::pair<engine::CrashSafe, Cut>> {
     if (kThreadSanitizer) GTEST_SKIP() << kNoFaultsInAtomics;
   }
 
-  void Open() {
-    config_ = SmallConfig(directory_.File("log"), 2);
-    config_.crash_safe = GetParam().first;
-    config_.flush_interval_ns = kNsPerMs;
-    config_.on_full = engine::OnFull::kBlock;
-    config_.block_timeout_ns = UINT64_MAX;
-    log_ = engine::Log::Open(config_);
-    log_->flusher().errors().AddListener(this, [this](const engine::FlushError& problem) {
-      if (problem.code == "ERR_SHARDLOG_ARENA_LOST") told_++;
-    });
-  }
-
-  void LogAndLeave(uint32_t thread) {
-    Random random(thread);
-    while (!ended_) {
-      const uint32_t id = next_id_++;
-      const auto producer = log_->Attach();
-      const auto count = static_cast<uint32_t>(random.Between(1, 3000));
-      for (uint32_t i = 0; i < count; i++) {
-        const std::string entry = MakeEntry(id, i, random.Between(20, 9000));
-        if (!producer->Append(entry.data(), entry.size())) complaints_++;
-        accepted_++;
-      }
-      log_->Detach(producer);
-    }
-  }
-
   // As often as it is noticed.
-  void CutOften(uint32_t times) {
-    const uint64_t control = log_->arena().control_bytes();
-    const uint64_t all = log_->arena().bytes();
+  static void CutOften(engine::Log* log, uint32_t times) {
+    std::atomic<uint32_t> told{0};
+    log->flusher().errors().AddListener(&told, [&told](const engine::FlushError& problem) {
+      if (problem.code == "ERR_SHARDLOG_ARENA_LOST") told++;
+    });
+    const uint64_t control = log->arena().control_bytes();
+    const uint64_t all = log->arena().bytes();
     for (uint32_t i = 0; i < times; i++) {
-      const uint32_t told = told_;
-      GetParam().second.cut(log_->arena().path(), control, all);
-      while (told_ == told) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      const uint32_t before = told;
+      GetParam().second.cut(log->arena().path(), control, all);
+      while (told == before) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    ended_ = true;
+    log->flusher().errors().RemoveListener(&told);
   }
 
   TempDir directory_;
-  engine::Config config_;
-  std::atomic<uint32_t> told_{0};
-  std::shared_ptr<engine::Log> log_;
-  std::atomic<bool> ended_{false};
-  std::atomic<uint32_t> next_id_{0};
-  std::atomic<uint64_t> accepted_{0};
-  std::atomic<uint32_t> complaints_{0};
 };
 
 TEST_P(ALog, HasEachEntryOnceOrCountsItAsLost) {
-  constexpr uint32_t kThreads = 3;
-  Open();
-  std::vector<std::thread> threads;
-  for (uint32_t t = 0; t < kThreads; t++) threads.emplace_back([this, t] { LogAndLeave(t); });
-  CutOften(20);
-  for (std::thread& thread : threads) thread.join();
+  const engine::Config config = PatientConfig(directory_.File("log"), GetParam().first);
+  const auto log = engine::Log::Open(config);
+  Traffic traffic(log);
+  CutOften(log.get(), 20);
+  traffic.End();
   // What comes when it has been mended for the last time is in the log.
-  const auto last = log_->Attach();
+  const auto last = log->Attach();
   constexpr uint32_t kLast = 99999;
   for (uint32_t i = 0; i < 100; i++) {
     const std::string entry = MakeEntry(kLast, i, 100);
     EXPECT_TRUE(last->Append(entry.data(), entry.size()));
   }
-  log_->Detach(last);
-  EXPECT_TRUE(log_->Close().ok());
-  EXPECT_EQ(complaints_, 0u);
-  const engine::LogStats stats = log_->Stats();
-  EXPECT_EQ(stats.total_logs, accepted_ + 100);
+  log->Detach(last);
+  EXPECT_TRUE(log->Close().ok());
+  EXPECT_EQ(traffic.refused(), 0u);
+  const engine::LogStats stats = log->Stats();
+  EXPECT_EQ(stats.total_logs, traffic.accepted() + 100);
   EXPECT_EQ(stats.written_logs, stats.total_logs - stats.dropped_logs);
-  const PlainLog log = ReadPlainLog(config_.path);
-  EXPECT_EQ(log.complaints, std::vector<std::string>{});
-  const Found found = Find(log.Entries());
+  const PlainLog plain = ReadPlainLog(config.path);
+  EXPECT_EQ(plain.complaints, std::vector<std::string>{});
+  const Found found = Find(plain.Entries());
   EXPECT_EQ(found.complaints, std::vector<std::string>{});
   EXPECT_EQ(found.count, stats.written_logs);
   EXPECT_EQ(found.numbers.at(kLast).size(), 100u);
-  EXPECT_FALSE(Exists(log_->arena().path()));
+  EXPECT_FALSE(Exists(log->arena().path()));
 }
 
 std::vector<std::pair<engine::CrashSafe, Cut>> Kinds() {

@@ -18,6 +18,7 @@
 #include "support/entries.h"
 #include "support/rig.h"
 #include "support/sanitizers.h"
+#include "support/traffic.h"
 
 namespace shardlog::test {
 namespace {
@@ -187,82 +188,51 @@ TEST_F(LeasesOverMoves, AreOfOneAtATimeAndEnd) {
 // A whole log, whose arena's file is deleted again and again while threads come and go.
 class LogOverMoves : public testing::TestWithParam<engine::CrashSafe> {
  protected:
-  void Open() {
-    config_ = SmallConfig(directory_.File("log"), 2);
-    config_.crash_safe = GetParam();
-    config_.flush_interval_ns = kNsPerMs;
-    config_.on_full = engine::OnFull::kBlock;
-    config_.block_timeout_ns = UINT64_MAX;
-    log_ = engine::Log::Open(config_);
-  }
-
-  // Logs by one producer after the other until `ended_`.
-  void LogAndLeave(uint32_t thread) {
-    Random random(thread);
-    while (!ended_) {
-      const uint32_t id = next_id_++;
-      const auto producer = log_->Attach();
-      const auto count = static_cast<uint32_t>(random.Between(1, 3000));
-      for (uint32_t i = 0; i < count; i++) {
-        const std::string entry = MakeEntry(id, i, random.Between(20, 9000));
-        if (!producer->Append(entry.data(), entry.size())) refused_++;
-        accepted_++;
-      }
-      log_->Detach(producer);
-    }
-  }
-
   // What was accepted before a flush is written after it.
-  void FlushOften() {
-    while (!ended_) {
-      const engine::LogStats before = log_->Stats();
-      if (!log_->Flush().ok()) failed_++;
-      if (log_->Stats().written_logs < before.total_logs - before.dropped_logs) unwritten_++;
+  void FlushOften(engine::Log* log, const Traffic& traffic) {
+    while (!traffic.has_ended()) {
+      const engine::LogStats before = log->Stats();
+      if (!log->Flush().ok()) failed_++;
+      if (log->Stats().written_logs < before.total_logs - before.dropped_logs) unwritten_++;
     }
   }
 
   // As often as there is one: a new one may be deleted before the log goes on in it.
-  void DeleteArena(uint32_t times) {
+  static void DeleteArena(engine::Log* log, uint32_t times) {
     for (uint32_t deleted = 0; deleted < times;) {
-      if (unlink(log_->arena().path().c_str()) == 0) deleted++;
+      if (unlink(log->arena().path().c_str()) == 0) deleted++;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    ended_ = true;
   }
 
   TempDir directory_;
-  engine::Config config_;
-  std::shared_ptr<engine::Log> log_;
-  std::atomic<bool> ended_{false};
-  std::atomic<uint32_t> next_id_{0};
-  std::atomic<uint64_t> accepted_{0};
-  std::atomic<uint32_t> refused_{0};    // entries
   std::atomic<uint32_t> failed_{0};     // flushes
   std::atomic<uint32_t> unwritten_{0};  // flushes after which something accepted was not written
 };
 
 TEST_P(LogOverMoves, HasEachEntryOnceAndItsCountersAreExact) {
-  Open();
-  std::vector<std::thread> threads;
-  for (uint32_t t = 0; t < kThreads; t++) threads.emplace_back([this, t] { LogAndLeave(t); });
-  threads.emplace_back([this] { FlushOften(); });
-  DeleteArena(20);
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_TRUE(log_->Close().ok());
-  EXPECT_EQ(refused_, 0u);
+  const engine::Config config = PatientConfig(directory_.File("log"), GetParam());
+  const auto log = engine::Log::Open(config);
+  Traffic traffic(log);
+  std::thread flushing([&] { FlushOften(log.get(), traffic); });
+  DeleteArena(log.get(), 20);
+  traffic.End();
+  flushing.join();
+  EXPECT_TRUE(log->Close().ok());
+  EXPECT_EQ(traffic.refused(), 0u);
   EXPECT_EQ(failed_, 0u);
   EXPECT_EQ(unwritten_, 0u);
-  const engine::LogStats stats = log_->Stats();
-  EXPECT_EQ(stats.total_logs, accepted_);
+  const engine::LogStats stats = log->Stats();
+  EXPECT_EQ(stats.total_logs, traffic.accepted());
   EXPECT_EQ(stats.dropped_logs, 0u);
-  EXPECT_EQ(stats.written_logs, accepted_);
-  const PlainLog log = ReadPlainLog(config_.path);
-  EXPECT_EQ(log.complaints, std::vector<std::string>{});
-  EntryCheck check = CheckEntries(log.Entries());
+  EXPECT_EQ(stats.written_logs, traffic.accepted());
+  const PlainLog plain = ReadPlainLog(config.path);
+  EXPECT_EQ(plain.complaints, std::vector<std::string>{});
+  EntryCheck check = CheckEntries(plain.Entries());
   EXPECT_EQ(check.complaints, std::vector<std::string>{});
   uint64_t found = 0;
   for (const auto& [id, count] : check.count) found += count;
-  EXPECT_EQ(found, accepted_);
+  EXPECT_EQ(found, traffic.accepted());
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, LogOverMoves,

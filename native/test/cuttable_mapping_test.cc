@@ -141,10 +141,15 @@ class Foreign : public testing::Test {
 
   static void Answer(int) { _exit(42); }
 
-  static void MeetOurs(const MappedFile& file, CuttableMapping* mapping) {
-    mapping->Begin(file.at(), kBytes, file.fd());
+  // `then()` comes when ours has answered for a mapping that it goes on to watch.
+  static void AfterOurs(void (*before)(int), void (*then)()) {
+    Handle(before);
+    const MappedFile file;
+    CuttableMapping mapping;
+    mapping.Begin(file.at(), kBytes, file.fd());
     file.Cut(0);
     Store(file.at(), 1);
+    then();
   }
 
   static void MeetAnother() {
@@ -155,65 +160,33 @@ class Foreign : public testing::Test {
 };
 
 TEST_F(Foreign, AFaultElsewhereEndsTheProcess) {
-  EXPECT_EXIT(
-      {
-        Handle(SIG_DFL);
-        const MappedFile file;
-        CuttableMapping mapping;
-        MeetOurs(file, &mapping);
-        MeetAnother();
-      },
-      testing::KilledBySignal(SIGBUS), "");
+  EXPECT_EXIT(AfterOurs(SIG_DFL, MeetAnother), testing::KilledBySignal(SIGBUS), "");
 }
 
 TEST_F(Foreign, AFaultElsewhereGoesToTheHandlerBefore) {
-  EXPECT_EXIT(
-      {
-        Handle(Answer);
-        const MappedFile file;
-        CuttableMapping mapping;
-        MeetOurs(file, &mapping);
-        MeetAnother();
-      },
-      testing::ExitedWithCode(42), "");
+  EXPECT_EXIT(AfterOurs(Answer, MeetAnother), testing::ExitedWithCode(42), "");
 }
 
 TEST_F(Foreign, AFaultThatIsIgnoredEndsTheProcess) {
-  EXPECT_EXIT(
-      {
-        Handle(SIG_IGN);
-        const MappedFile file;
-        CuttableMapping mapping;
-        MeetOurs(file, &mapping);
-        MeetAnother();
-      },
-      testing::KilledBySignal(SIGBUS), "");
+  EXPECT_EXIT(AfterOurs(SIG_IGN, MeetAnother), testing::KilledBySignal(SIGBUS), "");
 }
 
 TEST_F(Foreign, ASignalThatIsSentEndsTheProcess) {
-  EXPECT_EXIT(
-      {
-        Handle(SIG_DFL);
-        const MappedFile file;
-        CuttableMapping mapping;
-        MeetOurs(file, &mapping);
-        kill(getpid(), SIGBUS);
-        pause();
-      },
-      testing::KilledBySignal(SIGBUS), "");
+  EXPECT_EXIT(AfterOurs(SIG_DFL,
+                        [] {
+                          kill(getpid(), SIGBUS);
+                          pause();
+                        }),
+              testing::KilledBySignal(SIGBUS), "");
 }
 
 TEST_F(Foreign, ASignalThatIsSentIsIgnoredIfItWas) {
-  EXPECT_EXIT(
-      {
-        Handle(SIG_IGN);
-        const MappedFile file;
-        CuttableMapping mapping;
-        MeetOurs(file, &mapping);
-        kill(getpid(), SIGBUS);
-        _exit(7);
-      },
-      testing::ExitedWithCode(7), "");
+  EXPECT_EXIT(AfterOurs(SIG_IGN,
+                        [] {
+                          kill(getpid(), SIGBUS);
+                          _exit(7);
+                        }),
+              testing::ExitedWithCode(7), "");
 }
 
 TEST_F(Foreign, AMappingThatHasEndedIsNotAnswered) {
