@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { arenaOf } from '../support/arena-path'
 import { runChild } from '../support/child'
 import { readTexts } from '../support/plain-reader'
+import { BUSY, OPEN, RECORDS_ON_THEIR_WAY } from '../support/records-on-their-way'
 import { Logger } from '../support/shardlog'
 import { tempLog } from '../support/temp'
 
@@ -85,24 +86,16 @@ describe('an arena whose file is lost while its log is open', () => {
     expect(readTexts(logFilePath).length).toBeGreaterThan(5)
   })
 
-  it.each([
-    { format: 'ndjson', options: {} },
-    { format: 'shard', options: {} },
-    { format: 'ndjson', options: { recorder: { capacity: 1000, path: false } } }
-  ])('records that are on their way while it moves are whole: $format, $options', ({ format, options }) => {
-    const dest = tempLog()
-    const config = { dest, format, engine: 'native', flushInterval: 1, bufferSize: 1 << 21, onFull: 'block', options }
-    const ended = runChild(
-      `const fs = require('node:fs')
-       const { options, ...config_ } = config
-       const told = []
-       const destination = shardlog.destination({ ...config_, onError: error => told.push(error.code) })
-       const log = shardlog({ base: null, ...options }, destination)
-       const { arenaPath } = destination.getStatsSnapshot()
+  it.each(RECORDS_ON_THEIR_WAY)(
+    'records that are on their way while it moves are whole: $format, $options',
+    ({ format, options }) => {
+      const dest = tempLog()
+      const config = { dest, format, ...BUSY, options }
+      const ended = runChild(
+        `${OPEN}
        let lost = 0
-       let n = 0
        const step = () => {
-         for (let i = 0; i < 500; i++) log.info({ n: n++, text: 'of some length', within: { n } }, 'a message')
+         say()
          if (told.length === 60) return end()
          if (told.length === lost) {
            fs.unlinkSync(arenaPath)
@@ -118,17 +111,22 @@ describe('an arena whose file is lost while its log is open', () => {
          console.log(JSON.stringify({ n, told: [...new Set(told)], droppedLogs, recorded: recorder?.recorded ?? n }))
        }
        step()`,
-      { config }
-    )
-    expect(ended.stderr).toBe('')
-    const { n, told, droppedLogs, recorded } = JSON.parse(ended.stdout)
-    expect({ told, droppedLogs, recorded }).toEqual({ told: ['ERR_SHARDLOG_ARENA_LOST'], droppedLogs: 0, recorded: n })
-    const lines = format === 'shard' ? readTexts(dest).join('') : fs.readFileSync(dest, 'utf8')
-    const numbers = lines
-      .trimEnd()
-      .split('\n')
-      .map(line => JSON.parse(line) as { n: number; within: { n: number } })
-    expect(numbers.every((line, i) => line.n === i && line.within.n === i + 1)).toBe(true)
-    expect(numbers).toHaveLength(n)
-  })
+        { config }
+      )
+      expect(ended.stderr).toBe('')
+      const { n, told, droppedLogs, recorded } = JSON.parse(ended.stdout)
+      expect({ told, droppedLogs, recorded }).toEqual({
+        told: ['ERR_SHARDLOG_ARENA_LOST'],
+        droppedLogs: 0,
+        recorded: n
+      })
+      const lines = format === 'shard' ? readTexts(dest).join('') : fs.readFileSync(dest, 'utf8')
+      const numbers = lines
+        .trimEnd()
+        .split('\n')
+        .map(line => JSON.parse(line) as { n: number; within: { n: number } })
+      expect(numbers.every((line, i) => line.n === i && line.within.n === i + 1)).toBe(true)
+      expect(numbers).toHaveLength(n)
+    }
+  )
 })
