@@ -282,7 +282,7 @@ function main() {
     const copy = path.join(folder, 'native')
     const build = path.join(folder, 'build')
     fs.cpSync(path.join(root, 'native'), copy, { recursive: true })
-    for (const needed of ['scripts', 'package.json', 'node_modules']) {
+    for (const needed of ['include', 'scripts', 'package.json', 'node_modules']) {
       fs.symlinkSync(path.join(root, needed), path.join(folder, needed))
     }
     configure(copy, build)
