@@ -161,9 +161,13 @@ TEST_P(AnArena, GoesOnInANewFile) {
   Say(producer.get(), 100);
   rig_.Swap(rig_.sets().active());
   Say(producer.get(), 100);
+  const uint64_t seen = rig_.sets().active();
   CutIt();
   const MoveLosses losses = Mend();
   EXPECT_EQ(losses.control, GetParam().loses_control);
+  if (losses.control) {
+    EXPECT_GT(rig_.sets().active(), seen + 1) << "nobody has read that as active, nor is about to";
+  }
   Say(producer.get(), 100);
   rig_.Flush();
   rig_.Flush();
