@@ -237,7 +237,9 @@ BatchWriter::Call BatchWriter::NextCallOfLines() const {
 
 size_t BatchWriter::BestCut(const uint8_t* data, size_t size, uint64_t offset) const {
   const size_t unit = log_->alignment();
-  size_t cut = LastLineEnd(data, 0, size, offset, std::max<size_t>(kPageBytes, unit));
+  // Lines behind the cut are moved: a page that is far from the end is not worth that.
+  const size_t from = size - size / 8;
+  size_t cut = LastLineEnd(data, from, size, offset, std::max<size_t>(kPageBytes, unit));
   if (cut == 0) cut = LastLineEnd(data, 0, size, offset, unit);
   if (cut != 0) return cut;
   const void* const last = memrchr(data, '\n', size);

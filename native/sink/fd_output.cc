@@ -6,6 +6,7 @@
 
 #include "platform/clock.h"
 #include "platform/futex.h"
+#include "sink/line_count.h"
 
 namespace shardlog::engine {
 namespace {
@@ -53,8 +54,8 @@ IoStatus FdOutput::Append(const record::LineBuffer& chunk) {
     return {};
   }
   const uint64_t of_chunk = delivered_ - position_;
-  const auto ends = std::count(chunk.data(), chunk.data() + of_chunk, '\n');
-  lines_ += std::min(static_cast<uint64_t>(ends), chunk.lines());
+  const uint64_t ends = CountLines(reinterpret_cast<const uint8_t*>(chunk.data()), of_chunk);
+  lines_ += std::min(ends, chunk.lines());
   return status;
 }
 

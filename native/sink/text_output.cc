@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sink/line_count.h"
 #include "sink/non_temporal_copy.h"
 
 namespace shardlog::engine {
@@ -9,10 +10,6 @@ namespace {
 
 // Memory beyond this is given back; less than one outsized line would otherwise pin.
 constexpr size_t kRetainedBytes = size_t{4} << 20;
-
-uint64_t CountLines(const uint8_t* from, size_t size) {
-  return static_cast<uint64_t>(std::count(from, from + size, uint8_t{'\n'}));
-}
 
 }  // namespace
 
