@@ -91,13 +91,20 @@ uint32_t EnvState::TakeLane(const std::shared_ptr<engine::Producer>& producer) {
   }
   const uint32_t lane = free_lanes_.back();
   free_lanes_.pop_back();
+  Choose(kNoLane);
   lanes_[lane] = producer;
   return lane;
 }
 
 void EnvState::GiveLaneBack(uint32_t lane) {
+  Choose(kNoLane);
   lanes_[lane] = nobody_;
   free_lanes_.push_back(lane);
+}
+
+void EnvState::Choose(uint32_t lane) {
+  recent_ = lane < lanes_.size() ? lanes_[lane].get() : nobody_.get();
+  recent_lane_ = lane;
 }
 
 Napi::Object EnvState::LaneCalls(Napi::Env env) {

@@ -40,10 +40,12 @@ class EnvState {
   // again.
   uint32_t TakeLane(const std::shared_ptr<engine::Producer>& producer);
   void GiveLaneBack(uint32_t lane);
-  // That of the lane that stands in the word which JavaScript has.
-  engine::Producer& producer() const {
+  // That of the lane that stands in the word which JavaScript has. Most calls are of the lane of
+  // the call before: the processor goes on with its producer while it looks.
+  engine::Producer& producer() {
     const auto lane = static_cast<uint32_t>(*lane_word_);
-    return *lanes_[lane < lanes_.size() ? lane : 0];
+    if (lane != recent_lane_) Choose(lane);
+    return *recent_;
   }
   // The object of lib/engine/load-native.ts LaneCalls.
   Napi::Object LaneCalls(Napi::Env env);
@@ -56,6 +58,8 @@ class EnvState {
   Napi::Value DirectRoute(Napi::Env env, const std::shared_ptr<engine::Log>& log);
 
  private:
+  static constexpr uint32_t kNoLane = UINT32_MAX;
+
   struct Shared {
     std::shared_ptr<engine::Producer> producer;
     size_t handles = 0;
@@ -63,6 +67,8 @@ class EnvState {
   };
 
   static void CleanUp(void* state);
+
+  void Choose(uint32_t lane);
 
   std::map<engine::Log*, Shared> producers_;
   // Of logs that other handles of this environment go on with: those keep their key from becoming
@@ -73,6 +79,8 @@ class EnvState {
   Napi::ObjectReference lane_calls_;
   const std::shared_ptr<engine::Producer> nobody_ = std::make_shared<engine::Producer>();
   std::vector<std::shared_ptr<engine::Producer>> lanes_;
+  uint32_t recent_lane_ = kNoLane;
+  engine::Producer* recent_ = nobody_.get();  // that of recent_lane_
   std::vector<uint32_t> free_lanes_;
   std::shared_ptr<Settler> settler_;  // made when it is needed
 };
