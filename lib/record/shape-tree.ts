@@ -62,12 +62,15 @@ let sentinel: ShapeNode | null = null
 export class ShapeNode {
   /** The node last gone to, which is the one that is gone to next nearly always. */
   next: ShapeNode
+  /** The one that was in its place before: a request's lines have `req` and `res` in turn. */
+  other: ShapeNode
   readonly key: string
   readonly edge: Edge
   readonly convert: Conversion | null
   /** The template last used. */
   recent: Template | null
   nextOpen: ShapeNode
+  otherOpen: ShapeNode
   /** null at the root. */
   readonly parent: ShapeNode | null
   /** The node of the tree that all ways begin at. */
@@ -97,11 +100,13 @@ export class ShapeNode {
     convert: Conversion | null
   ) {
     this.next = sentinel ?? this
+    this.other = this.next
     this.key = key
     this.edge = edge
     this.convert = convert
     this.recent = null
     this.nextOpen = this.next
+    this.otherOpen = this.next
     this.parent = parent
     this.root = parent === null ? this : parent.root
     this.count = parent === null ? 0 : parent.count + (edge === 'value' || edge === 'binding' ? 1 : 0)
@@ -389,6 +394,7 @@ export class ShapeTree {
 
   /** The node behind `node` for `key` and a value; null if there cannot be one: too many keys. */
   step(node: ShapeNode, key: string): ShapeNode | null {
+    if (node.other.key === key) return node.other
     node.children ??= new Map()
     let child = node.children.get(key)
     if (child === undefined) {
@@ -398,6 +404,7 @@ export class ShapeTree {
       node.children.set(key, child)
       this.#count()
     }
+    node.other = node.next
     node.next = child
     return child
   }
@@ -407,15 +414,22 @@ export class ShapeTree {
    * object had better be JSON.
    */
   open(node: ShapeNode, key: string): ShapeNode | null {
-    let child = node.nextOpen.key === key ? node.nextOpen : node.opens?.get(key)
+    let child = node.nextOpen
+    if (child.key !== key) child = node.otherOpen.key === key ? node.otherOpen : this.#openOther(node, key)
+    return child.depth > MAX_DEPTH || child.descendants > MAX_DESCENDANTS ? null : child
+  }
+
+  #openOther(node: ShapeNode, key: string): ShapeNode {
+    node.opens ??= new Map()
+    let child = node.opens.get(key)
     if (child === undefined) {
       child = new ShapeNode('open', key, node, node.edge === 'open' ? node : node.parentObject, null)
-      node.opens ??= new Map()
       node.opens.set(key, child)
       this.#count()
     }
+    node.otherOpen = node.nextOpen
     node.nextOpen = child
-    return child.depth > MAX_DEPTH || child.descendants > MAX_DESCENDANTS ? null : child
+    return child
   }
 
   /** The node behind `node` for the end of the object that was opened last. */
