@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <random>
+#include <system_error>
 
 #include "engine/arena_paths.h"
 #include "engine/error.h"
@@ -85,18 +87,33 @@ Config ArenaConfig(const Config& config) {
   return arena;
 }
 
+// The file that an opening without success has made is of no use to anybody.
+void RemoveMade(const Config& config, io::FileSystem* files) {
+  io::OpenOptions options = config.io;
+  options.direct = io::DirectIo::kOff;
+  try {
+    // While it is ours: without the lock it might be somebody else's by now.
+    const LogFile made(files, config.path, options, config.format);
+    RemoveEmpty(config.path, made.file());
+  } catch (const Error&) {
+    // It is.
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<Log> Log::Open(const Config& config, io::FileSystem* files) {
   io::FileInfo named;
   const bool is_new = files->StatPath(config.path, &named) == -ENOENT;
-  auto file = std::make_unique<LogFile>(files, config.path, config.io, config.format);
+  std::unique_ptr<LogFile> file;
   try {
+    file = std::make_unique<LogFile>(files, config.path, config.io, config.format);
     return OpenLocked(config, std::move(file));
-  } catch (...) {
-    // The file that an opening without success has made is of no use to anybody. While it is ours:
-    // without the lock it might be somebody else's by now.
-    if (is_new && file != nullptr) RemoveEmpty(config.path, file->file());
+  } catch (const Error& error) {
+    if (is_new && error.code() != "ERR_SHARDLOG_LOCKED") {
+      file.reset();
+      RemoveMade(config, files);
+    }
     throw;
   }
 }
@@ -154,7 +171,15 @@ void Log::Start(const RecoveryReport& recovered) {
                                    ": " + recovered.reason,
                                recovered.set_aside, 0, ""});
   }
-  flusher_->Start();
+  try {
+    flusher_->Start();
+  } catch (const std::system_error& error) {
+    sets_->arena().Remove();
+    throw Error("ERR_SHARDLOG_IO",
+                "cannot start the thread that writes " + config_.path + ": " +
+                    std::strerror(error.code().value()),
+                error.code().value(), "pthread_create", config_.path);
+  }
 }
 
 Log::~Log() { Close(); }

@@ -45,7 +45,8 @@ IoStatus BlockEncoder::Write(LogFile* log, const BlockContext& context,
   blocks_.clear();
   scratch_used_ = copied_ = 0;
   const uint64_t done = context.generation + 1;
-  const bool copies = context.arena != nullptr && !context.arena->path().empty();
+  const bool copies =
+      progress->is_skipping() || (context.arena != nullptr && !context.arena->path().empty());
   if (copies && !ReserveCopies(segments, log->alignment())) return {ENOMEM, "malloc"};
   for (const SealedSegment& segment : segments) {
     if (segment.slot->in_log == done) continue;
@@ -109,14 +110,15 @@ void BlockEncoder::Add(const SealedSegment& segment, const BlockContext& context
     if (tail_start > 0) pieces_.Add(segment.data, tail_start);
     pieces_.Add(tail, end - tail_start);
   }
-  EndBlock(segment, end, {valid, entries});
+  EndBlock(segment, end, segment.data + format::kBlockHeaderBytes, valid, {valid, entries});
 }
 
-void BlockEncoder::EndBlock(const SealedSegment& segment, uint64_t bytes,
-                            const format::WholeEntries& whole) {
+// `whole`: what of the segment is in the log then.
+void BlockEncoder::EndBlock(const SealedSegment& segment, uint64_t bytes, const uint8_t* from,
+                            size_t valid, const format::WholeEntries& whole) {
   pieces_.EndBlock();
   const uint64_t payload = whole.bytes - whole.entries * format::kEntryPrefixBytes;
-  blocks_.push_back({segment.slot, segment.shard, bytes, payload, whole.entries});
+  blocks_.push_back({segment.slot, segment.shard, bytes, payload, whole.entries, from, valid});
 }
 
 // For the largest of the segments, and as many as make a batch. False: there is no memory.
@@ -149,13 +151,17 @@ bool BlockEncoder::HasRoomForCopy(const SealedSegment& segment, size_t alignment
 void BlockEncoder::AddCopy(const SealedSegment& segment, const BlockContext& context,
                            size_t alignment, WriteProgress* progress) {
   uint8_t* const block = copies_.data() + copied_;
-  std::memcpy(block + format::kBlockHeaderBytes, segment.data + format::kBlockHeaderBytes,
-              segment.valid);
-  SealedSegment copy = segment;
-  copy.data = block;
-  const auto [valid, entries] = WholeOf(copy);
-  if (valid != segment.valid) progress->totals().damaged++;
-  if (valid == 0) return;
+  uint8_t* const copied = block + format::kBlockHeaderBytes;
+  const uint8_t* const from = segment.data + format::kBlockHeaderBytes;
+  const size_t skipped = progress->SkippedOf(segment.slot);
+  std::memcpy(copied, from + skipped, segment.valid - skipped);
+  const format::WholeEntries before = format::FindWholeEntries(from, skipped);
+  const auto [valid, entries] = format::FindWholeEntries(copied, segment.valid - skipped);
+  if (valid != segment.valid - skipped) progress->totals().damaged++;
+  if (valid == 0) {
+    CountSkipped(segment, before, context, progress);
+    return;
+  }
   format::EncodeHeader(block, {static_cast<uint32_t>(MemoryBytes(segment, geometry_)),
                                static_cast<uint32_t>(valid)});
   const uint32_t crc = format::Crc32c(block, format::kBlockHeaderBytes + valid);
@@ -164,7 +170,19 @@ void BlockEncoder::AddCopy(const SealedSegment& segment, const BlockContext& con
   format::BuildTail(block, 0, end, valid, TrailerOf(segment, context, sequence, entries), crc);
   pieces_.Add(block, end);
   copied_ += end;
-  EndBlock(segment, end, {valid, entries});
+  EndBlock(segment, end, copied, valid, {before.bytes + valid, before.entries + entries});
+}
+
+// All of the segment is somewhere already.
+void BlockEncoder::CountSkipped(const SealedSegment& segment, const format::WholeEntries& whole,
+                                const BlockContext& context, WriteProgress* progress) {
+  if (whole.bytes == 0) return;
+  segment.slot->in_log = context.generation + 1;
+  BlockTotals& totals = progress->totals();
+  totals.payload += whole.bytes - whole.entries * format::kEntryPrefixBytes;
+  totals.entries += whole.entries;
+  totals.entries_of_shard[segment.shard] += whole.entries;
+  progress->EndSkipping();
 }
 
 std::vector<uint8_t> BlockEncoder::BlockOf(const SealedSegment& segment, size_t skipped,
@@ -203,6 +221,14 @@ bool BlockEncoder::BatchIsFull() const {
   return pieces_.IsFull() || scratch_used_ + kMaxTail > kScratchBytes;
 }
 
+// What readers find in the block of the batch that is torn.
+void BlockEncoder::TellOfTorn(WriteProgress* progress) const {
+  if (pieces_.torn() <= format::kBlockHeaderBytes) return;
+  const Block& block = blocks_[pieces_.whole_blocks()];
+  const size_t valid = std::min(pieces_.torn() - format::kBlockHeaderBytes, block.valid);
+  progress->SetTornWhole(format::FindWholeEntries(block.from, valid), block.slot);
+}
+
 // What has come into the log is marked in the arena before the journal says so.
 IoStatus BlockEncoder::WriteBatch(const BlockContext& context, WriteProgress* progress) {
   if (context.IsSourceCut()) return kArenaIsCut;
@@ -217,7 +243,9 @@ IoStatus BlockEncoder::WriteBatch(const BlockContext& context, WriteProgress* pr
     totals.entries_of_shard[block.shard] += block.entries;
     totals.blocks++;
   }
+  if (pieces_.whole_blocks() != 0) progress->EndSkipping();
   progress->Advance(pieces_.log(), 0, pieces_.whole_blocks(), pieces_.torn());
+  TellOfTorn(progress);
   blocks_.clear();
   if (status.ok()) scratch_used_ = copied_ = 0;
   return status;

@@ -40,6 +40,8 @@ class BlockEncoder final : public GenerationEncoder {
     uint64_t bytes;
     uint64_t payload;
     uint64_t entries;
+    const uint8_t* from;  // its entries
+    size_t valid;
   };
 
   void Add(const SealedSegment& segment, const BlockContext& context, size_t alignment,
@@ -49,7 +51,11 @@ class BlockEncoder final : public GenerationEncoder {
   uint8_t* TakeScratch(size_t bytes);
   void AddCopy(const SealedSegment& segment, const BlockContext& context, size_t alignment,
                WriteProgress* progress);
-  void EndBlock(const SealedSegment& segment, uint64_t bytes, const format::WholeEntries& whole);
+  void EndBlock(const SealedSegment& segment, uint64_t bytes, const uint8_t* from, size_t valid,
+                const format::WholeEntries& whole);
+  void CountSkipped(const SealedSegment& segment, const format::WholeEntries& whole,
+                    const BlockContext& context, WriteProgress* progress);
+  void TellOfTorn(WriteProgress* progress) const;
   bool ReserveCopies(const std::vector<SealedSegment>& segments, size_t alignment);
   bool HasRoomForCopy(const SealedSegment& segment, size_t alignment);
   bool BatchIsFull() const;

@@ -30,6 +30,7 @@ IoStatus FileSink::WriteSealed(uint64_t generation, BlockTotals* totals) {
   }
   // What was in a deleted file is nowhere.
   if (change.deleted) StartOver(generation);
+  if (change.cut) TakeTorn();
   // Somebody appended behind the line or block that we had begun, or cut it.
   if (change.moved || (change.reopened && !file_->HasOld())) progress_.ForgetTorn();
   if (!status.ok()) return status;
@@ -101,6 +102,15 @@ void FileSink::GiveUp() {
   progress_.totals() = {};
   begun_ = kNoGeneration;
   GiveUpTorn();
+}
+
+// What was there is in a copy of the file, or was not wanted any more.
+void FileSink::TakeTorn() {
+  if (content_ == Content::kEntries) {
+    progress_.TakeTornEntries();
+  } else {
+    progress_.TakeTornLines(file_.get());
+  }
 }
 
 // A block becomes fill; a line, whose rest is nowhere, is ended.

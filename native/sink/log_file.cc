@@ -89,6 +89,7 @@ IoStatus LogFile::Check(uint64_t torn, Change* change) {
   } else if (named.size != end_ + unsynced_) {
     unsynced_ = 0;
     change->moved = true;
+    change->cut = named.size < end_;
     IoStatus status = Disown(end_, torn);
     if (!status.ok()) return status;
     // Up to end_ the file is ours, unless somebody cut it.

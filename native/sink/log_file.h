@@ -43,6 +43,7 @@ class LogFile {
     bool reopened = false;  // the path names another file now, which is open
     bool deleted = false;   // and the one before has no name any more
     bool moved = false;     // or its end is another
+    bool cut = false;       // and before ours
   };
   // Before each flush: makes a new file's name durable; notices that the path names another file
   // now, or none, and opens that; notices that somebody appended or truncated. With `torn`, the

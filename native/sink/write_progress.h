@@ -10,6 +10,7 @@
 #include "engine/arena_layout.h"
 #include "engine/io_status.h"
 #include "engine/sink.h"
+#include "format/block.h"
 #include "sink/log_file.h"
 
 namespace shardlog::engine {
@@ -29,9 +30,20 @@ class WriteProgress {
   // Units of the generation have come into the log: `done` is counted as JournalState::done is;
   // `torn` bytes of the unit behind them are there, too.
   void Advance(LogFile* log, uint64_t done, uint64_t blocks, uint64_t torn);
+  // What readers find in those bytes; `slot`: of the segment, if the unit is one.
+  void SetTornWhole(const format::WholeEntries& whole, const SegmentSlot* slot);
 
   // The unit that is torn has to be written from its beginning.
-  void ForgetTorn() { torn_ = 0; }
+  void ForgetTorn();
+  // Somebody has cut the file, of which there may be a copy: of the unit only what readers do not
+  // find there is written. As lines, each of which counts for itself; or as a segment.
+  void TakeTornLines(LogFile* log);
+  void TakeTornEntries();
+  // Bytes of entries of this segment that are not to be written.
+  size_t SkippedOf(const SegmentSlot* slot) const { return slot == skipped_in_ ? skipped_ : 0; }
+  bool is_skipping() const { return skipped_ != 0; }
+  // The segment is in the log.
+  void EndSkipping() { skipped_ = 0; }
 
   uint64_t done() const { return done_; }
   uint64_t blocks() const { return blocks_; }
@@ -47,6 +59,10 @@ class WriteProgress {
   uint64_t done_ = 0;
   uint64_t blocks_ = 0;
   size_t torn_ = 0;
+  format::WholeEntries torn_whole_;
+  const SegmentSlot* torn_in_ = nullptr;
+  size_t skipped_ = 0;
+  const SegmentSlot* skipped_in_ = nullptr;
   BlockTotals totals_;
 };
 

@@ -76,8 +76,23 @@ async function failing(kind: Kind, file: string, width: number) {
   }
 }
 
-const changes: [string, (file: string) => { rotated: string[]; notes: number }][] = [
+interface Change {
+  rotated: string[]
+  notes: number
+  /** Files that end within a line of text, which is whole elsewhere. */
+  left?: string[]
+}
+
+const changes: [string, (file: string) => Change][] = [
   ['nothing else happens', () => ({ rotated: [], notes: 0 })],
+  [
+    'it is copied and truncated',
+    file => {
+      fs.copyFileSync(file, `${file}.1`)
+      fs.truncateSync(file, 0)
+      return { rotated: [`${file}.1`], notes: 0, left: [`${file}.1`] }
+    }
+  ],
   [
     'it is renamed',
     file => {
@@ -123,12 +138,12 @@ describe.runIf(fullDisk.works).each(changes)(
         const { disk, file } = setUp()
         const logger = await failing(kind, file, width)
         disk.free()
-        const { rotated, notes } = change(file)
+        const { rotated, notes, left } = change(file)
         await logger.goesOn()
         // It tries again all the time: others may append while the rest of a line is on its way.
         // Where the rest was written before the file was renamed, there is none of the old name.
         const files = [...rotated, file].filter(name => fs.existsSync(name))
-        await expectOnce(files, kind, [logger.logged], kind === 'ndjson' ? notes : 0)
+        await expectOnce(files, kind, [logger.logged], kind === 'ndjson' ? notes : 0, left)
         expect(notesIn(files)).toBe(notes)
       }
     )

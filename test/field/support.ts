@@ -240,9 +240,16 @@ const none = { count: 0, some: [] }
  * are not JSON.
  * @param rests how many lines of a text may have been divided by what others appended, and are
  *   there whole as well
+ * @param left those of the files that may end within a line of text
  */
-export async function expectOnce(files: string[], kind: Kind, logged: Logged[], rests = 0): Promise<void> {
-  const found = await find(files, kind)
+export async function expectOnce(
+  files: string[],
+  kind: Kind,
+  logged: Logged[],
+  rests = 0,
+  left: string[] = []
+): Promise<void> {
+  const found = await find(files, kind, left)
   const divided = found.torn.filter(text => REST.test(text)).slice(0, rests)
   found.torn = found.torn.filter(text => !divided.includes(text))
   expect(faults(found, logged)).toEqual({ twice: none, lost: none, torn: none })
