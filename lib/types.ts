@@ -145,7 +145,8 @@ export interface StatsSnapshot {
   /** Buffer set swaps. */
   setSwaps: number
   /**
-   * Entries found in a dead process's arena when this logger was opened, and written to the log.
+   * Entries found in dead processes' arenas when this logger was opened, and written to the log,
+   * or, with `%p` in its name, to theirs.
    */
   recoveredLogs: number
   /** Times the log file was opened anew because it was deleted or replaced under us. */

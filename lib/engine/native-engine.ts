@@ -57,13 +57,16 @@ function removeIfEmpty(log: string, recovered: readonly NativeRecovery[]): void 
   if (drained && stat?.isFile() && stat.size === 0) fs.rmSync(log, { force: true })
 }
 
-function recoverSibling(native: NativeBinding, log: string, { directIO, arenaDir, onError }: Wanted): void {
+function recoverSibling(native: NativeBinding, log: string, { directIO, arenaDir, onError }: Wanted): number {
   try {
-    removeIfEmpty(log, native.recover(log, { force: false, directIO, arenaDir }))
+    const arenas = native.recover(log, { force: false, directIO, arenaDir })
+    removeIfEmpty(log, arenas)
+    return arenas.reduce((sum, { entries }) => sum + entries, 0)
   } catch (error) {
     const problem = asShardlogError(error)
     // Its process lives, or another one that starts just now recovers it.
     if (problem.code !== 'ERR_SHARDLOG_LOCKED') onError?.(problem)
+    return 0
   }
 }
 
@@ -71,19 +74,23 @@ function recoverSibling(native: NativeBinding, log: string, { directIO, arenaDir
  * Writes what dead processes left in the arenas of their logs into those logs, where `%p` gave each
  * process one of its own: no process will have their name. What fails is told to `onError`, and is
  * no reason not to log.
+ *
+ * @returns the number of entries
  */
-function recoverSiblings(native: NativeBinding, config: Wanted): void {
+function recoverSiblings(native: NativeBinding, config: Wanted): number {
   const { siblings, arenaDir, onError } = config
   const own = config.recoverTo ?? config.logFilePath
+  let entries = 0
   try {
     for (const name of namesIn(siblings.directory, siblings.name)) {
       const log = path.join(siblings.directory, name)
-      if (log !== own && arenaPaths(log, arenaDir).some(exists)) recoverSibling(native, log, config)
+      if (log !== own && arenaPaths(log, arenaDir).some(exists)) entries += recoverSibling(native, log, config)
     }
   } catch (error) {
     const message = `cannot look for logs of dead processes in ${siblings.directory}: ${(error as Error).message}`
     onError?.(new ShardlogError('ERR_SHARDLOG_RECOVERY', message, { path: siblings.directory, cause: error }))
   }
+  return entries
 }
 
 /** What the addon calls: null says that writing works again. */
@@ -122,13 +129,15 @@ function withContent<C extends Content>(
 interface Opened<C extends Content> {
   readonly binding: NativeBinding
   readonly handle: NativeHandle<C>
+  /** Entries of dead processes that were written into logs of their own. */
+  readonly ofSiblings: number
 }
 
 function openHandle<C extends Content>(config: NativeConfig & { content: C }): Opened<C> {
   const binding = translated(loadNative)
   const { siblings } = config
-  if (siblings !== undefined) recoverSiblings(binding, Object.assign({}, config, { siblings }))
-  return { binding, handle: awaitLock(config.lockTimeout, () => tryToOpen(binding, config)) }
+  const ofSiblings = siblings === undefined ? 0 : recoverSiblings(binding, Object.assign({}, config, { siblings }))
+  return { binding, handle: awaitLock(config.lockTimeout, () => tryToOpen(binding, config)), ofSiblings }
 }
 
 function tryToOpen<C extends Content>(binding: NativeBinding, config: NativeConfig & { content: C }): NativeHandle<C> {
@@ -255,8 +264,11 @@ class Numbers {
   }
 
   stats(): StatsSnapshot {
-    const { binding, handle } = this.#opened
-    if (this.#last === null) return withLastError(binding.stats(handle.keeper))
+    const { binding, handle, ofSiblings } = this.#opened
+    if (this.#last === null) {
+      const stats = withLastError(binding.stats(handle.keeper))
+      return Object.assign(stats, { recoveredLogs: stats.recoveredLogs + ofSiblings })
+    }
     const { all, empty } = binding.drops(handle.keeper)
     const { stats } = this.#last
     return {
