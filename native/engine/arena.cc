@@ -119,6 +119,7 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   arena->least_blocks_ = BlocksOf(file.fd());
   arena->fd_ = file.Publish();
   arena->path_ = path;
+  arena->mapping_.SetName(arena->path_.c_str());
   try {
     arena->Remap(arena->fd_);
   } catch (const Error&) {

@@ -101,6 +101,9 @@ class Arena {
   // Whom to wake when that is noticed by a thread that stores; outlives the arena, or is taken back
   // by nullptr.
   void WakeWhenCut(platform::Event* event) { mapping_.Wake(event); }
+  // Any thread. Whether stores do not reach the file, whose file system had no room for them. It
+  // has no name any more.
+  bool is_private() const { return mapping_.is_private(); }
   // A word that is odd while other memory is put in the arena's place, or a part of it, and another
   // one each time afterwards. It outlives the arena.
   const std::atomic<uint32_t>& changes() const { return mapping_.changes(); }

@@ -41,6 +41,10 @@ bool ArenaWatch::Repair(const io::FileInfo& log, FlushError* problem) {
   if (arena.IsCut()) {
     return Replace(log, "the arena " + arena.path() + " was cut by another program", problem);
   }
+  if (arena.is_private()) {
+    return Replace(log, "the file system of the arena " + arena.path() + " has no room for it",
+                   problem);
+  }
   const std::string lost = "the arena " + arena.path() + " was renamed, deleted or replaced";
   if (arena.TakeNameBack()) {
     problem->message = lost + "; it has its name again, and nothing is lost";

@@ -26,6 +26,8 @@ struct CuttableMapping::Entry {
   std::atomic<uint64_t> whole{0};      // the file was at least so long, always
   std::atomic<uintptr_t> replaced{0};  // from here to the end lies memory of the process
   std::atomic<uint32_t> vain{0};       // faults that were not of a cut file
+  std::atomic<bool> is_private{false};
+  std::atomic<const char*> name{nullptr};
   std::atomic<uint32_t> changes{0};
   std::atomic<Event*> event{nullptr};
   Entry* next = nullptr;
@@ -36,8 +38,9 @@ namespace {
 using Entry = CuttableMapping::Entry;
 
 // A thread whose fault came before the mapping was changed, or the file grown again, meets what is
-// in order now, and makes its access again. One that goes on failing is none of ours: a device that
-// cannot be read, a file system without room.
+// in order now, and makes its access again. One that goes on failing is of a file system without
+// room, which a copy on writing needs; or none of ours: of a device that cannot be read.
+constexpr uint32_t kVainFaults = 100;
 constexpr uint32_t kMostVainFaults = 1'000;
 
 std::atomic<Entry*> entries{nullptr};
@@ -80,6 +83,53 @@ bool Replace(Entry* entry, uintptr_t from, uintptr_t to) {
   return true;
 }
 
+// Whether nobody will find the file under its name.
+bool TakeNameAway(const Entry* entry) {
+  const char* const name = entry->name;
+  struct stat named;
+  struct stat ours;
+  if (name == nullptr || lstat(name, &named) != 0) return name == nullptr || errno == ENOENT;
+  if (fstat(entry->fd, &ours) != 0) return false;
+  if (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino) return true;
+  return unlink(name) == 0 || errno == ENOENT;
+}
+
+// From here on stores copy pages into memory of the process. What was stored before is in the file,
+// where it is read until then: no store falls between the two.
+bool GoPrivate(Entry* entry) {
+  const uintptr_t begin = entry->begin;
+  const uintptr_t bytes = entry->replaced - begin;
+  // Had before the name goes, and moved there afterwards, which needs nothing any more.
+  const long copy = syscall(SYS_mmap, 0L, bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_NORESERVE, entry->fd.load(), 0L);
+  if (copy == -1) return false;
+  if (!TakeNameAway(entry)) {
+    syscall(SYS_munmap, copy, bytes);
+    return false;
+  }
+  entry->changes++;
+  const long at = syscall(SYS_mremap, copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, begin);
+  entry->changes++;
+  if (at == -1) return false;
+  entry->vain = 0;
+  entry->is_private = true;
+  return true;
+}
+
+// An access to what the file has.
+bool AnswerWithin(Entry* entry, uintptr_t address) {
+  const uint32_t vain = ++entry->vain;
+  if (entry->is_private || vain < kVainFaults) return vain < kMostVainFaults;
+  char byte;
+  const auto offset = static_cast<off_t>(address - entry->begin);
+  return pread(entry->fd, &byte, 1, offset) == 1 && GoPrivate(entry);
+}
+
+void Tell(const Entry* entry) {
+  Event* const event = entry->event;
+  if (event != nullptr) event->Signal();
+}
+
 // Whether the access that failed at `address` can be made again.
 bool AnswerLocked(Entry* entry, uintptr_t address) {
   const uintptr_t begin = entry->begin;
@@ -91,12 +141,16 @@ bool AnswerLocked(Entry* entry, uintptr_t address) {
   const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const auto size = static_cast<uint64_t>(st.st_size);
   const uintptr_t from = begin + (size + page - 1) / page * page;
-  if (address < from) return ++entry->vain < kMostVainFaults;
+  if (address < from) {
+    const bool was_private = entry->is_private;
+    const bool answered = AnswerWithin(entry, address);
+    if (entry->is_private != was_private) Tell(entry);
+    return answered;
+  }
   // Before anybody finds memory there.
   if (size < entry->whole) entry->whole = size;
   if (!Replace(entry, from, replaced)) return false;
-  Event* const event = entry->event;
-  if (event != nullptr) event->Signal();
+  Tell(entry);
   return true;
 }
 
@@ -147,7 +201,8 @@ void HandOn(int signal, siginfo_t* info, void* context) {
 
 void OnBusError(int signal, siginfo_t* info, void* context) {
   const int kept = errno;
-  // Behind the end of a file: not a broken memory module, nor an address that is none, nor kill().
+  // Behind the end of a file, or without room in it: not a broken memory module, nor an address
+  // that is none, nor kill().
   const bool may_be_ours = info->si_code == BUS_ADRERR;
   if (!may_be_ours || !Answer(reinterpret_cast<uintptr_t>(info->si_addr))) {
     HandOn(signal, info, context);
@@ -194,6 +249,7 @@ void CuttableMapping::Begin(void* at, uint64_t bytes, int fd) {
   entry_->whole = bytes;
   entry_->replaced = begin + bytes;
   entry_->vain = 0;
+  entry_->is_private = false;
   entry_->end = begin + bytes;
   entry_->begin = begin;
   platform::Unlock(entry_);
@@ -204,6 +260,7 @@ void CuttableMapping::End() {
   entry_->end = 0;
   entry_->begin = 0;
   entry_->fd = -1;
+  entry_->name = nullptr;
   entry_->event = nullptr;
   platform::Unlock(entry_);
 }
@@ -228,13 +285,18 @@ void CuttableMapping::EndChange(bool done, int fd) {
     entry_->whole = entry_->end - entry_->begin;
     entry_->replaced = entry_->end.load();
     entry_->vain = 0;
+    entry_->is_private = false;
   }
   platform::Unlock(entry_);
 }
 
+void CuttableMapping::SetName(const char* path) { entry_->name = path; }
+
 void CuttableMapping::Wake(Event* event) { entry_->event = event; }
 
 bool CuttableMapping::is_cut() const { return entry_->whole < entry_->end - entry_->begin; }
+
+bool CuttableMapping::is_private() const { return entry_->is_private; }
 
 uint64_t CuttableMapping::whole_bytes() const { return entry_->whole; }
 

@@ -1,5 +1,7 @@
 // A mapping of a file that another program may cut: a store into what is missing then, which the
-// kernel answers by SIGBUS, goes into memory of this process instead, and the owner is told.
+// kernel answers by SIGBUS, goes into memory of this process instead, and the owner is told. So do
+// all stores from the first on for which the file system has no room: a full one, of whose file
+// there is a snapshot, needs room for what it had room for before.
 //
 // A handler of SIGBUS is installed with the first such mapping of the process. It answers for these
 // mappings alone: whatever else comes goes to the handler that was there before it, or ends the
@@ -45,6 +47,10 @@ class CuttableMapping {
   // Now and then: another part of the program may have put another handler in the place of ours.
   static void StayInstalled();
 
+  // The file's name, which it must not have any more when stores do not reach it: what is found
+  // there later would be taken for whole. Outlives the mapping; nullptr: none.
+  void SetName(const char* path);
+
   // Whom to wake when something is missing: outlives the mapping, or is taken back by nullptr.
   void Wake(Event* event);
 
@@ -53,6 +59,9 @@ class CuttableMapping {
   // Any thread. The file was that long when it was shortest, as far as is known here. Bytes behind
   // that are lost.
   uint64_t whole_bytes() const;
+
+  // Any thread. Whether stores go into memory of the process, whole as the file may be.
+  bool is_private() const;
 
   // Any thread. A word that is odd while memory is put in the place of other memory, and another
   // one each time afterwards. It stays where it is to the end of the process.
