@@ -18,7 +18,7 @@ const KIB = 1024
 const MIB = 1024 * KIB
 const LOGS = 12
 const CYCLES = 1000
-/** So many cycles make a loop's code hot: V8 compiles it, and keeps 5 to 8 MiB for having done so. */
+/** So many cycles make a loop's code hot: V8 compiles it, and keeps 5 to 8 MiB for that. */
 const WARMING_CYCLES = 200
 
 /**

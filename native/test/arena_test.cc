@@ -212,6 +212,35 @@ TEST(Opening, MakesAnArenaThatItMayOpenUnderAnyUmask) {
 }
 
 // As many descriptors as there may be, then one more, and so on, until it succeeds.
+TEST(Opening, ThatWantsDirectIoWhereThereIsNoneLeavesNoLog) {
+  const std::string path = "/dev/shm/shardlog-test-" + std::to_string(getpid());
+  Config config = SmallConfig(path, 1);
+  config.io.direct = io::DirectIo::kRequired;
+  EXPECT_THROW(Log::Open(config), engine::Error);
+  EXPECT_FALSE(Exists(path));
+}
+
+TEST(Opening, WithoutAThreadLeavesNothing) {
+  TempDir directory;
+  Config config = SmallConfig(directory.File("log"), 1);
+  config.crash_safe = engine::CrashSafe::kFile;
+  ASSERT_EQ(chmod(directory.File("").c_str(), 0777), 0);
+  EXPECT_TRUE(LiveAndDie([&] {
+    // Nobody's processes are too many already. Root's never are.
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) _exit(1);
+    const rlimit none{1, 1};
+    setrlimit(RLIMIT_NPROC, &none);
+    try {
+      Log::Open(config);
+      _exit(2);
+    } catch (const engine::Error& error) {
+      if (error.error_number() != EAGAIN) _exit(3);
+    }
+    if (Exists(engine::FileArenaPath(config.path)) || Exists(config.path)) _exit(4);
+    Die();
+  }));
+}
+
 TEST(Opening, WithoutDescriptorsLeavesNoArena) {
   if (kUndefinedBehaviorSanitizer) GTEST_SKIP() << "the sanitizer needs descriptors itself";
   TempDir directory;

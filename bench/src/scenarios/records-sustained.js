@@ -16,7 +16,7 @@ const subject = require('../subject')
 /** 1.4 GB of lines. */
 const LINES = 10_000_000
 const PINO_INFO = 30
-/** 64 MiB are what `new Logger` has; a destination's default is 8, which costs what the difference shows. */
+/** 64 MiB are what `new Logger` has; the difference is what a destination's default of 8 costs. */
 const OWN = {
   'shardlog ndjson': {},
   'shardlog ndjson off': { crashSafe: false },
