@@ -119,7 +119,6 @@ std::shared_ptr<Arena> Arena::Create(const Config& config, const io::FileInfo& i
   arena->least_blocks_ = BlocksOf(file.fd());
   arena->fd_ = file.Publish();
   arena->path_ = path;
-  arena->mapping_.SetName(arena->path_.c_str());
   try {
     arena->Remap(arena->fd_);
   } catch (const Error&) {
@@ -408,17 +407,27 @@ int Arena::Remove() {
   return 0;
 }
 
+int Arena::TakeNameAway() {
+  const std::string now = NameNow();
+  // It may have been renamed.
+  if (!now.empty() && IsNamed(now, fd_) && unlink(now.c_str()) != 0) return -errno;
+  return IsNamed(path_, fd_) && unlink(path_.c_str()) != 0 ? -errno : 0;
+}
+
 bool Arena::HasItsName() const { return path_.empty() || fd_ < 0 || IsNamed(path_, fd_); }
 
 bool Arena::TakeNameBack() {
+  const std::string now = NameNow();
+  return IsNamed(now, fd_) && RenameWithoutReplacing(now, path_) == 0;
+}
+
+// What is deleted has a name that leads nowhere, or to something else. Empty: it cannot be told.
+std::string Arena::NameNow() const {
   char self[64];
   std::snprintf(self, sizeof self, "/proc/self/fd/%d", fd_);
   char now[PATH_MAX];
-  const ssize_t length = readlink(self, now, sizeof now - 1);
-  if (length <= 0) return false;
-  now[length] = '\0';
-  // What is deleted has a name that leads nowhere, or to something else.
-  return IsNamed(now, fd_) && RenameWithoutReplacing(now, path_) == 0;
+  const ssize_t length = readlink(self, now, sizeof now);
+  return length > 0 ? std::string(now, static_cast<size_t>(length)) : std::string();
 }
 
 int Arena::Adopt(int fd, uint64_t blocks) {

@@ -65,6 +65,9 @@ class Arena {
   // Renames the file back from wherever it is now. False if that is not possible: it was deleted,
   // or something else has the name.
   bool TakeNameBack();
+  // Nobody will find the file, whose name may be another by now, and take it for what it was. 0 or
+  // -errno.
+  int TakeNameAway();
   // Goes on in another file of the same size and content, at the same addresses. Takes the
   // descriptor, and returns that of the file before. `blocks`: BlocksOf(fd), before anybody else
   // knew of the file. Throws Error(ERR_SHARDLOG_IO).
@@ -101,8 +104,8 @@ class Arena {
   // Whom to wake when that is noticed by a thread that stores; outlives the arena, or is taken back
   // by nullptr.
   void WakeWhenCut(platform::Event* event) { mapping_.Wake(event); }
-  // Any thread. Whether stores do not reach the file, whose file system had no room for them. It
-  // has no name any more.
+  // Any thread. Whether stores do not reach the file, whose file system had no room for them: it is
+  // what a kill would have left when the first of them came.
   bool is_private() const { return mapping_.is_private(); }
   // A word that is odd while other memory is put in the arena's place, or a part of it, and another
   // one each time afterwards. It outlives the arena.
@@ -186,6 +189,7 @@ class Arena {
   // `sharing`: MAP_SHARED or MAP_PRIVATE.
   void MapFile(int fd, uint64_t bytes, int sharing);
   void Remap(int fd);
+  std::string NameNow() const;
   void Layout();
   void AllocateShards(bool one_mapping);
   void KeepFromChildren();

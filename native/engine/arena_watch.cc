@@ -3,11 +3,13 @@
 #include "engine/arena_file.h"
 #include "engine/config.h"
 #include "engine/error.h"
+#include "platform/clock.h"
 
 namespace shardlog::engine {
 namespace {
 
 constexpr uint64_t kBetweenLooksNs = 20 * kNsPerMs;
+constexpr uint64_t kBetweenTriesNs = 100 * kNsPerMs;
 constexpr char kLost[] = "ERR_SHARDLOG_ARENA_LOST";
 constexpr char kNothingLost[] = "nothing is lost";
 
@@ -19,7 +21,9 @@ void TellWhy(const Error& error, FlushError* problem) {
 }  // namespace
 
 void ArenaWatch::LookNow(uint64_t now_ns, const io::FileInfo& log) {
-  const bool may_wait = failing() || sets_.arena().HasItsWords();
+  const Arena& arena = sets_.arena();
+  const bool is_new = arena.is_private() && !arena.is_lost();
+  const bool may_wait = failing() || (arena.HasItsWords() && !is_new);
   if (now_ns - looked_at_ns_ < kBetweenLooksNs && may_wait) return;
   looked_at_ns_ = now_ns;
   sets_.arena().StayWatched();
@@ -28,7 +32,12 @@ void ArenaWatch::LookNow(uint64_t now_ns, const io::FileInfo& log) {
 
 void ArenaWatch::Look(const io::FileInfo& log) {
   Arena& arena = sets_.arena();
-  if (!arena.IsCut() && arena.HasItsName()) return;
+  const bool is_cut = arena.IsCut();
+  if (!is_cut && !arena.is_private() && arena.HasItsName()) return;
+  // While it waits for room, it takes what there is only now and then.
+  const uint64_t now_ns = platform::MonotonicNs();
+  if (!is_cut && arena.is_private() && is_told_ && now_ns - tried_at_ns_ < kBetweenTriesNs) return;
+  tried_at_ns_ = now_ns;
   FlushError problem{kLost, "", arena.path(), 0, ""};
   const bool repaired = Repair(log, &problem);
   arena.set_is_lost(!repaired);

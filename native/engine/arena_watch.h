@@ -52,6 +52,7 @@ class ArenaWatch {
   BufferSets& sets_;
   ErrorReporter& errors_;
   const Owner owner_;
+  uint64_t tried_at_ns_ = 0;
   uint64_t looked_at_ns_ = 0;
   bool is_told_ = false;  // of the present loss, which could not be repaired yet
 };

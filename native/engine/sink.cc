@@ -48,6 +48,7 @@ IoStatus Sink::Write(uint64_t generation, bool recycle) {
       return status;
     }
     sets_->arena().AddBlocks(totals.blocks);
+    if (sets_->arena().is_private()) TakeArenaAway();
   }
   // Whoever waits for this generation finds it counted.
   if (!sealed_.empty()) CountSuccess(totals, started);
@@ -56,6 +57,19 @@ IoStatus Sink::Write(uint64_t generation, bool recycle) {
   sealed_.clear();
   sealed_generation_ = kNoGeneration;
   return {};
+}
+
+// Its file does not know what is in the log from here on, and would repeat it. Up to here it is
+// what a kill leaves.
+void Sink::TakeArenaAway() {
+  const Arena& arena = sets_->arena();
+  const int error = sets_->arena().TakeNameAway();
+  if (error == 0) return;
+  errors_->Report({"ERR_SHARDLOG_ARENA_LOST",
+                   "the arena " + arena.path() +
+                       " is out of date and cannot be removed: after a kill its entries may be " +
+                       "written twice",
+                   arena.path(), -error, "unlink"});
 }
 
 void Sink::BeginAnew(const MoveLosses& losses) {

@@ -150,6 +150,7 @@ class Sink {
  private:
   void CountSuccess(const BlockTotals& totals, uint64_t started_ns);
   void ReportDamage(uint64_t damaged);
+  void TakeArenaAway();
 
   const std::shared_ptr<BufferSets> sets_;
   const uint64_t flush_timeout_ns_;

@@ -91,6 +91,7 @@ Config ArenaConfig(const Config& config) {
 void RemoveMade(const Config& config, io::FileSystem* files) {
   io::OpenOptions options = config.io;
   options.direct = io::DirectIo::kOff;
+  options.create = false;
   try {
     // While it is ours: without the lock it might be somebody else's by now.
     const LogFile made(files, config.path, options, config.format);

@@ -27,7 +27,6 @@ struct CuttableMapping::Entry {
   std::atomic<uintptr_t> replaced{0};  // from here to the end lies memory of the process
   std::atomic<uint32_t> vain{0};       // faults that were not of a cut file
   std::atomic<bool> is_private{false};
-  std::atomic<const char*> name{nullptr};
   std::atomic<uint32_t> changes{0};
   std::atomic<Event*> event{nullptr};
   Entry* next = nullptr;
@@ -83,32 +82,14 @@ bool Replace(Entry* entry, uintptr_t from, uintptr_t to) {
   return true;
 }
 
-// Whether nobody will find the file under its name.
-bool TakeNameAway(const Entry* entry) {
-  const char* const name = entry->name;
-  struct stat named;
-  struct stat ours;
-  if (name == nullptr || lstat(name, &named) != 0) return name == nullptr || errno == ENOENT;
-  if (fstat(entry->fd, &ours) != 0) return false;
-  if (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino) return true;
-  return unlink(name) == 0 || errno == ENOENT;
-}
-
 // From here on stores copy pages into memory of the process. What was stored before is in the file,
-// where it is read until then: no store falls between the two.
+// where it is read until then: no store falls between the two. In place, and at once: what else the
+// process has the kernel do with new mappings (mlockall) must not copy pages before.
 bool GoPrivate(Entry* entry) {
   const uintptr_t begin = entry->begin;
-  const uintptr_t bytes = entry->replaced - begin;
-  // Had before the name goes, and moved there afterwards, which needs nothing any more.
-  const long copy = syscall(SYS_mmap, 0L, bytes, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_NORESERVE, entry->fd.load(), 0L);
-  if (copy == -1) return false;
-  if (!TakeNameAway(entry)) {
-    syscall(SYS_munmap, copy, bytes);
-    return false;
-  }
   entry->changes++;
-  const long at = syscall(SYS_mremap, copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, begin);
+  const long at = syscall(SYS_mmap, begin, entry->replaced - begin, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, entry->fd.load(), 0L);
   entry->changes++;
   if (at == -1) return false;
   entry->vain = 0;
@@ -260,7 +241,6 @@ void CuttableMapping::End() {
   entry_->end = 0;
   entry_->begin = 0;
   entry_->fd = -1;
-  entry_->name = nullptr;
   entry_->event = nullptr;
   platform::Unlock(entry_);
 }
@@ -289,8 +269,6 @@ void CuttableMapping::EndChange(bool done, int fd) {
   }
   platform::Unlock(entry_);
 }
-
-void CuttableMapping::SetName(const char* path) { entry_->name = path; }
 
 void CuttableMapping::Wake(Event* event) { entry_->event = event; }
 

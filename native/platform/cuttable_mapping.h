@@ -47,10 +47,6 @@ class CuttableMapping {
   // Now and then: another part of the program may have put another handler in the place of ours.
   static void StayInstalled();
 
-  // The file's name, which it must not have any more when stores do not reach it: what is found
-  // there later would be taken for whole. Outlives the mapping; nullptr: none.
-  void SetName(const char* path);
-
   // Whom to wake when something is missing: outlives the mapping, or is taken back by nullptr.
   void Wake(Event* event);
 
@@ -60,7 +56,7 @@ class CuttableMapping {
   // that are lost.
   uint64_t whole_bytes() const;
 
-  // Any thread. Whether stores go into memory of the process, whole as the file may be.
+  // Any thread. Whether stores go into memory of the process. The file stays as it was then.
   bool is_private() const;
 
   // Any thread. A word that is odd while memory is put in the place of other memory, and another

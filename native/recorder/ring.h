@@ -77,7 +77,9 @@ class Ring {
   }
   // Any thread. Another program has cut the file: what its words say of leases cannot be believed,
   // and nobody gets one any more.
-  bool IsCut() const { return mapping_.is_cut() || header().magic != kMagic; }
+  bool IsCut() const {
+    return mapping_.is_cut() || mapping_.is_private() || header().magic != kMagic;
+  }
 
   // Gives the file up: nobody records any more. It is removed, or kept for whoever looks into it.
   void Close(bool keep);

@@ -164,6 +164,11 @@ IoStatus BatchWriter::WriteRest() {
     const ssize_t taken =
         log_->Append(selected_.data(), static_cast<int>(selected_.size()), call.through, &moved);
     if (taken > 0) {
+      // What it took lies where it means nothing; the beginning is in a copy, or gone.
+      if (moved && torn != 0 && log_->end() - static_cast<uint64_t>(taken) < end) {
+        log_->NoteCut();
+        return kLogIsCut;
+      }
       const IoStatus status = moved ? log_->Disown(end, torn) : IoStatus{};
       if (!status.ok()) return status;
       Resume(moved, static_cast<size_t>(taken));

@@ -5,6 +5,13 @@
 #include <cstring>
 
 namespace shardlog::engine {
+namespace {
+
+// One after the other, in one attempt.
+constexpr int kMostCuts = 3;
+
+}  // namespace
+
 FileSink::FileSink(std::shared_ptr<BufferSets> sets, std::unique_ptr<LogFile> file,
                    const Config& config, FlushStats* stats, ErrorReporter* errors)
     : Sink(std::move(sets), config, stats, errors),
@@ -20,6 +27,15 @@ FileSink::FileSink(std::shared_ptr<BufferSets> sets, std::unique_ptr<LogFile> fi
 }
 
 IoStatus FileSink::WriteSealed(uint64_t generation, BlockTotals* totals) {
+  IoStatus status = TryToWrite(generation, totals);
+  // What was in the file is looked at anew, as before any attempt.
+  for (int i = 0; i < kMostCuts && status.call == kLogIsCut.call; i++) {
+    status = TryToWrite(generation, totals);
+  }
+  return status;
+}
+
+IoStatus FileSink::TryToWrite(uint64_t generation, BlockTotals* totals) {
   Begin(generation);
   LogFile::Change change;
   IoStatus status = file_->Check(progress_.torn(), &change);
@@ -29,10 +45,10 @@ IoStatus FileSink::WriteSealed(uint64_t generation, BlockTotals* totals) {
     PublishIoMode();
   }
   // What was in a deleted file is nowhere.
-  if (change.deleted) StartOver(generation);
-  if (change.cut) TakeTorn();
-  // Somebody appended behind the line or block that we had begun, or cut it.
-  if (change.moved || (change.reopened && !file_->HasOld())) progress_.ForgetTorn();
+  if (change.deleted && !file_->HasOld()) StartOver(generation);
+  // The old file has what is torn: nobody has cut it, or appended behind it, as far as is known.
+  if (change.cut && !file_->HasOld()) TakeTorn();
+  if ((change.moved || change.reopened) && !file_->HasOld()) progress_.ForgetTorn();
   if (!status.ok()) return status;
   StoreJournal(generation, change.reopened);
   status = writer_->Write(file_.get(), Context(generation), sealed(), &progress_, nullptr);
@@ -46,7 +62,7 @@ IoStatus FileSink::WriteSealed(uint64_t generation, BlockTotals* totals) {
   if (status.error != EINVAL || direct_ != io::DirectIo::kAuto || !file_->direct()) return status;
   status = file_->FallBackToBuffered("the file system refused a direct write (EINVAL)");
   PublishIoMode();
-  return status.ok() ? WriteSealed(generation, totals) : status;
+  return status.ok() ? TryToWrite(generation, totals) : status;
 }
 
 void FileSink::LookForFile() {
@@ -109,13 +125,17 @@ void FileSink::TakeTorn() {
   if (content_ == Content::kEntries) {
     progress_.TakeTornEntries();
   } else {
-    progress_.TakeTornLines(file_.get());
+    progress_.TakeTornLines();
   }
 }
 
 // A block becomes fill; a line, whose rest is nowhere, is ended.
 void FileSink::GiveUpTorn() {
   if (progress_.torn() == 0) return;
+  if (file_->HasOld()) {
+    progress_.ForgetTorn();
+    return;
+  }
   static_cast<void>(file_->format() == Format::kNdjson
                         ? file_->FindEnd()
                         : file_->Disown(file_->end(), progress_.torn()));

@@ -40,6 +40,7 @@ class FileSink final : public Sink {
  private:
   void Begin(uint64_t generation);
   void StartOver(uint64_t generation);
+  IoStatus TryToWrite(uint64_t generation, BlockTotals* totals);
   void TakeTorn();
   void GiveUpTorn();
   void StoreJournal(uint64_t generation, bool anew);

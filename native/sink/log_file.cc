@@ -86,14 +86,17 @@ IoStatus LogFile::Check(uint64_t torn, Change* change) {
   if (gone || named.device != info_.device || named.inode != info_.inode) {
     const IoStatus status = Reopen(torn != 0, change);
     if (!status.ok()) return status;
-  } else if (named.size != end_ + unsynced_) {
+  } else if (is_cut_ || named.size != end_ + unsynced_) {
     unsynced_ = 0;
     change->moved = true;
-    change->cut = named.size < end_;
-    IoStatus status = Disown(end_, torn);
+    change->cut = is_cut_ || named.size < end_;
+    if (is_cut_) torn = 0;
+    is_cut_ = false;
+    // What is torn is in the old file, if there is one.
+    IoStatus status = Disown(end_, old_ == nullptr ? torn : 0);
     if (!status.ok()) return status;
     // Up to end_ the file is ours, unless somebody cut it.
-    status = FindEnd(named.size < end_ ? 0 : end_);
+    status = FindEnd(change->cut ? 0 : end_);
     if (!status.ok()) return status;
   }
   return name_is_durable_ ? IoStatus{} : SyncName();
@@ -202,6 +205,7 @@ IoStatus LogFile::FindMovedEnd(bool* moved) {
   if (error != 0) return {-error, "fstat"};
   *moved = info.size != end_ + unsynced_;
   if (!*moved) return {};
+  if (info.size < end_) return kLogIsCut;
   unsynced_ = 0;
   tail_.Forget();
   end_ = info.size;

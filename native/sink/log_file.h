@@ -7,6 +7,7 @@
 // Thread: the opener, then whoever writes: the flusher, or its writing thread.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,6 +18,9 @@
 #include "sink/log_tail.h"
 
 namespace shardlog::engine {
+
+// Somebody has cut the log since Check.
+inline constexpr IoStatus kLogIsCut{ESTALE, "looking for the end that was cut off"};
 
 class LogFile {
  public:
@@ -45,6 +49,9 @@ class LogFile {
     bool moved = false;     // or its end is another
     bool cut = false;       // and before ours
   };
+  // The file was cut before what was torn, as an append has shown: Check tells it.
+  void NoteCut() { is_cut_ = true; }
+
   // Before each flush: makes a new file's name durable; notices that the path names another file
   // now, or none, and opens that; notices that somebody appended or truncated. With `torn`, the
   // file ends in the middle of what we appended, after so many bytes of it, and stays open after a
@@ -116,6 +123,7 @@ class LogFile {
   uint64_t old_end_ = 0;
   io::FileInfo info_;
   bool name_is_durable_ = false;
+  bool is_cut_ = false;
   std::string fallback_reason_;
   uint64_t end_ = 0;
   size_t unsynced_ = 0;  // bytes behind end_ that a failed append has left in the page cache

@@ -20,14 +20,14 @@ void WriteProgress::ForgetTorn() {
   torn_whole_ = {};
 }
 
-void WriteProgress::TakeTornLines(LogFile* log) {
+// The journal says so with the next that is whole: what it says now proves where the copy ends.
+void WriteProgress::TakeTornLines() {
   const auto [bytes, lines] = torn_whole_;
   ForgetTorn();
   if (lines == 0) return;
   done_ += lines;
   totals_.entries += lines;
   totals_.payload += bytes - lines * format::kEntryPrefixBytes;
-  static_cast<void>(Commit(log));  // as in Advance
 }
 
 void WriteProgress::SetTornWhole(const format::WholeEntries& whole, const SegmentSlot* slot) {

@@ -37,7 +37,7 @@ class WriteProgress {
   void ForgetTorn();
   // Somebody has cut the file, of which there may be a copy: of the unit only what readers do not
   // find there is written. As lines, each of which counts for itself; or as a segment.
-  void TakeTornLines(LogFile* log);
+  void TakeTornLines();
   void TakeTornEntries();
   // Bytes of entries of this segment that are not to be written.
   size_t SkippedOf(const SegmentSlot* slot) const { return slot == skipped_in_ ? skipped_ : 0; }

@@ -5,6 +5,7 @@ import path from 'node:path'
 import readline from 'node:readline'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { prelude } from '../support/child'
+import { tempDir } from '../support/temp'
 import { expectOnce, type Kind, kinds, type Logged, recover, restarted } from './support'
 import { fullDisk, makeFullDisk } from './volumes'
 
@@ -64,6 +65,17 @@ async function failing(kind: Kind, file: string, width: number) {
   const logged: Logged = { first: 0, promised: countOf(width) }
   return {
     logged,
+    /** What happens while none of its threads runs. */
+    async standingStill<T>(happens: () => T): Promise<T> {
+      const tasks = `/proc/${child.pid}/task`
+      const runs = (): boolean =>
+        fs.readdirSync(tasks).some(task => !/\) T /.test(fs.readFileSync(`${tasks}/${task}/stat`, 'latin1')))
+      child.kill('SIGSTOP')
+      while (runs()) await new Promise(resolve => setTimeout(resolve, 1))
+      const result = happens()
+      child.kill('SIGCONT')
+      return result
+    },
     async goesOn() {
       child.stdin!.write('go on\n')
       expect(await answer()).toEqual({ flushed: 'written', dropped: 0 })
@@ -83,14 +95,17 @@ interface Change {
   left?: string[]
 }
 
-const changes: [string, (file: string) => Change][] = [
+const COPIED = 'it is copied and truncated'
+
+/** What happens to the log; `copy`: where there is room for a copy of it. */
+const changes: [string, (file: string, copy: string) => Change][] = [
   ['nothing else happens', () => ({ rotated: [], notes: 0 })],
   [
-    'it is copied and truncated',
-    file => {
-      fs.copyFileSync(file, `${file}.1`)
+    COPIED,
+    (file, copy) => {
+      fs.copyFileSync(file, copy)
       fs.truncateSync(file, 0)
-      return { rotated: [`${file}.1`], notes: 0, left: [`${file}.1`] }
+      return { rotated: [copy], notes: 0, left: [copy] }
     }
   ],
   [
@@ -124,7 +139,7 @@ const cases = kinds.flatMap(kind => widths.map(width => ({ kind, width })))
 
 describe.runIf(fullDisk.works).each(changes)(
   `a log on ${fullDisk.name} that fills up in the middle of a flush; %s`,
-  (_name, change) => {
+  (name, change) => {
     function setUp() {
       const disk = makeFullDisk()
       return { disk, file: path.join(disk.directory, 'app.log') }
@@ -137,12 +152,15 @@ describe.runIf(fullDisk.works).each(changes)(
       async ({ kind, width }) => {
         const { disk, file } = setUp()
         const logger = await failing(kind, file, width)
+        // What is written between copy and truncation is in neither.
+        const copy = path.join(tempDir(), 'app.log.1')
+        const early = name === COPIED ? await logger.standingStill(() => change(file, copy)) : undefined
         disk.free()
-        const { rotated, notes, left } = change(file)
+        const { rotated, notes, left } = early ?? change(file, copy)
         await logger.goesOn()
         // It tries again all the time: others may append while the rest of a line is on its way.
         // Where the rest was written before the file was renamed, there is none of the old name.
-        const files = [...rotated, file].filter(name => fs.existsSync(name))
+        const files = [...rotated, file].filter(at => fs.existsSync(at))
         await expectOnce(files, kind, [logger.logged], kind === 'ndjson' ? notes : 0, left)
         expect(notesIn(files)).toBe(notes)
       }
@@ -154,7 +172,7 @@ describe.runIf(fullDisk.works).each(changes)(
       await logger.dies()
       if (!fs.existsSync(`${file}.1`)) expect(recover(file).status).not.toBe(0) // There is no room yet.
       disk.free()
-      const { rotated, notes } = change(file)
+      const { rotated, notes } = change(file, `${file}.1`)
       const next = await restarted({ kind, file, first: 1_000_000, options: { crashSafe: 'shm' }, count: 100 })
       await expectOnce([...rotated, file], kind, [logger.logged, next])
       expect(notesIn([...rotated, file])).toBe(notes)

@@ -38,7 +38,8 @@ const steps = [
   () => use(4),
   () => { while (next < count) say(next++) },
   () => { try { destination.flushSync() } catch {} },
-  () => { destination.flushSync(); use(4) }
+  () => destination.flushSync(),
+  () => use(4)
 ]
 use(4)
 answer({})
@@ -111,7 +112,6 @@ describe.each(copying)('a log on $name, of which there is a snapshot', ({ kind: 
     const logged = await logger.step()
     expect(logged).toMatchObject({ arenaPath: null, said: COUNT, droppedLogs: 0 })
     expect(logged.told).toContain('ERR_SHARDLOG_ARENA_LOST')
-    expect(fs.existsSync(arenaPath!)).toBe(false) // It is not what it was: nobody must recover it.
     const makeRoom = (): void => {
       fs.rmSync(filler)
       run('sync', ['-f', directory])
@@ -125,6 +125,8 @@ describe.each(copying)('a log on $name, of which there is a snapshot', ({ kind: 
       const { logger, file, arenaPath, makeRoom } = await withoutRoom(kind)
       await logger.step()
       makeRoom()
+      await logger.step()
+      // Room for an arena is asked for now and then, at flushes.
       expect(await logger.step()).toMatchObject({ arenaPath, droppedLogs: 0 })
       expect(await logger.exited).toEqual([0, null])
       await expectOnce([file], kind, [{ first: 0, promised: COUNT + 4 }])
