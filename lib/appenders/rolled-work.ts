@@ -111,7 +111,7 @@ export class RolledWork {
       // A name that was taken, and nothing renamed to it.
       if (fs.statSync(parked).size === 0) fs.rmSync(parked)
       // Somebody's file of that name stays: the next roll of the period has another.
-      else if (name !== null && this.archive.isFree(name) && this.names.match(name) !== null) this.#move(parked, name)
+      else if (name !== null && this.names.match(name) !== null) this.#moveLeft(parked, name)
     }
   }
 
@@ -175,7 +175,9 @@ export class RolledWork {
 
   async #finishOne(job: Job): Promise<void> {
     if (job.wanted !== null) {
-      job.path = this.#move(job.path, this.#stillFree(job.wanted))
+      let moved: string | null = null
+      while (moved === null) moved = this.#move(job.path, this.#stillFree(job.wanted))
+      job.path = moved
       job.wanted = null
     }
     await this.archive.compress(job.path)
@@ -188,11 +190,34 @@ export class RolledWork {
     return this.archive.freeName(time, index + 1, other => fs.existsSync(this.parkedPath(other))).name
   }
 
-  /** Gives a file its name; its path. */
-  #move(parked: string, name: string): string {
+  /** As #move, of a process that may have died when it had taken the name. */
+  #moveLeft(parked: string, name: string): void {
     const to = path.join(this.names.folder, name)
+    if (fs.statSync(to, { throwIfNoEntry: false })?.size === 0) fs.rmSync(to)
+    this.#move(parked, name)
+  }
+
+  /**
+   * Gives a file its name, if nobody has it: another thread may just be giving it to its own.
+   *
+   * @returns its path; null if somebody has
+   */
+  #move(parked: string, name: string): string | null {
+    const to = path.join(this.names.folder, name)
+    if (!this.archive.isFree(name)) return null
     makeFolder(to)
-    fs.renameSync(parked, to)
+    try {
+      fs.closeSync(fs.openSync(to, 'wx'))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return null
+      throw error
+    }
+    try {
+      fs.renameSync(parked, to)
+    } catch (error) {
+      fs.rmSync(to, { force: true })
+      throw error
+    }
     return to
   }
 }
