@@ -13,6 +13,8 @@ import type { RollNames } from './roll-names'
 
 const FIRST_RETRY_MS = 1_000
 const MAX_RETRY_MS = 60_000
+/** What `link` fails with where the file system has no hard links, or the system allows none. */
+const WITHOUT_LINKS = new Set<string | undefined>(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
 /** Tells of what fails once, and when it works again; says when to try again. */
 export class Outage {
@@ -108,10 +110,11 @@ export class RolledWork {
       const parked = path.join(folder, entry)
       if (!entry.startsWith(prefix) || !isLeftBehind(parked)) continue
       const name = nameOf(entry.slice(prefix.length))
-      // A name that was taken, and nothing renamed to it.
-      if (fs.statSync(parked).size === 0) fs.rmSync(parked)
+      const stat = fs.statSync(parked)
+      // A name that was taken, and nothing renamed to it; or a file that has its name already.
+      if (stat.size === 0 || (name !== null && isSameFile(stat, this.#placeOf(name)))) fs.rmSync(parked)
       // Somebody's file of that name stays: the next roll of the period has another.
-      else if (name !== null && this.names.match(name) !== null) this.#moveLeft(parked, name)
+      else if (name !== null && this.names.match(name) !== null) this.#move(parked, name)
     }
   }
 
@@ -175,51 +178,50 @@ export class RolledWork {
 
   async #finishOne(job: Job): Promise<void> {
     if (job.wanted !== null) {
-      let moved: string | null = null
-      while (moved === null) moved = this.#move(job.path, this.#stillFree(job.wanted))
-      job.path = moved
+      job.path = this.#moveToFree(job.path, job.wanted)
       job.wanted = null
     }
     await this.archive.compress(job.path)
     if (this.names.compression !== null) this.compressed++
   }
 
-  /** The name, or a later one of its period where somebody has taken it meanwhile. */
-  #stillFree({ name, time, index }: Wanted): string {
-    if (this.archive.isFree(name)) return name
-    return this.archive.freeName(time, index + 1, other => fs.existsSync(this.parkedPath(other))).name
-  }
-
-  /** As #move, of a process that may have died when it had taken the name. */
-  #moveLeft(parked: string, name: string): void {
-    const to = path.join(this.names.folder, name)
-    if (fs.statSync(to, { throwIfNoEntry: false })?.size === 0) fs.rmSync(to)
-    this.#move(parked, name)
+  #placeOf(name: string): string {
+    return path.join(this.names.folder, name)
   }
 
   /**
-   * Gives a file its name, if nobody has it: another thread may just be giving it to its own.
-   *
-   * @returns its path; null if somebody has
+   * Gives a file its name, or a later one of its period where somebody has taken it meanwhile; its
+   * path.
    */
-  #move(parked: string, name: string): string | null {
-    const to = path.join(this.names.folder, name)
-    if (!this.archive.isFree(name)) return null
+  #moveToFree(parked: string, { name, time, index }: Wanted): string {
+    if (this.#move(parked, name)) return this.#placeOf(name)
+    const isTaken = (other: string): boolean => fs.existsSync(this.parkedPath(other)) || !this.#move(parked, other)
+    return this.#placeOf(this.archive.freeName(time, index + 1, isTaken).name)
+  }
+
+  /** False: somebody has the name. Another thread may just be giving it to its own file. */
+  #move(parked: string, name: string): boolean {
+    if (!this.archive.isFree(name)) return false
+    const to = this.#placeOf(name)
     makeFolder(to)
     try {
-      fs.closeSync(fs.openSync(to, 'wx'))
+      // As a rename, which would replace what is there.
+      fs.linkSync(parked, to)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return null
-      throw error
-    }
-    try {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EEXIST') return false
+      if (!WITHOUT_LINKS.has(code)) throw error
       fs.renameSync(parked, to)
-    } catch (error) {
-      fs.rmSync(to, { force: true })
-      throw error
+      return true
     }
-    return to
+    fs.rmSync(parked)
+    return true
   }
+}
+
+function isSameFile({ dev, ino }: fs.Stats, other: string): boolean {
+  const stat = fs.statSync(other, { throwIfNoEntry: false })
+  return stat !== undefined && stat.dev === dev && stat.ino === ino
 }
 
 /** What a parked file is to be called; null: it is somebody else's. */
