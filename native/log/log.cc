@@ -107,17 +107,18 @@ std::shared_ptr<Log> Log::Open(const Config& config, io::FileSystem* files) {
   io::FileInfo named;
   const bool is_new = files->StatPath(config.path, &named) == -ENOENT;
   std::unique_ptr<LogFile> file;
-  bool is_made = false;
   try {
     file = std::make_unique<LogFile>(files, config.path, config.io, config.format);
-    is_made = is_new;
-    return OpenLocked(config, std::move(file));
   } catch (const Error& error) {
     // Direct I/O is asked for when the file is there.
-    if (is_made || (is_new && error.code() == "ERR_SHARDLOG_DIRECT_IO")) {
-      file.reset();
-      RemoveMade(config, files);
-    }
+    if (is_new && error.code() == "ERR_SHARDLOG_DIRECT_IO") RemoveMade(config, files);
+    throw;
+  }
+  try {
+    return OpenLocked(config, std::move(file));
+  } catch (...) {
+    file.reset();
+    if (is_new) RemoveMade(config, files);
     throw;
   }
 }

@@ -85,13 +85,13 @@ std::shared_ptr<engine::Producer> EnvState::Dropping(const std::shared_ptr<engin
 }
 
 uint32_t EnvState::TakeLane(const std::shared_ptr<engine::Producer>& producer) {
+  Choose(kNoLane);
   if (free_lanes_.empty()) {
     lanes_.push_back(producer);
     return static_cast<uint32_t>(lanes_.size() - 1);
   }
   const uint32_t lane = free_lanes_.back();
   free_lanes_.pop_back();
-  Choose(kNoLane);
   lanes_[lane] = producer;
   return lane;
 }

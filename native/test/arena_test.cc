@@ -211,7 +211,6 @@ TEST(Opening, MakesAnArenaThatItMayOpenUnderAnyUmask) {
   EXPECT_TRUE(log->Close().ok());
 }
 
-// As many descriptors as there may be, then one more, and so on, until it succeeds.
 TEST(Opening, ThatWantsDirectIoWhereThereIsNoneLeavesNoLog) {
   const std::string path = "/dev/shm/shardlog-test-" + std::to_string(getpid());
   Config config = SmallConfig(path, 1);
@@ -241,6 +240,7 @@ TEST(Opening, WithoutAThreadLeavesNothing) {
   }));
 }
 
+// As many descriptors as there may be, then one more, and so on, until it succeeds.
 TEST(Opening, WithoutDescriptorsLeavesNoArena) {
   if (kUndefinedBehaviorSanitizer) GTEST_SKIP() << "the sanitizer needs descriptors itself";
   TempDir directory;
