@@ -62,8 +62,8 @@ IoStatus Sink::Write(uint64_t generation, bool recycle) {
 // Its file does not know what is in the log from here on, and would repeat it. Up to here it is
 // what a kill leaves.
 void Sink::TakeArenaAway() {
-  const Arena& arena = sets_->arena();
-  const int error = sets_->arena().TakeNameAway();
+  Arena& arena = sets_->arena();
+  const int error = arena.TakeNameAway();
   if (error == 0) return;
   errors_->Report({"ERR_SHARDLOG_ARENA_LOST",
                    "the arena " + arena.path() +

@@ -221,14 +221,6 @@ bool BlockEncoder::BatchIsFull() const {
   return pieces_.IsFull() || scratch_used_ + kMaxTail > kScratchBytes;
 }
 
-// What readers find in the block of the batch that is torn.
-void BlockEncoder::TellOfTorn(WriteProgress* progress) const {
-  if (pieces_.torn() <= format::kBlockHeaderBytes) return;
-  const Block& block = blocks_[pieces_.whole_blocks()];
-  const size_t valid = std::min(pieces_.torn() - format::kBlockHeaderBytes, block.valid);
-  progress->SetTornWhole(format::FindWholeEntries(block.from, valid), block.slot);
-}
-
 // What has come into the log is marked in the arena before the journal says so.
 IoStatus BlockEncoder::WriteBatch(const BlockContext& context, WriteProgress* progress) {
   if (context.IsSourceCut()) return kArenaIsCut;
@@ -245,7 +237,10 @@ IoStatus BlockEncoder::WriteBatch(const BlockContext& context, WriteProgress* pr
   }
   if (pieces_.whole_blocks() != 0) progress->EndSkipping();
   progress->Advance(pieces_.log(), 0, pieces_.whole_blocks(), pieces_.torn());
-  TellOfTorn(progress);
+  if (pieces_.torn() != 0) {
+    const Block& block = blocks_[pieces_.whole_blocks()];
+    progress->SetTornBlock(block.from, block.valid, block.slot);
+  }
   blocks_.clear();
   if (status.ok()) scratch_used_ = copied_ = 0;
   return status;

@@ -55,7 +55,6 @@ class BlockEncoder final : public GenerationEncoder {
                 const format::WholeEntries& whole);
   void CountSkipped(const SealedSegment& segment, const format::WholeEntries& whole,
                     const BlockContext& context, WriteProgress* progress);
-  void TellOfTorn(WriteProgress* progress) const;
   bool ReserveCopies(const std::vector<SealedSegment>& segments, size_t alignment);
   bool HasRoomForCopy(const SealedSegment& segment, size_t alignment);
   bool BatchIsFull() const;

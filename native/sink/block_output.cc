@@ -1,7 +1,5 @@
 #include "sink/block_output.h"
 
-#include <algorithm>
-
 #include "format/block.h"
 #include "format/crc32c.h"
 #include "sink/non_temporal_copy.h"
@@ -96,11 +94,9 @@ void BlockOutput::OnLanded(const BatchWriter& pieces, uint64_t lines) {
     totals.blocks++;
   }
   progress_->Advance(pieces.log(), blocks != 0 ? lines : 0, blocks, pieces.torn());
-  if (pieces.torn() <= format::kBlockHeaderBytes) return;
+  if (pieces.torn() < format::kBlockHeaderBytes) return;
   const uint8_t* const block = pieces.data() + pieces.whole();
-  const size_t there = pieces.torn() - format::kBlockHeaderBytes;
-  const size_t valid = std::min<size_t>(there, format::DecodeHeader(block).valid);
-  progress_->SetTornWhole(format::FindWholeEntries(block + format::kBlockHeaderBytes, valid),
+  progress_->SetTornBlock(block + format::kBlockHeaderBytes, format::DecodeHeader(block).valid,
                           nullptr);
 }
 

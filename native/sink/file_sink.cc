@@ -47,7 +47,7 @@ IoStatus FileSink::TryToWrite(uint64_t generation, BlockTotals* totals) {
   // What was in a deleted file is nowhere.
   if (change.deleted && !file_->HasOld()) StartOver(generation);
   // The old file has what is torn: nobody has cut it, or appended behind it, as far as is known.
-  if (change.cut && !file_->HasOld()) TakeTorn();
+  if (change.cut && !file_->HasOld()) progress_.TakeTorn();
   if ((change.moved || change.reopened) && !file_->HasOld()) progress_.ForgetTorn();
   if (!status.ok()) return status;
   StoreJournal(generation, change.reopened);
@@ -118,15 +118,6 @@ void FileSink::GiveUp() {
   progress_.totals() = {};
   begun_ = kNoGeneration;
   GiveUpTorn();
-}
-
-// What was there is in a copy of the file, or was not wanted any more.
-void FileSink::TakeTorn() {
-  if (content_ == Content::kEntries) {
-    progress_.TakeTornEntries();
-  } else {
-    progress_.TakeTornLines();
-  }
 }
 
 // A block becomes fill; a line, whose rest is nowhere, is ended.

@@ -41,7 +41,6 @@ class FileSink final : public Sink {
   void Begin(uint64_t generation);
   void StartOver(uint64_t generation);
   IoStatus TryToWrite(uint64_t generation, BlockTotals* totals);
-  void TakeTorn();
   void GiveUpTorn();
   void StoreJournal(uint64_t generation, bool anew);
   void PublishIoMode();

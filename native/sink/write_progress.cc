@@ -1,5 +1,6 @@
 #include "sink/write_progress.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "engine/journal.h"
@@ -20,27 +21,26 @@ void WriteProgress::ForgetTorn() {
   torn_whole_ = {};
 }
 
-// The journal says so with the next that is whole: what it says now proves where the copy ends.
-void WriteProgress::TakeTornLines() {
-  const auto [bytes, lines] = torn_whole_;
-  ForgetTorn();
-  if (lines == 0) return;
-  done_ += lines;
-  totals_.entries += lines;
-  totals_.payload += bytes - lines * format::kEntryPrefixBytes;
-}
-
-void WriteProgress::SetTornWhole(const format::WholeEntries& whole, const SegmentSlot* slot) {
-  torn_whole_ = whole;
+void WriteProgress::SetTornBlock(const uint8_t* entries, size_t valid, const SegmentSlot* slot) {
+  if (torn_ <= format::kBlockHeaderBytes) return;
+  const size_t there = torn_ - format::kBlockHeaderBytes;
+  torn_whole_ = format::FindWholeEntries(entries, std::min(there, valid));
   torn_in_ = slot;
 }
 
-void WriteProgress::TakeTornEntries() {
-  if (torn_whole_.bytes != 0) {
-    skipped_ = SkippedOf(torn_in_) + torn_whole_.bytes;
-    skipped_in_ = torn_in_;
-  }
+void WriteProgress::TakeTorn() {
+  const auto [bytes, entries] = torn_whole_;
   ForgetTorn();
+  if (entries == 0) return;
+  if (torn_in_ != nullptr) {
+    skipped_ = SkippedOf(torn_in_) + bytes;
+    skipped_in_ = torn_in_;
+    return;
+  }
+  // The journal says so with the next that is whole: what it says now proves where the copy ends.
+  done_ += entries;
+  totals_.entries += entries;
+  totals_.payload += bytes - entries * format::kEntryPrefixBytes;
 }
 
 void WriteProgress::Advance(LogFile* log, uint64_t done, uint64_t blocks, uint64_t torn) {

@@ -30,15 +30,15 @@ class WriteProgress {
   // Units of the generation have come into the log: `done` is counted as JournalState::done is;
   // `torn` bytes of the unit behind them are there, too.
   void Advance(LogFile* log, uint64_t done, uint64_t blocks, uint64_t torn);
-  // What readers find in those bytes; `slot`: of the segment, if the unit is one.
-  void SetTornWhole(const format::WholeEntries& whole, const SegmentSlot* slot);
+  // After it: the unit is a block with these bytes of entries, of which readers find what is whole
+  // in the log. `slot`: of the segment that the block is; null: its entries are lines.
+  void SetTornBlock(const uint8_t* entries, size_t valid, const SegmentSlot* slot);
 
   // The unit that is torn has to be written from its beginning.
   void ForgetTorn();
   // Somebody has cut the file, of which there may be a copy: of the unit only what readers do not
-  // find there is written. As lines, each of which counts for itself; or as a segment.
-  void TakeTornLines();
-  void TakeTornEntries();
+  // find there is written.
+  void TakeTorn();
   // Bytes of entries of this segment that are not to be written.
   size_t SkippedOf(const SegmentSlot* slot) const { return slot == skipped_in_ ? skipped_ : 0; }
   bool is_skipping() const { return skipped_ != 0; }
