@@ -22,16 +22,26 @@ export const LEASE = {
   /**
    * For `publish`: end of the entry to accept, from the segment's start; 0 when it was accepted.
    * For `putText`: where to put a text, which has to have room for three bytes a code unit and one
-   * more; then its bytes, 0 if that is not behind the lease's last entry.
+   * more; then its bytes, 0 if that is not behind the lease's last entry. From `putTexts`: 0 unless
+   * it has written them.
    */
   END: 6,
   /**
    * For `publish`: where in the segment the time of day, an f64 of ms, is to be put; 0: nowhere.
    */
-  TIME: 7
+  TIME: 7,
+  /**
+   * The first of MOST_TEXTS places: where in the segment the texts go that a call is given. Each
+   * goes behind a byte that says how many units it has, and there is a byte for each of them.
+   */
+  TEXTS: 8,
+  /** All places. */
+  WORDS: 12
 } as const
 
-export const LEASE_WORDS = Object.keys(LEASE).length
+export const LEASE_WORDS = LEASE.WORDS
+/** Texts that a call of the addon's takes. */
+export const MOST_TEXTS: number = LEASE.WORDS - LEASE.TEXTS
 
 /** Of which of a thread's logs the addon's shared calls are. */
 export interface Lane {

@@ -150,10 +150,17 @@ export interface RecordCalls {
   /** Writes a string as UTF-8 into the entry that JavaScript is writing: see LEASE.END. */
   putText(text: string): void
   /**
+   * Writes up to MOST_TEXTS short strings of ASCII to the places that are left for them: see
+   * LEASE.TEXTS and LEASE.END.
+   */
+  putTexts(...texts: string[]): void
+  /**
    * Accepts the entry that JavaScript has written into the leased segment, but for its length: see
    * LEASE.END and LEASE.TIME. Step *accept* of docs/internals/memory-model.md.
    */
   publish(): void
+  /** As `publish`, of an entry to which it adds what `putTexts` writes, unless it cannot. */
+  publishTexts(...texts: string[]): void
   /**
    * Leases another segment with room for an entry of `bytes`, waiting for one as a log call does.
    * One of RENEWAL.
@@ -182,6 +189,8 @@ export interface RecorderHandle extends RecordCalls {
    * in the ring: they end at END of each lease.
    */
   publishBeside(): void
+  /** The same with `publishTexts`. */
+  publishTextsBeside(...texts: string[]): void
   readonly keeper: Keeper
   /** As NativeBinding.route. */
   readonly direct: DirectWords | null

@@ -185,7 +185,7 @@ const CLOSED_LANE = -1
  */
 function callsOf({ binding, handle }: Opened<Content>): ClosableCalls {
   const { keeper } = handle
-  const { lane: word, logBytes, putText, publish, renew } = binding.lanes
+  const { lane: word, logBytes, putText, putTexts, publish, publishTexts, renew } = binding.lanes
   const lane: Lane = { word, own: handle.lane }
   return {
     lane,
@@ -195,7 +195,9 @@ function callsOf({ binding, handle }: Opened<Content>): ClosableCalls {
       return logBytes(bytes, start, end)
     },
     putText,
+    putTexts,
     publish,
+    publishTexts,
     renew,
     close: () => {
       lane.own = CLOSED_LANE
@@ -335,7 +337,7 @@ export interface NativeRecords {
 /** As `openNativeEngine`, for records. `format`: what is made of them. */
 export function openNativeRecords(config: ResolvedConfig, format: NativeConfig['format']): NativeRecords {
   const opened = openHandle(withContent(config, 'records', format))
-  const { lane, logBytes, putText, publish, renew, close } = callsOf(opened)
+  const { lane, logBytes, putText, putTexts, publish, publishTexts, renew, close } = callsOf(opened)
   const forget = watchExit(opened, config)
   const end = (closing: () => void): void => {
     forget()
@@ -343,7 +345,7 @@ export function openNativeRecords(config: ResolvedConfig, format: NativeConfig['
     close()
   }
   return {
-    target: { direct: routeOf(opened), lane, logBytes, putText, publish, renew },
+    target: { direct: routeOf(opened), lane, logBytes, putText, putTexts, publish, publishTexts, renew },
     controls: closing => controls(opened, () => end(closing))
   }
 }

@@ -24,10 +24,19 @@ export interface Definition {
   definedIn: number
   /** The same of a recorder: what goes to both is known to both without a search. */
   definedInRing: number
+  /** The encoder whose log's segments define it, by its number; NOBODY; or SEVERAL. */
+  teller: number
 }
 
 /** In place of a segment's number. */
 export const UNDEFINED = 0
+/** In place of an encoder's number. */
+export const NOBODY = 0
+/**
+ * The same: each of them has to keep in mind by itself what it has defined, since a definition
+ * remembers one segment.
+ */
+export const SEVERAL = -1
 
 // Ids are unique in a thread, which is enough: a segment is written by one thread.
 let lastId = 0
@@ -65,7 +74,7 @@ function wordsOf(bytes: Buffer): Words {
 }
 
 /** Children that a logger has had when its bindings are kept as bytes for the next ones. */
-const SEVERAL = 2
+const MANY_USES = 2
 
 /** What is added to a text, as it is printed. */
 export class Addition {
@@ -97,6 +106,7 @@ export class StringDefinition implements Definition {
   readonly id: number
   definedIn: number
   definedInRing: number
+  teller: number
   /** UTF-16 units of the text. */
   readonly length: number
   readonly base: StringDefinition | null
@@ -112,6 +122,7 @@ export class StringDefinition implements Definition {
     this.id = nextId()
     this.definedIn = UNDEFINED
     this.definedInRing = UNDEFINED
+    this.teller = NOBODY
     this.length = added.text.length + (base === null ? 0 : base.length)
     this.base = base
     this.added = added
@@ -137,7 +148,7 @@ export class StringDefinition implements Definition {
 
   /** The text for those whose base it is, in UTF-8; null until there are several. */
   get shared(): Words | null {
-    if (this.#shared === null && ++this.#uses > SEVERAL) this.#shared = wordsOf(this.bytes.subarray(DEFINITION_BODY))
+    if (this.#shared === null && ++this.#uses > MANY_USES) this.#shared = wordsOf(this.bytes.subarray(DEFINITION_BODY))
     return this.#shared
   }
 
@@ -152,7 +163,7 @@ export class StringDefinition implements Definition {
       this.#sharedWithKey = null
       this.#keyUses = 0
     }
-    if (++this.#keyUses > SEVERAL) this.#sharedWithKey = wordsOf(Buffer.from(this.text + key))
+    if (++this.#keyUses > MANY_USES) this.#sharedWithKey = wordsOf(Buffer.from(this.text + key))
     return this.#sharedWithKey
   }
 }

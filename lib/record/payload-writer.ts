@@ -1,3 +1,4 @@
+import { LEASE, MOST_TEXTS } from '../engine/direct-route'
 import type { Addition, StringDefinition } from './definition'
 import type { LinePrefix, ShapeNode, ShapeTree, Template } from './shape-tree'
 import * as wire from './wire'
@@ -60,13 +61,17 @@ const {
   TAG_SHORT_STRING,
   TAG_STRING,
   TAG_JSON,
+  MAX_SHORT_STRING_BYTES,
   TIME_TEXT
 } = wire
+const { TEXTS } = LEASE
 
 /** Up to here a loop over the characters is quicker than a call of Buffer's. */
 const LONGEST_LOOP = 40
 /** And than one of the addon's. */
 const LONGEST_LOOP_NATIVE = 32
+/** And than a text that an addon's call takes along. */
+const LONGEST_LOOP_LEFT = 15
 /** The same for bytes that are moved. */
 const LONGEST_MOVE = 256
 /** Behind a text of the addon's. */
@@ -103,8 +108,14 @@ const KEPT_BYTES = 256 * 1024
 const NO_KEYS: readonly string[] = []
 
 type Quote = (text: string) => string
-/** Writes a text as UTF-8 at a place of the memory that `setTarget` was given last; its bytes. */
-type PutText = (text: string, at: number) => number
+/** How the addon writes texts into the memory that `setTarget` was given last. */
+export interface TextCalls {
+  /** Writes one as UTF-8 at a place; its bytes. */
+  put(text: string, at: number): number
+  /** Writes those that are left for it. False if they are not, and stay left. */
+  putLeft(left: LeftTexts): boolean
+}
+export type TakeTexts = (...texts: string[]) => void
 type Primitive = string | number | boolean | null
 
 const { getPrototypeOf, keys: keysOf } = Object
@@ -140,6 +151,17 @@ function innerJson(value: object): string | undefined {
     // Circular, or with a bigint: what is printed of it depends on what is around it.
     return undefined
   }
+}
+
+/** Writes a text whose units are its bytes. False if it is not ASCII; then nothing is. */
+function putAscii(to: Buffer, at: number, text: string): boolean {
+  let seen = 0
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    seen |= unit
+    to[at + i] = unit
+  }
+  return seen <= 0x7f
 }
 
 /** A message that is JSON already. */
@@ -182,6 +204,76 @@ interface WellFormed {
 const UNCOMMON = -1
 
 /**
+ * Texts of the record that is being written which lie in their places only when a native call has
+ * put them there: the one that accepts the record, so that a text takes no call of its own.
+ */
+export class LeftTexts {
+  count = 0
+  // Kept until others take their places: there are few, and they are short.
+  readonly #texts: string[] = Array.from({ length: MOST_TEXTS }, () => '')
+  /** Where the bytes of each begin. */
+  readonly #places = new Int32Array(MOST_TEXTS)
+  /** The first so many are not in objects in objects, or are known to be: a bit for each. */
+  #inner = 0
+
+  get isFull(): boolean {
+    return this.count === MOST_TEXTS
+  }
+
+  add(text: string, at: number): void {
+    const { count } = this
+    this.#texts[count] = text
+    this.#places[count] = at
+    this.count = count + 1
+  }
+
+  text(index: number): string {
+    return this.#texts[index]!
+  }
+
+  place(index: number): number {
+    return this.#places[index]!
+  }
+
+  /** Whether it lies in an object in an object. */
+  isInner(index: number): boolean {
+    return (this.#inner & (1 << index)) !== 0
+  }
+
+  clear(): void {
+    this.count = 0
+    this.#inner = 0
+  }
+
+  /** What lies from `at` on is in an object in an object. */
+  noteInner(at: number): void {
+    for (let i = this.count - 1; i >= 0 && this.#places[i]! >= at; i--) this.#inner |= 1 << i
+  }
+
+  /** What lies from `at` on is written otherwise. */
+  forget(at: number): void {
+    while (this.count > 0 && this.#places[this.count - 1]! >= at) this.count--
+    this.#inner &= (1 << this.count) - 1
+  }
+
+  /** The record lies further on by `bytes`. */
+  move(bytes: number): void {
+    for (let i = 0; i < this.count; i++) this.#places[i]! += bytes
+  }
+
+  /** Has `call`, of the addon's, write them into the entry that is being written to its lease. */
+  give(call: TakeTexts, lease: Int32Array): void {
+    const texts = this.#texts
+    const { count } = this
+    for (let i = 0; i < count; i++) lease[TEXTS + i] = this.#places[i]!
+    if (count === 1) call(texts[0]!)
+    else if (count === 2) call(texts[0]!, texts[1]!)
+    else if (count === 3) call(texts[0]!, texts[1]!, texts[2]!)
+    else call(texts[0]!, texts[1]!, texts[2]!, texts[3]!)
+  }
+}
+
+/**
  * Writes the payloads of records (docs/reference/record-format.md, section 3) into memory. A record
  * that does not fit is gone on with in memory of the writer's own, the scratch, so that each value
  * is read and converted once.
@@ -208,25 +300,43 @@ export class PayloadWriter {
   template: Template | null = null
   /** Behind #putObject: what follows. */
   #node: ShapeNode | null = null
-  readonly #putText: PutText | null
-  readonly #longestLoop: number
+  /** Of the record written last, until `settle`. */
+  readonly left = new LeftTexts()
+  readonly #calls: TextCalls | null
+  /** A text that was left was not ASCII: none is, until `trust`. Written here alone. */
+  isCautious = false
+  /** Strings up to here are written character by character. */
+  #longestLoop = LONGEST_LOOP
+  /** Whether longer ones may be left. */
+  #leaves = false
 
-  /** @param putText how to write texts into memory that was given; null: as into the scratch */
-  constructor(putText: PutText | null) {
-    this.#putText = putText
-    this.#longestLoop = putText === null ? LONGEST_LOOP : LONGEST_LOOP_NATIVE
+  /**
+   * @param calls how to write texts into memory that was given; null: as into the scratch, and none
+   *   is left
+   */
+  constructor(calls: TextCalls | null) {
+    this.#calls = calls
   }
 
   /** The memory that is written to from now on; `view` is of the same. */
   setTarget(bytes: Buffer, view: DataView): void {
     this.bytes = bytes
     this.#view = view
+    const isNative = this.#calls !== null && bytes !== this.#scratch
+    this.#leaves = isNative && !this.isCautious
+    this.#longestLoop = !isNative ? LONGEST_LOOP : this.#leaves ? LONGEST_LOOP_LEFT : LONGEST_LOOP_NATIVE
   }
 
   /** From now on the scratch is written to, from SCRATCH_START. */
   useScratch(): void {
     if (this.#scratch.length < ROOM_BYTES) this.#grow(ROOM_BYTES)
     this.setTarget(this.#scratch, this.#scratchView)
+  }
+
+  /** Texts are left again: the next ones may all be ASCII. */
+  trust(): void {
+    this.isCautious = false
+    this.setTarget(this.bytes, this.#view)
   }
 
   /**
@@ -268,6 +378,35 @@ export class PayloadWriter {
     else for (let i = end - 1; i >= this.#start; i--) bytes[i + by] = bytes[i]!
     this.#start = to
     this.end = end + by
+    if (this.left.count > 0) this.left.move(by)
+  }
+
+  /**
+   * Writes the texts that are left, of a record of `format` that is complete and lies in the
+   * scratch. Its end moves where they are not ASCII.
+   */
+  settle({ quote }: LineFormat): void {
+    const { left } = this
+    let moved = 0
+    for (let i = 0; i < left.count; i++) {
+      const text = left.text(i)
+      const at = left.place(i) + moved
+      const isAscii = putAscii(this.bytes, at, text)
+      if (!isAscii) moved += this.#replace(at, text, left.isInner(i) ? JSON.stringify : quote)
+    }
+    left.clear()
+  }
+
+  /** Writes a text that takes more bytes than were left for it at `at`. How many more. */
+  #replace(at: number, text: string, quote: Quote): number {
+    const { end } = this
+    const rest = Buffer.from(this.bytes.subarray(at + text.length, end))
+    const next = this.#putString(at - 2, text, quote)
+    this.#ensure(next, rest.length)
+    rest.copy(this.bytes, next)
+    this.end = next + rest.length
+    this.isCautious = true
+    return this.end - end
   }
 
   /** The record has been used: memory of an uncommonly long one is given back. */
@@ -308,7 +447,8 @@ export class PayloadWriter {
     if (typeof value === 'string') {
       const { length } = value
       const start = at + 2
-      if (length > this.#longestLoop || start + length > this.#limit) return UNCOMMON
+      if (start + length > this.#limit) return UNCOMMON
+      if (length > this.#longestLoop) return this.#leaves ? this.#leave(at, value) : UNCOMMON
       let seen = 0
       for (let i = 0; i < length; i++) {
         const unit = value.charCodeAt(i)
@@ -337,11 +477,28 @@ export class PayloadWriter {
     return at + 1
   }
 
+  /** A string for which there is room: its place is left. */
+  #leave(at: number, text: string): number {
+    const { left } = this
+    const { length } = text
+    if (length > MAX_SHORT_STRING_BYTES) return UNCOMMON
+    if (left.isFull && !this.#calls!.putLeft(left)) {
+      this.isCautious = true
+      this.setTarget(this.bytes, this.#view)
+      return UNCOMMON
+    }
+    const start = at + 2
+    left.add(text, start)
+    this.bytes[at] = TAG_SHORT_STRING
+    this.bytes[at + 1] = length
+    return start + length
+  }
+
   #putUtf8(tag: number, at: number, text: string): number {
     const start = at + 5
     this.#ensure(start, mostUtf8(text) + NUL_BYTES)
-    const isOwn = this.#putText === null || this.bytes === this.#scratch
-    const length = isOwn ? this.bytes.write(text, start) : this.#putText!(text, start)
+    const isOwn = this.#calls === null || this.bytes === this.#scratch
+    const length = isOwn ? this.bytes.write(text, start) : this.#calls!.put(text, start)
     this.bytes[at] = tag
     this.#view.setUint32(at + 1, length, true)
     return start + length
@@ -474,6 +631,7 @@ export class PayloadWriter {
   #putInner(at: number, key: string, value: object, from: ShapeNode, tree: ShapeTree): number {
     const end = this.#putMembers(at, key, value, from, tree)
     if (end !== AS_JSON) return end
+    this.left.forget(at)
     const json = innerJson(value)
     const node = json === undefined ? null : tree.step(from, key)
     if (node === null) return AS_JSON
@@ -499,7 +657,11 @@ export class PayloadWriter {
   #putField(at: number, key: string, value: unknown, format: LineFormat, before: ShapeNode): number {
     if (typeof value === 'object' && value !== null && format.printsAsJson) {
       const end = this.#tryObject(at, key, value, before, format.tree)
-      if (end !== AS_JSON) return end
+      if (end !== AS_JSON) {
+        this.left.noteInner(at)
+        return end
+      }
+      this.left.forget(at)
     }
     this.#node = before.next.key === key ? before.next : format.tree.step(before, key)
     const end = this.#putValue(at, value, format)
@@ -583,6 +745,7 @@ export class PayloadWriter {
     // null while the fields are those of the template that is expected.
     let node: ShapeNode | null = known !== null ? null : inline === null ? tree.root : tree.start(format.prefix)
     let count = 0
+    if (this.left.count !== 0) this.left.clear()
     const start = this.#start
     let end = start + HEADER_BYTES
     if (end > this.#limit) this.#ensure(start, HEADER_BYTES)
@@ -647,6 +810,7 @@ export class PayloadWriter {
    * @param template that of such records
    */
   copy(made: PayloadWriter, from: number, values: readonly unknown[], format: LineFormat, template: Template): void {
+    this.left.clear()
     const start = this.#start
     const length = made.end - from - HEADER_BYTES
     this.#ensure(start, HEADER_BYTES)
@@ -661,6 +825,7 @@ export class PayloadWriter {
   /** As `fields`, of values whose keys are those of `node`. */
   values(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): number {
     const { node } = event
+    if (this.left.count !== 0) this.left.clear()
     const start = this.#start
     let end = start + HEADER_BYTES
     if (end > this.#limit) this.#ensure(start, HEADER_BYTES)

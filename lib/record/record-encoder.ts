@@ -4,10 +4,11 @@
 
 import { type DirectRoute, type Lane, LEASE, LEASE_WORDS, RENEWAL } from '../engine/direct-route'
 import { BLOCK_HEADER_BYTES, ENTRY_PREFIX_BYTES } from '../format/constants'
-import { type Definition, type StringDefinition, UNDEFINED, type Words } from './definition'
+import { type Definition, NOBODY, SEVERAL, type StringDefinition, UNDEFINED, type Words } from './definition'
 import {
   type EventShape,
   IMPOSSIBLE,
+  type LeftTexts,
   type LineFormat,
   mostUtf8,
   NO_SEGMENT,
@@ -15,6 +16,7 @@ import {
   PayloadWriter,
   REPLACED,
   SCRATCH_START,
+  type TakeTexts,
   UNFINISHED,
   UTF8_BYTES
 } from './payload-writer'
@@ -70,6 +72,9 @@ export interface RecordTarget {
   /** As NativeHandle's; with `direct`. */
   readonly putText?: (text: string) => void
   readonly publish?: () => void
+  /** As NativeHandle's; with `putText`. */
+  readonly putTexts?: TakeTexts
+  readonly publishTexts?: TakeTexts
   /** Of all but `logBytes`, where several logs share them. */
   readonly lane?: Lane
   readonly renew?: (bytes: number) => number
@@ -78,6 +83,8 @@ export interface RecordTarget {
    * where END of the ring's own lease says that it ends.
    */
   readonly publishBeside?: () => void
+  /** The same with `publishTexts`. */
+  readonly publishTextsBeside?: TakeTexts
 }
 
 /** What records have in a ring, in front of their fields, and have not in a log. */
@@ -124,8 +131,6 @@ const UNUSED_SHIFT = 7
 const RETAINED_BYTES = 256 * 1024
 /** Words lie in slots of 64 bytes, which is this power of two in words. */
 const SLOT_SHIFT = 4
-/** Up to here a loop over bytes is quicker than a call of Buffer's. */
-const LONGEST_LOOP = 256
 /** Up to here it is quicker than TypedArray's `set`. */
 const LONGEST_SHORT_LOOP = 8
 
@@ -143,6 +148,7 @@ const NOWHERE = -1
 
 // Of this thread, over all its logs: a definition knows by this number alone where it is known.
 let segments = 0
+let encoders = 0
 // Of this thread: what is being written. A getter, a conversion or a `toJSON` may log, to the same
 // segment.
 let writing: PayloadWriter | null = null
@@ -184,9 +190,10 @@ export class RecordEncoder implements RecordWriter {
   #change = 0
   /** The record that was made last was not accepted, and may not be whole: it is made again. */
   #isTorn = false
+  readonly #number = ++encoders
   /**
-   * What was defined in the segment, also if other logs have defined it since: a definition
-   * remembers one segment.
+   * What was defined in the segment, also if others have defined it since; not what no other log
+   * has, nor what no ring had before.
    */
   readonly #defined = new Set<number>()
   /** Whether a record is being made. */
@@ -217,8 +224,9 @@ export class RecordEncoder implements RecordWriter {
     this.#cap = cap
     this.#publishBeside = target.publishBeside ?? null
     this.#change = this.#changes[0]!
-    const put = putText === undefined ? null : (text: string, at: number) => this.#putText(text, at)
-    this.#payload = new PayloadWriter(put)
+    const put = (text: string, at: number): number => this.#putText(text, at)
+    const putLeft = (left: LeftTexts): boolean => this.#putTexts(left)
+    this.#payload = new PayloadWriter(putText === undefined ? null : { put, putLeft })
   }
 
   record(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
@@ -344,7 +352,7 @@ export class RecordEncoder implements RecordWriter {
     const leased = this.#leased
     const start = putBytes(leased, this.#beginLine(at, time), before.bytes)
     const end = putBytes(leased, start + this.#putText(text, start), after.bytes)
-    return this.#accept(time, at + TEXT_TIME, end) || this.#appendText(time, before.text + text + after.text)
+    return this.#accept(time, at + TEXT_TIME, end, null) || this.#appendText(time, before.text + text + after.text)
   }
 
   append(made: PayloadWriter, format: LineFormat, from: number): boolean {
@@ -445,6 +453,7 @@ export class RecordEncoder implements RecordWriter {
     this.#segment = ++segments
     this.#change = Atomics.load(this.#changes, 0)
     if (this.#defined.size > 0) this.#defined.clear()
+    if (this.#payload.isCautious) this.#payload.trust()
   }
 
   /**
@@ -462,21 +471,13 @@ export class RecordEncoder implements RecordWriter {
     const { definedIn, definedInRing, id } = definition
     if (definedIn === this.#segment || definedInRing === this.#segment) return false
     const isNew = definedIn === UNDEFINED && definedInRing === UNDEFINED
-    return isNew || !this.#defined.has(id)
+    return isNew || this.#defined.size === 0 || !this.#defined.has(id)
   }
 
   /** What a record refers to and its segment has not been told. */
   #unknown(template: Definition | null, bindings: Definition | null): readonly Definition[] {
     if (!this.#isUnknown(template)) return this.#isUnknown(bindings) ? [bindings] : NO_DEFINITIONS
     return this.#isUnknown(bindings) ? [template, bindings] : [template]
-  }
-
-  #noteDefined(definitions: readonly Definition[]): void {
-    for (const definition of definitions) {
-      this.#defined.add(definition.id)
-      const known = this.#cap === null ? definition.definedIn : definition.definedInRing
-      if (known === UNDEFINED) this.#mark(definition)
-    }
   }
 
   /** Has the next record find it by the definition itself. */
@@ -510,7 +511,7 @@ export class RecordEncoder implements RecordWriter {
     leased[at] = KIND_BUNDLE
     leased[at + 1] = string !== null && template !== null ? 2 : 1
     let end = at + BUNDLE_DEFINITIONS
-    if (template !== null) end = copyBytes(leased, end, template.bytes, 0, template.bytes.length)
+    if (template !== null) end = putBytes(leased, end, template.bytes)
     if (string !== null) end = this.#putDefinition(string, end)
     this.#before = template
     this.#isBundled = true
@@ -522,7 +523,7 @@ export class RecordEncoder implements RecordWriter {
     const leased = this.#leased
     // Of a logger that lives longer than a segment the bytes are made.
     if (bindings.definedIn !== UNDEFINED || bindings.definedInRing !== UNDEFINED) {
-      return copyBytes(leased, at, bindings.bytes, 0, bindings.bytes.length)
+      return putBytes(leased, at, bindings.bytes)
     }
     const view = this.#leasedView
     const body = at + DEFINITION_BODY
@@ -557,6 +558,16 @@ export class RecordEncoder implements RecordWriter {
     return this.#lease[END] || this.#leased.write(text, at)
   }
 
+  /** Whether they are written into the entry that is being written to the lease. */
+  #putTexts(left: LeftTexts): boolean {
+    const lane = this.#lane
+    if (lane !== null) lane.word[0] = lane.own
+    left.give(this.#target.putTexts!, this.#lease)
+    if (this.#lease[END] === 0) return false
+    left.clear()
+    return true
+  }
+
   /**
    * Accepts the record that the payload has written from `at` on, where it lies if it can be, with
    * `end` from the payload.
@@ -571,10 +582,13 @@ export class RecordEncoder implements RecordWriter {
     }
     const accepted =
       this.#beside === null
-        ? this.#accept(time, start + HEADER_TIME, last)
+        ? this.#accept(time, start + HEADER_TIME, last, this.#payload.left)
         : this.#acceptBeside(this.#beside, format, time, start)
     if (!accepted) return this.#finishInScratch(format, time, start)
-    if (this.#isBundled) this.#noteBundle(format)
+    if (this.#isBundled) {
+      if (this.#before !== null) this.#noteTold(this.#before, true)
+      if (format.bindings !== null) this.#noteTold(format.bindings, true)
+    }
     return true
   }
 
@@ -601,7 +615,7 @@ export class RecordEncoder implements RecordWriter {
     const isSealed = entry < FIRST_OFFSET
     if (before !== null || isSealed || payload.end + start - at > this.#lease[LIMIT]!) return NOWHERE
     payload.moveTo(start)
-    copyBytes(leased, first, template.bytes, 0, template.bytes.length)
+    putBytes(leased, first, template.bytes)
     leased[entry] = KIND_BUNDLE
     leased[entry + 1] = isBundled ? 2 : 1
     this.#before = template
@@ -609,30 +623,31 @@ export class RecordEncoder implements RecordWriter {
     return start
   }
 
-  /** A bundle has been accepted in the leased segment. */
-  #noteBundle({ bindings }: LineFormat): void {
-    const segment = this.#segment
-    const template = this.#before
-    if (template !== null) this.#defined.add(template.id)
-    if (bindings !== null) {
-      // Those that are known elsewhere are another log's too, which makes them forget this segment.
-      const isKnown = bindings.definedIn !== UNDEFINED || bindings.definedInRing !== UNDEFINED
-      if (isKnown) this.#defined.add(bindings.id)
+  /**
+   * The leased segment defines it now.
+   *
+   * @param isUsed whether it is to remember that, rather than another log's that it remembers
+   */
+  #noteTold(definition: Definition, isUsed: boolean): void {
+    const isOfLog = this.#cap === null
+    const { teller } = definition
+    let isOwn = !isOfLog && definition.definedInRing === UNDEFINED
+    if (isOfLog) {
+      isOwn = teller === this.#number || teller === NOBODY
+      definition.teller = isOwn ? this.#number : SEVERAL
     }
-    if (this.#cap === null) {
-      if (bindings !== null) bindings.definedIn = segment
-      if (template !== null) template.definedIn = segment
-    } else {
-      if (bindings !== null) bindings.definedInRing = segment
-      if (template !== null) template.definedInRing = segment
-    }
+    if (!isOwn) this.#defined.add(definition.id)
+    if (!isOwn && !isUsed) return
+    if (isOfLog) definition.definedIn = this.#segment
+    else definition.definedInRing = this.#segment
   }
 
   /**
    * Accepts the entry that has been written up to `end` of the leased segment, whose time lies at
-   * `timeAt` or is to be put there. False if the segment has been sealed.
+   * `timeAt` or is to be put there, but for what is `left` of it. False if the segment has been
+   * sealed, or what is left cannot be written so.
    */
-  #accept(time: number, timeAt: number, end: number): boolean {
+  #accept(time: number, timeAt: number, end: number, left: LeftTexts | null): boolean {
     const lease = this.#lease
     const lane = this.#lane
     if (lane !== null) {
@@ -641,7 +656,8 @@ export class RecordEncoder implements RecordWriter {
     }
     lease[END] = end
     lease[TIME] = Number.isNaN(time) ? timeAt : 0
-    this.#publish()
+    if (left === null || left.count === 0) this.#publish()
+    else left.give(this.#target.publishTexts!, lease)
     return lease[END] === 0
   }
 
@@ -650,20 +666,21 @@ export class RecordEncoder implements RecordWriter {
    * ring: by the same native call, if it can be copied there as it is.
    */
   #acceptBeside(ring: RecordEncoder, format: LineFormat, time: number, start: number): boolean {
-    const { end, template } = this.#payload
+    const { end, template, left } = this.#payload
     const lane = this.#lane
     const publish = ring.#publishBeside
     const isDirect = publish !== null && lane !== null && lane.own >= 0
     if (!isDirect || !ring.#hasPlaceFor(format.bindings, template!, end - start)) {
-      if (this.#isChanged()) return false
+      if (this.#isChanged() || (left.count > 0 && !this.#putTexts(left))) return false
       this.#giveTo(ring, format, time, start)
-      return this.#accept(time, start + HEADER_TIME, end)
+      return this.#accept(time, start + HEADER_TIME, end, null)
     }
     const lease = this.#lease
     lane.word[0] = lane.own
     lease[END] = end
     lease[TIME] = Number.isNaN(time) ? start + HEADER_TIME : 0
-    publish()
+    if (left.count === 0) publish()
+    else left.give(ring.#target.publishTextsBeside!, lease)
     const accepted = lease[END] === 0
     // What the log does not take the ring is given when it is whole for certain.
     if (accepted) this.#beside = null
@@ -745,6 +762,7 @@ export class RecordEncoder implements RecordWriter {
     const payload = this.#payload
     // The segment may be sealed before a bundle is accepted in it, and then is somebody else's.
     payload.spill(payload.end)
+    payload.settle(format)
     // Asked when it has been copied. A ring does not move.
     this.#isTorn = this.#cap === null && !isAgain && this.#isChanged()
     if (this.#isTorn) return false
@@ -784,8 +802,8 @@ export class RecordEncoder implements RecordWriter {
       definitions.length === 0
         ? copyWords(this.#leasedView, at, made.view, from, made.end)
         : putBundle(this.#leased, at, definitions, made, from)
-    if (!this.#accept(time, end - (made.end - from) + HEADER_TIME, end)) return false
-    this.#noteDefined(definitions)
+    if (!this.#accept(time, end - (made.end - from) + HEADER_TIME, end, null)) return false
+    for (const definition of definitions) this.#noteTold(definition, false)
     return true
   }
 
@@ -808,7 +826,7 @@ export class RecordEncoder implements RecordWriter {
     const end = FIRST_OFFSET + PREFIX_BYTES + size
     if (this.#open && lease[SERIAL] !== this.#serial && this.#words[lease[WORD]!] === end) {
       this.#notice()
-      this.#noteDefined(definitions)
+      for (const definition of definitions) this.#noteTold(definition, false)
     }
     return true
   }
@@ -832,7 +850,7 @@ export class RecordEncoder implements RecordWriter {
     const at = this.#lineRoom(most + NUL_BYTES)
     if (at !== NOWHERE) {
       const start = this.#beginLine(at, time)
-      if (this.#accept(time, at + TEXT_TIME, start + this.#putText(line, start))) return true
+      if (this.#accept(time, at + TEXT_TIME, start + this.#putText(line, start), null)) return true
     }
     if (this.#scratch.length < most) this.#scratch = Buffer.allocUnsafeSlow(most)
     const text = this.#scratch
@@ -890,7 +908,7 @@ function putBundle(
   return end + made.bytes.copy(target, end, from, made.end)
 }
 
-/** As `copyBytes`, four bytes at a time; destinations that share a record do this for each. */
+/** Copies four bytes at a time; destinations that share a record do this for each. */
 function copyWords(target: DataView, to: number, source: DataView, from: number, end: number): number {
   const shift = to - from
   let at = from
@@ -921,13 +939,6 @@ function putWords(target: DataView, at: number, { words, length }: Words): numbe
   return at + length
 }
 
-/** Where the bytes [from, end) end in `target`, having been copied to `at`. */
-function copyBytes(target: Buffer, at: number, bytes: Buffer, from: number, end: number): number {
-  if (end - from > LONGEST_LOOP) return at + bytes.copy(target, at, from, end)
-  for (let i = from; i < end; i++) target[at + i - from] = bytes[i]!
-  return at + end - from
-}
-
 /** Copies all of `bytes` to `at`; where they end. */
 function putBytes(target: Buffer, at: number, bytes: Uint8Array): number {
   const { length } = bytes
@@ -951,7 +962,8 @@ export class JointEncoder implements RecordWriter {
     if (this.#busy) return this.#inner().record(format, time, timeText, fields, message)
     this.#busy = true
     try {
-      const payload = this.#begin(format.prefix.find(message))
+      const { recent } = format.prefix
+      const payload = this.#begin(recent?.message === message ? recent : format.prefix.find(message))
       const now = resolveTime(time)
       const logged = fields === null || format.replaced === null ? fields : format.replaced(fields)
       const end = payload.fields(format, now, timeText, logged, message)

@@ -6,7 +6,7 @@
  * places hidden classes of their own, and then each look at one of them is a search.
  */
 
-import { type Definition, nextId, templateBytes, UNDEFINED } from './definition'
+import { type Definition, NOBODY, nextId, templateBytes, UNDEFINED } from './definition'
 import { MESSAGE_FIXED, MESSAGE_INLINE, MESSAGE_NONE } from './wire'
 
 /** Makes something else of a key's value before it is recorded: a serializer, a redaction. */
@@ -155,6 +155,7 @@ export class Template implements Definition {
   readonly id: number
   definedIn: number
   definedInRing: number
+  teller: number
   /**
    * The keys, if the record has the values of a plain object's fields, each as it comes; null if
    * there is more to it.
@@ -173,6 +174,7 @@ export class Template implements Definition {
     this.id = id
     this.definedIn = UNDEFINED
     this.definedInRing = UNDEFINED
+    this.teller = NOBODY
     this.keys = plainKeys(node)
     this.prefix = prefix
     this.message = message
@@ -221,15 +223,28 @@ class LookupBudget {
   }
 }
 
-/** Places by messages' lengths and a character of theirs; a power of two. */
-const PLACES = 256
+/**
+ * Places for templates by their messages: so many at first and at the most, powers of two, and so
+ * many for each that there are at the least.
+ */
+const FEWEST_PLACES = 64
+const MOST_PLACES = 1024
+const PLACES_EACH = 4
 
-const NO_PLACES: readonly (Template | null)[] = Array.from({ length: PLACES }, () => null)
+type Places = readonly (Template | null)[]
+const emptyPlaces = (length: number): (Template | null)[] => Array.from({ length }, () => null)
+const NO_PLACES: Places = []
 
-/** Where a message's template is remembered: computed sooner than any look-up by the message. */
-function placeOf(message: string): number {
+/**
+ * Which of `places` a message's template is at, by its length and characters here and there: found
+ * sooner than by any look-up of the message. Messages often differ by what they end with.
+ */
+function placeOf(message: string, places: Places): number {
   const { length } = message
-  return length === 0 ? 0 : (length * 7 + message.charCodeAt(length - 1) * 31) & (PLACES - 1)
+  if (length === 0) return 0
+  const last = message.charCodeAt(length - 1) * 31 + message.charCodeAt(length === 1 ? 0 : length - 2) * 67
+  const middle = message.charCodeAt(length >> 1) * 131 + message.charCodeAt(length >> 2) * 257
+  return (length * 7 + last + middle) & (places.length - 1)
 }
 
 /** What lines of one level have in common, whatever is logged. */
@@ -238,7 +253,7 @@ export class LinePrefix {
   recent: Template | null = null
   readonly #byMessage = new Map<string, Template>()
   /** Those that were looked up, at `placeOf`. */
-  #places = NO_PLACES
+  #places: Places = NO_PLACES
   readonly #budget = new LookupBudget()
   /** What a line begins with: `{"level":30`. */
   readonly text: string
@@ -254,13 +269,14 @@ export class LinePrefix {
   }
 
   /**
-   * The template of lines that were logged with this message; null if there is none that is known.
+   * The template of lines that were logged with this message, which is not that of `recent`; null
+   * if there is none that is known.
    */
   find(message: unknown): Template | null {
-    if (this.recent?.message === message) return this.recent
     if (typeof message !== 'string') return null
-    if (this.#places !== NO_PLACES) {
-      const likely = this.#places[placeOf(message)]!
+    const places = this.#places
+    if (places !== NO_PLACES) {
+      const likely = places[placeOf(message, places)]!
       if (likely !== null && likely.message === message) {
         this.recent = likely
         return likely
@@ -272,14 +288,17 @@ export class LinePrefix {
       this.#budget.misses++
       return null
     }
-    this.#putAt(placeOf(message), found)
+    this.#putInPlace(message, found)
     this.recent = found
     return found
   }
 
-  #putAt(place: number, template: Template): void {
-    if (this.#places === NO_PLACES) this.#places = [...NO_PLACES]
-    ;(this.#places as (Template | null)[])[place] = template
+  #putInPlace(message: string, template: Template): void {
+    const { length } = this.#places
+    const isFew = length < MOST_PLACES && this.#byMessage.size * PLACES_EACH > length
+    // The others come to their places when they are looked up.
+    if (isFew) this.#places = emptyPlaces(Math.max(FEWEST_PLACES, 2 * length))
+    ;(this.#places as (Template | null)[])[placeOf(message, this.#places)] = template
   }
 
   /** Has `find` find `template`. */
@@ -289,7 +308,7 @@ export class LinePrefix {
     if (this.#byMessage.size >= MAX_MESSAGES) this.clear()
     this.#byMessage.set(template.message, template)
     // At its place there may be one of the same message with other keys.
-    if (this.#places !== NO_PLACES) this.#putAt(placeOf(template.message), template)
+    if (this.#places !== NO_PLACES) this.#putInPlace(template.message, template)
   }
 
   clear(): void {

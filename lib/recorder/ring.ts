@@ -103,11 +103,11 @@ function openAt(options: ResolvedOptions, file: string | null, said: Said): Open
     mostFields: maxFields,
     messageKey
   })
-  const { keeper, direct, logBytes, putText, publish, publishBeside, renew, left, native } = handle
+  const { keeper, direct, left, native, ...calls } = handle
   const route = direct && { ...direct, buffer: () => binding.recorderBuffer(keeper) }
   return {
     engine: 'native',
-    target: { direct: route, logBytes, putText, publish, publishBeside, renew },
+    target: { ...calls, direct: route },
     path: file,
     left,
     native,

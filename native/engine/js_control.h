@@ -22,9 +22,29 @@ struct JsControl {
   // where it goes, then its bytes.
   static constexpr size_t kEnd = 6;
   static constexpr size_t kTime = 7;  // where the time goes, from the segment's start; 0: nowhere
-  static constexpr size_t kWords = 8;
+  // Where texts go that JavaScript gives to `publish`, from the segment's start.
+  static constexpr size_t kTexts = 8;
+  static constexpr size_t kMostTexts = 4;
+  static constexpr size_t kWords = kTexts + kMostTexts;
 
   int32_t words[kWords] = {};
+
+  // Writes the text of a number to the place that JavaScript has left for it in the entry it is
+  // writing: a byte for each unit, behind a byte that says how many, in `memory` between `begin`
+  // and `end`. False if there is no such place or the text is not ASCII.
+  bool PutText(size_t index, const char16_t* units, size_t length, uint8_t* memory, size_t begin,
+               size_t end) const {
+    const auto at = static_cast<uint32_t>(words[kTexts + index]);
+    if (at <= begin || at > end || length > end - at || memory[at - 1] != length) return false;
+    uint8_t* const to = memory + at;
+    uint32_t seen = 0;
+    for (size_t i = 0; i < length; i++) {
+      seen |= units[i];
+      to[i] = static_cast<uint8_t>(units[i]);
+    }
+    constexpr uint32_t kLastAscii = 0x7f;
+    return seen <= kLastAscii;
+  }
 };
 
 // What a producer answers whom it is asked for another lease.

@@ -191,6 +191,14 @@ class alignas(64) Producer {
   // What came of it, in the same word.
   void Reply(size_t bytes) { js_.words[JsControl::kEnd] = static_cast<int32_t>(bytes); }
 
+  // For the direct route: see JsControl::PutText.
+  bool PutText(size_t index, const char16_t* units, size_t length) {
+    const Lease& lease = leases_[0];
+    const OffsetState at = lease.slot->Peek();
+    return IsOpen(at) &&
+           js_.PutText(index, units, length, JsMemory(lease), at.offset(), lease.limit);
+  }
+
   // For the direct route: leases another segment with room for an entry of `size` bytes, waiting
   // for one as Append does.
   Renewal Renew(size_t size);

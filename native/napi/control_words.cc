@@ -40,7 +40,9 @@ void AddLease(Napi::Object* groups) {
        {"ACCEPTED", JsControl::kAccepted},
        {"SERIAL", JsControl::kSerial},
        {"END", JsControl::kEnd},
-       {"TIME", JsControl::kTime}});
+       {"TIME", JsControl::kTime},
+       {"TEXTS", JsControl::kTexts},
+       {"WORDS", JsControl::kWords}});
   Add(groups, "RENEWAL",
       {{"TAKE_CALL", Number(engine::Renewal::kTakeCall)},
        {"RENEWED", Number(engine::Renewal::kRenewed)},

@@ -53,6 +53,28 @@ napi_value LogBytes(napi_env env, napi_callback_info info) {
                   // down
 }
 
+// The texts that a call is given for the entry which JavaScript is writing: each costs a third of
+// what a call of its own would.
+struct Texts {
+  size_t count = engine::JsControl::kMostTexts;
+  napi_value values[engine::JsControl::kMostTexts];
+
+  // Whether all are written: they are short, have a place, and are ASCII. As UTF-16: an encoder of
+  // UTF-8 takes longer, and one of Latin-1 does not tell what it could not say.
+  template <typename Producer>
+  bool WriteTo(napi_env env, Producer& producer) const {
+    constexpr size_t kMostUnits = UINT8_MAX;
+    char16_t units[kMostUnits + 1];
+    for (size_t i = 0; i < std::min(count, engine::JsControl::kMostTexts); i++) {
+      size_t length = 0;
+      const napi_status status =
+          napi_get_value_string_utf16(env, values[i], units, kMostUnits + 1, &length);
+      if (status != napi_ok || !producer.PutText(i, units, length)) return false;
+    }
+    return true;
+  }
+};
+
 // publish(): what it has to say it says through the lease; a value would cost more than all of it.
 template <typename Owner>
 napi_value Publish(napi_env env, napi_callback_info info) {
@@ -60,6 +82,31 @@ napi_value Publish(napi_env env, napi_callback_info info) {
   if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) == napi_ok) {
     static_cast<Owner*>(data)->producer().Publish();
   }
+  return nullptr;
+}
+
+// publishTexts(...texts): as publish. An entry whose texts cannot be written is not accepted.
+template <typename Owner>
+napi_value PublishTexts(napi_env env, napi_callback_info info) {
+  Texts texts;
+  void* data;
+  if (napi_get_cb_info(env, info, &texts.count, texts.values, nullptr, &data) == napi_ok) {
+    auto& producer = static_cast<Owner*>(data)->producer();
+    if (texts.WriteTo(env, producer)) producer.Publish();
+  }
+  return nullptr;
+}
+
+// putTexts(...texts): whether they are written it says in kEnd, by another number than 0.
+template <typename Owner>
+napi_value PutTexts(napi_env env, napi_callback_info info) {
+  Texts texts;
+  void* data;
+  if (napi_get_cb_info(env, info, &texts.count, texts.values, nullptr, &data) != napi_ok) {
+    return nullptr;
+  }
+  auto& producer = static_cast<Owner*>(data)->producer();
+  producer.Reply(texts.WriteTo(env, producer) ? 1 : 0);
   return nullptr;
 }
 

@@ -111,7 +111,9 @@ void AddLaneCalls(napi_env env, napi_value object, EnvState* state) {
   };
   add("logBytes", LogBytes<EnvState>);
   add("putText", PutText<EnvState>);
+  add("putTexts", PutTexts<EnvState>);
   add("publish", Publish<EnvState>);
+  add("publishTexts", PublishTexts<EnvState>);
   add("renew", Renew<EnvState>);
 }
 

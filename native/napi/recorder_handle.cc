@@ -87,6 +87,17 @@ napi_value PublishBeside(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// publishTextsBeside(...texts): as publishTexts of that log and publishBeside.
+napi_value PublishTextsBeside(napi_env env, napi_callback_info info) {
+  Texts texts;
+  void* data;
+  if (napi_get_cb_info(env, info, &texts.count, texts.values, nullptr, &data) == napi_ok) {
+    auto* handle = static_cast<RecorderHandle*>(data);
+    if (texts.WriteTo(env, handle->log())) handle->PublishBeside();
+  }
+  return nullptr;
+}
+
 template <typename Body>
 void Add(Napi::Object* exports, const char* name, Body body) {
   const auto call = [body](const Info& info) -> Napi::Value {
@@ -160,10 +171,12 @@ void RecorderHandle::Leave(bool keep) {
   recorder::LeaveRing(ring_, keep);
 }
 
+engine::Producer& RecorderHandle::log() { return env_state_.producer(); }
+
 void RecorderHandle::PublishBeside() {
   // Whole: a division by a constant is a multiplication, and of doubles it is not.
   constexpr uint64_t kNsPerMs = 1'000'000;
-  engine::Producer& log = env_state_.producer();
+  engine::Producer& log = this->log();
   const uint32_t size = producer_->PayloadBytes();
   const uint8_t* const written = size == 0 ? nullptr : log.Written(size);
   const bool wants_time = log.WantsTime();
@@ -220,9 +233,12 @@ Napi::Object RecorderHandle::ToObject(Napi::Env env) {
   };
   add("logBytes", LogBytes<RecorderHandle>);
   add("putText", PutText<RecorderHandle>);
+  add("putTexts", PutTexts<RecorderHandle>);
   add("publish", Publish<RecorderHandle>);
+  add("publishTexts", PublishTexts<RecorderHandle>);
   add("renew", Renew<RecorderHandle>);
   add("publishBeside", napi::PublishBeside);
+  add("publishTextsBeside", PublishTextsBeside);
   object.Set("direct", DirectRoute(env));
   object.Set("native", ForAddons(env));
   const std::string& left = ring_->left();

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "engine/producer.h"
 #include "recorder/native_producer.h"
 #include "recorder/ring_producer.h"
 
@@ -27,10 +28,11 @@ class RecorderHandle : public std::enable_shared_from_this<RecorderHandle> {
   static void Export(Napi::Object* exports);
 
   recorder::RingProducer& producer() { return *producer_; }
+  // The log whose lane JavaScript has chosen.
+  engine::Producer& log();
   const std::shared_ptr<recorder::Ring>& ring() const { return ring_; }
 
-  // As Publish of the producer whose lane JavaScript has chosen; and the ring gets a copy of the
-  // record.
+  // As Publish of log(); and the ring gets a copy of the record.
   void PublishBeside();
 
   Napi::Object ToObject(Napi::Env env);

@@ -81,6 +81,11 @@ class alignas(64) RingProducer {
     return {lease_.data + start, lease_.limit - start};
   }
   void Reply(size_t bytes) { js_.words[engine::JsControl::kEnd] = static_cast<int32_t>(bytes); }
+  // See JsControl::PutText.
+  bool PutText(size_t index, const char16_t* units, size_t length) {
+    const uint32_t at = Offset();
+    return IsOpen(at) && js_.PutText(index, units, length, lease_.data, at, lease_.limit);
+  }
   engine::Renewal Renew(size_t size);
 
   // The run that the next payload of `size` bytes goes to; 0: another one than any before.

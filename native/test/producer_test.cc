@@ -465,6 +465,50 @@ TEST(DirectRoute, NativeCodeWritesBehindTheLastEntryAndWithinTheLease) {
   EXPECT_EQ(lease[JsControl::kEnd], 7);
 }
 
+TEST(DirectRoute, PutsTextsInTheirPlacesWithinTheEntryThatIsBeingWritten) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  int32_t* lease = producer->js_words();
+  const std::u16string text = u"said by many";
+  const auto put = [&](size_t index, const std::u16string& units, int32_t at) {
+    lease[JsControl::kTexts + index] = at;
+    return producer->PutText(index, units.data(), units.size());
+  };
+  EXPECT_FALSE(put(0, text, 20)) << "no lease";
+  JavaScript script(rig, producer.get());
+  auto* const segment = const_cast<uint8_t*>(script.first_entry()) - 8;
+  const auto leave = [&](int32_t at, size_t length) {
+    segment[at - 1] = static_cast<uint8_t>(length);
+  };
+  for (const size_t index : {size_t{0}, JsControl::kMostTexts - 1}) {
+    leave(20, text.size());
+    std::memset(segment + 20, '-', text.size() + 1);
+    EXPECT_TRUE(put(index, text, 20));
+    EXPECT_EQ(std::memcmp(segment + 20, "said by many-", 13), 0);
+  }
+  const int32_t limit = lease[JsControl::kLimit];
+  leave(limit - 12, text.size());
+  EXPECT_TRUE(put(0, text, limit - 12)) << "up to the end";
+  leave(limit - 11, text.size());
+  for (const int32_t outside : {-1, 0, 8, limit - 11, limit, limit + 1, INT32_MAX, INT32_MIN}) {
+    EXPECT_FALSE(put(0, text, outside)) << outside;
+  }
+  leave(30, text.size() - 1);
+  EXPECT_FALSE(put(0, text, 30)) << "of another length than there is room for";
+  for (const char16_t unit : {u'\x80', u'\u00e9', u'\u0141', u'\u4e41', u'\xd800'}) {
+    std::u16string other = text;
+    other[5] = unit;
+    leave(40, other.size());
+    EXPECT_FALSE(put(0, other, 40)) << static_cast<int>(unit);
+  }
+  leave(50, 0);
+  EXPECT_TRUE(put(0, u"", 50));
+  leave(60, 255);
+  EXPECT_TRUE(put(0, std::u16string(255, u'\x7f'), 60));
+  rig.Flush();
+  EXPECT_FALSE(put(0, text, 20)) << "sealed";
+}
+
 TEST(DirectRoute, RenewingWithoutRoomCountsADrop) {
   Rig rig(2);
   const auto producer = rig.NewProducer();

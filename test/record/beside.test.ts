@@ -35,6 +35,10 @@ class FakeRing extends FakeLog {
     this.publish()
     this.copied++
   }
+
+  readonly publishTextsBeside = (...texts: string[]): void => {
+    if (this.#log.writes(texts)) this.publishBeside()
+  }
 }
 
 const MOST = 3
@@ -43,7 +47,17 @@ const addedTo = ({ keys, values }: Added): object => Object.fromEntries(keys.map
 
 const firstOf = (fields: object): object => Object.fromEntries(Object.entries(fields).slice(0, MOST))
 
-const value = fc.oneof(fc.integer(), fc.string(), fc.constant({ x: 1, y: { z: 2 } }))
+const long = fc.oneof(
+  fc.string({ minLength: 10, maxLength: 40 }),
+  fc.constantFrom('x'.repeat(255), 'x'.repeat(256), 'naïve, and long enough', 'long enough \ud800')
+)
+const value = fc.oneof(
+  fc.integer(),
+  fc.string(),
+  long,
+  fc.constant({ x: 1, y: { z: 2 } }),
+  fc.record({ x: long, y: long })
+)
 
 // The usual shapes come often: the ring copies records of a template that it has been told of.
 const usualFields = fc.oneof(fc.record({ a: value }), fc.record({ b: value, a: value }))

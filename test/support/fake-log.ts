@@ -18,6 +18,8 @@ export class FakeLog implements RecordTarget {
   readonly direct: DirectRoute
   /** Calls of the call route. */
   calls = 0
+  /** Texts that were given with a record. */
+  textsTaken = 0
   /** Whether there is room in the buffers. */
   accepts = true
   readonly #memory: ArrayBuffer
@@ -52,6 +54,26 @@ export class FakeLog implements RecordTarget {
 
   readonly putText = (text: string): void => {
     this.#lease[LEASE.END] = Buffer.from(this.#memory).write(text, this.#lease[LEASE.END]!)
+  }
+
+  /** As JsControl::PutText: each text lies where it was left room, and is ASCII. */
+  writes(texts: readonly string[]): boolean {
+    const memory = Buffer.from(this.#memory)
+    return texts.every((text, i) => {
+      const at = this.#lease[LEASE.TEXTS + i]!
+      const isThere = at > this.#words[WORD]! && at + text.length <= this.#size && memory[at - 1] === text.length
+      memory.write(text, at, 'latin1')
+      return isThere && Buffer.byteLength(text) === text.length
+    })
+  }
+
+  readonly putTexts = (...texts: string[]): void => {
+    this.#lease[LEASE.END] = this.writes(texts) ? 1 : 0
+  }
+
+  readonly publishTexts = (...texts: string[]): void => {
+    this.textsTaken += texts.length
+    if (this.writes(texts)) this.publish()
   }
 
   readonly publish = (): void => {

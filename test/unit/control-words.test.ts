@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as arena from '../../lib/arena/arena-file'
-import { LEASE, LEASE_WORDS, RENEWAL } from '../../lib/engine/direct-route'
+import { LEASE, LEASE_WORDS, MOST_TEXTS, RENEWAL } from '../../lib/engine/direct-route'
 import { loadNative } from '../../lib/engine/load-native'
 import * as block from '../../lib/format/constants'
 import * as record from '../../lib/record/wire'
@@ -60,6 +60,8 @@ it('every group that C++ has is compared', () => {
   ])
 })
 
-it('a lease has a word for each of its names, from 0 on', () => {
-  expect(Object.values(LEASE)).toEqual(Array.from({ length: LEASE_WORDS }, (_, i) => i))
+it('a lease has a word for each of its names, from 0 on, and for each text', () => {
+  const { WORDS, ...names } = LEASE
+  expect(Object.values(names)).toEqual(Array.from({ length: LEASE.TEXTS + 1 }, (_, i) => i))
+  expect([WORDS, LEASE_WORDS - LEASE.TEXTS]).toEqual([LEASE_WORDS, MOST_TEXTS])
 })
