@@ -447,8 +447,7 @@ export class PayloadWriter {
     if (typeof value === 'string') {
       const { length } = value
       const start = at + 2
-      if (start + length > this.#limit) return UNCOMMON
-      if (length > this.#longestLoop) return this.#leaves ? this.#leave(at, value) : UNCOMMON
+      if (length > this.#longestLoop || start + length > this.#limit) return this.#leave(at, value)
       let seen = 0
       for (let i = 0; i < length; i++) {
         const unit = value.charCodeAt(i)
@@ -477,11 +476,11 @@ export class PayloadWriter {
     return at + 1
   }
 
-  /** A string for which there is room: its place is left. */
+  /** Leaves a string its place, where there is room and a call is going to take it along. */
   #leave(at: number, text: string): number {
     const { left } = this
     const { length } = text
-    if (length > MAX_SHORT_STRING_BYTES) return UNCOMMON
+    if (!this.#leaves || length > MAX_SHORT_STRING_BYTES || at + 2 + length > this.#limit) return UNCOMMON
     if (left.isFull && !this.#calls!.putLeft(left)) {
       this.isCautious = true
       this.setTarget(this.bytes, this.#view)
@@ -658,7 +657,7 @@ export class PayloadWriter {
     if (typeof value === 'object' && value !== null && format.printsAsJson) {
       const end = this.#tryObject(at, key, value, before, format.tree)
       if (end !== AS_JSON) {
-        this.left.noteInner(at)
+        if (this.left.count !== 0) this.left.noteInner(at)
         return end
       }
       this.left.forget(at)

@@ -8,7 +8,7 @@ import { type Definition, NOBODY, SEVERAL, type StringDefinition, UNDEFINED, typ
 import {
   type EventShape,
   IMPOSSIBLE,
-  type LeftTexts,
+  LeftTexts,
   type LineFormat,
   mostUtf8,
   NO_SEGMENT,
@@ -138,6 +138,9 @@ const LONGEST_SHORT_LOOP = 8
 const LONGEST_VALUE = 32
 
 const WORD_BYTES = 4
+
+/** Of what is written in whole. */
+const NO_TEXTS = new LeftTexts()
 
 const noop = (): void => {}
 
@@ -352,7 +355,7 @@ export class RecordEncoder implements RecordWriter {
     const leased = this.#leased
     const start = putBytes(leased, this.#beginLine(at, time), before.bytes)
     const end = putBytes(leased, start + this.#putText(text, start), after.bytes)
-    return this.#accept(time, at + TEXT_TIME, end, null) || this.#appendText(time, before.text + text + after.text)
+    return this.#accept(time, at + TEXT_TIME, end, NO_TEXTS) || this.#appendText(time, before.text + text + after.text)
   }
 
   append(made: PayloadWriter, format: LineFormat, from: number): boolean {
@@ -585,10 +588,7 @@ export class RecordEncoder implements RecordWriter {
         ? this.#accept(time, start + HEADER_TIME, last, this.#payload.left)
         : this.#acceptBeside(this.#beside, format, time, start)
     if (!accepted) return this.#finishInScratch(format, time, start)
-    if (this.#isBundled) {
-      if (this.#before !== null) this.#noteTold(this.#before, true)
-      if (format.bindings !== null) this.#noteTold(format.bindings, true)
-    }
+    if (this.#isBundled) this.#noteBundle(format)
     return true
   }
 
@@ -623,6 +623,12 @@ export class RecordEncoder implements RecordWriter {
     return start
   }
 
+  /** A bundle has been accepted in the leased segment. */
+  #noteBundle({ bindings }: LineFormat): void {
+    if (this.#before !== null) this.#noteTold(this.#before, true)
+    if (bindings !== null) this.#noteTold(bindings, true)
+  }
+
   /**
    * The leased segment defines it now.
    *
@@ -647,7 +653,7 @@ export class RecordEncoder implements RecordWriter {
    * `timeAt` or is to be put there, but for what is `left` of it. False if the segment has been
    * sealed, or what is left cannot be written so.
    */
-  #accept(time: number, timeAt: number, end: number, left: LeftTexts | null): boolean {
+  #accept(time: number, timeAt: number, end: number, left: LeftTexts): boolean {
     const lease = this.#lease
     const lane = this.#lane
     if (lane !== null) {
@@ -656,7 +662,7 @@ export class RecordEncoder implements RecordWriter {
     }
     lease[END] = end
     lease[TIME] = Number.isNaN(time) ? timeAt : 0
-    if (left === null || left.count === 0) this.#publish()
+    if (left.count === 0) this.#publish()
     else left.give(this.#target.publishTexts!, lease)
     return lease[END] === 0
   }
@@ -673,7 +679,7 @@ export class RecordEncoder implements RecordWriter {
     if (!isDirect || !ring.#hasPlaceFor(format.bindings, template!, end - start)) {
       if (this.#isChanged() || (left.count > 0 && !this.#putTexts(left))) return false
       this.#giveTo(ring, format, time, start)
-      return this.#accept(time, start + HEADER_TIME, end, null)
+      return this.#accept(time, start + HEADER_TIME, end, NO_TEXTS)
     }
     const lease = this.#lease
     lane.word[0] = lane.own
@@ -802,7 +808,7 @@ export class RecordEncoder implements RecordWriter {
       definitions.length === 0
         ? copyWords(this.#leasedView, at, made.view, from, made.end)
         : putBundle(this.#leased, at, definitions, made, from)
-    if (!this.#accept(time, end - (made.end - from) + HEADER_TIME, end, null)) return false
+    if (!this.#accept(time, end - (made.end - from) + HEADER_TIME, end, NO_TEXTS)) return false
     for (const definition of definitions) this.#noteTold(definition, false)
     return true
   }
@@ -850,7 +856,7 @@ export class RecordEncoder implements RecordWriter {
     const at = this.#lineRoom(most + NUL_BYTES)
     if (at !== NOWHERE) {
       const start = this.#beginLine(at, time)
-      if (this.#accept(time, at + TEXT_TIME, start + this.#putText(line, start), null)) return true
+      if (this.#accept(time, at + TEXT_TIME, start + this.#putText(line, start), NO_TEXTS)) return true
     }
     if (this.#scratch.length < most) this.#scratch = Buffer.allocUnsafeSlow(most)
     const text = this.#scratch

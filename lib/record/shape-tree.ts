@@ -236,15 +236,19 @@ const emptyPlaces = (length: number): (Template | null)[] => Array.from({ length
 const NO_PLACES: Places = []
 
 /**
- * Which of `places` a message's template is at, by its length and characters here and there: found
- * sooner than by any look-up of the message. Messages often differ by what they end with.
+ * Which of `places` a message's template is at: found sooner than by any look-up of the message. Of
+ * few messages its length and its last character tell enough; many take more of it.
  */
 function placeOf(message: string, places: Places): number {
   const { length } = message
   if (length === 0) return 0
-  const last = message.charCodeAt(length - 1) * 31 + message.charCodeAt(length === 1 ? 0 : length - 2) * 67
-  const middle = message.charCodeAt(length >> 1) * 131 + message.charCodeAt(length >> 2) * 257
-  return (length * 7 + last + middle) & (places.length - 1)
+  const last = length * 7 + message.charCodeAt(length - 1) * 31
+  return (places.length > FEWEST_PLACES ? last + amongMany(message, length) : last) & (places.length - 1)
+}
+
+function amongMany(message: string, length: number): number {
+  const last = message.charCodeAt(length === 1 ? 0 : length - 2) * 67
+  return last + message.charCodeAt(length >> 1) * 131 + message.charCodeAt(length >> 2) * 257
 }
 
 /** What lines of one level have in common, whatever is logged. */
