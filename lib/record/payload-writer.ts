@@ -112,7 +112,7 @@ type Quote = (text: string) => string
 export interface TextCalls {
   /** Writes one as UTF-8 at a place; its bytes. */
   put(text: string, at: number): number
-  /** Writes those that are left for it. False if they are not, and stay left. */
+  /** Writes all that are left for it. False if they are not, and stay left. */
   putLeft(left: LeftTexts): boolean
 }
 export type TakeTexts = (...texts: string[]) => void
@@ -205,26 +205,21 @@ const UNCOMMON = -1
 
 /**
  * Texts of the record that is being written which lie in their places only when a native call has
- * put them there: the one that accepts the record, so that a text takes no call of its own.
+ * put them there: the one that accepts the record, so that a text takes no call of its own. How
+ * many there are is the writer's `leftCount`, which each call asks for.
  */
 export class LeftTexts {
-  count = 0
   // Kept until others take their places: there are few, and they are short.
   readonly #texts: string[] = Array.from({ length: MOST_TEXTS }, () => '')
   /** Where the bytes of each begin. */
   readonly #places = new Int32Array(MOST_TEXTS)
-  /** The first so many are not in objects in objects, or are known to be: a bit for each. */
+  /** Which lie in objects in objects: a bit for each. */
   #inner = 0
 
-  get isFull(): boolean {
-    return this.count === MOST_TEXTS
-  }
-
-  add(text: string, at: number): void {
-    const { count } = this
-    this.#texts[count] = text
-    this.#places[count] = at
-    this.count = count + 1
+  set(index: number, text: string, at: number): void {
+    this.#texts[index] = text
+    this.#places[index] = at
+    this.#inner &= ~(1 << index)
   }
 
   text(index: number): string {
@@ -240,31 +235,26 @@ export class LeftTexts {
     return (this.#inner & (1 << index)) !== 0
   }
 
-  clear(): void {
-    this.count = 0
-    this.#inner = 0
-  }
-
   /** What lies from `at` on is in an object in an object. */
-  noteInner(at: number): void {
-    for (let i = this.count - 1; i >= 0 && this.#places[i]! >= at; i--) this.#inner |= 1 << i
+  noteInner(count: number, at: number): void {
+    for (let i = count - 1; i >= 0 && this.#places[i]! >= at; i--) this.#inner |= 1 << i
   }
 
-  /** What lies from `at` on is written otherwise. */
-  forget(at: number): void {
-    while (this.count > 0 && this.#places[this.count - 1]! >= at) this.count--
-    this.#inner &= (1 << this.count) - 1
+  /** How many lie before `at`. */
+  countBefore(count: number, at: number): number {
+    let before = count
+    while (before > 0 && this.#places[before - 1]! >= at) before--
+    return before
   }
 
   /** The record lies further on by `bytes`. */
-  move(bytes: number): void {
-    for (let i = 0; i < this.count; i++) this.#places[i]! += bytes
+  move(count: number, bytes: number): void {
+    for (let i = 0; i < count; i++) this.#places[i]! += bytes
   }
 
   /** Has `call`, of the addon's, write them into the entry that is being written to its lease. */
-  give(call: TakeTexts, lease: Int32Array): void {
+  give(count: number, call: TakeTexts, lease: Int32Array): void {
     const texts = this.#texts
-    const { count } = this
     for (let i = 0; i < count; i++) lease[TEXTS + i] = this.#places[i]!
     if (count === 1) call(texts[0]!)
     else if (count === 2) call(texts[0]!, texts[1]!)
@@ -302,6 +292,8 @@ export class PayloadWriter {
   #node: ShapeNode | null = null
   /** Of the record written last, until `settle`. */
   readonly left = new LeftTexts()
+  /** How many they are. Written here alone. */
+  leftCount = 0
   readonly #calls: TextCalls | null
   /** A text that was left was not ASCII: none is, until `trust`. Written here alone. */
   isCautious = false
@@ -349,10 +341,16 @@ export class PayloadWriter {
    */
   place(at: number, limit: number, segment: number, expected: Template | null): void {
     this.#start = at
+    this.leftCount = 0
     this.#limit = limit
     this.#segment = segment
     // A store of what is there already would cost more than the question.
     if (this.#expected !== expected) this.#expected = expected
+  }
+
+  /** The record that has been written is written anew, in its place. */
+  restart(): void {
+    this.leftCount = 0
   }
 
   /** The same memory. */
@@ -378,7 +376,7 @@ export class PayloadWriter {
     else for (let i = end - 1; i >= this.#start; i--) bytes[i + by] = bytes[i]!
     this.#start = to
     this.end = end + by
-    if (this.left.count > 0) this.left.move(by)
+    this.left.move(this.leftCount, by)
   }
 
   /**
@@ -388,13 +386,13 @@ export class PayloadWriter {
   settle({ quote }: LineFormat): void {
     const { left } = this
     let moved = 0
-    for (let i = 0; i < left.count; i++) {
+    for (let i = 0; i < this.leftCount; i++) {
       const text = left.text(i)
       const at = left.place(i) + moved
       const isAscii = putAscii(this.bytes, at, text)
       if (!isAscii) moved += this.#replace(at, text, left.isInner(i) ? JSON.stringify : quote)
     }
-    left.clear()
+    this.leftCount = 0
   }
 
   /** Writes a text that takes more bytes than were left for it at `at`. How many more. */
@@ -478,19 +476,25 @@ export class PayloadWriter {
 
   /** Leaves a string its place, where there is room and a call is going to take it along. */
   #leave(at: number, text: string): number {
-    const { left } = this
     const { length } = text
     if (!this.#leaves || length > MAX_SHORT_STRING_BYTES || at + 2 + length > this.#limit) return UNCOMMON
-    if (left.isFull && !this.#calls!.putLeft(left)) {
-      this.isCautious = true
-      this.setTarget(this.bytes, this.#view)
-      return UNCOMMON
-    }
+    if (this.leftCount === MOST_TEXTS && !this.#putLeft()) return UNCOMMON
     const start = at + 2
-    left.add(text, start)
+    this.left.set(this.leftCount, text, start)
+    this.leftCount++
     this.bytes[at] = TAG_SHORT_STRING
     this.bytes[at + 1] = length
     return start + length
+  }
+
+  #putLeft(): boolean {
+    if (this.#calls!.putLeft(this.left)) {
+      this.leftCount = 0
+      return true
+    }
+    this.isCautious = true
+    this.setTarget(this.bytes, this.#view)
+    return false
   }
 
   #putUtf8(tag: number, at: number, text: string): number {
@@ -630,7 +634,7 @@ export class PayloadWriter {
   #putInner(at: number, key: string, value: object, from: ShapeNode, tree: ShapeTree): number {
     const end = this.#putMembers(at, key, value, from, tree)
     if (end !== AS_JSON) return end
-    this.left.forget(at)
+    this.leftCount = this.left.countBefore(this.leftCount, at)
     const json = innerJson(value)
     const node = json === undefined ? null : tree.step(from, key)
     if (node === null) return AS_JSON
@@ -657,10 +661,10 @@ export class PayloadWriter {
     if (typeof value === 'object' && value !== null && format.printsAsJson) {
       const end = this.#tryObject(at, key, value, before, format.tree)
       if (end !== AS_JSON) {
-        if (this.left.count !== 0) this.left.noteInner(at)
+        this.left.noteInner(this.leftCount, at)
         return end
       }
-      this.left.forget(at)
+      this.leftCount = this.left.countBefore(this.leftCount, at)
     }
     this.#node = before.next.key === key ? before.next : format.tree.step(before, key)
     const end = this.#putValue(at, value, format)
@@ -726,6 +730,11 @@ export class PayloadWriter {
     return this.#expected!.node.ancestor(count)
   }
 
+  #replaced(): number {
+    this.leftCount = 0
+    return REPLACED
+  }
+
   #putInline(at: number, { value, isJson }: Addition, format: LineFormat): number {
     format.onInline?.()
     return isJson ? this.#putUtf8(TAG_JSON, at, value) : this.#putPrimitive(at, value, format.quote)
@@ -744,7 +753,6 @@ export class PayloadWriter {
     // null while the fields are those of the template that is expected.
     let node: ShapeNode | null = known !== null ? null : inline === null ? tree.root : tree.start(format.prefix)
     let count = 0
-    if (this.left.count !== 0) this.left.clear()
     const start = this.#start
     let end = start + HEADER_BYTES
     if (end > this.#limit) this.#ensure(start, HEADER_BYTES)
@@ -767,7 +775,7 @@ export class PayloadWriter {
             else {
               // From here on keys are not compared with those of plain objects' templates.
               const before = this.#diverge(format, fields, count)
-              if (before === null) return REPLACED
+              if (before === null) return this.#replaced()
               end = this.#putField(end, key, value, format, before)
               node = this.#node
               if (node === null) return IMPOSSIBLE
@@ -776,7 +784,7 @@ export class PayloadWriter {
             continue
           }
           node = this.#diverge(format, fields, count)
-          if (node === null) return REPLACED
+          if (node === null) return this.#replaced()
         }
         const before: ShapeNode = node
         node = before.next.key === key ? before.next : tree.step(before, key)
@@ -809,7 +817,6 @@ export class PayloadWriter {
    * @param template that of such records
    */
   copy(made: PayloadWriter, from: number, values: readonly unknown[], format: LineFormat, template: Template): void {
-    this.left.clear()
     const start = this.#start
     const length = made.end - from - HEADER_BYTES
     this.#ensure(start, HEADER_BYTES)
@@ -824,7 +831,6 @@ export class PayloadWriter {
   /** As `fields`, of values whose keys are those of `node`. */
   values(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): number {
     const { node } = event
-    if (this.left.count !== 0) this.left.clear()
     const start = this.#start
     let end = start + HEADER_BYTES
     if (end > this.#limit) this.#ensure(start, HEADER_BYTES)

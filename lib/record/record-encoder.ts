@@ -8,7 +8,7 @@ import { type Definition, NOBODY, SEVERAL, type StringDefinition, UNDEFINED, typ
 import {
   type EventShape,
   IMPOSSIBLE,
-  LeftTexts,
+  type LeftTexts,
   type LineFormat,
   mostUtf8,
   NO_SEGMENT,
@@ -140,7 +140,7 @@ const LONGEST_VALUE = 32
 const WORD_BYTES = 4
 
 /** Of what is written in whole. */
-const NO_TEXTS = new LeftTexts()
+const NO_TEXTS = 0
 
 const noop = (): void => {}
 
@@ -258,6 +258,7 @@ export class RecordEncoder implements RecordWriter {
       if (cap !== null && end !== IMPOSSIBLE && payload.template!.node.fields > cap.mostFields) {
         // The message was known with fewer fields.
         logged = cap.kept(logged)
+        payload.restart()
         end = payload.fields(format, time, timeText, logged, message)
       }
       if (end !== IMPOSSIBLE) {
@@ -565,10 +566,8 @@ export class RecordEncoder implements RecordWriter {
   #putTexts(left: LeftTexts): boolean {
     const lane = this.#lane
     if (lane !== null) lane.word[0] = lane.own
-    left.give(this.#target.putTexts!, this.#lease)
-    if (this.#lease[END] === 0) return false
-    left.clear()
-    return true
+    left.give(this.#payload.leftCount, this.#target.putTexts!, this.#lease)
+    return this.#lease[END] !== 0
   }
 
   /**
@@ -585,7 +584,7 @@ export class RecordEncoder implements RecordWriter {
     }
     const accepted =
       this.#beside === null
-        ? this.#accept(time, start + HEADER_TIME, last, this.#payload.left)
+        ? this.#accept(time, start + HEADER_TIME, last, this.#payload.leftCount)
         : this.#acceptBeside(this.#beside, format, time, start)
     if (!accepted) return this.#finishInScratch(format, time, start)
     if (this.#isBundled) this.#noteBundle(format)
@@ -650,10 +649,10 @@ export class RecordEncoder implements RecordWriter {
 
   /**
    * Accepts the entry that has been written up to `end` of the leased segment, whose time lies at
-   * `timeAt` or is to be put there, but for what is `left` of it. False if the segment has been
-   * sealed, or what is left cannot be written so.
+   * `timeAt` or is to be put there, but for so many `texts` that the payload has left. False if the
+   * segment has been sealed, or they cannot be written so.
    */
-  #accept(time: number, timeAt: number, end: number, left: LeftTexts): boolean {
+  #accept(time: number, timeAt: number, end: number, texts: number): boolean {
     const lease = this.#lease
     const lane = this.#lane
     if (lane !== null) {
@@ -662,8 +661,8 @@ export class RecordEncoder implements RecordWriter {
     }
     lease[END] = end
     lease[TIME] = Number.isNaN(time) ? timeAt : 0
-    if (left.count === 0) this.#publish()
-    else left.give(this.#target.publishTexts!, lease)
+    if (texts === 0) this.#publish()
+    else this.#payload.left.give(texts, this.#target.publishTexts!, lease)
     return lease[END] === 0
   }
 
@@ -672,12 +671,12 @@ export class RecordEncoder implements RecordWriter {
    * ring: by the same native call, if it can be copied there as it is.
    */
   #acceptBeside(ring: RecordEncoder, format: LineFormat, time: number, start: number): boolean {
-    const { end, template, left } = this.#payload
+    const { end, template, left, leftCount } = this.#payload
     const lane = this.#lane
     const publish = ring.#publishBeside
     const isDirect = publish !== null && lane !== null && lane.own >= 0
     if (!isDirect || !ring.#hasPlaceFor(format.bindings, template!, end - start)) {
-      if (this.#isChanged() || (left.count > 0 && !this.#putTexts(left))) return false
+      if (this.#isChanged() || (leftCount > 0 && !this.#putTexts(left))) return false
       this.#giveTo(ring, format, time, start)
       return this.#accept(time, start + HEADER_TIME, end, NO_TEXTS)
     }
@@ -685,8 +684,8 @@ export class RecordEncoder implements RecordWriter {
     lane.word[0] = lane.own
     lease[END] = end
     lease[TIME] = Number.isNaN(time) ? start + HEADER_TIME : 0
-    if (left.count === 0) publish()
-    else left.give(ring.#target.publishTextsBeside!, lease)
+    if (leftCount === 0) publish()
+    else left.give(leftCount, ring.#target.publishTextsBeside!, lease)
     const accepted = lease[END] === 0
     // What the log does not take the ring is given when it is whole for certain.
     if (accepted) this.#beside = null
