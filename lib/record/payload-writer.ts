@@ -164,6 +164,69 @@ function putAscii(to: Buffer, at: number, text: string): boolean {
   return seen <= 0x7f
 }
 
+/** The most elements of an array that is written here, and the most that one of them takes. */
+const MOST_ELEMENTS = 32
+const LONGEST_ELEMENT = 40
+const COMMA = 44
+const MINUS = 45
+const OPENING = 91
+const CLOSING = 93
+const ZERO = 48
+const QUOTE = 34
+const BACKSLASH = 92
+const FIRST_PLAIN = 32
+
+/** Writes a text of which it is known that it is ASCII. Its end. */
+function putKnown(to: Buffer, at: number, text: string): number {
+  const { length } = text
+  for (let i = 0; i < length; i++) to[at + i] = text.charCodeAt(i)
+  return at + length
+}
+
+/** Writes a string as JSON if that is the string itself in quotes. Its end, or UNCOMMON. */
+function putQuoted(to: Buffer, at: number, text: string): number {
+  const { length } = text
+  if (length > LONGEST_ELEMENT - 3) return UNCOMMON
+  to[at] = QUOTE
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit < FIRST_PLAIN || unit > 0x7f || unit === QUOTE || unit === BACKSLASH) return UNCOMMON
+    to[at + 1 + i] = unit
+  }
+  to[at + 1 + length] = QUOTE
+  return at + length + 2
+}
+
+/** Writes an integer of up to 9 digits. Its end. */
+function putInteger(to: Buffer, at: number, value: number): number {
+  let start = at
+  if (value < 0) to[start++] = MINUS
+  let rest = value < 0 ? -value : value
+  let end = start + 1
+  for (let power = 10; rest >= power; power *= 10) end++
+  for (let i = end - 1; i >= start; i--) {
+    const next = (rest / 10) | 0
+    to[i] = ZERO + rest - 10 * next
+    rest = next
+  }
+  return end
+}
+
+/** Numbers up to here are written digit by digit. */
+const LARGEST_INTEGER = 999_999_999
+
+/** Writes JSON of a short value of no object. Its end, or UNCOMMON. */
+function putElement(to: Buffer, at: number, value: unknown): number {
+  if (typeof value === 'string') return putQuoted(to, at, value)
+  if (typeof value === 'number') {
+    const isShort = (value | 0) === value && value <= LARGEST_INTEGER && value >= -LARGEST_INTEGER
+    if (isShort) return putInteger(to, at, value)
+    return putKnown(to, at, Number.isFinite(value) ? String(value) : 'null')
+  }
+  if (typeof value === 'boolean') return putKnown(to, at, value ? 'true' : 'false')
+  return value === null || value === undefined ? putKnown(to, at, 'null') : UNCOMMON
+}
+
 /** A message that is JSON already. */
 class JsonMessage {
   readonly #json: string
@@ -630,11 +693,56 @@ export class PayloadWriter {
     return node === null ? AS_JSON : this.#putKeys(at, object, node, tree)
   }
 
+  /**
+   * A short array of short values: JSON.stringify would take several times as long. Its end, or
+   * UNCOMMON.
+   */
+  #putArray(at: number, array: readonly unknown[]): number {
+    const { length } = array
+    if (length > MOST_ELEMENTS || typeof (array as { toJSON?: unknown }).toJSON === 'function') return UNCOMMON
+    const start = at + 5
+    let end = start
+    for (let i = 0; i < length; i++) {
+      // A getter may change what is written to.
+      const value = array[i]
+      if (end + LONGEST_ELEMENT > this.#limit) return UNCOMMON
+      this.bytes[end] = i === 0 ? OPENING : COMMA
+      end = putElement(this.bytes, end + 1, value)
+      if (end === UNCOMMON) return UNCOMMON
+    }
+    if (end + 2 > this.#limit) return UNCOMMON
+    const { bytes } = this
+    if (length === 0) bytes[end++] = OPENING
+    bytes[end++] = CLOSING
+    bytes[at] = TAG_JSON
+    this.#view.setUint32(at + 1, end - start, true)
+    return end
+  }
+
+  /** An array in an object in an object; returns as #putObject. */
+  #putInnerArray(at: number, key: string, array: readonly unknown[], from: ShapeNode, tree: ShapeTree): number {
+    const end = this.#putArray(at, array)
+    return end === UNCOMMON ? this.#putInnerJson(at, key, array, from, tree) : this.#behind(end, key, from, tree)
+  }
+
+  /** Sets #node to what follows a value for `key`, which ends at `end`; returns as #putObject. */
+  #behind(end: number, key: string, from: ShapeNode, tree: ShapeTree): number {
+    const node = from.next.key === key ? from.next : tree.step(from, key)
+    if (node === null) return AS_JSON
+    this.#node = node
+    return end
+  }
+
   /** An object in an object in an object; returns as #putObject. */
   #putInner(at: number, key: string, value: object, from: ShapeNode, tree: ShapeTree): number {
+    if (Array.isArray(value)) return this.#putInnerArray(at, key, value, from, tree)
     const end = this.#putMembers(at, key, value, from, tree)
     if (end !== AS_JSON) return end
     this.leftCount = this.left.countBefore(this.leftCount, at)
+    return this.#putInnerJson(at, key, value, from, tree)
+  }
+
+  #putInnerJson(at: number, key: string, value: object, from: ShapeNode, tree: ShapeTree): number {
     const json = innerJson(value)
     const node = json === undefined ? null : tree.step(from, key)
     if (node === null) return AS_JSON
@@ -642,10 +750,12 @@ export class PayloadWriter {
     return this.#putUtf8(TAG_JSON, at, json as string)
   }
 
-  /** As #putMembers, whatever the object does. */
+  /** As #putMembers, or of an array, whatever the object does. */
   #tryObject(at: number, key: string, object: object, from: ShapeNode, tree: ShapeTree): number {
     try {
-      return this.#putMembers(at, key, object, from, tree)
+      if (!Array.isArray(object)) return this.#putMembers(at, key, object, from, tree)
+      const end = this.#putArray(at, object)
+      return end === UNCOMMON ? AS_JSON : this.#behind(end, key, from, tree)
     } catch {
       // A getter or a proxy; what is printed of it then is for `stringify` to say, which meets the
       // same.

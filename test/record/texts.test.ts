@@ -140,3 +140,76 @@ describe('texts that the call takes along which accepts the record', () => {
     )
   })
 })
+
+describe('arrays of short values', () => {
+  const odd = [
+    [],
+    [[]],
+    [null, undefined, true, false],
+    [0, -0, 7, -7, 10, 99, 100, -100, 999_999_999, -999_999_999, 1e9, -1e9, 2 ** 31 - 1, -(2 ** 31), 2 ** 53],
+    [0.5, -1.25, 1e21, 1e-7, Number.NaN, Number.POSITIVE_INFINITY, Number.MAX_VALUE, -Number.MIN_VALUE],
+    ['', 'a', 'x'.repeat(36), 'x'.repeat(37), 'x'.repeat(38), 'x'.repeat(39), 'x'.repeat(500)],
+    ['"'],
+    ['\\'],
+    ['\n'],
+    ['\u007f'],
+    ['\u0080'],
+    ['naïve', '日本', '\ud800'],
+    [1, { a: 1 }],
+    [1, [2, [3]]],
+    [() => 1, Symbol('s')],
+    [new Date(0), 1],
+    [5n],
+    Object.assign([1, 2], { toJSON: () => 'own' }),
+    Object.assign([1, 2], { more: 3 }),
+    // biome-ignore lint/suspicious/noSparseArray: holes are what it is about
+    [1, , 3],
+    new (class Kind extends Array<number> {})(1, 2, 3),
+    Array.from({ length: 32 }, (_, i) => i),
+    Array.from({ length: 33 }, (_, i) => i),
+    new Proxy([1, 'a'], {})
+  ]
+
+  it('are printed as JSON.stringify prints them, of a record and of objects in it', () => {
+    const taken = expectSame(logger => {
+      for (const array of odd) {
+        logger.info({ array, behind: 1 }, 'outside')
+        logger.info({ in: { array, behind: LONG }, last: array }, 'inside')
+        logger.info({ in: { deeper: { first: LONG, array } } }, 'deeper')
+        logger.info({ array }, LONG)
+      }
+    }, 8_192)
+    expect(taken).toBeGreaterThan(0)
+  })
+
+  it('may have elements that log, or fail', () => {
+    expectSame(logger => {
+      const logs = Object.defineProperty([1, 2], 1, { get: () => void logger.info({ a: [LONG] }, 'in between') })
+      const fails = Object.defineProperty([1, 2], 1, {
+        get: () => {
+          throw new Error('no')
+        }
+      })
+      logger.info({ a: LONG, b: logs, c: { d: LONG, e: logs } }, 'message')
+      logger.info({ a: LONG, b: fails }, 'message')
+      logger.info({ a: LONG, c: { d: LONG, e: fails } }, 'message')
+    })
+  })
+
+  it('are whole wherever the segment ends', () => {
+    const element = fc.oneof(fc.integer(), fc.double(), fc.string({ maxLength: 40 }), fc.constantFrom(null, true, 'é'))
+    const array = fc.array(element, { maxLength: 40, size: 'max' })
+    fc.assert(
+      fc.property(
+        fc.array(array, { maxLength: 40 }),
+        fc.integer({ min: 3_000, max: 5_000 }),
+        (arrays, segmentBytes) => {
+          expectSame(logger => {
+            for (const values of arrays) logger.info({ values, in: { values } }, 'message')
+          }, segmentBytes)
+        }
+      ),
+      { numRuns: 100 }
+    )
+  })
+})
