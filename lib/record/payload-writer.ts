@@ -272,14 +272,16 @@ const UNCOMMON = -1
  * many there are is the writer's `leftCount`, which each call asks for.
  */
 export class LeftTexts {
-  // Kept until others take their places: there are few, and they are short.
   readonly #texts: string[] = Array.from({ length: MOST_TEXTS }, () => '')
   /** Where the bytes of each begin. */
   readonly #places = new Int32Array(MOST_TEXTS)
   /** Which lie in objects in objects: a bit for each. */
   #inner = 0
+  /** Whether there are any, of a record that has come to nothing perhaps. */
+  isInUse = false
 
   set(index: number, text: string, at: number): void {
+    this.isInUse = true
     this.#texts[index] = text
     this.#places[index] = at
     this.#inner &= ~(1 << index)
@@ -296,6 +298,12 @@ export class LeftTexts {
   /** Whether it lies in an object in an object. */
   isInner(index: number): boolean {
     return (this.#inner & (1 << index)) !== 0
+  }
+
+  /** They are written: none may keep what it was cut from in memory. */
+  release(): void {
+    this.isInUse = false
+    for (let i = 0; i < MOST_TEXTS; i++) this.#texts[i] = ''
   }
 
   /** What lies from `at` on is in an object in an object. */
@@ -351,6 +359,8 @@ export class PayloadWriter {
   end = 0
   /** What it refers to beside its bindings. Written here alone. */
   template: Template | null = null
+  /** Behind #putArray: see there. */
+  #read: readonly unknown[] | null = null
   /** Behind #putObject: what follows. */
   #node: ShapeNode | null = null
   /** Of the record written last, until `settle`. */
@@ -439,7 +449,7 @@ export class PayloadWriter {
     else for (let i = end - 1; i >= this.#start; i--) bytes[i + by] = bytes[i]!
     this.#start = to
     this.end = end + by
-    this.left.move(this.leftCount, by)
+    if (this.leftCount > 0) this.left.move(this.leftCount, by)
   }
 
   /**
@@ -455,6 +465,7 @@ export class PayloadWriter {
       const isAscii = putAscii(this.bytes, at, text)
       if (!isAscii) moved += this.#replace(at, text, left.isInner(i) ? JSON.stringify : quote)
     }
+    left.release()
     this.leftCount = 0
   }
 
@@ -552,6 +563,7 @@ export class PayloadWriter {
 
   #putLeft(): boolean {
     if (this.#calls!.putLeft(this.left)) {
+      this.left.release()
       this.leftCount = 0
       return true
     }
@@ -694,25 +706,35 @@ export class PayloadWriter {
   }
 
   /**
-   * A short array of short values: JSON.stringify would take several times as long. Its end, or
-   * UNCOMMON.
+   * A short array of short values: JSON.stringify would take several times as long. Its end; or
+   * UNCOMMON, and #read is what has been read of it, if it has: each element is read once.
    */
   #putArray(at: number, array: readonly unknown[]): number {
     const { length } = array
-    if (length > MOST_ELEMENTS || typeof (array as { toJSON?: unknown }).toJSON === 'function') return UNCOMMON
+    // A proxy may say anything.
+    const isShort = Number.isInteger(length) && length >= 0 && length <= MOST_ELEMENTS
+    if (!isShort || 'toJSON' in array) return UNCOMMON
+    const read: unknown[] = []
     const start = at + 5
     let end = start
     for (let i = 0; i < length; i++) {
       // A getter may change what is written to.
       const value = array[i]
-      if (end + LONGEST_ELEMENT > this.#limit) return UNCOMMON
-      this.bytes[end] = i === 0 ? OPENING : COMMA
-      end = putElement(this.bytes, end + 1, value)
-      if (end === UNCOMMON) return UNCOMMON
+      read.push(value)
+      if (end === UNCOMMON) continue
+      if (end + LONGEST_ELEMENT > this.#limit) {
+        end = UNCOMMON
+      } else {
+        this.bytes[end] = i === 0 ? OPENING : COMMA
+        end = putElement(this.bytes, end + 1, value)
+      }
     }
-    if (end + 2 > this.#limit) return UNCOMMON
+    if (end === UNCOMMON || end + 2 > this.#limit) {
+      this.#read = read
+      return UNCOMMON
+    }
     const { bytes } = this
-    if (length === 0) bytes[end++] = OPENING
+    if (end === start) bytes[end++] = OPENING
     bytes[end++] = CLOSING
     bytes[at] = TAG_JSON
     this.#view.setUint32(at + 1, end - start, true)
@@ -722,7 +744,15 @@ export class PayloadWriter {
   /** An array in an object in an object; returns as #putObject. */
   #putInnerArray(at: number, key: string, array: readonly unknown[], from: ShapeNode, tree: ShapeTree): number {
     const end = this.#putArray(at, array)
-    return end === UNCOMMON ? this.#putInnerJson(at, key, array, from, tree) : this.#behind(end, key, from, tree)
+    if (end !== UNCOMMON) return this.#behind(end, key, from, tree)
+    return this.#putInnerJson(at, key, this.#takeRead() ?? array, from, tree)
+  }
+
+  /** The elements of an array that #putArray has read and not written; null: it has read none. */
+  #takeRead(): readonly unknown[] | null {
+    const read = this.#read
+    if (read !== null) this.#read = null
+    return read
   }
 
   /** Sets #node to what follows a value for `key`, which ends at `end`; returns as #putObject. */
@@ -777,7 +807,9 @@ export class PayloadWriter {
       this.leftCount = this.left.countBefore(this.leftCount, at)
     }
     this.#node = before.next.key === key ? before.next : format.tree.step(before, key)
-    const end = this.#putValue(at, value, format)
+    const read = this.#takeRead()
+    const json = read === null ? undefined : innerJson(read)
+    const end = json === undefined ? this.#putValue(at, value, format) : this.#putUtf8(TAG_JSON, at, json)
     // What is absent is printed without its key, which would be the end of an object besides.
     if (before.edge !== 'close' || this.bytes[at] !== TAG_ABSENT) return end
     this.#node = before

@@ -442,12 +442,13 @@ export class RecordEncoder implements RecordWriter {
   #notice(): void {
     const lease = this.#lease
     const slot = lease[WORD]! >> SLOT_SHIFT
-    let seen = this.#known[slot]
+    // Not by its look alone: there may be an element of that number in Array.prototype.
+    let seen = Object.hasOwn(this.#known, slot) ? this.#known[slot] : undefined
     // A lease of several segments in a row is longer.
     if (seen === undefined || seen.bytes.length !== lease[LIMIT]!) {
       const index = lease[BUFFER]!
-      this.#buffers[index] ??= this.#target.direct!.buffer(index)
-      const bytes = Buffer.from(this.#buffers[index], lease[START]!, lease[LIMIT]!)
+      if (!Object.hasOwn(this.#buffers, index)) this.#buffers[index] = this.#target.direct!.buffer(index)
+      const bytes = Buffer.from(this.#buffers[index]!, lease[START]!, lease[LIMIT]!)
       seen = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
       this.#known[slot] = seen
     }
@@ -458,6 +459,8 @@ export class RecordEncoder implements RecordWriter {
     this.#change = Atomics.load(this.#changes, 0)
     if (this.#defined.size > 0) this.#defined.clear()
     if (this.#payload.isCautious) this.#payload.trust()
+    // Also of records that came to nothing.
+    if (this.#payload.left.isInUse) this.#payload.left.release()
   }
 
   /**
@@ -504,8 +507,10 @@ export class RecordEncoder implements RecordWriter {
     // The next record of another child has the same template as the last one, more often than not.
     const likely = expected ?? (string === null ? null : this.#payload.template)
     const template = this.#isUnknown(likely) ? likely : null
-    this.#remember(bindings)
-    this.#remember(expected)
+    if (this.#defined.size > 0) {
+      this.#remember(bindings)
+      this.#remember(expected)
+    }
     if (string === null && template === null) return at
     // A unit of UTF-16 may take three bytes.
     const text = string === null ? 0 : DEFINITION_BODY + UTF8_BYTES * string.length + NUL_BYTES
@@ -605,7 +610,7 @@ export class RecordEncoder implements RecordWriter {
       isBundled || bindings === null || bindings.definedIn === segment || bindings.definedInRing === segment
     if (!isTold || payload.bytes !== leased) return NOWHERE
     const template = payload.template!
-    this.#remember(template)
+    if (this.#defined.size > 0) this.#remember(template)
     const before = isBundled ? this.#before : null
     if (template === before || template.definedIn === segment || template.definedInRing === segment) return at
     const entry = this.#words[this.#lease[WORD]!]! + PREFIX_BYTES
@@ -661,9 +666,15 @@ export class RecordEncoder implements RecordWriter {
     }
     lease[END] = end
     lease[TIME] = Number.isNaN(time) ? timeAt : 0
-    if (texts === 0) this.#publish()
-    else this.#payload.left.give(texts, this.#target.publishTexts!, lease)
-    return lease[END] === 0
+    if (texts === 0) {
+      this.#publish()
+      return lease[END] === 0
+    }
+    const { left } = this.#payload
+    left.give(texts, this.#target.publishTexts!, lease)
+    if (lease[END] !== 0) return false
+    left.release()
+    return true
   }
 
   /**
@@ -675,8 +686,10 @@ export class RecordEncoder implements RecordWriter {
     const lane = this.#lane
     const publish = ring.#publishBeside
     const isDirect = publish !== null && lane !== null && lane.own >= 0
+    // What is not in the log's memory any more the ring is not to have either.
+    if (this.#isChanged()) return false
     if (!isDirect || !ring.#hasPlaceFor(format.bindings, template!, end - start)) {
-      if (this.#isChanged() || (leftCount > 0 && !this.#putTexts(left))) return false
+      if (leftCount > 0 && !this.#putTexts(left)) return false
       this.#giveTo(ring, format, time, start)
       return this.#accept(time, start + HEADER_TIME, end, NO_TEXTS)
     }
@@ -688,7 +701,10 @@ export class RecordEncoder implements RecordWriter {
     else left.give(leftCount, ring.#target.publishTextsBeside!, lease)
     const accepted = lease[END] === 0
     // What the log does not take the ring is given when it is whole for certain.
-    if (accepted) this.#beside = null
+    if (accepted) {
+      this.#beside = null
+      if (leftCount > 0) left.release()
+    }
     return accepted
   }
 

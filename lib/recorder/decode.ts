@@ -163,6 +163,18 @@ function assign(object: Record<string, unknown>, key: string, value: unknown): v
   else object[key] = value
 }
 
+/** Adds bindings, but for those whose key an object of the record's own has, which comes last. */
+function bind(
+  fields: Record<string, unknown>,
+  bound: Record<string, unknown>,
+  frame: Record<string, unknown> | null
+): void {
+  for (const [key, value] of Object.entries(bound)) {
+    const isReplaced = frame !== null && Object.hasOwn(frame, key) && typeof frame[key] === 'object'
+    if (!isReplaced) assign(fields, key, value)
+  }
+}
+
 interface Binding {
   target: string
   fields: Record<string, unknown> | null
@@ -324,7 +336,7 @@ export class EventDecoder {
     if (binding === undefined) throw new Damaged('unknown bindings')
     const fields: Record<string, unknown> = shape.fixed === null ? {} : emptied(shape.fixed)
     if (shape.others !== null) Object.assign(fields, shape.others)
-    if (binding !== null && binding.fields !== null) Object.assign(fields, binding.fields)
+    if (binding !== null && binding.fields !== null) bind(fields, binding.fields, shape.fixed)
     for (const place of shape.places) {
       const value = this.#value()
       if (value === undefined || place === null) continue

@@ -48,6 +48,7 @@ const AS_LONG = {
   'with a control character': 'a text with \u0007 that is as long',
   'to be escaped': 'a "text" with \\ that is as long'
 }
+const circularOf = (object: object): object => Object.assign(object, { self: object })
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']
 const fieldsOf = (texts: readonly string[]): Record<string, string> =>
   Object.fromEntries(texts.map((text, i) => [NAMES[i]!, text]))
@@ -180,6 +181,35 @@ describe('arrays of short values', () => {
       }
     }, 8_192)
     expect(taken).toBeGreaterThan(0)
+  })
+
+  it('are what a proxy says they are', () => {
+    const lengths = [undefined, null, -1, Number.NaN, 'x', '', '1', false, {}, 1.5, 0.5, 5n, 1e9, 2]
+    const odd = lengths.map(
+      length => new Proxy([1, 2], { get: (of, key) => (key === 'length' ? length : of[+String(key)]) })
+    )
+    const circular: unknown[] = [1]
+    circular.push(circular)
+    const hidden = Object.defineProperty([1, 2], 'toJSON', { get: () => () => 'own' })
+    expectSame(logger => {
+      for (const array of [...odd.filter((_, i) => lengths[i] !== 1e9), circular, hidden]) {
+        logger.info({ array, in: { array } }, 'message')
+      }
+    })
+  })
+
+  it('have each element read once, whatever follows it', () => {
+    for (const last of [1, 'short', 'x'.repeat(40), 'naïve', '"', {}, [], 5n, circularOf({})]) {
+      let reads = 0
+      const array = Object.defineProperty([0, last], 0, { enumerable: true, get: () => ++reads })
+      const log = new FakeLog(1 << 16)
+      const encoder = new RecordEncoder(log)
+      const logger = pino(OPTIONS, { write: () => {}, [recordSinkSym]: recordSink(encoder) } as never)
+      logger.info({ array }, 'message')
+      const isPrintedTwice = typeof last === 'bigint' || (typeof last === 'object' && 'self' in last)
+      if (!isPrintedTwice) expect(reads).toBe(1)
+      expect(linesOf(log)).toHaveLength(1)
+    }
   })
 
   it('may have elements that log, or fail', () => {

@@ -87,3 +87,53 @@ it('has its time although the log’s segment was sealed while it was made', asy
   // By another reading of the clock, which may be corrected in between.
   for (const { time } of events) expect(Number(time / 1_000_000n)).toBeGreaterThan(start - 60_000)
 })
+
+it('has the fields of a record, not the bindings of the same names', async () => {
+  const directory = tempDir()
+  const destination = shardlog.destination({ dest: path.join(directory, 'app.log'), format: 'ndjson' })
+  const log = shardlog({ base: null, recorder: { directory, onCrash: false } }, destination)
+  const bindings = [{ c: 1 }, { c: { x: 1, y: { z: 1 } } }, { c: 'text', d: 2 }, { c: null }]
+  const fields = [{ c: { a: 1 } }, { c: { y: { b: 2 } } }, { c: 5 }, { c: [1] }, { c: undefined }, { e: 1 }]
+  for (const bound of bindings) {
+    const child = log.child(bound)
+    for (const own of fields) child.info(own, 'm')
+  }
+  const { events } = readSnapshot(await log.snapshot('test'))
+  await log.close()
+  const expected = bindings.flatMap(bound => fields.map(own => JSON.parse(JSON.stringify({ ...bound, ...own }))))
+  // A field without a value is not printed, and the binding stays.
+  for (const [i, bound] of bindings.entries()) expected[i * fields.length + 4] = bound
+  expect(events.map(event => event.fields)).toEqual(expected)
+})
+
+it('has records whole in the middle of which another program cuts the log’s arena', async () => {
+  const directory = tempDir()
+  const file = path.join(directory, 'app.log')
+  const options = { dest: file, format: 'ndjson', bufferSize: 1 << 18, numShards: 1, flushInterval: 20 } as const
+  const destination = shardlog.destination({ ...options, crashSafe: 'file' })
+  const log = shardlog({ base: null, recorder: { directory, onCrash: false, bytes: 1 << 22 } }, destination)
+  const cut = (): void => {
+    for (const name of fs.readdirSync(directory).filter(name => name.includes('arena'))) {
+      // The words that say where entries end stay.
+      if (name.startsWith('.app.log')) fs.truncateSync(path.join(directory, name), 8_192)
+    }
+  }
+  const text = 'some text that is left its place'
+  for (let n = 0; n < 600; n++) {
+    const fields = {
+      n,
+      before: text,
+      get cut() {
+        if (n % 60 === 30) cut()
+        return text
+      },
+      o: { behind: text }
+    }
+    log.info(fields, 'm')
+    if (n % 60 === 59) await new Promise(done => setTimeout(done, 30))
+  }
+  const { events } = readSnapshot(await log.snapshot('test'))
+  await log.close()
+  const expected = Array.from({ length: 600 }, (_, n) => ({ n, before: text, cut: text, o: { behind: text } }))
+  expect(events.map(event => event.fields)).toEqual(expected)
+})
