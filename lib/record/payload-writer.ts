@@ -301,9 +301,16 @@ export class LeftTexts {
   }
 
   /** They are written: none may keep what it was cut from in memory. */
-  release(): void {
+  release(count: number): void {
+    const texts = this.#texts
+    texts[0] = ''
+    for (let i = 1; i < count; i++) texts[i] = ''
+  }
+
+  /** As `release`, of whatever came to nothing. */
+  releaseAll(): void {
     this.isInUse = false
-    for (let i = 0; i < MOST_TEXTS; i++) this.#texts[i] = ''
+    this.release(MOST_TEXTS)
   }
 
   /** What lies from `at` on is in an object in an object. */
@@ -465,7 +472,7 @@ export class PayloadWriter {
       const isAscii = putAscii(this.bytes, at, text)
       if (!isAscii) moved += this.#replace(at, text, left.isInner(i) ? JSON.stringify : quote)
     }
-    left.release()
+    left.releaseAll()
     this.leftCount = 0
   }
 
@@ -563,7 +570,7 @@ export class PayloadWriter {
 
   #putLeft(): boolean {
     if (this.#calls!.putLeft(this.left)) {
-      this.left.release()
+      this.left.release(this.leftCount)
       this.leftCount = 0
       return true
     }

@@ -460,7 +460,7 @@ export class RecordEncoder implements RecordWriter {
     if (this.#defined.size > 0) this.#defined.clear()
     if (this.#payload.isCautious) this.#payload.trust()
     // Also of records that came to nothing.
-    if (this.#payload.left.isInUse) this.#payload.left.release()
+    if (this.#payload.left.isInUse) this.#payload.left.releaseAll()
   }
 
   /**
@@ -673,7 +673,7 @@ export class RecordEncoder implements RecordWriter {
     const { left } = this.#payload
     left.give(texts, this.#target.publishTexts!, lease)
     if (lease[END] !== 0) return false
-    left.release()
+    left.release(texts)
     return true
   }
 
@@ -703,7 +703,7 @@ export class RecordEncoder implements RecordWriter {
     // What the log does not take the ring is given when it is whole for certain.
     if (accepted) {
       this.#beside = null
-      if (leftCount > 0) left.release()
+      if (leftCount > 0) left.release(leftCount)
     }
     return accepted
   }
