@@ -192,7 +192,9 @@ function bindingAddition(logger: BindingsContext, key: string, value: unknown): 
   const stringify: Stringify = binding.stringify ?? logger[stringifySym]
   // The id of a request, nearly always.
   if (typeof shaped === 'string' && stringify === asJson && isPlainText(shaped)) {
-    return new Addition(`${binding.quoted}${shaped}"`, binding.quoted, shaped, binding.isUsual ? key : '')
+    // biome-ignore lint/style/useTemplate: a template calls ToString for each of its parts
+    const text = binding.quoted + shaped + '"'
+    return new Addition(text, binding.quoted, shaped, binding.isUsual ? key : '')
   }
   const text = stringify(shaped, logger[stringifySafeSym])
   if (text === undefined) return null
