@@ -215,6 +215,34 @@ const MUTATIONS = [
     tests: ['arena_cut_test']
   },
   {
+    name: 'text-of-any-units',
+    file: 'engine/js_control.h',
+    from: "0xff80'ff80'ff80'ff80",
+    to: "0xff00'ff00'ff00'ff00",
+    tests: ['producer_test']
+  },
+  {
+    name: 'last-units-not-looked-at',
+    file: 'engine/js_control.h',
+    from: 'seen |= NarrowBlock(to + (length - kBlock)',
+    to: 'NarrowBlock(to + (length - kBlock)',
+    tests: ['producer_test']
+  },
+  {
+    name: 'text-beyond-the-lease',
+    file: 'engine/js_control.h',
+    from: 'at > end || length > end - at ||',
+    to: 'at > end ||',
+    tests: ['producer_test']
+  },
+  {
+    name: 'text-without-its-place',
+    file: 'engine/js_control.h',
+    from: '|| memory[at - 1] != length',
+    to: '',
+    tests: ['producer_test']
+  },
+  {
     name: 'sigbus-not-handed-on',
     file: 'platform/cuttable_mapping.cc',
     from: '    HandOn(signal, info, context);\n',

@@ -645,6 +645,8 @@ export class PayloadWriter {
         continue
       }
       const value = (object as Record<string, unknown>)[inner]
+      // As a request's `version` is nearly always.
+      if (value === undefined) continue
       const put = this.#putCommon(end, value)
       if (put === UNCOMMON) {
         end = this.#putUncommon(end, inner, value, node, tree)
@@ -669,6 +671,7 @@ export class PayloadWriter {
     let node: ShapeNode | null = from
     for (const inner of keysOf(object)) {
       const value = (object as Record<string, unknown>)[inner]
+      if (value === undefined) continue
       const put = this.#putCommon(end, value)
       if (put === UNCOMMON) end = this.#putUncommon(end, inner, value, node, tree)
       else {

@@ -509,6 +509,31 @@ TEST(DirectRoute, PutsTextsInTheirPlacesWithinTheEntryThatIsBeingWritten) {
   EXPECT_FALSE(put(0, text, 20)) << "sealed";
 }
 
+TEST(DirectRoute, TextsOfAllLengthsAreWrittenAsTheyAreIfEveryUnitIsAscii) {
+  Rig rig(2);
+  const auto producer = rig.NewProducer();
+  JavaScript script(rig, producer.get());
+  auto* const segment = const_cast<uint8_t*>(script.first_entry()) - 8;
+  constexpr int32_t kPlace = 21;
+  producer->js_words()[JsControl::kTexts] = kPlace;
+  for (size_t length = 0; length <= UINT8_MAX; length++) {
+    std::u16string text;
+    for (size_t i = 0; i < length; i++) text += static_cast<char16_t>((i * 7 + length) % 0x80);
+    segment[kPlace - 1] = static_cast<uint8_t>(length);
+    std::memset(segment + kPlace, 0xee, UINT8_MAX + 1);
+    ASSERT_TRUE(producer->PutText(0, text.data(), length)) << length;
+    for (size_t i = 0; i < length; i++) ASSERT_EQ(segment[kPlace + i], text[i]) << length;
+    ASSERT_EQ(segment[kPlace + length], 0xee) << "nothing behind it, " << length;
+    for (size_t i = 0; i < length; i++) {
+      for (const char16_t unit : {u'\x80', u'\x0100', u'\xd83d'}) {
+        std::u16string other = text;
+        other[i] = unit;
+        ASSERT_FALSE(producer->PutText(0, other.data(), length)) << length << ", " << i;
+      }
+    }
+  }
+}
+
 TEST(DirectRoute, RenewingWithoutRoomCountsADrop) {
   Rig rig(2);
   const auto producer = rig.NewProducer();
