@@ -216,16 +216,16 @@ const MUTATIONS = [
   },
   {
     name: 'text-of-any-units',
-    file: 'engine/js_control.h',
+    file: 'engine/narrow.h',
     from: "0xff80'ff80'ff80'ff80",
     to: "0xff00'ff00'ff00'ff00",
     tests: ['producer_test']
   },
   {
     name: 'last-units-not-looked-at',
-    file: 'engine/js_control.h',
-    from: 'seen |= NarrowBlock(to + (length - kBlock)',
-    to: 'NarrowBlock(to + (length - kBlock)',
+    file: 'engine/narrow.h',
+    from: 'seen |= NarrowBlock(to + (length - kNarrowBlock)',
+    to: 'NarrowBlock(to + (length - kNarrowBlock)',
     tests: ['producer_test']
   },
   {

@@ -134,7 +134,7 @@ function kindOf(value: object): number {
   const object = value as { constructor: unknown; toJSON?: unknown }
   const isOrdinary = object.constructor === Object
   if (!isOrdinary && getPrototypeOf(value) !== null) return PECULIAR
-  if (typeof object.toJSON === 'function' || Array.isArray(value)) return PECULIAR
+  if (typeof object.toJSON === 'function') return PECULIAR
   if (isOrdinary) return ORDINARY
   // A string or number as an object, whose prototype somebody took, cannot be printed at all.
   return printKind.call(value) === '[object Object]' ? BARE : PECULIAR
@@ -153,8 +153,8 @@ function innerJson(value: object): string | undefined {
   }
 }
 
-/** Writes a text whose units are its bytes. False if it is not ASCII; then nothing is. */
-function putAscii(to: Buffer, at: number, text: string): boolean {
+/** Writes a text whose units are its bytes. False if it is not ASCII; the bytes are none then. */
+export function putAscii(to: Buffer, at: number, text: string): boolean {
   let seen = 0
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
@@ -178,9 +178,8 @@ const FIRST_PLAIN = 32
 
 /** Writes a text of which it is known that it is ASCII. Its end. */
 function putKnown(to: Buffer, at: number, text: string): number {
-  const { length } = text
-  for (let i = 0; i < length; i++) to[at + i] = text.charCodeAt(i)
-  return at + length
+  putAscii(to, at, text)
+  return at + text.length
 }
 
 /** Writes a string as JSON if that is the string itself in quotes. Its end, or UNCOMMON. */
@@ -421,16 +420,10 @@ export class PayloadWriter {
    */
   place(at: number, limit: number, segment: number, expected: Template | null): void {
     this.#start = at
-    this.leftCount = 0
     this.#limit = limit
     this.#segment = segment
     // A store of what is there already would cost more than the question.
     if (this.#expected !== expected) this.#expected = expected
-  }
-
-  /** The record that has been written is written anew, in its place. */
-  restart(): void {
-    this.leftCount = 0
   }
 
   /** The same memory. */
@@ -692,7 +685,6 @@ export class PayloadWriter {
   #putUncommon(at: number, key: string, value: unknown, before: ShapeNode, tree: ShapeTree): number {
     this.#node = before
     switch (typeof value) {
-      case 'undefined':
       case 'function':
       case 'symbol':
         return at
@@ -701,14 +693,15 @@ export class PayloadWriter {
       case 'object':
         if (value !== null) return this.#putInner(at, key, value, before, tree)
     }
-    const node = before.next.key === key ? before.next : tree.step(before, key)
-    if (node === null) return AS_JSON
-    this.#node = node
-    return this.#putPrimitive(at, value as Primitive, JSON.stringify)
+    return this.#behind(this.#putPrimitive(at, value as Primitive, JSON.stringify), key, before, tree)
   }
 
   /** An object in an object; returns as #putObject. */
   #putMembers(at: number, key: string, object: object, from: ShapeNode, tree: ShapeTree): number {
+    if (Array.isArray(object)) {
+      const end = this.#putArray(at, object)
+      return end === UNCOMMON ? AS_JSON : this.#behind(end, key, from, tree)
+    }
     const kind = kindOf(object)
     if (kind === ORDINARY) return this.#putObject(at, key, object, from, tree)
     const node = kind === BARE ? tree.open(from, key) : null
@@ -751,13 +744,6 @@ export class PayloadWriter {
     return end
   }
 
-  /** An array in an object in an object; returns as #putObject. */
-  #putInnerArray(at: number, key: string, array: readonly unknown[], from: ShapeNode, tree: ShapeTree): number {
-    const end = this.#putArray(at, array)
-    if (end !== UNCOMMON) return this.#behind(end, key, from, tree)
-    return this.#putInnerJson(at, key, this.#takeRead() ?? array, from, tree)
-  }
-
   /** The elements of an array that #putArray has read and not written; null: it has read none. */
   #takeRead(): readonly unknown[] | null {
     const read = this.#read
@@ -775,27 +761,17 @@ export class PayloadWriter {
 
   /** An object in an object in an object; returns as #putObject. */
   #putInner(at: number, key: string, value: object, from: ShapeNode, tree: ShapeTree): number {
-    if (Array.isArray(value)) return this.#putInnerArray(at, key, value, from, tree)
     const end = this.#putMembers(at, key, value, from, tree)
     if (end !== AS_JSON) return end
     this.leftCount = this.left.countBefore(this.leftCount, at)
-    return this.#putInnerJson(at, key, value, from, tree)
+    const json = innerJson(this.#takeRead() ?? value)
+    return json === undefined ? AS_JSON : this.#behind(this.#putUtf8(TAG_JSON, at, json), key, from, tree)
   }
 
-  #putInnerJson(at: number, key: string, value: object, from: ShapeNode, tree: ShapeTree): number {
-    const json = innerJson(value)
-    const node = json === undefined ? null : tree.step(from, key)
-    if (node === null) return AS_JSON
-    this.#node = node
-    return this.#putUtf8(TAG_JSON, at, json as string)
-  }
-
-  /** As #putMembers, or of an array, whatever the object does. */
+  /** As #putMembers, whatever the object does. */
   #tryObject(at: number, key: string, object: object, from: ShapeNode, tree: ShapeTree): number {
     try {
-      if (!Array.isArray(object)) return this.#putMembers(at, key, object, from, tree)
-      const end = this.#putArray(at, object)
-      return end === UNCOMMON ? AS_JSON : this.#behind(end, key, from, tree)
+      return this.#putMembers(at, key, object, from, tree)
     } catch {
       // A getter or a proxy; what is printed of it then is for `stringify` to say, which meets the
       // same.
@@ -882,11 +858,6 @@ export class PayloadWriter {
     return this.#expected!.node.ancestor(count)
   }
 
-  #replaced(): number {
-    this.leftCount = 0
-    return REPLACED
-  }
-
   #putInline(at: number, { value, isJson }: Addition, format: LineFormat): number {
     format.onInline?.()
     return isJson ? this.#putUtf8(TAG_JSON, at, value) : this.#putPrimitive(at, value, format.quote)
@@ -905,6 +876,7 @@ export class PayloadWriter {
     // null while the fields are those of the template that is expected.
     let node: ShapeNode | null = known !== null ? null : inline === null ? tree.root : tree.start(format.prefix)
     let count = 0
+    this.leftCount = 0
     const start = this.#start
     let end = start + HEADER_BYTES
     if (end > this.#limit) this.#ensure(start, HEADER_BYTES)
@@ -927,7 +899,7 @@ export class PayloadWriter {
             else {
               // From here on keys are not compared with those of plain objects' templates.
               const before = this.#diverge(format, fields, count)
-              if (before === null) return this.#replaced()
+              if (before === null) return REPLACED
               end = this.#putField(end, key, value, format, before)
               node = this.#node
               if (node === null) return IMPOSSIBLE
@@ -936,7 +908,7 @@ export class PayloadWriter {
             continue
           }
           node = this.#diverge(format, fields, count)
-          if (node === null) return this.#replaced()
+          if (node === null) return REPLACED
         }
         const before: ShapeNode = node
         node = before.next.key === key ? before.next : tree.step(before, key)
@@ -969,6 +941,7 @@ export class PayloadWriter {
    * @param template that of such records
    */
   copy(made: PayloadWriter, from: number, values: readonly unknown[], format: LineFormat, template: Template): void {
+    this.leftCount = 0
     const start = this.#start
     const length = made.end - from - HEADER_BYTES
     this.#ensure(start, HEADER_BYTES)
@@ -983,6 +956,7 @@ export class PayloadWriter {
   /** As `fields`, of values whose keys are those of `node`. */
   values(format: LineFormat, time: number, timeText: string, event: EventShape, values: readonly unknown[]): number {
     const { node } = event
+    this.leftCount = 0
     const start = this.#start
     let end = start + HEADER_BYTES
     if (end > this.#limit) this.#ensure(start, HEADER_BYTES)

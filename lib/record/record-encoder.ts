@@ -14,6 +14,7 @@ import {
   NO_SEGMENT,
   NUL_BYTES,
   PayloadWriter,
+  putAscii,
   REPLACED,
   SCRATCH_START,
   type TakeTexts,
@@ -258,7 +259,6 @@ export class RecordEncoder implements RecordWriter {
       if (cap !== null && end !== IMPOSSIBLE && payload.template!.node.fields > cap.mostFields) {
         // The message was known with fewer fields.
         logged = cap.kept(logged)
-        payload.restart()
         end = payload.fields(format, time, timeText, logged, message)
       }
       if (end !== IMPOSSIBLE) {
@@ -545,8 +545,9 @@ export class RecordEncoder implements RecordWriter {
       end = rest + this.#putText(shared === null ? bindings.text : added.text, rest)
     } else {
       const rest = putWords(view, body, keyed)
-      end = putAscii(leased, rest, added.value)
-      if (end === NOT_ASCII) end = rest + this.#putText(added.value, rest)
+      const { value } = added
+      const isPut = value.length <= LONGEST_VALUE && putAscii(leased, rest, value)
+      end = rest + (isPut ? value.length : this.#putText(value, rest))
       leased[end] = QUOTE
       end++
     }
@@ -938,21 +939,7 @@ function copyWords(target: DataView, to: number, source: DataView, from: number,
   return end + shift
 }
 
-const NOT_ASCII = -1
 const QUOTE = 34
-
-/** Writes a short text of ASCII. Its end; NOT_ASCII if it is none. */
-function putAscii(target: Buffer, at: number, text: string): number {
-  const { length } = text
-  if (length > LONGEST_VALUE) return NOT_ASCII
-  let seen = 0
-  for (let i = 0; i < length; i++) {
-    const unit = text.charCodeAt(i)
-    seen |= unit
-    target[at + i] = unit
-  }
-  return seen > 0x7f ? NOT_ASCII : at + length
-}
 
 /** Writes what is kept as words, and up to three bytes more. Its end. */
 function putWords(target: DataView, at: number, { words, length }: Words): number {

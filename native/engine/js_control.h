@@ -2,10 +2,10 @@
 // names the same places, and test/unit/control-words.test.ts holds the two together.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+
+#include "engine/narrow.h"
 
 namespace shardlog::engine {
 
@@ -39,41 +39,6 @@ struct JsControl {
     const auto at = static_cast<uint32_t>(words[kTexts + index]);
     if (at <= begin || at > end || length > end - at || memory[at - 1] != length) return false;
     return Narrow(memory + at, units, length);
-  }
-
- private:
-  static constexpr size_t kBlock = 16;
-
-  // By way of variables: of what may lie in the same memory the compiler moves each unit by itself.
-  // The bits that any of the units has, those of each fourth one in a word's quarter.
-  static uint64_t NarrowBlock(uint8_t* to, const char16_t* from) {
-    std::array<uint16_t, kBlock> units;
-    std::array<uint8_t, kBlock> bytes;
-    std::array<uint64_t, sizeof units / sizeof(uint64_t)> words;
-    std::memcpy(units.data(), from, sizeof units);
-    std::memcpy(words.data(), from, sizeof words);
-    for (size_t i = 0; i < kBlock; i++) bytes[i] = static_cast<uint8_t>(units[i]);
-    std::memcpy(to, bytes.data(), sizeof bytes);
-    return words[0] | words[1] | words[2] | words[3];
-  }
-
-  // Whether all are ASCII. In blocks, of which the last overlaps the one before: units that are
-  // left behind whole ones would take longer than those.
-  static bool Narrow(uint8_t* to, const char16_t* units, size_t length) {
-    constexpr uint64_t kNotAscii = 0xff80'ff80'ff80'ff80;
-    uint64_t seen = 0;
-    if (length < kBlock) {
-      for (size_t i = 0; i < length; i++) {
-        seen |= units[i];
-        to[i] = static_cast<uint8_t>(units[i]);
-      }
-    } else {
-      for (size_t at = 0; at < length - kBlock; at += kBlock) {
-        seen |= NarrowBlock(to + at, units + at);
-      }
-      seen |= NarrowBlock(to + (length - kBlock), units + (length - kBlock));
-    }
-    return (seen & kNotAscii) == 0;
   }
 };
 

@@ -59,6 +59,13 @@ struct Texts {
   size_t count = engine::JsControl::kMostTexts;
   napi_value values[engine::JsControl::kMostTexts];
 
+  // Takes them from a call. Its data; nullptr while the environment is being torn down.
+  void* Take(napi_env env, napi_callback_info info) {
+    void* data = nullptr;
+    const bool taken = napi_get_cb_info(env, info, &count, values, nullptr, &data) == napi_ok;
+    return taken ? data : nullptr;
+  }
+
   // Whether all are written: they are short, have a place, and are ASCII. As UTF-16: an encoder of
   // UTF-8 takes longer, and one of Latin-1 does not tell what it could not say.
   template <typename Producer>
@@ -89,10 +96,8 @@ napi_value Publish(napi_env env, napi_callback_info info) {
 template <typename Owner>
 napi_value PublishTexts(napi_env env, napi_callback_info info) {
   Texts texts;
-  void* data;
-  if (napi_get_cb_info(env, info, &texts.count, texts.values, nullptr, &data) == napi_ok) {
-    auto& producer = static_cast<Owner*>(data)->producer();
-    if (texts.WriteTo(env, producer)) producer.Publish();
+  if (auto* owner = static_cast<Owner*>(texts.Take(env, info))) {
+    if (texts.WriteTo(env, owner->producer())) owner->producer().Publish();
   }
   return nullptr;
 }
@@ -101,12 +106,9 @@ napi_value PublishTexts(napi_env env, napi_callback_info info) {
 template <typename Owner>
 napi_value PutTexts(napi_env env, napi_callback_info info) {
   Texts texts;
-  void* data;
-  if (napi_get_cb_info(env, info, &texts.count, texts.values, nullptr, &data) != napi_ok) {
-    return nullptr;
+  if (auto* owner = static_cast<Owner*>(texts.Take(env, info))) {
+    owner->producer().Reply(texts.WriteTo(env, owner->producer()) ? 1 : 0);
   }
-  auto& producer = static_cast<Owner*>(data)->producer();
-  producer.Reply(texts.WriteTo(env, producer) ? 1 : 0);
   return nullptr;
 }
 

@@ -90,9 +90,7 @@ napi_value PublishBeside(napi_env env, napi_callback_info info) {
 // publishTextsBeside(...texts): as publishTexts of that log and publishBeside.
 napi_value PublishTextsBeside(napi_env env, napi_callback_info info) {
   Texts texts;
-  void* data;
-  if (napi_get_cb_info(env, info, &texts.count, texts.values, nullptr, &data) == napi_ok) {
-    auto* handle = static_cast<RecorderHandle*>(data);
+  if (auto* handle = static_cast<RecorderHandle*>(texts.Take(env, info))) {
     if (texts.WriteTo(env, handle->log())) handle->PublishBeside();
   }
   return nullptr;
