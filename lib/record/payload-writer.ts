@@ -629,7 +629,7 @@ export class PayloadWriter {
   #putObject(at: number, key: string, object: object, from: ShapeNode, tree: ShapeTree): number {
     const opened = tree.open(from, key)
     if (opened === null) return AS_JSON
-    if (opened.inherits) return this.#putKeys(at, object, opened, tree)
+    if (opened.inherits ?? opened.findInherits(object)) return this.#putKeys(at, object, opened, tree)
     let node: ShapeNode | null = opened
     let end = at
     for (const inner in object) {

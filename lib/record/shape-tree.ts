@@ -88,8 +88,11 @@ export class ShapeNode {
   opens: Map<string, ShapeNode> | null
   /** Of a node that opens an object: the nodes within. */
   descendants: number
-  /** Of the same: whether prototypes of such objects have had keys, too. */
-  inherits: boolean
+  /**
+   * Of the same: whether such objects have had a prototype of their own, whose keys a `for in` walks,
+   * too; null: nobody has looked.
+   */
+  inherits: boolean | null
   templates: Map<LinePrefix, Map<string | null | undefined, Template>> | null
 
   constructor(
@@ -118,9 +121,15 @@ export class ShapeNode {
     this.children = null
     this.opens = null
     this.descendants = 0
-    this.inherits = false
+    this.inherits = null
     this.templates = null
     for (let object = parentObject; object !== null; object = object.parentObject) object.descendants++
+  }
+
+  /** What `inherits` is by the first such object: those of one place are nearly always alike. */
+  findInherits(object: object): boolean {
+    this.inherits = Object.getPrototypeOf(object) !== Object.prototype
+    return this.inherits
   }
 
   /**
