@@ -278,7 +278,7 @@ export function event(
       )
       return
     }
-    if (fastPathOf(this)?.event(compiled, values)) return
+    if (fastPathOf(this, compiled.level)?.event(compiled, values)) return
     heed(this)
     const sink = (this[streamSym] as StreamWithSink)[recordSinkSym]
     if (sink?.event && this[stagesSym].length === 0 && !this[jsonAtCallSym]) sink.event(this, compiled, values)

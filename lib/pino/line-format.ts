@@ -302,54 +302,34 @@ class SharedFormat {
 }
 
 /**
- * The format of one logger's lines of one level. Many loggers live for a line or two, so that it
- * keeps no functions of its own.
+ * What the lines of a logger share with those of its children that differ by their bindings alone.
  */
-export class LoggerFormat implements LineFormat {
-  readonly prefix: LinePrefix
-  readonly bindings: StringDefinition | null
-  readonly inline: Addition | null
+class KinFormat {
+  readonly shared: SharedFormat
   readonly tree: ShapeTree
-  readonly level: number
-  readonly replaced: LineFormat['replaced']
-  readonly quote = quote
   readonly printsAsJson: boolean
-  readonly logger: Internals
-  readonly #formats: LineFormats
+  /**
+   * What is logged in the place of an object; null: objects are recorded after requests and the like
+   * have been replaced.
+   */
+  readonly replaced: LineFormat['replaced']
+  /** What lines of each level begin with. */
+  readonly #starts: Internals[typeof lsCacheSym]
 
-  constructor(formats: LineFormats, level: number) {
-    this.#formats = formats
-    const { logger, shared } = formats
-    this.prefix = formats.prefix(level)
-    this.bindings = formats.bindings
-    this.inline = formats.inline
-    this.tree = shared.serializers.tree
-    this.level = level
-    this.replaced = formats.isOfCalls ? loggedObject : null
-    this.printsAsJson = shared.serializers.printsAsJson
-    this.logger = logger
+  /** @param isOfCalls whether objects are recorded as they were logged */
+  constructor(logger: Internals, shared: SharedFormat, isOfCalls: boolean) {
+    const { tree, printsAsJson } = shared.serializers
+    this.shared = shared
+    this.tree = tree
+    this.printsAsJson = printsAsJson
+    this.replaced = isOfCalls ? loggedObject : null
+    this.#starts = logger[lsCacheSym]
   }
 
-  onInline(): void {
-    this.#formats.countInline(this.inline!.value.length)
-  }
-
-  stringify(value: unknown): string | undefined {
-    const { logger } = this
-    return JsonText.textOf(value) ?? logger[stringifySym](value, logger[stringifySafeSym])
-  }
-
-  line(time: number, timeText: string, fields: object | null, message: unknown): string {
-    const printed = printTime(this.prefix.timeForm, time, timeText)
-    const json = JsonText.textOf(message)
-    const line = this.logger[asJsonSym](
-      (fields ?? {}) as Fields,
-      json === undefined ? message : undefined,
-      this.level,
-      printed
-    )
-    if (json === undefined) return line
-    return `${line.slice(0, -PLAIN_END.length)},${quote(this.logger[messageKeySym])}:${json}${PLAIN_END}`
+  /** @param inline the binding that each record has */
+  prefix(level: number, inline: Addition | null): LinePrefix {
+    const { serializers, timeForm } = this.shared
+    return serializers.prefix(this.#starts[level] ?? '', timeForm, inline === null ? null : inline.name)
   }
 }
 
@@ -376,66 +356,84 @@ const isForInline = ({ name, value, isJson }: Addition): boolean =>
   name !== '' && value.length <= (isJson ? LONGEST_INLINE_JSON : LONGEST_INLINE)
 
 /**
- * The formats of one logger's lines, one for each level, made when a level is logged at first. No
- * method has a #: see `LogFastPath`.
+ * The format of one logger's lines of one level; that which is made first has those of the others
+ * (`of`). Many loggers live for a line or two of one level: all that such a one needs is one object,
+ * which keeps no functions of its own. No method has a #: see `LogFastPath`.
  */
-export class LineFormats {
-  readonly shared: SharedFormat
+export class LoggerFormat implements LineFormat {
   readonly logger: Internals
+  readonly level: number
+  readonly prefix: LinePrefix
   /** Those that lines refer to: all, or those in front of `inline`. */
-  bindings: StringDefinition | null
+  readonly bindings: StringDefinition | null
   /** The last one, where each record has it by itself; null: none has. */
-  inline: Addition | null
-  /** Records that had it. */
-  #inlined = 0
-  /** All, once somebody asked for them. */
-  #all: StringDefinition | null = null
-  /**
-   * Whether objects are recorded as they were logged, before requests and the like are replaced.
-   */
-  readonly isOfCalls: boolean
-  /** That of the level that was logged last. */
-  recent: LoggerFormat | null = null
-  /** Formats with the same prefixes, of a logger that this one descends from. */
-  readonly #alike: LineFormats | null
+  readonly inline: Addition | null
+  readonly tree: ShapeTree
+  readonly printsAsJson: boolean
+  readonly replaced: LineFormat['replaced']
+  /** Of the logger's formats the one that was asked for last. */
+  recent: LoggerFormat
+  readonly #kin: KinFormat
   readonly #chindings: string
+  /** The logger's first one. What follows is that one's alone. */
+  #first: LoggerFormat
   #others: Map<number, LoggerFormat> | null = null
+  /** Records that had `inline`. */
+  #inlined = 0
+  /** All bindings, once somebody asked for them. */
+  #all: StringDefinition | null = null
+  /** Whether no record has a binding of its own any more. */
+  #isInlineOver = false
 
-  /** @param bindings those of the logger's chain of bindings, which is `chindings` */
+  /** @param bindings those of the logger's chain of bindings, of which `inline` may be the end */
   private constructor(
     logger: Internals,
-    shared: SharedFormat,
+    level: number,
+    kin: KinFormat,
     bindings: StringDefinition | null,
-    isOfCalls: boolean,
-    alike: LineFormats | null
+    inline: Addition | null
   ) {
     this.logger = logger
-    this.inline = null
-    this.isOfCalls = isOfCalls
-    this.shared = shared
+    this.level = level
+    this.prefix = kin.prefix(level, inline)
     this.bindings = bindings
-    this.#alike = alike
+    this.inline = inline
+    this.tree = kin.tree
+    this.printsAsJson = kin.printsAsJson
+    this.replaced = kin.replaced
+    this.recent = this
+    this.#kin = kin
     this.#chindings = logger[chindingsSym]
+    this.#first = this
   }
 
   /**
-   * Those of any logger.
+   * That of any logger.
    *
-   * @param base formats of a logger that this one may be a child of
-   * @param isOfCalls whether they are for objects as they were logged, not for what is made of them
+   * @param base a format of a logger that this one may be a child of
+   * @param isOfCalls whether it is for objects as they were logged, not for what is made of them
    * @param added what the child's bindings add to that one's; null if it is not known
    */
   static of(
     logger: Internals,
-    base: LineFormats | undefined,
+    level: number,
+    base: LoggerFormat | undefined,
     isOfCalls: boolean,
     added: Addition | null = null
-  ): LineFormats {
+  ): LoggerFormat {
     const shared = base?.shared.isValidFor(logger) ? base.shared : new SharedFormat(logger)
     const text = logger[chindingsSym]
     const bindings =
       base === undefined ? definitionOf(text) : base.bindingsOf(text, logger === base.logger ? NOTHING : added)
-    return new LineFormats(logger, shared, bindings, isOfCalls, null)
+    return new LoggerFormat(logger, level, new KinFormat(logger, shared, isOfCalls), bindings, null)
+  }
+
+  get shared(): SharedFormat {
+    return this.#kin.shared
+  }
+
+  get quote(): typeof quote {
+    return quote
   }
 
   private all(): StringDefinition | null {
@@ -454,50 +452,41 @@ export class LineFormats {
     return isSame ? own : new StringDefinition(added, own)
   }
 
-  /** Those of the same logger or of a child, as `of`. */
-  derive(logger: Internals, isOfCalls: boolean, added: Addition | null): LineFormats {
-    return LineFormats.of(logger, this, isOfCalls, added)
+  /** That of the same level, and of the same logger or of a child, as `of`. */
+  derive(logger: Internals, isOfCalls: boolean, added: Addition | null): LoggerFormat {
+    return LoggerFormat.of(logger, this.level, this, isOfCalls, added)
   }
 
   /**
-   * Those of a child that differs by its bindings alone, to which it adds `added`.
+   * That of a child that differs by its bindings alone, to which it adds `added`.
    *
    * @param takesInline whether a short one may be in each record
    */
-  deriveAlike(logger: Internals, added: Addition, takesInline: boolean): LineFormats {
+  deriveAlike(logger: Internals, level: number, added: Addition, takesInline: boolean): LoggerFormat {
     const text = logger[chindingsSym]
-    const alike = this.#alike ?? this
     // The child may have got other bindings since, which make its text longer.
     const isLast = text.length === this.#chindings.length + added.text.length
     if (takesInline && isLast && isForInline(added)) {
-      const formats = new LineFormats(logger, this.shared, this.all(), this.isOfCalls, alike)
-      formats.inline = added
-      return formats
+      return new LoggerFormat(logger, level, this.#kin, this.all(), added)
     }
-    return new LineFormats(logger, this.shared, this.bindingsOf(text, added), this.isOfCalls, alike)
+    return new LoggerFormat(logger, level, this.#kin, this.bindingsOf(text, added), null)
+  }
+
+  onInline(): void {
+    this.#first.countInline(this.inline!.value.length)
   }
 
   /** A record has had the binding `inline`, of so many characters. */
-  countInline(length: number): void {
+  private countInline(length: number): void {
     if (++this.#inlined === MOST_INLINED || this.#inlined * length >= MOST_INLINED_TEXT) this.endInline()
   }
 
-  /** From now on no record has a binding of its own. */
+  /** From now on no record has a binding of its own; one that is being written goes on with it. */
   endInline(): void {
-    if (this.inline === null) return
-    this.bindings = this.all()
-    this.inline = null
-    this.recent = null
+    if (this.inline === null || this.#isInlineOver) return
+    this.#isInlineOver = true
     this.#others = null
-  }
-
-  /** What lines of a level begin with. */
-  prefix(level: number): LinePrefix {
-    const { serializers, timeForm } = this.shared
-    const alike = this.#alike?.of(level).prefix
-    if (alike !== undefined && this.inline === null) return alike
-    const text = alike === undefined ? (this.logger[lsCacheSym][level] ?? '') : alike.text
-    return serializers.prefix(text, timeForm, this.inline === null ? null : this.inline.name)
+    this.recent = this.make(this.recent.level)
   }
 
   /**
@@ -508,12 +497,39 @@ export class LineFormats {
     return logger === this.logger && logger[chindingsSym] === this.#chindings && this.shared.isCurrent
   }
 
+  /** Of the first one: that of the same logger's lines of `level`. */
   of(level: number): LoggerFormat {
     const { recent } = this
-    if (recent !== null && recent.level === level) return recent
-    const format = this.#others?.get(level) ?? new LoggerFormat(this, level)
-    if (recent !== null) this.#others = (this.#others ?? new Map()).set(recent.level, recent)
+    if (recent.level === level) return recent
+    const format = this.#others?.get(level) ?? this.make(level)
+    this.#others = (this.#others ?? new Map()).set(recent.level, recent)
     this.recent = format
     return format
+  }
+
+  private make(level: number): LoggerFormat {
+    const isOver = this.#isInlineOver
+    const bindings = isOver ? this.all() : this.bindings
+    const made = new LoggerFormat(this.logger, level, this.#kin, bindings, isOver ? null : this.inline)
+    made.#first = this
+    return made
+  }
+
+  stringify(value: unknown): string | undefined {
+    const { logger } = this
+    return JsonText.textOf(value) ?? logger[stringifySym](value, logger[stringifySafeSym])
+  }
+
+  line(time: number, timeText: string, fields: object | null, message: unknown): string {
+    const printed = printTime(this.prefix.timeForm, time, timeText)
+    const json = JsonText.textOf(message)
+    const line = this.logger[asJsonSym](
+      (fields ?? {}) as Fields,
+      json === undefined ? message : undefined,
+      this.level,
+      printed
+    )
+    if (json === undefined) return line
+    return `${line.slice(0, -PLAIN_END.length)},${quote(this.logger[messageKeySym])}:${json}${PLAIN_END}`
   }
 }

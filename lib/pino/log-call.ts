@@ -18,7 +18,7 @@ import type { CompiledEvent, Fields, Internals, LogMethod, LogMethodHook } from 
 import { writeErrorLine, writeHookErrorLine } from './error-line'
 import { formatMessage, loggedObject, mixIn, trailingFields } from './fields'
 import { asFields, errorMessage, isTaken, lineChannels, recordTime, tracedAsJson } from './json-line'
-import type { LineFormats } from './line-format'
+import type { LoggerFormat } from './line-format'
 import {
   asJsonSym,
   formatOptsSym,
@@ -35,8 +35,8 @@ import {
 
 /** Where a logger keeps its fast path. A child finds its parent's, which is not for it. */
 export const fastPathSym: unique symbol = Symbol('shardlog.fastPath')
-/** Where a logger keeps the formats of its lines. */
-export const formatsSym: unique symbol = Symbol('shardlog.formats')
+/** Where a logger keeps the first format of its lines. */
+export const formatSym: unique symbol = Symbol('shardlog.format')
 
 declare module './context' {
   interface Internals {
@@ -101,19 +101,20 @@ export class LogFastPath {
   readonly #logger: Internals | null
   readonly #write: Internals[typeof writeSym] | null
   readonly #version: number
-  readonly #formats: LineFormats
+  /** The first one of the logger's calls. */
+  readonly #format: LoggerFormat
   readonly #writer: RecordWriter
   readonly #isShaped: boolean
 
   /**
    * @param logger null: nobody's
-   * @param formats those of its calls
+   * @param format the first one of its calls
    * @param write what the logger does with a record
    * @param isShaped whether options make other fields of those that are logged
    */
   constructor(
     logger: Internals | null,
-    formats: LineFormats,
+    format: LoggerFormat,
     writer: RecordWriter,
     write: Internals[typeof writeSym] | null,
     isShaped: boolean
@@ -121,7 +122,7 @@ export class LogFastPath {
     this.#logger = logger
     this.#write = write
     this.#version = stateVersion.count
-    this.#formats = formats
+    this.#format = format
     this.#writer = writer
     this.#isShaped = isShaped
   }
@@ -129,10 +130,10 @@ export class LogFastPath {
   /**
    * That of `logger`.
    *
-   * @param base formats of the logger, or of one that it is a child of
+   * @param base a format of the logger, or of one that it is a child of
    * @param added what the child's bindings add to that one's; null if it is not known
    */
-  static of(logger: Internals, base: LineFormats, writer: RecordWriter, added: Addition | null = null): LogFastPath {
+  static of(logger: Internals, base: LoggerFormat, writer: RecordWriter, added: Addition | null = null): LogFastPath {
     const isShaped = shapesFields(logger)
     return new LogFastPath(logger, base.derive(logger, !isShaped, added), writer, logger[writeSym], isShaped)
   }
@@ -163,28 +164,30 @@ export class LogFastPath {
   /**
    * That of a logger which has inherited this one: a child. Null if it differs by more than its
    * bindings, levels and formatters.
+   *
+   * @param level that of its first line
    */
-  deriveForChild(logger: Internals): LogFastPath | null {
+  deriveForChild(logger: Internals, level: number): LogFastPath | null {
     const parent = this.#logger
     if (parent === null) return null
-    const path = isAsMade(logger, parent) ? this.deriveForNewest(logger) : this.deriveForAny(logger, parent)
+    const path = isAsMade(logger, parent) ? this.deriveForNewest(logger, level) : this.deriveForAny(logger, parent)
     if (path !== null) keepFastPath(logger, path)
     return path
   }
 
-  private deriveForNewest(logger: Internals): LogFastPath | null {
+  private deriveForNewest(logger: Internals, level: number): LogFastPath | null {
     newest = null
     newestParent = null
     if (!this.isCurrent(logger)) return null
-    const formats = this.#formats.deriveAlike(logger, newestBindings, this.#writer.takesInline === true)
-    return new LogFastPath(logger, formats, this.#writer, this.#write, this.#isShaped)
+    const format = this.#format.deriveAlike(logger, level, newestBindings, this.#writer.takesInline === true)
+    return new LogFastPath(logger, format, this.#writer, this.#write, this.#isShaped)
   }
 
   private deriveForAny(logger: Internals, parent: Internals): LogFastPath | null {
     if (typeof logger[msgPrefixSym] === 'string') return null
     const added = addedBindings(logger, parent)
-    if (isProxy(logger) || !this.isCurrent(logger) || !this.#formats.shared.isValidFor(logger)) return null
-    return LogFastPath.of(logger, this.#formats, this.#writer, added)
+    if (isProxy(logger) || !this.isCurrent(logger) || !this.#format.shared.isValidFor(logger)) return null
+    return LogFastPath.of(logger, this.#format, this.#writer, added)
   }
 
   /**
@@ -196,7 +199,7 @@ export class LogFastPath {
   take(logger: Internals, level: number, count: number, first: unknown, second: unknown): boolean {
     let path: LogFastPath | null = this
     if (this.#logger !== logger || !this.isCurrent(logger)) {
-      path = this.deriveForChild(logger)
+      path = this.deriveForChild(logger, level)
       if (path === null) return false
     }
     // What is commonest stands alone, written out: V8 takes little code into its callers, and no
@@ -218,8 +221,8 @@ export class LogFastPath {
     } else if (count !== 1 || typeof first !== 'string' || path.#isShaped) {
       return path.takeOther(logger, level, count, first, second)
     }
-    const { recent } = path.#formats
-    const format = recent !== null && recent.level === level ? recent : path.#formats.of(level)
+    const { recent } = path.#format
+    const format = recent.level === level ? recent : path.#format.of(level)
     path.#writer.record(format, recordTime(), '', fields, message)
     return true
   }
@@ -243,21 +246,21 @@ export class LogFastPath {
       }
     }
     if (this.#isShaped) fields = shaped(logger, fields, level)
-    this.#writer.record(this.#formats.of(level), recordTime(), '', fields, message)
+    this.#writer.record(this.#format.of(level), recordTime(), '', fields, message)
     return true
   }
 
   /** Works out beforehand what lines of a level have in common. */
   prepare(level: number): void {
-    if (Number.isFinite(level)) this.#formats.of(level)
+    if (Number.isFinite(level)) this.#format.of(level)
   }
 
   /** Records a compiled event. False if there is more to it than its values. */
   event(event: CompiledEvent, values: readonly unknown[]): boolean {
-    const formats = this.#formats
-    formats.endInline()
-    if (this.#isShaped || !event.resolve(formats.shared.serializers.tree)) return false
-    this.#writer.event(formats.of(event.level), recordTime(), '', event, values)
+    const first = this.#format
+    first.endInline()
+    if (this.#isShaped || !event.resolve(first.tree)) return false
+    this.#writer.event(first.of(event.level), recordTime(), '', event, values)
     return true
   }
 }
@@ -272,14 +275,14 @@ function keepFastPath(logger: Internals, path: LogFastPath): void {
   }
 }
 
-/** The fast path of `logger`; null if it has none, or none any more. */
-export function fastPathOf(logger: Internals): LogFastPath | null {
+/** The fast path of `logger` for a line of `level`; null if it has none, or none any more. */
+export function fastPathOf(logger: Internals, level: number): LogFastPath | null {
   const path = logger[fastPathSym]
-  return path === null || path.isValidFor(logger) ? path : path.deriveForChild(logger)
+  return path === null || path.isValidFor(logger) ? path : path.deriveForChild(logger, level)
 }
 
 /** In the place of a fast path, for loggers that must not have one: it is nobody's. */
-const NO_FAST_PATH = new LogFastPath(null, null as unknown as LineFormats, null as unknown as RecordWriter, null, false)
+const NO_FAST_PATH = new LogFastPath(null, null as unknown as LoggerFormat, null as unknown as RecordWriter, null, false)
 
 const behindProxy: PropertyDescriptorMap = { [fastPathSym]: { get: () => NO_FAST_PATH, set: () => {} } }
 

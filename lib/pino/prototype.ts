@@ -32,7 +32,7 @@ import {
   levelMapping,
   setLevel
 } from './levels'
-import { childBehindProxy, fastPathSym, formatsSym, isProxied, noteChild, viewOf } from './log-call'
+import { childBehindProxy, fastPathSym, formatSym, isProxied, noteChild, viewOf } from './log-call'
 import {
   addStateAccessors,
   asJsonSym,
@@ -426,7 +426,7 @@ const methods = {
   },
   // Found here rather than behind the proxy at the end of the chain.
   [fastPathSym]: null,
-  [formatsSym]: undefined,
+  [formatSym]: undefined,
   _events: undefined,
   [stagesSym]: NO_STAGES,
   [keepsLevelSym]: undefined,
@@ -486,7 +486,7 @@ class RootLogger {
   [lsCacheSym]: unknown = undefined;
   [levelValSym]: unknown = undefined;
   [fastPathSym]: unknown = null;
-  [formatsSym]: unknown = undefined;
+  [formatSym]: unknown = undefined;
   [rootSetsSym]: unknown = undefined
 }
 

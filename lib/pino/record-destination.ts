@@ -27,8 +27,8 @@ import {
   tracedAsJson,
   valueText
 } from './json-line'
-import { JsonText, LineFormats } from './line-format'
-import { fastPathSym, formatsSym, isProxied, LogFastPath, shapesFields } from './log-call'
+import { JsonText, LoggerFormat } from './line-format'
+import { fastPathSym, formatSym, isProxied, LogFastPath, shapesFields } from './log-call'
 import {
   asJsonSym,
   chindingsSym,
@@ -50,19 +50,20 @@ import {
 // The sink: it passes on the values of a record, before they are text.
 
 interface Formatted {
-  [formatsSym]?: LineFormats | undefined
+  [formatSym]?: LoggerFormat | undefined
 }
 
 const PLAIN_END = '}\n'
 
-function formatsOf(logger: Internals & Formatted): LineFormats {
-  const known = logger[formatsSym]
+/** The first format of `logger`; of lines of `level`, unless it has one. */
+function formatOf(logger: Internals & Formatted, level: number): LoggerFormat {
+  const known = logger[formatSym]
   // A child finds its parent's.
   if (known?.isValidFor(logger)) return known
-  const formats = LineFormats.of(logger, known, false)
+  const format = LoggerFormat.of(logger, level, known, false)
   // Frozen loggers are made new ones for each line.
-  if (Object.isExtensible(logger)) logger[formatsSym] = formats
-  return formats
+  if (Object.isExtensible(logger)) logger[formatSym] = format
+  return format
 }
 
 /**
@@ -118,11 +119,11 @@ function write(
   }
   const format = logger[formattersSym].log
   const fields = format ? format(shaped ?? {}) : shaped
-  const formats = formatsOf(logger)
-  const { timeText, serializers } = formats.shared
+  const first = formatOf(logger, level)
+  const { timeText, serializers } = first.shared
   const convert = serializers.convertMessage
   const converted = convert === null || message === undefined ? message : printed(logger, convert(message))
-  writer.record(formats.of(level), recordTime(), timeText === null ? '' : timeText(), fields, converted)
+  writer.record(first.of(level), recordTime(), timeText === null ? '' : timeText(), fields, converted)
 }
 
 /**
@@ -141,10 +142,10 @@ export function addFastPath(
   if (logger[fastPathSym]?.isValidFor(logger) || !Object.isExtensible(logger)) return
   const isPlain = logger[writeSym] === write && typeof logger[msgPrefixSym] !== 'string' && !wantsText(logger)
   if (!isPlain || (logger[streamSym] as StreamWithSink)[recordSinkSym] !== sink) return
-  const formats = formatsOf(logger)
-  const { timeText, serializers } = formats.shared
+  const format = formatOf(logger, logger[levelValSym])
+  const { timeText, serializers } = format.shared
   if (timeText !== null || serializers.convertMessage !== null) return
-  logger[fastPathSym] = LogFastPath.of(logger, formats, writer)
+  logger[fastPathSym] = LogFastPath.of(logger, format, writer)
   // A parent may never log itself, and its children for a line or two each: they take theirs from
   // it.
   const parent = Object.getPrototypeOf(logger) as Internals
@@ -165,15 +166,15 @@ export function recordSink(writer: RecordWriter): RecordSink {
     },
     writer,
     event(logger, event, values) {
-      const formats = formatsOf(logger)
-      const { timeText, serializers } = formats.shared
+      const first = formatOf(logger, event.level)
+      const { timeText, serializers } = first.shared
       const isResolved = event.resolve(serializers.tree)
       if (!isResolved || serializers.convertMessage !== null || hasHooks(logger)) {
         write(writer, logger, event.fields(values), event.message, event.level)
         return
       }
       const time = timeText === null ? '' : timeText()
-      writer.event(formats.of(event.level), recordTime(), time, event, values)
+      writer.event(first.of(event.level), recordTime(), time, event, values)
       addFastPath(sink, writer, logger)
     }
   }
