@@ -20,7 +20,7 @@ import {
   STANDARD_LEVELS,
   setLevel
 } from './pino/levels'
-import { appendBindings, loggerPrototype } from './pino/prototype'
+import { boundWith, loggerPrototype } from './pino/prototype'
 import { stringifiersSym } from './pino/symbols'
 import type { Bindings } from './pino/types'
 
@@ -30,7 +30,7 @@ const noop = (): void => {}
 export const tools = {
   noop,
   asJson: tracedAsJson,
-  asChindings: (logger: Internals, bindings: Bindings): string => appendBindings(logger, bindings),
+  asChindings: (logger: Internals, bindings: Bindings): string => boundWith(logger, bindings).text,
   buildSafeSonicBoom: openDestination,
   normalizeDestFileDescriptor: pathOrDescriptor,
   stringify

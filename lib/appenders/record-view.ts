@@ -3,7 +3,7 @@
 import type { Internals } from '../pino/context'
 import { asFields, errorMessage } from '../pino/json-line'
 import type { LoggerFormat } from '../pino/line-format'
-import { chindingsSym, messageKeySym, NO_STRINGIFIERS, serializersSym, stringifiersSym } from '../pino/symbols'
+import { boundSym, messageKeySym, NO_STRINGIFIERS, serializersSym, stringifiersSym } from '../pino/symbols'
 import type { LevelMapping } from '../pino/types'
 
 type Values = Readonly<Record<string, unknown>>
@@ -15,7 +15,7 @@ let recentBindings = ''
 let recentValues: Values = NOTHING
 
 function bindingsOf(logger: Internals): Values {
-  const text = logger[chindingsSym]
+  const text = logger[boundSym].text
   if (text !== recentBindings) {
     recentValues = text === '' ? NOTHING : parsed(`{${text.slice(1)}}`)
     recentBindings = text
@@ -187,7 +187,7 @@ export class RecordView {
     const { fields, logger } = this
     const isLogged = fields !== null && (fields instanceof Error || !isPlain(logger!) || key in fields)
     if (isLogged) return true
-    const bindings = logger![chindingsSym]
+    const bindings = logger![boundSym].text
     if (bindings === withoutError) return false
     if (bindings.includes(`"${key}":`)) return true
     withoutError = bindings

@@ -4,7 +4,7 @@
  */
 
 import type { Internals } from '../pino/context'
-import { chindingsSym } from '../pino/symbols'
+import { boundSym } from '../pino/symbols'
 import {
   type DedupeOptions,
   type FeatureOptions,
@@ -153,7 +153,7 @@ export class Deduplicator {
 
   #repeats(flood: Flood, logger: Internals, fields: object | null | undefined, message: unknown, level: number) {
     if (flood.level !== level || !Object.is(flood.message, message)) return false
-    if (flood.bindings !== logger[chindingsSym]) return false
+    if (flood.bindings !== logger[boundSym].text) return false
     const age = Date.now() - flood.since
     if (age < 0 || age >= this.#window) return false
     const names = this.#namesIn(fields)
@@ -171,7 +171,7 @@ export class Deduplicator {
   begin(logger: Internals, fields: object | null | undefined, message: unknown, level: number): Flood {
     const names = this.#namesIn(fields)
     const values = names.map(name => valueUnder(fields, name))
-    const bindings = logger[chindingsSym]
+    const bindings = logger[boundSym].text
     const flood = { logger, level, message, bindings, names, values, since: Date.now(), share: 1, repeats: 0 }
     this.#flood = flood
     return flood

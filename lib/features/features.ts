@@ -9,7 +9,7 @@ import { ShardlogError } from '../errors'
 import { joined } from '../joined'
 import type { Internals, Stage, Write } from '../pino/context'
 import { writeRecordErrorLine } from '../pino/error-line'
-import { chindingsSym, errorKeySym, levelCompSym, streamSym } from '../pino/symbols'
+import { boundSym, boundText, errorKeySym, levelCompSym, streamSym } from '../pino/symbols'
 import type { Bindings } from '../pino/types'
 import { Deduplicator, dedupeOptions, type Flood } from './dedupe'
 import type { FeatureOptions, KeptOption } from './options'
@@ -100,18 +100,18 @@ interface Unbound {
 const unbound = new WeakMap<Internals, Unbound>()
 
 function bindingsOf(logger: Internals): Bound {
-  return JSON.parse(`{${logger[chindingsSym].slice(1)}}`) as Bound
+  return JSON.parse(`{${logger[boundSym].text.slice(1)}}`) as Bound
 }
 
 /** Whether a binding has the key; of what is nested in one the text alone cannot tell. */
 function isBound(logger: Internals, key: string): boolean {
-  const mayBe = logger[chindingsSym].includes(`${JSON.stringify(key)}:`)
+  const mayBe = logger[boundSym].text.includes(`${JSON.stringify(key)}:`)
   return mayBe && Object.hasOwn(bindingsOf(logger), key)
 }
 
 /** The fields without those that are bound: the binding is the logger's own. */
 function withoutBound<Added extends object | null>(logger: Internals, added: Added): Added {
-  if (added === null || logger[chindingsSym] === '') return added
+  if (added === null || logger[boundSym].text === '') return added
   const bound = Object.keys(added).filter(key => isBound(logger, key))
   if (bound.length === 0) return added
   return Object.fromEntries(Object.entries(added).filter(([key]) => !bound.includes(key))) as Added
@@ -119,13 +119,14 @@ function withoutBound<Added extends object | null>(logger: Internals, added: Add
 
 /** The logger, or one without its binding of `key`. */
 function withoutBinding(logger: Internals, key: string): Internals {
-  const bindings = logger[chindingsSym]
+  const bindings = logger[boundSym].text
   const known = unbound.get(logger)
   if (known?.bindings === bindings) return known.logger
   if (!isBound(logger, key)) return logger
   const made = Object.create(logger) as Internals
   const rest = Object.entries(bindingsOf(logger)).filter(([name]) => name !== key)
-  made[chindingsSym] = rest.map(([name, value]) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`).join('')
+  const text = rest.map(([name, value]) => `,${JSON.stringify(name)}:${JSON.stringify(value)}`).join('')
+  made[boundSym] = boundText(text)
   unbound.set(logger, { bindings, logger: made })
   return made
 }

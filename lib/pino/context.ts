@@ -4,6 +4,7 @@
  */
 
 import type { EventEmitter } from 'node:events'
+import type { BoundText } from '../record/definition'
 import type { EventShape } from '../record/payload-writer'
 import type { RecordWriter } from '../record/record-encoder'
 import type { ShapeTree } from '../record/shape-tree'
@@ -90,8 +91,8 @@ export interface Internals extends EventEmitter {
   [sym.stagesSym]: readonly Stage[]
 
   [sym.asJsonSym]: AsJson
-  /** The bindings as JSON text, a comma before each. */
-  [sym.chindingsSym]: string
+  /** The bindings; as text there is a comma before each. */
+  [sym.boundSym]: BoundText
   /** What ends a line, closing brace included. */
   [sym.endSym]: string
   [sym.errorKeySym]: string

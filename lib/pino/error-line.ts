@@ -8,7 +8,7 @@ import { formatMessage, isHttpObject, kindOf, loggedObject, serializedAgain, tex
 import { errorMessage, type Made, nestedStart, setStreamMetadata, valueText, writeLine } from './json-line'
 import { quote } from './json-text'
 import {
-  chindingsSym,
+  boundSym,
   endSym,
   errorKeySym,
   errorTextSym,
@@ -247,7 +247,7 @@ function guardedLine(
   const fields = formatted(logger, failures, mixed(logger, failures, own, level)) ?? {}
   const body = fieldsText(logger, failures, fields)
   const last = messageText(logger, failures, message)
-  const start = (logger[lsCacheSym][level] ?? '') + time + logger[chindingsSym]
+  const start = (logger[lsCacheSym][level] ?? '') + time + logger[boundSym].text
   const nestedKey = logger[nestedKeySym]
   const nested = nestedKey && body ? `${nestedStart(logger, nestedKey) + body.slice(1)}}` : body
   const end = logger[endSym]

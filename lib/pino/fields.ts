@@ -8,7 +8,7 @@ import { mapHttpRequest, mapHttpResponse } from 'pino-std-serializers'
 import format from 'quick-format-unescaped'
 import type { Fields, FormatOptions, Formatters, Internals, Serializers } from './context'
 import {
-  chindingsSym,
+  boundSym,
   errorKeySym,
   lsCacheSym,
   messageKeySym,
@@ -105,7 +105,7 @@ function namesIn(part: string): string[] {
 function takenKeys(logger: Internals, level: number): ReadonlySet<string> {
   const head = logger[lsCacheSym][level] ?? ''
   const time = logger[timeSym]
-  const bindings = logger[chindingsSym]
+  const bindings = logger[boundSym].text
   if (recent !== null && recent.head === head && recent.time === time && recent.bindings === bindings)
     return recent.keys
   const keys = new Set([...namesIn(head), ...namesIn(time()), ...namesIn(bindings), String(logger[messageKeySym])])

@@ -20,7 +20,7 @@ import { mixIn, textOf } from './fields'
 import { quote } from './json-text'
 import {
   asJsonSym,
-  chindingsSym,
+  boundSym,
   endSym,
   errorKeySym,
   formattersSym,
@@ -223,7 +223,7 @@ export function nestedStart(logger: Internals, key: string): string {
 
 /** The line of a record: level, time, bindings, fields, message, in that order. */
 function asJson(this: Internals, fields: Fields, message: unknown, level: number, time: string): string {
-  const start = (this[lsCacheSym][level] ?? '') + time + this[chindingsSym]
+  const start = (this[lsCacheSym][level] ?? '') + time + this[boundSym].text
   const format = this[formattersSym].log
   const body = fieldsText(this, format ? format(fields) : fields)
   const end = messageText(this, message) + this[endSym]

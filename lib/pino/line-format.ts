@@ -3,7 +3,7 @@
  * child for each request, which logs a line or two.
  */
 
-import { Addition, StringDefinition } from '../record/definition'
+import { Addition, type BoundText, StringDefinition } from '../record/definition'
 import type { LineFormat } from '../record/payload-writer'
 import { type Conversion, type LinePrefix, ShapeTree } from '../record/shape-tree'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
@@ -13,7 +13,7 @@ import { epochTime, isoTime, nullTime, unixTime } from './json-line'
 import { type Hide, hidingOf, quote, stringify, UNABLE } from './json-text'
 import {
   asJsonSym,
-  chindingsSym,
+  boundSym,
   errorKeySym,
   familySym,
   lsCacheSym,
@@ -140,10 +140,6 @@ export class SerializerSet {
   readonly tree: ShapeTree
   /** What a message goes through before it is recorded. */
   readonly convertMessage: Conversion | null
-  // Lines of one level follow each other, also when each is of another child; those of children
-  // come between those of their parents.
-  #recent: LinePrefix | null = null
-  #recentInline: LinePrefix | null = null
 
   constructor(logger: Internals) {
     const serializers = logger[serializersSym]
@@ -162,17 +158,6 @@ export class SerializerSet {
     this.messageKey = messageKey
     this.tree = new ShapeTree({ conversionOf, quote, messageKey })
     this.convertMessage = conversionOf(messageKey, true)
-  }
-
-  /** As the tree's; nearly always the same one. */
-  prefix(text: string, timeForm: number, binding: string | null): LinePrefix {
-    const recent = binding === null ? this.#recent : this.#recentInline
-    const isIt = recent !== null && recent.text === text && recent.timeForm === timeForm && recent.binding === binding
-    if (isIt) return recent
-    const made = this.tree.prefix(text, timeForm, binding)
-    if (binding === null) this.#recent = made
-    else this.#recentInline = made
-    return made
   }
 }
 
@@ -315,6 +300,9 @@ class KinFormat {
   readonly replaced: LineFormat['replaced']
   /** What lines of each level begin with. */
   readonly #starts: Internals[typeof lsCacheSym]
+  /** What `prefix` answered last: lines of one level follow each other, also when each is of another child. */
+  #recent: LinePrefix | null = null
+  #recentLevel = 0
 
   /** @param isOfCalls whether objects are recorded as they were logged */
   constructor(logger: Internals, shared: SharedFormat, isOfCalls: boolean) {
@@ -328,16 +316,19 @@ class KinFormat {
 
   /** @param inline the binding that each record has */
   prefix(level: number, inline: Addition | null): LinePrefix {
-    const { serializers, timeForm } = this.shared
-    return serializers.prefix(this.#starts[level] ?? '', timeForm, inline === null ? null : inline.name)
+    const recent = this.#recent
+    const name = inline === null ? null : inline.name
+    if (recent !== null && this.#recentLevel === level && recent.binding === name) return recent
+    const found = this.tree.prefix(this.#starts[level] ?? '', this.shared.timeForm, name)
+    this.#recent = found
+    this.#recentLevel = level
+    return found
   }
 }
 
 /** Bindings as they are printed; null if there are none. */
 const definitionOf = (text: string): StringDefinition | null =>
   text === '' ? null : new StringDefinition(new Addition(text))
-
-const NOTHING = new Addition('')
 
 /** Bindings up to so many characters are in each record of a child: strings. */
 const LONGEST_INLINE = 32
@@ -374,7 +365,7 @@ export class LoggerFormat implements LineFormat {
   /** Of the logger's formats the one that was asked for last. */
   recent: LoggerFormat
   readonly #kin: KinFormat
-  readonly #chindings: string
+  readonly #bound: BoundText
   /** The logger's first one. What follows is that one's alone. */
   #first: LoggerFormat
   #others: Map<number, LoggerFormat> | null = null
@@ -385,7 +376,7 @@ export class LoggerFormat implements LineFormat {
   /** Whether no record has a binding of its own any more. */
   #isInlineOver = false
 
-  /** @param bindings those of the logger's chain of bindings, of which `inline` may be the end */
+  /** @param bindings all, or those in front of `inline` */
   private constructor(
     logger: Internals,
     level: number,
@@ -403,7 +394,7 @@ export class LoggerFormat implements LineFormat {
     this.replaced = kin.replaced
     this.recent = this
     this.#kin = kin
-    this.#chindings = logger[chindingsSym]
+    this.#bound = logger[boundSym]
     this.#first = this
   }
 
@@ -412,19 +403,11 @@ export class LoggerFormat implements LineFormat {
    *
    * @param base a format of a logger that this one may be a child of
    * @param isOfCalls whether it is for objects as they were logged, not for what is made of them
-   * @param added what the child's bindings add to that one's; null if it is not known
    */
-  static of(
-    logger: Internals,
-    level: number,
-    base: LoggerFormat | undefined,
-    isOfCalls: boolean,
-    added: Addition | null = null
-  ): LoggerFormat {
+  static of(logger: Internals, level: number, base: LoggerFormat | undefined, isOfCalls: boolean): LoggerFormat {
     const shared = base?.shared.isValidFor(logger) ? base.shared : new SharedFormat(logger)
-    const text = logger[chindingsSym]
-    const bindings =
-      base === undefined ? definitionOf(text) : base.bindingsOf(text, logger === base.logger ? NOTHING : added)
+    const bound = logger[boundSym]
+    const bindings = base === undefined ? definitionOf(bound.text) : base.bindingsOf(bound)
     return new LoggerFormat(logger, level, new KinFormat(logger, shared, isOfCalls), bindings, null)
   }
 
@@ -442,34 +425,31 @@ export class LoggerFormat implements LineFormat {
     return this.#all
   }
 
-  /** The bindings of a logger whose chain of them is `text`, of which `added` may be the end. */
-  private bindingsOf(text: string, added: Addition | null): StringDefinition | null {
-    // The child may have got other bindings since, which make its text longer.
-    const isKnown = added !== null && text.length === this.#chindings.length + added.text.length
-    const isSame = isKnown && added.text === ''
+  /** Bindings that may be the same, or those of a child. */
+  private bindingsOf(bound: BoundText): StringDefinition | null {
     const own = this.all()
-    if (!isKnown || own === null || (isSame && text !== this.#chindings)) return definitionOf(text)
-    return isSame ? own : new StringDefinition(added, own)
+    if (bound === this.#bound) return own
+    if (own === null || bound.base !== this.#bound) return definitionOf(bound.text)
+    return bound.added.text === '' ? own : new StringDefinition(bound.added, own)
   }
 
   /** That of the same level, and of the same logger or of a child, as `of`. */
-  derive(logger: Internals, isOfCalls: boolean, added: Addition | null): LoggerFormat {
-    return LoggerFormat.of(logger, this.level, this, isOfCalls, added)
+  derive(logger: Internals, isOfCalls: boolean): LoggerFormat {
+    return LoggerFormat.of(logger, this.level, this, isOfCalls)
   }
 
   /**
-   * That of a child that differs by its bindings alone, to which it adds `added`.
+   * That of a child that differs by its bindings alone.
    *
    * @param takesInline whether a short one may be in each record
    */
-  deriveAlike(logger: Internals, level: number, added: Addition, takesInline: boolean): LoggerFormat {
-    const text = logger[chindingsSym]
-    // The child may have got other bindings since, which make its text longer.
-    const isLast = text.length === this.#chindings.length + added.text.length
-    if (takesInline && isLast && isForInline(added)) {
+  deriveAlike(logger: Internals, level: number, takesInline: boolean): LoggerFormat {
+    const bound = logger[boundSym]
+    const { added } = bound
+    if (takesInline && bound.base === this.#bound && isForInline(added)) {
       return new LoggerFormat(logger, level, this.#kin, this.all(), added)
     }
-    return new LoggerFormat(logger, level, this.#kin, this.bindingsOf(text, added), null)
+    return new LoggerFormat(logger, level, this.#kin, this.bindingsOf(bound), null)
   }
 
   onInline(): void {
@@ -494,7 +474,9 @@ export class LoggerFormat implements LineFormat {
    * bindings.
    */
   isValidFor(logger: Internals): boolean {
-    return logger === this.logger && logger[chindingsSym] === this.#chindings && this.shared.isCurrent
+    if (logger !== this.logger || !this.shared.isCurrent) return false
+    const bound = logger[boundSym]
+    return bound === this.#bound || bound.text === this.#bound.text
   }
 
   /** Of the first one: that of the same logger's lines of `level`. */

@@ -12,7 +12,6 @@
  */
 
 import { types } from 'node:util'
-import { Addition } from '../record/definition'
 import type { RecordWriter } from '../record/record-encoder'
 import type { CompiledEvent, Fields, Internals, LogMethod, LogMethodHook } from './context'
 import { writeErrorLine, writeHookErrorLine } from './error-line'
@@ -45,11 +44,10 @@ declare module './context' {
   }
 }
 
-// The child that was made last, until it has a fast path; its parent, what its bindings add to the
-// parent's, and the state's version if they are all that it does not have of its parent; else -1.
+// The child that was made last, until it has a fast path; its parent, and the state's version if its
+// bindings are all that it does not have of its parent; else -1.
 let newest: Internals | null = null
 let newestParent: Internals | null = null
-let newestBindings = new Addition('')
 let newestVersion = -1
 
 /**
@@ -59,21 +57,15 @@ let newestVersion = -1
  *
  * @param isAlike whether its lines differ from its parent's by its bindings alone
  */
-export function noteChild(child: Internals, parent: Internals, bindings: Addition, isAlike: boolean): void {
+export function noteChild(child: Internals, parent: Internals, isAlike: boolean): void {
   newest = child
   newestParent = parent
-  newestBindings = bindings
   newestVersion = isAlike && !stateWatch.isActive ? stateVersion.count : -1
 }
 
 /** Whether nothing has been done to the newest child of `parent` that its lines could show. */
 const isAsMade = (logger: Internals, parent: Internals): boolean =>
   logger === newest && parent === newestParent && newestVersion === stateVersion.count
-
-/** What the bindings of a new child of `parent` add to its own; null of any other logger. */
-function addedBindings(logger: Internals, parent: Internals): Addition | null {
-  return logger === newest && parent === newestParent ? newestBindings : null
-}
 
 function isProxy(logger: Internals): boolean {
   if (logger !== newest) return types.isProxy(logger)
@@ -131,11 +123,10 @@ export class LogFastPath {
    * That of `logger`.
    *
    * @param base a format of the logger, or of one that it is a child of
-   * @param added what the child's bindings add to that one's; null if it is not known
    */
-  static of(logger: Internals, base: LoggerFormat, writer: RecordWriter, added: Addition | null = null): LogFastPath {
+  static of(logger: Internals, base: LoggerFormat, writer: RecordWriter): LogFastPath {
     const isShaped = shapesFields(logger)
-    return new LogFastPath(logger, base.derive(logger, !isShaped, added), writer, logger[writeSym], isShaped)
+    return new LogFastPath(logger, base.derive(logger, !isShaped), writer, logger[writeSym], isShaped)
   }
 
   /** Whether it was made for `logger`, which no proxy answers for then. */
@@ -170,7 +161,7 @@ export class LogFastPath {
   deriveForChild(logger: Internals, level: number): LogFastPath | null {
     const parent = this.#logger
     if (parent === null) return null
-    const path = isAsMade(logger, parent) ? this.deriveForNewest(logger, level) : this.deriveForAny(logger, parent)
+    const path = isAsMade(logger, parent) ? this.deriveForNewest(logger, level) : this.deriveForAny(logger)
     if (path !== null) keepFastPath(logger, path)
     return path
   }
@@ -179,15 +170,14 @@ export class LogFastPath {
     newest = null
     newestParent = null
     if (!this.isCurrent(logger)) return null
-    const format = this.#format.deriveAlike(logger, level, newestBindings, this.#writer.takesInline === true)
+    const format = this.#format.deriveAlike(logger, level, this.#writer.takesInline === true)
     return new LogFastPath(logger, format, this.#writer, this.#write, this.#isShaped)
   }
 
-  private deriveForAny(logger: Internals, parent: Internals): LogFastPath | null {
+  private deriveForAny(logger: Internals): LogFastPath | null {
     if (typeof logger[msgPrefixSym] === 'string') return null
-    const added = addedBindings(logger, parent)
     if (isProxy(logger) || !this.isCurrent(logger) || !this.#format.shared.isValidFor(logger)) return null
-    return LogFastPath.of(logger, this.#format, this.#writer, added)
+    return LogFastPath.of(logger, this.#format, this.#writer)
   }
 
   /**
@@ -282,7 +272,13 @@ export function fastPathOf(logger: Internals, level: number): LogFastPath | null
 }
 
 /** In the place of a fast path, for loggers that must not have one: it is nobody's. */
-const NO_FAST_PATH = new LogFastPath(null, null as unknown as LoggerFormat, null as unknown as RecordWriter, null, false)
+const NO_FAST_PATH = new LogFastPath(
+  null,
+  null as unknown as LoggerFormat,
+  null as unknown as RecordWriter,
+  null,
+  false
+)
 
 const behindProxy: PropertyDescriptorMap = { [fastPathSym]: { get: () => NO_FAST_PATH, set: () => {} } }
 

@@ -2,6 +2,7 @@
  * Making a logger out of its options, and the types of what is made.
  */
 
+import type { BoundText } from '../record/definition'
 import type { StatsSnapshot } from '../types'
 import { type Internals, plugins, recordSinkSym, type Stream, type StreamWithSink } from './context'
 import { timeFunction } from './json-line'
@@ -15,9 +16,10 @@ import {
   STANDARD_LEVELS
 } from './levels'
 import { type FullOptions, type Options, resolveArguments } from './options'
-import { appendBindings, newRootLogger } from './prototype'
+import { boundWith, newRootLogger } from './prototype'
 import {
-  chindingsSym,
+  boundSym,
+  boundText,
   endSym,
   errorKeySym,
   errorTextSym,
@@ -143,12 +145,11 @@ function levelOption({ enabled, level, customLevels, useOnlyCustomLevels }: Full
 }
 
 /**
- * The bindings of the logger itself, as they are printed; with `base` null there are none for a
- * formatter to see.
+ * The bindings of the logger itself; with `base` null there are none for a formatter to see.
  */
-function baseBindings(logger: Internals, { base, name }: FullOptions): string {
-  if (base === null) return ''
-  return appendBindings(logger, name === undefined ? base : { ...(base as Bindings), name })
+function baseBindings(logger: Internals, { base, name }: FullOptions): BoundText {
+  if (base === null) return logger[boundSym]
+  return boundWith(logger, name === undefined ? base : { ...(base as Bindings), name })
 }
 
 function setLevels(logger: Internals, options: FullOptions): void {
@@ -181,7 +182,7 @@ function setText(logger: Internals, options: FullOptions): void {
   logger[endSym] = options.crlf ? '}\r\n' : '}\n'
   logger[serializersSym] = options.serializers
   logger[formattersSym] = options.formatters
-  logger[chindingsSym] = ''
+  logger[boundSym] = boundText('')
 }
 
 function setKeys(logger: Internals, { messageKey, errorKey, nestedKey }: FullOptions): void {
@@ -225,7 +226,7 @@ function createLogger(first: unknown, second: unknown, defaults?: Partial<Option
   setKeys(logger, options)
   const level = levelOption(options)
   assertDefaultLevel(level, logger.levels)
-  logger[chindingsSym] = baseBindings(logger, options)
+  logger[boundSym] = baseBindings(logger, options)
   // Inherited by children, whose formatters shape their own bindings only.
   cacheLineStarts(logger)
   logger[setLevelSym](level)

@@ -5,7 +5,7 @@
 
 import { EventEmitter } from 'node:events'
 import { version } from '../own-place'
-import { Addition } from '../record/definition'
+import { Addition, BoundText, type PrintedKey } from '../record/definition'
 import type { StatsSnapshot } from '../types'
 import {
   type Family,
@@ -36,7 +36,7 @@ import { childBehindProxy, fastPathSym, formatSym, isProxied, noteChild, viewOf 
 import {
   addStateAccessors,
   asJsonSym,
-  chindingsSym,
+  boundSym,
   endSym,
   errorKeySym,
   errorTextSym,
@@ -85,7 +85,7 @@ const isReserved = (key: string): boolean =>
 /** What making bindings into JSON needs of a logger. */
 type BindingsContext = Pick<
   Internals,
-  | typeof chindingsSym
+  | typeof boundSym
   | typeof errorTextSym
   | typeof formattersSym
   | typeof serializersSym
@@ -94,12 +94,9 @@ type BindingsContext = Pick<
   | typeof stringifySym
 >
 
-/**
- * The logger's bindings with `bindings` added, as JSON text with a comma before each. One that
- * throws costs itself.
- */
-export function appendBindings(logger: BindingsContext, bindings: Bindings | null | undefined): string {
-  return logger[chindingsSym] + addition(logger, bindings).text
+/** The logger's bindings with `bindings` added. One that throws costs itself. */
+export function boundWith(logger: BindingsContext, bindings: Bindings | null | undefined): BoundText {
+  return new BoundText(addition(logger, bindings), logger[boundSym])
 }
 
 /** What `bindings` add to a logger's. */
@@ -127,7 +124,7 @@ function guardedAddition(logger: BindingsContext, bindings: Bindings | null | un
 }
 
 /** What a key of bindings has in common, whatever its value: of all loggers with these tables. */
-class KnownBinding {
+class KnownBinding implements PrintedKey {
   readonly key: string
   readonly serializers: Serializers
   readonly stringifiers: Internals[typeof stringifiersSym]
@@ -135,10 +132,9 @@ class KnownBinding {
   readonly serializer: Serializers[string]
   /** null: the logger's own. */
   readonly stringify: Stringify | null
-  /** The key as it is printed. */
   readonly printed: string
-  /** The same, and the quotation mark that a string begins with. */
   readonly quoted: string
+  readonly isPlain = isPlainText
   /** Whether it is one that children have, rather than a key that is data. */
   isUsual = false
 
@@ -169,19 +165,18 @@ function knownBinding(key: string, logger: BindingsContext): KnownBinding {
 }
 
 const isOwn = Object.prototype.hasOwnProperty
+const NOTHING = new Addition('')
 
 function plainAddition(logger: BindingsContext, bindings: Bindings | null | undefined): Addition {
-  let only: Addition | null = null
-  let text = ''
+  let all: Addition | null = null
   const shaped = logger[formattersSym].bindings(bindings as Bindings) ?? {}
   for (const key in shaped) {
     const value = shaped[key]
     if (value === undefined || !isOwn.call(shaped, key) || isReserved(key)) continue
     const added = bindingAddition(logger, key, value)
-    only = text === '' ? added : null
-    text += added === null ? '' : added.text
+    if (added !== null) all = all === null ? added : new Addition(all.text + added.text)
   }
-  return only ?? new Addition(text)
+  return all ?? NOTHING
 }
 
 /** null: not to be printed. */
@@ -191,15 +186,13 @@ function bindingAddition(logger: BindingsContext, key: string, value: unknown): 
   const shaped = serializer ? serialized(serializer, value) : value
   const stringify: Stringify = binding.stringify ?? logger[stringifySym]
   // The id of a request, nearly always.
-  if (typeof shaped === 'string' && stringify === asJson && isPlainText(shaped)) {
-    // biome-ignore lint/style/useTemplate: a template calls ToString for each of its parts
-    const text = binding.quoted + shaped + '"'
-    return new Addition(text, binding.quoted, shaped, binding.isUsual ? key : '')
+  if (typeof shaped === 'string' && stringify === asJson) {
+    return new Addition(null, binding, shaped, binding.isUsual ? key : '')
   }
   const text = stringify(shaped, logger[stringifySafeSym])
   if (text === undefined) return null
   const isText = typeof text === 'string'
-  return new Addition(binding.printed + text, '', isText ? text : '', isText && binding.isUsual ? key : '', isText)
+  return new Addition(binding.printed + text, null, isText ? text : '', isText && binding.isUsual ? key : '', isText)
 }
 
 function serialized(serializer: (value: unknown) => unknown, value: unknown): unknown {
@@ -212,7 +205,7 @@ function serialized(serializer: (value: unknown) => unknown, value: unknown): un
 
 /** The bindings as they are written, without what every process's logger has. */
 function readBindings(logger: Internals): Bindings {
-  const bindings = JSON.parse(`{${logger[chindingsSym].slice(1)}}`) as Bindings
+  const bindings = JSON.parse(`{${logger[boundSym].text.slice(1)}}`) as Bindings
   delete bindings.pid
   delete bindings.hostname
   return bindings
@@ -254,8 +247,8 @@ export function child(this: Internals, bindings: Bindings, options?: Options): I
 
 function childOf(parent: Internals, bindings: Bindings, options: Options | undefined): Internals {
   const instance = Object.create(parent) as Internals
-  const added = equip(parent, instance, bindings, options)
-  noteChild(instance, parent, added, options === undefined || !shapesLines(options))
+  equip(parent, instance, bindings, options)
+  noteChild(instance, parent, options === undefined || !shapesLines(options))
   return instance
 }
 
@@ -277,24 +270,18 @@ function childOfProxied(logger: Internals, bindings: Bindings, options: Options 
   return instance
 }
 
-/**
- * Gives a child what it does not have from its parent.
- *
- * @returns what its bindings add to its parent's
- */
-function equip(parent: Internals, instance: Internals, bindings: Bindings, options: Options | undefined): Addition {
+/** Gives a child what it does not have from its parent. */
+function equip(parent: Internals, instance: Internals, bindings: Bindings, options: Options | undefined): void {
   // Of the options only their own `formatters`, `serializers` and `customLevels` count, as in pino.
   const own = options && Object.hasOwn(options, 'formatters') ? options.formatters : undefined
   const formatters = childFormatters(parent[formattersSym], own as Partial<Formatters> | undefined)
   if (formatters !== parent[formattersSym]) instance[formattersSym] = formatters
   if (options) applyOptions(instance, options)
-  const added = addition(instance, bindings)
-  instance[chindingsSym] = parent[chindingsSym] + added.text
+  instance[boundSym] = boundWith(instance, bindings)
   if (options) {
     const level = options.level || parent.level
     if (level !== parent.level || Object.hasOwn(options, 'customLevels')) instance[setLevelSym](level)
   }
-  return added
 }
 
 // The destination of a logger: counters, flushing, closing.
@@ -391,7 +378,7 @@ const methods = {
   },
   setBindings(this: Internals, bindings: Bindings): void {
     heed(this)
-    this[chindingsSym] = appendBindings(this, bindings)
+    this[boundSym] = boundWith(this, bindings)
     this[fastPathSym] = null
   },
   event,
@@ -478,7 +465,7 @@ class RootLogger {
   [endSym]: unknown = undefined;
   [serializersSym]: unknown = undefined;
   [formattersSym]: unknown = undefined;
-  [chindingsSym]: unknown = undefined;
+  [boundSym]: unknown = undefined;
   [messageKeySym]: unknown = undefined;
   [errorKeySym]: unknown = undefined;
   [nestedKeySym]: unknown = undefined;

@@ -31,7 +31,7 @@ import { JsonText, LoggerFormat } from './line-format'
 import { fastPathSym, formatSym, isProxied, LogFastPath, shapesFields } from './log-call'
 import {
   asJsonSym,
-  chindingsSym,
+  boundSym,
   endSym,
   formattersSym,
   hooksSym,
@@ -149,7 +149,7 @@ export function addFastPath(
   // A parent may never log itself, and its children for a line or two each: they take theirs from
   // it.
   const parent = Object.getPrototypeOf(logger) as Internals
-  const isLogger = Object.hasOwn(parent, levelValSym) || Object.hasOwn(parent, chindingsSym)
+  const isLogger = Object.hasOwn(parent, levelValSym) || Object.hasOwn(parent, boundSym)
   if (isLogger) addFastPath(sink, writer, parent, write)
 }
 

@@ -8,9 +8,11 @@
  */
 
 import { EventEmitter } from 'node:events'
+import { Addition, BoundText } from '../record/definition'
 
 export const asJsonSym: unique symbol = Symbol('pino.asJson')
-export const chindingsSym: unique symbol = Symbol('shardlog.chindings')
+/** The bindings: a `BoundText`, whose text is what those outside are given. */
+export const boundSym: unique symbol = Symbol('shardlog.bound')
 export const endSym: unique symbol = Symbol('shardlog.end')
 export const errorKeySym: unique symbol = Symbol('shardlog.errorKey')
 export const formatOptsSym: unique symbol = Symbol('pino.formatOpts')
@@ -106,7 +108,7 @@ const byName = {
 
 /** What stands behind those of pino's byName that are not the logger's own keys. */
 const stateSymbols: readonly (readonly [outer: symbol, inner: symbol])[] = [
-  [byName.chindingsSym, chindingsSym],
+  [byName.chindingsSym, boundSym],
   [byName.endSym, endSym],
   [byName.errorKeySym, errorKeySym],
   [byName.formattersSym, formattersSym],
@@ -200,6 +202,7 @@ function isTable(value: unknown, inner: symbol): value is object {
 
 function readState(logger: State, inner: symbol): unknown {
   const value = logger[inner]
+  if (value instanceof BoundText) return value.text
   if (!isTable(value, inner)) return value
   if ((value as unknown) !== NO_STRINGIFIERS) return tracked(value)
   // Shared by all that hide nothing, and frozen: who asks for it may mean to change it.
@@ -207,6 +210,15 @@ function readState(logger: State, inner: symbol): unknown {
   ownerOf(logger, inner)![inner] = own
   stateVersion.count++
   return tracked(own)
+}
+
+/** Bindings that are `text`. */
+export const boundText = (text: string): BoundText => new BoundText(new Addition(text))
+
+/** What is kept under `inner` of a value as those outside have it. */
+function kept(inner: symbol, value: unknown): unknown {
+  if (inner !== boundSym || value instanceof BoundText) return original(value)
+  return boundText(value as string)
 }
 
 /** The table behind what those outside are given of it; anything else as it is. */
@@ -227,7 +239,7 @@ function accessor(inner: symbol): PropertyDescriptor {
     },
     set(this: State, value: unknown) {
       stateVersion.count++
-      this[inner] = original(value)
+      this[inner] = kept(inner, value)
     }
   }
 }
@@ -263,13 +275,30 @@ function setOwn(inner: symbol): (this: object, value: unknown) => void {
   }
 }
 
+/** Accessors of bindings, for those that somebody has defined of their text. */
+function boundBehind(get: PropertyDescriptor['get'], set: PropertyDescriptor['set']): PropertyDescriptor {
+  return {
+    get(this: object) {
+      return kept(boundSym, get?.call(this))
+    },
+    set:
+      set === undefined
+        ? setOwn(boundSym)
+        : function setText(this: object, bound: BoundText) {
+            set.call(this, bound.text)
+          }
+  }
+}
+
 /**
  * Puts a property that somebody has defined over the accessor in the place of the state behind it.
  */
 function adopt(owner: State, outer: symbol, inner: symbol): void {
   const descriptor = Object.getOwnPropertyDescriptor(owner, outer) as PropertyDescriptor
+  const { get, set } = descriptor
   // Children set what is theirs, whatever their parent's is.
-  if ('value' in descriptor) Object.assign(descriptor, { value: original(descriptor.value), writable: true })
+  if ('value' in descriptor) Object.assign(descriptor, { value: kept(inner, descriptor.value), writable: true })
+  else if (inner === boundSym) Object.assign(descriptor, boundBehind(get, set))
   else descriptor.set ??= setOwn(inner)
   Object.defineProperty(owner, inner, { ...descriptor, configurable: true })
   // From now on assignments are noticed by the setter again.
@@ -281,6 +310,7 @@ function adopt(owner: State, outer: symbol, inner: symbol): void {
 function isShadowed(logger: State, outer: symbol, inner: symbol): boolean {
   const seen = logger[outer]
   const own = logger[inner]
+  if (own instanceof BoundText && typeof seen === 'string') return seen !== own.text
   return seen !== own && original(seen) !== own
 }
 
@@ -296,7 +326,7 @@ export function shadowed(logger: object): PropertyDescriptorMap | null {
     const pairs = [...own, ...others]
     return pairs.length === 0
       ? null
-      : Object.fromEntries(pairs.map(pair => [pair[1], answer(logger as State, pair[0])]))
+      : Object.fromEntries(pairs.map(pair => [pair[1], answer(logger as State, ...pair)]))
   } finally {
     isLooking = false
   }
@@ -311,8 +341,8 @@ function isForeign(logger: State, outer: symbol, inner: symbol): boolean {
   return logger[inner] === kept && isShadowed(logger, outer, inner)
 }
 
-function answer(logger: State, outer: symbol): PropertyDescriptor {
-  return { value: original(logger[outer]), configurable: true, enumerable: true, writable: true }
+function answer(logger: State, outer: symbol, inner: symbol): PropertyDescriptor {
+  return { value: kept(inner, logger[outer]), configurable: true, enumerable: true, writable: true }
 }
 
 /**

@@ -76,24 +76,80 @@ function wordsOf(bytes: Buffer): Words {
 /** Children that a logger has had when its bindings are kept as bytes for the next ones. */
 const MANY_USES = 2
 
-/** What is added to a text, as it is printed. */
+/** How the values of a key are printed. */
+export interface PrintedKey {
+  /** The key as it is printed: `,"reqId":`. */
+  readonly printed: string
+  /** The same, and the quotation mark that a string begins with. */
+  readonly quoted: string
+  /** Whether `JSON.stringify` prints a string as it is, in quotation marks. */
+  readonly isPlain: (text: string) => boolean
+}
+
+/**
+ * What is added to a text, as it is printed. Of a string it is not printed before somebody asks:
+ * records take the string itself.
+ */
 export class Addition {
-  readonly text: string
-  /** Of a key with a string that has nothing to escape: all up to that string. Else ''. */
-  readonly key: string
-  /** That string; or the JSON that follows the key, if `isJson`. */
+  /** The string; or the JSON that follows the key, if `isJson`; else ''. */
   readonly value: string
   /** The key itself, if many have it; else ''. */
   readonly name: string
-  /** Of a key with anything else. */
+  /** Of a key with anything else than a string. */
   readonly isJson: boolean
+  /** Of a key with a string. */
+  readonly #key: PrintedKey | null
+  #text: string | null
 
-  constructor(text: string, key = '', value = '', name = '', isJson = false) {
-    this.text = text
-    this.key = key
+  /** @param text null: it is that of `key` with the string `value` */
+  constructor(text: string | null, key: PrintedKey | null = null, value = '', name = '', isJson = false) {
     this.value = value
     this.name = name
     this.isJson = isJson
+    this.#key = key
+    this.#text = text
+  }
+
+  get text(): string {
+    if (this.#text === null) {
+      const { quoted, printed } = this.#key!
+      this.#text = this.key === quoted ? `${quoted}${this.value}"` : printed + JSON.stringify(this.value)
+    }
+    return this.#text
+  }
+
+  /** Of a string that has nothing to escape: all up to that string. Else ''. */
+  get key(): string {
+    const key = this.#key
+    return key?.isPlain(this.value) ? key.quoted : ''
+  }
+}
+
+/**
+ * A logger's bindings: its parent's, and what is added to those. Most loggers log a line or two and
+ * are gone, so that their text is not made before somebody asks for it. Its private method has no #,
+ * with which V8 marks each object as it is made.
+ */
+export class BoundText {
+  readonly base: BoundText | null
+  readonly added: Addition
+  #text: string | null = null
+
+  constructor(added: Addition, base: BoundText | null = null) {
+    this.base = base
+    this.added = added
+  }
+
+  get text(): string {
+    if (this.#text === null) this.make()
+    return this.#text!
+  }
+
+  private make(): void {
+    const untold: BoundText[] = []
+    for (let at: BoundText | null = this; at !== null && at.#text === null; at = at.base) untold.push(at)
+    for (const bound of untold.reverse())
+      bound.#text = (bound.base === null ? '' : bound.base.#text!) + bound.added.text
   }
 }
 

@@ -274,8 +274,11 @@ export class LeftTexts {
   readonly #texts: string[] = Array.from({ length: MOST_TEXTS }, () => '')
   /** Where the bytes of each begin. */
   readonly #places = new Int32Array(MOST_TEXTS)
-  /** Which lie in objects in objects: a bit for each. */
-  #inner = 0
+  /**
+   * Which `JSON.stringify` prints, as it does what lies in objects in objects and bindings: a bit for
+   * each.
+   */
+  #byJson = 0
   /** Whether there are any, of a record that has come to nothing perhaps. */
   isInUse = false
 
@@ -283,7 +286,7 @@ export class LeftTexts {
     this.isInUse = true
     this.#texts[index] = text
     this.#places[index] = at
-    this.#inner &= ~(1 << index)
+    this.#byJson &= ~(1 << index)
   }
 
   text(index: number): string {
@@ -294,9 +297,9 @@ export class LeftTexts {
     return this.#places[index]!
   }
 
-  /** Whether it lies in an object in an object. */
-  isInner(index: number): boolean {
-    return (this.#inner & (1 << index)) !== 0
+  /** Whether `JSON.stringify` prints it. */
+  isByJson(index: number): boolean {
+    return (this.#byJson & (1 << index)) !== 0
   }
 
   /** They are written: none may keep what it was cut from in memory. */
@@ -312,9 +315,9 @@ export class LeftTexts {
     this.release(MOST_TEXTS)
   }
 
-  /** What lies from `at` on is in an object in an object. */
-  noteInner(count: number, at: number): void {
-    for (let i = count - 1; i >= 0 && this.#places[i]! >= at; i--) this.#inner |= 1 << i
+  /** What lies from `at` on is printed by `JSON.stringify`. */
+  noteByJson(count: number, at: number): void {
+    for (let i = count - 1; i >= 0 && this.#places[i]! >= at; i--) this.#byJson |= 1 << i
   }
 
   /** How many lie before `at`. */
@@ -463,7 +466,7 @@ export class PayloadWriter {
       const text = left.text(i)
       const at = left.place(i) + moved
       const isAscii = putAscii(this.bytes, at, text)
-      if (!isAscii) moved += this.#replace(at, text, left.isInner(i) ? JSON.stringify : quote)
+      if (!isAscii) moved += this.#replace(at, text, left.isByJson(i) ? JSON.stringify : quote)
     }
     left.releaseAll()
     this.leftCount = 0
@@ -787,7 +790,7 @@ export class PayloadWriter {
     if (typeof value === 'object' && value !== null && format.printsAsJson) {
       const end = this.#tryObject(at, key, value, before, format.tree)
       if (end !== AS_JSON) {
-        this.left.noteInner(this.leftCount, at)
+        this.left.noteByJson(this.leftCount, at)
         return end
       }
       this.leftCount = this.left.countBefore(this.leftCount, at)
@@ -858,9 +861,13 @@ export class PayloadWriter {
     return this.#expected!.node.ancestor(count)
   }
 
+  /** A binding, which is printed as `JSON.stringify` does. */
   #putInline(at: number, { value, isJson }: Addition, format: LineFormat): number {
     format.onInline?.()
-    return isJson ? this.#putUtf8(TAG_JSON, at, value) : this.#putPrimitive(at, value, format.quote)
+    if (isJson) return this.#putUtf8(TAG_JSON, at, value)
+    const end = this.#putPrimitive(at, value, JSON.stringify)
+    if (this.leftCount > 0) this.left.noteByJson(this.leftCount, at)
+    return end
   }
 
   /**

@@ -542,7 +542,7 @@ export class RecordEncoder implements RecordWriter {
     if (keyed === null) {
       const shared = base === null ? null : base.shared
       const rest = shared === null ? body : putWords(view, body, shared)
-      end = rest + this.#putText(shared === null ? bindings.text : added.text, rest)
+      end = rest + this.#putText(base !== null && shared === null ? bindings.text : added.text, rest)
     } else {
       const rest = putWords(view, body, keyed)
       const { value } = added

@@ -77,6 +77,36 @@ describe.each(kinds)('state under the symbols of pino is heeded, by %s,', (_kind
       expect(text).toBe(before.repeat(3) + line + line)
     })
 
+    it('bindings, of a logger and of its children', () => {
+      const text = written(log => {
+        const older = log.child({ o: 1 })
+        older.info('m')
+        put(log, symbols.chindingsSym, ',"b":2')
+        older.info('m')
+        const child = log.child({ c: '"' })
+        for (let i = 0; i < 2; i++) child.info('m')
+        // What is there for good, its children have too.
+        const told = Object.hasOwn(log, symbols.chindingsSym) ? ',"b":2' : ',"b":2,"c":"\\""'
+        expect((child as unknown as Record<symbol, unknown>)[symbols.chindingsSym]).toBe(told)
+        child.setBindings({ d: 1 })
+        child.child({ e: 'e' }).info('m')
+        expect(child.bindings()).toEqual({ b: 2, c: '"', d: 1 })
+        put(child, symbols.chindingsSym, '')
+        child.info('m')
+        log.info('m')
+      })
+      expect(text.split('\n').map(line => line.replace('{"level":30,', '').replace('"msg":"m"}', ''))).toEqual([
+        '"o":1,',
+        '"o":1,',
+        '"b":2,"c":"\\"",',
+        '"b":2,"c":"\\"",',
+        '"b":2,"c":"\\"","d":1,"e":"e",',
+        '',
+        '"b":2,',
+        ''
+      ])
+    })
+
     it('of a child, by it alone', () => {
       const text = written(log => {
         const child = log.child({ c: 1 })

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest'
+import { isPlainText } from '../../lib/pino/json-text'
+import { Addition, BoundText, type PrintedKey } from '../../lib/record/definition'
+
+/** Counts how often it is asked. */
+class Key implements PrintedKey {
+  readonly printed = ',"id":'
+  readonly quoted = ',"id":"'
+  asked = 0
+
+  isPlain = (text: string): boolean => {
+    this.asked++
+    return isPlainText(text)
+  }
+}
+
+describe('bindings', () => {
+  it('are printed when somebody asks, and once', () => {
+    const key = new Key()
+    const parent = new BoundText(new Addition(',"pid":1'))
+    const child = new BoundText(new Addition(null, key, 'req-1', 'id'), parent)
+    expect(key.asked).toBe(0)
+    expect(child.text).toBe(',"pid":1,"id":"req-1"')
+    expect(child.text).toBe(',"pid":1,"id":"req-1"')
+    expect(parent.text).toBe(',"pid":1')
+    expect(key.asked).toBe(1)
+  })
+
+  it.each(['', 'a', '"', '\\', '\n', 'é', '\ud800', 'x'.repeat(300)])('are printed as JSON: %j', value => {
+    const key = new Key()
+    const added = new Addition(null, key, value, 'id')
+    expect(added.text).toBe(`,"id":${JSON.stringify(value)}`)
+    expect(added.key).toBe(isPlainText(value) ? key.quoted : '')
+  })
+
+  it('of a child of a child of a child, and so on', () => {
+    let bound = new BoundText(new Addition(''))
+    for (let i = 0; i < 100_000; i++) bound = new BoundText(new Addition(',"a":1'), bound)
+    expect(bound.text.length).toBe(600_000)
+  })
+})
