@@ -135,10 +135,15 @@ function kindOf(value: object): number {
   const isOrdinary = object.constructor === Object
   if (!isOrdinary && getPrototypeOf(value) !== null) return PECULIAR
   if (typeof object.toJSON === 'function') return PECULIAR
-  if (isOrdinary) return ORDINARY
-  // A string or number as an object, whose prototype somebody took, cannot be printed at all.
-  return printKind.call(value) === '[object Object]' ? BARE : PECULIAR
+  return isOrdinary ? ORDINARY : BARE
 }
+
+/**
+ * Whether an object without a prototype may be a string or number as an object, which cannot be
+ * printed at all then: none of these has keys, or the first is an index. To ask for its kind costs
+ * more than all else about a small one.
+ */
+const mayBeBoxed = (keys: readonly string[]): boolean => keys.length === 0 || keys[0] === '0'
 
 /** JSON of an object in an object; undefined if it cannot be had without the objects around it. */
 function innerJson(value: object): string | undefined {
@@ -665,7 +670,9 @@ export class PayloadWriter {
   #putKeys(at: number, object: object, from: ShapeNode, tree: ShapeTree): number {
     let end = at
     let node: ShapeNode | null = from
-    for (const inner of keysOf(object)) {
+    const keys = keysOf(object)
+    if (mayBeBoxed(keys) && printKind.call(object) !== '[object Object]') return AS_JSON
+    for (const inner of keys) {
       const value = (object as Record<string, unknown>)[inner]
       if (value === undefined) continue
       const put = this.#putCommon(end, value)
