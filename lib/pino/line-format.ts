@@ -294,35 +294,65 @@ class KinFormat {
   readonly tree: ShapeTree
   readonly printsAsJson: boolean
   /**
-   * What is logged in the place of an object; null: objects are recorded after requests and the like
-   * have been replaced.
+   * What is logged in the place of an object; null: objects are recorded after requests and the
+   * like have been replaced.
    */
   readonly replaced: LineFormat['replaced']
   /** What lines of each level begin with. */
   readonly #starts: Internals[typeof lsCacheSym]
-  /** What `prefix` answered last: lines of one level follow each other, also when each is of another child. */
+  /** The same with the other `replaced`. */
+  #other: KinFormat | null = null
+  // What `prefix` answered last: lines of one level follow each other, also when each is of another
+  // child, and those of children come between those of their parents.
   #recent: LinePrefix | null = null
   #recentLevel = 0
+  #recentInline: LinePrefix | null = null
+  #recentInlineLevel = 0
 
   /** @param isOfCalls whether objects are recorded as they were logged */
-  constructor(logger: Internals, shared: SharedFormat, isOfCalls: boolean) {
+  constructor(shared: SharedFormat, starts: Internals[typeof lsCacheSym], isOfCalls: boolean) {
     const { tree, printsAsJson } = shared.serializers
     this.shared = shared
     this.tree = tree
     this.printsAsJson = printsAsJson
     this.replaced = isOfCalls ? loggedObject : null
-    this.#starts = logger[lsCacheSym]
+    this.#starts = starts
+  }
+
+  /** Whether it is that of `logger`, too, whose bindings may be others. */
+  isFor(logger: Internals): boolean {
+    return this.#starts === logger[lsCacheSym] && this.shared.isValidFor(logger)
+  }
+
+  /** The same for objects as they are logged, or for what is made of them. */
+  of(isOfCalls: boolean): KinFormat {
+    if ((this.replaced !== null) === isOfCalls) return this
+    this.#other ??= new KinFormat(this.shared, this.#starts, isOfCalls)
+    return this.#other
   }
 
   /** @param inline the binding that each record has */
   prefix(level: number, inline: Addition | null): LinePrefix {
-    const recent = this.#recent
-    const name = inline === null ? null : inline.name
-    if (recent !== null && this.#recentLevel === level && recent.binding === name) return recent
-    const found = this.tree.prefix(this.#starts[level] ?? '', this.shared.timeForm, name)
-    this.#recent = found
+    return inline === null ? this.plainPrefix(level) : this.inlinePrefix(level, inline.name)
+  }
+
+  private plainPrefix(level: number): LinePrefix {
+    if (this.#recent !== null && this.#recentLevel === level) return this.#recent
     this.#recentLevel = level
-    return found
+    this.#recent = this.findPrefix(level, null)
+    return this.#recent
+  }
+
+  private inlinePrefix(level: number, name: string): LinePrefix {
+    const recent = this.#recentInline
+    if (recent !== null && this.#recentInlineLevel === level && recent.binding === name) return recent
+    this.#recentInlineLevel = level
+    this.#recentInline = this.findPrefix(level, name)
+    return this.#recentInline
+  }
+
+  private findPrefix(level: number, name: string | null): LinePrefix {
+    return this.tree.prefix(this.#starts[level] ?? '', this.shared.timeForm, name)
   }
 }
 
@@ -331,7 +361,7 @@ const definitionOf = (text: string): StringDefinition | null =>
   text === '' ? null : new StringDefinition(new Addition(text))
 
 /** Bindings up to so many characters are in each record of a child: strings. */
-const LONGEST_INLINE = 32
+const LONGEST_INLINE = 128
 /** And others, such as a request. */
 const LONGEST_INLINE_JSON = 4096
 /**
@@ -348,8 +378,8 @@ const isForInline = ({ name, value, isJson }: Addition): boolean =>
 
 /**
  * The format of one logger's lines of one level; that which is made first has those of the others
- * (`of`). Many loggers live for a line or two of one level: all that such a one needs is one object,
- * which keeps no functions of its own. No method has a #: see `LogFastPath`.
+ * (`of`). Many loggers live for a line or two of one level: all that such a one needs is one
+ * object, which keeps no functions of its own. No method has a #: see `LogFastPath`.
  */
 export class LoggerFormat implements LineFormat {
   readonly logger: Internals
@@ -405,10 +435,16 @@ export class LoggerFormat implements LineFormat {
    * @param isOfCalls whether it is for objects as they were logged, not for what is made of them
    */
   static of(logger: Internals, level: number, base: LoggerFormat | undefined, isOfCalls: boolean): LoggerFormat {
-    const shared = base?.shared.isValidFor(logger) ? base.shared : new SharedFormat(logger)
+    const known = base === undefined ? null : base.#kin
+    const kin = known?.isFor(logger) ? known.of(isOfCalls) : LoggerFormat.kinOf(logger, known, isOfCalls)
     const bound = logger[boundSym]
     const bindings = base === undefined ? definitionOf(bound.text) : base.bindingsOf(bound)
-    return new LoggerFormat(logger, level, new KinFormat(logger, shared, isOfCalls), bindings, null)
+    return new LoggerFormat(logger, level, kin, bindings, null)
+  }
+
+  private static kinOf(logger: Internals, known: KinFormat | null, isOfCalls: boolean): KinFormat {
+    const shared = known?.shared.isValidFor(logger) ? known.shared : new SharedFormat(logger)
+    return new KinFormat(shared, logger[lsCacheSym], isOfCalls)
   }
 
   get shared(): SharedFormat {

@@ -44,8 +44,8 @@ declare module './context' {
   }
 }
 
-// The child that was made last, until it has a fast path; its parent, and the state's version if its
-// bindings are all that it does not have of its parent; else -1.
+// The child that was made last, until it has a fast path; its parent, and the state's version if
+// its bindings are all that it does not have of its parent; else -1.
 let newest: Internals | null = null
 let newestParent: Internals | null = null
 let newestVersion = -1
@@ -143,7 +143,10 @@ export class LogFastPath {
   }
 
   private isCurrent(logger: Internals): boolean {
-    if (stateWatch.isActive) heed(logger)
+    if (stateWatch.isActive) {
+      heed(logger)
+      if (stateWatch.isComputed) return false
+    }
     if (this.#version !== stateVersion.count || this.#write !== logger[writeSym]) return false
     // Tools that follow lines are given text; written out (`hasSubscribers`), as this is in the
     // path of every call.
@@ -157,20 +160,22 @@ export class LogFastPath {
    * bindings, levels and formatters.
    *
    * @param level that of its first line
+   * @param isOfLine whether that comes with its fields' keys, as all but events do
    */
-  deriveForChild(logger: Internals, level: number): LogFastPath | null {
+  deriveForChild(logger: Internals, level: number, isOfLine: boolean): LogFastPath | null {
     const parent = this.#logger
     if (parent === null) return null
-    const path = isAsMade(logger, parent) ? this.deriveForNewest(logger, level) : this.deriveForAny(logger)
+    const path = isAsMade(logger, parent) ? this.deriveForNewest(logger, level, isOfLine) : this.deriveForAny(logger)
     if (path !== null) keepFastPath(logger, path)
     return path
   }
 
-  private deriveForNewest(logger: Internals, level: number): LogFastPath | null {
+  private deriveForNewest(logger: Internals, level: number, isOfLine: boolean): LogFastPath | null {
     newest = null
     newestParent = null
     if (!this.isCurrent(logger)) return null
-    const format = this.#format.deriveAlike(logger, level, this.#writer.takesInline === true)
+    const takesInline = isOfLine && this.#writer.takesInline === true
+    const format = this.#format.deriveAlike(logger, level, takesInline)
     return new LogFastPath(logger, format, this.#writer, this.#write, this.#isShaped)
   }
 
@@ -189,7 +194,7 @@ export class LogFastPath {
   take(logger: Internals, level: number, count: number, first: unknown, second: unknown): boolean {
     let path: LogFastPath | null = this
     if (this.#logger !== logger || !this.isCurrent(logger)) {
-      path = this.deriveForChild(logger, level)
+      path = this.deriveForChild(logger, level, true)
       if (path === null) return false
     }
     // What is commonest stands alone, written out: V8 takes little code into its callers, and no
@@ -265,10 +270,10 @@ function keepFastPath(logger: Internals, path: LogFastPath): void {
   }
 }
 
-/** The fast path of `logger` for a line of `level`; null if it has none, or none any more. */
+/** The fast path of `logger` for an event of `level`; null if it has none, or none any more. */
 export function fastPathOf(logger: Internals, level: number): LogFastPath | null {
   const path = logger[fastPathSym]
-  return path === null || path.isValidFor(logger) ? path : path.deriveForChild(logger, level)
+  return path === null || path.isValidFor(logger) ? path : path.deriveForChild(logger, level, false)
 }
 
 /** In the place of a fast path, for loggers that must not have one: it is nobody's. */

@@ -37,6 +37,7 @@ import {
   addStateAccessors,
   asJsonSym,
   boundSym,
+  boundText,
   endSym,
   errorKeySym,
   errorTextSym,
@@ -123,6 +124,9 @@ function guardedAddition(logger: BindingsContext, bindings: Bindings | null | un
   return new Addition(said ? text + said.text : text)
 }
 
+/** As `JSON.stringify`, also where that finds the text too long. */
+const quoteAny = (text: string): string => asJson(text) as string
+
 /** What a key of bindings has in common, whatever its value: of all loggers with these tables. */
 class KnownBinding implements PrintedKey {
   readonly key: string
@@ -135,6 +139,7 @@ class KnownBinding implements PrintedKey {
   readonly printed: string
   readonly quoted: string
   readonly isPlain = isPlainText
+  readonly quote = quoteAny
   /** Whether it is one that children have, rather than a key that is data. */
   isUsual = false
 
@@ -149,19 +154,25 @@ class KnownBinding implements PrintedKey {
   }
 }
 
-/** That of the binding printed last: most children of a service have one, of one name. */
-let recent: KnownBinding | null = null
+/** Those of some bindings printed last: the children of a service have the same ones. */
+let recent: readonly KnownBinding[] = []
+const MOST_RECENT = 8
 
 function knownBinding(key: string, logger: BindingsContext): KnownBinding {
-  const isRecent =
-    recent !== null &&
-    recent.key === key &&
-    recent.serializers === logger[serializersSym] &&
-    recent.stringifiers === logger[stringifiersSym] &&
-    recent.version === stateVersion.count
-  if (isRecent) recent!.isUsual = true
-  else recent = new KnownBinding(key, logger)
-  return recent!
+  for (let i = 0; i < recent.length; i++) {
+    const known = recent[i]!
+    const isIt =
+      known.key === key &&
+      known.serializers === logger[serializersSym] &&
+      known.stringifiers === logger[stringifiersSym] &&
+      known.version === stateVersion.count
+    if (!isIt) continue
+    known.isUsual = true
+    return known
+  }
+  const made = new KnownBinding(key, logger)
+  recent = [made, ...recent.slice(0, MOST_RECENT - 1)]
+  return made
 }
 
 const isOwn = Object.prototype.hasOwnProperty
@@ -374,12 +385,15 @@ const methods = {
   constructor: class Pino {},
   child,
   bindings(this: Internals): Bindings {
+    heed(this)
     return readBindings(this)
   },
   setBindings(this: Internals, bindings: Bindings): void {
     heed(this)
-    this[boundSym] = boundWith(this, bindings)
-    this[fastPathSym] = null
+    // Without a base: what has been bound before is not kept.
+    this[boundSym] = boundText(boundWith(this, bindings).text)
+    // A sealed logger that has no path of its own asks its parent's each time.
+    if (Object.isExtensible(this) || Object.hasOwn(this, fastPathSym)) this[fastPathSym] = null
   },
   event,
   flush,

@@ -40,6 +40,7 @@ import {
   msgPrefixSym,
   nestedKeySym,
   readingsSym,
+  stateWatch,
   streamSym,
   stringifySafeSym,
   stringifySym,
@@ -139,7 +140,7 @@ export function addFastPath(
   logger: Internals,
   write: Write = plainWrite
 ): void {
-  if (logger[fastPathSym]?.isValidFor(logger) || !Object.isExtensible(logger)) return
+  if (stateWatch.isComputed || logger[fastPathSym]?.isValidFor(logger) || !Object.isExtensible(logger)) return
   const isPlain = logger[writeSym] === write && typeof logger[msgPrefixSym] !== 'string' && !wantsText(logger)
   if (!isPlain || (logger[streamSym] as StreamWithSink)[recordSinkSym] !== sink) return
   const format = formatOf(logger, logger[levelValSym])

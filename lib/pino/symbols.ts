@@ -136,8 +136,11 @@ type Pair = readonly [outer: symbol, inner: symbol]
  */
 export const stateVersion = { count: 0 }
 
-/** Whether somebody has asked for one of pino's symbols, and may define a property under it. */
-export const stateWatch = { isActive: false }
+/**
+ * `isActive`: somebody has asked for one of pino's symbols, and may define a property under it;
+ * `isComputed`: somebody has defined a getter, whose answer may be another for each line.
+ */
+export const stateWatch = { isActive: false, isComputed: false }
 
 /** What is looked for beside the symbols that everybody can have, which are registered. */
 const watched: Pair[] = []
@@ -217,8 +220,7 @@ export const boundText = (text: string): BoundText => new BoundText(new Addition
 
 /** What is kept under `inner` of a value as those outside have it. */
 function kept(inner: symbol, value: unknown): unknown {
-  if (inner !== boundSym || value instanceof BoundText) return original(value)
-  return boundText(value as string)
+  return inner === boundSym ? boundText(String(value)) : original(value)
 }
 
 /** The table behind what those outside are given of it; anything else as it is. */
@@ -235,7 +237,8 @@ function accessor(inner: symbol): PropertyDescriptor {
   return {
     configurable: true,
     get(this: State) {
-      return isLooking ? this[inner] : readState(this, inner)
+      // Bindings are text also to us: it may be a proxy's handler that asks.
+      return isLooking && inner !== boundSym ? this[inner] : readState(this, inner)
     },
     set(this: State, value: unknown) {
       stateVersion.count++
@@ -296,6 +299,7 @@ function boundBehind(get: PropertyDescriptor['get'], set: PropertyDescriptor['se
 function adopt(owner: State, outer: symbol, inner: symbol): void {
   const descriptor = Object.getOwnPropertyDescriptor(owner, outer) as PropertyDescriptor
   const { get, set } = descriptor
+  if (get !== undefined) stateWatch.isComputed = true
   // Children set what is theirs, whatever their parent's is.
   if ('value' in descriptor) Object.assign(descriptor, { value: kept(inner, descriptor.value), writable: true })
   else if (inner === boundSym) Object.assign(descriptor, boundBehind(get, set))
@@ -310,7 +314,7 @@ function adopt(owner: State, outer: symbol, inner: symbol): void {
 function isShadowed(logger: State, outer: symbol, inner: symbol): boolean {
   const seen = logger[outer]
   const own = logger[inner]
-  if (own instanceof BoundText && typeof seen === 'string') return seen !== own.text
+  if (own instanceof BoundText) return seen !== own.text
   return seen !== own && original(seen) !== own
 }
 

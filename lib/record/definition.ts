@@ -84,6 +84,8 @@ export interface PrintedKey {
   readonly quoted: string
   /** Whether `JSON.stringify` prints a string as it is, in quotation marks. */
   readonly isPlain: (text: string) => boolean
+  /** A string as JSON. Does not throw. */
+  readonly quote: (text: string) => string
 }
 
 /**
@@ -100,6 +102,7 @@ export class Addition {
   /** Of a key with a string. */
   readonly #key: PrintedKey | null
   #text: string | null
+  #quoted: string | null = null
 
   /** @param text null: it is that of `key` with the string `value` */
   constructor(text: string | null, key: PrintedKey | null = null, value = '', name = '', isJson = false) {
@@ -112,23 +115,24 @@ export class Addition {
 
   get text(): string {
     if (this.#text === null) {
-      const { quoted, printed } = this.#key!
-      this.#text = this.key === quoted ? `${quoted}${this.value}"` : printed + JSON.stringify(this.value)
+      const { printed, quote } = this.#key!
+      const { key, value } = this
+      this.#text = key === '' ? printed + quote(value) : `${key}${value}"`
     }
     return this.#text
   }
 
   /** Of a string that has nothing to escape: all up to that string. Else ''. */
   get key(): string {
-    const key = this.#key
-    return key?.isPlain(this.value) ? key.quoted : ''
+    this.#quoted ??= this.#key?.isPlain(this.value) ? this.#key.quoted : ''
+    return this.#quoted
   }
 }
 
 /**
  * A logger's bindings: its parent's, and what is added to those. Most loggers log a line or two and
- * are gone, so that their text is not made before somebody asks for it. Its private method has no #,
- * with which V8 marks each object as it is made.
+ * are gone, so that their text is not made before somebody asks for it. Its private method has no
+ * #, with which V8 marks each object as it is made.
  */
 export class BoundText {
   readonly base: BoundText | null

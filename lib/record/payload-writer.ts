@@ -280,8 +280,8 @@ export class LeftTexts {
   /** Where the bytes of each begin. */
   readonly #places = new Int32Array(MOST_TEXTS)
   /**
-   * Which `JSON.stringify` prints, as it does what lies in objects in objects and bindings: a bit for
-   * each.
+   * Which `JSON.stringify` prints, as it does what lies in objects in objects and bindings: a bit
+   * for each.
    */
   #byJson = 0
   /** Whether there are any, of a record that has come to nothing perhaps. */

@@ -89,8 +89,8 @@ export class ShapeNode {
   /** Of a node that opens an object: the nodes within. */
   descendants: number
   /**
-   * Of the same: whether such objects have had a prototype of their own, whose keys a `for in` walks,
-   * too; null: nobody has looked.
+   * Of the same: whether such objects have had a prototype of their own, whose keys a `for in`
+   * walks, too; null: nobody has looked.
    */
   inherits: boolean | null
   templates: Map<LinePrefix, Map<string | null | undefined, Template>> | null

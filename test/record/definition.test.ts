@@ -6,6 +6,7 @@ import { Addition, BoundText, type PrintedKey } from '../../lib/record/definitio
 class Key implements PrintedKey {
   readonly printed = ',"id":'
   readonly quoted = ',"id":"'
+  readonly quote = JSON.stringify
   asked = 0
 
   isPlain = (text: string): boolean => {
