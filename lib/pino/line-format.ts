@@ -3,7 +3,7 @@
  * child for each request, which logs a line or two.
  */
 
-import { Addition, type BoundText, StringDefinition } from '../record/definition'
+import { Addition, type BoundKeys, type BoundText, StringDefinition } from '../record/definition'
 import type { LineFormat } from '../record/payload-writer'
 import { type Conversion, type LinePrefix, ShapeTree } from '../record/shape-tree'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
@@ -306,8 +306,9 @@ class KinFormat {
   // child, and those of children come between those of their parents.
   #recent: LinePrefix | null = null
   #recentLevel = 0
-  #recentInline: LinePrefix | null = null
-  #recentInlineLevel = 0
+  #recentBoundPrefix: LinePrefix | null = null
+  #recentBoundLevel = 0
+  #recentBound: BoundKeys | null = null
 
   /** @param isOfCalls whether objects are recorded as they were logged */
   constructor(shared: SharedFormat, starts: Internals[typeof lsCacheSym], isOfCalls: boolean) {
@@ -331,9 +332,9 @@ class KinFormat {
     return this.#other
   }
 
-  /** @param inline the binding that each record has */
-  prefix(level: number, inline: Addition | null): LinePrefix {
-    return inline === null ? this.plainPrefix(level) : this.inlinePrefix(level, inline.name)
+  /** @param bound what each record has of bindings */
+  prefix(level: number, bound: BoundKeys | null): LinePrefix {
+    return bound === null ? this.plainPrefix(level) : this.boundPrefix(level, bound)
   }
 
   private plainPrefix(level: number): LinePrefix {
@@ -343,16 +344,17 @@ class KinFormat {
     return this.#recent
   }
 
-  private inlinePrefix(level: number, name: string): LinePrefix {
-    const recent = this.#recentInline
-    if (recent !== null && this.#recentInlineLevel === level && recent.binding === name) return recent
-    this.#recentInlineLevel = level
-    this.#recentInline = this.findPrefix(level, name)
-    return this.#recentInline
+  private boundPrefix(level: number, bound: BoundKeys): LinePrefix {
+    const recent = this.#recentBoundPrefix
+    if (recent !== null && this.#recentBoundLevel === level && this.#recentBound === bound) return recent
+    this.#recentBoundLevel = level
+    this.#recentBound = bound
+    this.#recentBoundPrefix = this.findPrefix(level, bound)
+    return this.#recentBoundPrefix
   }
 
-  private findPrefix(level: number, name: string | null): LinePrefix {
-    return this.tree.prefix(this.#starts[level] ?? '', this.shared.timeForm, name)
+  private findPrefix(level: number, bound: BoundKeys | null): LinePrefix {
+    return this.tree.prefix(this.#starts[level] ?? '', this.shared.timeForm, bound)
   }
 }
 
@@ -372,9 +374,18 @@ const MOST_INLINED = 16
 /** The same, of characters. */
 const MOST_INLINED_TEXT = 2048
 
+/** Bindings beyond so many are printed once. */
+const MOST_INLINE = 8
+
+const isShort = ({ value, isJson }: Addition): boolean =>
+  value.length <= (isJson ? LONGEST_INLINE_JSON : LONGEST_INLINE)
+
 /** Whether each record of a child should have it, unless the child turns out to live long. */
-const isForInline = ({ name, value, isJson }: Addition): boolean =>
-  name !== '' && value.length <= (isJson ? LONGEST_INLINE_JSON : LONGEST_INLINE)
+function isForInline(added: Addition): boolean {
+  const { names, parts } = added
+  if (names === null) return false
+  return parts === null ? isShort(added) : parts.length <= MOST_INLINE && parts.every(isShort)
+}
 
 /**
  * The format of one logger's lines of one level; that which is made first has those of the others
@@ -387,7 +398,7 @@ export class LoggerFormat implements LineFormat {
   readonly prefix: LinePrefix
   /** Those that lines refer to: all, or those in front of `inline`. */
   readonly bindings: StringDefinition | null
-  /** The last one, where each record has it by itself; null: none has. */
+  /** Those added last, where each record has them by itself; null: none has. */
   readonly inline: Addition | null
   readonly tree: ShapeTree
   readonly printsAsJson: boolean
@@ -416,7 +427,7 @@ export class LoggerFormat implements LineFormat {
   ) {
     this.logger = logger
     this.level = level
-    this.prefix = kin.prefix(level, inline)
+    this.prefix = kin.prefix(level, inline === null ? null : inline.names)
     this.bindings = bindings
     this.inline = inline
     this.tree = kin.tree
@@ -489,7 +500,7 @@ export class LoggerFormat implements LineFormat {
   }
 
   onInline(): void {
-    this.#first.countInline(this.inline!.value.length)
+    this.#first.countInline(this.inline!.size)
   }
 
   /** A record has had the binding `inline`, of so many characters. */

@@ -5,7 +5,7 @@
 
 import { EventEmitter } from 'node:events'
 import { version } from '../own-place'
-import { Addition, BoundText, type PrintedKey } from '../record/definition'
+import { Addition, BoundKeys, BoundText, type PrintedKey } from '../record/definition'
 import type { StatsSnapshot } from '../types'
 import {
   type Family,
@@ -140,8 +140,8 @@ class KnownBinding implements PrintedKey {
   readonly quoted: string
   readonly isPlain = isPlainText
   readonly quote = quoteAny
-  /** Whether it is one that children have, rather than a key that is data. */
-  isUsual = false
+  /** null: it may be a key that is data. */
+  names: BoundKeys | null = null
 
   constructor(key: string, logger: BindingsContext) {
     this.key = key
@@ -167,7 +167,7 @@ function knownBinding(key: string, logger: BindingsContext): KnownBinding {
       known.stringifiers === logger[stringifiersSym] &&
       known.version === stateVersion.count
     if (!isIt) continue
-    known.isUsual = true
+    known.names ??= new BoundKeys([key], known.printed)
     return known
   }
   const made = new KnownBinding(key, logger)
@@ -180,14 +180,21 @@ const NOTHING = new Addition('')
 
 function plainAddition(logger: BindingsContext, bindings: Bindings | null | undefined): Addition {
   let all: Addition | null = null
+  let parts: Addition[] | null = null
   const shaped = logger[formattersSym].bindings(bindings as Bindings) ?? {}
   for (const key in shaped) {
     const value = shaped[key]
     if (value === undefined || !isOwn.call(shaped, key) || isReserved(key)) continue
     const added = bindingAddition(logger, key, value)
-    if (added !== null) all = all === null ? added : new Addition(all.text + added.text)
+    if (added === null) continue
+    if (all === null) {
+      all = added
+    } else {
+      parts ??= [all]
+      parts.push(added)
+    }
   }
-  return all ?? NOTHING
+  return parts === null ? (all ?? NOTHING) : Addition.several(parts)
 }
 
 /** null: not to be printed. */
@@ -197,13 +204,13 @@ function bindingAddition(logger: BindingsContext, key: string, value: unknown): 
   const shaped = serializer ? serialized(serializer, value) : value
   const stringify: Stringify = binding.stringify ?? logger[stringifySym]
   // The id of a request, nearly always.
-  if (typeof shaped === 'string' && stringify === asJson) {
-    return new Addition(null, binding, shaped, binding.isUsual ? key : '')
-  }
+  if (typeof shaped === 'string' && stringify === asJson) return new Addition(null, binding, shaped)
   const text = stringify(shaped, logger[stringifySafeSym])
   if (text === undefined) return null
-  const isText = typeof text === 'string'
-  return new Addition(binding.printed + text, null, isText ? text : '', isText && binding.isUsual ? key : '', isText)
+  // What a redaction or somebody else's function returns may be anything.
+  return typeof text === 'string'
+    ? new Addition(binding.printed + text, binding, text)
+    : new Addition(binding.printed + text)
 }
 
 function serialized(serializer: (value: unknown) => unknown, value: unknown): unknown {

@@ -76,12 +76,38 @@ function wordsOf(bytes: Buffer): Words {
 /** Children that a logger has had when its bindings are kept as bytes for the next ones. */
 const MANY_USES = 2
 
+/** Keys of bindings that each record has in front of its fields. */
+export class BoundKeys {
+  readonly keys: readonly string[]
+  /** The keys as they are printed, which is other for all others. */
+  readonly name: string
+  // What `and` answered last: a service's children have the same keys.
+  #next: BoundKeys | null = null
+  #joined: BoundKeys | null = null
+
+  constructor(keys: readonly string[], name: string) {
+    this.keys = keys
+    this.name = name
+  }
+
+  /** These and those of `next` behind them; the same object for the same ones nearly always. */
+  and(next: BoundKeys): BoundKeys {
+    if (this.#joined === null || this.#next !== next) {
+      this.#next = next
+      this.#joined = new BoundKeys([...this.keys, ...next.keys], this.name + next.name)
+    }
+    return this.#joined
+  }
+}
+
 /** How the values of a key are printed. */
 export interface PrintedKey {
   /** The key as it is printed: `,"reqId":`. */
   readonly printed: string
   /** The same, and the quotation mark that a string begins with. */
   readonly quoted: string
+  /** The key alone, if many bindings have it; else null. */
+  readonly names: BoundKeys | null
   /** Whether `JSON.stringify` prints a string as it is, in quotation marks. */
   readonly isPlain: (text: string) => boolean
   /** A string as JSON. Does not throw. */
@@ -95,37 +121,64 @@ export interface PrintedKey {
 export class Addition {
   /** The string; or the JSON that follows the key, if `isJson`; else ''. */
   readonly value: string
-  /** The key itself, if many have it; else ''. */
-  readonly name: string
   /** Of a key with anything else than a string. */
   readonly isJson: boolean
-  /** Of a key with a string. */
+  /** Keys that many have, whose values records may take; null: there is another, or none. */
+  names: BoundKeys | null
+  /** What it consists of, where that is several additions. */
+  parts: readonly Addition[] | null
   readonly #key: PrintedKey | null
   #text: string | null
   #quoted: string | null = null
 
-  /** @param text null: it is that of `key` with the string `value` */
-  constructor(text: string | null, key: PrintedKey | null = null, value = '', name = '', isJson = false) {
+  /**
+   * @param text null: it is that of `key` with the string `value`
+   * @param value if `text` is given, the JSON of a key with anything else
+   */
+  constructor(text: string | null, key: PrintedKey | null = null, value = '') {
     this.value = value
-    this.name = name
-    this.isJson = isJson
+    this.isJson = text !== null
+    this.names = key === null ? null : key.names
+    this.parts = null
     this.#key = key
     this.#text = text
   }
 
-  get text(): string {
-    if (this.#text === null) {
-      const { printed, quote } = this.#key!
-      const { key, value } = this
-      this.#text = key === '' ? printed + quote(value) : `${key}${value}"`
+  /** @param parts two or more */
+  static several(parts: readonly Addition[]): Addition {
+    const all = new Addition(null)
+    let names: BoundKeys | null = parts[0]!.names
+    for (let i = 1; i < parts.length; i++) {
+      const next = parts[i]!.names
+      names = names === null || next === null ? null : names.and(next)
     }
+    all.names = names
+    all.parts = parts
+    return all
+  }
+
+  get text(): string {
+    this.#text ??= this.parts === null ? this.printed() : this.parts.map(part => part.text).join('')
     return this.#text
+  }
+
+  private printed(): string {
+    const { printed, quote } = this.#key!
+    const { key, value } = this
+    return key === '' ? printed + quote(value) : `${key}${value}"`
   }
 
   /** Of a string that has nothing to escape: all up to that string. Else ''. */
   get key(): string {
-    this.#quoted ??= this.#key?.isPlain(this.value) ? this.#key.quoted : ''
+    this.#quoted ??= !this.isJson && this.#key?.isPlain(this.value) ? this.#key.quoted : ''
     return this.#quoted
+  }
+
+  /** Characters of all values. */
+  get size(): number {
+    let size = this.value.length
+    if (this.parts !== null) for (const part of this.parts) size += part.value.length
+    return size
   }
 }
 

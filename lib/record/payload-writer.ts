@@ -9,8 +9,8 @@ export interface LineFormat {
   /** The bindings as they are printed: `,"pid":71,"hostname":"a"`; null if there are none. */
   readonly bindings: StringDefinition | null
   /**
-   * One that stands behind those, of a logger that may live for a line or two; its name is the
-   * prefix's `binding`. null: none.
+   * What stands behind those, of a logger that may live for a line or two; its keys are the
+   * prefix's `bound`. null: nothing.
    */
   readonly inline: Addition | null
   /** It is being written. */
@@ -868,13 +868,24 @@ export class PayloadWriter {
     return this.#expected!.node.ancestor(count)
   }
 
-  /** A binding, which is printed as `JSON.stringify` does. */
-  #putInline(at: number, { value, isJson }: Addition, format: LineFormat): number {
+  /** Bindings, which are printed as `JSON.stringify` does. */
+  #putInline(at: number, inline: Addition, format: LineFormat): number {
     format.onInline?.()
-    if (isJson) return this.#putUtf8(TAG_JSON, at, value)
-    const end = this.#putPrimitive(at, value, JSON.stringify)
+    let end = at
+    if (inline.parts === null) end = this.#putBound(at, inline)
+    else for (const part of inline.parts) end = this.#putBound(end, part)
     if (this.leftCount > 0) this.left.noteByJson(this.leftCount, at)
     return end
+  }
+
+  #putBound(at: number, { value, isJson }: Addition): number {
+    if (!isJson) return this.#putPrimitive(at, value, JSON.stringify)
+    const { length } = value
+    const isShort = length <= LONGEST_LOOP_LEFT && at + 5 + length <= this.#limit
+    if (!isShort || !putAscii(this.bytes, at + 5, value)) return this.#putUtf8(TAG_JSON, at, value)
+    this.bytes[at] = TAG_JSON
+    this.#view.setUint32(at + 1, length, true)
+    return at + 5 + length
   }
 
   /**
@@ -897,7 +908,7 @@ export class PayloadWriter {
     this.#view.setFloat64(start + HEADER_TIME, time, true)
     if (inline !== null) {
       end = this.#putInline(end, inline, format)
-      count = 1
+      count = inline.names!.keys.length
     }
     if (fields !== null) {
       if (tree.isStrained && !tree.takes(fields, format.prefix)) return IMPOSSIBLE

@@ -6,7 +6,7 @@
  * places hidden classes of their own, and then each look at one of them is a search.
  */
 
-import { type Definition, NOBODY, nextId, templateBytes, UNDEFINED } from './definition'
+import { type BoundKeys, type Definition, NOBODY, nextId, templateBytes, UNDEFINED } from './definition'
 import { MESSAGE_FIXED, MESSAGE_INLINE, MESSAGE_NONE } from './wire'
 
 /** Makes something else of a key's value before it is recorded: a serializer, a redaction. */
@@ -272,13 +272,13 @@ export class LinePrefix {
   readonly text: string
   /** One of TIME_*. */
   readonly timeForm: number
-  /** The key of a binding that each record has in front of its fields; null: none has. */
-  readonly binding: string | null
+  /** The bindings that each record has in front of its fields; null: none has. */
+  readonly bound: BoundKeys | null
 
-  constructor(text: string, timeForm: number, binding: string | null = null) {
+  constructor(text: string, timeForm: number, bound: BoundKeys | null = null) {
     this.text = text
     this.timeForm = timeForm
-    this.binding = binding
+    this.bound = bound
   }
 
   /**
@@ -374,7 +374,9 @@ export class ShapeTree {
   readonly #filter = new MessageFilter()
   readonly #prefixes = new Map<string, LinePrefix>()
   readonly #bindings = new Map<string, ShapeNode>()
-  #recentBinding: ShapeNode | null = null
+  // What `start` answered last to a prefix with bindings.
+  #recentBound: BoundKeys | null = null
+  #recentStart: ShapeNode = this.root
   #parts = 0
   #begun = Date.now()
   #grown = 0
@@ -390,37 +392,38 @@ export class ShapeTree {
   }
 
   /**
-   * The prefix with this text, form of time and binding in each record, the same one until there
+   * The prefix with this text, form of time and bindings in each record, the same one until there
    * are too many.
    */
-  prefix(text: string, timeForm: number, binding: string | null = null): LinePrefix {
-    const name = binding === null ? `${timeForm}${text}` : `${timeForm}${text}\n${binding}`
+  prefix(text: string, timeForm: number, bound: BoundKeys | null = null): LinePrefix {
+    const name = bound === null ? `${timeForm}${text}` : `${timeForm}${text}\n${bound.name}`
     const known = this.#prefixes.get(name)
     if (known !== undefined) return known
     if (this.#prefixes.size === MAX_PREFIXES) {
       this.#startOver()
       this.#prefixes.clear()
     }
-    const made = new LinePrefix(text, timeForm, binding)
+    const made = new LinePrefix(text, timeForm, bound)
     this.#prefixes.set(name, made)
     return made
   }
 
   /** The node that the fields of records with this prefix follow. */
-  start({ binding }: LinePrefix): ShapeNode {
-    if (binding === null) return this.root
-    const recent = this.#recentBinding
-    return recent !== null && recent.key === binding ? recent : this.#findBinding(binding)
+  start({ bound }: LinePrefix): ShapeNode {
+    if (bound === null) return this.root
+    return this.#recentBound === bound ? this.#recentStart : this.#findStart(bound)
   }
 
-  #findBinding(key: string): ShapeNode {
-    let node = this.#bindings.get(key)
+  #findStart(bound: BoundKeys): ShapeNode {
+    let node = this.#bindings.get(bound.name)
     if (node === undefined) {
       this.#count()
-      node = new ShapeNode('binding', key, this.root, null, null)
-      this.#bindings.set(key, node)
+      node = this.root
+      for (const key of bound.keys) node = new ShapeNode('binding', key, node, null, null)
+      this.#bindings.set(bound.name, node)
     }
-    this.#recentBinding = node
+    this.#recentBound = bound
+    this.#recentStart = node
     return node
   }
 
@@ -508,8 +511,9 @@ export class ShapeTree {
   #startOver(): void {
     this.#parts = 0
     this.root = newRoot()
+    this.#recentStart = this.root
     this.#bindings.clear()
-    this.#recentBinding = null
+    this.#recentBound = null
     this.#filter.clear()
     for (const prefix of this.#prefixes.values()) prefix.clear()
   }

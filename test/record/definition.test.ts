@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { isPlainText } from '../../lib/pino/json-text'
-import { Addition, BoundText, type PrintedKey } from '../../lib/record/definition'
+import { Addition, BoundKeys, BoundText, type PrintedKey } from '../../lib/record/definition'
 
 /** Counts how often it is asked. */
 class Key implements PrintedKey {
   readonly printed = ',"id":'
   readonly quoted = ',"id":"'
+  readonly names = new BoundKeys(['id'], this.printed)
   readonly quote = JSON.stringify
   asked = 0
 
@@ -19,7 +20,7 @@ describe('bindings', () => {
   it('are printed when somebody asks, and once', () => {
     const key = new Key()
     const parent = new BoundText(new Addition(',"pid":1'))
-    const child = new BoundText(new Addition(null, key, 'req-1', 'id'), parent)
+    const child = new BoundText(new Addition(null, key, 'req-1'), parent)
     expect(key.asked).toBe(0)
     expect(child.text).toBe(',"pid":1,"id":"req-1"')
     expect(child.text).toBe(',"pid":1,"id":"req-1"')
@@ -29,9 +30,21 @@ describe('bindings', () => {
 
   it.each(['', 'a', '"', '\\', '\n', 'é', '\ud800', 'x'.repeat(300)])('are printed as JSON: %j', value => {
     const key = new Key()
-    const added = new Addition(null, key, value, 'id')
+    const added = new Addition(null, key, value)
     expect(added.text).toBe(`,"id":${JSON.stringify(value)}`)
     expect(added.key).toBe(isPlainText(value) ? key.quoted : '')
+  })
+
+  it('of several keys are told from all others by their name', () => {
+    const key = new Key()
+    const other = new BoundKeys(['a"'], ',"a\\"":')
+    const parts = [new Addition(null, key, 'x'), new Addition(',"n":1', { ...key, names: other }, '1')]
+    const both = Addition.several(parts)
+    expect(both.names).toMatchObject({ keys: ['id', 'a"'], name: ',"id":,"a\\"":' })
+    expect(Addition.several(parts).names).toBe(both.names)
+    expect(both.text).toBe(',"id":"x","n":1')
+    expect(both.size).toBe(2)
+    expect(Addition.several([...parts, new Addition(',"data":1')]).names).toBeNull()
   })
 
   it('of a child of a child of a child, and so on', () => {

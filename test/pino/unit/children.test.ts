@@ -78,6 +78,34 @@ function serve(log: Log): void {
   }
 }
 
+/** Bindings of several keys, some of which are data, or have a place of their own in the line. */
+const several: ((n: number) => object)[] = [
+  n => ({ reqId: `req-${n}`, user: n % 2 === 0 ? 'anna' : 'ünal "u" \ud800' }),
+  n => ({ user: 'ben', reqId: `req-${n}` }),
+  n => ({ reqId: n, ok: n % 3 === 0, none: null, gone: undefined, ratio: n / 3, far: -1e21, zero: -0 }),
+  n => ({ 'a"b': 'x', 'new\nline': n, '': 'empty', ',"reqId":,"user"': 1 }),
+  n => ({ id: 'x'.repeat(n), trace: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', span: { n } }),
+  n => ({ [`key${n}`]: n, fixed: 'data beside it' }),
+  n => Object.fromEntries(Array.from({ length: 5 + (n % 6) }, (_, i) => [`k${i}`, i % 2 === 0 ? i : `${i}`])),
+  () => ({ msg: 'bound', time: 5, level: 'warn', pid: 1 }),
+  n => ({ when: new Date(n), list: [n], nan: Number.NaN, fn: () => n, text: '\u2028\n' })
+]
+
+/** A service whose children have several bindings. */
+function serveSeveral(log: Log): void {
+  for (let n = 0; n < CHILDREN; n++) {
+    const make = several[Math.floor(n / 3) % several.length]!
+    const child = log.child(make(n))
+    for (let line = n % 19; line > 0; line--) child.info({ line, user: 'own' }, 'a line')
+    child.info('text')
+    if (n % 4 === 0) child.child(make(n + 1)).info({ a: { b: n } }, 'of a grandchild')
+    if (n % 5 === 0) {
+      child.setBindings({ reqId: 'anew', more: n })
+      child.info('bound anew')
+    }
+  }
+}
+
 const options = {
   'no options': {},
   serializers: { serializers: { req: (value: unknown) => ({ was: value }) } },
@@ -93,7 +121,9 @@ describe.each(engines)('children bound to requests and the like print what pino 
   it.each(Object.entries(options))('%s', (_name, given) => {
     const timed = { ...given, timestamp: () => ',"time":0' }
     const lines: string[] = []
-    serve(pino(timed, { write: line => void lines.push(line) }) as unknown as Log)
+    const theirs = pino(timed, { write: line => void lines.push(line) }) as unknown as Log
+    serve(theirs)
+    serveSeveral(theirs)
     const expected = Buffer.from(lines.join('')).toString()
     for (const sizes of [{}, small]) {
       const dest = path.join(tempDir(), 'app.log')
@@ -105,7 +135,9 @@ describe.each(engines)('children bound to requests and the like print what pino 
         engine,
         ...sizes
       })
-      serve(shardlog(timed, destination) as unknown as Log)
+      const ours = shardlog(timed, destination) as unknown as Log
+      serve(ours)
+      serveSeveral(ours)
       destination.closeSync()
       expect(fs.readFileSync(dest, 'utf8').split('\n')).toEqual(expected.split('\n'))
     }
