@@ -302,13 +302,14 @@ class KinFormat {
   readonly #starts: Internals[typeof lsCacheSym]
   /** The same with the other `replaced`. */
   #other: KinFormat | null = null
-  // What `prefix` answered last: lines of one level follow each other, also when each is of another
-  // child, and those of children come between those of their parents.
+  /** What `prefix` has answered for each level without bindings. */
+  readonly #prefixes = new Map<number, LinePrefix>()
+  /** The same with those of `#bound`: those of one child after the other, nearly always. */
+  readonly #boundPrefixes = new Map<number, LinePrefix>()
+  #bound: BoundKeys | null = null
+  // The last one of those.
   #recent: LinePrefix | null = null
   #recentLevel = 0
-  #recentBoundPrefix: LinePrefix | null = null
-  #recentBoundLevel = 0
-  #recentBound: BoundKeys | null = null
 
   /** @param isOfCalls whether objects are recorded as they were logged */
   constructor(shared: SharedFormat, starts: Internals[typeof lsCacheSym], isOfCalls: boolean) {
@@ -338,23 +339,27 @@ class KinFormat {
   }
 
   private plainPrefix(level: number): LinePrefix {
-    if (this.#recent !== null && this.#recentLevel === level) return this.#recent
-    this.#recentLevel = level
-    this.#recent = this.findPrefix(level, null)
-    return this.#recent
+    return this.#prefixes.get(level) ?? this.findPrefix(level, null, this.#prefixes)
   }
 
   private boundPrefix(level: number, bound: BoundKeys): LinePrefix {
-    const recent = this.#recentBoundPrefix
-    if (recent !== null && this.#recentBoundLevel === level && this.#recentBound === bound) return recent
-    this.#recentBoundLevel = level
-    this.#recentBound = bound
-    this.#recentBoundPrefix = this.findPrefix(level, bound)
-    return this.#recentBoundPrefix
+    const isSame = this.#bound === bound
+    const recent = this.#recent
+    if (isSame && recent !== null && this.#recentLevel === level) return recent
+    if (!isSame) {
+      this.#boundPrefixes.clear()
+      this.#bound = bound
+    }
+    const found = this.#boundPrefixes.get(level) ?? this.findPrefix(level, bound, this.#boundPrefixes)
+    this.#recentLevel = level
+    this.#recent = found
+    return found
   }
 
-  private findPrefix(level: number, bound: BoundKeys | null): LinePrefix {
-    return this.tree.prefix(this.#starts[level] ?? '', this.shared.timeForm, bound)
+  private findPrefix(level: number, bound: BoundKeys | null, known: Map<number, LinePrefix>): LinePrefix {
+    const found = this.tree.prefix(this.#starts[level] ?? '', this.shared.timeForm, bound)
+    known.set(level, found)
+    return found
   }
 }
 
@@ -409,7 +414,8 @@ export class LoggerFormat implements LineFormat {
   readonly #bound: BoundText
   /** The logger's first one. What follows is that one's alone. */
   #first: LoggerFormat
-  #others: Map<number, LoggerFormat> | null = null
+  /** All that there are, where that is more than `recent`. */
+  #made: LoggerFormat[] | null = null
   /** Records that had `inline`. */
   #inlined = 0
   /** All bindings, once somebody asked for them. */
@@ -512,7 +518,7 @@ export class LoggerFormat implements LineFormat {
   endInline(): void {
     if (this.inline === null || this.#isInlineOver) return
     this.#isInlineOver = true
-    this.#others = null
+    this.#made = null
     this.recent = this.make(this.recent.level)
   }
 
@@ -529,11 +535,19 @@ export class LoggerFormat implements LineFormat {
   /** Of the first one: that of the same logger's lines of `level`. */
   of(level: number): LoggerFormat {
     const { recent } = this
-    if (recent.level === level) return recent
-    const format = this.#others?.get(level) ?? this.make(level)
-    this.#others = (this.#others ?? new Map()).set(recent.level, recent)
-    this.recent = format
-    return format
+    return recent.level === level ? recent : this.find(level)
+  }
+
+  private find(level: number): LoggerFormat {
+    this.#made ??= [this.recent]
+    for (const made of this.#made) {
+      if (made.level !== level) continue
+      this.recent = made
+      return made
+    }
+    this.recent = this.make(level)
+    this.#made.push(this.recent)
+    return this.recent
   }
 
   private make(level: number): LoggerFormat {

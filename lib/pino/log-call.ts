@@ -20,6 +20,7 @@ import { asFields, errorMessage, isTaken, lineChannels, recordTime, tracedAsJson
 import type { LoggerFormat } from './line-format'
 import {
   asJsonSym,
+  boundSym,
   formatOptsSym,
   formattersSym,
   heed,
@@ -44,35 +45,24 @@ declare module './context' {
   }
 }
 
-// The child that was made last, until it has a fast path; its parent, and the state's version if
-// its bindings are all that it does not have of its parent; else -1.
-let newest: Internals | null = null
-let newestParent: Internals | null = null
-let newestVersion = -1
-
 /**
- * A child has been made. One that logs right away, as most do, need not be asked whether it is a
- * proxy, nor, with `isAlike`, for all the rest that could make its lines others than its parent's:
- * each question is a search along its ancestry.
+ * A child has been made. It need not be asked whether it is a proxy, nor, with `isAlike`, for all
+ * the rest that could make its lines others than its parent's: each question is a search along its
+ * ancestry.
  *
  * @param isAlike whether its lines differ from its parent's by its bindings alone
  */
 export function noteChild(child: Internals, parent: Internals, isAlike: boolean): void {
-  newest = child
-  newestParent = parent
-  newestVersion = isAlike && !stateWatch.isActive ? stateVersion.count : -1
+  child[boundSym].note(child, parent, isAlike && !stateWatch.isActive ? stateVersion.count : -1)
 }
 
-/** Whether nothing has been done to the newest child of `parent` that its lines could show. */
-const isAsMade = (logger: Internals, parent: Internals): boolean =>
-  logger === newest && parent === newestParent && newestVersion === stateVersion.count
-
-function isProxy(logger: Internals): boolean {
-  if (logger !== newest) return types.isProxy(logger)
-  newest = null
-  newestParent = null
-  return false
+/** Whether nothing has been done to a child of `parent` that its lines could show. */
+function isAsMade(logger: Internals, parent: Internals): boolean {
+  const bound = logger[boundSym]
+  return bound.owner === logger && bound.parent === parent && bound.version === stateVersion.count
 }
+
+const isProxy = (logger: Internals): boolean => logger[boundSym].owner !== logger && types.isProxy(logger)
 
 /** Whether the options of `logger` make other fields of those that are logged. */
 export const shapesFields = (logger: Internals): boolean => Boolean(logger[mixinSym] || logger[formattersSym].log)
@@ -165,14 +155,12 @@ export class LogFastPath {
   deriveForChild(logger: Internals, level: number, isOfLine: boolean): LogFastPath | null {
     const parent = this.#logger
     if (parent === null) return null
-    const path = isAsMade(logger, parent) ? this.deriveForNewest(logger, level, isOfLine) : this.deriveForAny(logger)
+    const path = isAsMade(logger, parent) ? this.deriveAlike(logger, level, isOfLine) : this.deriveForAny(logger)
     if (path !== null) keepFastPath(logger, path)
     return path
   }
 
-  private deriveForNewest(logger: Internals, level: number, isOfLine: boolean): LogFastPath | null {
-    newest = null
-    newestParent = null
+  private deriveAlike(logger: Internals, level: number, isOfLine: boolean): LogFastPath | null {
     if (!this.isCurrent(logger)) return null
     const takesInline = isOfLine && this.#writer.takesInline === true
     const format = this.#format.deriveAlike(logger, level, takesInline)

@@ -397,10 +397,12 @@ const methods = {
   },
   setBindings(this: Internals, bindings: Bindings): void {
     heed(this)
-    // Without a base: what has been bound before is not kept.
-    this[boundSym] = boundText(boundWith(this, bindings).text)
+    const bound = this[boundSym]
+    const isChild = bound.owner === this
+    this[boundSym] = isChild ? bound.with(addition(this, bindings)) : boundText(boundWith(this, bindings).text)
     // A sealed logger that has no path of its own asks its parent's each time.
-    if (Object.isExtensible(this) || Object.hasOwn(this, fastPathSym)) this[fastPathSym] = null
+    const mayForget = Object.isExtensible(this) || Object.hasOwn(this, fastPathSym)
+    if (mayForget) this[fastPathSym] = isChild ? (bound.parent as Internals)[fastPathSym] : null
   },
   event,
   flush,

@@ -114,6 +114,9 @@ export interface PrintedKey {
   readonly quote: (text: string) => string
 }
 
+/** Additions that are kept apart. */
+const MOST_PARTS = 8
+
 /**
  * What is added to a text, as it is printed. Of a string it is not printed before somebody asks:
  * records take the string itself.
@@ -157,6 +160,14 @@ export class Addition {
     return all
   }
 
+  /** Both, one behind the other. */
+  and(next: Addition): Addition {
+    if (this.#text === '') return next
+    if (next.#text === '') return this
+    const parts = [...(this.parts ?? [this]), ...(next.parts ?? [next])]
+    return parts.length > MOST_PARTS ? new Addition(this.text + next.text) : Addition.several(parts)
+  }
+
   get text(): string {
     this.#text ??= this.parts === null ? this.printed() : this.parts.map(part => part.text).join('')
     return this.#text
@@ -190,11 +201,31 @@ export class Addition {
 export class BoundText {
   readonly base: BoundText | null
   readonly added: Addition
+  /** Whose bindings they are, and the logger that made it; null: nobody has said so. */
+  owner: object | null = null
+  parent: object | null = null
+  /** As the parent counted its changes then; -1: the owner differs from it by more than these. */
+  version = -1
   #text: string | null = null
 
   constructor(added: Addition, base: BoundText | null = null) {
     this.base = base
     this.added = added
+  }
+
+  note(owner: object, parent: object, version: number): void {
+    this.owner = owner
+    this.parent = parent
+    this.version = version
+  }
+
+  /** The same with more behind them, of the same owner; what they were before is not kept. */
+  with(added: Addition): BoundText {
+    const next = new BoundText(this.added.and(added), this.base)
+    next.owner = this.owner
+    next.parent = this.parent
+    next.version = this.version
+    return next
   }
 
   get text(): string {

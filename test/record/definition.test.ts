@@ -47,6 +47,21 @@ describe('bindings', () => {
     expect(Addition.several([...parts, new Addition(',"data":1')]).names).toBeNull()
   })
 
+  it('that are added to keep nothing of what was before', () => {
+    const parent = new BoundText(new Addition(',"pid":1'))
+    let bound = new BoundText(new Addition(''), parent)
+    const owner = {}
+    bound.note(owner, {}, 5)
+    for (let i = 0; i < 1000; i++) {
+      bound = bound.with(new Addition(null, new Key(), 'x'))
+      expect(bound.base).toBe(parent)
+      expect(bound.added.parts?.length ?? 0).toBeLessThanOrEqual(8)
+    }
+    expect(bound.with(new Addition('')).added).toBe(bound.added)
+    expect([bound.owner, bound.version]).toEqual([owner, 5])
+    expect(bound.text).toBe(`,"pid":1${',"id":"x"'.repeat(1000)}`)
+  })
+
   it('of a child of a child of a child, and so on', () => {
     let bound = new BoundText(new Addition(''))
     for (let i = 0; i < 100_000; i++) bound = new BoundText(new Addition(',"a":1'), bound)

@@ -8,6 +8,8 @@ import { tempDir } from '../../support/temp'
 
 interface Log {
   info(...args: unknown[]): void
+  warn(...args: unknown[]): void
+  error(...args: unknown[]): void
   child(bindings: object, options?: object): Log
   setBindings(bindings: object): void
 }
@@ -106,6 +108,25 @@ function serveSeveral(log: Log): void {
   }
 }
 
+/** A service whose requests overlap: children log when others have been made, at several levels. */
+function serveTogether(log: Log): void {
+  for (let n = 0; n < CHILDREN; n += 10) {
+    const children = Array.from({ length: 10 }, (_, i) => log.child({ reqId: `req-${n + i}` }))
+    for (let line = 0; line < n % 17; line++) {
+      for (const [i, child] of children.entries()) {
+        child.info({ line }, 'a line')
+        if (i % 2 === 0) child.warn('a warning')
+        if (i % 3 === 0) child.setBindings(line % 2 === 0 ? { [`b${line}`]: i } : {})
+        if (i % 4 === 0) Object.create(child).info('through an heir')
+        if (i % 5 === 0) new Proxy(child, {}).error({ i }, 'through a proxy')
+      }
+    }
+    if (n % 50 === 0) log.setBindings({ since: n })
+    for (const child of children) child.child({ last: true }).info('and of a grandchild')
+    for (const child of children) child.child({}).warn('of one without bindings')
+  }
+}
+
 const options = {
   'no options': {},
   serializers: { serializers: { req: (value: unknown) => ({ was: value }) } },
@@ -124,6 +145,7 @@ describe.each(engines)('children bound to requests and the like print what pino 
     const theirs = pino(timed, { write: line => void lines.push(line) }) as unknown as Log
     serve(theirs)
     serveSeveral(theirs)
+    serveTogether(theirs)
     const expected = Buffer.from(lines.join('')).toString()
     for (const sizes of [{}, small]) {
       const dest = path.join(tempDir(), 'app.log')
@@ -138,6 +160,7 @@ describe.each(engines)('children bound to requests and the like print what pino 
       const ours = shardlog(timed, destination) as unknown as Log
       serve(ours)
       serveSeveral(ours)
+      serveTogether(ours)
       destination.closeSync()
       expect(fs.readFileSync(dest, 'utf8').split('\n')).toEqual(expected.split('\n'))
     }

@@ -98,6 +98,34 @@ describe.each(kinds)('a logger behind a proxy writes the lines of pino, by %s,',
     expect(written(use)).toBe(byPino(use))
   })
 
+  it('that adds to the bindings', () => {
+    const use: Use = (log, { chindingsSym }) => {
+      const bound = log.child({ b: 'base' })
+      const proxied = new Proxy(bound, {
+        get(target, key, receiver) {
+          const value = Reflect.get(target, key, receiver) as string
+          return key === chindingsSym ? `${value.slice(0)},"tenant":"a"` : value
+        }
+      })
+      proxied.info('m')
+      const child = proxied.child({ c: 'd' })
+      for (let i = 0; i < 2; i++) child.info('m')
+      bound.info('m')
+    }
+    expect(written(use)).toBe(byPino(use))
+  })
+
+  it.each([null, undefined, 5, ',"b":2'])('that stands before bindings which somebody has replaced by %j', value => {
+    const use: Use = (log, { chindingsSym }) => {
+      const child = log.child({ c: 1 })
+      Reflect.set(child, chindingsSym, value)
+      child.info('m')
+      new Proxy(child, {}).info('m')
+      child.child({ d: 'e' }).info('m')
+    }
+    expect(written(use)).toBe(byPino(use))
+  })
+
   it('that stands for another logger in each request', () => {
     const use: Use = base => {
       const requests = new AsyncLocalStorage<Log>()

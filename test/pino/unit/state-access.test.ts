@@ -28,14 +28,20 @@ const kinds = [
   ]
 ] as const
 
-const ways: [string, (log: object, symbol: symbol, value: unknown) => void][] = [
+type Written = (typeof kinds)[number][1]
+type Put = (log: object, symbol: symbol, value: unknown) => void
+
+const ways: [string, Put][] = [
   ['assigned', (log, symbol, value) => Reflect.set(log, symbol, value)],
   [
     'defined',
     (log, symbol, value) =>
       Object.defineProperty(log, symbol, { value, configurable: true, enumerable: true, writable: true })
   ],
-  ['defined for good', (log, symbol, value) => Object.defineProperty(log, symbol, { value })],
+  ['defined for good', (log, symbol, value) => Object.defineProperty(log, symbol, { value })]
+]
+/** From then on no logger of the process has a fast path, so that it comes last here. */
+const byGetter: typeof ways = [
   ['defined by a getter', (log, symbol, value) => Object.defineProperty(log, symbol, { get: () => value })]
 ]
 
@@ -63,61 +69,64 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-describe.each(kinds)('state under the symbols of pino is heeded, by %s,', (_kind, written) => {
-  describe.each(ways)('%s', (_way, put) => {
-    it.each(state)('%s', (name, value, line) => {
-      const before = '{"level":30,"a":1,"msg":"m"}\n'
-      const text = written(log => {
-        for (let i = 0; i < 3; i++) log.info({ a: 1 }, 'm')
-        put(log, symbols[name], value)
-        log.info({ a: 1 }, 'm')
-        log.child({}).info({ a: 1 }, 'm')
-      })
-      // A child begins with the formatters of its parent; the rest it inherits.
-      expect(text).toBe(before.repeat(3) + line + line)
+/** What those outside put in the place of a logger's state. */
+function itIsHeeded(written: Written, put: Put): void {
+  it.each(state)('%s', (name, value, line) => {
+    const before = '{"level":30,"a":1,"msg":"m"}\n'
+    const text = written(log => {
+      for (let i = 0; i < 3; i++) log.info({ a: 1 }, 'm')
+      put(log, symbols[name], value)
+      log.info({ a: 1 }, 'm')
+      log.child({}).info({ a: 1 }, 'm')
     })
-
-    it('bindings, of a logger and of its children', () => {
-      const text = written(log => {
-        const older = log.child({ o: 1 })
-        older.info('m')
-        put(log, symbols.chindingsSym, ',"b":2')
-        older.info('m')
-        const child = log.child({ c: '"' })
-        for (let i = 0; i < 2; i++) child.info('m')
-        // What is there for good, its children have too.
-        const told = Object.hasOwn(log, symbols.chindingsSym) ? ',"b":2' : ',"b":2,"c":"\\""'
-        expect((child as unknown as Record<symbol, unknown>)[symbols.chindingsSym]).toBe(told)
-        child.setBindings({ d: 1 })
-        child.child({ e: 'e' }).info('m')
-        expect(child.bindings()).toEqual({ b: 2, c: '"', d: 1 })
-        put(child, symbols.chindingsSym, '')
-        child.info('m')
-        log.info('m')
-      })
-      expect(text.split('\n').map(line => line.replace('{"level":30,', '').replace('"msg":"m"}', ''))).toEqual([
-        '"o":1,',
-        '"o":1,',
-        '"b":2,"c":"\\"",',
-        '"b":2,"c":"\\"",',
-        '"b":2,"c":"\\"","d":1,"e":"e",',
-        '',
-        '"b":2,',
-        ''
-      ])
-    })
-
-    it('of a child, by it alone', () => {
-      const text = written(log => {
-        const child = log.child({ c: 1 })
-        child.info('m')
-        put(child, symbols.messageKeySym, 'text')
-        child.info('m')
-        log.info('m')
-      })
-      expect(text).toBe('{"level":30,"c":1,"msg":"m"}\n{"level":30,"c":1,"text":"m"}\n{"level":30,"msg":"m"}\n')
-    })
+    // A child begins with the formatters of its parent; the rest it inherits.
+    expect(text).toBe(before.repeat(3) + line + line)
   })
+
+  it('bindings, of a logger and of its children', () => {
+    const text = written(log => {
+      const older = log.child({ o: 1 })
+      older.info('m')
+      put(log, symbols.chindingsSym, ',"b":2')
+      older.info('m')
+      const child = log.child({ c: '"' })
+      for (let i = 0; i < 2; i++) child.info('m')
+      // What is there for good, its children have too.
+      const told = Object.hasOwn(log, symbols.chindingsSym) ? ',"b":2' : ',"b":2,"c":"\\""'
+      expect((child as unknown as Record<symbol, unknown>)[symbols.chindingsSym]).toBe(told)
+      child.setBindings({ d: 1 })
+      child.child({ e: 'e' }).info('m')
+      expect(child.bindings()).toEqual({ b: 2, c: '"', d: 1 })
+      put(child, symbols.chindingsSym, '')
+      child.info('m')
+      log.info('m')
+    })
+    expect(text.split('\n').map(line => line.replace('{"level":30,', '').replace('"msg":"m"}', ''))).toEqual([
+      '"o":1,',
+      '"o":1,',
+      '"b":2,"c":"\\"",',
+      '"b":2,"c":"\\"",',
+      '"b":2,"c":"\\"","d":1,"e":"e",',
+      '',
+      '"b":2,',
+      ''
+    ])
+  })
+
+  it('of a child, by it alone', () => {
+    const text = written(log => {
+      const child = log.child({ c: 1 })
+      child.info('m')
+      put(child, symbols.messageKeySym, 'text')
+      child.info('m')
+      log.info('m')
+    })
+    expect(text).toBe('{"level":30,"c":1,"msg":"m"}\n{"level":30,"c":1,"text":"m"}\n{"level":30,"msg":"m"}\n')
+  })
+}
+
+describe.each(kinds)('state under the symbols of pino is heeded, by %s,', (_kind, written) => {
+  describe.each(ways)('%s', (_way, put) => itIsHeeded(written, put))
 
   it('changed within its tables', () => {
     const text = written(log => {
@@ -180,5 +189,24 @@ describe('a logger', () => {
     for (const [name, symbol] of Object.entries(pino.symbols)) {
       expect([name, symbols[name as keyof typeof symbols]?.description]).toEqual([name, (symbol as symbol).description])
     }
+  })
+})
+
+describe.each(kinds)('state that is computed is heeded, by %s,', (_kind, written) => {
+  describe.each(byGetter)('%s', (_way, put) => itIsHeeded(written, put))
+
+  it('whose answer is another for each line', () => {
+    const text = written(log => {
+      let request = 0
+      Object.defineProperty(log, symbols.chindingsSym, { get: () => `,"request":${request}` })
+      const child = log.child({})
+      for (request = 1; request < 4; request++) {
+        log.info('m')
+        log.info({ a: 1 }, 'm')
+      }
+      child.info('m')
+    })
+    const lines = [1, 2, 3].flatMap(n => [`"request":${n},"msg":"m"`, `"request":${n},"a":1,"msg":"m"`])
+    expect(text).toBe([...lines, '"request":0,"msg":"m"'].map(line => `{"level":30,${line}}\n`).join(''))
   })
 })
