@@ -92,7 +92,7 @@ export class LogFastPath {
    * @param logger null: nobody's
    * @param format the first one of its calls
    * @param write what the logger does with a record
-   * @param isShaped whether options make other fields of those that are logged
+   * @param isShaped whether options make other fields or messages of those that are logged
    */
   constructor(
     logger: Internals | null,
@@ -115,7 +115,7 @@ export class LogFastPath {
    * @param base a format of the logger, or of one that it is a child of
    */
   static of(logger: Internals, base: LoggerFormat, writer: RecordWriter): LogFastPath {
-    const isShaped = shapesFields(logger)
+    const isShaped = shapesFields(logger) || typeof logger[msgPrefixSym] === 'string'
     return new LogFastPath(logger, base.derive(logger, !isShaped), writer, logger[writeSym], isShaped)
   }
 
@@ -147,7 +147,7 @@ export class LogFastPath {
 
   /**
    * That of a logger which has inherited this one: a child. Null if it differs by more than its
-   * bindings, levels and formatters.
+   * bindings, levels, formatters and prefix.
    *
    * @param level that of its first line
    * @param isOfLine whether that comes with its fields' keys, as all but events do
@@ -168,7 +168,6 @@ export class LogFastPath {
   }
 
   private deriveForAny(logger: Internals): LogFastPath | null {
-    if (typeof logger[msgPrefixSym] === 'string') return null
     if (isProxy(logger) || !this.isCurrent(logger) || !this.#format.shared.isValidFor(logger)) return null
     return LogFastPath.of(logger, this.#format, this.#writer)
   }
@@ -213,24 +212,38 @@ export class LogFastPath {
   private takeOther(logger: Internals, level: number, count: number, first: unknown, second: unknown): boolean {
     if (count > 2) return false
     let fields: object | null = null
-    let message = second
+    let message: unknown
     if (typeof first === 'object' && first !== null) {
       if (typeof second !== 'string' && second !== undefined) return false
       const logged = loggedObject(first)
-      if (second === undefined) message = errorMessage(logger, logged)
+      message = second === undefined ? errorMessage(logger, logged) : this.prefixed(logger, second)
       fields = asFields(logger, logged)
     } else {
       if (typeof first !== 'string') return false
-      message = first
+      message = this.prefixed(logger, first)
       if (count === 2) {
         const logged = first.includes('%') ? null : trailingFields(logger, level, first, second)
         if (logged === null) return false
         fields = asFields(logger, loggedObject(logged))
       }
     }
-    if (this.#isShaped) fields = shaped(logger, fields, level)
-    this.#writer.record(this.#format.of(level), recordTime(), '', fields, message)
+    this.record(logger, level, fields, message)
     return true
+  }
+
+  private prefixed(logger: Internals, message: string): unknown {
+    return this.#isShaped ? withPrefix(logger[msgPrefixSym], message) : message
+  }
+
+  /** Records what a call has come to: fields that are logged, and a message with its prefix. */
+  write(logger: Internals, level: number, object: object | null, text: unknown): void {
+    const fields = object === null ? null : asFields(logger, object)
+    this.record(logger, level, fields, text === undefined && object !== null ? errorMessage(logger, object) : text)
+  }
+
+  private record(logger: Internals, level: number, fields: object | null, message: unknown): void {
+    const given = this.#isShaped ? shaped(logger, fields, level) : fields
+    this.#writer.record(this.#format.of(level), recordTime(), '', given, message)
   }
 
   /** Works out beforehand what lines of a level have in common. */
@@ -334,7 +347,9 @@ function withPrefix(prefix: string | undefined, message: unknown): unknown {
 function write(logger: Internals, level: number, fields: object | null, message: unknown, values: readonly unknown[]) {
   const prefixed = message === undefined || message === null ? message : withPrefix(logger[msgPrefixSym], message)
   const text = values.length === 0 ? prefixed : formatMessage(prefixed, values, logger[formatOptsSym])
-  logger[writeSym](fields, text, level)
+  const path = logger[fastPathSym]
+  if (path?.isValidFor(logger)) path.write(logger, level, fields, text)
+  else logger[writeSym](fields, text, level)
 }
 
 /** Whether the methods of a level can be called on it. */

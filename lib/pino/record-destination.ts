@@ -37,7 +37,6 @@ import {
   hooksSym,
   levelValSym,
   mixinSym,
-  msgPrefixSym,
   nestedKeySym,
   readingsSym,
   stateWatch,
@@ -141,7 +140,7 @@ export function addFastPath(
   write: Write = plainWrite
 ): void {
   if (stateWatch.isComputed || logger[fastPathSym]?.isValidFor(logger) || !Object.isExtensible(logger)) return
-  const isPlain = logger[writeSym] === write && typeof logger[msgPrefixSym] !== 'string' && !wantsText(logger)
+  const isPlain = logger[writeSym] === write && !wantsText(logger)
   if (!isPlain || (logger[streamSym] as StreamWithSink)[recordSinkSym] !== sink) return
   const format = formatOf(logger, logger[levelValSym])
   const { timeText, serializers } = format.shared
