@@ -13,6 +13,7 @@ import {
   lsCacheSym,
   messageKeySym,
   mixinMergeStrategySym,
+  share,
   timeSym,
   trailingFieldsSym
 } from './symbols'
@@ -227,6 +228,29 @@ export function childSerializers(parent: Serializers, own: Serializers | null | 
     add(table, source, namesOf(source))
     add(table, source, Object.getOwnPropertySymbols(source))
   }
+  return sameTable(table) ?? remember(table)
+}
+
+/**
+ * The tables that were made last. Where each request has a child with serializers, those are the
+ * same functions, and all that is known of lines that go through them is known of their table.
+ */
+let recentTables: readonly Serializers[] = []
+const MOST_TABLES = 4
+
+function sameTable(table: Serializers): Serializers | undefined {
+  const keys = Reflect.ownKeys(table)
+  return recentTables.find(known => {
+    const others = Reflect.ownKeys(known)
+    return others.length === keys.length && keys.every((key, i) => others[i] === key && isSameIn(known, table, key))
+  })
+}
+
+const isSameIn = (one: object, other: object, key: PropertyKey): boolean =>
+  Object.is(Reflect.get(one, key), Reflect.get(other, key))
+
+function remember(table: Serializers): Serializers {
+  recentTables = [share(table), ...recentTables.slice(0, MOST_TABLES - 1)]
   return table
 }
 

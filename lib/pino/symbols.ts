@@ -192,6 +192,15 @@ function tracked(table: object): object {
   return proxy
 }
 
+/** Tables that several loggers have: who asks for one of them gets one of his own. */
+const shared = new WeakSet<object>([NO_STRINGIFIERS])
+
+/** Has `table` be one that several loggers have. */
+export function share<Table extends object>(table: Table): Table {
+  shared.add(table)
+  return table
+}
+
 /** The object on the prototype chain of `logger` that has `key` of its own. */
 function ownerOf(logger: object, key: symbol): State | null {
   let object: object | null = logger
@@ -207,9 +216,9 @@ function readState(logger: State, inner: symbol): unknown {
   const value = logger[inner]
   if (value instanceof BoundText) return value.text
   if (!isTable(value, inner)) return value
-  if ((value as unknown) !== NO_STRINGIFIERS) return tracked(value)
-  // Shared by all that hide nothing, and frozen: who asks for it may mean to change it.
-  const own: object = Object.create(null)
+  if (!shared.has(value)) return tracked(value)
+  // It may be asked for to be changed.
+  const own: object = Object.assign(Object.create(null), value)
   ownerOf(logger, inner)![inner] = own
   stateVersion.count++
   return tracked(own)

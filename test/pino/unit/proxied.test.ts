@@ -126,6 +126,19 @@ describe.each(kinds)('a logger behind a proxy writes the lines of pino, by %s,',
     expect(written(use)).toBe(byPino(use))
   })
 
+  it('whose children have the same serializers, one of which is changed for one of them', () => {
+    const use: Use = (log, { serializersSym }) => {
+      const serializers = { a: () => 'shaped' }
+      const children = [1, 2, 3].map(id => log.child({ id }, { serializers: { ...serializers } }))
+      for (const child of children) child.info({ a: 1 }, 'before')
+      const table = (children[1] as unknown as Record<symbol, Record<string, unknown>>)[serializersSym]!
+      table.a = () => 'changed'
+      table.b = () => 'added'
+      for (const child of [...children, log.child({ id: 4 }, { serializers })]) child.info({ a: 1, b: 2 }, 'after')
+    }
+    expect(written(use)).toBe(byPino(use))
+  })
+
   it('that stands for another logger in each request', () => {
     const use: Use = base => {
       const requests = new AsyncLocalStorage<Log>()
