@@ -532,6 +532,11 @@ export class LoggerFormat implements LineFormat {
     return bound === this.#bound || bound.text === this.#bound.text
   }
 
+  /** Whether the bindings of `logger` are those it was made of. */
+  isBoundAs(logger: Internals): boolean {
+    return logger[boundSym] === this.#bound
+  }
+
   /** Of the first one: that of the same logger's lines of `level`. */
   of(level: number): LoggerFormat {
     const { recent } = this

@@ -222,7 +222,8 @@ export class LogFastPath {
       if (typeof first !== 'string') return false
       message = this.prefixed(logger, first)
       if (count === 2) {
-        const logged = first.includes('%') ? null : trailingFields(logger, level, first, second)
+        const mayTakeValues = (message as string).includes('%')
+        const logged = mayTakeValues ? null : trailingFields(logger, level, first, second)
         if (logged === null) return false
         fields = asFields(logger, loggedObject(logged))
       }
@@ -231,8 +232,8 @@ export class LogFastPath {
     return true
   }
 
-  private prefixed(logger: Internals, message: string): unknown {
-    return this.#isShaped ? withPrefix(logger[msgPrefixSym], message) : message
+  private prefixed(logger: Internals, message: string): string {
+    return this.#isShaped ? (withPrefix(logger[msgPrefixSym], message) as string) : message
   }
 
   /** Records what a call has come to: fields that are logged, and a message with its prefix. */
@@ -243,7 +244,10 @@ export class LogFastPath {
 
   private record(logger: Internals, level: number, fields: object | null, message: unknown): void {
     const given = this.#isShaped ? shaped(logger, fields, level) : fields
-    this.#writer.record(this.#format.of(level), recordTime(), '', given, message)
+    // A mixin or a getter may have given the logger other bindings.
+    const isAsBefore = this.#format.isBoundAs(logger) && this.isCurrent(logger)
+    const format = isAsBefore ? this.#format : this.#format.derive(logger, !this.#isShaped)
+    this.#writer.record(format.of(level), recordTime(), '', given, message)
   }
 
   /** Works out beforehand what lines of a level have in common. */

@@ -217,10 +217,12 @@ function readState(logger: State, inner: symbol): unknown {
   if (value instanceof BoundText) return value.text
   if (!isTable(value, inner)) return value
   if (!shared.has(value)) return tracked(value)
-  // It may be asked for to be changed.
+  const owner = ownerOf(logger, inner)!
+  // What is frozen keeps the one it has.
+  if (!Object.getOwnPropertyDescriptor(owner, inner)!.writable) return tracked(value)
+  // It may be asked for to be changed, which is noticed; until then the copy says the same.
   const own: object = Object.assign(Object.create(null), value)
-  ownerOf(logger, inner)![inner] = own
-  stateVersion.count++
+  owner[inner] = own
   return tracked(own)
 }
 

@@ -865,7 +865,17 @@ export class PayloadWriter {
    */
   #diverge(format: LineFormat, fields: object, count: number): ShapeNode | null {
     if (format.replaced !== null && format.replaced(fields) !== fields) return null
-    return this.#expected!.node.ancestor(count)
+    return this.#atCount(format, count)
+  }
+
+  /** The node of the first `count` keys of the expected template. */
+  #atCount({ tree, prefix }: LineFormat, count: number): ShapeNode | null {
+    const { node, keys } = this.#expected!
+    if (node.root === tree.root) return node.ancestor(count)
+    // The tree has been started over, and must not grow where nobody finds it.
+    let at: ShapeNode | null = tree.start(prefix)
+    for (let i = at.count; i < count && at !== null; i++) at = tree.step(at, keys![i]!)
+    return at
   }
 
   /** Bindings, which are printed as `JSON.stringify` does. */
@@ -955,7 +965,8 @@ export class PayloadWriter {
         const last = isWhole ? end : this.#putRest(end, format, timeText, expected!, message)
         return this.#complete(last, format, expected!)
       }
-      node = expected!.node.ancestor(count)
+      node = this.#atCount(format, count)
+      if (node === null) return IMPOSSIBLE
     }
     return this.#finish(end, format, node, timeText, message)
   }

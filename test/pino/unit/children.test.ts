@@ -166,3 +166,70 @@ describe.each(engines)('children bound to requests and the like print what pino 
     }
   })
 })
+
+/** Programs whose user code runs between the call and the record, or whose prefix takes values. */
+const programs: [string, object, (log: Log) => void][] = [
+  [
+    'a mixin that binds',
+    {
+      msgPrefix: 'p ',
+      mixin(_fields: object, _level: number, log: Log & { calls?: number }) {
+        log.calls = (log.calls ?? 0) + 1
+        log.setBindings({ calls: log.calls })
+        return {}
+      }
+    },
+    log => {
+      for (let i = 0; i < 3; i++) log.info('x')
+      log.info({ a: 1 }, '%s', 'y')
+    }
+  ],
+  [
+    'a getter that binds',
+    { msgPrefix: 'p ' },
+    log => {
+      const child = log.child({ c: 1 })
+      for (const by of [log, child]) {
+        by.info('before')
+        by.info({
+          get err() {
+            by.setBindings({ k: 1 })
+            return { message: 'M' }
+          }
+        })
+        by.info({ a: 1 }, 'after')
+      }
+    }
+  ],
+  [
+    'frozen children with serializers',
+    {},
+    log => {
+      const child = Object.freeze(log.child({}, { serializers: { a: () => 'shaped' } } as object))
+      const table = (child as unknown as Record<symbol, Record<string, () => string>>)[Symbol.for('pino.serializers')]
+      child.info({ a: table!.a!() }, 'm')
+    }
+  ]
+]
+
+describe.each(engines)('what runs between the call and the record, with the %s engine', engine => {
+  it.each(programs)('%s', (_name, given, program) => {
+    const options = { ...given, timestamp: false, base: null }
+    const lines: string[] = []
+    program(pino(options, { write: line => void lines.push(line) }) as unknown as Log)
+    const dest = path.join(tempDir(), 'app.log')
+    const destination = shardlog.destination({ dest, format: 'ndjson', dsync: false, engine })
+    program(shardlog(options, destination) as unknown as Log)
+    destination.closeSync()
+    expect(fs.readFileSync(dest, 'utf8').split('\n')).toEqual(lines.join('').split('\n'))
+  })
+
+  it('a prefix with a percent sign, before fields that follow the message', () => {
+    const dest = path.join(tempDir(), 'app.log')
+    const destination = shardlog.destination({ dest, format: 'ndjson', dsync: false, engine })
+    const log = shardlog({ msgPrefix: '100%% ', base: null, timestamp: false }, destination)
+    for (let i = 0; i < 3; i++) log.info('m', { a: 1 })
+    destination.closeSync()
+    expect(fs.readFileSync(dest, 'utf8')).toBe('{"level":30,"a":1,"msg":"100% m"}\n'.repeat(3))
+  })
+})
