@@ -11,6 +11,7 @@ const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { median } = require('../bench/src/numbers')
 const { root, runMain } = require('./run')
 
 const CALLS = 5000
@@ -77,8 +78,6 @@ async function measure(logger, pattern) {
   console.log(median(times.slice(BURSTS / 2)))
   fs.rmSync(folder, { recursive: true })
 }
-
-const median = values => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
 
 function inProcess(logger, pattern) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [__filename, '--measure', logger, pattern])

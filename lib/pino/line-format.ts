@@ -379,9 +379,6 @@ const MOST_INLINED = 16
 /** The same, of characters. */
 const MOST_INLINED_TEXT = 2048
 
-/** Bindings beyond so many are printed once. */
-const MOST_INLINE = 8
-
 const isShort = ({ value, isJson }: Addition): boolean =>
   value.length <= (isJson ? LONGEST_INLINE_JSON : LONGEST_INLINE)
 
@@ -389,7 +386,7 @@ const isShort = ({ value, isJson }: Addition): boolean =>
 function isForInline(added: Addition): boolean {
   const { names, parts } = added
   if (names === null) return false
-  return parts === null ? isShort(added) : parts.length <= MOST_INLINE && parts.every(isShort)
+  return parts === null ? isShort(added) : parts.every(isShort)
 }
 
 /**

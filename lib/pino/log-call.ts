@@ -211,24 +211,19 @@ export class LogFastPath {
 
   private takeOther(logger: Internals, level: number, count: number, first: unknown, second: unknown): boolean {
     if (count > 2) return false
-    let fields: object | null = null
-    let message: unknown
     if (typeof first === 'object' && first !== null) {
       if (typeof second !== 'string' && second !== undefined) return false
-      const logged = loggedObject(first)
-      message = second === undefined ? errorMessage(logger, logged) : this.prefixed(logger, second)
-      fields = asFields(logger, logged)
-    } else {
-      if (typeof first !== 'string') return false
-      message = this.prefixed(logger, first)
-      if (count === 2) {
-        const mayTakeValues = (message as string).includes('%')
-        const logged = mayTakeValues ? null : trailingFields(logger, level, first, second)
-        if (logged === null) return false
-        fields = asFields(logger, loggedObject(logged))
-      }
+      this.write(logger, level, loggedObject(first), second === undefined ? undefined : this.prefixed(logger, second))
+      return true
     }
-    this.record(logger, level, fields, message)
+    if (typeof first !== 'string') return false
+    const text = this.prefixed(logger, first)
+    let fields: object | null = null
+    if (count === 2) {
+      fields = text.includes('%') ? null : trailingFields(logger, level, first, second)
+      if (fields === null) return false
+    }
+    this.write(logger, level, fields === null ? null : loggedObject(fields), text)
     return true
   }
 

@@ -179,22 +179,15 @@ const isOwn = Object.prototype.hasOwnProperty
 const NOTHING = new Addition('')
 
 function plainAddition(logger: BindingsContext, bindings: Bindings | null | undefined): Addition {
-  let all: Addition | null = null
-  let parts: Addition[] | null = null
+  let all = NOTHING
   const shaped = logger[formattersSym].bindings(bindings as Bindings) ?? {}
   for (const key in shaped) {
     const value = shaped[key]
     if (value === undefined || !isOwn.call(shaped, key) || isReserved(key)) continue
     const added = bindingAddition(logger, key, value)
-    if (added === null) continue
-    if (all === null) {
-      all = added
-    } else {
-      parts ??= [all]
-      parts.push(added)
-    }
+    if (added !== null) all = all.and(added)
   }
-  return parts === null ? (all ?? NOTHING) : Addition.several(parts)
+  return all
 }
 
 /** null: not to be printed. */

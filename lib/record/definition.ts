@@ -114,7 +114,7 @@ export interface PrintedKey {
   readonly quote: (text: string) => string
 }
 
-/** Additions that are kept apart. */
+/** Additions that are kept apart; beyond so many they are printed. */
 const MOST_PARTS = 8
 
 /**
@@ -164,7 +164,9 @@ export class Addition {
   and(next: Addition): Addition {
     if (this.#text === '') return next
     if (next.#text === '') return this
-    const parts = [...(this.parts ?? [this]), ...(next.parts ?? [next])]
+    // Two of one key each, nearly always.
+    const isPair = this.parts === null && next.parts === null
+    const parts = isPair ? [this, next] : [...(this.parts ?? [this]), ...(next.parts ?? [next])]
     return parts.length > MOST_PARTS ? new Addition(this.text + next.text) : Addition.several(parts)
   }
 
@@ -213,7 +215,7 @@ export class BoundText {
     this.added = added
   }
 
-  note(owner: object, parent: object, version: number): void {
+  note(owner: object | null, parent: object | null, version: number): void {
     this.owner = owner
     this.parent = parent
     this.version = version
@@ -222,9 +224,7 @@ export class BoundText {
   /** The same with more behind them, of the same owner; what they were before is not kept. */
   with(added: Addition): BoundText {
     const next = new BoundText(this.added.and(added), this.base)
-    next.owner = this.owner
-    next.parent = this.parent
-    next.version = this.version
+    next.note(this.owner, this.parent, this.version)
     return next
   }
 
