@@ -1,12 +1,16 @@
-/** The bytes of a log: a file or a pipe that is open, and the window of it that lies in memory. */
+/**
+ * The bytes of a log: a file or a pipe that is open, gzipped or not, and the window of it that lies
+ * in memory.
+ */
 
 import { constants, createReadStream } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import { createGunzip, type Gunzip } from 'node:zlib'
 import type { LogPlace } from '../arena/locate'
 import { fromSystemError, ShardlogError } from '../errors'
 import { alignUp, SECTOR_BYTES } from '../format/constants'
-import { GZIP_MAGIC_BYTES, type GzipDamage, gunzipped, isGzip } from './gunzip'
+import { setImmediate } from '../timers'
 import type { DamageReport } from './items'
 
 /** Where a scanner gets its bytes from: a log that is open. */
@@ -76,6 +80,72 @@ export class FileSource implements Source {
 
   close(): Promise<void> {
     return this.handle.close()
+  }
+}
+
+// Gzipped logs, as they lie in files or come out of pipes.
+
+/** What is decompressed at once. */
+const INFLATED_BYTES = 256 * 1024
+const MAGIC = Buffer.from([0x1f, 0x8b, 0x08])
+
+/** Bytes that tell whether data is gzipped. */
+const GZIP_MAGIC_BYTES = MAGIC.length
+
+/** Whether data that begins so is gzipped. */
+const isGzip = (start: Buffer): boolean => start.subarray(0, MAGIC.length).equals(MAGIC)
+
+/** Where gzipped data is cut off or damaged, and how. */
+export interface GzipDamage {
+  /** Bytes of it that were read before. */
+  offset: number
+  message: string
+}
+
+const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
+/**
+ * Gives data to be decompressed, a chunk when the one before has been taken. What the data has
+ * given so far is read before its end is told, which throws it away where it comes too early.
+ */
+async function feed(gunzip: Gunzip, chunks: AsyncIterable<Buffer>): Promise<void> {
+  for await (const chunk of chunks) {
+    if (gunzip.destroyed) return
+    await new Promise<void>(resolve => {
+      gunzip.once('close', resolve)
+      gunzip.write(chunk, () => {
+        gunzip.off('close', resolve)
+        resolve()
+      })
+    })
+  }
+  while (!gunzip.destroyed && gunzip.readableLength > 0) await nextTurn()
+  gunzip.end()
+}
+
+/**
+ * Decompresses all members of gzipped data, in memory that does not grow with what comes out.
+ * Data that is cut off or damaged gives what stands before; `onDamage` is told then.
+ */
+async function* gunzipped(
+  chunks: AsyncIterable<Buffer>,
+  onDamage: (damage: GzipDamage) => void
+): AsyncGenerator<Buffer, void> {
+  const gunzip = createGunzip({ chunkSize: INFLATED_BYTES })
+  const fed = feed(gunzip, chunks)
+  // Of a source that fails, and is told below; the decompressor waits for more.
+  fed.catch((error: Error) => gunzip.destroy(error))
+  let isOfSource = false
+  fed.catch(() => {
+    isOfSource = true
+  })
+  try {
+    for await (const chunk of gunzip) yield chunk as Buffer
+  } catch (error) {
+    if (isOfSource) throw error
+    onDamage({ offset: gunzip.bytesWritten, message: (error as Error).message })
+  } finally {
+    gunzip.destroy()
   }
 }
 
