@@ -4,7 +4,7 @@
  */
 
 import { Addition, type BoundKeys, type BoundText, StringDefinition } from '../record/definition'
-import type { LineFormat } from '../record/payload-writer'
+import { JsonText, type LineFormat } from '../record/payload-writer'
 import { type Conversion, type LinePrefix, ShapeTree } from '../record/shape-tree'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
 import type { Family, Fields, Internals, Serializers, Stringifier, Stringifiers } from './context'
@@ -29,23 +29,6 @@ import {
   wildcardFirstSym
 } from './symbols'
 import type { TimeFn } from './types'
-
-/** A value that is JSON already. */
-export class JsonText {
-  readonly #text: string
-
-  constructor(text: string) {
-    this.#text = text
-  }
-
-  /**
-   * The JSON of a value that is one. Asked so rather than by `instanceof`, of which a proxy may
-   * make what it likes.
-   */
-  static textOf(value: unknown): string | undefined {
-    return typeof value === 'object' && value !== null && #text in value ? value.#text : undefined
-  }
-}
 
 /** What is hidden is so in a copy where that can be made, else in the value's JSON. */
 function redacting(stringifier: Stringifier, hide: Hide | undefined): Conversion {

@@ -13,6 +13,7 @@ import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
 import type { Reading } from '../metrics'
 import { descriptorOf, type WithPaths, withPaths } from '../path-like'
+import { JsonText } from '../record/payload-writer'
 import { RecordEncoder, type RecordWriter } from '../record/record-encoder'
 import { nextTick, setImmediate } from '../timers'
 import type { Config, FlushMetrics, PlainConfig, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
@@ -27,7 +28,7 @@ import {
   tracedAsJson,
   valueText
 } from './json-line'
-import { JsonText, LoggerFormat } from './line-format'
+import { LoggerFormat } from './line-format'
 import { fastPathSym, formatSym, isProxied, LogFastPath, shapesFields } from './log-call'
 import {
   asJsonSym,

@@ -1,4 +1,6 @@
+import { types } from 'node:util'
 import { LEASE, MOST_TEXTS } from '../engine/direct-route'
+import { DATE_CHARACTERS, FIRST_DATE, isPlainDate, LAST_DATE, printDate, putDate, timeOf } from './date-text'
 import type { Addition, StringDefinition } from './definition'
 import type { LinePrefix, ShapeNode, ShapeTree, Template } from './shape-tree'
 import * as wire from './wire'
@@ -120,30 +122,32 @@ type Primitive = string | number | boolean | null
 
 const { getPrototypeOf, keys: keysOf } = Object
 const { hasOwnProperty: isOwn, toString: printKind } = Object.prototype
-const printDate = Date.prototype.toJSON
+const { isBoxedPrimitive } = types
 
 /** Kinds of objects: `JSON.stringify` prints it otherwise than by its own fields alone, or may. */
 const PECULIAR = 0
 const ORDINARY = 1
-/** It has no prototype. */
-const BARE = 2
+/** It has no prototype, or that of a class: its own keys are all that is printed. */
+const KEYED = 2
+const DATE = 3
 
+/** Of what is no array. */
 function kindOf(value: object): number {
-  // What is of a class may be printed otherwise (an array, a String), or is rare enough to be left
-  // to JSON.stringify.
   const object = value as { constructor: unknown; toJSON?: unknown }
-  const isOrdinary = object.constructor === Object
-  if (!isOrdinary && getPrototypeOf(value) !== null) return PECULIAR
-  if (typeof object.toJSON === 'function') return PECULIAR
-  return isOrdinary ? ORDINARY : BARE
+  const { toJSON } = object
+  if (typeof toJSON === 'function') return toJSON === printDate && isPlainDate(value) ? DATE : PECULIAR
+  if (object.constructor === Object) return ORDINARY
+  if (getPrototypeOf(value) === null) return KEYED
+  return isBoxedPrimitive(value) || JsonText.textOf(value) !== undefined ? PECULIAR : KEYED
 }
 
 /**
  * Whether an object without a prototype may be a string or number as an object, which cannot be
- * printed at all then: none of these has keys, or the first is an index. To ask for its kind costs
- * more than all else about a small one.
+ * printed at all then, or one of a kind whose elements are keys: none of these has keys, or the
+ * first is an index. To ask for its kind costs more than all else about a small one. `rawJSON` is
+ * the key of what `JSON.rawJSON` makes, which is printed as it says.
  */
-const mayBeBoxed = (keys: readonly string[]): boolean => keys.length === 0 || keys[0] === '0'
+const mayBeOther = (keys: readonly string[]): boolean => keys.length === 0 || keys[0] === '0' || keys[0] === 'rawJSON'
 
 /** JSON of an object in an object; undefined if it cannot be had without the objects around it. */
 function innerJson(value: object): string | undefined {
@@ -231,20 +235,20 @@ function putElement(to: Buffer, at: number, value: unknown): number {
   return value === null || value === undefined ? putKnown(to, at, 'null') : UNCOMMON
 }
 
-/** A message that is JSON already. */
-class JsonMessage {
-  readonly #json: string
+/** A value that is JSON already. */
+export class JsonText {
+  readonly #text: string
 
-  constructor(json: string) {
-    this.#json = json
+  constructor(text: string) {
+    this.#text = text
   }
 
   /**
-   * The JSON of a message that is one. Asked so rather than by `instanceof`, of which a proxy may
+   * The JSON of a value that is one. Asked so rather than by `instanceof`, of which a proxy may
    * make what it likes.
    */
-  static jsonOf(value: object | symbol | bigint): string | undefined {
-    return typeof value === 'object' && #json in value ? value.#json : undefined
+  static textOf(value: unknown): string | undefined {
+    return typeof value === 'object' && value !== null && #text in value ? value.#text : undefined
   }
 }
 
@@ -253,7 +257,7 @@ function settled(message: unknown, format: LineFormat): unknown {
   if (typeof message === 'function') return undefined
   if ((typeof message !== 'object' || message === null) && typeof message !== 'symbol') return message
   const json = format.stringify(message)
-  return json === undefined ? undefined : new JsonMessage(json)
+  return json === undefined ? undefined : new JsonText(json)
 }
 
 /**
@@ -622,7 +626,7 @@ export class PayloadWriter {
         return this.#putTag(at, TAG_ABSENT)
       default: {
         if (value === null) return this.#putTag(at, TAG_NULL)
-        const json = JsonMessage.jsonOf(value as object) ?? format.stringify(value)
+        const json = JsonText.textOf(value) ?? format.stringify(value)
         return json === undefined ? this.#putTag(at, TAG_ABSENT) : this.#putUtf8(TAG_JSON, at, json)
       }
     }
@@ -671,7 +675,7 @@ export class PayloadWriter {
     let end = at
     let node: ShapeNode | null = from
     const keys = keysOf(object)
-    if (mayBeBoxed(keys) && printKind.call(object) !== '[object Object]') return AS_JSON
+    if (mayBeOther(keys) && (keys[0] === 'rawJSON' || printKind.call(object) !== '[object Object]')) return AS_JSON
     for (const inner of keys) {
       const value = (object as Record<string, unknown>)[inner]
       if (value === undefined) continue
@@ -714,8 +718,21 @@ export class PayloadWriter {
     }
     const kind = kindOf(object)
     if (kind === ORDINARY) return this.#putObject(at, key, object, from, tree)
-    const node = kind === BARE ? tree.open(from, key) : null
+    if (kind === DATE) return this.#putDate(at, key, object as Date, from, tree)
+    const node = kind === KEYED ? tree.open(from, key) : null
     return node === null ? AS_JSON : this.#putKeys(at, object, node, tree)
+  }
+
+  /** A date that is printed as its prototype says; returns as #putObject. */
+  #putDate(at: number, key: string, date: Date, from: ShapeNode, tree: ShapeTree): number {
+    if (at + 2 + DATE_CHARACTERS > this.#limit) return AS_JSON
+    const time = timeOf.call(date)
+    if (Number.isNaN(time)) return this.#behind(this.#putTag(at, TAG_NULL), key, from, tree)
+    if (time < FIRST_DATE || time > LAST_DATE) return AS_JSON
+    this.bytes[at] = TAG_SHORT_STRING
+    this.bytes[at + 1] = DATE_CHARACTERS
+    putDate(this.bytes, at + 2, time)
+    return this.#behind(at + 2 + DATE_CHARACTERS, key, from, tree)
   }
 
   /**
@@ -796,6 +813,7 @@ export class PayloadWriter {
   #putField(at: number, key: string, value: unknown, format: LineFormat, before: ShapeNode): number {
     if (typeof value === 'object' && value !== null && format.printsAsJson) {
       const end = this.#tryObject(at, key, value, before, format.tree)
+      format.tree.settle(before, key, end === AS_JSON)
       if (end !== AS_JSON) {
         this.left.noteByJson(this.leftCount, at)
         return end

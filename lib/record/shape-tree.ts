@@ -48,6 +48,11 @@ const GROWTH_MS = 10
  * map, and the object is JSON at the call from then on.
  */
 const MAX_DESCENDANTS = 200
+/**
+ * How many more objects at one place than not have to turn out to be JSON for all of them to be
+ * that, without being looked into: most of them have a circle, or a `toJSON` further down.
+ */
+const MAX_REFUSALS = 64
 /** Objects in objects are part of the template up to here. */
 const MAX_DEPTH = 12
 
@@ -93,6 +98,8 @@ export class ShapeNode {
    * walks, too; null: nobody has looked.
    */
   inherits: boolean | null
+  /** Of the same: objects that turned out to be JSON, less those that did not. */
+  refusals: number
   templates: Map<LinePrefix, Map<string | null | undefined, Template>> | null
 
   constructor(
@@ -122,6 +129,7 @@ export class ShapeNode {
     this.opens = null
     this.descendants = 0
     this.inherits = null
+    this.refusals = 0
     this.templates = null
     for (let object = parentObject; object !== null; object = object.parentObject) object.descendants++
   }
@@ -451,7 +459,15 @@ export class ShapeTree {
   open(node: ShapeNode, key: string): ShapeNode | null {
     let child = node.nextOpen
     if (child.key !== key) child = node.otherOpen.key === key ? node.otherOpen : this.#openOther(node, key)
-    return child.depth > MAX_DEPTH || child.descendants > MAX_DESCENDANTS ? null : child
+    const isJson = child.depth > MAX_DEPTH || child.descendants > MAX_DESCENDANTS || child.refusals > MAX_REFUSALS
+    return isJson ? null : child
+  }
+
+  /** An object that `open` has opened behind `node` turned out to be JSON, or not. */
+  settle({ nextOpen }: ShapeNode, key: string, isJson: boolean): void {
+    if (nextOpen.key !== key || nextOpen.refusals > MAX_REFUSALS) return
+    if (isJson) nextOpen.refusals++
+    else if (nextOpen.refusals > 0) nextOpen.refusals--
   }
 
   #openOther(node: ShapeNode, key: string): ShapeNode {

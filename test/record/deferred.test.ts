@@ -170,6 +170,27 @@ describe('objects in objects', () => {
       return this.x + this.y
     }
   }
+  class Money extends Number {
+    currency = 'EUR'
+  }
+  class Name extends String {
+    lang = 'en'
+  }
+  class Tagged extends Map {
+    tag = 'x'
+  }
+  class Told extends Point {
+    #secret = 1
+    z = this.#secret
+    get [Symbol.toStringTag](): string {
+      return 'Object'
+    }
+  }
+  class Moment extends Date {
+    zone = 'UTC'
+  }
+  const withOwn = (own: object): Date => Object.assign(new Date(0), own)
+  const raw = (JSON as { rawJSON?: (text: string) => object }).rawJSON?.('1e3') ?? null
   const nullish: Record<string, unknown> = Object.assign(Object.create(null), { a: 1 })
   const circular: Record<string, unknown> = { deep: { a: 1 } }
   ;(circular.deep as Record<string, unknown>).back = circular
@@ -184,6 +205,17 @@ describe('objects in objects', () => {
     ['with a toJSON of their own', { a: { toJSON: () => ({ b: 1 }), c: 2 } }],
     ['with a toJSON that is none', { a: { toJSON: 5, c: 2 } }],
     ['of a class', { a: new Point(1, 2), b: { c: new Point(3, 4) } }],
+    ['of classes that are printed otherwise', { a: new Money(5), b: { c: new Money(5), n: new Name('x') }, d: 1 }],
+    ['of classes over those of the language', { a: new Tagged(), b: { c: new Tagged(), t: new Told(1, 2) } }],
+    ['of typed arrays', { a: Object.assign(new Uint8Array(2), { x: 1 }), b: { c: new Uint8Array(0) } }],
+    ['with errors that have keys', { a: { e: Object.assign(new Error('no'), { code: 'E' }) } }],
+    ['with dates of their own kind', { a: new Moment(5), b: { c: new Moment(Number.NaN) } }],
+    [
+      'with dates that say otherwise',
+      { a: withOwn({ toISOString: () => 'x' }), b: withOwn({ valueOf: () => Number.NaN }) }
+    ],
+    ['with dates that are no dates', { a: { d: Object.create(Date.prototype) }, b: new Proxy(new Date(0), {}) }],
+    ['with JSON of their own', { a: raw, b: { c: raw } }],
     ['without a prototype', { a: nullish, b: { c: nullish } }],
     ['with boxed values', { a: { n: new Number(1), s: new String('x'), b: new Boolean(false), o: Object(2n) } }],
     ['with boxed values without a prototype', { n: 1, a: { s: Object.setPrototypeOf(Object('x'), null), b: 1 } }],
@@ -232,6 +264,50 @@ describe('objects in objects', () => {
         logger.info(fields, 5 as never)
         logger.info(fields, undefined)
       }
+    })
+  })
+
+  it('with dates, whichever', () => {
+    const anyDate = fc.date({ min: new Date(-1e14), max: new Date(3e14) })
+    fc.assert(
+      fc.property(fc.array(anyDate, { minLength: 20, maxLength: 20 }), dates => {
+        expectSame({ base: null }, logger => {
+          for (const at of dates) logger.info({ at, in: { at } }, 'dates')
+        })
+      }),
+      { numRuns: 100 }
+    )
+    const edges = [
+      -62_135_596_800_001, -62_135_596_800_000, -1, 0, 951_782_400_000, 253_402_300_799_999, 253_402_300_800_000
+    ]
+    expectSame({ base: null }, logger => {
+      for (const at of edges) logger.info({ at: new Date(at), in: { at: new Date(at) } })
+      for (let day = -800_000; day < 3_000_000; day += 97) logger.info({ at: new Date(day * 86_400_000 + day) })
+    })
+  })
+
+  it('with dates whose prototype somebody has changed', () => {
+    const { toISOString } = Date.prototype
+    try {
+      expectSame({}, logger => {
+        logger.info({ at: new Date(0) })
+        Date.prototype.toISOString = () => 'mine'
+        logger.info({ at: new Date(0) })
+        Date.prototype.toISOString = toISOString
+      })
+    } finally {
+      Date.prototype.toISOString = toISOString
+    }
+  })
+
+  it('that turn out to be JSON again and again, and then not', () => {
+    expectSame({}, logger => {
+      for (let i = 0; i < 300; i++) {
+        logger.info({ a: circular, i }, 'a')
+        logger.info({ a: { b: { toJSON: (key: string) => key } }, i }, 'b')
+        if (i % 3 === 0) logger.info({ a: new Point(i, 1), i }, 'a')
+      }
+      for (let i = 0; i < 300; i++) logger.info({ a: { x: i, in: { y: 'z' } }, i }, 'a')
     })
   })
 

@@ -122,6 +122,10 @@ class Instance {
   }
 }
 
+class Amount extends Number {
+  unit = 'EUR'
+}
+
 function oddity(rand: Rand): unknown {
   const made: (() => unknown)[] = [
     () => undefined,
@@ -130,6 +134,8 @@ function oddity(rand: Rand): unknown {
     () => () => 1,
     () => BigInt(Math.floor(rand() * 1e9)) ** 3n,
     () => new Date(pick(rand, [0, 1e12, -1, Number.NaN, 8.64e15])),
+    () => new Date(Math.floor((rand() - 0.4) * 3e14)),
+    () => new Amount(rand()),
     () => new Map([[1, { a: 1 }]]),
     () => new Set(['x']),
     () => /x/gi,

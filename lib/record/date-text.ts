@@ -1,0 +1,91 @@
+/** Dates as `JSON.stringify` prints them, for which V8 takes ten times as long. */
+
+const { prototype } = Date
+const { getTime, toISOString, valueOf: asNumber } = prototype
+const toPrimitive = prototype[Symbol.toPrimitive]
+
+/** What `JSON.stringify` asks dates for. */
+export const printDate = prototype.toJSON
+/** The ms of a date. Throws if it is none. */
+export const timeOf = getTime
+
+/** Whether all that `printDate` asks an object for is as Node has it. */
+export function isPlainDate(object: object): boolean {
+  const date = object as Date
+  return (
+    Object.getPrototypeOf(date) === prototype &&
+    date.toISOString === toISOString &&
+    date.valueOf === asNumber &&
+    date[Symbol.toPrimitive] === toPrimitive
+  )
+}
+
+/** `2026-11-30T21:02:23.125Z` */
+export const DATE_CHARACTERS = 24
+/** Of the years 1 to 9999, whose dates have so many. */
+export const FIRST_DATE = -62_135_596_800_000
+export const LAST_DATE = 253_402_300_799_999
+
+const DAY_MS = 86_400_000
+/** From 1 March of the year 0 to 1 January 1970. */
+const DAYS_BEFORE = 719_468
+const DAYS_OF_400_YEARS = 146_097
+const DAYS_OF_5_MONTHS = 153
+const ZERO = 48
+const MINUS = 45
+const COLON = 58
+const POINT = 46
+const LETTER_T = 84
+const LETTER_Z = 90
+
+function putTwo(to: Uint8Array, at: number, value: number): void {
+  const tens = (value / 10) | 0
+  to[at] = ZERO + tens
+  to[at + 1] = ZERO + value - 10 * tens
+}
+
+/**
+ * Years that begin in March have the leap day at their end, so that a day's number tells its month
+ * and year without a table.
+ */
+function putDay(to: Uint8Array, at: number, days: number): void {
+  const cycle = (days / DAYS_OF_400_YEARS) | 0
+  const day = days - cycle * DAYS_OF_400_YEARS
+  // Whole years: of 365 days, but for a day in 4 years, one in 100 less, one in 400 more.
+  const year = ((day - ((day / 1460) | 0) + ((day / 36_524) | 0) - ((day / 146_096) | 0)) / 365) | 0
+  const dayOfYear = day - (365 * year + ((year / 4) | 0) - ((year / 100) | 0))
+  // Months of 31, 30, 31, 30, 31 days, over and over.
+  const month = ((5 * dayOfYear + 2) / DAYS_OF_5_MONTHS) | 0
+  const dayOfMonth = dayOfYear - (((DAYS_OF_5_MONTHS * month + 2) / 5) | 0) + 1
+  const isNext = month >= 10
+  const printed = 400 * cycle + year + (isNext ? 1 : 0)
+  const century = (printed / 100) | 0
+  putTwo(to, at, century)
+  putTwo(to, at + 2, printed - 100 * century)
+  to[at + 4] = MINUS
+  putTwo(to, at + 5, isNext ? month - 9 : month + 3)
+  to[at + 7] = MINUS
+  putTwo(to, at + 8, dayOfMonth)
+}
+
+/** Writes ms since the Unix epoch, from FIRST_DATE to LAST_DATE: DATE_CHARACTERS bytes. */
+export function putDate(to: Uint8Array, at: number, time: number): void {
+  const days = Math.floor(time / DAY_MS)
+  const ofDay = time - days * DAY_MS
+  const seconds = (ofDay / 1000) | 0
+  const minutes = (seconds / 60) | 0
+  const hours = (minutes / 60) | 0
+  const ms = ofDay - 1000 * seconds
+  const tenths = (ms / 10) | 0
+  putDay(to, at, days + DAYS_BEFORE)
+  to[at + 10] = LETTER_T
+  putTwo(to, at + 11, hours)
+  to[at + 13] = COLON
+  putTwo(to, at + 14, minutes - 60 * hours)
+  to[at + 16] = COLON
+  putTwo(to, at + 17, seconds - 60 * minutes)
+  to[at + 19] = POINT
+  putTwo(to, at + 20, tenths)
+  to[at + 22] = ZERO + ms - 10 * tenths
+  to[at + 23] = LETTER_Z
+}
