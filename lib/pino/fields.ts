@@ -14,6 +14,7 @@ import {
   messageKeySym,
   mixinMergeStrategySym,
   share,
+  stateVersion,
   timeSym,
   trailingFieldsSym
 } from './symbols'
@@ -200,13 +201,40 @@ export function childFormatters(parent: Formatters, own: Partial<Formatters> | u
 
 export { stdSerializers }
 
-function add(table: Serializers, own: Serializers, keys: Iterable<PropertyKey>): void {
-  for (const key of keys) table[key] = own[key]
+/** Names of all enumerable properties, inherited ones too, and symbols; each with its value. */
+interface Entries {
+  readonly keys: readonly PropertyKey[]
+  readonly values: readonly Serializers[string][]
 }
 
-/** Names of all enumerable properties, inherited ones too. */
-function* namesOf(object: object): Iterable<string> {
-  for (const name in object) yield name
+/** Each property is read once. */
+function entriesOf(table: Serializers | null | undefined): Entries {
+  const keys: PropertyKey[] = []
+  const values: Serializers[string][] = []
+  if (table) {
+    for (const name in table) {
+      keys.push(name)
+      values.push(table[name])
+    }
+    for (const symbol of Object.getOwnPropertySymbols(table)) {
+      keys.push(symbol)
+      values.push(table[symbol])
+    }
+  }
+  return { keys, values }
+}
+
+function add(table: Serializers, { keys, values }: Entries): void {
+  for (let i = 0; i < keys.length; i++) table[keys[i]!] = values[i]
+}
+
+function isSame(one: Entries, other: Entries): boolean {
+  const { keys, values } = one
+  if (keys.length !== other.keys.length) return false
+  for (let i = 0; i < keys.length; i++) {
+    if (keys[i] !== other.keys[i] || values[i] !== other.values[i]) return false
+  }
+  return true
 }
 
 /**
@@ -214,44 +242,55 @@ function* namesOf(object: object): Iterable<string> {
  * that away, as in pino). No inherited names: a field called `toString` meets no serializer.
  */
 export function rootSerializers(own: Serializers | null | undefined): Serializers {
-  return Object.assign(Object.create(null), { err: stdSerializers.err }, own) as Serializers
+  const table = Object.assign(Object.create(null), { err: stdSerializers.err }, own) as Serializers
+  made.add(table)
+  return table
 }
+
+/**
+ * The tables of children that were made last. Where each request has a child with serializers,
+ * those are the same functions, and all that is known of lines that go through them is known of
+ * their table.
+ */
+interface Joined {
+  readonly parent: Serializers
+  readonly version: number
+  readonly own: Entries
+  /** What `table` has. */
+  readonly all: Entries
+  readonly table: Serializers
+}
+
+let joinedLast: readonly Joined[] = []
+const MOST_TABLES = 8
+/** Tables that nobody else can change without being noticed. */
+const made = new WeakSet<Serializers>()
 
 /**
  * A child's own over its parent's. As in pino, what the child's inherit counts, which is how
  * Fastify hands serializers on from plugin to plugin; so do symbols, enumerable or not.
  */
-export function childSerializers(parent: Serializers, own: Serializers | null | undefined): Serializers {
-  const table = Object.create(null) as Serializers
-  for (const source of [parent, own]) {
-    if (!source) continue
-    add(table, source, namesOf(source))
-    add(table, source, Object.getOwnPropertySymbols(source))
+export function childSerializers(parent: Serializers, given: Serializers | null | undefined): Serializers {
+  const own = entriesOf(given)
+  for (const { parent: before, version, own: sameOwn, table } of joinedLast) {
+    if (before === parent && version === stateVersion.count && isSame(sameOwn, own)) return table
   }
-  return sameTable(table) ?? remember(table)
+  return join(parent, own)
 }
 
-/**
- * The tables that were made last. Where each request has a child with serializers, those are the
- * same functions, and all that is known of lines that go through them is known of their table.
- */
-let recentTables: readonly Serializers[] = []
-const MOST_TABLES = 4
-
-function sameTable(table: Serializers): Serializers | undefined {
-  const keys = Reflect.ownKeys(table)
-  return recentTables.find(known => {
-    const others = Reflect.ownKeys(known)
-    return others.length === keys.length && keys.every((key, i) => others[i] === key && isSameIn(known, table, key))
-  })
-}
-
-const isSameIn = (one: object, other: object, key: PropertyKey): boolean =>
-  Object.is(Reflect.get(one, key), Reflect.get(other, key))
-
-function remember(table: Serializers): Serializers {
-  recentTables = [share(table), ...recentTables.slice(0, MOST_TABLES - 1)]
-  return table
+function join(parent: Serializers, own: Entries): Serializers {
+  const table = Object.create(null) as Serializers
+  add(table, entriesOf(parent))
+  add(table, own)
+  const all = entriesOf(table)
+  const known = joinedLast.find(joined => joined.version === stateVersion.count && isSame(joined.all, all))
+  const shared = known === undefined ? share(table) : known.table
+  made.add(shared)
+  if (made.has(parent)) {
+    const joined = { parent, version: stateVersion.count, own, all, table: shared }
+    joinedLast = [joined, ...joinedLast.slice(0, MOST_TABLES - 1)]
+  }
+  return shared
 }
 
 // Errors that `pino-std-serializers` cannot serialize: frozen ones, those whose getters throw,

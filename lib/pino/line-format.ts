@@ -285,6 +285,8 @@ class KinFormat {
   readonly #starts: Internals[typeof lsCacheSym]
   /** The same with the other `replaced`. */
   #other: KinFormat | null = null
+  /** Those of children that differ by more than their bindings, the newest ones first. */
+  #kinds: readonly KinFormat[] = []
   /** What `prefix` has answered for each level without bindings. */
   readonly #prefixes = new Map<number, LinePrefix>()
   /** The same with those of `#bound`: those of one child after the other, nearly always. */
@@ -307,6 +309,16 @@ class KinFormat {
   /** Whether it is that of `logger`, too, whose bindings may be others. */
   isFor(logger: Internals): boolean {
     return this.#starts === logger[lsCacheSym] && this.shared.isValidFor(logger)
+  }
+
+  /** That of a child, which may differ by more than its bindings. */
+  forChild(logger: Internals): KinFormat {
+    if (this.isFor(logger)) return this
+    for (const kind of this.#kinds) if (kind.isFor(logger)) return kind
+    const shared = this.shared.isValidFor(logger) ? this.shared : new SharedFormat(logger)
+    const made = new KinFormat(shared, logger[lsCacheSym], this.replaced !== null)
+    this.#kinds = [made, ...this.#kinds.slice(0, MOST_KINDS - 1)]
+    return made
   }
 
   /** The same for objects as they are logged, or for what is made of them. */
@@ -345,6 +357,9 @@ class KinFormat {
     return found
   }
 }
+
+/** Kinds of children that a logger remembers: a service's routes may each bring serializers. */
+const MOST_KINDS = 8
 
 /** Bindings as they are printed; null if there are none. */
 const definitionOf = (text: string): StringDefinition | null =>
@@ -432,16 +447,13 @@ export class LoggerFormat implements LineFormat {
    * @param isOfCalls whether it is for objects as they were logged, not for what is made of them
    */
   static of(logger: Internals, level: number, base: LoggerFormat | undefined, isOfCalls: boolean): LoggerFormat {
-    const known = base === undefined ? null : base.#kin
-    const kin = known?.isFor(logger) ? known.of(isOfCalls) : LoggerFormat.kinOf(logger, known, isOfCalls)
+    const kin =
+      base === undefined
+        ? new KinFormat(new SharedFormat(logger), logger[lsCacheSym], isOfCalls)
+        : base.#kin.forChild(logger).of(isOfCalls)
     const bound = logger[boundSym]
     const bindings = base === undefined ? definitionOf(bound.text) : base.bindingsOf(bound)
     return new LoggerFormat(logger, level, kin, bindings, null)
-  }
-
-  private static kinOf(logger: Internals, known: KinFormat | null, isOfCalls: boolean): KinFormat {
-    const shared = known?.shared.isValidFor(logger) ? known.shared : new SharedFormat(logger)
-    return new KinFormat(shared, logger[lsCacheSym], isOfCalls)
   }
 
   get shared(): SharedFormat {
@@ -477,12 +489,29 @@ export class LoggerFormat implements LineFormat {
    * @param takesInline whether a short one may be in each record
    */
   deriveAlike(logger: Internals, level: number, takesInline: boolean): LoggerFormat {
+    return this.ofChild(logger, level, this.#kin, takesInline)
+  }
+
+  /**
+   * The same of a child that may differ by more.
+   *
+   * @param isOfCalls as of `of`
+   * @returns null if its lines need what no record has
+   */
+  deriveOther(logger: Internals, level: number, isOfCalls: boolean, takesInline: boolean): LoggerFormat | null {
+    const kin = this.#kin.forChild(logger).of(isOfCalls)
+    const { timeText, serializers } = kin.shared
+    if (timeText !== null || serializers.convertMessage !== null) return null
+    return this.ofChild(logger, level, kin, takesInline)
+  }
+
+  private ofChild(logger: Internals, level: number, kin: KinFormat, takesInline: boolean): LoggerFormat {
     const bound = logger[boundSym]
     const { added } = bound
     if (takesInline && bound.base === this.#bound && isForInline(added)) {
-      return new LoggerFormat(logger, level, this.#kin, this.all(), added)
+      return new LoggerFormat(logger, level, kin, this.all(), added)
     }
-    return new LoggerFormat(logger, level, this.#kin, this.bindingsOf(bound), null)
+    return new LoggerFormat(logger, level, kin, this.bindingsOf(bound), null)
   }
 
   onInline(): void {

@@ -21,11 +21,14 @@ import type { LoggerFormat } from './line-format'
 import {
   asJsonSym,
   boundSym,
+  endSym,
   formatOptsSym,
   formattersSym,
   heed,
+  hooksSym,
   mixinSym,
   msgPrefixSym,
+  nestedKeySym,
   shadowed,
   stateVersion,
   stateWatch,
@@ -67,12 +70,25 @@ const isProxy = (logger: Internals): boolean => logger[boundSym].owner !== logge
 /** Whether the options of `logger` make other fields of those that are logged. */
 export const shapesFields = (logger: Internals): boolean => Boolean(logger[mixinSym] || logger[formattersSym].log)
 
+const isShapedFor = (logger: Internals): boolean => shapesFields(logger) || typeof logger[msgPrefixSym] === 'string'
+
 /** The fields that the options `mixin` and `formatters.log` make of those that are logged. */
 function shaped(logger: Internals, fields: object | null, level: number): object | null {
   const mixin = logger[mixinSym]
   const mixed = mixin ? mixIn(logger, mixin, fields ?? {}, level) : fields
   const format = logger[formattersSym].log
   return format ? format((mixed ?? {}) as Fields) : mixed
+}
+
+/** What lines end with unless somebody has said otherwise. */
+const PLAIN_END = '}\n'
+
+/**
+ * Whether lines of `logger` are such that records can be made into: no fields below a key of their
+ * own, no other ends, no hook that sees each line.
+ */
+export function hasPlainLines(logger: Internals): boolean {
+  return !logger[nestedKeySym] && logger[endSym] === PLAIN_END && !logger[hooksSym].streamWrite
 }
 
 /**
@@ -115,7 +131,7 @@ export class LogFastPath {
    * @param base a format of the logger, or of one that it is a child of
    */
   static of(logger: Internals, base: LoggerFormat, writer: RecordWriter): LogFastPath {
-    const isShaped = shapesFields(logger) || typeof logger[msgPrefixSym] === 'string'
+    const isShaped = isShapedFor(logger)
     return new LogFastPath(logger, base.derive(logger, !isShaped), writer, logger[writeSym], isShaped)
   }
 
@@ -146,30 +162,43 @@ export class LogFastPath {
   }
 
   /**
-   * That of a logger which has inherited this one: a child. Null if it differs by more than its
-   * bindings, levels, formatters and prefix.
+   * That of a logger which has inherited this one: a child. Null if its lines have to be made in
+   * the call.
    *
    * @param level that of its first line
    * @param isOfLine whether that comes with its fields' keys, as all but events do
    */
   deriveForChild(logger: Internals, level: number, isOfLine: boolean): LogFastPath | null {
     const parent = this.#logger
-    if (parent === null) return null
-    const path = isAsMade(logger, parent) ? this.deriveAlike(logger, level, isOfLine) : this.deriveForAny(logger)
+    if (parent === null || !this.isCurrent(logger)) return null
+    const { owner, parent: nearest } = logger[boundSym]
+    if (owner === logger && nearest !== parent && nearest !== null) {
+      return this.deriveByParent(logger, nearest as Internals, level, isOfLine)
+    }
+    const takesInline = isOfLine && this.#writer.takesInline === true
+    const path = isAsMade(logger, parent)
+      ? this.deriveAlike(logger, level, takesInline)
+      : this.deriveForAny(logger, level, takesInline)
     if (path !== null) keepFastPath(logger, path)
     return path
   }
 
-  private deriveAlike(logger: Internals, level: number, isOfLine: boolean): LogFastPath | null {
-    if (!this.isCurrent(logger)) return null
-    const takesInline = isOfLine && this.#writer.takesInline === true
+  /** By that of its parent, which has not logged by itself yet. */
+  private deriveByParent(logger: Internals, parent: Internals, level: number, isOfLine: boolean): LogFastPath | null {
+    const path = this.deriveForChild(parent, level, false)
+    return path === null ? null : path.deriveForChild(logger, level, isOfLine)
+  }
+
+  private deriveAlike(logger: Internals, level: number, takesInline: boolean): LogFastPath {
     const format = this.#format.deriveAlike(logger, level, takesInline)
     return new LogFastPath(logger, format, this.#writer, this.#write, this.#isShaped)
   }
 
-  private deriveForAny(logger: Internals): LogFastPath | null {
-    if (isProxy(logger) || !this.isCurrent(logger) || !this.#format.shared.isValidFor(logger)) return null
-    return LogFastPath.of(logger, this.#format, this.#writer)
+  private deriveForAny(logger: Internals, level: number, takesInline: boolean): LogFastPath | null {
+    if (isProxy(logger) || logger[streamSym] !== this.#logger![streamSym] || !hasPlainLines(logger)) return null
+    const isShaped = isShapedFor(logger)
+    const format = this.#format.deriveOther(logger, level, !isShaped, takesInline)
+    return format === null ? null : new LogFastPath(logger, format, this.#writer, this.#write, isShaped)
   }
 
   /**

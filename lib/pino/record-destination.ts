@@ -29,16 +29,14 @@ import {
   valueText
 } from './json-line'
 import { LoggerFormat } from './line-format'
-import { fastPathSym, formatSym, isProxied, LogFastPath, shapesFields } from './log-call'
+import { fastPathSym, formatSym, hasPlainLines, isProxied, LogFastPath, shapesFields } from './log-call'
 import {
   asJsonSym,
   boundSym,
-  endSym,
   formattersSym,
   hooksSym,
   levelValSym,
   mixinSym,
-  nestedKeySym,
   readingsSym,
   stateWatch,
   streamSym,
@@ -53,8 +51,6 @@ import {
 interface Formatted {
   [formatSym]?: LoggerFormat | undefined
 }
-
-const PLAIN_END = '}\n'
 
 /** The first format of `logger`; of lines of `level`, unless it has one. */
 function formatOf(logger: Internals & Formatted, level: number): LoggerFormat {
@@ -72,14 +68,7 @@ function formatOf(logger: Internals & Formatted, level: number): LoggerFormat {
  * tool that sees each line, a logger behind a proxy.
  */
 function wantsText(logger: Internals): boolean {
-  return (
-    logger[asJsonSym] !== tracedAsJson ||
-    Boolean(logger[nestedKeySym]) ||
-    logger[endSym] !== PLAIN_END ||
-    Boolean(logger[hooksSym].streamWrite) ||
-    hasSubscribers() ||
-    isProxied(logger)
-  )
+  return logger[asJsonSym] !== tracedAsJson || !hasPlainLines(logger) || hasSubscribers() || isProxied(logger)
 }
 
 function writeText(writer: RecordWriter, logger: Internals, fields: Fields, message: unknown, level: number): void {
