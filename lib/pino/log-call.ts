@@ -407,24 +407,31 @@ function tellLost(): void {
  *   `promise.catch(log.error)`
  */
 function plainMethod(level: number, home: Internals): LogMethod {
-  return function LOG(first: unknown): void {
-    // Rest parameters would be an array for each call.
-    // biome-ignore lint/complexity/noArguments: see above
-    const args = arguments
+  function logOther(this: Internals, first: unknown, ...rest: unknown[]): void {
+    logArguments(this, level, first, rest)
+  }
+  function logFailure(this: Internals, thrown: unknown, ...args: unknown[]): void {
+    if (isLogger(this)) writeErrorLine(this, level, args, thrown)
+    else LOG.apply(home, args as [unknown])
+  }
+  function LOG(this: Internals, first: unknown): void {
     try {
       const path = this[fastPathSym]
-      if (path?.take(this, level, args.length, first, args[1])) return
-      logArguments(this, level, first, Array.prototype.slice.call(args, 1))
+      // biome-ignore lint/complexity/noArguments: rest parameters would be an array for each call
+      if (path?.take(this, level, arguments.length, first, arguments[1])) return
+      // biome-ignore lint/complexity/noArguments: see above
+      logOther.apply(this, arguments as never)
     } catch (thrown) {
       try {
-        if (isLogger(this)) writeErrorLine(this, level, Array.from(args), thrown)
-        else LOG.apply(home, Array.from(args) as [unknown])
+        // biome-ignore lint/complexity/noArguments: see above
+        logFailure.call(this, thrown, ...(arguments as unknown as unknown[]))
       } catch {
         // Nothing is called here, since there may be no room for it; a later call tells.
         lost++
       }
     }
   }
+  return LOG
 }
 
 function logArguments(caller: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
