@@ -13,6 +13,7 @@
 
 import { types } from 'node:util'
 import type { RecordWriter } from '../record/record-encoder'
+import { type FilledMessage, MessagePatterns } from '../record/shape-tree'
 import type { CompiledEvent, Fields, Internals, LogMethod, LogMethodHook } from './context'
 import { writeErrorLine, writeHookErrorLine } from './error-line'
 import { formatMessage, loggedObject, mixIn, trailingFields } from './fields'
@@ -133,6 +134,11 @@ export class LogFastPath {
   static of(logger: Internals, base: LoggerFormat, writer: RecordWriter): LogFastPath {
     const isShaped = isShapedFor(logger)
     return new LogFastPath(logger, base.derive(logger, !isShaped), writer, logger[writeSym], isShaped)
+  }
+
+  /** Whether the message of a record may be a FilledMessage. */
+  get takesFilled(): boolean {
+    return this.#writer.takesFilled === true
   }
 
   /** Whether it was made for `logger`, which no proxy answers for then. */
@@ -374,10 +380,21 @@ function withPrefix(prefix: string | undefined, message: unknown): unknown {
 
 function write(logger: Internals, level: number, fields: object | null, message: unknown, values: readonly unknown[]) {
   const prefixed = message === undefined || message === null ? message : withPrefix(logger[msgPrefixSym], message)
-  const text = values.length === 0 ? prefixed : formatMessage(prefixed, values, logger[formatOptsSym])
   const path = logger[fastPathSym]
-  if (path?.isValidFor(logger)) path.write(logger, level, fields, text)
+  const isDirect = path?.isValidFor(logger)
+  const filled = isDirect && values.length > 0 && path!.takesFilled ? filledMessage(prefixed, values) : null
+  const text = filled ?? (values.length === 0 ? prefixed : formatMessage(prefixed, values, logger[formatOptsSym]))
+  // What is formatted may change the logger.
+  if (isDirect && (filled !== null || path!.isValidFor(logger))) path!.write(logger, level, fields, text)
   else logger[writeSym](fields, text, level)
+}
+
+const patterns = new MessagePatterns()
+
+/** The message with its values, for a record; null if it has to be put together here. */
+function filledMessage(message: unknown, values: readonly unknown[]): FilledMessage | null {
+  const pattern = typeof message === 'string' ? patterns.of(message) : null
+  return pattern === null ? null : pattern.fill(values)
 }
 
 /** Whether the methods of a level can be called on it. */

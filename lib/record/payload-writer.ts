@@ -2,7 +2,7 @@ import { types } from 'node:util'
 import { LEASE, MOST_TEXTS } from '../engine/direct-route'
 import { DATE_CHARACTERS, FIRST_DATE, isPlainDate, LAST_DATE, printDate, putDate, timeOf } from './date-text'
 import type { Addition, StringDefinition } from './definition'
-import type { LinePrefix, ShapeNode, ShapeTree, Template } from './shape-tree'
+import { FilledMessage, type LinePrefix, type ShapeNode, type ShapeTree, type Template } from './shape-tree'
 import * as wire from './wire'
 
 /** How the lines of one logger and level are written. */
@@ -74,6 +74,8 @@ const LONGEST_LOOP = 40
 const LONGEST_LOOP_NATIVE = 32
 /** And than a text that an addon's call takes along. */
 const LONGEST_LOOP_LEFT = 15
+/** And than `JSON.stringify` with one of those, for a text within another one. */
+const LONGEST_WITHIN = 80
 /** The same for bytes that are moved. */
 const LONGEST_MOVE = 256
 /** Behind a text of the addon's. */
@@ -110,6 +112,7 @@ const KEPT_BYTES = 256 * 1024
 const NO_KEYS: readonly string[] = []
 
 type Quote = (text: string) => string
+const quoteJson: Quote = JSON.stringify
 /** How the addon writes texts into the memory that `setTarget` was given last. */
 export interface TextCalls {
   /** Writes one as UTF-8 at a place; its bytes. */
@@ -191,16 +194,21 @@ function putKnown(to: Buffer, at: number, text: string): number {
   return at + text.length
 }
 
+/** Writes a text that JSON prints as it is. False if it does not. */
+function putPlain(to: Buffer, at: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit < FIRST_PLAIN || unit > 0x7f || unit === QUOTE || unit === BACKSLASH) return false
+    to[at + i] = unit
+  }
+  return true
+}
+
 /** Writes a string as JSON if that is the string itself in quotes. Its end, or UNCOMMON. */
 function putQuoted(to: Buffer, at: number, text: string): number {
   const { length } = text
-  if (length > LONGEST_ELEMENT - 3) return UNCOMMON
+  if (length > LONGEST_ELEMENT - 3 || !putPlain(to, at + 1, text)) return UNCOMMON
   to[at] = QUOTE
-  for (let i = 0; i < length; i++) {
-    const unit = text.charCodeAt(i)
-    if (unit < FIRST_PLAIN || unit > 0x7f || unit === QUOTE || unit === BACKSLASH) return UNCOMMON
-    to[at + 1 + i] = unit
-  }
   to[at + 1 + length] = QUOTE
   return at + length + 2
 }
@@ -868,6 +876,7 @@ export class PayloadWriter {
    * `fields`.
    */
   #finish(from: number, format: LineFormat, node: ShapeNode, timeText: string, message: unknown): number {
+    if (message instanceof FilledMessage) return this.#finishFilled(from, format, node, timeText, message)
     // Nor may the end of the last object depend on a message that turns out absent.
     const text = node.edge === 'close' ? settled(message, format) : message
     const { prefix } = format
@@ -875,6 +884,41 @@ export class PayloadWriter {
     if (template === null) return IMPOSSIBLE
     const isWhole = template.message !== null && prefix.timeForm !== TIME_TEXT
     return this.#complete(isWhole ? from : this.#putRest(from, format, timeText, template, text), format, template)
+  }
+
+  /** As #finish, with a message whose values go into the record. */
+  #finishFilled(from: number, format: LineFormat, node: ShapeNode, timeText: string, message: FilledMessage): number {
+    const { tree, prefix } = format
+    const { pattern, values } = message
+    let end = from
+    for (let i = 0; i < pattern.count; i++) {
+      const value = values[i]
+      end =
+        typeof value === 'string' ? this.#putWithin(end, value) : this.#putPrimitive(end, value as Primitive, quoteJson)
+      // How such a one is printed depends on all of the message.
+      if (end === UNCOMMON) return IMPOSSIBLE
+    }
+    const template = tree.template(tree.fill(node, pattern), prefix, undefined)
+    if (template === null) return IMPOSSIBLE
+    const isWhole = prefix.timeForm !== TIME_TEXT
+    return this.#complete(isWhole ? end : this.#putRest(end, format, timeText, template, undefined), format, template)
+  }
+
+  /**
+   * A string that is printed within another one: as JSON, without quotation marks. Its end, or
+   * UNCOMMON.
+   */
+  #putWithin(at: number, text: string): number {
+    const { length } = text
+    const start = at + 5
+    const isShort = length <= LONGEST_WITHIN && start + length <= this.#limit
+    if (!isShort || !putPlain(this.bytes, start, text)) {
+      const isWhole = (text as unknown as WellFormed).isWellFormed()
+      return isWhole ? this.#putUtf8(TAG_JSON, at, quoteJson(text).slice(1, -1)) : UNCOMMON
+    }
+    this.bytes[at] = TAG_JSON
+    this.#view.setUint32(at + 1, length, true)
+    return start + length
   }
 
   /**

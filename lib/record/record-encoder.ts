@@ -21,7 +21,7 @@ import {
   UNFINISHED,
   UTF8_BYTES
 } from './payload-writer'
-import type { Template } from './shape-tree'
+import { FilledMessage, type Template } from './shape-tree'
 import * as wire from './wire'
 
 const NO_DEFINITIONS: readonly Definition[] = []
@@ -37,6 +37,8 @@ export interface Piece {
 export interface RecordWriter {
   /** Whether it takes records of formats with a binding `inline`. Events of such nobody takes. */
   readonly takesInline?: true
+  /** Whether a message may be a FilledMessage. */
+  readonly takesFilled?: boolean
   /**
    * Records a line.
    *
@@ -165,9 +167,13 @@ interface Segment {
 /** The time where nobody else is going to put it. */
 const resolveTime = (time: number): number => (Number.isNaN(time) ? Date.now() : time)
 
+/** A message as a line that is made in the call has it. */
+const toldMessage = (message: unknown): unknown => (message instanceof FilledMessage ? message.text : message)
+
 /** The records and texts of one thread for one log. */
 export class RecordEncoder implements RecordWriter {
   readonly takesInline = true
+  readonly takesFilled: boolean
   readonly #target: RecordTarget
   readonly #lease: Int32Array
   readonly #words: Int32Array
@@ -226,6 +232,8 @@ export class RecordEncoder implements RecordWriter {
     this.#publish = publish ?? noop
     this.#lane = lane ?? null
     this.#cap = cap
+    // Rings are read by their records' keys.
+    this.takesFilled = cap === null
     this.#publishBeside = target.publishBeside ?? null
     this.#change = this.#changes[0]!
     const put = (text: string, at: number): number => this.#putText(text, at)
@@ -388,7 +396,7 @@ export class RecordEncoder implements RecordWriter {
   /** What cannot be said as a record. */
   #line(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
     const kept = this.#cap === null ? fields : this.#cap.kept(fields)
-    const line = format.line(resolveTime(time), timeText, kept, message)
+    const line = format.line(resolveTime(time), timeText, kept, toldMessage(message))
     const ring = this.#beside
     if (ring !== null && ring.#cap!.keepsWhole(fields)) {
       this.#beside = null
@@ -957,6 +965,7 @@ function putBytes(target: Buffer, at: number, bytes: Uint8Array): number {
 
 /** Makes each record once for the logs of several sinks. `close` does not close these. */
 export class JointEncoder implements RecordWriter {
+  readonly takesFilled: boolean
   readonly #sinks: readonly RecordWriter[]
   readonly #payload = new PayloadWriter(null)
   #busy = false
@@ -964,6 +973,7 @@ export class JointEncoder implements RecordWriter {
 
   constructor(sinks: readonly RecordWriter[]) {
     this.#sinks = sinks
+    this.takesFilled = sinks.every(sink => sink.takesFilled === true)
   }
 
   record(format: LineFormat, time: number, timeText: string, fields: object | null, message: unknown): boolean {
@@ -975,7 +985,8 @@ export class JointEncoder implements RecordWriter {
       const now = resolveTime(time)
       const logged = fields === null || format.replaced === null ? fields : format.replaced(fields)
       const end = payload.fields(format, now, timeText, logged, message)
-      return end === IMPOSSIBLE ? this.text(now, format.line(now, timeText, logged, message)) : this.#appendTo(format)
+      if (end !== IMPOSSIBLE) return this.#appendTo(format)
+      return this.text(now, format.line(now, timeText, logged, toldMessage(message)))
     } finally {
       this.#busy = false
     }

@@ -14,9 +14,10 @@ export type Conversion = (value: unknown) => unknown
 
 /**
  * What a node adds to its parent: a key with a value; the same of a binding in front of the fields;
- * a key with an object, whose keys follow; that object's end.
+ * a key with an object, whose keys follow; that object's end; a piece of the message with the value
+ * behind it; the message's last piece.
  */
-type Edge = 'value' | 'binding' | 'open' | 'close'
+type Edge = 'value' | 'binding' | 'open' | 'close' | 'piece' | 'end'
 
 /** The key of nodes that have none. No object has it, so that a comparison with it fails. */
 const NO_KEY = `shardlog.noKey.${Math.random()}`
@@ -101,6 +102,10 @@ export class ShapeNode {
   /** Of the same: objects that turned out to be JSON, less those that did not. */
   refusals: number
   templates: Map<LinePrefix, Map<string | null | undefined, Template>> | null
+  /** The pattern last used behind the fields that end here, and where its values end. */
+  recentPattern: MessagePattern | null
+  filled: ShapeNode | null
+  patterns: Map<MessagePattern, ShapeNode> | null
 
   constructor(
     edge: Edge,
@@ -119,8 +124,9 @@ export class ShapeNode {
     this.otherOpen = this.next
     this.parent = parent
     this.root = parent === null ? this : parent.root
-    this.count = parent === null ? 0 : parent.count + (edge === 'value' || edge === 'binding' ? 1 : 0)
-    const isField = parent !== null && parentObject === null && edge !== 'close' && edge !== 'binding'
+    const hasValue = edge === 'value' || edge === 'binding' || edge === 'piece'
+    this.count = parent === null ? 0 : parent.count + (hasValue ? 1 : 0)
+    const isField = parent !== null && parentObject === null && (edge === 'value' || edge === 'open')
     this.fields = parent === null ? 0 : parent.fields + (isField ? 1 : 0)
     this.parentObject = parentObject
     this.depth = (parentObject === null ? 0 : parentObject.depth) + (edge === 'open' ? 1 : 0)
@@ -131,6 +137,9 @@ export class ShapeNode {
     this.inherits = null
     this.refusals = 0
     this.templates = null
+    this.recentPattern = null
+    this.filled = null
+    this.patterns = null
     for (let object = parentObject; object !== null; object = object.parentObject) object.descendants++
   }
 
@@ -160,7 +169,7 @@ sentinel = new ShapeNode('value', NO_KEY, null, null, null)
 function plainKeys(node: ShapeNode): readonly string[] | null {
   const keys: string[] = []
   for (let at = node; at.parent !== null; at = at.parent) {
-    if (at.edge === 'open' || at.edge === 'close' || at.convert !== null) return null
+    if ((at.edge !== 'value' && at.edge !== 'binding') || at.convert !== null) return null
     keys.push(at.key)
   }
   const isOfRequest = keys.includes('headers') && keys.includes('socket')
@@ -237,6 +246,120 @@ class LookupBudget {
     if (this.misses * 2 > this.#lookups) this.#rest = BACKOFF
     this.#lookups = 0
     this.misses = 0
+  }
+}
+
+const PERCENT = '%'
+/** Placeholders that take a string, a number, or what is below a number. */
+const KINDS = 'sdfi'
+/** Numbers that are printed as they are logged. */
+const { isFinite: isPrinted } = Number
+
+/**
+ * A message with placeholders whose values records take, so that it is put together where lines are
+ * made: `user %s did %d`.
+ */
+export class MessagePattern {
+  /** What stands before each value, and behind the last one. */
+  readonly pieces: readonly string[]
+  /** A letter for each value. */
+  readonly kinds: string
+  /** Number of values. */
+  readonly count: number
+
+  private constructor(pieces: readonly string[], kinds: string) {
+    this.pieces = pieces
+    this.kinds = kinds
+    this.count = kinds.length
+  }
+
+  /** null if there are none, or others too. */
+  static parse(message: string): MessagePattern | null {
+    const pieces: string[] = []
+    let kinds = ''
+    let piece = ''
+    let from = 0
+    for (let at = message.indexOf(PERCENT); at >= 0 && at + 1 < message.length; at = message.indexOf(PERCENT, from)) {
+      const letter = message.charAt(at + 1)
+      piece += message.slice(from, at)
+      from = at + 2
+      if (letter === PERCENT) {
+        piece += PERCENT
+      } else if (KINDS.includes(letter)) {
+        kinds += letter
+        pieces.push(piece)
+        piece = ''
+      } else {
+        return null
+      }
+    }
+    pieces.push(piece + message.slice(from))
+    // A surrogate by itself may be half of a character whose other half is in a value.
+    const isWhole = pieces.every(each => (each as unknown as WellFormed).isWellFormed())
+    return kinds === '' || !isWhole ? null : new MessagePattern(pieces, kinds)
+  }
+
+  /** null unless each placeholder has a value of its kind that is printed as it is. */
+  fill(values: readonly unknown[]): FilledMessage | null {
+    const { kinds } = this
+    if (values.length < kinds.length) return null
+    let filled = values
+    for (let i = 0; i < kinds.length; i++) {
+      const value = values[i]
+      if (typeof value === 'number') {
+        if (!isPrinted(value)) return null
+        if (kinds.charAt(i) !== 'i' || (value | 0) === value) continue
+        if (filled === values) filled = values.slice()
+        ;(filled as unknown[])[i] = Math.floor(value)
+      } else if (
+        kinds.charAt(i) !== 's' ||
+        (typeof value !== 'string' && typeof value !== 'boolean' && value !== null)
+      ) {
+        return null
+      }
+    }
+    return new FilledMessage(this, filled)
+  }
+}
+
+interface WellFormed {
+  isWellFormed(): boolean
+}
+
+/** A message with its values, not put together yet. */
+export class FilledMessage {
+  readonly pattern: MessagePattern
+  /** As many as the pattern has, or more: strings, numbers that are finite, booleans, null. */
+  readonly values: readonly unknown[]
+
+  constructor(pattern: MessagePattern, values: readonly unknown[]) {
+    this.pattern = pattern
+    this.values = values
+  }
+
+  get text(): string {
+    const { pieces, count } = this.pattern
+    let text = pieces[0]!
+    for (let i = 0; i < count; i++) text += String(this.values[i]) + pieces[i + 1]
+    return text
+  }
+}
+
+/** The patterns of messages, which are known again by their text. */
+export class MessagePatterns {
+  readonly #known = new Map<string, MessagePattern | null>()
+  readonly #budget = new LookupBudget()
+
+  /** null: it is none, or has something built into it. */
+  of(message: string): MessagePattern | null {
+    if (!this.#budget.allows(message)) return null
+    const known = this.#known.get(message)
+    if (known !== undefined) return known
+    this.#budget.misses++
+    if (this.#known.size >= MAX_MESSAGES) this.#known.clear()
+    const made = MessagePattern.parse(message)
+    this.#known.set(message, made)
+    return made
   }
 }
 
@@ -492,6 +615,24 @@ export class ShapeTree {
     return node.closed
   }
 
+  /** The node behind `node`, where the fields end, for the values of a message. */
+  fill(node: ShapeNode, pattern: MessagePattern): ShapeNode {
+    if (node.recentPattern === pattern) return node.filled!
+    node.patterns ??= new Map()
+    let end = node.patterns.get(pattern)
+    if (end === undefined) {
+      end = node
+      for (let i = 0; i <= pattern.count; i++) {
+        end = new ShapeNode(i < pattern.count ? 'piece' : 'end', pattern.pieces[i]!, end, null, null)
+        this.#count()
+      }
+      node.patterns.set(pattern, end)
+    }
+    node.recentPattern = pattern
+    node.filled = end
+    return end
+  }
+
   /**
    * For a strained tree: whether it has nodes for the fields' keys, or takes them in. An object
    * among the values is not looked into.
@@ -576,6 +717,7 @@ export class ShapeTree {
     const path: ShapeNode[] = []
     for (let at = node; at.parent !== null; at = at.parent) path.push(at)
     for (const { edge, key, parentObject } of path.reverse()) {
+      if (edge === 'piece' || edge === 'end') return null
       if (parentObject === null && edge !== 'close' && keys.includes(key)) return null
       if (edge === 'close') to = this.close(to)
       else to = edge === 'open' ? this.open(to, key) : this.step(to, key)
@@ -598,7 +740,7 @@ export class ShapeTree {
 
   #make(node: ShapeNode, prefix: LinePrefix, message: string | null | undefined): Template | null {
     const { quote } = this.#options
-    const { keys, tail } = printed(node, quote)
+    const { keys, tail } = printed(node, quote, this.#printedMessageKey)
     const id = nextId()
     const bytes = templateBytes(id, {
       timeForm: prefix.timeForm,
@@ -620,7 +762,11 @@ export class ShapeTree {
 }
 
 /** What is printed before each value on the way to a node, and behind the last one. */
-function printed(node: ShapeNode, quote: (text: string) => string): { keys: string[]; tail: string } {
+function printed(
+  node: ShapeNode,
+  quote: (text: string) => string,
+  messageKey: string
+): { keys: string[]; tail: string } {
   const path: ShapeNode[] = []
   for (let at = node; at.parent !== null; at = at.parent) path.push(at)
   const keys: string[] = []
@@ -628,6 +774,16 @@ function printed(node: ShapeNode, quote: (text: string) => string): { keys: stri
   for (const { edge, key, parent, parentObject } of path.reverse()) {
     if (edge === 'close') {
       tail += '}'
+      continue
+    }
+    if (edge === 'piece' || edge === 'end') {
+      if (parent!.edge !== 'piece') tail += `${messageKey}"`
+      tail += quote(key).slice(1, -1)
+      if (edge === 'end') tail += '"'
+      else {
+        keys.push(tail)
+        tail = ''
+      }
       continue
     }
     const comma = parent!.edge === 'open' ? '' : ','

@@ -160,6 +160,67 @@ describe('a destination that records', () => {
   })
 })
 
+describe('values in messages', () => {
+  const message = fc.constantFrom(
+    'user %s did %d',
+    '%s',
+    '%i%%',
+    '%f %s %d',
+    '%% %s',
+    '"\\%s',
+    'é%sé',
+    '\ud83d%s',
+    '%s%s',
+    '%',
+    '%s %j'
+  )
+  const anyPlain = fc.oneof(
+    fc.string({ maxLength: 8 }),
+    fc.string({ unit: 'binary', maxLength: 100 }),
+    fc.integer(),
+    fc.double(),
+    fc.constantFrom(null, true, false, undefined, '\ude00', '\ud83d', 'x'.repeat(300), '"'.repeat(90), -0, 5n)
+  )
+  const anyCall = fc.record({
+    fields: fc.option(fc.dictionary(fc.constantFrom('a', 'b'), anyValue, { maxKeys: 2 }), { nil: null }),
+    message,
+    values: fc.array(anyPlain, { maxLength: 4 })
+  })
+
+  it.each([
+    ['', {}],
+    [' behind a prefix', { msgPrefix: 'p %s ' }],
+    [' with a serializer', { serializers: { msg: (text: unknown) => String(text).length } }],
+    [' that are redacted', { redact: ['msg'] }],
+    [' without bindings and time', { base: null, timestamp: false }],
+    [' with a time of its own', { timestamp: () => ',"at":"now"' }],
+    [' below another key', { messageKey: 'text"' }],
+    [' with a mixin', { mixin: () => ({ mixed: 1 }) }]
+  ])('are printed as they are put together%s', (_name, options) => {
+    fc.assert(
+      fc.property(fc.array(anyCall, { maxLength: 30 }), calls => {
+        expectSame(options, logger => {
+          const log = [logger, logger.child({ reqId: 'r1' }), logger.child({ o: { a: 1 } }, { msgPrefix: '%d ' })]
+          calls.forEach(({ fields, message, values }, i) => {
+            const info = log[i % log.length]!.info as (...all: unknown[]) => void
+            info.apply(log[i % log.length], fields === null ? [message, ...values] : [fields, message, ...values])
+          })
+        })
+      }),
+      { numRuns: 100 }
+    )
+  })
+
+  it('in thousands of messages', () => {
+    expectSame({ base: null }, logger => {
+      for (let i = 0; i < 12_000; i++) {
+        logger.info(`${i % 5000} %s`, i)
+        if (i % 7 === 0) logger.info({ a: { b: i }, [`k${i % 100}`]: 1 }, 'of %s', 'x')
+      }
+    })
+  })
+})
+
 describe('objects in objects', () => {
   class Point {
     constructor(

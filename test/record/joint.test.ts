@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Addition, StringDefinition } from '../../lib/record/definition'
 import type { LineFormat } from '../../lib/record/payload-writer'
 import { JointEncoder, RecordEncoder, type RecordWriter } from '../../lib/record/record-encoder'
+import { FilledMessage, MessagePattern } from '../../lib/record/shape-tree'
 import { FakeLog, linesOf } from '../support/fake-log'
 import { namedLines, newTree } from '../support/named-lines'
 import fc from '../support/random'
@@ -45,6 +46,25 @@ describe('logs that share the making of records', () => {
       }),
       { numRuns: 500 }
     )
+  })
+
+  it('put messages together where their lines are made, or in the call where that has to be', () => {
+    const logs = [new FakeLog(8_192), new FakeLog(8_192)]
+    const joint = new JointEncoder(logs.map(log => new RecordEncoder(log)))
+    expect(joint.takesFilled).toBe(true)
+    const [made] = styles as [LineFormat]
+    const pattern = MessagePattern.parse('%s "did" %i of %d%%')!
+    const calls = ['x', 'é"\n', '\ud83d', 'y'.repeat(300)].map(who => pattern.fill([who, 2.5, 1e21])!)
+    const expected = calls.map((message, i) => made.line(i, '', { i }, message.text))
+    for (const [i, message] of calls.entries()) joint.record(made, i, '', { i }, message)
+    expect(logs.map(linesOf)).toEqual([expected, expected])
+    expect(expected[0]).toContain('x \\"did\\" 2 of 1e+21%')
+    expect(calls[0]).toBeInstanceOf(FilledMessage)
+    expect(pattern.fill(['x', 2])).toBe(null)
+    expect(pattern.fill(['x', '2', 3])).toBe(null)
+    expect(pattern.fill(['x', 2, Number.NaN])).toBe(null)
+    expect(MessagePattern.parse('100%')).toBe(null)
+    expect(MessagePattern.parse('%s %j')).toBe(null)
   })
 
   it('take no calls once their segments know what records refer to, whoever else logs with the same bindings', () => {

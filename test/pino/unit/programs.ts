@@ -319,12 +319,20 @@ function childOptions(rand: Rand): object {
 
 const FORMATS = ['%s', '%d', '%i', '%f', '%j', '%o', '%O', '%%', '%', '%x', ' a ', 'é']
 
+/** Those that a program has again and again. */
+const MESSAGES = ['user %s did %d', '%s', '%d%%', '%s%i', 'é "%f"\\ %s\n', '\ud83d%s', '%s\ude00', '%s %d %s %d %s']
+
 function callArguments(rand: Rand): unknown[] {
   const kind = rand()
   const fields = () => (chance(rand, 0.1) ? deep(rand) : object(rand, 3))
   const format = () => times(Math.floor(rand() * 5), () => pick(rand, FORMATS)).join('')
   const primitive = () => pick(rand, [text(rand), number(rand), true, null, undefined, 5n])
-  if (kind < 0.25) return [fields(), text(rand)]
+  const plain = () =>
+    pick(rand, [text(rand), text(rand), number(rand), Math.floor(rand() * 1e5), chance(rand, 0.5), null])
+  const known = () => [pick(rand, MESSAGES), ...times(Math.floor(rand() * 6), chance(rand, 0.8) ? plain : primitive)]
+  if (kind < 0.15) return [fields(), text(rand)]
+  if (kind < 0.2) return [fields(), ...known()]
+  if (kind < 0.25) return known()
   if (kind < 0.4) return [fields()]
   if (kind < 0.55) return [text(rand)]
   if (kind < 0.65) return [fields(), format(), ...times(Math.floor(rand() * 4), primitive)]
