@@ -896,10 +896,10 @@ export class PayloadWriter {
       end =
         typeof value === 'string' ? this.#putWithin(end, value) : this.#putPrimitive(end, value as Primitive, quoteJson)
       // How such a one is printed depends on all of the message.
-      if (end === UNCOMMON) return IMPOSSIBLE
+      if (end === UNCOMMON) return this.#finish(from, format, node, timeText, message.text)
     }
     const template = tree.template(tree.fill(node, pattern), prefix, undefined)
-    if (template === null) return IMPOSSIBLE
+    if (template === null) return this.#finish(from, format, node, timeText, message.text)
     const isWhole = prefix.timeForm !== TIME_TEXT
     return this.#complete(isWhole ? end : this.#putRest(end, format, timeText, template, undefined), format, template)
   }

@@ -17,7 +17,7 @@ type Logger = ReturnType<typeof pino>
 function expectSame(options: object, use: (logger: Logger) => void): string[] {
   const text: string[] = []
   use(pino(options, { write: (line: string) => void text.push(Buffer.from(line).toString()) }))
-  const log = new FakeLog(1 << 16)
+  const log = new FakeLog(1 << 17)
   const recorder = new RecordEncoder(log)
   use(
     pino(options, {
@@ -209,6 +209,27 @@ describe('values in messages', () => {
       }),
       { numRuns: 100 }
     )
+  })
+
+  it('that cannot be within others, behind fields that are read once', () => {
+    const long = 'x'.repeat(70_000)
+    expectSame({}, logger => {
+      let reads = 0
+      for (const value of ['a', '\ud83d', 'b', '\ude00']) {
+        for (const message of ['of %s', `${long}%s`, '%s\ude00']) {
+          logger.info(
+            {
+              get read() {
+                return ++reads
+              }
+            },
+            message,
+            value
+          )
+        }
+      }
+      logger.info(`${reads}`)
+    })
   })
 
   it('in thousands of messages', () => {

@@ -106,7 +106,8 @@ function error(rand: Rand, depth: number): Error {
   const made = pick(rand, [Error, RangeError, TypeError])
   const result = chance(rand, 0.15) ? new AggregateError([flat(new Error('inner'))], text(rand)) : new made(text(rand))
   flat(result)
-  if (chance(rand, 0.3)) Object.assign(result, object(rand, depth - 1))
+  // Defined: to assign may fail, by a prototype that is among the fields.
+  if (chance(rand, 0.3)) Object.defineProperties(result, Object.getOwnPropertyDescriptors(object(rand, depth - 1)))
   if (chance(rand, 0.2)) result.cause = depth > 0 ? error(rand, depth - 1) : text(rand)
   if (chance(rand, 0.05)) result.message = undefined as never
   return result
