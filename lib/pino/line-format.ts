@@ -4,7 +4,8 @@
  */
 
 import { Addition, type BoundKeys, type BoundText, StringDefinition } from '../record/definition'
-import { JsonText, type LineFormat } from '../record/payload-writer'
+import { JsonText } from '../record/objects'
+import type { LineFormat } from '../record/payload-writer'
 import { type Conversion, type LinePrefix, ShapeTree } from '../record/shape-tree'
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
 import type { Family, Fields, Internals, Serializers, Stringifier, Stringifiers } from './context'

@@ -1,7 +1,19 @@
-import { types } from 'node:util'
 import { LEASE, MOST_TEXTS } from '../engine/direct-route'
-import { DATE_CHARACTERS, FIRST_DATE, isPlainDate, LAST_DATE, printDate, putDate, timeOf } from './date-text'
 import type { Addition, StringDefinition } from './definition'
+import {
+  DATE,
+  DATE_CHARACTERS,
+  FIRST_DATE,
+  innerJson,
+  isOther,
+  JsonText,
+  KEYED,
+  kindOf,
+  LAST_DATE,
+  ORDINARY,
+  putDate,
+  timeOf
+} from './objects'
 import { FilledMessage, type LinePrefix, type ShapeNode, type ShapeTree, type Template } from './shape-tree'
 import * as wire from './wire'
 
@@ -123,47 +135,8 @@ export interface TextCalls {
 export type TakeTexts = (...texts: string[]) => void
 type Primitive = string | number | boolean | null
 
-const { getPrototypeOf, keys: keysOf } = Object
-const { hasOwnProperty: isOwn, toString: printKind } = Object.prototype
-const { isBoxedPrimitive } = types
-
-/** Kinds of objects: `JSON.stringify` prints it otherwise than by its own fields alone, or may. */
-const PECULIAR = 0
-const ORDINARY = 1
-/** It has no prototype, or that of a class: its own keys are all that is printed. */
-const KEYED = 2
-const DATE = 3
-
-/** Of what is no array. */
-function kindOf(value: object): number {
-  const object = value as { constructor: unknown; toJSON?: unknown }
-  const { toJSON } = object
-  if (typeof toJSON === 'function') return toJSON === printDate && isPlainDate(value) ? DATE : PECULIAR
-  if (object.constructor === Object) return ORDINARY
-  if (getPrototypeOf(value) === null) return KEYED
-  return isBoxedPrimitive(value) || JsonText.textOf(value) !== undefined ? PECULIAR : KEYED
-}
-
-/**
- * Whether an object without a prototype may be a string or number as an object, which cannot be
- * printed at all then, or one of a kind whose elements are keys: none of these has keys, or the
- * first is an index. To ask for its kind costs more than all else about a small one. `rawJSON` is
- * the key of what `JSON.rawJSON` makes, which is printed as it says.
- */
-const mayBeOther = (keys: readonly string[]): boolean => keys.length === 0 || keys[0] === '0' || keys[0] === 'rawJSON'
-
-/** JSON of an object in an object; undefined if it cannot be had without the objects around it. */
-function innerJson(value: object): string | undefined {
-  const { toJSON } = value as { toJSON?: unknown }
-  // It may want to know its key.
-  if (typeof toJSON === 'function' && toJSON !== printDate) return undefined
-  try {
-    return JSON.stringify(value)
-  } catch {
-    // Circular, or with a bigint: what is printed of it depends on what is around it.
-    return undefined
-  }
-}
+const { keys: keysOf } = Object
+const { hasOwnProperty: isOwn } = Object.prototype
 
 /** Writes a text whose units are its bytes. False if it is not ASCII; the bytes are none then. */
 export function putAscii(to: Buffer, at: number, text: string): boolean {
@@ -241,23 +214,6 @@ function putElement(to: Buffer, at: number, value: unknown): number {
   }
   if (typeof value === 'boolean') return putKnown(to, at, value ? 'true' : 'false')
   return value === null || value === undefined ? putKnown(to, at, 'null') : UNCOMMON
-}
-
-/** A value that is JSON already. */
-export class JsonText {
-  readonly #text: string
-
-  constructor(text: string) {
-    this.#text = text
-  }
-
-  /**
-   * The JSON of a value that is one. Asked so rather than by `instanceof`, of which a proxy may
-   * make what it likes.
-   */
-  static textOf(value: unknown): string | undefined {
-    return typeof value === 'object' && value !== null && #text in value ? value.#text : undefined
-  }
 }
 
 /** A message of which it is known whether it is printed at all. */
@@ -683,7 +639,7 @@ export class PayloadWriter {
     let end = at
     let node: ShapeNode | null = from
     const keys = keysOf(object)
-    if (mayBeOther(keys) && (keys[0] === 'rawJSON' || printKind.call(object) !== '[object Object]')) return AS_JSON
+    if (isOther(object, keys)) return AS_JSON
     for (const inner of keys) {
       const value = (object as Record<string, unknown>)[inner]
       if (value === undefined) continue
