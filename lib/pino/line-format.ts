@@ -293,9 +293,6 @@ class KinFormat {
   /** The same with those of `#bound`: those of one child after the other, nearly always. */
   readonly #boundPrefixes = new Map<number, LinePrefix>()
   #bound: BoundKeys | null = null
-  // The last one of those.
-  #recent: LinePrefix | null = null
-  #recentLevel = 0
 
   /** @param isOfCalls whether objects are recorded as they were logged */
   constructor(shared: SharedFormat, starts: Internals[typeof lsCacheSym], isOfCalls: boolean) {
@@ -339,16 +336,15 @@ class KinFormat {
   }
 
   private boundPrefix(level: number, bound: BoundKeys): LinePrefix {
-    const isSame = this.#bound === bound
-    const recent = this.#recent
-    if (isSame && recent !== null && this.#recentLevel === level) return recent
-    if (!isSame) {
+    if (bound.knower === this && bound.level === level) return bound.known as LinePrefix
+    if (this.#bound !== bound) {
       this.#boundPrefixes.clear()
       this.#bound = bound
     }
     const found = this.#boundPrefixes.get(level) ?? this.findPrefix(level, bound, this.#boundPrefixes)
-    this.#recentLevel = level
-    this.#recent = found
+    bound.knower = this
+    bound.level = level
+    bound.known = found
     return found
   }
 

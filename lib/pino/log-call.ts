@@ -141,6 +141,11 @@ export class LogFastPath {
     return this.#writer.takesFilled === true
   }
 
+  /** Whether the records of a child may have its bindings' values. */
+  get takesInline(): boolean {
+    return this.#logger !== null && this.#writer.takesInline === true
+  }
+
   /** Whether it was made for `logger`, which no proxy answers for then. */
   isOf(logger: Internals): boolean {
     return this.#logger === logger
@@ -181,7 +186,7 @@ export class LogFastPath {
     if (owner === logger && nearest !== parent && nearest !== null) {
       return this.deriveByParent(logger, nearest as Internals, level, isOfLine)
     }
-    const takesInline = isOfLine && this.#writer.takesInline === true
+    const takesInline = isOfLine && this.takesInline
     const path = isAsMade(logger, parent)
       ? this.deriveAlike(logger, level, takesInline)
       : this.deriveForAny(logger, level, takesInline)

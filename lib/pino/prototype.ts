@@ -6,6 +6,7 @@
 import { EventEmitter } from 'node:events'
 import { version } from '../own-place'
 import { Addition, BoundKeys, BoundText, type PrintedKey } from '../record/definition'
+import { BoundObjects } from '../record/objects'
 import type { StatsSnapshot } from '../types'
 import {
   type Family,
@@ -167,7 +168,7 @@ function knownBinding(key: string, logger: BindingsContext): KnownBinding {
       known.stringifiers === logger[stringifiersSym] &&
       known.version === stateVersion.count
     if (!isIt) continue
-    known.names ??= new BoundKeys([key], known.printed)
+    known.names ??= new BoundKeys([known.printed], known.printed)
     return known
   }
   const made = new KnownBinding(key, logger)
@@ -190,6 +191,11 @@ function plainAddition(logger: BindingsContext, bindings: Bindings | null | unde
   return all
 }
 
+const objects = new BoundObjects(quote)
+
+/** Whether records of the logger's lines may have its bindings' values. */
+const takesInline = (logger: Partial<Internals>): boolean => logger[fastPathSym]?.takesInline === true
+
 /** null: not to be printed. */
 function bindingAddition(logger: BindingsContext, key: string, value: unknown): Addition | null {
   const binding = knownBinding(key, logger)
@@ -198,6 +204,9 @@ function bindingAddition(logger: BindingsContext, key: string, value: unknown): 
   const stringify: Stringify = binding.stringify ?? logger[stringifySym]
   // The id of a request, nearly always.
   if (typeof shaped === 'string' && stringify === asJson) return new Addition(null, binding, shaped)
+  const isRecorded = typeof shaped === 'object' && shaped !== null && stringify === asJson && binding.names !== null
+  const recorded = isRecorded && takesInline(logger) ? objects.addition(key, shaped) : null
+  if (recorded !== null) return recorded
   const text = stringify(shaped, logger[stringifySafeSym])
   if (text === undefined) return null
   // What a redaction or somebody else's function returns may be anything.

@@ -76,18 +76,34 @@ function wordsOf(bytes: Buffer): Words {
 /** Children that a logger has had when its bindings are kept as bytes for the next ones. */
 const MANY_USES = 2
 
+/** A value that is no object. */
+export type Primitive = string | number | boolean | null
+
+/** A value of a binding that is JSON already. */
+export interface BoundJson {
+  readonly json: string
+}
+
 /** Keys of bindings that each record has in front of its fields. */
 export class BoundKeys {
+  /** What is printed before each value: `,"reqId":`, `,"user":{"id":`. */
   readonly keys: readonly string[]
-  /** The keys as they are printed, which is other for all others. */
+  /** The keys one behind the other, which is other for all others. */
   readonly name: string
+  /** Of an object: what stands behind its last value, as the value of the last key. */
+  readonly end: BoundJson | null
+  /** What somebody remembers of them: who, for which level, and what. */
+  knower: object | null = null
+  level = 0
+  known: object | null = null
   // What `and` answered last: a service's children have the same keys.
   #next: BoundKeys | null = null
   #joined: BoundKeys | null = null
 
-  constructor(keys: readonly string[], name: string) {
+  constructor(keys: readonly string[], name: string, end: BoundJson | null = null) {
     this.keys = keys
     this.name = name
+    this.end = end
   }
 
   /** These and those of `next` behind them; the same object for the same ones nearly always. */
@@ -114,6 +130,8 @@ export interface PrintedKey {
   readonly quote: (text: string) => string
 }
 
+const isJsonOf = (value: Primitive | BoundJson): value is BoundJson => typeof value === 'object' && value !== null
+
 /** Additions that are kept apart; beyond so many they are printed. */
 const MOST_PARTS = 8
 
@@ -130,6 +148,9 @@ export class Addition {
   names: BoundKeys | null
   /** What it consists of, where that is several additions. */
   parts: readonly Addition[] | null
+  /** Of an object as the value of a key: what is printed behind each of `names`. */
+  values: readonly (Primitive | BoundJson)[] | null
+  #size: number
   readonly #key: PrintedKey | null
   #text: string | null
   #quoted: string | null = null
@@ -143,8 +164,19 @@ export class Addition {
     this.isJson = text !== null
     this.names = key === null ? null : key.names
     this.parts = null
+    this.values = null
+    this.#size = value.length
     this.#key = key
     this.#text = text
+  }
+
+  /** @param size characters of all values */
+  static ofValues(names: BoundKeys, values: readonly (Primitive | BoundJson)[], size: number): Addition {
+    const object = new Addition(null)
+    object.names = names
+    object.values = values
+    object.#size = size
+    return object
   }
 
   /** @param parts two or more */
@@ -155,6 +187,7 @@ export class Addition {
       const next = parts[i]!.names
       names = names === null || next === null ? null : names.and(next)
     }
+    for (const part of parts) all.#size += part.#size
     all.names = names
     all.parts = parts
     return all
@@ -171,8 +204,22 @@ export class Addition {
   }
 
   get text(): string {
-    this.#text ??= this.parts === null ? this.printed() : this.parts.map(part => part.text).join('')
+    if (this.#text === null) {
+      const { parts, values } = this
+      if (parts !== null) this.#text = parts.map(part => part.text).join('')
+      else this.#text = values === null ? this.printed() : this.printedValues(values)
+    }
     return this.#text
+  }
+
+  private printedValues(values: readonly (Primitive | BoundJson)[]): string {
+    const { keys } = this.names!
+    let text = ''
+    for (let i = 0; i < keys.length; i++) {
+      const value = values[i]!
+      text += keys[i] + (isJsonOf(value) ? value.json : JSON.stringify(value))
+    }
+    return text
   }
 
   private printed(): string {
@@ -189,9 +236,7 @@ export class Addition {
 
   /** Characters of all values. */
   get size(): number {
-    let size = this.value.length
-    if (this.parts !== null) for (const part of this.parts) size += part.value.length
-    return size
+    return this.#size
   }
 }
 

@@ -4,9 +4,11 @@
  */
 
 import { types } from 'node:util'
+import { Addition, type BoundJson, BoundKeys, type Primitive } from './definition'
+import { LookupBudget, printed, type ShapeNode, ShapeTree } from './shape-tree'
 
 const { getPrototypeOf } = Object
-const { toString: printKind } = Object.prototype
+const { hasOwnProperty: isOwn, toString: printKind } = Object.prototype
 const { isBoxedPrimitive } = types
 
 /** A value that is JSON already. */
@@ -66,6 +68,146 @@ export function innerJson(value: object): string | undefined {
   } catch {
     // Circular, or with a bigint: what is printed of it depends on what is around it.
     return undefined
+  }
+}
+
+// Objects as bindings: their values go into the records of a child, so that no JSON is made of them.
+
+/** Values of one object, and characters of theirs, at the most. */
+const MOST_VALUES = 64
+const MOST_CHARACTERS = 4096
+/** What a number counts for. */
+const FIXED_CHARACTERS = 8
+/** Objects are told apart by their keys up to so many kinds of them: sets of headers, for one. */
+const MOST_KINDS = 200
+const MOST_NODES = 5_000
+
+/** The values of one object, in the order in which they are printed. */
+class Values {
+  readonly all: (Primitive | BoundJson)[] = []
+  size = 0
+  private readonly tree: ShapeTree
+
+  constructor(tree: ShapeTree) {
+    this.tree = tree
+  }
+
+  /** The node behind the object under `key`; null if JSON is to be made of all of it. */
+  putObject(from: ShapeNode, key: string, object: object, kind: number): ShapeNode | null {
+    const opened = this.tree.open(from, key)
+    if (opened === null) return null
+    // Where there is no prototype, or it has keys too, a `for in` takes several times as long.
+    const isKeyed = kind === KEYED || (opened.inherits ?? opened.findInherits(object))
+    const end = isKeyed ? this.putKeys(opened, object) : this.putMembers(opened, object)
+    return end === null ? null : this.tree.close(end)
+  }
+
+  private putMembers(opened: ShapeNode, object: object): ShapeNode | null {
+    let node: ShapeNode | null = opened
+    for (const key in object) {
+      if (!isOwn.call(object, key)) {
+        opened.inherits = true
+        continue
+      }
+      node = this.putMember(node, key, (object as Record<string, unknown>)[key])
+      if (node === null) return null
+    }
+    return node
+  }
+
+  private putKeys(opened: ShapeNode, object: object): ShapeNode | null {
+    const keys = Object.keys(object)
+    if (isOther(object, keys)) return null
+    let node: ShapeNode | null = opened
+    for (const key of keys) {
+      node = this.putMember(node, key, (object as Record<string, unknown>)[key])
+      if (node === null) return null
+    }
+    return node
+  }
+
+  /** The node behind the member; `from` if it is not printed. */
+  private putMember(from: ShapeNode, key: string, value: unknown): ShapeNode | null {
+    if (value === undefined || typeof value === 'function' || typeof value === 'symbol') return from
+    if (typeof value === 'string') {
+      this.put(value, value.length)
+    } else if (typeof value === 'number' || typeof value === 'boolean' || value === null) {
+      this.put(value as Primitive, FIXED_CHARACTERS)
+    } else {
+      if (typeof value !== 'object') return null
+      const kind = Array.isArray(value) ? PECULIAR : kindOf(value)
+      if (kind === ORDINARY || kind === KEYED) return this.putObject(from, key, value, kind)
+      const json = innerJson(value)
+      if (json === undefined) return null
+      this.put({ json }, json.length)
+    }
+    if (this.all.length > MOST_VALUES || this.size > MOST_CHARACTERS) return null
+    return from.next.key === key ? from.next : this.tree.step(from, key)
+  }
+
+  private put(value: Primitive | BoundJson, size: number): void {
+    this.all.push(value)
+    this.size += size
+  }
+}
+
+/** What bindings that are objects have in common: their keys. */
+export class BoundObjects {
+  readonly #quote: (text: string) => string
+  readonly #budget = new LookupBudget()
+  #tree: ShapeTree
+  #kinds = 0
+
+  /** @param quote a string as JSON */
+  constructor(quote: (text: string) => string) {
+    this.#quote = quote
+    this.#tree = this.#newTree()
+  }
+
+  #newTree(): ShapeTree {
+    return new ShapeTree({
+      conversionOf: () => null,
+      quote: this.#quote,
+      messageKey: '',
+      maxDescendants: MOST_NODES
+    })
+  }
+
+  /**
+   * What a binding of `key` and `object` adds, as `JSON.stringify` prints it, by its values; null if
+   * that had better be JSON.
+   */
+  addition(key: string, object: object): Addition | null {
+    const kind = Array.isArray(object) ? PECULIAR : kindOf(object)
+    if ((kind !== ORDINARY && kind !== KEYED) || !this.#budget.allows('')) return null
+    const tree = this.#tree
+    const values = new Values(tree)
+    let end: ShapeNode | null
+    try {
+      end = values.putObject(tree.root, key, object, kind)
+    } catch {
+      // A getter or a proxy; what makes JSON of it meets the same.
+      end = null
+    }
+    tree.settle(tree.root, key, end === null)
+    if (end === null) {
+      this.#budget.misses++
+      return null
+    }
+    const names = end.bound ?? this.#named(end)
+    values.all.push(names.end!)
+    return Addition.ofValues(names, values.all, values.size)
+  }
+
+  #named(node: ShapeNode): BoundKeys {
+    this.#budget.misses++
+    if (++this.#kinds > MOST_KINDS) {
+      this.#kinds = 0
+      this.#tree = this.#newTree()
+    }
+    const { keys, tail } = printed(node, this.#quote, '')
+    node.bound = new BoundKeys([...keys, ''], keys.join('') + tail, { json: tail })
+    return node.bound
   }
 }
 

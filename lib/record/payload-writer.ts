@@ -1,5 +1,5 @@
 import { LEASE, MOST_TEXTS } from '../engine/direct-route'
-import type { Addition, StringDefinition } from './definition'
+import type { Addition, BoundJson, Primitive, StringDefinition } from './definition'
 import {
   DATE,
   DATE_CHARACTERS,
@@ -133,7 +133,6 @@ export interface TextCalls {
   putLeft(left: LeftTexts): boolean
 }
 export type TakeTexts = (...texts: string[]) => void
-type Primitive = string | number | boolean | null
 
 const { keys: keysOf } = Object
 const { hasOwnProperty: isOwn } = Object.prototype
@@ -832,7 +831,7 @@ export class PayloadWriter {
    * `fields`.
    */
   #finish(from: number, format: LineFormat, node: ShapeNode, timeText: string, message: unknown): number {
-    if (message instanceof FilledMessage) return this.#finishFilled(from, format, node, timeText, message)
+    if (FilledMessage.is(message)) return this.#finishFilled(from, format, node, timeText, message)
     // Nor may the end of the last object depend on a message that turns out absent.
     const text = node.edge === 'close' ? settled(message, format) : message
     const { prefix } = format
@@ -906,11 +905,25 @@ export class PayloadWriter {
     return end
   }
 
-  #putBound(at: number, { value, isJson }: Addition): number {
+  #putBound(at: number, { value, isJson, values }: Addition): number {
+    if (values !== null) return this.#putBoundValues(at, values)
     if (!isJson) return this.#putPrimitive(at, value, JSON.stringify)
-    const { length } = value
+    return this.#putJson(at, value)
+  }
+
+  #putBoundValues(at: number, values: readonly (Primitive | BoundJson)[]): number {
+    let end = at
+    for (const value of values) {
+      const isJson = typeof value === 'object' && value !== null
+      end = isJson ? this.#putJson(end, value.json) : this.#putPrimitive(end, value, JSON.stringify)
+    }
+    return end
+  }
+
+  #putJson(at: number, json: string): number {
+    const { length } = json
     const isShort = length <= LONGEST_LOOP_LEFT && at + 5 + length <= this.#limit
-    if (!isShort || !putAscii(this.bytes, at + 5, value)) return this.#putUtf8(TAG_JSON, at, value)
+    if (!isShort || !putAscii(this.bytes, at + 5, json)) return this.#putUtf8(TAG_JSON, at, json)
     this.bytes[at] = TAG_JSON
     this.#view.setUint32(at + 1, length, true)
     return at + 5 + length

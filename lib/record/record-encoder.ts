@@ -168,7 +168,7 @@ interface Segment {
 const resolveTime = (time: number): number => (Number.isNaN(time) ? Date.now() : time)
 
 /** A message as a line that is made in the call has it. */
-const toldMessage = (message: unknown): unknown => (message instanceof FilledMessage ? message.text : message)
+const toldMessage = (message: unknown): unknown => (FilledMessage.is(message) ? message.text : message)
 
 /** The records and texts of one thread for one log. */
 export class RecordEncoder implements RecordWriter {

@@ -106,6 +106,8 @@ export class ShapeNode {
   recentPattern: MessagePattern | null
   filled: ShapeNode | null
   patterns: Map<MessagePattern, ShapeNode> | null
+  /** Of a binding's object that ends here: what is printed before its values. */
+  bound: BoundKeys | null
 
   constructor(
     edge: Edge,
@@ -140,6 +142,7 @@ export class ShapeNode {
     this.recentPattern = null
     this.filled = null
     this.patterns = null
+    this.bound = null
     for (let object = parentObject; object !== null; object = object.parentObject) object.descendants++
   }
 
@@ -225,7 +228,7 @@ const BACKOFF = 64 * TRIAL
  * Decides whether to look a message up. One with something built into it is ever new, and looking
  * it up, which computes a hash of all of it, costs more than it saves.
  */
-class LookupBudget {
+export class LookupBudget {
   /** Look-ups that found nothing; counted by whoever looks. */
   misses = 0
   #lookups = 0
@@ -328,17 +331,26 @@ interface WellFormed {
 
 /** A message with its values, not put together yet. */
 export class FilledMessage {
-  readonly pattern: MessagePattern
+  readonly #pattern: MessagePattern
   /** As many as the pattern has, or more: strings, numbers that are finite, booleans, null. */
   readonly values: readonly unknown[]
 
   constructor(pattern: MessagePattern, values: readonly unknown[]) {
-    this.pattern = pattern
+    this.#pattern = pattern
     this.values = values
   }
 
+  /** Asked so rather than by `instanceof`, which asks proxies. */
+  static is(message: unknown): message is FilledMessage {
+    return typeof message === 'object' && message !== null && #pattern in message
+  }
+
+  get pattern(): MessagePattern {
+    return this.#pattern
+  }
+
   get text(): string {
-    const { pieces, count } = this.pattern
+    const { pieces, count } = this.#pattern
     let text = pieces[0]!
     for (let i = 0; i < count; i++) text += String(this.values[i]) + pieces[i + 1]
     return text
@@ -493,6 +505,8 @@ export interface ShapeTreeOptions {
   quote: (text: string) => string
   /** The message's key. */
   messageKey: string
+  /** See MAX_DESCENDANTS, which is the default. */
+  maxDescendants?: number
 }
 
 const newRoot = (): ShapeNode => new ShapeNode('value', NO_KEY, null, null, null)
@@ -501,6 +515,7 @@ const newRoot = (): ShapeNode => new ShapeNode('value', NO_KEY, null, null, null
 export class ShapeTree {
   root = newRoot()
   readonly #options: ShapeTreeOptions
+  readonly #maxDescendants: number
   readonly #printedMessageKey: string
   readonly #filter = new MessageFilter()
   readonly #prefixes = new Map<string, LinePrefix>()
@@ -519,6 +534,7 @@ export class ShapeTree {
 
   constructor(options: ShapeTreeOptions) {
     this.#options = options
+    this.#maxDescendants = options.maxDescendants ?? MAX_DESCENDANTS
     this.#printedMessageKey = `,${options.quote(options.messageKey)}:`
   }
 
@@ -582,7 +598,7 @@ export class ShapeTree {
   open(node: ShapeNode, key: string): ShapeNode | null {
     let child = node.nextOpen
     if (child.key !== key) child = node.otherOpen.key === key ? node.otherOpen : this.#openOther(node, key)
-    const isJson = child.depth > MAX_DEPTH || child.descendants > MAX_DESCENDANTS || child.refusals > MAX_REFUSALS
+    const isJson = child.depth > MAX_DEPTH || child.descendants > this.#maxDescendants || child.refusals > MAX_REFUSALS
     return isJson ? null : child
   }
 
@@ -716,8 +732,15 @@ export class ShapeTree {
     }
     const path: ShapeNode[] = []
     for (let at = node; at.parent !== null; at = at.parent) path.push(at)
+    const printed = keys.map(key => `,${this.#options.quote(key)}:`)
     for (const { edge, key, parentObject } of path.reverse()) {
       if (edge === 'piece' || edge === 'end') return null
+      if (edge === 'binding') {
+        if (printed.some(added => key.startsWith(added))) return null
+        to = new ShapeNode('binding', key, to, null, null)
+        this.#count()
+        continue
+      }
       if (parentObject === null && edge !== 'close' && keys.includes(key)) return null
       if (edge === 'close') to = this.close(to)
       else to = edge === 'open' ? this.open(to, key) : this.step(to, key)
@@ -762,7 +785,7 @@ export class ShapeTree {
 }
 
 /** What is printed before each value on the way to a node, and behind the last one. */
-function printed(
+export function printed(
   node: ShapeNode,
   quote: (text: string) => string,
   messageKey: string
@@ -772,6 +795,10 @@ function printed(
   const keys: string[] = []
   let tail = ''
   for (const { edge, key, parent, parentObject } of path.reverse()) {
+    if (edge === 'binding') {
+      keys.push(key)
+      continue
+    }
     if (edge === 'close') {
       tail += '}'
       continue

@@ -50,6 +50,84 @@ const bound: ((n: number) => unknown)[] = [
   () => ({ inner: { self: undefined, list: [undefined, () => 1] } })
 ]
 
+class Member {
+  #hidden = 1
+  name = 'anna'
+  since = new Date(5)
+  get secret(): number {
+    return this.#hidden
+  }
+}
+class Price extends Number {
+  currency = 'EUR'
+}
+const around = (): object => {
+  const all: Record<string, unknown> = { a: 1 }
+  all.around = { all }
+  return all
+}
+const deep = (levels: number): object => (levels === 0 ? { end: 1 } : { at: levels, in: deep(levels - 1) })
+const named = (count: number, from = 0): object =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${from + i}`, i % 3 === 0 ? i : `value ${i}`]))
+
+/** Objects with more to them, of which the same kinds come again and again. */
+const objects: ((n: number) => unknown)[] = [
+  n => ({ method: 'GET', url: `/${n}`, query: {}, params: {}, headers: named(3 + (n % 5), n % 40), port: 40_000 + n }),
+  () => new Member(),
+  n => ({
+    who: new Member(),
+    price: new Price(n),
+    boxed: [Object('x'), Object(n), Object(false)],
+    deep: { p: new Price(n) }
+  }),
+  n => deep(n % 16),
+  n => named(60 + (n % 8)),
+  around,
+  n => ({ id: n, doc: { _id: { toJSON: (key: string) => `${key} ${n}` } } }),
+  n => ({
+    id: n,
+    get late(): number {
+      return n
+    }
+  }),
+  n => JSON.parse(`{"__proto__":{"n":${n}},"a\\"b":"\u2028","":{"":"\ud800"},"1":1,"0":0}`),
+  n => ({
+    list: [n, 'a', { b: [n] }],
+    when: new Date(n),
+    never: new Date(Number.NaN),
+    none: [],
+    map: new Map([[1, 2]])
+  }),
+  n => ({ u: undefined, f: () => n, s: Symbol('s'), nan: Number.NaN, zero: -0, big: 1e21, in: { u: undefined } }),
+  n => ({ big: BigInt(n), a: 1 }),
+  n => ({ agent: `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) number ${n}`, é: 'é'.repeat(n % 90) }),
+  n => ({ [`key${n}`]: n, in: { [`${n}`]: { deep: n } } }),
+  n => new Proxy({ a: n, b: { c: 1 } }, {}),
+  n => Object.assign(new Error(`e ${n}`), { stack: 'stack', code: 'E' })
+]
+
+/** A service whose children are bound to objects, and overlap; some log once, some often. */
+function serveObjects(log: Log): void {
+  for (let n = 0; n < 2 * CHILDREN; n++) {
+    const make = objects[Math.floor(n / 5) % objects.length]!
+    const changed = make(n)
+    const one = log.child({ req: changed, n })
+    const other = log.child({ tenant: { id: n, plan: 'free' }, req: objects[0]!(n) })
+    if (n % 2 === 0 && typeof changed === 'object') Object.assign(changed as object, { method: 'changed' })
+    one.info({ a: undefined, b: n }, 'done')
+    one.info({ req: { again: n } })
+    other.warn('of another')
+    other.child({ step: { at: n } }).info({ tenant: 'own' }, 'of a grandchild')
+    for (let line = n % 21; line > 17; line--) one.info({ line }, 'a line')
+    if (n % 7 === 0) {
+      other.setBindings({ user: { id: n } })
+      other.info('bound anew')
+    }
+    if (n % 9 === 0) one.info({ bindings: JSON.stringify((one as unknown as { bindings(): object }).bindings()) })
+    if (n % 13 === 0) log.child({ req: objects[0]!(n) }, { msgPrefix: 'p ' }).info('of %s', n)
+  }
+}
+
 /** Requests as a service logs them: a child for each, with some lines. */
 function serve(log: Log): void {
   for (let n = 0; n < CHILDREN; n++) {
@@ -146,6 +224,7 @@ describe.each(engines)('children bound to requests and the like print what pino 
     serve(theirs)
     serveSeveral(theirs)
     serveTogether(theirs)
+    serveObjects(theirs)
     const expected = Buffer.from(lines.join('')).toString()
     for (const sizes of [{}, small]) {
       const dest = path.join(tempDir(), 'app.log')
@@ -161,6 +240,7 @@ describe.each(engines)('children bound to requests and the like print what pino 
       serve(ours)
       serveSeveral(ours)
       serveTogether(ours)
+      serveObjects(ours)
       destination.closeSync()
       expect(fs.readFileSync(dest, 'utf8').split('\n')).toEqual(expected.split('\n'))
     }
