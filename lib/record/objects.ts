@@ -46,11 +46,11 @@ export function kindOf(value: object): number {
 }
 
 /**
- * Whether an object of KEYED is printed otherwise after all. One without a prototype may be a string
- * or number as an object, which cannot be printed at all then, another one of a kind whose elements
- * are keys: none of these has keys, or the first is an index. To ask for its kind costs more than
- * all else about a small one. `rawJSON` is the key of what `JSON.rawJSON` makes, which is printed as
- * it says.
+ * Whether an object of KEYED is printed otherwise after all. One without a prototype may be a
+ * string or number as an object, which cannot be printed at all then, another one of a kind whose
+ * elements are keys: none of these has keys, or the first is an index. To ask for its kind costs
+ * more than all else about a small one. `rawJSON` is the key of what `JSON.rawJSON` makes, which is
+ * printed as it says.
  */
 export function isOther(object: object, keys: readonly string[]): boolean {
   const first = keys[0]
@@ -71,7 +71,7 @@ export function innerJson(value: object): string | undefined {
   }
 }
 
-// Objects as bindings: their values go into the records of a child, so that no JSON is made of them.
+// Objects as bindings: their values go into a child's records, so that no JSON is made of them.
 
 /** Values of one object, and characters of theirs, at the most. */
 const MOST_VALUES = 64
@@ -174,8 +174,8 @@ export class BoundObjects {
   }
 
   /**
-   * What a binding of `key` and `object` adds, as `JSON.stringify` prints it, by its values; null if
-   * that had better be JSON.
+   * What a binding of `key` and `object` adds, as `JSON.stringify` prints it, by its values; null
+   * if that had better be JSON.
    */
   addition(key: string, object: object): Addition | null {
     const kind = Array.isArray(object) ? PECULIAR : kindOf(object)

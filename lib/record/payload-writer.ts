@@ -831,7 +831,9 @@ export class PayloadWriter {
    * `fields`.
    */
   #finish(from: number, format: LineFormat, node: ShapeNode, timeText: string, message: unknown): number {
-    if (FilledMessage.is(message)) return this.#finishFilled(from, format, node, timeText, message)
+    if (typeof message === 'object' && FilledMessage.is(message)) {
+      return this.#finishFilled(from, format, node, timeText, message)
+    }
     // Nor may the end of the last object depend on a message that turns out absent.
     const text = node.edge === 'close' ? settled(message, format) : message
     const { prefix } = format
