@@ -184,7 +184,8 @@ export class LogFastPath {
     if (parent === null || !this.isCurrent(logger)) return null
     const { owner, parent: nearest } = logger[boundSym]
     if (owner === logger && nearest !== parent && nearest !== null) {
-      return this.deriveByParent(logger, nearest as Internals, level, isOfLine)
+      const path = this.deriveForParent(nearest as Internals, level)
+      if (path !== null) return path.deriveForChild(logger, level, isOfLine)
     }
     const takesInline = isOfLine && this.takesInline
     const path = isAsMade(logger, parent)
@@ -194,10 +195,15 @@ export class LogFastPath {
     return path
   }
 
-  /** By that of its parent, which has not logged by itself yet. */
-  private deriveByParent(logger: Internals, parent: Internals, level: number, isOfLine: boolean): LogFastPath | null {
-    const path = this.deriveForChild(parent, level, false)
-    return path === null ? null : path.deriveForChild(logger, level, isOfLine)
+  /**
+   * That of a logger that has not logged by itself, for its children; null as long as it has but
+   * one.
+   */
+  private deriveForParent(parent: Internals, level: number): LogFastPath | null {
+    if (parent[boundSym].asked++ === 0 || !this.isCurrent(parent)) return null
+    const path = this.deriveForAny(parent, level, false)
+    if (path !== null) keepFastPath(parent, path)
+    return path
   }
 
   private deriveAlike(logger: Internals, level: number, takesInline: boolean): LogFastPath {
@@ -301,13 +307,20 @@ export class LogFastPath {
 }
 
 /** Has the next call of `logger` find `path`. */
-function keepFastPath(logger: Internals, path: LogFastPath): void {
+export function keepFastPath(logger: Internals, path: LogFastPath): void {
   try {
     logger[fastPathSym] = path
   } catch {
-    // A frozen logger has a new one for each line. To ask it beforehand takes a hundred times as
-    // long as the assignment.
+    define(logger, fastPathSym, path)
   }
+}
+
+/**
+ * For an assignment that has failed. The logger is frozen, and has nothing made for it kept, or one
+ * that it descends from is. To ask beforehand takes a hundred times as long as the assignment.
+ */
+export function define(logger: Internals, key: symbol, value: unknown): void {
+  if (Object.isExtensible(logger)) Object.defineProperty(logger, key, { value, writable: true, configurable: true })
 }
 
 /** The fast path of `logger` for an event of `level`; null if it has none, or none any more. */

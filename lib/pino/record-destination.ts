@@ -29,7 +29,16 @@ import {
   valueText
 } from './json-line'
 import { LoggerFormat } from './line-format'
-import { fastPathSym, formatSym, hasPlainLines, isProxied, LogFastPath, shapesFields } from './log-call'
+import {
+  define,
+  fastPathSym,
+  formatSym,
+  hasPlainLines,
+  isProxied,
+  keepFastPath,
+  LogFastPath,
+  shapesFields
+} from './log-call'
 import {
   asJsonSym,
   boundSym,
@@ -58,8 +67,11 @@ function formatOf(logger: Internals & Formatted, level: number): LoggerFormat {
   // A child finds its parent's.
   if (known?.isValidFor(logger)) return known
   const format = LoggerFormat.of(logger, level, known, false)
-  // Frozen loggers are made new ones for each line.
-  if (Object.isExtensible(logger)) logger[formatSym] = format
+  try {
+    logger[formatSym] = format
+  } catch {
+    define(logger, formatSym, format)
+  }
   return format
 }
 
@@ -135,7 +147,7 @@ export function addFastPath(
   const format = formatOf(logger, logger[levelValSym])
   const { timeText, serializers } = format.shared
   if (timeText !== null || serializers.convertMessage !== null) return
-  logger[fastPathSym] = LogFastPath.of(logger, format, writer)
+  keepFastPath(logger, LogFastPath.of(logger, format, writer))
   // A parent may never log itself, and its children for a line or two each: they take theirs from
   // it.
   const parent = Object.getPrototypeOf(logger) as Internals

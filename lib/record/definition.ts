@@ -253,6 +253,8 @@ export class BoundText {
   parent: object | null = null
   /** As the parent counted its changes then; -1: the owner differs from it by more than these. */
   version = -1
+  /** How often a child of the owner has logged that found no path of the owner's. */
+  asked = 0
   #text: string | null = null
 
   constructor(added: Addition, base: BoundText | null = null) {

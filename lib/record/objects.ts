@@ -214,18 +214,27 @@ export class BoundObjects {
 // Dates as `JSON.stringify` prints them, for which V8 takes ten times as long.
 
 const { prototype } = Date
-const { getTime, toISOString, valueOf: asNumber } = prototype
+const { getTime, toISOString, toJSON: printDate, valueOf: asNumber } = prototype
 const toPrimitive = prototype[Symbol.toPrimitive]
-
-/** What `JSON.stringify` asks dates for. */
-const printDate = prototype.toJSON
 /** The ms of a date. Throws if it is none. */
 export const timeOf = getTime
 
-/** Whether all that `printDate` asks an object for is as Node has it. */
+const isOfNode = (method: { name: string }, name: string): boolean =>
+  method.name === name && Function.prototype.toString.call(method).endsWith('{ [native code] }')
+
+/** False: somebody has changed them before this was loaded. */
+const areDatesPlain =
+  isOfNode(getTime, 'getTime') &&
+  isOfNode(toISOString, 'toISOString') &&
+  isOfNode(printDate, 'toJSON') &&
+  isOfNode(asNumber, 'valueOf') &&
+  isOfNode(toPrimitive, '[Symbol.toPrimitive]')
+
+/** Whether all that `JSON.stringify` asks an object for that has `printDate` is as Node has it. */
 function isPlainDate(object: object): boolean {
   const date = object as Date
   return (
+    areDatesPlain &&
     Object.getPrototypeOf(date) === prototype &&
     date.toISOString === toISOString &&
     date.valueOf === asNumber &&

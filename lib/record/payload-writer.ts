@@ -86,7 +86,7 @@ const LONGEST_LOOP = 40
 const LONGEST_LOOP_NATIVE = 32
 /** And than a text that an addon's call takes along. */
 const LONGEST_LOOP_LEFT = 15
-/** And than `JSON.stringify` with one of those, for a text within another one. */
+/** The same for a text within another one, which is put together otherwise. */
 const LONGEST_WITHIN = 80
 /** The same for bytes that are moved. */
 const LONGEST_MOVE = 256
@@ -124,7 +124,6 @@ const KEPT_BYTES = 256 * 1024
 const NO_KEYS: readonly string[] = []
 
 type Quote = (text: string) => string
-const quoteJson: Quote = JSON.stringify
 /** How the addon writes texts into the memory that `setTarget` was given last. */
 export interface TextCalls {
   /** Writes one as UTF-8 at a place; its bytes. */
@@ -851,8 +850,10 @@ export class PayloadWriter {
     for (let i = 0; i < pattern.count; i++) {
       const value = values[i]
       end =
-        typeof value === 'string' ? this.#putWithin(end, value) : this.#putPrimitive(end, value as Primitive, quoteJson)
-      // How such a one is printed depends on all of the message.
+        typeof value === 'string'
+          ? this.#putWithin(end, value)
+          : this.#putPrimitive(end, value as Primitive, JSON.stringify)
+      // To put the message together here costs less than to have such a one printed.
       if (end === UNCOMMON) return this.#finish(from, format, node, timeText, message.text)
     }
     const template = tree.template(tree.fill(node, pattern), prefix, undefined)
@@ -862,17 +863,14 @@ export class PayloadWriter {
   }
 
   /**
-   * A string that is printed within another one: as JSON, without quotation marks. Its end, or
+   * A string that is printed within another one, where that is the string itself. Its end, or
    * UNCOMMON.
    */
   #putWithin(at: number, text: string): number {
     const { length } = text
     const start = at + 5
     const isShort = length <= LONGEST_WITHIN && start + length <= this.#limit
-    if (!isShort || !putPlain(this.bytes, start, text)) {
-      const isWhole = (text as unknown as WellFormed).isWellFormed()
-      return isWhole ? this.#putUtf8(TAG_JSON, at, quoteJson(text).slice(1, -1)) : UNCOMMON
-    }
+    if (!isShort || !putPlain(this.bytes, start, text)) return UNCOMMON
     this.bytes[at] = TAG_JSON
     this.#view.setUint32(at + 1, length, true)
     return start + length

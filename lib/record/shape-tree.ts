@@ -225,6 +225,16 @@ const TRIAL = 1024
 const BACKOFF = 64 * TRIAL
 
 /**
+ * A text that is kept for long. One that was cut from a longer one keeps all of that; as the name of
+ * a property it is a text of its own. One that stands in the program is that name already, and so is
+ * found to be the same without a look at its characters.
+ */
+function keptText(text: string): string {
+  for (const name in { [text]: 0 }) return name
+  return text
+}
+
+/**
  * Decides whether to look a message up. One with something built into it is ever new, and looking
  * it up, which computes a hash of all of it, costs more than it saves.
  */
@@ -369,8 +379,9 @@ export class MessagePatterns {
     if (known !== undefined) return known
     this.#budget.misses++
     if (this.#known.size >= MAX_MESSAGES) this.#known.clear()
-    const made = MessagePattern.parse(message)
-    this.#known.set(message, made)
+    const kept = keptText(message)
+    const made = MessagePattern.parse(kept)
+    this.#known.set(kept, made)
     return made
   }
 }
@@ -487,7 +498,7 @@ class MessageFilter {
     if (!this.#budget.allows(message)) return false
     if (!this.#known.has(message)) {
       this.#budget.misses++
-      this.#known.add(message)
+      this.#known.add(keptText(message))
       this.isFull = this.#known.size >= MAX_MESSAGES
     }
     return true
@@ -761,7 +772,8 @@ export class ShapeTree {
     return found
   }
 
-  #make(node: ShapeNode, prefix: LinePrefix, message: string | null | undefined): Template | null {
+  #make(node: ShapeNode, prefix: LinePrefix, given: string | null | undefined): Template | null {
+    const message = typeof given === 'string' ? keptText(given) : given
     const { quote } = this.#options
     const { keys, tail } = printed(node, quote, this.#printedMessageKey)
     const id = nextId()
