@@ -445,8 +445,8 @@ function plainMethod(level: number, home: Internals): LogMethod {
   function logOther(this: Internals, first: unknown, ...rest: unknown[]): void {
     logArguments(this, level, first, rest)
   }
-  function logFailure(this: Internals, thrown: unknown, ...args: unknown[]): void {
-    if (isLogger(this)) writeErrorLine(this, level, args, thrown)
+  function logFailure(logger: unknown, args: unknown[], thrown: unknown): void {
+    if (isLogger(logger)) writeErrorLine(logger, level, args, thrown)
     else LOG.apply(home, args as [unknown])
   }
   function LOG(this: Internals, first: unknown): void {
@@ -458,8 +458,11 @@ function plainMethod(level: number, home: Internals): LogMethod {
       logOther.apply(this, arguments as never)
     } catch (thrown) {
       try {
+        // Copied one by one: there may be no room to pass them on.
+        const args: unknown[] = []
         // biome-ignore lint/complexity/noArguments: see above
-        logFailure.call(this, thrown, ...(arguments as unknown as unknown[]))
+        for (let i = 0; i < arguments.length; i++) args.push(arguments[i])
+        logFailure(this, args, thrown)
       } catch {
         // Nothing is called here, since there may be no room for it; a later call tells.
         lost++

@@ -58,16 +58,17 @@ export function isOther(object: object, keys: readonly string[]): boolean {
   return (first === undefined || first === '0') && printKind.call(object) !== '[object Object]'
 }
 
-/** JSON of an object in an object; undefined if it cannot be had without the objects around it. */
-export function innerJson(value: object): string | undefined {
+/**
+ * JSON of an object in an object; undefined if it may want to know its key, null if it is circular
+ * or has a bigint: what is printed of it depends on what is around it.
+ */
+export function innerJson(value: object): string | undefined | null {
   const { toJSON } = value as { toJSON?: unknown }
-  // It may want to know its key.
   if (typeof toJSON === 'function' && toJSON !== printDate) return undefined
   try {
     return JSON.stringify(value)
   } catch {
-    // Circular, or with a bigint: what is printed of it depends on what is around it.
-    return undefined
+    return null
   }
 }
 
@@ -138,7 +139,7 @@ class Values {
       const kind = Array.isArray(value) ? PECULIAR : kindOf(value)
       if (kind === ORDINARY || kind === KEYED) return this.putObject(from, key, value, kind)
       const json = innerJson(value)
-      if (json === undefined) return null
+      if (json === undefined || json === null) return null
       this.put({ json }, json.length)
     }
     if (this.all.length > MOST_VALUES || this.size > MOST_CHARACTERS) return null

@@ -341,6 +341,8 @@ export class PayloadWriter {
   template: Template | null = null
   /** Behind #putArray: see there. */
   #read: readonly unknown[] | null = null
+  /** Of the field that is being written: whether something in it has no JSON by itself. */
+  #isHopeless = false
   /** Behind #putObject: what follows. */
   #node: ShapeNode | null = null
   /** Of the record written last, until `settle`. */
@@ -753,8 +755,11 @@ export class PayloadWriter {
     const end = this.#putMembers(at, key, value, from, tree)
     if (end !== AS_JSON) return end
     this.leftCount = this.left.countBefore(this.leftCount, at)
-    const json = innerJson(this.#takeRead() ?? value)
-    return json === undefined ? AS_JSON : this.#behind(this.#putUtf8(TAG_JSON, at, json), key, from, tree)
+    const read = this.#takeRead() ?? value
+    // What is around such a one fails as it does.
+    const json = this.#isHopeless ? null : innerJson(read)
+    if (json === null) this.#isHopeless = true
+    return typeof json === 'string' ? this.#behind(this.#putUtf8(TAG_JSON, at, json), key, from, tree) : AS_JSON
   }
 
   /** As #putMembers, whatever the object does. */
@@ -774,6 +779,7 @@ export class PayloadWriter {
    */
   #putField(at: number, key: string, value: unknown, format: LineFormat, before: ShapeNode): number {
     if (typeof value === 'object' && value !== null && format.printsAsJson) {
+      this.#isHopeless = false
       const end = this.#tryObject(at, key, value, before, format.tree)
       format.tree.settle(before, key, end === AS_JSON)
       if (end !== AS_JSON) {
@@ -785,7 +791,7 @@ export class PayloadWriter {
     this.#node = before.next.key === key ? before.next : format.tree.step(before, key)
     const read = this.#takeRead()
     const json = read === null ? undefined : innerJson(read)
-    const end = json === undefined ? this.#putValue(at, value, format) : this.#putUtf8(TAG_JSON, at, json)
+    const end = typeof json !== 'string' ? this.#putValue(at, value, format) : this.#putUtf8(TAG_JSON, at, json)
     // What is absent is printed without its key, which would be the end of an object besides.
     if (before.edge !== 'close' || this.bytes[at] !== TAG_ABSENT) return end
     this.#node = before

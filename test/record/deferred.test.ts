@@ -382,6 +382,23 @@ describe('objects in objects', () => {
     }
   })
 
+  it('with dates whose prototype somebody has changed before', async () => {
+    const { toJSON } = Date.prototype
+    const load = async (): Promise<number> => {
+      vi.resetModules()
+      const { kindOf } = await import('../../lib/record/objects')
+      return kindOf(new Date(0))
+    }
+    const plain = await load()
+    try {
+      Date.prototype.toJSON = () => 'mine'
+      expect(await load()).not.toBe(plain)
+    } finally {
+      Date.prototype.toJSON = toJSON
+    }
+    expect(await load()).toBe(plain)
+  })
+
   it('that turn out to be JSON again and again, and then not', () => {
     expectSame({}, logger => {
       for (let i = 0; i < 300; i++) {

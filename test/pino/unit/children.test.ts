@@ -248,7 +248,7 @@ describe.each(engines)('children bound to requests and the like print what pino 
 })
 
 /** Programs whose user code runs between the call and the record, or whose prefix takes values. */
-const programs: [string, object, (log: Log) => void][] = [
+const programs: [string, object, (log: Log, symbols: Record<string, symbol>) => void][] = [
   [
     'a mixin that binds',
     {
@@ -282,6 +282,61 @@ const programs: [string, object, (log: Log) => void][] = [
     }
   ],
   [
+    'parents that are frozen once they have children',
+    {},
+    log => {
+      log.info('first')
+      const parent = log.child({ p: 1 })
+      const child = parent.child({ c: 1 })
+      const other = parent.child({ d: 1 }, { serializers: { a: (value: unknown) => ({ was: value }) } })
+      Object.freeze(parent)
+      for (let i = 0; i < 3; i++) {
+        child.info('m %s', undefined)
+        child.info('m %s', 'x')
+        other.info({ a: i }, 'shaped')
+        parent.info('frozen')
+      }
+      Object.freeze(log)
+      for (let i = 0; i < 3; i++) for (const by of [log, parent, child, other]) by.warn({ a: i }, 'all of them %s', i)
+    }
+  ],
+  [
+    'chains of children that do not log',
+    {},
+    log => {
+      let last = log
+      for (let i = 0; i < 4_000; i++) last = last.child(i % 1_000 === 0 ? { i } : {})
+      last.info('of the last one')
+      for (let i = 0; i < 3; i++)
+        last.child({ c: i }, { serializers: { a: String } } as object).info({ a: [1] }, 'of its child')
+      const middle = log.child({ m: 1 }, { msgPrefix: 'm ' } as object)
+      for (let i = 0; i < 5; i++) middle.child({ n: i }).child({ o: i }).info('%s of %d', i, 5)
+      middle.info('and its own')
+    }
+  ],
+  [
+    'sixty-five thousand values',
+    {},
+    log => {
+      log.info('first')
+      log.info('of %s', ...new Array<string>(50_000).fill('many'))
+    }
+  ],
+  [
+    'state of a child that is assigned before it logs',
+    {},
+    (log, symbols) => {
+      const child = log.child({ c: 1 })
+      const assigned = child as unknown as Record<symbol, unknown>
+      assigned[symbols.nestedKeySym as symbol] = 'n'
+      const nestedStart = symbols.nestedKeyStrSym as symbol | undefined
+      if (nestedStart) assigned[nestedStart] = ',"n":{'
+      for (let i = 0; i < 3; i++) log.info('of the parent')
+      for (let i = 0; i < 3; i++) child.info({ a: i }, 'nested')
+      child.child({ g: 1 }).info({ a: 1 }, 'of a grandchild')
+    }
+  ],
+  [
     'frozen children with serializers',
     {},
     log => {
@@ -296,10 +351,11 @@ describe.each(engines)('what runs between the call and the record, with the %s e
   it.each(programs)('%s', (_name, given, program) => {
     const options = { ...given, timestamp: false, base: null }
     const lines: string[] = []
-    program(pino(options, { write: line => void lines.push(line) }) as unknown as Log)
+    const theirs = pino(options, { write: line => void lines.push(line) }) as unknown as Log
+    program(theirs, pino.symbols as unknown as Record<string, symbol>)
     const dest = path.join(tempDir(), 'app.log')
     const destination = shardlog.destination({ dest, format: 'ndjson', dsync: false, engine })
-    program(shardlog(options, destination) as unknown as Log)
+    program(shardlog(options, destination) as unknown as Log, shardlog.symbols as unknown as Record<string, symbol>)
     destination.closeSync()
     expect(fs.readFileSync(dest, 'utf8').split('\n')).toEqual(lines.join('').split('\n'))
   })
