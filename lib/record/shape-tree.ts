@@ -225,9 +225,9 @@ const TRIAL = 1024
 const BACKOFF = 64 * TRIAL
 
 /**
- * A text that is kept for long. One that was cut from a longer one keeps all of that; as the name of
- * a property it is a text of its own. One that stands in the program is that name already, and so is
- * found to be the same without a look at its characters.
+ * A text that is kept for long. One that was cut from a longer one keeps all of that; as the name
+ * of a property it is a text of its own. One that stands in the program is that name already, and
+ * so is found to be the same without a look at its characters.
  */
 function keptText(text: string): string {
   for (const name in { [text]: 0 }) return name
