@@ -1,7 +1,7 @@
 'use strict'
 
 // What a call costs as services make them: by children of all kinds, with values in the message,
-// with a prefix. Ns of one of pino's and of shardlog's, each in a process of its own, in turn.
+// with a prefix, of dates and objects of classes. Ns of one of pino's and of shardlog's, each in a process of its own, in turn.
 //
 //   node scripts/child-cost.js [--rounds N]     N: default 5
 //
@@ -55,7 +55,22 @@ const patterns = {
       .child({ reqId: `req-${n}` })
       .child({ step: 'load' })
       .info('done'),
-  'values in the message': (log, n) => log.info('user %s did %d', 'bob', n)
+  'child of a request, one line': (log, n) => {
+    const headers = { host: '127.0.0.1:3000', accept: '*/*', 'user-agent': 'client/1.0', connection: 'keep-alive' }
+    log.child({ req: { id: n, method: 'GET', url: `/items/${n}`, query: {}, headers, port: 40_000 } }).info('done')
+  },
+  'values in the message': (log, n) => log.info('user %s did %d', 'bob', n),
+  'fields, and values in the message': (log, n) => log.info({ userId: n }, 'user %s did %d', 'bob', n),
+  'a date among the fields': (log, n) => log.info({ userId: n, since: new Date(n) }, 'done'),
+  'an object of a class': (log, n) => log.info({ order: new Order(n) }, 'placed')
+}
+
+class Order {
+  constructor(id) {
+    this.id = id
+    this.state = 'paid'
+    this.total = id / 4
+  }
 }
 
 /** A process that prints the median of its bursts, ns per call. */

@@ -504,11 +504,16 @@ export class LoggerFormat implements LineFormat {
 
   private ofChild(logger: Internals, level: number, kin: KinFormat, takesInline: boolean): LoggerFormat {
     const bound = logger[boundSym]
-    const { added } = bound
-    if (takesInline && bound.base === this.#bound && isForInline(added)) {
-      return new LoggerFormat(logger, level, kin, this.all(), added)
-    }
+    const added = takesInline ? this.addedTo(bound) : null
+    if (added !== null && isForInline(added)) return new LoggerFormat(logger, level, kin, this.all(), added)
     return new LoggerFormat(logger, level, kin, this.bindingsOf(bound), null)
+  }
+
+  /** What a child's bindings, or those of a child of one, have more; null if that is not known. */
+  private addedTo(bound: BoundText): Addition | null {
+    const { base, added } = bound
+    if (base === this.#bound) return added
+    return base !== null && base.base === this.#bound ? base.added.and(added) : null
   }
 
   onInline(): void {

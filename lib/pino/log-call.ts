@@ -60,10 +60,18 @@ export function noteChild(child: Internals, parent: Internals, isAlike: boolean)
   child[boundSym].note(child, parent, isAlike && !stateWatch.isActive ? stateVersion.count : -1)
 }
 
-/** Whether nothing has been done to a child of `parent` that its lines could show. */
+/**
+ * Whether nothing has been done to a child of `parent`, or to a child of such, that its lines could
+ * show.
+ */
 function isAsMade(logger: Internals, parent: Internals): boolean {
-  const bound = logger[boundSym]
-  return bound.owner === logger && bound.parent === parent && bound.version === stateVersion.count
+  let at = logger
+  do {
+    const bound = at[boundSym]
+    if (bound.owner !== at || bound.parent === null || bound.version !== stateVersion.count) return false
+    at = bound.parent as Internals
+  } while (at !== parent)
+  return true
 }
 
 const isProxy = (logger: Internals): boolean => logger[boundSym].owner !== logger && types.isProxy(logger)
