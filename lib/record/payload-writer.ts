@@ -147,10 +147,18 @@ export function putAscii(to: Buffer, at: number, text: string): boolean {
   return seen <= 0x7f
 }
 
-/** The most elements of an array that is written here, and the most that one of them takes. */
+/**
+ * Of an array whose JSON is made here: elements, and members of one of them; objects in objects;
+ * characters of a text; and what all else takes at the most, with what stands around it.
+ */
 const MOST_ELEMENTS = 32
+const MOST_LEVELS = 4
+const LONGEST_ELEMENT_TEXT = 100
 const LONGEST_ELEMENT = 40
 const COMMA = 44
+const COLON = 58
+const OPENING_BRACE = 123
+const CLOSING_BRACE = 125
 const MINUS = 45
 const OPENING = 91
 const CLOSING = 93
@@ -176,13 +184,17 @@ function putPlain(to: Buffer, at: number, text: string): boolean {
 }
 
 /** Writes a string as JSON if that is the string itself in quotes. Its end, or UNCOMMON. */
-function putQuoted(to: Buffer, at: number, text: string): number {
+function putQuoted(to: Buffer, at: number, text: string, limit: number): number {
   const { length } = text
-  if (length > LONGEST_ELEMENT - 3 || !putPlain(to, at + 1, text)) return UNCOMMON
+  if (length > LONGEST_ELEMENT_TEXT || at + length + LONGEST_ELEMENT > limit) return UNCOMMON
+  if (!putPlain(to, at + 1, text)) return UNCOMMON
   to[at] = QUOTE
   to[at + 1 + length] = QUOTE
   return at + length + 2
 }
+
+/** Whether an array of so many elements is short; a proxy may say anything. */
+const isShort = (length: number): boolean => Number.isInteger(length) && length >= 0 && length <= MOST_ELEMENTS
 
 /** Writes an integer of up to 9 digits. Its end. */
 function putInteger(to: Buffer, at: number, value: number): number {
@@ -202,12 +214,13 @@ function putInteger(to: Buffer, at: number, value: number): number {
 /** Numbers up to here are written digit by digit. */
 const LARGEST_INTEGER = 999_999_999
 
-/** Writes JSON of a short value of no object. Its end, or UNCOMMON. */
-function putElement(to: Buffer, at: number, value: unknown): number {
-  if (typeof value === 'string') return putQuoted(to, at, value)
+/** Writes JSON of a short value that is no object. Its end, or UNCOMMON. */
+function putElement(to: Buffer, at: number, value: unknown, limit: number): number {
+  if (typeof value === 'string') return putQuoted(to, at, value, limit)
+  if (at + LONGEST_ELEMENT > limit) return UNCOMMON
   if (typeof value === 'number') {
-    const isShort = (value | 0) === value && value <= LARGEST_INTEGER && value >= -LARGEST_INTEGER
-    if (isShort) return putInteger(to, at, value)
+    const isInteger = (value | 0) === value && value <= LARGEST_INTEGER && value >= -LARGEST_INTEGER
+    if (isInteger) return putInteger(to, at, value)
     return putKnown(to, at, Number.isFinite(value) ? String(value) : 'null')
   }
   if (typeof value === 'boolean') return putKnown(to, at, value ? 'true' : 'false')
@@ -700,39 +713,93 @@ export class PayloadWriter {
   }
 
   /**
-   * A short array of short values: JSON.stringify would take several times as long. Its end; or
-   * UNCOMMON, and #read is what has been read of it, if it has: each element is read once.
+   * A short array of short values and small objects: JSON.stringify would take several times as
+   * long. Its end; or UNCOMMON, and #read is what has been read of it, if it has: each element is
+   * read once.
    */
   #putArray(at: number, array: readonly unknown[]): number {
     const { length } = array
-    // A proxy may say anything.
-    const isShort = Number.isInteger(length) && length >= 0 && length <= MOST_ELEMENTS
-    if (!isShort || 'toJSON' in array) return UNCOMMON
+    if (!isShort(length) || 'toJSON' in array) return UNCOMMON
     const read: unknown[] = []
     const start = at + 5
     let end = start
     for (let i = 0; i < length; i++) {
-      // A getter may change what is written to.
       const value = array[i]
       read.push(value)
-      if (end === UNCOMMON) continue
-      if (end + LONGEST_ELEMENT > this.#limit) {
-        end = UNCOMMON
-      } else {
-        this.bytes[end] = i === 0 ? OPENING : COMMA
-        end = putElement(this.bytes, end + 1, value)
-      }
+      if (end !== UNCOMMON) end = this.#putNext(end, i === 0 ? OPENING : COMMA, value, 0)
     }
     if (end === UNCOMMON || end + 2 > this.#limit) {
       this.#read = read
       return UNCOMMON
     }
+    // A getter may have changed what is written to.
     const { bytes } = this
     if (end === start) bytes[end++] = OPENING
     bytes[end++] = CLOSING
     bytes[at] = TAG_JSON
     this.#view.setUint32(at + 1, end - start, true)
     return end
+  }
+
+  /** Writes `mark`, then JSON of a value. Its end, or UNCOMMON. */
+  #putNext(at: number, mark: number, value: unknown, level: number): number {
+    const { bytes } = this
+    if (at + LONGEST_ELEMENT > this.#limit) return UNCOMMON
+    bytes[at] = mark
+    if (typeof value !== 'object' || value === null) return putElement(bytes, at + 1, value, this.#limit)
+    return level === MOST_LEVELS ? UNCOMMON : this.#putWithinArray(at + 1, value, level + 1)
+  }
+
+  #putWithinArray(at: number, value: object, level: number): number {
+    return Array.isArray(value) ? this.#putElements(at, value, level) : this.#putJsonObject(at, value, level)
+  }
+
+  #putElements(at: number, array: readonly unknown[], level: number): number {
+    const { length } = array
+    if (!isShort(length) || 'toJSON' in array) return UNCOMMON
+    let end = at
+    for (let i = 0; i < length && end !== UNCOMMON; i++) {
+      end = this.#putNext(end, i === 0 ? OPENING : COMMA, array[i], level)
+    }
+    if (end === UNCOMMON || end + 2 > this.#limit) return UNCOMMON
+    const { bytes } = this
+    if (end === at) bytes[end++] = OPENING
+    bytes[end] = CLOSING
+    return end + 1
+  }
+
+  #putQuotedDate(at: number, time: number): number {
+    if (!(time >= FIRST_DATE && time <= LAST_DATE) || at + LONGEST_ELEMENT > this.#limit) return UNCOMMON
+    const { bytes } = this
+    bytes[at] = QUOTE
+    putDate(bytes, at + 1, time)
+    bytes[at + 1 + DATE_CHARACTERS] = QUOTE
+    return at + DATE_CHARACTERS + 2
+  }
+
+  #putJsonObject(at: number, object: object, level: number): number {
+    const kind = kindOf(object)
+    if (kind === DATE) return this.#putQuotedDate(at, timeOf.call(object))
+    if (kind !== ORDINARY && kind !== KEYED) return UNCOMMON
+    const keys = keysOf(object)
+    if (keys.length > MOST_ELEMENTS || (kind === KEYED && isOther(object, keys))) return UNCOMMON
+    let end = at
+    for (const key of keys) {
+      const value = (object as Record<string, unknown>)[key]
+      if (value === undefined || typeof value === 'function' || typeof value === 'symbol') continue
+      const { bytes } = this
+      const start = end + 1
+      if (start > this.#limit) return UNCOMMON
+      bytes[end] = end === at ? OPENING_BRACE : COMMA
+      end = putQuoted(bytes, start, key, this.#limit)
+      if (end !== UNCOMMON) end = this.#putNext(end, COLON, value, level)
+      if (end === UNCOMMON) return UNCOMMON
+    }
+    if (end + 2 > this.#limit) return UNCOMMON
+    const { bytes } = this
+    if (end === at) bytes[end++] = OPENING_BRACE
+    bytes[end] = CLOSING_BRACE
+    return end + 1
   }
 
   /** The elements of an array that #putArray has read and not written; null: it has read none. */

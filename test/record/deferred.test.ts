@@ -349,6 +349,66 @@ describe('objects in objects', () => {
     })
   })
 
+  it('in arrays', () => {
+    const anyElement = fc.letrec(tie => ({
+      element: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        anyLeaf,
+        fc.constantFrom(
+          new Point(1, 2),
+          new Money(5),
+          Object(1),
+          new Date(5),
+          [],
+          {},
+          circular,
+          'x'.repeat(99),
+          'x'.repeat(101)
+        ),
+        fc.array(tie('element'), { maxLength: 4 }),
+        fc.dictionary(anyKey, tie('element'), { maxKeys: 4 })
+      )
+    })).element
+    fc.assert(
+      fc.property(fc.array(fc.array(anyElement, { maxLength: 5 }), { maxLength: 10 }), lists => {
+        expectSame({ base: null }, logger => {
+          for (const list of lists) {
+            logger.info({ list, n: 1 }, 'm')
+            logger.info({ in: { list }, n: 1 }, 'm')
+          }
+        })
+      }),
+      { numRuns: 300 }
+    )
+    const wide = Array.from({ length: 33 }, (_, i) => ({ i }))
+    const changing: unknown[] = [
+      1,
+      {
+        get grow(): number {
+          return changing.push(2)
+        }
+      },
+      3
+    ]
+    const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${i}`, i]))
+    expectSame({}, logger => {
+      changing.length = 3
+      for (const list of [wide, wide.slice(1), [many], [deep(3)], [deep(6)], [[[[[1]]]]], changing])
+        logger.info({ list })
+      const log = [
+        {
+          get logs() {
+            logger.info('within')
+            return 'x'.repeat(50)
+          },
+          b: 2
+        },
+        'after'
+      ]
+      for (let i = 0; i < 40; i++) logger.info({ log, i })
+    })
+  })
+
   it('with dates, whichever', () => {
     const anyDate = fc.date({ min: new Date(-1e14), max: new Date(3e14) })
     fc.assert(
