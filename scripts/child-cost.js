@@ -1,7 +1,8 @@
 'use strict'
 
 // What a call costs as services make them: by children of all kinds, with values in the message,
-// with a prefix, of dates and objects of classes. Ns of one of pino's and of shardlog's, each in a process of its own, in turn.
+// with a prefix, of dates and objects of classes. Ns of one of pino's and of shardlog's, each in a
+// process of its own, in turn.
 //
 //   node scripts/child-cost.js [--rounds N]     N: default 5
 //
