@@ -173,8 +173,10 @@ function build(paths: string[], censor: unknown, remove: boolean | undefined, st
   const branches = branchesOf(paths)
   const any: Stringifier = branches === null ? redact : value => redact(copyAlong(value, branches))
   const names = remove === true || isPlainCensor(censor) ? namesOf(paths) : null
-  if (names === null) return any
-  const hide: Hide = value => hidden(value, names, censor, remove === true)
+  const hide: Hide = value => {
+    if (isWhole(value)) return value
+    return names === null ? UNABLE : hidden(value, names, censor, remove === true)
+  }
   const hides: Stringifier = value => {
     const copied = hide(value)
     return copied === UNABLE ? any(value) : stringify(copied)
@@ -236,6 +238,19 @@ const hidings = new WeakMap<Stringifier, Hide>()
 
 /** How a serializer of the option `redact` hides without making text; undefined: by text alone. */
 export const hidingOf = (stringifier: Stringifier): Hide | undefined => hidings.get(stringifier)
+
+/**
+ * Whether nothing is below a value, and it is printed alike in a record and by `JSON.stringify`: a
+ * string with half of a character is not.
+ */
+function isWhole(value: unknown): boolean {
+  if (typeof value === 'string') return (value as unknown as WellFormed).isWellFormed()
+  return typeof value === 'number' || typeof value === 'boolean' || value === null
+}
+
+interface WellFormed {
+  isWellFormed(): boolean
+}
 
 /** What follows each name; null: what has the name is hidden. */
 type Names = Map<string, Names | null>

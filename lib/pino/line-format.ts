@@ -10,7 +10,7 @@ import { type Conversion, type LinePrefix, ShapeTree } from '../record/shape-tre
 import { TIME_ISO, TIME_MS, TIME_NONE, TIME_SECONDS, TIME_TEXT } from '../record/wire'
 import type { Family, Fields, Internals, Serializers, Stringifier, Stringifiers } from './context'
 import { isStandardError, loggedObject, stdSerializers } from './fields'
-import { epochTime, isoTime, nullTime, unixTime } from './json-line'
+import { epochTime, isoTime, nullTime, unixTime, valueText } from './json-line'
 import { type Hide, hidingOf, quote, stringify, UNABLE } from './json-text'
 import {
   asJsonSym,
@@ -142,6 +142,20 @@ export class SerializerSet {
     this.messageKey = messageKey
     this.tree = new ShapeTree({ conversionOf, quote, messageKey })
     this.convertMessage = conversionOf(messageKey, true)
+  }
+
+  /**
+   * What is recorded of a message. What it is converted to is JSON: if the record has to become text
+   * after all, it is not converted twice.
+   */
+  messageOf(logger: Internals, message: unknown): unknown {
+    const convert = this.convertMessage
+    if (convert === null || message === undefined) return message
+    const converted = convert(message)
+    if (converted === message && typeof message === 'string') return message
+    if (JsonText.textOf(converted) !== undefined) return converted
+    const text = valueText(converted, undefined, logger[stringifySym], logger[stringifySafeSym])
+    return text === undefined ? undefined : new JsonText(text)
   }
 }
 
@@ -457,6 +471,11 @@ export class LoggerFormat implements LineFormat {
     return this.#kin.shared
   }
 
+  /** Whether messages go through something before they are recorded. */
+  get convertsMessages(): boolean {
+    return this.shared.serializers.convertMessage !== null
+  }
+
   get quote(): typeof quote {
     return quote
   }
@@ -497,8 +516,7 @@ export class LoggerFormat implements LineFormat {
    */
   deriveOther(logger: Internals, level: number, isOfCalls: boolean, takesInline: boolean): LoggerFormat | null {
     const kin = this.#kin.forChild(logger).of(isOfCalls)
-    const { timeText, serializers } = kin.shared
-    if (timeText !== null || serializers.convertMessage !== null) return null
+    if (kin.shared.timeText !== null) return null
     return this.ofChild(logger, level, kin, takesInline)
   }
 

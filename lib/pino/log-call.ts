@@ -141,12 +141,13 @@ export class LogFastPath {
    */
   static of(logger: Internals, base: LoggerFormat, writer: RecordWriter): LogFastPath {
     const isShaped = isShapedFor(logger)
-    return new LogFastPath(logger, base.derive(logger, !isShaped), writer, logger[writeSym], isShaped)
+    const format = base.derive(logger, !isShaped)
+    return new LogFastPath(logger, format, writer, logger[writeSym], isShaped || format.convertsMessages)
   }
 
   /** Whether the message of a record may be a FilledMessage. */
   get takesFilled(): boolean {
-    return this.#writer.takesFilled === true
+    return this.#writer.takesFilled === true && !this.#format.convertsMessages
   }
 
   /** Whether the records of a child may have its bindings' values. */
@@ -223,7 +224,8 @@ export class LogFastPath {
     if (isProxy(logger) || logger[streamSym] !== this.#logger![streamSym] || !hasPlainLines(logger)) return null
     const isShaped = isShapedFor(logger)
     const format = this.#format.deriveOther(logger, level, !isShaped, takesInline)
-    return format === null ? null : new LogFastPath(logger, format, this.#writer, this.#write, isShaped)
+    if (format === null) return null
+    return new LogFastPath(logger, format, this.#writer, this.#write, isShaped || format.convertsMessages)
   }
 
   /**
@@ -296,7 +298,8 @@ export class LogFastPath {
     // A mixin or a getter may have given the logger other bindings.
     const isAsBefore = this.#format.isBoundAs(logger) && this.isCurrent(logger)
     const format = isAsBefore ? this.#format : this.#format.derive(logger, !this.#isShaped)
-    this.#writer.record(format.of(level), recordTime(), '', given, message)
+    const said = format.convertsMessages ? format.shared.serializers.messageOf(logger, message) : message
+    this.#writer.record(format.of(level), recordTime(), '', given, said)
   }
 
   /** Works out beforehand what lines of a level have in common. */

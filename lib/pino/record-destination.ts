@@ -13,21 +13,12 @@ import { isNative } from '../engine/open-engine'
 import { ShardlogError } from '../errors'
 import type { Reading } from '../metrics'
 import { descriptorOf, type WithPaths, withPaths } from '../path-like'
-import { JsonText } from '../record/objects'
 import { RecordEncoder, type RecordWriter } from '../record/record-encoder'
 import { nextTick, setImmediate } from '../timers'
 import type { Config, FlushMetrics, PlainConfig, ResolvedConfig, ShardStats, StatsSnapshot } from '../types'
 import { type Fields, type Internals, type RecordSink, recordSinkSym, type StreamWithSink, type Write } from './context'
 import { mixIn } from './fields'
-import {
-  asFields,
-  errorMessage,
-  hasSubscribers,
-  write as plainWrite,
-  recordTime,
-  tracedAsJson,
-  valueText
-} from './json-line'
+import { asFields, errorMessage, hasSubscribers, write as plainWrite, recordTime, tracedAsJson } from './json-line'
 import { LoggerFormat } from './line-format'
 import {
   define,
@@ -49,8 +40,6 @@ import {
   readingsSym,
   stateWatch,
   streamSym,
-  stringifySafeSym,
-  stringifySym,
   timeSym,
   writeSym
 } from './symbols'
@@ -94,16 +83,6 @@ function hasHooks(logger: Internals): boolean {
   return shapesFields(logger) || wantsText(logger)
 }
 
-/**
- * What a message was converted to, as JSON: if the record has to become text after all, it is not
- * converted twice.
- */
-function printed(logger: Internals, converted: unknown): JsonText | undefined {
-  if (converted instanceof JsonText) return converted
-  const text = valueText(converted, undefined, logger[stringifySym], logger[stringifySafeSym])
-  return text === undefined ? undefined : new JsonText(text)
-}
-
 function write(
   writer: RecordWriter,
   logger: Internals,
@@ -123,8 +102,7 @@ function write(
   const fields = format ? format(shaped ?? {}) : shaped
   const first = formatOf(logger, level)
   const { timeText, serializers } = first.shared
-  const convert = serializers.convertMessage
-  const converted = convert === null || message === undefined ? message : printed(logger, convert(message))
+  const converted = serializers.messageOf(logger, message)
   writer.record(first.of(level), recordTime(), timeText === null ? '' : timeText(), fields, converted)
 }
 
@@ -145,8 +123,7 @@ export function addFastPath(
   const isPlain = logger[writeSym] === write && !wantsText(logger)
   if (!isPlain || (logger[streamSym] as StreamWithSink)[recordSinkSym] !== sink) return
   const format = formatOf(logger, logger[levelValSym])
-  const { timeText, serializers } = format.shared
-  if (timeText !== null || serializers.convertMessage !== null) return
+  if (format.shared.timeText !== null) return
   keepFastPath(logger, LogFastPath.of(logger, format, writer))
   // A parent may never log itself, and its children for a line or two each: they take theirs from
   // it.

@@ -107,6 +107,10 @@ describe('a destination that records', () => {
     ],
     ['redaction', { redact: ['a', 'b.c', '*.secret', 'msg'] }],
     ['redaction that removes', { redact: { paths: ['a', 'b.c'], remove: true } }],
+    ['redaction below any field', { redact: ['*.secret', '*.d.e'] }],
+    ['redaction below any field, by a function', { redact: { paths: ['*.secret', '*.*.e'], censor: () => 'no' } }],
+    ['redaction of any field', { redact: ['*'] }],
+    ['a serializer of messages that has no effect', { serializers: { msg: (text: unknown) => text } }],
     ['serializers with redaction', { serializers: { b: (b: object) => ({ ...b, c: 5 }) }, redact: ['b.c'] }],
     [
       'formatters',
@@ -147,6 +151,35 @@ describe('a destination that records', () => {
       }
     })
     expect(lines.length).toBeGreaterThan(2)
+  })
+
+  it.each([
+    ['*.secret', { redact: ['*.secret'] }],
+    ['*.secret and *.*.secret', { redact: ['*.secret', '*.*.secret', 'b'] }],
+    ['*.secret, removed', { redact: { paths: ['*.secret'], remove: true } }]
+  ])('hides %s of whatever is logged', (_name, options) => {
+    const withSecrets = fc.dictionary(fc.constantFrom('a', 'b', 'secret'), anyValue, { maxKeys: 3 })
+    const message = fc.oneof(anyLeaf, fc.constantFrom('text', 'half \ud800', 'of %s', 'of %s %j'), withSecrets)
+    fc.assert(
+      fc.property(fc.array(fc.tuple(withSecrets, message, anyLeaf), { maxLength: 15 }), calls => {
+        expectSame({ base: { pid: 1 }, ...options }, logger => {
+          const log = [
+            logger,
+            logger.child({ a: { secret: 1 }, half: '\udc00', n: 1 }),
+            logger.child({}, { msgPrefix: 'p ' })
+          ]
+          calls.forEach(([fields, said, value], i) => {
+            try {
+              ;(log[i % log.length]!.info as (...all: unknown[]) => void)(fields, said, value)
+              ;(log[i % log.length]!.info as (...all: unknown[]) => void)(said)
+            } catch (error) {
+              expect(error).toBeInstanceOf(TypeError)
+            }
+          })
+        })
+      }),
+      { numRuns: 200 }
+    )
   })
 
   it('bindings set later are those of later lines', () => {
