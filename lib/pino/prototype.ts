@@ -22,7 +22,7 @@ import { type Ending, endOpen, isStandard, whenClosed } from './destination'
 import { FAILURES_KEY, Failures } from './error-line'
 import { childFormatters, childSerializers, serializedAgain } from './fields'
 import { tracedAsJson, write } from './json-line'
-import { stringify as asJson, isPlainText, quote, redactionState } from './json-text'
+import { stringify as asJson, hidingOf, isPlainText, quote, redactionState } from './json-text'
 import {
   assertNoCollision,
   cacheLineStarts,
@@ -196,6 +196,9 @@ const objects = new BoundObjects(quote)
 /** Whether records of the logger's lines may have its bindings' values. */
 const takesInline = (logger: Partial<Internals>): boolean => logger[fastPathSym]?.takesInline === true
 
+/** Whether `JSON.stringify` prints a text as `print` does. */
+const isKept = (print: Stringify, text: string): boolean => print === asJson || hidingOf(print)?.(text) === text
+
 /** null: not to be printed. */
 function bindingAddition(logger: BindingsContext, key: string, value: unknown): Addition | null {
   const binding = knownBinding(key, logger)
@@ -203,7 +206,7 @@ function bindingAddition(logger: BindingsContext, key: string, value: unknown): 
   const shaped = serializer ? serialized(serializer, value) : value
   const stringify: Stringify = binding.stringify ?? logger[stringifySym]
   // The id of a request, nearly always.
-  if (typeof shaped === 'string' && stringify === asJson) return new Addition(null, binding, shaped)
+  if (typeof shaped === 'string' && isKept(stringify, shaped)) return new Addition(null, binding, shaped)
   const isRecorded = typeof shaped === 'object' && shaped !== null && stringify === asJson && binding.names !== null
   const recorded = isRecorded && takesInline(logger) ? objects.addition(key, shaped) : null
   if (recorded !== null) return recorded
