@@ -145,8 +145,8 @@ export class SerializerSet {
   }
 
   /**
-   * What is recorded of a message. What it is converted to is JSON: if the record has to become text
-   * after all, it is not converted twice.
+   * What is recorded of a message. What it is converted to is JSON: if the record has to become
+   * text after all, it is not converted twice.
    */
   messageOf(logger: Internals, message: unknown): unknown {
     const convert = this.convertMessage
@@ -304,9 +304,6 @@ class KinFormat {
   #kinds: readonly KinFormat[] = []
   /** What `prefix` has answered for each level without bindings. */
   readonly #prefixes = new Map<number, LinePrefix>()
-  /** The same with those of `#bound`: those of one child after the other, nearly always. */
-  readonly #boundPrefixes = new Map<number, LinePrefix>()
-  #bound: BoundKeys | null = null
 
   /** @param isOfCalls whether objects are recorded as they were logged */
   constructor(shared: SharedFormat, starts: Internals[typeof lsCacheSym], isOfCalls: boolean) {
@@ -346,25 +343,18 @@ class KinFormat {
   }
 
   private plainPrefix(level: number): LinePrefix {
-    return this.#prefixes.get(level) ?? this.findPrefix(level, null, this.#prefixes)
-  }
-
-  private boundPrefix(level: number, bound: BoundKeys): LinePrefix {
-    if (bound.knower === this && bound.level === level) return bound.known as LinePrefix
-    if (this.#bound !== bound) {
-      this.#boundPrefixes.clear()
-      this.#bound = bound
-    }
-    const found = this.#boundPrefixes.get(level) ?? this.findPrefix(level, bound, this.#boundPrefixes)
-    bound.knower = this
-    bound.level = level
-    bound.known = found
+    const known = this.#prefixes.get(level)
+    if (known !== undefined) return known
+    const found = this.tree.prefix(this.#starts[level] ?? '', this.shared.timeForm)
+    this.#prefixes.set(level, found)
     return found
   }
 
-  private findPrefix(level: number, bound: BoundKeys | null, known: Map<number, LinePrefix>): LinePrefix {
+  private boundPrefix(level: number, bound: BoundKeys): LinePrefix {
+    const known = bound.recall(this, level)
+    if (known !== undefined) return known as LinePrefix
     const found = this.tree.prefix(this.#starts[level] ?? '', this.shared.timeForm, bound)
-    known.set(level, found)
+    bound.note(this, level, found)
     return found
   }
 }

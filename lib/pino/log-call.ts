@@ -81,6 +81,9 @@ export const shapesFields = (logger: Internals): boolean => Boolean(logger[mixin
 
 const isShapedFor = (logger: Internals): boolean => shapesFields(logger) || typeof logger[msgPrefixSym] === 'string'
 
+const traitsOf = (logger: Internals, isShaped: boolean): number =>
+  (isShaped ? SHAPED : 0) + (Object.hasOwn(logger, boundSym) ? 0 : HEIR)
+
 /** The fields that the options `mixin` and `formatters.log` make of those that are logged. */
 function shaped(logger: Internals, fields: object | null, level: number): object | null {
   const mixin = logger[mixinSym]
@@ -100,6 +103,10 @@ export function hasPlainLines(logger: Internals): boolean {
   return !logger[nestedKeySym] && logger[endSym] === PLAIN_END && !logger[hooksSym].streamWrite
 }
 
+/** What is true of a path, a bit for each; see the fields of it. */
+const SHAPED = 1
+const HEIR = 2
+
 /**
  * For a logger whose records are made of its formats, fields and message alone. Each request of a
  * service has one. Its private methods have no #, with which V8 marks each object as it is made.
@@ -111,27 +118,31 @@ export class LogFastPath {
   /** The first one of the logger's calls. */
   readonly #format: LoggerFormat
   readonly #writer: RecordWriter
+  /** Whether options make other fields or messages of those that are logged. */
   readonly #isShaped: boolean
+  /** Whether its bindings are another logger's, which may get others. */
+  readonly #isHeir: boolean
 
   /**
    * @param logger null: nobody's
    * @param format the first one of its calls
    * @param write what the logger does with a record
-   * @param isShaped whether options make other fields or messages of those that are logged
+   * @param traits SHAPED, HEIR
    */
   constructor(
     logger: Internals | null,
     format: LoggerFormat,
     writer: RecordWriter,
     write: Internals[typeof writeSym] | null,
-    isShaped: boolean
+    traits: number
   ) {
     this.#logger = logger
     this.#write = write
     this.#version = stateVersion.count
     this.#format = format
     this.#writer = writer
-    this.#isShaped = isShaped
+    this.#isShaped = (traits & SHAPED) !== 0
+    this.#isHeir = (traits & HEIR) !== 0
   }
 
   /**
@@ -142,7 +153,13 @@ export class LogFastPath {
   static of(logger: Internals, base: LoggerFormat, writer: RecordWriter): LogFastPath {
     const isShaped = isShapedFor(logger)
     const format = base.derive(logger, !isShaped)
-    return new LogFastPath(logger, format, writer, logger[writeSym], isShaped || format.convertsMessages)
+    return new LogFastPath(
+      logger,
+      format,
+      writer,
+      logger[writeSym],
+      traitsOf(logger, isShaped || format.convertsMessages)
+    )
   }
 
   /** Whether the message of a record may be a FilledMessage. */
@@ -174,6 +191,7 @@ export class LogFastPath {
       if (stateWatch.isComputed) return false
     }
     if (this.#version !== stateVersion.count || this.#write !== logger[writeSym]) return false
+    if (this.#isHeir && !this.#format.isBoundAs(logger)) return false
     // Tools that follow lines are given text; written out (`hasSubscribers`), as this is in the
     // path of every call.
     const { start, end, error } = lineChannels
@@ -217,7 +235,7 @@ export class LogFastPath {
 
   private deriveAlike(logger: Internals, level: number, takesInline: boolean): LogFastPath {
     const format = this.#format.deriveAlike(logger, level, takesInline)
-    return new LogFastPath(logger, format, this.#writer, this.#write, this.#isShaped)
+    return new LogFastPath(logger, format, this.#writer, this.#write, this.#isShaped ? SHAPED : 0)
   }
 
   private deriveForAny(logger: Internals, level: number, takesInline: boolean): LogFastPath | null {
@@ -225,7 +243,13 @@ export class LogFastPath {
     const isShaped = isShapedFor(logger)
     const format = this.#format.deriveOther(logger, level, !isShaped, takesInline)
     if (format === null) return null
-    return new LogFastPath(logger, format, this.#writer, this.#write, isShaped || format.convertsMessages)
+    return new LogFastPath(
+      logger,
+      format,
+      this.#writer,
+      this.#write,
+      traitsOf(logger, isShaped || format.convertsMessages)
+    )
   }
 
   /**
@@ -318,7 +342,7 @@ export class LogFastPath {
 }
 
 /** Has the next call of `logger` find `path`. */
-export function keepFastPath(logger: Internals, path: LogFastPath): void {
+export function keepFastPath(logger: Internals, path: LogFastPath | null): void {
   try {
     logger[fastPathSym] = path
   } catch {
@@ -341,13 +365,7 @@ export function fastPathOf(logger: Internals, level: number): LogFastPath | null
 }
 
 /** In the place of a fast path, for loggers that must not have one: it is nobody's. */
-const NO_FAST_PATH = new LogFastPath(
-  null,
-  null as unknown as LoggerFormat,
-  null as unknown as RecordWriter,
-  null,
-  false
-)
+const NO_FAST_PATH = new LogFastPath(null, null as unknown as LoggerFormat, null as unknown as RecordWriter, null, 0)
 
 const behindProxy: PropertyDescriptorMap = { [fastPathSym]: { get: () => NO_FAST_PATH, set: () => {} } }
 

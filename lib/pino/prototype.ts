@@ -33,7 +33,7 @@ import {
   levelMapping,
   setLevel
 } from './levels'
-import { childBehindProxy, fastPathSym, formatSym, isProxied, noteChild, viewOf } from './log-call'
+import { childBehindProxy, fastPathSym, formatSym, isProxied, keepFastPath, noteChild, viewOf } from './log-call'
 import {
   addStateAccessors,
   asJsonSym,
@@ -98,7 +98,9 @@ type BindingsContext = Pick<
 
 /** The logger's bindings with `bindings` added. One that throws costs itself. */
 export function boundWith(logger: BindingsContext, bindings: Bindings | null | undefined): BoundText {
-  return new BoundText(addition(logger, bindings), logger[boundSym])
+  // Those of now: what is bound may change them.
+  const base = logger[boundSym]
+  return new BoundText(addition(logger, bindings), base)
 }
 
 /** What `bindings` add to a logger's. */
@@ -208,7 +210,7 @@ function bindingAddition(logger: BindingsContext, key: string, value: unknown): 
   // The id of a request, nearly always.
   if (typeof shaped === 'string' && isKept(stringify, shaped)) return new Addition(null, binding, shaped)
   const isRecorded = typeof shaped === 'object' && shaped !== null && stringify === asJson && binding.names !== null
-  const recorded = isRecorded && takesInline(logger) ? objects.addition(key, shaped) : null
+  const recorded = isRecorded && takesInline(logger) ? objects.addition(key, binding, shaped) : null
   if (recorded !== null) return recorded
   const text = stringify(shaped, logger[stringifySafeSym])
   if (text === undefined) return null
@@ -407,7 +409,7 @@ const methods = {
     this[boundSym] = isChild ? bound.with(addition(this, bindings)) : boundText(boundWith(this, bindings).text)
     // A sealed logger that has no path of its own asks its parent's each time.
     const mayForget = Object.isExtensible(this) || Object.hasOwn(this, fastPathSym)
-    if (mayForget) this[fastPathSym] = isChild ? (bound.parent as Internals)[fastPathSym] : null
+    if (mayForget) keepFastPath(this, isChild ? (bound.parent as Internals)[fastPathSym] : null)
   },
   event,
   flush,

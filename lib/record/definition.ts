@@ -92,13 +92,16 @@ export class BoundKeys {
   readonly name: string
   /** Of an object: what stands behind its last value, as the value of the last key. */
   readonly end: BoundJson | null
-  /** What somebody remembers of them: who, for which level, and what. */
-  knower: object | null = null
-  level = 0
-  known: object | null = null
-  // What `and` answered last: a service's children have the same keys.
+  /** Of an object: how often one with these keys has been bound. */
+  uses = 0
+  // What loggers remember of them, each for a level: a service's children have the same keys.
+  readonly #memos: Memo[] = []
+  #nextMemo = 0
+  // What `and` answered last, and what it was answered with these behind others.
   #next: BoundKeys | null = null
   #joined: BoundKeys | null = null
+  #before: BoundKeys | null = null
+  #joinedBehind: BoundKeys | null = null
 
   constructor(keys: readonly string[], name: string, end: BoundJson | null = null) {
     this.keys = keys
@@ -106,15 +109,38 @@ export class BoundKeys {
     this.end = end
   }
 
+  /** What `knower` has noted for a level; undefined: nothing, or it is forgotten. */
+  recall(knower: object, level: number): object | undefined {
+    for (const memo of this.#memos) if (memo.knower === knower && memo.level === level) return memo.known
+    return undefined
+  }
+
+  note(knower: object, level: number, known: object): void {
+    this.#memos[this.#nextMemo] = { knower, level, known }
+    this.#nextMemo = (this.#nextMemo + 1) % MOST_MEMOS
+  }
+
   /** These and those of `next` behind them; the same object for the same ones nearly always. */
   and(next: BoundKeys): BoundKeys {
-    if (this.#joined === null || this.#next !== next) {
-      this.#next = next
-      this.#joined = new BoundKeys([...this.keys, ...next.keys], this.name + next.name)
-    }
-    return this.#joined
+    if (this.#joined !== null && this.#next === next) return this.#joined
+    if (next.#joinedBehind !== null && next.#before === this) return next.#joinedBehind
+    const joined = new BoundKeys([...this.keys, ...next.keys], this.name + next.name)
+    this.#next = next
+    this.#joined = joined
+    next.#before = this
+    next.#joinedBehind = joined
+    return joined
   }
 }
+
+interface Memo {
+  readonly knower: object
+  readonly level: number
+  readonly known: object
+}
+
+/** As many as a service has levels. */
+const MOST_MEMOS = 4
 
 /** How the values of a key are printed. */
 export interface PrintedKey {
@@ -131,6 +157,16 @@ export interface PrintedKey {
 }
 
 const isJsonOf = (value: Primitive | BoundJson): value is BoundJson => typeof value === 'object' && value !== null
+
+/** What is printed of bound values. */
+export function printedValues({ keys }: BoundKeys, values: readonly (Primitive | BoundJson)[]): string {
+  let text = ''
+  for (let i = 0; i < keys.length; i++) {
+    const value = values[i]!
+    text += keys[i] + (isJsonOf(value) ? value.json : JSON.stringify(value))
+  }
+  return text
+}
 
 /** Additions that are kept apart; beyond so many they are printed. */
 const MOST_PARTS = 8
@@ -183,11 +219,15 @@ export class Addition {
   static several(parts: readonly Addition[]): Addition {
     const all = new Addition(null)
     let names: BoundKeys | null = parts[0]!.names
-    for (let i = 1; i < parts.length; i++) {
-      const next = parts[i]!.names
-      names = names === null || next === null ? null : names.and(next)
+    let objects = 0
+    for (let i = 0; i < parts.length; i++) {
+      const { names: next, values, size } = parts[i]!
+      if (i > 0) names = names === null || next === null ? null : names.and(next)
+      all.#size += size
+      if (values !== null) objects++
     }
-    for (const part of parts) all.#size += part.#size
+    // There is no bound to what keys of several objects may be joined to.
+    if (objects > 1) names = null
     all.names = names
     all.parts = parts
     return all
@@ -207,19 +247,9 @@ export class Addition {
     if (this.#text === null) {
       const { parts, values } = this
       if (parts !== null) this.#text = parts.map(part => part.text).join('')
-      else this.#text = values === null ? this.printed() : this.printedValues(values)
+      else this.#text = values === null ? this.printed() : printedValues(this.names!, values)
     }
     return this.#text
-  }
-
-  private printedValues(values: readonly (Primitive | BoundJson)[]): string {
-    const { keys } = this.names!
-    let text = ''
-    for (let i = 0; i < keys.length; i++) {
-      const value = values[i]!
-      text += keys[i] + (isJsonOf(value) ? value.json : JSON.stringify(value))
-    }
-    return text
   }
 
   private printed(): string {

@@ -4,7 +4,7 @@
  */
 
 import { types } from 'node:util'
-import { Addition, type BoundJson, BoundKeys, type Primitive } from './definition'
+import { Addition, type BoundJson, BoundKeys, type Primitive, type PrintedKey, printedValues } from './definition'
 import { LookupBudget, printed, type ShapeNode, ShapeTree } from './shape-tree'
 
 const { getPrototypeOf } = Object
@@ -74,14 +74,23 @@ export function innerJson(value: object): string | undefined | null {
 
 // Objects as bindings: their values go into a child's records, so that no JSON is made of them.
 
-/** Values of one object, and characters of theirs, at the most. */
+/** With more values in an object, or more characters, its JSON is in the records. */
 const MOST_VALUES = 64
 const MOST_CHARACTERS = 4096
 /** What a number counts for. */
 const FIXED_CHARACTERS = 8
-/** Objects are told apart by their keys up to so many kinds of them: sets of headers, for one. */
-const MOST_KINDS = 200
+/** With more values it is left to `JSON.stringify`. */
+const MOST_READ = 512
+/** An object's keys are those of records from the time on that they have come so often. */
+const MANY_USES = 3
+/** So many kinds of keys are. Sets of headers are data: anybody may send others. */
+const MOST_KINDS = 100
 const MOST_NODES = 5_000
+/** Objects that find no more nodes until there are new ones for all. */
+const MOST_REFUSED = 1024
+
+/** In place of a node: nothing of the object has been read. */
+const UNREAD = undefined
 
 /** The values of one object, in the order in which they are printed. */
 class Values {
@@ -93,14 +102,14 @@ class Values {
     this.tree = tree
   }
 
-  /** The node behind the object under `key`; null if JSON is to be made of all of it. */
-  putObject(from: ShapeNode, key: string, object: object, kind: number): ShapeNode | null {
+  /** The node behind the object under `key`; null if JSON is to be made of all of it; or UNREAD. */
+  putObject(from: ShapeNode, key: string, object: object, kind: number): ShapeNode | null | typeof UNREAD {
     const opened = this.tree.open(from, key)
-    if (opened === null) return null
+    if (opened === null) return UNREAD
     // Where there is no prototype, or it has keys too, a `for in` takes several times as long.
     const isKeyed = kind === KEYED || (opened.inherits ?? opened.findInherits(object))
     const end = isKeyed ? this.putKeys(opened, object) : this.putMembers(opened, object)
-    return end === null ? null : this.tree.close(end)
+    return end === null || end === UNREAD ? end : this.tree.close(end)
   }
 
   private putMembers(opened: ShapeNode, object: object): ShapeNode | null {
@@ -116,9 +125,9 @@ class Values {
     return node
   }
 
-  private putKeys(opened: ShapeNode, object: object): ShapeNode | null {
+  private putKeys(opened: ShapeNode, object: object): ShapeNode | null | typeof UNREAD {
     const keys = Object.keys(object)
-    if (isOther(object, keys)) return null
+    if (isOther(object, keys)) return UNREAD
     let node: ShapeNode | null = opened
     for (const key of keys) {
       node = this.putMember(node, key, (object as Record<string, unknown>)[key])
@@ -127,29 +136,61 @@ class Values {
     return node
   }
 
-  /** The node behind the member; `from` if it is not printed. */
+  /** The node behind the member; `from` if it is not printed; null as `putObject`. */
   private putMember(from: ShapeNode, key: string, value: unknown): ShapeNode | null {
-    if (value === undefined || typeof value === 'function' || typeof value === 'symbol') return from
-    if (typeof value === 'string') {
-      this.put(value, value.length)
-    } else if (typeof value === 'number' || typeof value === 'boolean' || value === null) {
-      this.put(value as Primitive, FIXED_CHARACTERS)
-    } else {
-      if (typeof value !== 'object') return null
-      const kind = Array.isArray(value) ? PECULIAR : kindOf(value)
-      if (kind === ORDINARY || kind === KEYED) return this.putObject(from, key, value, kind)
-      const json = innerJson(value)
-      if (json === undefined || json === null) return null
-      this.put({ json }, json.length)
-    }
-    if (this.all.length > MOST_VALUES || this.size > MOST_CHARACTERS) return null
-    return from.next.key === key ? from.next : this.tree.step(from, key)
+    if (typeof value === 'string') return this.put(from, key, value, value.length)
+    if (typeof value === 'object' && value !== null) return this.putInner(from, key, value)
+    if (typeof value === 'function' && hasToJson(value)) return this.putMade(from, key, value.toJSON(key))
+    return this.putPlain(from, key, value)
   }
 
-  private put(value: Primitive | BoundJson, size: number): void {
+  /** A value that is neither an object nor a string. */
+  private putPlain(from: ShapeNode, key: string, value: unknown): ShapeNode | null {
+    switch (typeof value) {
+      case 'number':
+      case 'boolean':
+        return this.put(from, key, value, FIXED_CHARACTERS)
+      case 'bigint':
+        return null
+      default:
+        return value === null ? this.put(from, key, null, FIXED_CHARACTERS) : from
+    }
+  }
+
+  private putInner(from: ShapeNode, key: string, value: object): ShapeNode | null {
+    const kind = Array.isArray(value) ? PECULIAR : kindOf(value)
+    if (kind === ORDINARY || kind === KEYED) {
+      const end = this.putObject(from, key, value, kind)
+      if (end !== UNREAD) return end
+    }
+    const json = innerJson(value)
+    if (typeof json === 'string') return this.put(from, key, { json }, json.length)
+    return json === undefined && hasToJson(value) ? this.putMade(from, key, value.toJSON(key)) : null
+  }
+
+  /** What a `toJSON` has made, which is not asked for another one. */
+  private putMade(from: ShapeNode, key: string, made: unknown): ShapeNode | null {
+    if (typeof made === 'string') return this.put(from, key, made, made.length)
+    if (typeof made === 'function') return from
+    if (typeof made !== 'object' || made === null) return this.putPlain(from, key, made)
+    const json = innerJson(hasToJson(made) ? withoutToJson(made) : made)
+    return typeof json === 'string' ? this.put(from, key, { json }, json.length) : null
+  }
+
+  private put(from: ShapeNode, key: string, value: Primitive | BoundJson, size: number): ShapeNode | null {
     this.all.push(value)
     this.size += size
+    if (this.all.length > MOST_READ) return null
+    return from.next.key === key ? from.next : this.tree.step(from, key)
   }
+}
+
+const hasToJson = (value: object): value is { toJSON(key: string): unknown } =>
+  typeof (value as { toJSON?: unknown }).toJSON === 'function'
+
+/** What is printed of an object whose `toJSON` is not asked. */
+function withoutToJson(object: object): object {
+  return Array.isArray(object) ? [...(object as unknown[])] : { ...object, toJSON: undefined }
 }
 
 /** What bindings that are objects have in common: their keys. */
@@ -158,6 +199,7 @@ export class BoundObjects {
   readonly #budget = new LookupBudget()
   #tree: ShapeTree
   #kinds = 0
+  #refused = 0
 
   /** @param quote a string as JSON */
   constructor(quote: (text: string) => string) {
@@ -166,6 +208,8 @@ export class BoundObjects {
   }
 
   #newTree(): ShapeTree {
+    this.#kinds = 0
+    this.#refused = 0
     return new ShapeTree({
       conversionOf: () => null,
       quote: this.#quote,
@@ -175,41 +219,62 @@ export class BoundObjects {
   }
 
   /**
-   * What a binding of `key` and `object` adds, as `JSON.stringify` prints it, by its values; null
-   * if that had better be JSON.
+   * What a binding of `key` and `object` adds, as `JSON.stringify` prints it, by its values if such
+   * objects come often; null if it is left to that.
+   *
+   * @param printedKey `key` as it is printed
    */
-  addition(key: string, object: object): Addition | null {
+  addition(key: string, printedKey: PrintedKey, object: object): Addition | null {
     const kind = Array.isArray(object) ? PECULIAR : kindOf(object)
     if ((kind !== ORDINARY && kind !== KEYED) || !this.#budget.allows('')) return null
     const tree = this.#tree
     const values = new Values(tree)
-    let end: ShapeNode | null
-    try {
-      end = values.putObject(tree.root, key, object, kind)
-    } catch {
-      // A getter or a proxy; what makes JSON of it meets the same.
-      end = null
-    }
-    tree.settle(tree.root, key, end === null)
-    if (end === null) {
+    const end = tryObject(values, tree, key, object, kind)
+    if (end === null || end === UNREAD) {
       this.#budget.misses++
+      if (end === UNREAD && ++this.#refused > MOST_REFUSED) this.#tree = this.#newTree()
       return null
     }
     const names = end.bound ?? this.#named(end)
     values.all.push(names.end!)
-    return Addition.ofValues(names, values.all, values.size)
+    if (this.#isCommon(names) && values.all.length <= MOST_VALUES && values.size <= MOST_CHARACTERS) {
+      return Addition.ofValues(names, values.all, values.size)
+    }
+    this.#budget.misses++
+    const text = printedValues(names, values.all)
+    return new Addition(text, printedKey, text.slice(printedKey.printed.length))
   }
 
   #named(node: ShapeNode): BoundKeys {
-    this.#budget.misses++
-    if (++this.#kinds > MOST_KINDS) {
-      this.#kinds = 0
-      this.#tree = this.#newTree()
-    }
     const { keys, tail } = printed(node, this.#quote, '')
     node.bound = new BoundKeys([...keys, ''], keys.join('') + tail, { json: tail })
     return node.bound
   }
+
+  #isCommon(names: BoundKeys): boolean {
+    if (names.uses > MANY_USES) return true
+    if (++names.uses <= MANY_USES) return false
+    if (++this.#kinds > MOST_KINDS) this.#tree = this.#newTree()
+    return true
+  }
+}
+
+function tryObject(
+  values: Values,
+  tree: ShapeTree,
+  key: string,
+  object: object,
+  kind: number
+): ShapeNode | null | typeof UNREAD {
+  let end: ShapeNode | null | typeof UNREAD
+  try {
+    end = values.putObject(tree.root, key, object, kind)
+  } catch {
+    // A getter or a proxy; what makes JSON of it meets the same.
+    end = null
+  }
+  if (end !== UNREAD) tree.settle(tree.root, key, end === null)
+  return end
 }
 
 // Dates as `JSON.stringify` prints them, for which V8 takes ten times as long.

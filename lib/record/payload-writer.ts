@@ -677,6 +677,7 @@ export class PayloadWriter {
     this.#node = before
     switch (typeof value) {
       case 'function':
+        return typeof (value as { toJSON?: unknown }).toJSON === 'function' ? AS_JSON : at
       case 'symbol':
         return at
       case 'bigint':
@@ -786,7 +787,11 @@ export class PayloadWriter {
     let end = at
     for (const key of keys) {
       const value = (object as Record<string, unknown>)[key]
-      if (value === undefined || typeof value === 'function' || typeof value === 'symbol') continue
+      if (value === undefined || typeof value === 'symbol') continue
+      if (typeof value === 'function') {
+        if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return UNCOMMON
+        continue
+      }
       const { bytes } = this
       const start = end + 1
       if (start > this.#limit) return UNCOMMON

@@ -229,10 +229,7 @@ const BACKOFF = 64 * TRIAL
  * of a property it is a text of its own. One that stands in the program is that name already, and
  * so is found to be the same without a look at its characters.
  */
-function keptText(text: string): string {
-  for (const name in { [text]: 0 }) return name
-  return text
-}
+const keptText = (text: string): string => Object.keys({ [text]: 0 })[0]!
 
 /**
  * Decides whether to look a message up. One with something built into it is ever new, and looking
@@ -487,21 +484,23 @@ export class LinePrefix {
 
 /** Messages that recur, which templates hold, from those with something built into them. */
 class MessageFilter {
-  readonly #known = new Set<string>()
+  readonly #known = new Map<string, string>()
   readonly #budget = new LookupBudget()
 
   /** Whether there are as many as are remembered: time to start over with the templates. */
   isFull = false
 
-  /** Whether the message is one that a template should hold. */
-  admits(message: string): boolean {
-    if (!this.#budget.allows(message)) return false
-    if (!this.#known.has(message)) {
-      this.#budget.misses++
-      this.#known.add(keptText(message))
-      this.isFull = this.#known.size >= MAX_MESSAGES
-    }
-    return true
+  /** The message if a template should hold it, as the same text each time; else null. */
+  held(message: string): string | null {
+    if (!this.#budget.allows(message)) return null
+    const known = this.#known.get(message)
+    if (known !== undefined) return known
+    // As `keptText`, written out: the first call of a program should enter few functions.
+    const kept = Object.keys({ [message]: 0 })[0]!
+    this.#budget.misses++
+    this.#known.set(kept, kept)
+    this.isFull = this.#known.size >= MAX_MESSAGES
+    return kept
   }
 
   clear(): void {
@@ -715,8 +714,7 @@ export class ShapeTree {
     if (recent !== null && recent.prefix === prefix && recent.message === message) return recent
     if (message === undefined) return this.#find(node, prefix, undefined)
     if (this.#filter.isFull) this.#startOver()
-    const isHeld = typeof message === 'string' && this.#filter.admits(message)
-    return this.#find(node, prefix, isHeld ? message : null)
+    return this.#find(node, prefix, typeof message === 'string' ? this.#filter.held(message) : null)
   }
 
   /**
@@ -772,8 +770,7 @@ export class ShapeTree {
     return found
   }
 
-  #make(node: ShapeNode, prefix: LinePrefix, given: string | null | undefined): Template | null {
-    const message = typeof given === 'string' ? keptText(given) : given
+  #make(node: ShapeNode, prefix: LinePrefix, message: string | null | undefined): Template | null {
     const { quote } = this.#options
     const { keys, tail } = printed(node, quote, this.#printedMessageKey)
     const id = nextId()

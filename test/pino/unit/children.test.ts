@@ -337,6 +337,83 @@ const programs: [string, object, (log: Log, symbols: Record<string, symbol>) => 
     }
   ],
   [
+    'objects that have to be asked for their JSON, once',
+    {},
+    log => {
+      let asked = 0
+      const made = { x: 1, toJSON: () => 5 }
+      const counts = { toJSON: (key: string) => `${key} ${++asked}` }
+      const called = Object.assign(() => 1, { toJSON: () => 'a function' })
+      for (let i = 0; i < 8; i++) {
+        log.info('between')
+        const read = {
+          get logs() {
+            log.info('from within')
+            return ++asked
+          },
+          bytes: new Uint8Array(2),
+          counts
+        }
+        log.child({ req: read }).info('a')
+        log.child({ req: { list: [counts], big: 'x'.repeat(5_000) } }).info('b')
+        log
+          .child({ req: { made: { toJSON: () => made }, none: { toJSON() {} }, called, counts, in: { counts } } })
+          .info('c')
+        log.child({ req: Object.fromEntries(Array.from({ length: 100 * i }, (_, n) => [`k${n}`, n])) }).info('d')
+        log.info({ req: { called }, list: [{ called }] }, 'e')
+      }
+    }
+  ],
+  [
+    'many sets of keys, some of which come again',
+    {},
+    log => {
+      for (let i = 0; i < 4_000; i++) {
+        const of = i % 3 === 0 ? i : i % 7
+        const req = { id: i, headers: { host: 'a', [`x-${of}`]: 'y', [`z-${i % 150}`]: `${i}` } }
+        const child = log.child(i % 2 === 0 ? { req, user: { id: i, [`k${i % 9}`]: 1 } } : { id: `r${i}`, req })
+        if (i % 5 === 0) child.warn({ a: i }, 'warned')
+        child.info('done')
+      }
+    }
+  ],
+  [
+    'heirs of a logger that gets other bindings, and children that are made meanwhile',
+    {},
+    log => {
+      const heir = Object.create(log) as Log
+      const child = log.child({ c: 1 })
+      const heirOfChild = Object.create(child) as Log
+      for (let i = 0; i < 4; i++) {
+        for (const by of [heir, heirOfChild, heir]) by.info({ i }, 'of an heir')
+        if (i % 2 === 0) log.setBindings({ [`b${i}`]: i })
+        else child.setBindings({ [`d${i}`]: i })
+      }
+      log
+        .child({
+          req: {
+            get late() {
+              log.setBindings({ late: 1 })
+              return 1
+            }
+          }
+        })
+        .info('made meanwhile')
+    }
+  ],
+  [
+    'bindings of a child that are set when its parent is frozen',
+    {},
+    log => {
+      const parent = log.child({ p: 1 })
+      parent.info('x')
+      const child = parent.child({ c: 1 })
+      Object.freeze(parent)
+      child.setBindings({ d: 1 })
+      for (let i = 0; i < 3; i++) child.info({ i }, 'y')
+    }
+  ],
+  [
     'frozen children with serializers',
     {},
     log => {

@@ -109,7 +109,7 @@ function error(rand: Rand, depth: number): Error {
   // Defined: to assign may fail, by a prototype that is among the fields.
   if (chance(rand, 0.3)) Object.defineProperties(result, Object.getOwnPropertyDescriptors(object(rand, depth - 1)))
   if (chance(rand, 0.2)) result.cause = depth > 0 ? error(rand, depth - 1) : text(rand)
-  if (chance(rand, 0.05)) result.message = undefined as never
+  if (chance(rand, 0.05)) Object.defineProperty(result, 'message', { value: undefined })
   return result
 }
 
