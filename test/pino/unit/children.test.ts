@@ -100,7 +100,7 @@ const objects: ((n: number) => unknown)[] = [
   }),
   n => ({ u: undefined, f: () => n, s: Symbol('s'), nan: Number.NaN, zero: -0, big: 1e21, in: { u: undefined } }),
   n => ({ big: BigInt(n), a: 1 }),
-  n => ({ agent: `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML) number ${n}`, é: 'é'.repeat(n % 90) }),
+  n => ({ agent: `Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML) number ${n}`, é: 'é'.repeat(n % 90) }),
   n => ({ [`key${n}`]: n, in: { [`${n}`]: { deep: n } } }),
   n => new Proxy({ a: n, b: { c: 1 } }, {}),
   n => Object.assign(new Error(`e ${n}`), { stack: 'stack', code: 'E' })
