@@ -471,8 +471,14 @@ function tellLost(): void {
  *   `promise.catch(log.error)`
  */
 function plainMethod(level: number, home: Internals): LogMethod {
+  // Itself rather than by a function of its own: some tools find the caller by counting calls.
   function logOther(this: Internals, first: unknown, ...rest: unknown[]): void {
-    logArguments(this, level, first, rest)
+    if (lost > 0) tellLost()
+    heed(this)
+    const logger = viewOf(this)
+    if (typeof first === 'object') logObject(logger, level, first, rest)
+    else if (rest.length === 0) write(logger, level, null, first, NO_ARGUMENTS)
+    else logMessage(logger, level, first, rest)
   }
   function logFailure(logger: unknown, args: unknown[], thrown: unknown): void {
     if (isLogger(logger)) writeErrorLine(logger, level, args, thrown)
@@ -499,15 +505,6 @@ function plainMethod(level: number, home: Internals): LogMethod {
     }
   }
   return LOG
-}
-
-function logArguments(caller: Internals, level: number, first: unknown, rest: readonly unknown[]): void {
-  if (lost > 0) tellLost()
-  heed(caller)
-  const logger = viewOf(caller)
-  if (typeof first === 'object') logObject(logger, level, first, rest)
-  else if (rest.length === 0) write(logger, level, null, first, NO_ARGUMENTS)
-  else logMessage(logger, level, first, rest)
 }
 
 /** As `method`, and what it wrote is flushed when it returns: the process is likely to end next. */
