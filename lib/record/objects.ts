@@ -72,6 +72,39 @@ export function innerJson(value: object): string | undefined | null {
   }
 }
 
+interface Made {
+  toJSON(key: string): unknown
+}
+
+/** Whether a `toJSON` says what is printed of a value, which is no date that is printed as one. */
+export function isMade(value: unknown): value is Made {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  return isObject && hasToJson(value as object) && kindOf(value as object) !== DATE
+}
+
+/** In place of what is printed: it is circular, or a bigint. */
+export const NO_JSON: unique symbol = Symbol('no JSON')
+
+/**
+ * What the `toJSON` of a value has made, which is not asked for another one: no object, JSON;
+ * undefined if nothing is printed; or NO_JSON.
+ */
+export function madeOf(value: Made, key: string): unknown {
+  const made = value.toJSON(key)
+  if (typeof made === 'function' || typeof made === 'symbol') return undefined
+  if (typeof made === 'bigint') return NO_JSON
+  if (typeof made !== 'object' || made === null) return made
+  const json = innerJson(hasToJson(made) ? withoutToJson(made) : made)
+  return typeof json === 'string' ? new JsonText(json) : NO_JSON
+}
+
+const hasToJson = (value: object): boolean => typeof (value as { toJSON?: unknown }).toJSON === 'function'
+
+/** What is printed of an object whose `toJSON` is not asked. */
+function withoutToJson(object: object): object {
+  return Array.isArray(object) ? [...(object as unknown[])] : { ...object, toJSON: undefined }
+}
+
 // Objects as bindings: their values go into a child's records, so that no JSON is made of them.
 
 /** With more values in an object, or more characters, its JSON is in the records. */
@@ -139,8 +172,8 @@ class Values {
   /** The node behind the member; `from` if it is not printed; null as `putObject`. */
   private putMember(from: ShapeNode, key: string, value: unknown): ShapeNode | null {
     if (typeof value === 'string') return this.put(from, key, value, value.length)
+    if (isMade(value)) return this.putMade(from, key, madeOf(value, key))
     if (typeof value === 'object' && value !== null) return this.putInner(from, key, value)
-    if (typeof value === 'function' && hasToJson(value)) return this.putMade(from, key, value.toJSON(key))
     return this.putPlain(from, key, value)
   }
 
@@ -164,17 +197,14 @@ class Values {
       if (end !== UNREAD) return end
     }
     const json = innerJson(value)
-    if (typeof json === 'string') return this.put(from, key, { json }, json.length)
-    return json === undefined && hasToJson(value) ? this.putMade(from, key, value.toJSON(key)) : null
+    return typeof json === 'string' ? this.put(from, key, { json }, json.length) : null
   }
 
-  /** What a `toJSON` has made, which is not asked for another one. */
   private putMade(from: ShapeNode, key: string, made: unknown): ShapeNode | null {
+    if (made === NO_JSON) return null
     if (typeof made === 'string') return this.put(from, key, made, made.length)
-    if (typeof made === 'function') return from
-    if (typeof made !== 'object' || made === null) return this.putPlain(from, key, made)
-    const json = innerJson(hasToJson(made) ? withoutToJson(made) : made)
-    return typeof json === 'string' ? this.put(from, key, { json }, json.length) : null
+    const json = JsonText.textOf(made)
+    return json === undefined ? this.putPlain(from, key, made) : this.put(from, key, { json }, json.length)
   }
 
   private put(from: ShapeNode, key: string, value: Primitive | BoundJson, size: number): ShapeNode | null {
@@ -183,14 +213,6 @@ class Values {
     if (this.all.length > MOST_READ) return null
     return from.next.key === key ? from.next : this.tree.step(from, key)
   }
-}
-
-const hasToJson = (value: object): value is { toJSON(key: string): unknown } =>
-  typeof (value as { toJSON?: unknown }).toJSON === 'function'
-
-/** What is printed of an object whose `toJSON` is not asked. */
-function withoutToJson(object: object): object {
-  return Array.isArray(object) ? [...(object as unknown[])] : { ...object, toJSON: undefined }
 }
 
 /** What bindings that are objects have in common: their keys. */

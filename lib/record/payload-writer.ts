@@ -5,11 +5,14 @@ import {
   DATE_CHARACTERS,
   FIRST_DATE,
   innerJson,
+  isMade,
   isOther,
   JsonText,
   KEYED,
   kindOf,
   LAST_DATE,
+  madeOf,
+  NO_JSON,
   ORDINARY,
   putDate,
   timeOf
@@ -111,6 +114,8 @@ export const UNFINISHED = -2
 export const REPLACED = -3
 /** In place of an end: an object that has to be JSON. */
 const AS_JSON = -4
+/** The same of one of which nothing has been read. */
+const UNREAD = -5
 
 /** In place of a segment's number: none that knows anything. */
 export const NO_SEGMENT = -1
@@ -148,13 +153,15 @@ export function putAscii(to: Buffer, at: number, text: string): boolean {
 }
 
 /**
- * Of an array whose JSON is made here: elements, and members of one of them; objects in objects;
- * characters of a text; and what all else takes at the most, with what stands around it.
+ * Of an array whose JSON is made here: elements; members of one of them, more of which are had
+ * sooner from JSON.stringify; objects in objects; characters of a text; and what all else takes at
+ * the most, with what stands around it.
  */
 const MOST_ELEMENTS = 32
+const MOST_MEMBERS = 10
 const MOST_LEVELS = 4
-const LONGEST_ELEMENT_TEXT = 100
-const LONGEST_ELEMENT = 40
+const LONGEST_ELEMENT_TEXT = 40
+const LONGEST_ELEMENT = 128
 const COMMA = 44
 const COLON = 58
 const OPENING_BRACE = 123
@@ -184,10 +191,9 @@ function putPlain(to: Buffer, at: number, text: string): boolean {
 }
 
 /** Writes a string as JSON if that is the string itself in quotes. Its end, or UNCOMMON. */
-function putQuoted(to: Buffer, at: number, text: string, limit: number): number {
+function putQuoted(to: Buffer, at: number, text: string): number {
   const { length } = text
-  if (length > LONGEST_ELEMENT_TEXT || at + length + LONGEST_ELEMENT > limit) return UNCOMMON
-  if (!putPlain(to, at + 1, text)) return UNCOMMON
+  if (length > LONGEST_ELEMENT_TEXT || !putPlain(to, at + 1, text)) return UNCOMMON
   to[at] = QUOTE
   to[at + 1 + length] = QUOTE
   return at + length + 2
@@ -215,16 +221,16 @@ function putInteger(to: Buffer, at: number, value: number): number {
 const LARGEST_INTEGER = 999_999_999
 
 /** Writes JSON of a short value that is no object. Its end, or UNCOMMON. */
-function putElement(to: Buffer, at: number, value: unknown, limit: number): number {
-  if (typeof value === 'string') return putQuoted(to, at, value, limit)
-  if (at + LONGEST_ELEMENT > limit) return UNCOMMON
+function putElement(to: Buffer, at: number, value: unknown): number {
+  if (typeof value === 'string') return putQuoted(to, at, value)
   if (typeof value === 'number') {
     const isInteger = (value | 0) === value && value <= LARGEST_INTEGER && value >= -LARGEST_INTEGER
     if (isInteger) return putInteger(to, at, value)
     return putKnown(to, at, Number.isFinite(value) ? String(value) : 'null')
   }
   if (typeof value === 'boolean') return putKnown(to, at, value ? 'true' : 'false')
-  return value === null || value === undefined ? putKnown(to, at, 'null') : UNCOMMON
+  // What has no JSON is null in an array.
+  return typeof value === 'bigint' ? UNCOMMON : putKnown(to, at, 'null')
 }
 
 /** A message of which it is known whether it is printed at all. */
@@ -714,9 +720,8 @@ export class PayloadWriter {
   }
 
   /**
-   * A short array of short values and small objects: JSON.stringify would take several times as
-   * long. Its end; or UNCOMMON, and #read is what has been read of it, if it has: each element is
-   * read once.
+   * A short array: JSON.stringify would take several times as long. Its end; or UNCOMMON, and #read
+   * is what has been read of it, if it has: each element is read once.
    */
   #putArray(at: number, array: readonly unknown[]): number {
     const { length } = array
@@ -724,87 +729,111 @@ export class PayloadWriter {
     const read: unknown[] = []
     const start = at + 5
     let end = start
+    let hasObjects = false
     for (let i = 0; i < length; i++) {
       const value = array[i]
       read.push(value)
-      if (end !== UNCOMMON) end = this.#putNext(end, i === 0 ? OPENING : COMMA, value, 0)
+      hasObjects ||= typeof value === 'object'
+      // Of long texts alone JSON.stringify makes JSON sooner.
+      const isLong = !hasObjects && typeof value === 'string' && value.length > LONGEST_ELEMENT_TEXT
+      if (end !== UNCOMMON) end = isLong ? UNCOMMON : this.#putNext(end, i === 0 ? OPENING : COMMA, value, i, 1)
     }
-    if (end === UNCOMMON || end + 2 > this.#limit) {
+    if (end === UNCOMMON) {
       this.#read = read
       return UNCOMMON
     }
-    // A getter may have changed what is written to.
-    const { bytes } = this
-    if (end === start) bytes[end++] = OPENING
-    bytes[end++] = CLOSING
-    bytes[at] = TAG_JSON
+    if (end === start) end = this.#putMark(end, OPENING)
+    end = this.#putMark(end, CLOSING)
+    this.bytes[at] = TAG_JSON
     this.#view.setUint32(at + 1, end - start, true)
     return end
   }
 
-  /** Writes `mark`, then JSON of a value. Its end, or UNCOMMON. */
-  #putNext(at: number, mark: number, value: unknown, level: number): number {
-    const { bytes } = this
-    if (at + LONGEST_ELEMENT > this.#limit) return UNCOMMON
-    bytes[at] = mark
-    if (typeof value !== 'object' || value === null) return putElement(bytes, at + 1, value, this.#limit)
-    return level === MOST_LEVELS ? UNCOMMON : this.#putWithinArray(at + 1, value, level + 1)
+  // User code that runs on the way may change what is written to: it is looked up for each value.
+
+  #putMark(at: number, mark: number): number {
+    this.#ensure(at, LONGEST_ELEMENT)
+    this.bytes[at] = mark
+    return at + 1
   }
 
-  #putWithinArray(at: number, value: object, level: number): number {
-    return Array.isArray(value) ? this.#putElements(at, value, level) : this.#putJsonObject(at, value, level)
+  /** JSON that is made already. */
+  #putRaw(at: number, json: string): number {
+    this.#ensure(at, mostUtf8(json) + NUL_BYTES)
+    const isOwn = this.#calls === null || this.bytes === this.#scratch
+    return at + (isOwn ? this.bytes.write(json, at) : this.#calls!.put(json, at))
   }
 
+  /** Writes `mark`, then JSON of an element. Its end, or UNCOMMON. */
+  #putNext(at: number, mark: number, value: unknown, index: number, level: number): number {
+    const made = isMade(value) ? madeOf(value, String(index)) : value
+    return this.#putJson(this.#putMark(at, mark), made, level)
+  }
+
+  /** JSON of a value behind a mark, for which there is room if it is short. */
+  #putJson(at: number, value: unknown, level: number): number {
+    if (typeof value === 'object' && value !== null) return this.#putJsonOf(at, value, level)
+    if (value === NO_JSON) return UNCOMMON
+    const end = putElement(this.bytes, at, value)
+    return end === UNCOMMON && typeof value === 'string' ? this.#putRaw(at, JSON.stringify(value)) : end
+  }
+
+  #putJsonOf(at: number, value: object, level: number): number {
+    const made = JsonText.textOf(value)
+    if (made !== undefined) return this.#putRaw(at, made)
+    if (level <= MOST_LEVELS) {
+      const end = Array.isArray(value) ? this.#putElements(at, value, level) : this.#putJsonObject(at, value, level)
+      if (end !== UNREAD) return end
+    }
+    const json = this.#isHopeless ? null : innerJson(value)
+    if (typeof json === 'string') return this.#putRaw(at, json)
+    if (json === null) this.#isHopeless = true
+    return UNCOMMON
+  }
+
+  /** As #putJson; or UNREAD. */
   #putElements(at: number, array: readonly unknown[], level: number): number {
     const { length } = array
-    if (!isShort(length) || 'toJSON' in array) return UNCOMMON
+    if (!isShort(length) || 'toJSON' in array) return UNREAD
     let end = at
-    for (let i = 0; i < length && end !== UNCOMMON; i++) {
-      end = this.#putNext(end, i === 0 ? OPENING : COMMA, array[i], level)
+    for (let i = 0; i < length; i++) {
+      end = this.#putNext(end, i === 0 ? OPENING : COMMA, array[i], i, level + 1)
+      if (end === UNCOMMON) return UNCOMMON
     }
-    if (end === UNCOMMON || end + 2 > this.#limit) return UNCOMMON
-    const { bytes } = this
-    if (end === at) bytes[end++] = OPENING
-    bytes[end] = CLOSING
-    return end + 1
+    if (end === at) end = this.#putMark(end, OPENING)
+    return this.#putMark(end, CLOSING)
+  }
+
+  /** As #putElements. */
+  #putJsonObject(at: number, object: object, level: number): number {
+    const kind = kindOf(object)
+    if (kind === DATE) return this.#putQuotedDate(at, timeOf.call(object))
+    if (kind !== ORDINARY && kind !== KEYED) return UNREAD
+    const keys = keysOf(object)
+    if (keys.length > MOST_MEMBERS || (kind === KEYED && isOther(object, keys))) return UNREAD
+    let end = at
+    for (const key of keys) {
+      const given = (object as Record<string, unknown>)[key]
+      const value = isMade(given) ? madeOf(given, key) : given
+      // Neither has JSON.
+      if (value === undefined || typeof value === 'function') continue
+      if (typeof value === 'symbol' && value !== NO_JSON) continue
+      end = this.#putMark(end, end === at ? OPENING_BRACE : COMMA)
+      end = this.#putJson(end, key, level)
+      end = this.#putJson(this.#putMark(end, COLON), value, level + 1)
+      if (end === UNCOMMON) return UNCOMMON
+    }
+    if (end === at) end = this.#putMark(end, OPENING_BRACE)
+    return this.#putMark(end, CLOSING_BRACE)
   }
 
   #putQuotedDate(at: number, time: number): number {
-    if (!(time >= FIRST_DATE && time <= LAST_DATE) || at + LONGEST_ELEMENT > this.#limit) return UNCOMMON
+    if (!(time >= FIRST_DATE && time <= LAST_DATE)) return UNREAD
     const { bytes } = this
     bytes[at] = QUOTE
     putDate(bytes, at + 1, time)
     bytes[at + 1 + DATE_CHARACTERS] = QUOTE
     return at + DATE_CHARACTERS + 2
-  }
-
-  #putJsonObject(at: number, object: object, level: number): number {
-    const kind = kindOf(object)
-    if (kind === DATE) return this.#putQuotedDate(at, timeOf.call(object))
-    if (kind !== ORDINARY && kind !== KEYED) return UNCOMMON
-    const keys = keysOf(object)
-    if (keys.length > MOST_ELEMENTS || (kind === KEYED && isOther(object, keys))) return UNCOMMON
-    let end = at
-    for (const key of keys) {
-      const value = (object as Record<string, unknown>)[key]
-      if (value === undefined || typeof value === 'symbol') continue
-      if (typeof value === 'function') {
-        if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return UNCOMMON
-        continue
-      }
-      const { bytes } = this
-      const start = end + 1
-      if (start > this.#limit) return UNCOMMON
-      bytes[end] = end === at ? OPENING_BRACE : COMMA
-      end = putQuoted(bytes, start, key, this.#limit)
-      if (end !== UNCOMMON) end = this.#putNext(end, COLON, value, level)
-      if (end === UNCOMMON) return UNCOMMON
-    }
-    if (end + 2 > this.#limit) return UNCOMMON
-    const { bytes } = this
-    if (end === at) bytes[end++] = OPENING_BRACE
-    bytes[end] = CLOSING_BRACE
-    return end + 1
   }
 
   /** The elements of an array that #putArray has read and not written; null: it has read none. */
@@ -986,19 +1015,19 @@ export class PayloadWriter {
   #putBound(at: number, { value, isJson, values }: Addition): number {
     if (values !== null) return this.#putBoundValues(at, values)
     if (!isJson) return this.#putPrimitive(at, value, JSON.stringify)
-    return this.#putJson(at, value)
+    return this.#putTagged(at, value)
   }
 
   #putBoundValues(at: number, values: readonly (Primitive | BoundJson)[]): number {
     let end = at
     for (const value of values) {
       const isJson = typeof value === 'object' && value !== null
-      end = isJson ? this.#putJson(end, value.json) : this.#putPrimitive(end, value, JSON.stringify)
+      end = isJson ? this.#putTagged(end, value.json) : this.#putPrimitive(end, value, JSON.stringify)
     }
     return end
   }
 
-  #putJson(at: number, json: string): number {
+  #putTagged(at: number, json: string): number {
     const { length } = json
     const isShort = length <= LONGEST_LOOP_LEFT && at + 5 + length <= this.#limit
     if (!isShort || !putAscii(this.bytes, at + 5, json)) return this.#putUtf8(TAG_JSON, at, json)

@@ -414,6 +414,36 @@ describe('objects in objects', () => {
       { numRuns: 300 }
     )
     const wide = Array.from({ length: 33 }, (_, i) => ({ i }))
+    // Whatever is in them, what they have is read once, and one that logs does so once.
+    expectSame({}, logger => {
+      let reads = 0
+      const others = [
+        'é',
+        'x'.repeat(101),
+        Object('boxed'),
+        deep(6),
+        Object.fromEntries(wide.map((_, i) => [`k${i}`, i])),
+        wide
+      ]
+      const asked = { toJSON: (key: string) => ({ key, asked: ++reads, toJSON: () => 1 }) }
+      for (let i = 0; i < 40; i++) {
+        for (const other of [
+          ...others,
+          asked,
+          { toJSON: () => undefined },
+          Object.assign(() => 1, { toJSON: () => 'fn' })
+        ]) {
+          const row = {
+            get id() {
+              if (i % 9 === 0) logger.info('from within')
+              return ++reads
+            },
+            other
+          }
+          logger.info({ list: [row, other, [row], { other }, undefined, () => 1, Symbol('s')] }, 'm')
+        }
+      }
+    })
     const changing: unknown[] = [
       1,
       {
