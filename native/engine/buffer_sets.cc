@@ -39,6 +39,11 @@ bool BufferSets::NearlyFull(uint64_t generation) const {
   return false;
 }
 
+bool BufferSets::IsAtThreshold(uint64_t generation, uint32_t shard) const {
+  const ClaimState claim = arena_->claim(generation, shard).Read();
+  return claim.Accepts(generation) && claim.claimed() >= geometry().segments_below_threshold();
+}
+
 bool BufferSets::IsClaimed(uint64_t generation) const {
   for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
     if (Claimed(generation, shard) != 0) return true;
@@ -97,9 +102,11 @@ ClaimResult BufferSets::Claim(uint64_t generation, uint32_t shard, RunLength len
       if (word.Change(&seen, seen.WithFull(order))) return ClaimResult::kShardFull;
       continue;
     }
-    // Whoever crosses the threshold swaps the set: of a longer run there, little would be used.
-    const uint32_t below = std::max(g.segments_below_threshold(), first) - first;
-    const uint32_t wanted = std::max(length.least, std::min(length.most, below));
+    // Whoever crosses the threshold swaps the set, so that of a run from below it little would be
+    // used beyond; what is left from there on is for nobody else then.
+    const uint32_t threshold = g.segments_below_threshold();
+    const uint32_t end = first < threshold ? threshold : g.segments_per_shard;
+    const uint32_t wanted = std::max(length.least, std::min(length.most, end - first));
     const uint32_t segments = CountUnleased(generation, shard, first, wanted);
     if (segments < length.least) {
       const ClaimState behind = seen.WithClaimed(first + segments + 1);

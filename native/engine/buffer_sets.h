@@ -72,6 +72,8 @@ class BufferSets {
   // Whether a shard of the generation's set has reached the fill threshold of 90 %
   // (docs/decisions/fill-threshold.md).
   bool NearlyFull(uint64_t generation) const;
+  // Whether the next claim there makes a shard reach it.
+  bool IsAtThreshold(uint64_t generation, uint32_t shard) const;
 
   // Whether any segment of the generation's set is claimed.
   bool IsClaimed(uint64_t generation) const;

@@ -291,6 +291,13 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
   for (;;) {
     if (signals_->IsClosed()) return Outcome::kClosed;
     const uint64_t generation = sets_->active();
+    // Of a segment that crosses the threshold little is used, since the set is sealed soon after:
+    // who would have to tell anew there what entries refer to swaps the sets first.
+    if (length.most > length.least && sets_->IsAtThreshold(generation, FirstShard(lease)) &&
+        sets_->recycled() == generation && sets_->TrySwap(generation)) {
+      signals_->work.Signal();
+      continue;
+    }
     bool start_over = false;
     if (ScanShards(generation, lease, length, &start_over)) {
       const ClaimState claim = sets_->arena().claim(generation, lease->shard).Read();
@@ -328,11 +335,14 @@ bool Producer::NapWhileChanged() {
   return true;
 }
 
+// Round-robin begins with the lease's own shard, affinity with the thread's.
+uint32_t Producer::FirstShard(const Lease* lease) const {
+  return leases_.size() == 1 ? home_shard_ : static_cast<uint32_t>(lease - leases_.data());
+}
+
 bool Producer::ScanShards(uint64_t generation, Lease* lease, RunLength length, bool* start_over) {
   const uint32_t shards = sets_->geometry().num_shards;
-  // Round-robin begins with the lease's own shard, affinity with the thread's.
-  const uint32_t first =
-      leases_.size() == 1 ? home_shard_ : static_cast<uint32_t>(lease - leases_.data());
+  const uint32_t first = FirstShard(lease);
   for (uint32_t i = 0; i < shards; i++) {
     const uint32_t shard = (first + i) % shards;
     switch (sets_->Claim(generation, shard, length, id_, lease)) {

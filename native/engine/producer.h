@@ -272,6 +272,7 @@ class alignas(64) Producer {
   bool Drop(Counter* reason);
   Outcome Acquire(Lease* lease, size_t size);
   Outcome ClaimSomewhere(Lease* lease, uint32_t segments);
+  uint32_t FirstShard(const Lease* lease) const;
   bool NapWhileChanged();
   bool ScanShards(uint64_t generation, Lease* lease, RunLength length, bool* start_over);
   bool AwaitRoom(uint32_t epoch, uint64_t* deadline_ns);

@@ -259,8 +259,8 @@ void Log::UpdateLeases() {
   // make a block of each lease, of which a damaged sector costs the whole.
   if (config_.content != Content::kRecords) return;
   const auto run = static_cast<uint32_t>(
-      std::min<size_t>({kMaxRunBytes / g.segment_bytes, g.segments_per_shard / 4,
-                        g.segments_per_set() / (8 * std::max<size_t>(leases, 1))}));
+      std::min<size_t>(kMaxRunBytes / g.segment_bytes,
+                       g.segments_per_set() / (8 * std::max<size_t>(leases, 1))));
   // [MM counter] relaxed: the same.
   signals_->longest_run.store(std::max(run, 1u), std::memory_order_relaxed);
 }

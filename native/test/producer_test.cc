@@ -238,7 +238,7 @@ TEST(Full, ARunThatIsGivenUpWhileCrowdedIsNotTakenBack) {
   EXPECT_EQ(rig.Log().Entries().size(), 7u);
 }
 
-TEST(Run, IsFilledAndLeftAndOneSegmentIsEnoughAtTheThreshold) {
+TEST(Run, IsFilledAndLeftOverManyGenerations) {
   Rig rig;
   rig.signals().longest_run = 4;
   const auto producer = rig.NewProducer();
@@ -251,6 +251,22 @@ TEST(Run, IsFilledAndLeftAndOneSegmentIsEnoughAtTheThreshold) {
   const std::vector<std::string> entries = rig.Log().Entries();
   EXPECT_EQ(entries.size(), count);
   EXPECT_EQ(CheckEntries(entries).complaints, std::vector<std::string>{});
+}
+
+TEST(Run, IsNotBegunAtTheThresholdButInTheOtherSetIfThatIsFree) {
+  Rig rig;
+  rig.signals().longest_run = 16;
+  const auto producer = rig.NewProducer();
+  const std::string entry(1000, 'x');
+  while (rig.sets().active() == 0) ASSERT_TRUE(Append(*producer, entry));
+  EXPECT_EQ(rig.arena().claim(0, 0).Read().claimed(), 14u);
+  EXPECT_EQ(rig.arena().claim(1, 0).Read().claimed(), 14u);
+  // The other set is not free now: what is left of this one is a run, too.
+  while (rig.arena().claim(1, 0).Read().claimed() == 14) ASSERT_TRUE(Append(*producer, entry));
+  EXPECT_EQ(rig.sets().active(), 1u);
+  EXPECT_EQ(rig.arena().claim(1, 0).Read().claimed(), 16u);
+  rig.FlushOldest();
+  EXPECT_TRUE(rig.sets().NearlyFull(1)) << "the flusher swaps";
 }
 
 // --- the end ---
