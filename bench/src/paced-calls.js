@@ -21,6 +21,8 @@ const SLICES_PER_SECOND = 1000
  */
 const FLUSH_INTERVAL_MS = 100
 const EMPTY = 'empty function'
+/** In the name of a case whose calls come from many call sites, and of the empty function's. */
+const SPREAD = 'from 20 sites'
 const WARMUP = { bursts: 50, calls: 1000 }
 const idOf = (name, rate) => `${name}, ${format(rate)}/s`
 
@@ -82,10 +84,11 @@ async function makeCalls({ target, call, value }, rate, samples) {
 }
 
 /**
- * What a call that does nothing takes at this rate: the timer's own cost, taken off every figure.
+ * What a call that does nothing takes at the rate of case `id`, made in the same way: the timer's
+ * own cost, taken off every figure.
  */
-function timerCost(results, rate) {
-  const rounds = results[idOf(EMPTY, rate)]
+function timerCost(results, id, rate) {
+  const rounds = results[idOf(id.includes(SPREAD) ? `${EMPTY}, ${SPREAD}` : EMPTY, rate)]
   return rounds ? medianOf(rounds, round => round.percentiles.p50) : Number.NaN
 }
 
@@ -101,7 +104,7 @@ function report(results, rates, calls) {
   const comparisons = []
   const rows = []
   for (const [id, rounds] of Object.entries(results)) {
-    const timer = timerCost(results, rateOf(id))
+    const timer = timerCost(results, id, rateOf(id))
     rows.push([
       id,
       ...Object.keys(PERCENTILES).map(name => format(overTimer(rounds, name, timer))),
@@ -126,22 +129,28 @@ function report(results, rates, calls) {
       }
     ],
     charts: rates.flatMap(rate => charts(results, rate, calls)),
-    notes: rates
-      .filter(rate => Number.isFinite(timerCost(results, rate)))
-      .map(
-        rate =>
-          `the timer's own cost at ${format(rate)}/s: ${format(timerCost(results, rate))} ns (an empty function's p50)`
-      )
+    notes: rates.flatMap(rate =>
+      [EMPTY, `${EMPTY}, ${SPREAD}`].flatMap(name => {
+        const cost = timerCost(results, name, rate)
+        return results[idOf(name, rate)]
+          ? `the timer's own cost at ${format(rate)}/s, ${name}: ${format(cost)} ns (p50)`
+          : []
+      })
+    )
   }
 }
 
 function charts(results, rate, calls) {
-  const timer = timerCost(results, rate)
-  if (!Number.isFinite(timer)) return []
   const ending = idOf('', rate)
   const series = Object.entries(results)
     .filter(([id]) => id.endsWith(ending))
-    .map(([id, rounds]) => ({ name: id.slice(0, -ending.length), histogram: merge(rounds), timer }))
+    .map(([id, rounds]) => ({
+      name: id.slice(0, -ending.length),
+      histogram: merge(rounds),
+      timer: timerCost(results, id, rate)
+    }))
+    .filter(({ timer }) => Number.isFinite(timer))
+  if (series.length === 0) return []
   return [
     {
       title: `${calls} at ${format(rate)}/s`,
@@ -202,4 +211,4 @@ function countUpTo(histogram, value) {
   return Math.round((low / 100) * histogram.totalCount)
 }
 
-module.exports = { EMPTY, FLUSH_INTERVAL_MS, emptyFunction, idOf, measure, report }
+module.exports = { EMPTY, SPREAD, FLUSH_INTERVAL_MS, emptyFunction, idOf, measure, report }

@@ -1,7 +1,8 @@
 'use strict'
 
 const path = require('node:path')
-const { EMPTY, FLUSH_INTERVAL_MS, emptyFunction, idOf, measure, report } = require('../paced-calls')
+const { makeOrder, makeSites } = require('../call-sites')
+const { EMPTY, FLUSH_INTERVAL_MS, SPREAD, emptyFunction, idOf, measure, report } = require('../paced-calls')
 const peers = require('../peers')
 const { callText, workloads } = require('../record-workloads')
 const subject = require('../subject')
@@ -10,18 +11,31 @@ const RATE = 100_000
 const SECONDS = 5
 const OWN = 'shardlog ndjson, 4 fields'
 const { login } = workloads
+const SITES = 20
 
 function cases({ peers: wanted }) {
+  const one = (name, params) => ({ id: idOf(name, RATE), params })
+  const pinos = peers.pinos(wanted).map(({ name }) => name)
   return [
-    { id: idOf(EMPTY, RATE), params: { subject: 'empty' } },
-    { id: idOf(OWN, RATE), params: { subject: 'shardlog' } },
-    ...peers.pinos(wanted).map(({ name }) => ({ id: idOf(name, RATE), params: { subject: 'peer', name } }))
+    one(EMPTY, { subject: 'empty' }),
+    one(OWN, { subject: 'shardlog' }),
+    ...pinos.map(name => one(name, { subject: 'peer', name })),
+    one(`${EMPTY}, ${SPREAD}`, { subject: 'empty', spread: true }),
+    one(`shardlog ndjson, ${SPREAD}`, { subject: 'shardlog', spread: true }),
+    ...pinos.map(name => one(`${name}, ${SPREAD}`, { subject: 'peer', name, spread: true }))
   ]
 }
 
 async function run(params, { folder, quick }) {
   const open = await openSubject(params, path.join(folder, 'latency.ndjson'))
-  return measure({ ...open, value: login.value }, RATE, quick ? 0.3 : SECONDS)
+  return measure(params.spread ? spread(open) : { ...open, value: login.value }, RATE, quick ? 0.3 : SECONDS)
+}
+
+/** The same, called from the sites of the scenario `call-sites`. */
+function spread(open) {
+  const order = makeOrder(SITES)
+  const value = { sites: makeSites(SITES), order }
+  return { ...open, call: `value.sites[value.order[i & ${order.length - 1}]](target, i)`, value }
 }
 
 async function openSubject({ subject: kind, name }, file) {
@@ -30,6 +44,7 @@ async function openSubject({ subject: kind, name }, file) {
   if (kind === 'empty')
     return {
       ...emptyFunction(),
+      target: { nothing() {}, info() {} },
       call: callText(login, { call: ({ fields, message }) => `target.nothing({ ${fields} }, ${message})` })
     }
   if (kind === 'shardlog') return openShardlog(file)
@@ -46,8 +61,8 @@ function openShardlog(file) {
   return {
     target,
     call: callText(login),
-    // Both sets twice, nearly full each time, so that their pages are there.
-    warmup: { bursts: 4, calls: 250_000 },
+    // Each burst fills both sets, so that their pages are there, and not more than they take.
+    warmup: { bursts: 50, calls: 20_000 },
     settle: flush,
     close: async () => {
       const { droppedLogs, flushes, ...rest } = stats()
