@@ -248,8 +248,6 @@ function printTime(form: number, time: number, text: string): string {
 class SharedFormat {
   readonly serializers: SerializerSet
   readonly timeForm: number
-  /** The time's function if its text is sent along. */
-  readonly timeText: TimeFn | null
   readonly #serializers: unknown
   readonly #stringifiers: unknown
   readonly #time: TimeFn
@@ -261,7 +259,11 @@ class SharedFormat {
     this.#stringifiers = logger[stringifiersSym]
     this.#time = logger[timeSym]
     this.timeForm = FORMS.get(this.#time) ?? TIME_TEXT
-    this.timeText = this.timeForm === TIME_TEXT ? this.#time : null
+  }
+
+  /** The text of the time if it is sent along; else nothing, and what is sent is a number. */
+  timeOf(logger: Internals): string {
+    return this.timeForm === TIME_TEXT ? String(this.#time.call(logger)) : ''
   }
 
   /** Whether nothing that it was made of has been replaced since. */
@@ -466,6 +468,11 @@ export class LoggerFormat implements LineFormat {
     return this.shared.serializers.convertMessage !== null
   }
 
+  /** Whether a call asks for the text of its time, or for what becomes of its message. */
+  get asksForMore(): boolean {
+    return this.convertsMessages || this.shared.timeForm === TIME_TEXT
+  }
+
   get quote(): typeof quote {
     return quote
   }
@@ -502,12 +509,9 @@ export class LoggerFormat implements LineFormat {
    * The same of a child that may differ by more.
    *
    * @param isOfCalls as of `of`
-   * @returns null if its lines need what no record has
    */
-  deriveOther(logger: Internals, level: number, isOfCalls: boolean, takesInline: boolean): LoggerFormat | null {
-    const kin = this.#kin.forChild(logger).of(isOfCalls)
-    if (kin.shared.timeText !== null) return null
-    return this.ofChild(logger, level, kin, takesInline)
+  deriveOther(logger: Internals, level: number, isOfCalls: boolean, takesInline: boolean): LoggerFormat {
+    return this.ofChild(logger, level, this.#kin.forChild(logger).of(isOfCalls), takesInline)
   }
 
   private ofChild(logger: Internals, level: number, kin: KinFormat, takesInline: boolean): LoggerFormat {

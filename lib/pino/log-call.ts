@@ -81,8 +81,9 @@ export const shapesFields = (logger: Internals): boolean => Boolean(logger[mixin
 
 const isShapedFor = (logger: Internals): boolean => shapesFields(logger) || typeof logger[msgPrefixSym] === 'string'
 
-const traitsOf = (logger: Internals, isShaped: boolean): number =>
-  (isShaped ? SHAPED : 0) + (Object.hasOwn(logger, boundSym) ? 0 : HEIR)
+/** @param isShaped whether options make other fields or messages of those that are logged */
+const traitsOf = (logger: Internals, format: LoggerFormat, isShaped: boolean): number =>
+  (isShaped || format.asksForMore ? SHAPED : 0) + (Object.hasOwn(logger, boundSym) ? 0 : HEIR)
 
 /** The fields that the options `mixin` and `formatters.log` make of those that are logged. */
 function shaped(logger: Internals, fields: object | null, level: number): object | null {
@@ -118,7 +119,7 @@ export class LogFastPath {
   /** The first one of the logger's calls. */
   readonly #format: LoggerFormat
   readonly #writer: RecordWriter
-  /** Whether options make other fields or messages of those that are logged. */
+  /** Whether there is more to a line than the format, and the fields and the message as logged. */
   readonly #isShaped: boolean
   /** Whether its bindings are another logger's, which may get others. */
   readonly #isHeir: boolean
@@ -153,13 +154,7 @@ export class LogFastPath {
   static of(logger: Internals, base: LoggerFormat, writer: RecordWriter): LogFastPath {
     const isShaped = isShapedFor(logger)
     const format = base.derive(logger, !isShaped)
-    return new LogFastPath(
-      logger,
-      format,
-      writer,
-      logger[writeSym],
-      traitsOf(logger, isShaped || format.convertsMessages)
-    )
+    return new LogFastPath(logger, format, writer, logger[writeSym], traitsOf(logger, format, isShaped))
   }
 
   /** Whether the message of a record may be a FilledMessage. */
@@ -242,14 +237,7 @@ export class LogFastPath {
     if (isProxy(logger) || logger[streamSym] !== this.#logger![streamSym] || !hasPlainLines(logger)) return null
     const isShaped = isShapedFor(logger)
     const format = this.#format.deriveOther(logger, level, !isShaped, takesInline)
-    if (format === null) return null
-    return new LogFastPath(
-      logger,
-      format,
-      this.#writer,
-      this.#write,
-      traitsOf(logger, isShaped || format.convertsMessages)
-    )
+    return new LogFastPath(logger, format, this.#writer, this.#write, traitsOf(logger, format, isShaped))
   }
 
   /**
@@ -318,12 +306,14 @@ export class LogFastPath {
   }
 
   private record(logger: Internals, level: number, fields: object | null, message: unknown): void {
+    // Before the mixin, as pino does.
+    const time = this.#format.shared.timeOf(logger)
     const given = this.#isShaped ? shaped(logger, fields, level) : fields
     // A mixin or a getter may have given the logger other bindings.
     const isAsBefore = this.#format.isBoundAs(logger) && this.isCurrent(logger)
     const format = isAsBefore ? this.#format : this.#format.derive(logger, !this.#isShaped)
     const said = format.convertsMessages ? format.shared.serializers.messageOf(logger, message) : message
-    this.#writer.record(format.of(level), recordTime(), '', given, said)
+    this.#writer.record(format.of(level), recordTime(), time, given, said)
   }
 
   /** Works out beforehand what lines of a level have in common. */

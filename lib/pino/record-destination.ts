@@ -101,9 +101,9 @@ function write(
   const format = logger[formattersSym].log
   const fields = format ? format(shaped ?? {}) : shaped
   const first = formatOf(logger, level)
-  const { timeText, serializers } = first.shared
-  const converted = serializers.messageOf(logger, message)
-  writer.record(first.of(level), recordTime(), timeText === null ? '' : timeText(), fields, converted)
+  const { shared } = first
+  const converted = shared.serializers.messageOf(logger, message)
+  writer.record(first.of(level), recordTime(), shared.timeOf(logger), fields, converted)
 }
 
 /**
@@ -123,7 +123,6 @@ export function addFastPath(
   const isPlain = logger[writeSym] === write && !wantsText(logger)
   if (!isPlain || (logger[streamSym] as StreamWithSink)[recordSinkSym] !== sink) return
   const format = formatOf(logger, logger[levelValSym])
-  if (format.shared.timeText !== null) return
   keepFastPath(logger, LogFastPath.of(logger, format, writer))
   // A parent may never log itself, and its children for a line or two each: they take theirs from
   // it.
@@ -146,14 +145,14 @@ export function recordSink(writer: RecordWriter): RecordSink {
     writer,
     event(logger, event, values) {
       const first = formatOf(logger, event.level)
-      const { timeText, serializers } = first.shared
+      const { shared } = first
+      const { serializers } = shared
       const isResolved = event.resolve(serializers.tree)
       if (!isResolved || serializers.convertMessage !== null || hasHooks(logger)) {
         write(writer, logger, event.fields(values), event.message, event.level)
         return
       }
-      const time = timeText === null ? '' : timeText()
-      writer.event(first.of(event.level), recordTime(), time, event, values)
+      writer.event(first.of(event.level), recordTime(), shared.timeOf(logger), event, values)
       addFastPath(sink, writer, logger)
     }
   }

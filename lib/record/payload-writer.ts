@@ -129,6 +129,8 @@ const KEPT_BYTES = 256 * 1024
 const NO_KEYS: readonly string[] = []
 
 type Quote = (text: string) => string
+const asItIs: Quote = text => text
+
 /** How the addon writes texts into the memory that `setTarget` was given last. */
 export interface TextCalls {
   /** Writes one as UTF-8 at a place; its bytes. */
@@ -269,6 +271,8 @@ export class LeftTexts {
    * for each.
    */
   #byJson = 0
+  /** Which is printed as it is: a bit for each. */
+  #plain = 0
   /** Whether there are any, of a record that has come to nothing perhaps. */
   isInUse = false
 
@@ -277,6 +281,7 @@ export class LeftTexts {
     this.#texts[index] = text
     this.#places[index] = at
     this.#byJson &= ~(1 << index)
+    this.#plain &= ~(1 << index)
   }
 
   text(index: number): string {
@@ -287,9 +292,10 @@ export class LeftTexts {
     return this.#places[index]!
   }
 
-  /** Whether `JSON.stringify` prints it. */
-  isByJson(index: number): boolean {
-    return (this.#byJson & (1 << index)) !== 0
+  /** How it is printed if it is not what UTF-8 can say; `quote` is what prints fields. */
+  quoteOf(index: number, quote: Quote): Quote {
+    if ((this.#plain & (1 << index)) !== 0) return asItIs
+    return (this.#byJson & (1 << index)) !== 0 ? JSON.stringify : quote
   }
 
   /** They are written: none may keep what it was cut from in memory. */
@@ -308,6 +314,11 @@ export class LeftTexts {
   /** What lies from `at` on is printed by `JSON.stringify`. */
   noteByJson(count: number, at: number): void {
     for (let i = count - 1; i >= 0 && this.#places[i]! >= at; i--) this.#byJson |= 1 << i
+  }
+
+  /** It is no string but part of the line. */
+  notePlain(index: number): void {
+    this.#plain |= 1 << index
   }
 
   /** How many lie before `at`. */
@@ -458,7 +469,7 @@ export class PayloadWriter {
       const text = left.text(i)
       const at = left.place(i) + moved
       const isAscii = putAscii(this.bytes, at, text)
-      if (!isAscii) moved += this.#replace(at, text, left.isByJson(i) ? JSON.stringify : quote)
+      if (!isAscii) moved += this.#replace(at, text, left.quoteOf(i, quote))
     }
     left.releaseAll()
     this.leftCount = 0
@@ -901,8 +912,15 @@ export class PayloadWriter {
 
   /** Behind the fields: the text of the time, a message that the template does not hold. */
   #putRest(at: number, format: LineFormat, timeText: string, template: Template, message: unknown): number {
-    const end = template.prefix.timeForm === TIME_TEXT ? this.#putUtf8(TAG_JSON, at, timeText) : at
+    const end = template.prefix.timeForm === TIME_TEXT ? this.#putTime(at, timeText) : at
     return template.message === null ? this.#putValue(end, message, format) : end
+  }
+
+  #putTime(at: number, text: string): number {
+    const end = this.#putCommon(at, text)
+    if (end === UNCOMMON) return this.#putUtf8(TAG_JSON, at, text)
+    if (text.length > this.#longestLoop) this.left.notePlain(this.leftCount - 1)
+    return end
   }
 
   /** Writes the header but for the time. Returns as `fields`. */
