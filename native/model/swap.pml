@@ -258,6 +258,13 @@ startOver:
   fi;
   g = activeGen;
   shard = me % SHARDS;
+#ifdef SWAP_FIRST
+  /* At the fill threshold, wherever that lies, the sets are swapped before anything is claimed. */
+  if
+  :: recycled == g && g + 1 < GENERATIONS -> goto swap
+  :: true
+  fi;
+#endif
 
   /* Claim. */
 tryShard:
