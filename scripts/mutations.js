@@ -25,6 +25,20 @@ const TEST_MS = 120_000
  */
 const MUTATIONS = [
   {
+    name: 'run-across-the-threshold',
+    file: 'engine/buffer_sets.cc',
+    from: 'first < threshold ? threshold : g.segments_per_shard',
+    to: 'g.segments_per_shard + 0 * threshold',
+    tests: ['buffer_sets_test']
+  },
+  {
+    name: 'no-swap-before-a-run',
+    file: 'engine/producer.cc',
+    from: 'if (length.most > length.least && sets_->IsAtThreshold',
+    to: 'if (length.most < length.least && sets_->IsAtThreshold',
+    tests: ['producer_test']
+  },
+  {
     name: 'log-without-o-dsync',
     file: 'io/posix_file.cc',
     from: 'options.dsync ? O_DSYNC : 0',
