@@ -18,7 +18,8 @@ BufferSets::BufferSets(std::shared_ptr<Arena> arena)
     : arena_(std::move(arena)),
       header_(arena_->header()),
       pages_(*arena_),
-      spills_(std::make_unique<Spills>(*arena_)) {}
+      spills_(std::make_unique<Spills>(*arena_)),
+      passed_(size_t{2} * arena_->geometry().num_shards) {}
 
 bool BufferSets::TrySwap(uint64_t generation) {
   if (recycled() != generation) return active() != generation;
@@ -30,18 +31,31 @@ bool BufferSets::TrySwap(uint64_t generation) {
 }
 
 bool BufferSets::NearlyFull(uint64_t generation) const {
-  const Geometry& g = geometry();
-  for (uint32_t shard = 0; shard < g.num_shards; shard++) {
-    const ClaimState claim = arena_->claim(generation, shard).Read();
-    if (!claim.Accepts(generation)) continue;
-    if (claim.full() || g.IsNearlyFull(claim.claimed())) return true;
+  for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
+    if (NearlyFull(generation, shard)) return true;
   }
   return false;
 }
 
-bool BufferSets::IsAtThreshold(uint64_t generation, uint32_t shard) const {
+bool BufferSets::NearlyFull(uint64_t generation, uint32_t shard) const {
+  const Geometry& g = geometry();
   const ClaimState claim = arena_->claim(generation, shard).Read();
-  return claim.Accepts(generation) && claim.claimed() >= geometry().segments_below_threshold();
+  if (!claim.Accepts(generation)) return false;
+  const uint32_t passed = Passed(generation, shard, claim);
+  return (claim.full() && g.IsMostlyUsable(passed)) || g.IsNearlyFull(claim.claimed(), passed);
+}
+
+bool BufferSets::IsAtThreshold(uint64_t generation, uint32_t shard) const {
+  const Geometry& g = geometry();
+  const ClaimState claim = arena_->claim(generation, shard).Read();
+  return claim.Accepts(generation) && claim.claimed() >= g.segments_below_threshold() &&
+         g.IsMostlyUsable(Passed(generation, shard, claim));
+}
+
+uint32_t BufferSets::Passed(uint64_t generation, uint32_t shard, ClaimState claim) const {
+  // [MM counter] relaxed: a policy, not a protocol.
+  const auto passed = passed_[IndexOf(generation, shard)].load(std::memory_order_relaxed);
+  return std::min(passed, claim.claimed());
 }
 
 bool BufferSets::IsClaimed(uint64_t generation) const {
@@ -110,7 +124,11 @@ ClaimResult BufferSets::Claim(uint64_t generation, uint32_t shard, RunLength len
     const uint32_t segments = CountUnleased(generation, shard, first, wanted);
     if (segments < length.least) {
       const ClaimState behind = seen.WithClaimed(first + segments + 1);
-      if (word.Change(&seen, behind)) seen = behind;
+      if (word.Change(&seen, behind)) {
+        // [MM counter] relaxed: a policy, not a protocol.
+        passed_[IndexOf(generation, shard)].fetch_add(segments + 1, std::memory_order_relaxed);
+        seen = behind;
+      }
       continue;
     }
     if (!word.Change(&seen, seen.WithClaimed(first + segments))) continue;
@@ -273,6 +291,8 @@ void BufferSets::Recycle(uint64_t generation) {
     for (uint32_t i = 0; i < claimed; i++) arena_->slot(generation, shard, i).Recycle();
   }
   for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
+    passed_[IndexOf(generation, shard)].store(0,
+                                              std::memory_order_relaxed);  // [MM counter] relaxed
     arena_->claim(generation, shard).Reset(generation + 2);
   }
   // [MM recycled-store] release: the set is free for whoever reads this.

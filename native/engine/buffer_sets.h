@@ -2,6 +2,7 @@
 // a set. Steps and invariants are those of docs/internals/memory-model.md.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -72,6 +73,7 @@ class BufferSets {
   // Whether a shard of the generation's set has reached the fill threshold of 90 %
   // (docs/decisions/fill-threshold.md).
   bool NearlyFull(uint64_t generation) const;
+  bool NearlyFull(uint64_t generation, uint32_t shard) const;
   // Whether the next claim there makes a shard reach it.
   bool IsAtThreshold(uint64_t generation, uint32_t shard) const;
 
@@ -122,6 +124,10 @@ class BufferSets {
   void BeginWith(uint64_t generation) { newest_ = generation; }
 
  private:
+  size_t IndexOf(uint64_t generation, uint32_t shard) const {
+    return (generation & 1) * geometry().num_shards + shard;
+  }
+  uint32_t Passed(uint64_t generation, uint32_t shard, ClaimState claim) const;
   uint32_t Claimed(uint64_t generation, uint32_t shard) const;
   uint32_t NextFullOrder(uint64_t generation, uint32_t shard) const;
   ClaimResult LeaseRun(uint64_t generation, uint32_t shard, uint32_t first, RunLength run,
@@ -141,6 +147,9 @@ class BufferSets {
   uint64_t newest_ = 0;  // that was written, or begun with; in the memory of the process
   PagesAhead pages_;
   const std::unique_ptr<Spills> spills_;
+  // Segments that were claimed for nobody, since others lease them: of each shard of set 0, then of
+  // set 1.
+  std::vector<std::atomic<uint32_t>> passed_;
 };
 
 }  // namespace shardlog::engine

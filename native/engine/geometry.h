@@ -19,10 +19,13 @@ struct Geometry {
   constexpr uint64_t set_bytes() const { return shard_bytes() * num_shards; }
   constexpr uint32_t segments_per_set() const { return num_shards * segments_per_shard; }
 
-  // The fill threshold of 90 % (docs/decisions/fill-threshold.md), in claimed segments of a shard.
-  constexpr bool IsNearlyFull(uint32_t claimed) const {
-    return uint64_t{claimed} * 10 >= uint64_t{segments_per_shard} * 9;
+  // The fill threshold of 90 % (docs/decisions/fill-threshold.md), in claimed segments of a shard,
+  // of which so many were `passed` over. Of less than half a shard it is not worth a swap.
+  constexpr bool IsNearlyFull(uint32_t claimed, uint32_t passed) const {
+    return IsMostlyUsable(passed) &&
+           uint64_t{claimed - passed} * 10 >= uint64_t{segments_per_shard - passed} * 9;
   }
+  constexpr bool IsMostlyUsable(uint32_t passed) const { return 2 * passed <= segments_per_shard; }
   // The most of them that are below it.
   constexpr uint32_t segments_below_threshold() const {
     return static_cast<uint32_t>((uint64_t{segments_per_shard} * 9 - 1) / 10);

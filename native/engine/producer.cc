@@ -19,6 +19,9 @@ namespace {
 // waiting.
 constexpr uint32_t kFreshGenerations = 64;
 constexpr uint32_t kFreshGenerationsLarge = 4;
+// Of the first run that a thread leases; and what none is longer than, in segments.
+constexpr uint32_t kFirstRunBytes = 64 * 1024;
+constexpr uint32_t kLongestRun = 1u << 16;
 // Others get in between for a moment; longer, if the flusher has to change something first.
 constexpr uint32_t kStartsBeforeNap = 200;
 // What it can change takes it no second.
@@ -63,6 +66,7 @@ Producer::Producer(std::shared_ptr<BufferSets> sets, std::shared_ptr<Signals> si
       home_shard_((id - 1) % config.num_shards),
       yielded_(leases_.size()) {
   for (Lease& lease : leases_) lease.slot = &sets_->arena().header().null_slot;
+  run_ = FirstRun();
   PublishLease();
 }
 
@@ -233,6 +237,7 @@ bool Producer::AppendToLease(Lease* lease, const void* bytes, size_t size) {
 // Gets a lease with room for an entry of `size` bytes, waiting for the flusher if that is the
 // policy.
 Producer::Outcome Producer::Acquire(Lease* lease, size_t size) {
+  ChooseRun(*lease);
   sets_->Release(lease);
   const uint32_t segments = sets_->SegmentsFor(size);
   uint64_t deadline_ns = 0;
@@ -254,6 +259,23 @@ Producer::Outcome Producer::Acquire(Lease* lease, size_t size) {
     if (content_ == Content::kRecords && is_other_room) return Outcome::kScattered;
     if (!waits || !AwaitRoom(epoch, &deadline_ns)) return Outcome::kFull;
   }
+}
+
+// The next run may be twice as long when one was filled, and half as long when a flush has found an
+// eighth of one used or less: a thread that logs rarely, or ends soon, keeps little from the
+// others.
+void Producer::ChooseRun(const Lease& lease) {
+  if (!lease.held()) return;
+  const OffsetState at = lease.slot->Peek();
+  if (!at.sealed()) {
+    run_ = std::min(2 * run_, kLongestRun);
+  } else if (at.offset() <= lease.limit / 8) {
+    run_ = std::max(run_ / 2, FirstRun());
+  }
+}
+
+uint32_t Producer::FirstRun() const {
+  return std::max(kFirstRunBytes / sets_->geometry().segment_bytes, 1u);
 }
 
 // Waits for the flusher. False: the call has waited long enough, or one before it has, and writing
@@ -286,7 +308,7 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
   uint32_t fresh_left = segments > 1 ? kFreshGenerationsLarge : kFreshGenerations;
   // [MM counter] relaxed: a policy, not a protocol.
   const uint32_t longest = signals_->longest_run.load(std::memory_order_relaxed);
-  const RunLength length{segments, segments > 1 ? segments : longest};
+  const RunLength length{segments, segments > 1 ? segments : std::min(run_, longest)};
   uint32_t starts = 0;
   for (;;) {
     if (signals_->IsClosed()) return Outcome::kClosed;
@@ -300,9 +322,8 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
     }
     bool start_over = false;
     if (ScanShards(generation, lease, length, &start_over)) {
-      const ClaimState claim = sets_->arena().claim(generation, lease->shard).Read();
       // The threshold: let the flusher have the set while there is still room in it.
-      if (sets_->geometry().IsNearlyFull(claim.claimed()) && sets_->recycled() == generation &&
+      if (sets_->NearlyFull(generation, lease->shard) && sets_->recycled() == generation &&
           sets_->TrySwap(generation)) {
         signals_->work.Signal();
       }

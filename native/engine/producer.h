@@ -273,6 +273,8 @@ class alignas(64) Producer {
   Outcome Acquire(Lease* lease, size_t size);
   Outcome ClaimSomewhere(Lease* lease, uint32_t segments);
   uint32_t FirstShard(const Lease* lease) const;
+  void ChooseRun(const Lease& lease);
+  uint32_t FirstRun() const;
   bool NapWhileChanged();
   bool ScanShards(uint64_t generation, Lease* lease, RunLength length, bool* start_over);
   bool AwaitRoom(uint32_t epoch, uint64_t* deadline_ns);
@@ -305,6 +307,7 @@ class alignas(64) Producer {
   const uint32_t home_shard_;
   bool detached_ = false;
   std::vector<Lease> yielded_;  // one for each lease, while crowded
+  uint32_t run_ = 1;            // segments that the next lease may have
   uint32_t naps_ = 0;           // since a segment was had for the last time
   Counter dropped_;
   Counter oversized_;

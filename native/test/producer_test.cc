@@ -269,6 +269,23 @@ TEST(Run, IsNotBegunAtTheThresholdButInTheOtherSetIfThatIsFree) {
   EXPECT_TRUE(rig.sets().NearlyFull(1)) << "the flusher swaps";
 }
 
+TEST(Run, OfAnIdleThreadDoesNotMakeAnotherOneSwapTheSetsAgainAndAgain) {
+  Rig rig(2);
+  rig.signals().longest_run = 16;
+  const auto idle = rig.NewProducer();
+  const auto other = rig.NewProducer();
+  const auto busy = rig.NewProducer();
+  ASSERT_TRUE(Append(*idle, "x"));
+  rig.Flush();
+  rig.Flush();
+  ASSERT_EQ(rig.sets().active(), 2u) << "the set that the idle thread leases 14 segments of";
+  const std::string entry(1000, 'x');
+  while (rig.arena().claim(2, 1).Read().claimed() == 0) ASSERT_TRUE(Append(*busy, entry));
+  EXPECT_EQ(rig.sets().active(), 2u) << "of its own shard only two segments were to be had";
+  while (rig.sets().active() == 2) ASSERT_TRUE(Append(*busy, entry));
+  EXPECT_EQ(rig.arena().claim(2, 1).Read().claimed(), 16u);
+}
+
 // --- the end ---
 
 TEST(Detach, ReleasesTheLeaseAndDropsFromThenOn) {
