@@ -32,6 +32,13 @@ const MUTATIONS = [
     tests: ['buffer_sets_test']
   },
   {
+    name: 'recycled-runs-count-as-filled',
+    file: 'engine/producer.cc',
+    from: 'if (IsOpen(lease.slot->Peek())) {',
+    to: 'if (!lease.slot->Peek().sealed()) {',
+    tests: ['producer_test']
+  },
+  {
     name: 'no-swap-before-a-run',
     file: 'engine/producer.cc',
     from: 'if (length.most > length.least && sets_->IsAtThreshold',

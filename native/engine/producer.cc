@@ -22,6 +22,7 @@ constexpr uint32_t kFreshGenerationsLarge = 4;
 // Of the first run that a thread leases; and what none is longer than, in segments.
 constexpr uint32_t kFirstRunBytes = 64 * 1024;
 constexpr uint32_t kLongestRun = 1u << 16;
+constexpr uint64_t kUsualEntryBytes = 128;
 // Others get in between for a moment; longer, if the flusher has to change something first.
 constexpr uint32_t kStartsBeforeNap = 200;
 // What it can change takes it no second.
@@ -261,15 +262,16 @@ Producer::Outcome Producer::Acquire(Lease* lease, size_t size) {
   }
 }
 
-// The next run may be twice as long when one was filled, and half as long when a flush has found an
-// eighth of one used or less: a thread that logs rarely, or ends soon, keeps little from the
-// others.
+// The next run may be twice as long when one was filled, and half as long when a flush has ended
+// one of which an eighth was used or less: a thread that logs rarely, or ends soon, keeps little
+// from the others. A segment that was recycled does not tell what was used of it.
 void Producer::ChooseRun(const Lease& lease) {
+  const uint64_t entries = accepted() - accepted_before_;
+  accepted_before_ += entries;
   if (!lease.held()) return;
-  const OffsetState at = lease.slot->Peek();
-  if (!at.sealed()) {
+  if (IsOpen(lease.slot->Peek())) {
     run_ = std::min(2 * run_, kLongestRun);
-  } else if (at.offset() <= lease.limit / 8) {
+  } else if (entries * kUsualEntryBytes <= lease.limit / 8) {
     run_ = std::max(run_ / 2, FirstRun());
   }
 }

@@ -306,9 +306,10 @@ class alignas(64) Producer {
   const uint32_t id_;
   const uint32_t home_shard_;
   bool detached_ = false;
-  std::vector<Lease> yielded_;  // one for each lease, while crowded
-  uint32_t run_ = 1;            // segments that the next lease may have
-  uint32_t naps_ = 0;           // since a segment was had for the last time
+  std::vector<Lease> yielded_;    // one for each lease, while crowded
+  uint32_t run_ = 1;              // segments that the next lease may have
+  uint64_t accepted_before_ = 0;  // the lease
+  uint32_t naps_ = 0;             // since a segment was had for the last time
   Counter dropped_;
   Counter oversized_;
   Counter empty_;

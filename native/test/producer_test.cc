@@ -269,6 +269,40 @@ TEST(Run, IsNotBegunAtTheThresholdButInTheOtherSetIfThatIsFree) {
   EXPECT_TRUE(rig.sets().NearlyFull(1)) << "the flusher swaps";
 }
 
+TEST(Run, GrowsAsItIsFilledAndShrinksWhereLittleIsUsed) {
+  TempDir directory;
+  engine::Config config = SmallConfig(directory.File("log"), 1);
+  config.buffer_bytes = 1 << 20;  // 32 segments of 16 KiB, 28 of them below the threshold
+  const auto sets = std::make_shared<engine::BufferSets>(engine::Arena::Create(config, {}, 77));
+  const auto signals = std::make_shared<engine::Signals>();
+  signals->longest_run = 32;
+  Producer producer(sets, signals, config, 1, false);
+  const std::string entry(1000, 'x');
+  const auto claimed = [&](uint64_t generation) {
+    return sets->arena().claim(generation, 0).Read().claimed();
+  };
+  const auto flush = [&](uint64_t generation) {
+    sets->TrySwap(generation);
+    sets->Seal(generation, 0);
+    sets->MarkWritten(generation);
+    sets->Recycle(generation);
+  };
+  std::vector<uint32_t> seen{0};
+  while (sets->active() == 0) {
+    ASSERT_TRUE(Append(producer, entry));
+    if (sets->active() == 0 && claimed(0) != seen.back()) seen.push_back(claimed(0));
+  }
+  EXPECT_EQ(seen, (std::vector<uint32_t>{0, 4, 12, 28}));
+  EXPECT_EQ(claimed(1), 28u);
+  std::vector<uint32_t> later;
+  for (uint64_t generation = 0; generation < 6; generation++) {
+    flush(generation);
+    ASSERT_TRUE(Append(producer, entry));
+    later.push_back(claimed(sets->active()));
+  }
+  EXPECT_EQ(later, (std::vector<uint32_t>{28, 16, 8, 4, 4, 4}));
+}
+
 TEST(Run, OfAnIdleThreadDoesNotMakeAnotherOneSwapTheSetsAgainAndAgain) {
   Rig rig(2);
   rig.signals().longest_run = 16;
