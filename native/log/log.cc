@@ -258,9 +258,8 @@ void Log::UpdateLeases() {
   // Records are told anew in each lease what they refer to. Entries have nothing to gain, and
   // make a block of each lease, of which a damaged sector costs the whole.
   if (config_.content != Content::kRecords) return;
-  const auto run = static_cast<uint32_t>(
-      std::min<size_t>(kMaxRunBytes / g.segment_bytes,
-                       g.segments_per_set() / (8 * std::max<size_t>(leases, 1))));
+  const auto run = static_cast<uint32_t>(std::min<size_t>(
+      kMaxRunBytes / g.segment_bytes, g.segments_per_set() / (8 * std::max<size_t>(leases, 1))));
   // [MM counter] relaxed: the same.
   signals_->longest_run.store(std::max(run, 1u), std::memory_order_relaxed);
 }
