@@ -32,6 +32,13 @@ const MUTATIONS = [
     tests: ['buffer_sets_test']
   },
   {
+    name: 'runs-grow-beyond-a-shard',
+    file: 'engine/producer.cc',
+    from: 'std::min(2 * run_, sets_->geometry().segments_per_shard)',
+    to: '2 * run_',
+    tests: ['producer_test']
+  },
+  {
     name: 'recycled-runs-count-as-filled',
     file: 'engine/producer.cc',
     from: 'if (IsOpen(lease.slot->Peek())) {',

@@ -123,7 +123,7 @@ class Arena {
 
   ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(control_); }
   ClaimWord& claim(uint64_t generation, uint32_t shard) const {
-    return claims_[(generation & 1) * geometry_.num_shards + shard];
+    return claims_[geometry_.shard_index(generation, shard)];
   }
   SegmentSlot& slot(uint64_t generation, uint32_t shard, uint32_t segment) const {
     return slots_[IndexOf(generation, shard, segment)];

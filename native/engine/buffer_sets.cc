@@ -54,7 +54,8 @@ bool BufferSets::IsAtThreshold(uint64_t generation, uint32_t shard) const {
 
 uint32_t BufferSets::Passed(uint64_t generation, uint32_t shard, ClaimState claim) const {
   // [MM counter] relaxed: a policy, not a protocol.
-  const auto passed = passed_[IndexOf(generation, shard)].load(std::memory_order_relaxed);
+  const auto passed =
+      passed_[geometry().shard_index(generation, shard)].load(std::memory_order_relaxed);
   return std::min(passed, claim.claimed());
 }
 
@@ -126,7 +127,8 @@ ClaimResult BufferSets::Claim(uint64_t generation, uint32_t shard, RunLength len
       const ClaimState behind = seen.WithClaimed(first + segments + 1);
       if (word.Change(&seen, behind)) {
         // [MM counter] relaxed: a policy, not a protocol.
-        passed_[IndexOf(generation, shard)].fetch_add(segments + 1, std::memory_order_relaxed);
+        passed_[geometry().shard_index(generation, shard)].fetch_add(segments + 1,
+                                                                     std::memory_order_relaxed);
         seen = behind;
       }
       continue;
@@ -291,8 +293,8 @@ void BufferSets::Recycle(uint64_t generation) {
     for (uint32_t i = 0; i < claimed; i++) arena_->slot(generation, shard, i).Recycle();
   }
   for (uint32_t shard = 0; shard < geometry().num_shards; shard++) {
-    passed_[IndexOf(generation, shard)].store(0,
-                                              std::memory_order_relaxed);  // [MM counter] relaxed
+    // [MM counter] relaxed: a policy, not a protocol.
+    passed_[geometry().shard_index(generation, shard)].store(0, std::memory_order_relaxed);
     arena_->claim(generation, shard).Reset(generation + 2);
   }
   // [MM recycled-store] release: the set is free for whoever reads this.

@@ -124,9 +124,6 @@ class BufferSets {
   void BeginWith(uint64_t generation) { newest_ = generation; }
 
  private:
-  size_t IndexOf(uint64_t generation, uint32_t shard) const {
-    return (generation & 1) * geometry().num_shards + shard;
-  }
   uint32_t Passed(uint64_t generation, uint32_t shard, ClaimState claim) const;
   uint32_t Claimed(uint64_t generation, uint32_t shard) const;
   uint32_t NextFullOrder(uint64_t generation, uint32_t shard) const;

@@ -17,6 +17,10 @@ struct Geometry {
 
   constexpr uint64_t shard_bytes() const { return uint64_t{segments_per_shard} * segment_bytes; }
   constexpr uint64_t set_bytes() const { return shard_bytes() * num_shards; }
+  // Of what there is one for each shard of set 0, then for each of set 1.
+  constexpr uint32_t shard_index(uint64_t generation, uint32_t shard) const {
+    return static_cast<uint32_t>(generation & 1) * num_shards + shard;
+  }
   constexpr uint32_t segments_per_set() const { return num_shards * segments_per_shard; }
 
   // The fill threshold of 90 % (docs/decisions/fill-threshold.md), in claimed segments of a shard,

@@ -17,14 +17,13 @@ PagesAhead::PagesAhead(const Arena& arena)
       shards_(size_t{2} * arena.geometry().num_shards) {}
 
 bool PagesAhead::Want(uint64_t generation, uint32_t shard, uint32_t end) {
-  const uint32_t num_shards = arena_.geometry().num_shards;
-  const auto set = static_cast<uint32_t>(generation & 1);
-  Shard& here = shards_[set * num_shards + shard];
+  const Geometry& g = arena_.geometry();
+  Shard& here = shards_[g.shard_index(generation, shard)];
   // [MM counter] relaxed: a policy, not a protocol.
   const uint32_t touched = here.touched.load(std::memory_order_relaxed);
-  if (touched >= arena_.geometry().segments_per_shard || end + ahead_ / 2 <= touched) return false;
+  if (touched >= g.segments_per_shard || end + ahead_ / 2 <= touched) return false;
   // After the swap the shard's other half comes next.
-  Raise(&shards_[(1 - set) * num_shards + shard], ahead_);
+  Raise(&shards_[g.shard_index(generation + 1, shard)], ahead_);
   return Raise(&here, end + ahead_);
 }
 

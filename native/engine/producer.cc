@@ -19,9 +19,8 @@ namespace {
 // waiting.
 constexpr uint32_t kFreshGenerations = 64;
 constexpr uint32_t kFreshGenerationsLarge = 4;
-// Of the first run that a thread leases; and what none is longer than, in segments.
+// Of the first run that a thread leases.
 constexpr uint32_t kFirstRunBytes = 64 * 1024;
-constexpr uint32_t kLongestRun = 1u << 16;
 constexpr uint64_t kUsualEntryBytes = 128;
 // Others get in between for a moment; longer, if the flusher has to change something first.
 constexpr uint32_t kStartsBeforeNap = 200;
@@ -270,7 +269,7 @@ void Producer::ChooseRun(const Lease& lease) {
   accepted_before_ += entries;
   if (!lease.held()) return;
   if (IsOpen(lease.slot->Peek())) {
-    run_ = std::min(2 * run_, kLongestRun);
+    run_ = std::min(2 * run_, sets_->geometry().segments_per_shard);
   } else if (entries * kUsualEntryBytes <= lease.limit / 8) {
     run_ = std::max(run_ / 2, FirstRun());
   }
@@ -318,17 +317,13 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
     // Of a segment that crosses the threshold little is used, since the set is sealed soon after:
     // who would have to tell anew there what entries refer to swaps the sets first.
     if (length.most > length.least && sets_->IsAtThreshold(generation, FirstShard(lease)) &&
-        sets_->recycled() == generation && sets_->TrySwap(generation)) {
-      signals_->work.Signal();
+        SwapIfFree(generation)) {
       continue;
     }
     bool start_over = false;
     if (ScanShards(generation, lease, length, &start_over)) {
       // The threshold: let the flusher have the set while there is still room in it.
-      if (sets_->NearlyFull(generation, lease->shard) && sets_->recycled() == generation &&
-          sets_->TrySwap(generation)) {
-        signals_->work.Signal();
-      }
+      if (sets_->NearlyFull(generation, lease->shard)) SwapIfFree(generation);
       naps_ = 0;
       return Outcome::kHeld;
     }
@@ -345,6 +340,13 @@ Producer::Outcome Producer::ClaimSomewhere(Lease* lease, uint32_t segments) {
     // else.
     if (sets_->active() == generation) return Outcome::kFull;
   }
+}
+
+// Whether the sets are swapped, by this thread or at the same moment by another.
+bool Producer::SwapIfFree(uint64_t generation) {
+  if (sets_->recycled() != generation || !sets_->TrySwap(generation)) return false;
+  signals_->work.Signal();
+  return true;
 }
 
 // The arena is being moved to another file; or it was cut by another program, which the flusher is
@@ -396,7 +398,7 @@ void Producer::PublishLease() {
   js_generation_ = lease.generation;
   js_.words[JsControl::kWord] = word;
   const bool in_place = draft_ == nullptr;
-  const auto shard = static_cast<int32_t>((lease.generation & 1) * g.num_shards + lease.shard);
+  const auto shard = static_cast<int32_t>(g.shard_index(lease.generation, lease.shard));
   js_.words[JsControl::kBuffer] = in_place ? shard : 0;
   js_.words[JsControl::kStart] =
       in_place ? static_cast<int32_t>(lease.segment * g.segment_bytes) : 0;

@@ -273,6 +273,7 @@ class alignas(64) Producer {
   Outcome Acquire(Lease* lease, size_t size);
   Outcome ClaimSomewhere(Lease* lease, uint32_t segments);
   uint32_t FirstShard(const Lease* lease) const;
+  bool SwapIfFree(uint64_t generation);
   void ChooseRun(const Lease& lease);
   uint32_t FirstRun() const;
   bool NapWhileChanged();

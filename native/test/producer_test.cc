@@ -294,8 +294,13 @@ TEST(Run, GrowsAsItIsFilledAndShrinksWhereLittleIsUsed) {
   }
   EXPECT_EQ(seen, (std::vector<uint32_t>{0, 4, 12, 28}));
   EXPECT_EQ(claimed(1), 28u);
+  // However often it is filled, it is no longer than a shard.
+  for (uint64_t generation = 0; generation < 20; generation++) {
+    flush(generation);
+    while (sets->active() == generation + 1) ASSERT_TRUE(Append(producer, entry));
+  }
   std::vector<uint32_t> later;
-  for (uint64_t generation = 0; generation < 6; generation++) {
+  for (uint64_t generation = 20; generation < 26; generation++) {
     flush(generation);
     ASSERT_TRUE(Append(producer, entry));
     later.push_back(claimed(sets->active()));
